@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+#
+# The kernel: boot/ and exo/ into exo.elf.
+
+exo_SOURCES := $(filter-out exo/offsets.c,$(sort $(wildcard boot/*.asm exo/*.c exo/x86/*.c exo/x86/*.asm)))
+exo_CFLAGS := $(COMMON_CFLAGS) -fno-pic -mcmodel=kernel -Iexo
+exo_NASMFLAGS := -Iexo/ -Iboot/ -Iinclude/
+
+$(eval $(call compile_rules,exo))
+$(eval $(call link_rules,exo,$(BUILD)/exo.elf))
+
+## make exo      the kernel alone
+.PHONY: exo
+exo: $(BUILD)/exo.elf
+all: $(BUILD)/compile_commands.json
+ifneq ($(exo_SOURCES),)
+all: $(BUILD)/exo.elf
+endif

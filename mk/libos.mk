@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+#
+# The library OS: libos/*/ and every scheduler library into libos.elf.
+
+libos_SOURCES := $(filter-out libos/api/%,$(sort $(wildcard libos/*/*.c libos/*/*.asm)))
+libos_CFLAGS := $(COMMON_CFLAGS) -fpie -fno-jump-tables -Ilibos -include mk/hidden.h
+libos_NASMFLAGS := -Ilibos/ -Iinclude/
+
+$(eval $(call compile_rules,libos))
+$(eval $(call link_rules,libos,$(BUILD)/libos.elf))
+
+# Only the sources that name the default scheduler depend on SCHED.
+SCHED_USERS := $(call objects,$(shell grep -l LIBOS_DEFAULT_SCHED /dev/null $(filter %.c,$(libos_SOURCES))))
+$(SCHED_USERS): EXTRA_CFLAGS = -DLIBOS_DEFAULT_SCHED='"$(SCHED)"'
+$(SCHED_USERS): $(BUILD)/libos/default-sched
+$(BUILD)/libos/default-sched: FORCE
+	@mkdir -p $(@D)
+	@test -e libos/schedulers/$(SCHED).c || { \
+		echo "SCHED=$(SCHED): there is no libos/schedulers/$(SCHED).c" >&2; exit 1; }
+	@echo '$(SCHED)' | cmp -s - $@ || echo '$(SCHED)' > $@
+
+## make libos    the library OS alone
+.PHONY: libos
+libos: $(BUILD)/libos.elf
+ifneq ($(libos_SOURCES),)
+all: $(BUILD)/libos.elf
+endif

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+#
+# Running the system, debugging it, and installing the tools for use elsewhere.
+
+CPUS ?= 4
+MEM ?= 256M
+APP ?=
+MENU ?= 0
+PREFIX ?= /usr/local
+export ACCEL UEFI DISPLAY_MODE APP
+
+$(BUILD)/bin/exo-run: scripts/exo-run
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+RUNNABLE := $(BUILD)/exo.iso $(BUILD)/bin/exo-run
+all: $(BUILD)/bin/exo-run
+
+## make run      boot, console in this terminal; CPUS=4 MEM=256M SCHED=rr APP='cmd' UEFI=1
+##               ACCEL=auto|tcg|kvm DISPLAY_MODE=serial|vga MENU=1 (show GRUB's menu)
+.PHONY: run
+run: $(RUNNABLE)
+	@$(BUILD)/bin/exo-run --interactive --cpus $(CPUS) --mem $(MEM) \
+		$(if $(filter 1,$(MENU)),--menu) $(if $(APP),-- sh -c "$$APP")
+
+## make gdb      boot halted, gdb attached; the console goes to build/gdb-console.log
+.PHONY: gdb
+gdb: $(RUNNABLE)
+	@scripts/gdb/session $(BUILD) $(CPUS) $(MEM)
+
+## make install  exo-cc, exo-run and what they need, under PREFIX (/usr/local)
+.PHONY: install
+install: $(RUNNABLE) $(SYSROOT_READY)
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/exo
+	$(Q)install -m 755 scripts/exo-cc scripts/exo-run $(DESTDIR)$(PREFIX)/bin/
+	$(Q)install -m 644 $(BUILD)/exo.iso $(DESTDIR)$(PREFIX)/lib/exo/
+	$(Q)cp -r $(SYSROOT) $(DESTDIR)$(PREFIX)/lib/exo/

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+#
+# The tests (tests/README.md), and what looks at the source.
+
+# A unit test's opening comment names the sources under test; they are compiled with
+# it, unless it includes them, under the address and undefined-behaviour sanitisers.
+UNIT_TESTS := $(sort $(basename $(notdir $(wildcard tests/unit/*_test.c))))
+UNIT_CFLAGS := -std=gnu11 -g -O1 $(WARNINGS) -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -pthread -DEXO_DEBUG=1 -Iinclude -iquote exo -iquote libos
+sources_under_test = $(shell sed -n '1,12p' $(1) | grep -oE '\b(exo|libos|apps)/[a-z0-9_/]+\.c\b' | \
+	while read -r source; do grep -q "^.include .*$$source\"" $(1) || echo "$$source"; done)
+
+# $(call unit_rule,name,sources under test)
+define unit_rule
+$(BUILD)/unit/$(1): tests/unit/$(1).c $(2)
+	$$(call say,HOSTCC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(UNIT_CFLAGS) -Wp,-MMD,$$@.d,-MP,-MT,$$@ -o $$@ tests/unit/$(1).c $(2)
+-include $(BUILD)/unit/$(1).d
+endef
+$(foreach test,$(UNIT_TESTS),\
+	$(eval $(call unit_rule,$(test),$(call sources_under_test,tests/unit/$(test).c))))
+
+## make unit     build the unit tests
+.PHONY: unit
+unit: $(addprefix $(BUILD)/unit/,$(UNIT_TESTS))
+
+TEST_RUN = tests/run --build $(BUILD) --cache $(CACHE) $(if $(JOBS),-j $(JOBS))
+
+## make test     every test; the last line is 'N passed, N failed'.  TESTS='words' selects
+## make check    the two-minute part of them
+## make stress   tests that run until they have seen enough; likewise fuzz, mutants
+.PHONY: test check stress fuzz mutants
+test: all unit
+	@$(TEST_RUN) $(TESTS)
+check: all unit
+	@$(TEST_RUN) --tag check $(TESTS)
+stress fuzz mutants: all unit
+	@$(TEST_RUN) --tag $@ $(TESTS)
+
+## make lint     shellcheck, cppcheck and clang-tidy over the source
+.PHONY: lint
+lint: $(BUILD)/compile_commands.json
+	@scripts/deps lint
+	@scripts/lint $(BUILD)
