@@ -1,0 +1,150 @@
+; SPDX-License-Identifier: MIT
+; From the boot loader to C.  GRUB enters at boot_entry in 32-bit protected mode without paging,
+; EAX = loader's magic number, EBX = physical address of the Multiboot2 information.  A processor
+; without 64-bit mode gets a message instead of a triple fault; the rest is checked in C.
+;
+; The tables built here map the first 4 GiB twice, at 0 and in the physmap, and the first GiB a
+; third time where the kernel is linked.  They serve the boot CPU until paging_init(), and every
+; other CPU for the few instructions between real mode and its own cpu_init().
+
+global boot_entry, boot_pml4, boot_gdt
+extern exo_main
+
+LONG_MODE equ 29 ; bit of EDX in CPUID leaf 0x80000001
+PRESENT_WRITABLE equ 3
+LARGE equ 0x80
+CR0_PE equ 1 << 0
+CR0_MP equ 1 << 1
+CR0_NE equ 1 << 5
+CR0_WP equ 1 << 16
+CR0_PG equ 1 << 31
+CR4_PAE equ 1 << 5
+MSR_EFER equ 0xc0000080
+EFER_LME equ 1 << 8
+COM1 equ 0x3f8
+VGA_TEXT equ 0xb8000
+
+section .boot.text progbits alloc exec nowrite align=16
+bits 32
+boot_entry:
+	cli
+	cld
+	mov esp, boot_stack_low_end
+	mov [boot_magic], eax
+	mov [boot_information], ebx
+	mov eax, 0x80000000
+	cpuid
+	cmp eax, 0x80000001
+	jb fail
+	mov eax, 0x80000001
+	cpuid
+	bt edx, LONG_MODE
+	jnc fail
+	call build_tables
+
+	mov eax, cr4
+	or eax, CR4_PAE
+	mov cr4, eax
+	mov eax, boot_pml4
+	mov cr3, eax
+	mov ecx, MSR_EFER
+	rdmsr
+	or eax, EFER_LME
+	wrmsr
+	mov eax, cr0
+	or eax, CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_PE
+	mov cr0, eax
+	lgdt [boot_gdt_pointer]
+	jmp 0x08:boot_entry64
+
+build_tables:
+	mov edi, boot_tables
+	mov ecx, (boot_tables_end - boot_tables) / 4
+	xor eax, eax
+	rep stosd
+	mov dword [boot_pml4 + 0 * 8], boot_pdpt_low + PRESENT_WRITABLE
+	mov dword [boot_pml4 + 256 * 8], boot_pdpt_low + PRESENT_WRITABLE
+	mov dword [boot_pml4 + 511 * 8], boot_pdpt_high + PRESENT_WRITABLE
+%assign gigabyte 0
+%rep 4
+	mov dword [boot_pdpt_low + gigabyte * 8], boot_directories + gigabyte * 4096 + PRESENT_WRITABLE
+%assign gigabyte gigabyte + 1
+%endrep
+	mov dword [boot_pdpt_high + 510 * 8], boot_directories + PRESENT_WRITABLE
+	mov eax, PRESENT_WRITABLE | LARGE
+	xor ecx, ecx
+.next:	mov [boot_directories + ecx * 8], eax
+	add eax, 0x200000
+	inc ecx
+	cmp ecx, 4 * 512
+	jb .next
+	ret
+
+; Shows the message on the screen and on COM1, and stops.
+fail:
+	mov edi, VGA_TEXT
+	mov esi, message
+.next:	lodsb
+	mov ah, 0x4f
+	stosw
+	mov bl, al
+	mov ecx, 100000			; bounded: the port may be missing
+.wait:	mov dx, COM1 + 5
+	in al, dx
+	test al, 0x20
+	loopz .wait
+	mov dx, COM1
+	mov al, bl
+	out dx, al
+	cmp esi, message_end
+	jb .next
+.stop:	hlt
+	jmp .stop
+
+bits 64
+boot_entry64:
+	mov ax, 0x10
+	mov ss, ax
+	xor eax, eax
+	mov ds, ax
+	mov es, ax
+	mov fs, ax
+	mov gs, ax
+	mov rax, boot_entry_high
+	jmp rax
+
+section .text
+boot_entry_high:
+	mov rsp, boot_stack_end
+	xor ebp, ebp			; ends the backtrace
+	mov edi, [boot_magic]
+	mov esi, [boot_information]
+	call exo_main
+	ud2				; exo_main does not return
+
+section .boot.data progbits alloc noexec write align=8
+boot_gdt:
+	dq 0
+	dq 0x00af9b000000ffff		; 64-bit code
+	dq 0x00cf93000000ffff		; data
+boot_gdt_pointer:
+	dw $ - boot_gdt - 1
+	dq boot_gdt
+boot_magic: dd 0
+boot_information: dd 0
+message: db "exo cannot start: this processor has no 64-bit mode", 13, 10
+message_end:
+
+section .boot.bss nobits alloc noexec write align=4096
+boot_tables:
+boot_pml4: resb 4096
+boot_pdpt_low: resb 4096
+boot_pdpt_high: resb 4096
+boot_directories: resb 4 * 4096
+boot_tables_end:
+	resb 1024
+boot_stack_low_end:
+
+section .bss align=16
+	resb 16384
+boot_stack_end:

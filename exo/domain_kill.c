@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking a dead domain apart, one bounded step per call of whoever holds the right to (its parent,
+ * usually): EXO_CALL_DOMAIN_KILL until it returns 0.
+ *
+ *	STOP     its vcores leave their CPUs, its interrupt lines fall silent
+ *	OBJECTS  spaces and scheduling contexts that it owns are destroyed (a sweep over all frames)
+ *	SHARED   the shared region
+ *	FRAMES   what it owned is scrubbed and goes to its parent (a sweep over all frames)
+ *	SELF     the handle table and the domain itself
+ *
+ * Its own children come first.  Anything that others still use (a handle lookup in progress, a
+ * borrower's mapping, a CPU that has yet to flush) makes a step return -EBUSY, with nothing lost.
+ */
+#include "kernel.h"
+#include "calls.h"
+#include "sched_context.h"
+
+/* How much one step does: frames looked at, and frames scrubbed. */
+#define SWEEP_FRAMES 8192u
+#define SWEEP_SCRUBS 64u
+
+enum phase { PHASE_STOP, PHASE_OBJECTS, PHASE_SHARED, PHASE_FRAMES, PHASE_SELF };
+
+bool domain_dismantle_begin(struct domain *d)
+{
+	bool idle = false;
+
+	return atomic_compare_exchange_strong(&d->dismantling, &idle, true);
+}
+
+void domain_dismantle_end(struct domain *d)
+{
+	atomic_store(&d->dismantling, false);
+}
+
+/* Every handle to it becomes stale, and the caller gets a reference; false if somebody else was
+ * faster with either: the next step finds what that made of it. */
+static bool revoke_and_get(struct object *o)
+{
+	uint64_t generation = object_revoke(o->frame, object_generation(o->frame));
+
+	return generation && object_word_get(o->frame, generation);
+}
+
+/* Every handle to it becomes stale; then, if nobody uses it, it is dead. */
+static bool revoke_and_retire(struct object *o)
+{
+	if (!revoke_and_get(o))
+		return false;
+	if (object_retire(o))
+		return true;
+	object_put(o);
+	return false;
+}
+
+/* ---------------------------------------------------------------- STOP */
+
+/* If the page is still mapped, it is released with the shared region. */
+static void release_vcore(struct vcore *v)
+{
+	frame_release_unmapped(v->page_frame);
+	for (unsigned i = 0; i < vcore_vector_frames(); i++)
+		frame_release(v->vector_frame[i]);
+	frame_release(v->object.frame);
+}
+
+/*
+ * No handle names it any more, so once it has left its CPU nobody rings it.  Until then it is asked
+ * again: it may have been made after its domain died.
+ */
+static bool stop_vcore(struct domain *d, unsigned cpu)
+{
+	struct vcore *v = atomic_load(&d->vcores[cpu]);
+
+	if (!v)
+		return true;
+	object_revoke(v->object.frame, object_generation(v->object.frame));
+	object_get(&v->object);
+	if (vcore_gone(v) && object_retire(&v->object)) {
+		release_vcore(v);
+		atomic_store(&d->vcores[cpu], NULL);
+		return true;
+	}
+	object_put(&v->object);
+	if (atomic_load(&v->where) != VCORE_DEAD)
+		vcore_ring(v, VCORE_REQUEST_KILL);
+	return false;
+}
+
+/*
+ * Why nothing is added to the domain after this: whoever would give it a frame, a space or a vcore
+ * takes a reference and then refuses if the domain is not alive.  It has been dying since before
+ * this look, so with no reference but ours nobody is in the middle of it, and nobody begins.
+ */
+static bool stop(struct domain *d)
+{
+	bool stopped = object_users(&d->object) == 1;
+
+	stopped &= irq_unbind_domain(d);
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		stopped &= stop_vcore(d, cpu);
+	return stopped;
+}
+
+/* ---------------------------------------------------------------- OBJECTS */
+
+/* The object that a frame holds if it is alive and the domain's own, but not one of the two that
+ * go last. */
+static struct object *object_in(const struct domain *d, uint64_t frame)
+{
+	struct object *o = frame_pointer(frame);
+
+	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) ||
+	    frame_word_type(frame_word(frame)) != EXO_FRAME_KERNEL)
+		return NULL;
+	if (o->owner != d || o == &d->object || o == &d->shared->object)
+		return NULL;
+	return o;
+}
+
+/* 0 when it is gone, 1 when there is more to do, -EBUSY. */
+static int destroy_space(struct space *s)
+{
+	struct frame_list nobody_reads = { .room = FRAME_LIST_MAX };
+	int result;
+
+	if (!revoke_and_get(&s->object))
+		return -EBUSY;
+	result = space_begin_destroy(s);
+	if (!result)
+		result = space_destroy_step(s, &nobody_reads);
+	if (result)
+		object_put(&s->object);
+	return result;
+}
+
+static int destroy_object(struct object *o)
+{
+	uint64_t frame = o->frame;
+
+	switch (o->kind) {
+	case OBJECT_SPACE:
+		return destroy_space((struct space *)o);
+	case OBJECT_SC: /* its CPU has taken it out of its tree when the vcore there died */
+		if (!atomic_load(&((struct sched_context *)o)->detached) || !revoke_and_retire(o))
+			return -EBUSY;
+		frame_release(frame);
+		return 0;
+	default:
+		return -EBUSY;
+	}
+}
+
+/* ---------------------------------------------------------------- FRAMES */
+
+/* 0 when the frame is not, or no longer, the domain's; scrubbed and passed on. */
+static int take_frame(const struct domain *d, uint64_t frame, unsigned *scrubs)
+{
+	uint64_t word = frame_word(frame);
+
+	if (frame_word_owner(word) != d->id || frame_word_type(word) == EXO_FRAME_KERNEL)
+		return 0;
+	if (frame_word_type(word) == EXO_FRAME_USER && object_is_live(frame))
+		object_word_kill(frame); /* a loan that begins here: nobody maps it any more */
+	if (!frame_seize(frame, d->id))
+		return -EBUSY;
+	frame_zero(frame);
+	frame_release_to(frame, d->parent_id);
+	(*scrubs)++;
+	return 0;
+}
+
+/* ---------------------------------------------------------------- the sweeps */
+
+/*
+ * From where the last step ended.  0: the sweep has come to the end and left nothing; 1: not yet
+ * there; -EBUSY: it came to the end, others still hold something, and it begins anew.
+ */
+static int sweep(struct domain *d)
+{
+	unsigned scrubs = 0;
+	uint64_t end = d->sweep_frame + SWEEP_FRAMES;
+	bool busy;
+
+	if (end > frame_end)
+		end = frame_end;
+	while (d->sweep_frame < end && scrubs < SWEEP_SCRUBS) {
+		int result = 0;
+
+		if (d->sweep_phase == PHASE_FRAMES) {
+			result = take_frame(d, d->sweep_frame, &scrubs);
+		} else {
+			struct object *o = object_in(d, d->sweep_frame);
+
+			if (o)
+				result = destroy_object(o);
+		}
+		if (result > 0)
+			return 1;
+		d->sweep_left += result < 0;
+		d->sweep_frame++;
+	}
+	if (d->sweep_frame < frame_end)
+		return 1;
+	busy = d->sweep_left > 0;
+	d->sweep_frame = d->sweep_left = 0;
+	return busy ? -EBUSY : 0;
+}
+
+/* ---------------------------------------------------------------- SELF */
+
+/* The caller holds a reference; nobody else may. */
+static int finish(struct domain *d)
+{
+	uint64_t frame = d->object.frame;
+	uint16_t heir = d->parent_id;
+
+	if (!object_retire(&d->object))
+		return -EBUSY;
+	domain_forget(d);
+	object_put(&d->parent_vcore->object);
+	for (unsigned i = 0; i < HANDLE_FRAMES_MAX; i++) {
+		struct handle_slot *page = atomic_load(&d->handles[i]);
+
+		if (!page)
+			continue;
+		frame_zero(frame_of_pointer(page));
+		frame_release_to(frame_of_pointer(page), heir);
+	}
+	frame_zero(frame);
+	frame_release_to(frame, heir);
+	return 0;
+}
+
+/* 0 when the domain is gone, 1 when there is more to do, -EBUSY when others hold something. */
+static int dismantle_step(struct domain *d)
+{
+	int result = 0;
+
+	switch ((enum phase)d->sweep_phase) {
+	case PHASE_STOP:
+		if (!stop(d))
+			return 1;
+		break;
+	case PHASE_OBJECTS:
+	case PHASE_FRAMES:
+		result = sweep(d);
+		break;
+	case PHASE_SHARED:
+		result = destroy_space(d->shared);
+		break;
+	case PHASE_SELF:
+		return finish(d);
+	}
+	if (result)
+		return result;
+	d->sweep_phase++;
+	return 1;
+}
+
+/* ---------------------------------------------------------------- the call */
+
+static uint16_t child_of(uint16_t parent)
+{
+	for (uint16_t id = 1; id < DOMAINS_MAX; id++) {
+		const struct domain *d = domain_by_id(id);
+
+		if (d && d->parent_id == parent)
+			return id;
+	}
+	return 0;
+}
+
+/* A domain below d that has no children, with a reference; d itself if it has none; NULL if that
+ * one is just disappearing. */
+static struct domain *leaf_below(struct domain *d)
+{
+	uint16_t id = d->id, child;
+	struct domain *leaf;
+	uint64_t frame;
+
+	while ((child = child_of(id)) != 0)
+		id = child;
+	leaf = domain_by_id(id);
+	if (!leaf)
+		return NULL;
+	/* The word is the kernel's whatever has become of the frame (object.h). */
+	frame = frame_of_pointer(leaf);
+	if (!object_word_get(frame, object_generation(frame)))
+		return NULL;
+	if (domain_by_id(id) == leaf)
+		return leaf;
+	object_word_put(frame);
+	return NULL;
+}
+
+/* (domain handle, status) */
+int64_t call_domain_kill(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = h->domain, *leaf;
+	int result = 1;
+
+	domain_die(d, regs->rsi);
+	if (d == domain_current())
+		return 0;
+	leaf = leaf_below(d);
+	handle_view_put(h); /* the last step needs the last reference: the leaf's */
+	h->kept = true;
+	if (!leaf)
+		return 1;
+	domain_die(leaf, regs->rsi);
+	if (domain_dismantle_begin(leaf)) {
+		result = dismantle_step(leaf);
+		if (result) /* else it is gone, with our reference */
+			domain_dismantle_end(leaf);
+	}
+	if (result)
+		object_put(&leaf->object);
+	return leaf == d || result < 0 ? result : 1;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first domain: the first module is its libos, the other modules are archives that it gets to
+ * see; it owns all memory that the kernel does not need.  Runs once, on the boot CPU, before any
+ * vcore does.  Whatever is wrong here ends in a panic: there would be nothing to run.
+ */
+#include "kernel.h"
+#include "boot_info.h"
+#include "page_table.h"
+#include "sched_context.h"
+
+#define HANDLE_FRAMES 4
+#define IMAGE_END EXO_VCORE_BASE /* the image's part of the shared region ends here */
+#define PORT_COUNT 65536
+#define LINE_COUNT 4096
+#define FRAME_NUMBERS (1ul << 40)
+
+_Static_assert(HANDLE_FRAMES * HANDLE_SLOTS_PER_FRAME >= EXO_SLOTS_FIRST_FREE, "fixed slots fit");
+
+static uint64_t take_frame(uint16_t owner, enum exo_frame_type type)
+{
+	return frame_take(1, owner, type);
+}
+
+/* ---------------------------------------------------------------- mapping */
+
+static void map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, unsigned prot)
+{
+	struct space *shared = d->shared;
+	uint64_t run;
+
+	lock_acquire(&shared->lock);
+	for (uint64_t frame = first; frame < first + count; frame++, va += EXO_PAGE_SIZE) {
+		table_entry *entry = page_table_walk(shared, va, true, &run);
+
+		while (!entry) {
+			page_table_pool_add(shared, take_frame(d->id, EXO_FRAME_TABLE));
+			entry = page_table_walk(shared, va, true, &run);
+		}
+		if (!frame_map(frame, frame_word_owner(frame_word(frame)), d->id))
+			panic("the first domain cannot map frame 0x%lx", frame);
+		atomic_store(entry, frame << EXO_PAGE_SHIFT | page_table_bits(prot));
+	}
+	lock_release(&shared->lock);
+}
+
+/* ---------------------------------------------------------------- the image */
+
+/* The first module's header, checked. */
+static const struct exo_image *read_header(void)
+{
+	const struct multiboot2_module *module = &boot_info.loader.modules[0];
+	const struct exo_image *image = phys_to_virt(module->start);
+	uint64_t size = module->end - module->start;
+
+	if (boot_info.loader.module_count == 0)
+		panic("no libos: the boot loader brought no module");
+	if (module->start % EXO_PAGE_SIZE || size < EXO_PAGE_SIZE || image->magic != EXO_IMAGE_MAGIC ||
+	    image->abi_version != EXO_ABI_VERSION)
+		panic("the first module (%s) is no libos for this kernel", module->name);
+	if ((image->text_end | image->rodata_end | image->data_end | image->end) % EXO_PAGE_SIZE ||
+	    image->text_end < EXO_SHARED_BASE || image->rodata_end < image->text_end ||
+	    image->data_end < image->rodata_end || image->end < image->data_end ||
+	    image->end > IMAGE_END || image->data_end - EXO_SHARED_BASE != size - EXO_PAGE_SIZE)
+		panic("the libos (%s) is damaged: its parts do not fit together", module->name);
+	if (!domain_entries_ok(&image->entries) || image->entries.text_end > image->text_end)
+		panic("the libos (%s) has entry points outside its text", module->name);
+	return image;
+}
+
+/* The image is mapped where the loader put it. */
+static void map_image(struct domain *d, const struct exo_image *image)
+{
+	uint64_t frame = frame_of_pointer(image) + 1;
+
+	for (uint64_t va = EXO_SHARED_BASE; va < image->end; va += EXO_PAGE_SIZE, frame++) {
+		unsigned prot = va < image->text_end ? EXO_PROT_READ | EXO_PROT_EXEC : EXO_PROT_READ;
+
+		if (va >= image->rodata_end)
+			prot |= EXO_PROT_WRITE;
+		if (va >= image->data_end)
+			frame = take_frame(d->id, EXO_FRAME_PINNED);
+		else
+			frame_assign(frame, d->id, EXO_FRAME_PINNED);
+		map(d, va, frame, 1, prot);
+	}
+}
+
+/* ---------------------------------------------------------------- the pieces */
+
+static struct domain *make_domain(const struct exo_image *table)
+{
+	uint64_t handle_frames[HANDLE_FRAMES];
+	struct domain_parts parts = {
+		.object_frame = take_frame(0, EXO_FRAME_KERNEL),
+		.shared_object_frame = take_frame(0, EXO_FRAME_KERNEL),
+		.shared_root_frame = take_frame(0, EXO_FRAME_TABLE),
+		.handle_frames = handle_frames,
+		.handle_frame_count = HANDLE_FRAMES,
+		.entries = table->entries,
+	};
+
+	for (unsigned i = 0; i < HANDLE_FRAMES; i++)
+		handle_frames[i] = take_frame(0, EXO_FRAME_KERNEL);
+	return domain_init(&parts);
+}
+
+static void install(struct domain *d, uint32_t slot, enum object_kind kind, uint64_t object_frame,
+		    uint64_t count)
+{
+	handle_fill(d, handle_reserve_slot(d, slot), kind, EXO_RIGHTS_ALL, object_frame, 0, count);
+}
+
+static void make_vcore(struct domain *d, struct space *space,
+				const struct exo_image *table, unsigned cpu)
+{
+	struct vcore_parts parts = {
+		.domain = d,
+		.space = space,
+		.cpu = cpu,
+		.object_frame = take_frame(d->id, EXO_FRAME_KERNEL),
+		.page_frame = take_frame(d->id, EXO_FRAME_PINNED),
+		.stack_top = table->event_stack_top + cpu * table->stack_stride,
+		.fault_stack_top = table->fault_stack_top + cpu * table->stack_stride,
+	};
+	struct sched_context *sc = sc_init_root(d, take_frame(d->id, EXO_FRAME_KERNEL), cpu);
+	struct vcore *v;
+
+	parts.vector_frame[0] = frame_take(vcore_vector_frames(), d->id, EXO_FRAME_KERNEL);
+	for (unsigned i = 1; i < vcore_vector_frames(); i++)
+		parts.vector_frame[i] = parts.vector_frame[0] + i;
+	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, parts.page_frame, 1,
+	    EXO_PROT_READ | EXO_PROT_WRITE);
+	object_get(&space->object);
+	v = vcore_init(&parts);
+	v->sc = sc;
+	sc->vcore = v;
+	atomic_store(&d->vcores[cpu], v);
+	install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame, 0);
+	install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame, 0);
+	object_put(&sc->object);
+	object_put(&v->object);
+}
+
+/* The pages of a module become the domain's; the libos reads its archives where they are. */
+static void show_modules(struct domain *d, struct exo_info *info)
+{
+	const struct multiboot2_info *loader = &boot_info.loader;
+	uint64_t va = EXO_MODULE_BASE;
+
+	for (unsigned i = 1; i < loader->module_count; i++) {
+		const struct multiboot2_module *module = &loader->modules[i];
+		uint64_t first = module->start >> EXO_PAGE_SHIFT;
+		uint64_t end = (module->end + EXO_PAGE_SIZE - 1) >> EXO_PAGE_SHIFT;
+		struct exo_module *out = &info->modules[info->module_count++];
+
+		if (module->start % EXO_PAGE_SIZE)
+			panic("module %u does not begin on a page", i);
+		*out = (struct exo_module){
+			.address = va, .size = module->end - module->start, .frame = first,
+		};
+		string_copy(out->name, module->name, sizeof(out->name));
+		for (uint64_t frame = first; frame < end; frame++)
+			frame_assign(frame, d->id, EXO_FRAME_USER);
+		map(d, va, first, end - first, EXO_PROT_READ);
+		va += (end - first) * EXO_PAGE_SIZE;
+	}
+}
+
+static struct exo_info *show_info(struct domain *d)
+{
+	uint64_t first = frame_take(EXO_INFO_PAGES, d->id, EXO_FRAME_PINNED);
+
+	map(d, EXO_INFO_BASE, first, EXO_INFO_PAGES, EXO_PROT_READ);
+	return frame_pointer(first);
+}
+
+static void install_machine_handles(struct domain *d)
+{
+	static const enum machine_frame frames[] = { MACHINE_PORTS_FRAME, MACHINE_IRQS_FRAME,
+						     MACHINE_DEVICES_FRAME };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (!object_word_start(frames[i]))
+			BUG();
+	install(d, EXO_SLOT_PORTS, OBJECT_PORTS, MACHINE_PORTS_FRAME, PORT_COUNT);
+	install(d, EXO_SLOT_IRQS, OBJECT_IRQS, MACHINE_IRQS_FRAME, LINE_COUNT);
+	install(d, EXO_SLOT_DEVICES, OBJECT_DEVICES, MACHINE_DEVICES_FRAME, FRAME_NUMBERS);
+}
+
+/* Everything that is still FREE; what does not fit the list of ranges stays so. */
+static void give_memory(struct domain *d, struct exo_info *info)
+{
+	for (uint64_t frame = 0; frame < frame_end; frame++) {
+		struct exo_range *last = &info->ranges[info->range_count - 1];
+		bool follows = info->range_count && last->first + last->count == frame;
+
+		if (frame_word_type(frame_word(frame)) != EXO_FRAME_FREE)
+			continue;
+		if (!follows) {
+			if (info->range_count == EXO_RANGES_MAX)
+				break;
+			last = &info->ranges[info->range_count++];
+			*last = (struct exo_range){ .first = frame };
+		}
+		frame_assign(frame, d->id, EXO_FRAME_USER);
+		last->count++;
+	}
+}
+
+static void make_vcores(struct domain *d, const struct exo_image *table)
+{
+	uint64_t object_frame = take_frame(d->id, EXO_FRAME_KERNEL);
+	struct space *space = space_init(d, object_frame, take_frame(d->id, EXO_FRAME_TABLE),
+					 d->shared);
+
+	install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame, 0);
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		make_vcore(d, space, table, cpu);
+	object_put(&space->object);
+}
+
+/* All but the lists of memory ranges and modules, which are there already. */
+static void describe(const struct domain *d, const struct exo_image *image, struct exo_info *info)
+{
+	uint64_t first, end = 0;
+
+	info->abi_version = EXO_ABI_VERSION;
+	info->cpu_count = cpu_count;
+	info->domain_id = d->id;
+	info->vector_size = cpu_features.vector_size;
+	info->vector_features = cpu_features.vector_features;
+	info->tsc_khz = cpu_by_number(0)->tsc_khz;
+	info->boot_tsc = boot_info.boot_tsc;
+	info->masked_limit_ns = RUN_MASKED_LIMIT_NS;
+	info->frame_end = frame_end;
+	info->acpi_fadt = boot_info.acpi.fadt;
+	info->framebuffer_text = boot_info.loader.text_mode;
+	info->image_end_page = (image->end - EXO_SHARED_BASE) >> EXO_PAGE_SHIFT;
+	while (frame_next_ram(&first, &end))
+		info->ram_frames += end - first;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		const struct cpu *cpu = cpu_by_number(i);
+
+		info->cpus[i] = (struct exo_cpu_info){ 1, cpu->apic_id, cpu->tsc_khz, cpu->timer_khz };
+	}
+	string_copy(info->command_line, boot_info.loader.command_line,
+		    sizeof(info->command_line));
+}
+
+void first_domain_create(void)
+{
+	const struct exo_image *image = read_header();
+	struct exo_range table = frame_table_frames();
+	struct domain *d = make_domain(image);
+	struct exo_info *info = show_info(d);
+
+	map_image(d, image);
+	map(d, EXO_FRAMES_BASE, table.first, table.count, EXO_PROT_READ);
+	show_modules(d, info);
+	install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, d->object.frame, 0);
+	install(d, EXO_SLOT_SHARED, OBJECT_SPACE, d->shared->object.frame, 0);
+	install_machine_handles(d);
+	make_vcores(d, image);
+	d->handle_hint = EXO_SLOTS_FIRST_FREE;
+	object_put(&d->shared->object);
+	object_put(&d->object);
+
+	/* From here on no frame is taken. */
+	describe(d, image, info);
+	frame_assign(frame_of_pointer(image), 0, EXO_FRAME_FREE);
+	give_memory(d, info);
+	/* The others are started by the libos, once it has made what they share. */
+	vcore_ring(d->vcores[0], VCORE_REQUEST_START);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The frame table: applies the steps of frame_word.h to the words of all frames. */
+#include "kernel.h"
+#include "boot_info.h"
+
+uint64_t frame_end;
+struct frame_private *frame_private;
+
+/* Seen by ring 3 as struct exo_frame_info[]. */
+static _Atomic uint64_t *frame_words;
+_Static_assert(sizeof(struct exo_frame_info) == sizeof(uint64_t), "an entry is one word");
+
+static struct exo_range table_frames;
+
+/* A write here is an interrupt; the local APICs' registers lie here too. */
+#define INTERRUPT_WINDOW 0xfee00000ul
+#define INTERRUPT_WINDOW_END 0xfef00000ul
+
+void frame_table_place(uint64_t first, uint64_t count)
+{
+	table_frames = (struct exo_range){ first, count };
+	frame_words = frame_pointer(first);
+	frame_private = frame_pointer(first + count);
+}
+
+struct exo_range frame_table_frames(void)
+{
+	return table_frames;
+}
+
+void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type)
+{
+	atomic_store(&frame_words[frame], frame_word_make(owner, type));
+}
+
+uint64_t frame_word(uint64_t frame)
+{
+	return frame < frame_end ? atomic_load(&frame_words[frame]) : 0;
+}
+
+bool frame_is_ram(uint64_t frame)
+{
+	return frame_word_type(frame_word(frame)) != EXO_FRAME_NONE;
+}
+
+bool frame_is_device(uint64_t frame)
+{
+	const struct acpi_info *acpi = &boot_info.acpi;
+	uint64_t address = frame << EXO_PAGE_SHIFT;
+
+	if (frame_is_ram(frame) || frame >> (cpu_features.physical_bits - EXO_PAGE_SHIFT))
+		return false;
+	if (address >= INTERRUPT_WINDOW && address < INTERRUPT_WINDOW_END)
+		return false;
+	for (unsigned i = 0; i < acpi->ioapic_count; i++)
+		if (acpi->ioapics[i].address >> EXO_PAGE_SHIFT == frame)
+			return false;
+	return frame != acpi->lapic_address >> EXO_PAGE_SHIFT;
+}
+
+/* Applies a step of frame_word.h, an expression of `old`, until no other CPU's comes in between.
+ * The result is the new word, or FRAME_WORD_REFUSED and nothing has changed. */
+#define FRAME_STEP(frame, step)                                                                  \
+	({                                                                                       \
+		uint64_t old = frame_word(frame), new;                                           \
+		do                                                                               \
+			new = (step);                                                            \
+		while (new != FRAME_WORD_REFUSED &&                                              \
+		       !atomic_compare_exchange_weak(&frame_words[frame], &old, new));           \
+		ASSERT_INVARIANT(new == FRAME_WORD_REFUSED || frame_word_ok(new));               \
+		new;                                                                             \
+	})
+
+bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner)
+{
+	return FRAME_STEP(frame, frame_word_map(old, frame_owner, space_owner)) !=
+	       FRAME_WORD_REFUSED;
+}
+
+uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
+{
+	uint64_t word = FRAME_STEP(frame, frame_word_unmap(old, space_owner));
+
+	if (word == FRAME_WORD_REFUSED)
+		BUG(); /* an entry existed, so it was counted */
+	return word;
+}
+
+bool frame_pin(uint64_t frame, uint16_t owner)
+{
+	return FRAME_STEP(frame, frame_word_pin(old, owner)) != FRAME_WORD_REFUSED;
+}
+
+void frame_unpin(uint64_t frame)
+{
+	if (FRAME_STEP(frame, frame_word_unpin(old)) == FRAME_WORD_REFUSED)
+		BUG();
+}
+
+/*
+ * Why the TLB stamp is looked at after the compare-and-swap: before it, another CPU of the owner
+ * could map and unmap the frame between our look and our swap, leaving the same word and a new
+ * stamp.  Once the frame is the kernel's nobody can map it, and every stamp that it will ever get
+ * as a user page was written before its map count was brought down, which our swap has read.
+ */
+int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type)
+{
+	uint64_t seen = frame_word(frame);
+
+	if (frame_word_type(seen) != EXO_FRAME_USER || frame_word_owner(seen) != owner)
+		return -EPERM;
+	if (FRAME_STEP(frame, frame_word_claim(old, owner, type)) == FRAME_WORD_REFUSED)
+		return -EBUSY;
+	if (tlb_frame_acknowledged(frame))
+		return 0;
+	tlb_remind(atomic_load(&frame_private[frame].stamp));
+	frame_release(frame);
+	return -EAGAIN;
+}
+
+bool frame_seize(uint64_t frame, uint16_t owner)
+{
+	if (tlb_frame_acknowledged(frame))
+		return FRAME_STEP(frame, frame_word_seize(old, owner)) != FRAME_WORD_REFUSED;
+	tlb_remind(atomic_load(&frame_private[frame].stamp));
+	return false;
+}
+
+int frame_claim_all(const uint64_t *frames, unsigned count, uint16_t owner,
+		    enum exo_frame_type type)
+{
+	for (unsigned i = 0; i < count; i++) {
+		int error = frame_claim(frames[i], owner, type);
+
+		if (error) {
+			while (i-- > 0)
+				frame_release(frames[i]);
+			return error;
+		}
+	}
+	return 0;
+}
+
+void frame_release_to(uint64_t frame, uint16_t new_owner)
+{
+	uint64_t old = frame_word(frame), new = frame_word_release(old, new_owner);
+
+	ASSERT_INVARIANT(!object_is_live(frame));
+	/* Only the kernel changes such a frame, and only the caller has it in hand. */
+	if (new == FRAME_WORD_REFUSED)
+		BUG();
+	atomic_store(&frame_words[frame], new);
+}
+
+void frame_release(uint64_t frame)
+{
+	frame_release_to(frame, frame_word_owner(frame_word(frame)));
+}
+
+bool frame_release_unmapped(uint64_t frame)
+{
+	return FRAME_STEP(frame, frame_word_release(old, frame_word_owner(old))) !=
+	       FRAME_WORD_REFUSED;
+}
+
+void frame_zero(uint64_t frame)
+{
+	void *to = frame_pointer(frame);
+	uint64_t words = EXO_PAGE_SIZE / sizeof(uint64_t);
+
+	asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
+}
+
+void frame_copy(uint64_t to_frame, uint64_t from_frame)
+{
+	void *to = frame_pointer(to_frame);
+	const void *from = frame_pointer(from_frame);
+	uint64_t words = EXO_PAGE_SIZE / sizeof(uint64_t);
+
+	asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame table: who owns each physical page, what it is, and how often it is used (I9).
+ * All functions may be called on any CPU at any time; see frame_word.h for why no lock is needed.
+ */
+#ifndef EXO_FRAME_H
+#define EXO_FRAME_H
+
+#include <exo/abi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include "frame_word.h"
+#include "x86/paging.h"
+
+/* What only the kernel knows about a frame; see tlb_epoch.h and object.h for the two words. */
+struct frame_private {
+	_Atomic uint64_t stamp;
+	_Atomic uint64_t object;
+};
+
+struct multiboot2_info;
+
+extern uint64_t frame_end; /* one past the highest frame number; fixed after frame_table_init() */
+extern struct frame_private *frame_private;
+
+static inline void *frame_pointer(uint64_t frame)
+{
+	return phys_to_virt(frame << EXO_PAGE_SHIFT);
+}
+
+static inline uint64_t frame_of_pointer(const void *pointer)
+{
+	return virt_to_phys(pointer) >> EXO_PAGE_SHIFT;
+}
+
+/*
+ * Boot CPU.  frame_table_init() places and fills the table, from what the loader left at [info, info
+ * + info_size); then memory is taken out of it by frame_take(): zeroed frames in one piece, or panic.
+ */
+void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint64_t info_size);
+void frame_table_place(uint64_t first, uint64_t count);
+uint64_t frame_take(uint64_t count, uint16_t owner, enum exo_frame_type type);
+/* The next run of RAM, [*first, *end); begin with *end = 0.  False behind the last. */
+bool frame_next_ram(uint64_t *first, uint64_t *end);
+/* The frames that the table itself lies in; anybody may map them read-only. */
+struct exo_range frame_table_frames(void);
+
+/* The word now; 0 (not RAM) for a number beyond the table. */
+uint64_t frame_word(uint64_t frame);
+/* Does the table keep count of it?  If not it is device memory. */
+bool frame_is_ram(uint64_t frame);
+/* May it be mapped as device memory: not RAM, not an APIC, and a number that exists? */
+bool frame_is_device(uint64_t frame);
+
+/* One more or one less page table entry; map returns false if frame_owner does not own it, or it
+ * must not be mapped, or a count is full.  unmap returns the word that it leaves. */
+bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner);
+uint64_t frame_unmap(uint64_t frame, uint16_t space_owner);
+
+/* Keep a USER frame from being given away or retyped while the kernel works on its contents. */
+bool frame_pin(uint64_t frame, uint16_t owner);
+void frame_unpin(uint64_t frame);
+
+/*
+ * frame_claim - the kernel takes a frame that a domain gives up (retype)
+ *
+ * type    EXO_FRAME_KERNEL, EXO_FRAME_TABLE, or EXO_FRAME_PINNED for a page shared with the kernel
+ *
+ * Returns 0, -EPERM (not the owner's, or not a USER frame), -EBUSY (mapped or pinned), or -EAGAIN:
+ * a TLB may still hold a translation to it (I10); the CPUs behind have been reminded.  A frame
+ * whose epoch was polled (EXO_CALL_TLB_POLL) never gives EAGAIN.
+ */
+int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type);
+/* Claim `count` frames or none. */
+int frame_claim_all(const uint64_t *frames, unsigned count, uint16_t owner,
+		    enum exo_frame_type type);
+/* Claim a dead domain's frame, lent or not; false while somebody maps it, or a TLB might. */
+bool frame_seize(uint64_t frame, uint16_t owner);
+/* The way back, to its owner as a USER frame.  The contents are as the kernel left them. */
+void frame_release(uint64_t frame);
+/* The same for a PINNED page that the kernel shares no longer, unless it is still mapped. */
+bool frame_release_unmapped(uint64_t frame);
+/* To somebody else, or to nobody (0); the caller has scrubbed it. */
+void frame_release_to(uint64_t frame, uint16_t new_owner);
+
+/* Boot only: what a FREE frame is from now on. */
+void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type);
+
+void frame_zero(uint64_t frame);
+void frame_copy(uint64_t to, uint64_t from);
+
+#endif

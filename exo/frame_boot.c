@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame table's beginnings.  What the loader says about memory becomes the words of the frames;
+ * from then on they are the only book that is kept, and what boots takes FREE frames out of it.
+ */
+#include "kernel.h"
+#include "boot_info.h"
+
+#define LOW_MEMORY_END 0x100000ul /* the firmware's, and where other CPUs start */
+#define EARLY_MAP_END (4ul << 30) /* what the boot page tables map */
+#define PHYSICAL_END (1ul << 46)
+
+/* Whole frames [first, end). */
+struct range {
+	uint64_t first, end;
+};
+
+/* What is not RAM, or in use.  They may overlap each other and RAM. */
+static struct range taken[MULTIBOOT2_RANGES_MAX + MULTIBOOT2_MODULES_MAX + 4];
+static unsigned taken_count;
+
+extern char kernel_phys_start[], kernel_phys_end[];
+
+static uint64_t frame_above(uint64_t address)
+{
+	return (address + EXO_PAGE_SIZE - 1) >> EXO_PAGE_SHIFT;
+}
+
+/* [start, end), bytes */
+static void take(uint64_t start, uint64_t end)
+{
+	taken[taken_count++] = (struct range){ start >> EXO_PAGE_SHIFT, frame_above(end) };
+}
+
+/* The whole frames of RAM in a range of the loader's map; there may be none. */
+static struct range ram_in(const struct multiboot2_range *r)
+{
+	struct range ram = { frame_above(r->base), (r->base + r->size) >> EXO_PAGE_SHIFT };
+
+	if (r->type != MULTIBOOT2_MEMORY_RAM || r->base + r->size > PHYSICAL_END)
+		ram.end = 0;
+	return ram;
+}
+
+/* The first place for the table itself: in one piece, where nothing else is. */
+static struct range find_room(const struct multiboot2_info *loader, uint64_t frames)
+{
+	for (unsigned i = 0; i < loader->range_count; i++) {
+		struct range ram = ram_in(&loader->ranges[i]);
+
+		for (unsigned t = 0; t < taken_count; t++)
+			if (ram.first < taken[t].end && ram.first + frames > taken[t].first) {
+				ram.first = taken[t].end;
+				t = -1u; /* it may overlap an earlier one now */
+			}
+		if (ram.first + frames <= ram.end)
+			return (struct range){ ram.first, ram.first + frames };
+	}
+	panic("not enough memory for the frame table");
+}
+
+static void set_type(struct range frames, enum exo_frame_type type)
+{
+	for (uint64_t frame = frames.first; frame < frames.end && frame < frame_end; frame++)
+		frame_assign(frame, 0, type);
+}
+
+void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint64_t info_size)
+{
+	uint64_t words, private;
+	struct range table;
+
+	take(0, LOW_MEMORY_END);
+	take((uint64_t)kernel_phys_start, (uint64_t)kernel_phys_end);
+	take(info, info + info_size);
+	for (unsigned i = 0; i < loader->module_count; i++)
+		take(loader->modules[i].start, loader->modules[i].end);
+	for (unsigned i = 0; i < loader->range_count; i++) {
+		const struct multiboot2_range *r = &loader->ranges[i];
+		struct range ram = ram_in(r);
+
+		if (r->type != MULTIBOOT2_MEMORY_RAM && r->base < PHYSICAL_END)
+			take(r->base, r->base + r->size);
+		if (ram.first < ram.end && ram.end > frame_end)
+			frame_end = ram.end;
+	}
+	words = frame_above(frame_end * sizeof(uint64_t));
+	private = frame_above(frame_end * sizeof(struct frame_private));
+	table = find_room(loader, words + private);
+	if (table.end << EXO_PAGE_SHIFT > EARLY_MAP_END)
+		panic("not enough memory below 4 GiB for the frame table");
+	memset(frame_pointer(table.first), 0, (words + private) << EXO_PAGE_SHIFT);
+	frame_table_place(table.first, words);
+
+	for (unsigned i = 0; i < loader->range_count; i++)
+		set_type(ram_in(&loader->ranges[i]), EXO_FRAME_FREE);
+	for (unsigned i = 0; i < taken_count; i++)
+		for (uint64_t f = taken[i].first; f < taken[i].end && f < frame_end; f++)
+			if (frame_is_ram(f))
+				frame_assign(f, 0, EXO_FRAME_KERNEL);
+	set_type(table, EXO_FRAME_KERNEL);
+	set_type((struct range){ table.first, table.first + words }, EXO_FRAME_PINNED);
+}
+
+bool frame_next_ram(uint64_t *first, uint64_t *end)
+{
+	while (*end < frame_end && !frame_is_ram(*end))
+		++*end;
+	*first = *end;
+	while (*end < frame_end && frame_is_ram(*end))
+		++*end;
+	return *first < *end;
+}
+
+uint64_t frame_take(uint64_t count, uint16_t owner, enum exo_frame_type type)
+{
+	static uint64_t next; /* nothing before it is FREE */
+	uint64_t run = 0;
+
+	for (uint64_t frame = next; frame < EARLY_MAP_END >> EXO_PAGE_SHIFT; frame++) {
+		run = frame_word_type(frame_word(frame)) == EXO_FRAME_FREE ? run + 1 : 0;
+		if (run < count)
+			continue;
+		if (count == 1)
+			next = frame + 1;
+		for (uint64_t first = frame + 1 - count; frame >= first; frame--) {
+			frame_assign(frame, owner, type);
+			frame_zero(frame);
+		}
+		return frame + 1;
+	}
+	panic("not enough memory: no %lu frames in one piece below 4 GiB", count);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames between domains: given for good, or lent and taken back.
+ *
+ * A loan is a range of frames, each with one pin of the loan and one for every entry in a space of
+ * somebody else than the owner.  It is alive under the object word of its first frame (object.h),
+ * so copies of its handle become stale all at once when it ends.
+ */
+#include "kernel.h"
+#include "calls.h"
+
+#define GIVE_MAX 64  /* scrubbed in one call */
+#define LOAN_MAX 256 /* frames */
+
+/* Scrubbed first: the receiver must learn nothing, and the giver must know nothing about it. */
+static int give(uint64_t frame, const struct domain *from, const struct domain *to)
+{
+	int error = frame_claim(frame, from->id, EXO_FRAME_KERNEL);
+
+	if (error)
+		return error;
+	frame_zero(frame);
+	frame_release_to(frame, to->id);
+	return 0;
+}
+
+/* (domain handle, first frame, count) -> frames given */
+int64_t call_frame_give(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *from = domain_current();
+	uint64_t given = 0;
+	int error = 0;
+
+	/* Frames given to a dead domain come back when it is taken apart: but only before its
+	 * last sweep, so they are refused from the beginning. */
+	if (atomic_load(&h->domain->state) != DOMAIN_ALIVE)
+		error = -ESRCH;
+	while (!error && given < regs->rdx && given < GIVE_MAX) {
+		error = give(regs->rsi + given, from, h->domain);
+		given += !error;
+	}
+	return given ? (int64_t)given : error;
+}
+
+static void unpin_range(uint64_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		frame_unpin(first + i);
+}
+
+/* (first frame, count, rights) -> handle */
+int64_t call_frame_lend(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = domain_current();
+	uint64_t first = regs->rdi, count = regs->rsi, pinned = 0;
+	unsigned rights = (regs->rdx & (EXO_RIGHT_USE | EXO_RIGHT_WRITE)) | EXO_RIGHT_COPY |
+			  EXO_RIGHT_MANAGE | EXO_RIGHT_REVOKE;
+	exo_handle handle;
+	int64_t slot;
+
+	if (count == 0 || count > LOAN_MAX || first >= frame_end || count > frame_end - first)
+		return -EINVAL;
+	slot = handle_reserve(d);
+	if (slot < 0)
+		return slot;
+	while (pinned < count && frame_pin(first + pinned, d->id))
+		pinned++;
+	if (pinned < count || !object_word_start(first)) {
+		unpin_range(first, pinned);
+		handle_cancel(d, slot);
+		return pinned < count ? -EPERM : -EBUSY;
+	}
+	handle = handle_fill(d, slot, OBJECT_LOAN, rights, first, first, count);
+	object_word_put(first);
+	return handle;
+}
+
+/* Only the loan's own pins are left, and those of other loans of the same frames. */
+static bool is_unused(uint64_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		if (frame_word_pins(frame_word(first + i)) != 1)
+			return false;
+	return true;
+}
+
+/*
+ * (handle).  Why nobody borrows again between the look and the end: mapping holds a reference to
+ * the loan, and the end needs the last one.  An entry made before that is seen by the second look.
+ */
+int64_t call_frame_take_back(struct exo_regs *regs, struct handle_view *h)
+{
+	if (frame_word_owner(frame_word(h->first)) != domain_current()->id)
+		return -EPERM;
+	if (!is_unused(h->first, h->count) || !object_word_retire(h->first))
+		return -EBUSY;
+	h->kept = true; /* the reference ended with the loan */
+	if (!is_unused(h->first, h->count)) {
+		object_word_revive(h->first, h->object_generation);
+		return -EBUSY;
+	}
+	unpin_range(h->first, h->count);
+	handle_drop(domain_current(), regs->rdi);
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of a frame table entry. */
+#include "frame_word.h"
+
+#define PIN (1ul << 24)
+#define MAP (1ul << 32)
+#define PINS_MAX 0xffu
+#define MAPS_MAX 0xffffffffu
+
+bool frame_word_ok(uint64_t word)
+{
+	switch (frame_word_type(word)) {
+	case EXO_FRAME_NONE:
+	case EXO_FRAME_FREE:
+		return word == frame_word_make(0, frame_word_type(word));
+	case EXO_FRAME_KERNEL:
+	case EXO_FRAME_TABLE:
+		return frame_word_pins(word) == 0 && frame_word_maps(word) == 0;
+	case EXO_FRAME_USER:
+		return frame_word_owner(word) != 0;
+	case EXO_FRAME_PINNED:
+		return true;
+	}
+	return false;
+}
+
+/* Do entries in spaces of this domain take a pin? */
+static bool borrows(uint64_t word, uint16_t space_owner)
+{
+	return frame_word_owner(word) != 0 && frame_word_owner(word) != space_owner;
+}
+
+uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owner)
+{
+	enum exo_frame_type type = frame_word_type(word);
+
+	if (type != EXO_FRAME_USER && type != EXO_FRAME_PINNED)
+		return FRAME_WORD_REFUSED;
+	if (frame_word_owner(word) != frame_owner || frame_word_maps(word) == MAPS_MAX)
+		return FRAME_WORD_REFUSED;
+	if (borrows(word, space_owner)) {
+		if (frame_word_pins(word) == PINS_MAX)
+			return FRAME_WORD_REFUSED;
+		word += PIN;
+	}
+	return word + MAP;
+}
+
+uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner)
+{
+	if (frame_word_maps(word) == 0)
+		return FRAME_WORD_REFUSED;
+	if (borrows(word, space_owner)) {
+		if (frame_word_pins(word) == 0)
+			return FRAME_WORD_REFUSED;
+		word -= PIN;
+	}
+	return word - MAP;
+}
+
+uint64_t frame_word_pin(uint64_t word, uint16_t owner)
+{
+	if (frame_word_type(word) != EXO_FRAME_USER || frame_word_owner(word) != owner ||
+	    frame_word_pins(word) == PINS_MAX)
+		return FRAME_WORD_REFUSED;
+	return word + PIN;
+}
+
+uint64_t frame_word_unpin(uint64_t word)
+{
+	return frame_word_pins(word) == 0 ? FRAME_WORD_REFUSED : word - PIN;
+}
+
+uint64_t frame_word_claim(uint64_t word, uint16_t owner, enum exo_frame_type type)
+{
+	if (word != frame_word_make(owner, EXO_FRAME_USER))
+		return FRAME_WORD_REFUSED;
+	return frame_word_make(owner, type);
+}
+
+uint64_t frame_word_seize(uint64_t word, uint16_t owner)
+{
+	enum exo_frame_type type = frame_word_type(word);
+
+	if ((type != EXO_FRAME_USER && type != EXO_FRAME_PINNED) ||
+	    frame_word_owner(word) != owner || frame_word_maps(word) != 0)
+		return FRAME_WORD_REFUSED;
+	return frame_word_make(owner, EXO_FRAME_KERNEL);
+}
+
+uint64_t frame_word_release(uint64_t word, uint16_t new_owner)
+{
+	enum exo_frame_type type = frame_word_type(word);
+
+	if (type != EXO_FRAME_KERNEL && type != EXO_FRAME_TABLE && type != EXO_FRAME_PINNED)
+		return FRAME_WORD_REFUSED;
+	if (frame_word_maps(word) != 0 || frame_word_pins(word) != 0)
+		return FRAME_WORD_REFUSED;
+	return new_owner ? frame_word_make(new_owner, EXO_FRAME_USER) :
+			   frame_word_make(0, EXO_FRAME_FREE);
+}

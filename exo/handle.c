@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handle tables: how a domain names objects.
+ *
+ *	domain->handles[page] -> 64 slots each; handle = { slot, slot generation }
+ *
+ *	        reserve               fill
+ *	FREE -----------> FILLING -----------> LIVE
+ *	  ^ ^---------------/                    |
+ *	  |      cancel                          |
+ *	  +--------------------------------------+	drop: the slot generation goes up
+ *
+ * No lock: a slot changes hands by compare-and-swap of its tag {generation, state}.  A reader
+ * reads the tag, the fields, and the tag again.  The tag of a slot that was dropped and filled
+ * once more differs, so equal tags mean that the fields belong to the handle that was asked for.
+ */
+#include "kernel.h"
+#include "calls.h"
+
+enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_LIVE };
+
+static uint64_t tag_make(uint32_t generation, enum slot_state state)
+{
+	return (uint64_t)generation << 8 | state;
+}
+
+static enum slot_state tag_state(uint64_t tag)
+{
+	return tag & 0xff;
+}
+
+static uint32_t tag_generation(uint64_t tag)
+{
+	return tag >> 8;
+}
+
+/* NULL for a number beyond the table. */
+static struct handle_slot *slot_at(struct domain *d, uint32_t number)
+{
+	struct handle_slot *page;
+
+	if (number / HANDLE_SLOTS_PER_FRAME >= HANDLE_FRAMES_MAX)
+		return NULL;
+	page = atomic_load_explicit(&d->handles[number / HANDLE_SLOTS_PER_FRAME],
+				    memory_order_acquire);
+	return page ? &page[number % HANDLE_SLOTS_PER_FRAME] : NULL;
+}
+
+/* Is there a struct object behind a handle of this kind? */
+static bool has_object(enum object_kind kind)
+{
+	return kind >= OBJECT_DOMAIN && kind <= OBJECT_SC;
+}
+
+/* The slot's contents, if it is live and of this generation. */
+static bool slot_read(struct handle_slot *slot, uint32_t generation, struct handle_view *out)
+{
+	uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
+
+	if (tag != tag_make(generation, SLOT_LIVE))
+		return false;
+	*out = (struct handle_view){
+		.kind = atomic_load_explicit(&slot->kind, memory_order_relaxed),
+		.rights = atomic_load_explicit(&slot->rights, memory_order_relaxed),
+		.object_frame = atomic_load_explicit(&slot->object_frame, memory_order_relaxed),
+		.object_generation =
+			atomic_load_explicit(&slot->object_generation, memory_order_relaxed),
+		.first = atomic_load_explicit(&slot->first, memory_order_relaxed),
+		.count = atomic_load_explicit(&slot->count, memory_order_relaxed),
+	};
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
+}
+
+int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
+		struct handle_view *out)
+{
+	struct handle_slot *slot = slot_at(d, (uint32_t)h);
+
+	if (!slot || !slot_read(slot, h >> 32, out))
+		return -EBADF;
+	if (kind != OBJECT_ANY && out->kind != kind)
+		return -EBADF;
+	if ((out->rights & rights) != rights)
+		return -EPERM;
+	if (!object_word_get(out->object_frame, out->object_generation))
+		return -EBADF;
+	if (has_object(out->kind))
+		out->object = frame_pointer(out->object_frame);
+	return 0;
+}
+
+void handle_view_put(const struct handle_view *view)
+{
+	object_word_put(view->object_frame);
+}
+
+int handle_lookup(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
+		  struct object **out)
+{
+	struct handle_view view;
+	int error = handle_view(d, h, kind, rights, &view);
+
+	if (!error)
+		*out = view.object;
+	return error;
+}
+
+int64_t handle_reserve(struct domain *d)
+{
+	uint32_t slots = HANDLE_FRAMES_MAX * HANDLE_SLOTS_PER_FRAME;
+	uint32_t start = atomic_load_explicit(&d->handle_hint, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < slots; i++) {
+		uint32_t number = (start + i) % slots;
+		struct handle_slot *slot = slot_at(d, number);
+		uint64_t tag;
+
+		if (!slot) { /* no such page: go on with the next one */
+			i += HANDLE_SLOTS_PER_FRAME - 1 - number % HANDLE_SLOTS_PER_FRAME;
+			continue;
+		}
+		tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+		if (number == 0 || tag_state(tag) != SLOT_FREE)
+			continue; /* slot 0 is never used, so that 0 is no handle */
+		if (atomic_compare_exchange_strong(&slot->tag, &tag,
+						   tag_make(tag_generation(tag), SLOT_FILLING))) {
+			atomic_store_explicit(&d->handle_hint, number + 1, memory_order_relaxed);
+			return number;
+		}
+	}
+	return -ENOSPC;
+}
+
+void handle_cancel(struct domain *d, int64_t number)
+{
+	struct handle_slot *slot = slot_at(d, number);
+	uint64_t tag = atomic_load(&slot->tag);
+
+	ASSERT_INVARIANT(tag_state(tag) == SLOT_FILLING);
+	atomic_store(&slot->tag, tag_make(tag_generation(tag), SLOT_FREE));
+}
+
+/* The generation of a slot is never 0, so that {slot, 0} is no handle. */
+static uint32_t next_generation(uint32_t generation)
+{
+	return generation == UINT32_MAX ? 1 : generation + 1;
+}
+
+static exo_handle slot_fill(struct domain *d, int64_t number, const struct handle_view *view)
+{
+	struct handle_slot *slot = slot_at(d, number);
+	uint32_t generation = next_generation(tag_generation(atomic_load(&slot->tag)));
+
+	ASSERT_INVARIANT(tag_state(atomic_load(&slot->tag)) == SLOT_FILLING);
+	/* Whoever sees one of these fields also sees that the tag had become FILLING. */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&slot->kind, view->kind, memory_order_relaxed);
+	atomic_store_explicit(&slot->rights, view->rights, memory_order_relaxed);
+	atomic_store_explicit(&slot->object_frame, view->object_frame, memory_order_relaxed);
+	atomic_store_explicit(&slot->object_generation, view->object_generation,
+			      memory_order_relaxed);
+	atomic_store_explicit(&slot->first, view->first, memory_order_relaxed);
+	atomic_store_explicit(&slot->count, view->count, memory_order_relaxed);
+	atomic_store_explicit(&slot->tag, tag_make(generation, SLOT_LIVE), memory_order_release);
+	return (uint64_t)generation << 32 | (uint32_t)number;
+}
+
+exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, unsigned rights,
+		       uint64_t object_frame, uint64_t first, uint64_t count)
+{
+	struct handle_view view = {
+		.kind = kind,
+		.rights = rights,
+		.object_frame = object_frame,
+		.object_generation = object_generation(object_frame),
+		.first = first,
+		.count = count,
+	};
+
+	return slot_fill(d, number, &view);
+}
+
+int64_t handle_reserve_slot(struct domain *d, uint32_t number)
+{
+	struct handle_slot *slot = slot_at(d, number);
+	uint64_t tag = tag_make(0, SLOT_FREE);
+
+	if (!slot || !atomic_compare_exchange_strong(&slot->tag, &tag, tag_make(0, SLOT_FILLING)))
+		return -ENOSPC;
+	return number;
+}
+
+bool handle_drop(struct domain *d, exo_handle h)
+{
+	struct handle_slot *slot = slot_at(d, (uint32_t)h);
+	uint64_t tag = tag_make(h >> 32, SLOT_LIVE);
+
+	return slot && atomic_compare_exchange_strong(&slot->tag, &tag,
+						      tag_make(h >> 32, SLOT_FREE));
+}
+
+bool handle_drop_stale(struct domain *d, exo_handle h, enum object_kind kind)
+{
+	struct handle_slot *slot = slot_at(d, (uint32_t)h);
+	struct handle_view view;
+
+	if (!slot || !slot_read(slot, h >> 32, &view) || view.kind != kind ||
+	    object_generation(view.object_frame) == view.object_generation)
+		return false;
+	return handle_drop(d, h);
+}
+
+int64_t call_handle_drop(struct exo_regs *regs, struct handle_view *h)
+{
+	return handle_drop(domain_current(), regs->rdi) ? 0 : -EBADF;
+}
+
+int64_t call_handle_copy(struct exo_regs *regs, struct handle_view *h)
+{
+	struct object *target;
+	int64_t result = handle_lookup(domain_current(), regs->rsi, OBJECT_DOMAIN, EXO_RIGHT_USE,
+				       &target);
+
+	if (result)
+		return result;
+	result = handle_reserve((struct domain *)target);
+	if (result >= 0) {
+		h->rights &= regs->rdx;
+		result = slot_fill((struct domain *)target, result, h);
+	}
+	object_put(target);
+	return result;
+}
+
+int64_t call_handle_revoke(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = domain_current();
+	int64_t slot = handle_reserve(d);
+
+	if (slot < 0)
+		return slot;
+	h->object_generation = object_revoke(h->object_frame, h->object_generation);
+	if (!h->object_generation) { /* another revoke was faster */
+		handle_cancel(d, slot);
+		return -EBADF;
+	}
+	handle_drop(d, regs->rdi);
+	return slot_fill(d, slot, h);
+}
+
+int64_t call_handle_feed(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = domain_current();
+	uint64_t frame = regs->rdi;
+	int error = frame_claim(frame, d->id, EXO_FRAME_KERNEL);
+
+	if (error)
+		return error;
+	frame_zero(frame);
+	for (unsigned i = 0; i < HANDLE_FRAMES_MAX; i++) {
+		struct handle_slot *none = NULL;
+
+		if (atomic_compare_exchange_strong(&d->handles[i], &none, frame_pointer(frame)))
+			return 0;
+	}
+	frame_release(frame);
+	return -ENOSPC;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupt lines.  A line is bound for good to one vcore's mailbox and interrupts that vcore's
+ * CPU.  Its vector is fixed: VECTOR_DEVICE_FIRST + line; message-signalled interrupts take the
+ * numbers from MSI_FIRST on.
+ *
+ * Each line has at most one message on its way or unanswered, so lines cannot fill a mailbox:
+ *
+ *	interrupt       EVENT is set; a level-triggered line is masked
+ *	report          EVENT set, SENT clear: EVENT -> SENT, and the message is posted
+ *	acknowledge     SENT is cleared, a level-triggered line is unmasked, and perhaps another report
+ *
+ * POSTING is held around the posting of the message.  Whoever finds it set leaves the report to
+ * the holder, who looks again after clearing it: either his look comes after our change, or our
+ * look after his clearing.  It also keeps the line bound, and the vcore alive, meanwhile.
+ */
+#include "kernel.h"
+#include "calls.h"
+#include "boot_info.h"
+
+#define LINES (VECTOR_DEVICE_LAST - VECTOR_DEVICE_FIRST + 1)
+#define MSI_FIRST 128u /* below: the IO APICs' lines */
+/* Room in a mailbox is set aside for the kernel's messages (EXO_MAILBOX_RESERVED). */
+#define LINES_PER_VCORE 16
+#define MSI_ADDRESS 0xfee00000ul
+
+enum line_state {
+	LINE_TAKEN = 1 << 0, /* somebody binds it, or it is bound */
+	LINE_BOUND = 1 << 1,
+	LINE_EVENT = 1 << 2,
+	LINE_SENT = 1 << 3,
+	LINE_POSTING = 1 << 4,
+};
+
+struct line {
+	/* Any CPU. */
+	_Atomic uint32_t state;
+
+	/* Written by who took the line, before it is BOUND. */
+	struct vcore *vcore; /* holds a reference */
+	uint64_t word;
+	uint64_t binding;    /* counts bindings: a handle to an earlier one is stale */
+};
+
+static struct line lines[LINES];
+
+static bool is_level(unsigned line)
+{
+	if (line >= MSI_FIRST)
+		return false;
+	return line >= ACPI_ISA_LINES || boot_info.acpi.isa_lines[line].level;
+}
+
+static void report(struct line *line)
+{
+	uint32_t number = line - lines;
+
+	for (;;) {
+		uint32_t state = atomic_load(&line->state);
+
+		if (!(state & LINE_BOUND) || !(state & LINE_EVENT) ||
+		    (state & (LINE_SENT | LINE_POSTING)))
+			return;
+		if (!atomic_compare_exchange_weak(&line->state, &state,
+						  (state & ~LINE_EVENT) | LINE_SENT |
+							  LINE_POSTING))
+			continue;
+		/* Room is set aside; only a libos that spoils its own ring loses the message. */
+		mailbox_post(line->vcore, EXO_MESSAGE_IRQ, line->word, number, 0);
+		atomic_fetch_and(&line->state, ~LINE_POSTING);
+	}
+}
+
+void irq_latch(unsigned vector)
+{
+	unsigned number = vector - VECTOR_DEVICE_FIRST;
+	struct line *line = &lines[number];
+
+	if (is_level(number))
+		ioapic_set_mask(number, true);
+	atomic_fetch_or(&line->state, LINE_EVENT);
+	report(line);
+}
+
+/* ---------------------------------------------------------------- binding */
+
+static bool take(struct line *line)
+{
+	uint32_t free = 0;
+
+	if (atomic_compare_exchange_strong(&line->state, &free, LINE_TAKEN))
+		return true;
+	/* An interrupt that came late for an earlier binding. */
+	free = LINE_EVENT;
+	return atomic_compare_exchange_strong(&line->state, &free, LINE_TAKEN);
+}
+
+static unsigned lines_of(const struct vcore *v)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < LINES; i++)
+		count += (atomic_load(&lines[i].state) & LINE_BOUND) && lines[i].vcore == v;
+	return count;
+}
+
+/* What a binding needs: checked and held. */
+struct bind_plan {
+	struct object *vcore;
+	int64_t slot;
+};
+
+static int decode_bind(uint64_t vcore, struct bind_plan *plan)
+{
+	int error = handle_lookup(domain_current(), vcore, OBJECT_VCORE, EXO_RIGHT_MANAGE,
+				  &plan->vcore);
+
+	if (error)
+		return error;
+	plan->slot = lines_of((struct vcore *)plan->vcore) < LINES_PER_VCORE ?
+			     handle_reserve(domain_current()) : -ENOSPC;
+	if (plan->slot < 0)
+		object_put(plan->vcore);
+	return plan->slot < 0 ? plan->slot : 0;
+}
+
+static void undo_bind(struct bind_plan *plan)
+{
+	handle_cancel(domain_current(), plan->slot);
+	object_put(plan->vcore);
+}
+
+/* The line has been taken.  The reference to the vcore becomes the line's. */
+static exo_handle commit_bind(struct bind_plan *plan, struct line *line, uint64_t word)
+{
+	unsigned rights = EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE;
+	exo_handle handle;
+
+	line->vcore = (struct vcore *)plan->vcore;
+	line->word = word;
+	line->binding++;
+	handle = handle_fill(domain_current(), plan->slot, OBJECT_LINE, rights, MACHINE_IRQS_FRAME,
+			     line - lines, line->binding);
+	atomic_fetch_or(&line->state, LINE_BOUND);
+	return handle;
+}
+
+static uint32_t apic_id_of(const struct object *vcore)
+{
+	return cpu_by_number(((const struct vcore *)vcore)->cpu)->apic_id;
+}
+
+/* (IRQ handle, line, vcore, word) */
+int64_t call_irq_bind(struct exo_regs *regs, struct handle_view *h)
+{
+	uint64_t number = regs->rsi;
+	struct bind_plan plan;
+	exo_handle handle;
+	int error = decode_bind(regs->rdx, &plan);
+
+	if (error)
+		return error;
+	if (number >= MSI_FIRST || number < h->first ||
+	    number - h->first >= h->count) {
+		error = -EINVAL;
+	} else if (!take(&lines[number])) {
+		error = -EBUSY;
+	} else {
+		error = ioapic_route(number, VECTOR_DEVICE_FIRST + number, apic_id_of(plan.vcore));
+		if (error)
+			atomic_store(&lines[number].state, 0);
+	}
+	if (error) {
+		undo_bind(&plan);
+		return error;
+	}
+	handle = commit_bind(&plan, &lines[number], regs->r10);
+	ioapic_set_mask(number, false);
+	return handle;
+}
+
+/* (IRQ handle, vcore, word, struct exo_msi *) */
+int64_t call_msi_bind(struct exo_regs *regs, struct handle_view *h)
+{
+	struct bind_plan plan;
+	struct exo_msi msi = { 0 };
+	unsigned number = MSI_FIRST;
+	int error = decode_bind(regs->rsi, &plan);
+
+	if (error)
+		return error;
+	while (number < LINES && !take(&lines[number]))
+		number++;
+	if (number >= LINES) {
+		undo_bind(&plan);
+		return -ENOSPC;
+	}
+	msi.address = MSI_ADDRESS | apic_id_of(plan.vcore) << 12;
+	msi.data = VECTOR_DEVICE_FIRST + number;
+	error = copy_to_user(regs->r10, &msi, sizeof(msi));
+	if (error) {
+		atomic_store(&lines[number].state, 0);
+		undo_bind(&plan);
+		return error;
+	}
+	return commit_bind(&plan, &lines[number], regs->rdx);
+}
+
+/* (line handle) */
+int64_t call_irq_ack(struct exo_regs *regs, struct handle_view *h)
+{
+	struct line *line = &lines[h->first];
+
+	if (!(atomic_load(&line->state) & LINE_BOUND) || line->binding != h->count)
+		return -EBADF;
+	atomic_fetch_and(&line->state, ~LINE_SENT);
+	if (is_level(h->first))
+		ioapic_set_mask(h->first, false);
+	report(line);
+	return 0;
+}
+
+static bool unbind(struct line *line)
+{
+	uint32_t state = atomic_load(&line->state);
+	struct vcore *vcore = line->vcore;
+
+	do {
+		if (state & LINE_POSTING)
+			return false;
+	} while (!atomic_compare_exchange_weak(&line->state, &state, LINE_TAKEN));
+	if (line < &lines[MSI_FIRST])
+		ioapic_set_mask(line - lines, true);
+	line->vcore = NULL;
+	object_put(&vcore->object);
+	atomic_store(&line->state, 0);
+	return true;
+}
+
+bool irq_unbind_domain(const struct domain *d)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < LINES; i++)
+		if ((atomic_load(&lines[i].state) & LINE_BOUND) &&
+		    lines[i].vcore->object.owner == d)
+			all &= unbind(&lines[i]);
+	return all;
+}

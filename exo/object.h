@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel objects: what a handle can name, and who may change it.
+ *
+ * Every object lives in a frame that its domain gave up for it (K2: there is no heap), and is
+ * reached through the physmap.  Whether the object in a frame is alive, and how many uses of it
+ * are in progress, is NOT kept in the object but in a table beside the frame table, one word per
+ * frame:
+ *
+ *	63            16 15      0
+ *	| generation    | users   |	the generation is odd while the frame holds a live object
+ *
+ * A stale handle may point at a frame that has become a user page since.  The word is always the
+ * kernel's, so looking up is one fetch-and-add on it: it takes a reference and reads the
+ * generation at the same instant, and on a mismatch gives the reference back, having touched
+ * nothing else.  Destroying is one compare-and-swap {live, one user} -> {dead}; revoking adds 2
+ * to the generation.  Neither looks for the handles that become stale.
+ */
+#ifndef EXO_OBJECT_H
+#define EXO_OBJECT_H
+
+#include <exo/abi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include "lock.h"
+
+enum object_kind {
+	OBJECT_NONE,
+	OBJECT_DOMAIN,
+	OBJECT_SPACE,
+	OBJECT_VCORE,
+	OBJECT_SC,
+	OBJECT_LOAN,    /* lent frames: alive under the first frame's word; no struct object */
+	OBJECT_PORTS,   /* first, count: a range of I/O ports.  No struct object ... */
+	OBJECT_IRQS,    /* ... the right to bind lines ... */
+	OBJECT_LINE,    /* ... first: a bound line; count: the binding's number ... */
+	OBJECT_DEVICES, /* ... the right to map device pages */
+	OBJECT_ANY,     /* not a kind: what a look-up takes */
+};
+
+struct domain;
+struct space;
+struct vcore;
+struct sched_context;
+
+/* The first field of every object that has a frame.  Fixed while the object is alive. */
+struct object {
+	enum object_kind kind;
+	struct domain *owner;
+	uint64_t frame;
+};
+
+/* One slot of a domain's handle table. */
+struct handle_slot {
+	/*
+	 * Any CPU, by compare-and-swap: slot generation << 8 | enum slot_state.  The other fields
+	 * are written by the CPU that moved it FREE -> FILLING, and fixed while it is LIVE.
+	 */
+	_Atomic uint64_t tag;
+	_Atomic uint32_t kind, rights;
+	_Atomic uint64_t object_frame;      /* whose word tells whether the handle is stale */
+	_Atomic uint64_t object_generation; /* what that word must say */
+	_Atomic uint64_t first, count;
+	uint64_t reserved[2];
+};
+_Static_assert(sizeof(struct handle_slot) == 64, "a page holds 64 slots");
+
+#define HANDLE_SLOTS_PER_FRAME (EXO_PAGE_SIZE / sizeof(struct handle_slot))
+#define HANDLE_FRAMES_MAX 256
+
+/* A handle looked up: its slot by value, and a reference to what it names. */
+struct handle_view {
+	enum object_kind kind;
+	unsigned rights;
+	bool kept;             /* whoever looks after the view need not put it */
+	union {                /* NULL for LOAN, PORTS, IRQS, LINE and DEVICES */
+		struct object *object;
+		struct domain *domain;
+		struct space *space;
+		struct vcore *vcore;
+		struct sched_context *sc;
+	};
+	uint64_t object_frame, object_generation;
+	uint64_t first, count;
+};
+
+/*
+ * What belongs to the machine and has no object of its own is named, for the sake of revocation, by
+ * the words of low frames, which are the firmware's and never anybody's.
+ */
+enum machine_frame {
+	MACHINE_PORTS_FRAME = 1,
+	MACHINE_IRQS_FRAME = 2, /* the right to bind, and each bound line */
+	MACHINE_DEVICES_FRAME = 3,
+	MACHINE_FRAMES_END = 256, /* below 1 MiB no frame holds a struct object */
+};
+
+enum domain_state { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
+
+#define DOMAINS_MAX 64 /* ids 1 .. DOMAINS_MAX - 1; 0 is "nobody" */
+
+struct domain {
+	struct object object;
+
+	/* Fixed after creation. */
+	uint16_t id;               /* index in the domain table; owner number in the frame table */
+	uint16_t parent_id;        /* who gets its frames when it dies; 0 for the first domain */
+	struct exo_entries entries;
+	struct space *shared;
+	struct vcore *parent_vcore; /* holds a reference; NULL for the first domain */
+	uint64_t parent_word;
+
+	/* Any CPU: only ever goes up (domain_kill.c). */
+	_Atomic int state;
+	_Atomic uint64_t exit_status;
+
+	/* Any CPU, by compare-and-swap 0 -> 1 -> 0: somebody takes the dead domain apart ... */
+	_Atomic bool dismantling;
+	/* ... and only that CPU writes these: where the sweep over all frames has got to. */
+	uint64_t sweep_frame, sweep_left;
+	uint32_t sweep_phase;
+
+	/* Written by the CPU that creates the vcore (compare-and-swap from 0), read by any. */
+	struct vcore *_Atomic vcores[EXO_CPUS_MAX];
+
+	/* Any CPU: pages are only ever added (compare-and-swap from 0). */
+	struct handle_slot *_Atomic handles[HANDLE_FRAMES_MAX];
+	_Atomic uint32_t handle_hint; /* where the search for a free slot starts */
+};
+_Static_assert(sizeof(struct domain) <= EXO_PAGE_SIZE, "a domain is one frame");
+
+/* One page-table tree; or a domain's shared region, whose root is a PDPT instead of a PML4. */
+struct space {
+	struct object object;
+
+	/* Fixed after creation. */
+	bool is_shared;
+	uint64_t root; /* frame number */
+
+	/* Rank LOCK_SPACE; two at once through lock_acquire_pair(). */
+	struct lock lock;
+	/* Under lock. */
+	uint64_t pool;       /* page-table frames fed and not yet used, linked through the frames */
+	uint32_t pool_count;
+
+	/* Set under lock, read by any CPU after it has taken a reference (see space_lookup). */
+	atomic_bool dying;
+
+	/* Each CPU sets and clears its own bit: set before CR3 is loaded, cleared after it was left.
+	 * For a shared region: CPUs that have any space of the domain loaded. */
+	_Atomic uint64_t active;
+
+	/* Bit set by who takes rights out of an entry, cleared by the CPU itself before it flushes:
+	 * that CPU's TLB may hold something that the tables no longer say. */
+	_Atomic uint64_t behind;
+
+	/* Any CPU, by tlb_stamp_add(): union of the stamps (tlb_epoch.h) of what updates of this
+	 * space removed and what is not acknowledged yet. */
+	_Atomic uint64_t stale;
+};
+_Static_assert(sizeof(struct space) <= EXO_PAGE_SIZE, "a space is one frame");
+
+/* ---------------------------------------------------------------- object.c */
+
+/* Bring the object in a claimed frame to life, with one reference, which the caller holds. */
+void object_init(struct object *o, enum object_kind kind, struct domain *owner, uint64_t frame);
+/* One more reference; the caller holds one, or is the only one who could kill it. */
+void object_get(struct object *o);
+void object_put(struct object *o);
+/* The same for what has no struct object, by frame; get fails if it is of another generation. */
+bool object_word_get(uint64_t frame, uint64_t generation);
+void object_word_put(uint64_t frame);
+bool object_word_start(uint64_t frame);  /* dead -> alive, with one reference; false: is alive */
+bool object_word_retire(uint64_t frame); /* see object_retire */
+void object_word_revive(uint64_t frame, uint64_t generation); /* undo the retire just made */
+void object_word_kill(uint64_t frame);   /* alive -> dead, whoever has references */
+bool object_is_live(uint64_t frame);
+uint64_t object_generation(uint64_t frame);
+/* With a reference held: how many there are. */
+unsigned object_users(const struct object *o);
+/*
+ * Kill it if the caller's reference is the only one: no handle names it any more and the frame
+ * may be handed back.  False, and nothing changed, while others use it.
+ */
+bool object_retire(struct object *o);
+/* Make every handle to it stale.  -> the new generation, 0 if it died meanwhile. */
+uint64_t object_revoke(uint64_t frame, uint64_t generation);
+
+/* ---------------------------------------------------------------- handle.c */
+
+/*
+ * handle_lookup - find what a handle names, with a reference
+ *
+ * Returns 0, -EBADF (stale, empty, of another kind) or -EPERM (a right is missing).
+ * On success the caller ends its use with object_put (after handle_lookup) or handle_view_put.
+ */
+int handle_lookup(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
+		  struct object **out);
+int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
+		struct handle_view *out);
+void handle_view_put(const struct handle_view *view);
+
+/*
+ * Making a handle in two steps, so that the step that can fail comes before anything is changed:
+ * reserve a slot (-> number, or -ENOSPC), then fill it (-> the handle) or give it back.
+ */
+int64_t handle_reserve(struct domain *d);
+void handle_cancel(struct domain *d, int64_t number);
+exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, unsigned rights,
+		       uint64_t object_frame, uint64_t first, uint64_t count);
+
+/* The exo calls on handles, and what only the making of a domain needs. */
+
+/* Reserve a slot of a new table by its number (enum exo_first_slot); it gets generation 1. */
+int64_t handle_reserve_slot(struct domain *d, uint32_t number);
+/* Empty the slot; false if the handle was stale. */
+bool handle_drop(struct domain *d, exo_handle h);
+/* The same for a handle to an object of that kind which has died since. */
+bool handle_drop_stale(struct domain *d, exo_handle h, enum object_kind kind);
+
+/* ---------------------------------------------------------------- creation.c */
+
+/* What the current domain makes an object of: the caller fills in count and frames, the object's
+ * own first.  All become KERNEL but the last, which gets a type of its own. */
+struct creation {
+	struct domain *payer;
+	int64_t slot;
+	unsigned count, claimed;
+	uint64_t frames[6];
+};
+int creation_begin(struct creation *c, enum exo_frame_type last_type); /* 0, or errno and nothing done */
+void creation_undo(struct creation *c);
+exo_handle creation_finish(struct creation *c, enum object_kind kind);
+
+/* ---------------------------------------------------------------- space.c */
+
+/* Look up a space for use; -EBADF if it is being destroyed.  End the use with object_put. */
+int space_lookup(struct domain *d, exo_handle h, unsigned rights, struct space **out);
+
+/*
+ * Load CR3, keep the active masks of the old and the new space and of the shared regions, and the
+ * TLB's promises (tlb_epoch.c).  The caller holds a reference to s for as long as it stays loaded on its
+ * behalf: a vcore holds one to the space that it runs in.  NULL: the kernel's own tables, which
+ * map nothing of ring 3.  Loading what is loaded costs nothing.
+ */
+void space_load(struct space *s);
+/* What this CPU has loaded; NULL for the kernel's own tables. */
+struct space *space_loaded(void);
+
+/*
+ * Make the address space in two claimed frames (KERNEL and TABLE).  shared: NULL to make a shared
+ * region itself.  The caller holds the object's one reference.
+ */
+struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t root_frame,
+			 const struct space *shared);
+
+/* Frames that came free, for one step of taking apart. */
+#define FRAME_LIST_MAX 256
+struct frame_list {
+	uint16_t owner; /* only this domain's frames are listed */
+	unsigned room, count;
+	uint64_t frames[FRAME_LIST_MAX];
+};
+
+/* No more uses of the space from now on; -EBUSY while it is loaded or in use.  The caller's own
+ * reference does not count. */
+int space_begin_destroy(struct space *s);
+/*
+ * One bounded step: unmap, hand back tables and pool, and at last root and object.  Returns 1
+ * while there is more, 0 when the space is gone, -EBUSY if a TLB elsewhere has first to
+ * acknowledge an earlier update of another space.
+ */
+int space_destroy_step(struct space *s, struct frame_list *list);
+
+/* ---------------------------------------------------------------- domain.c */
+
+/* NULL if there is none by that number. */
+struct domain *domain_by_id(uint16_t id);
+/* The domain of the vcore on this CPU.  Valid in every call handler. */
+struct domain *domain_current(void);
+/*
+ * Declare a domain dead, for a fault that it cannot handle or on request.  Any CPU, any number of
+ * times; the first status counts.  Its vcores leave their CPUs, the parent gets a DEATH message,
+ * and what it had is taken apart by EXO_CALL_DOMAIN_KILL, step by step.
+ */
+void domain_die(struct domain *d, uint64_t status);
+
+/* What a domain is made of: claimed frames (KERNEL, but shared_root a TABLE). */
+struct domain_parts {
+	uint64_t object_frame, shared_object_frame, shared_root_frame;
+	const uint64_t *handle_frames;
+	unsigned handle_frame_count;
+	struct exo_entries entries;
+};
+
+/*
+ * Makes a domain, with a number of its own, and its shared region; NULL if all numbers are taken.
+ * The caller holds one reference to each of the two objects.
+ */
+struct domain *domain_init(const struct domain_parts *parts);
+
+/* Are these entries inside a text range in the image's part of the shared region? */
+bool domain_entries_ok(const struct exo_entries *entries);
+
+/* Its number may be used again.  It has been retired. */
+void domain_forget(struct domain *d);
+
+/* Whoever has begun is alone in changing what only one may change; false: somebody else is. */
+bool domain_dismantle_begin(struct domain *d);
+void domain_dismantle_end(struct domain *d);
+
+#endif

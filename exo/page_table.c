@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables of ring 3.
+ *
+ *	ordinary space                     shared region of a domain
+ *	PML4 [0 .. 252]  private           PDPT = slot 254 of all the domain's spaces
+ *	     [253]       window: itself, read-only
+ *	     [254]       the shared PDPT
+ *	     [256 ..]    the kernel half, the same everywhere
+ */
+#include "kernel.h"
+#include "page_table.h"
+
+/* Tables grant everything; the last level decides. */
+#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
+
+static unsigned top_level(const struct space *s)
+{
+	return s->is_shared ? 2 : 3;
+}
+
+static unsigned index_at(uint64_t va, unsigned level)
+{
+	return va >> (EXO_PAGE_SHIFT + 9 * level) & (TABLE_ENTRIES - 1);
+}
+
+/* How many pages there are from va to the end of what one entry of this level covers. */
+static uint64_t pages_left(uint64_t va, unsigned level)
+{
+	uint64_t covered = 1ul << (9 * level);
+
+	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
+}
+
+table_entry *page_table_walk(struct space *s, uint64_t va, bool make, uint64_t *run)
+{
+	table_entry *table = frame_pointer(s->root);
+
+	ASSERT_INVARIANT(lock_held(&s->lock));
+	for (unsigned level = top_level(s); level > 0; level--) {
+		table_entry *entry = &table[index_at(va, level)];
+		uint64_t frame = pte_frame(atomic_load_explicit(entry, memory_order_relaxed));
+
+		if (!frame) {
+			*run = pages_left(va, level);
+			frame = make ? page_table_pool_take(s) : 0;
+			if (!frame)
+				return NULL;
+			/* Release: a page walk that sees the entry sees an empty table. */
+			atomic_store_explicit(entry, frame << EXO_PAGE_SHIFT | TABLE_BITS,
+					      memory_order_release);
+		}
+		table = frame_pointer(frame);
+	}
+	*run = pages_left(va, 1);
+	return &table[index_at(va, 0)];
+}
+
+void page_table_pool_add(struct space *s, uint64_t frame)
+{
+	uint64_t *link = frame_pointer(frame);
+
+	ASSERT_INVARIANT(frame_word_type(frame_word(frame)) == EXO_FRAME_TABLE);
+	frame_zero(frame);
+	*link = s->pool;
+	s->pool = frame;
+	s->pool_count++;
+}
+
+uint64_t page_table_pool_take(struct space *s)
+{
+	uint64_t frame = s->pool, *link = frame_pointer(frame);
+
+	if (!frame)
+		return 0;
+	s->pool = *link;
+	s->pool_count--;
+	*link = 0;
+	return frame;
+}
+
+/*
+ * The first part of the shared region holds the image, the vcore pages and what the kernel shows.
+ * Whoever made the domain fills it; the domain itself cannot change it.
+ */
+bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va,
+			 uint64_t pages)
+{
+	uint64_t low = 0, high = EXO_USER_TOP;
+
+	if (s->is_shared) {
+		low = s->object.owner == d ? EXO_DYNAMIC_BASE : EXO_SHARED_BASE;
+		high = EXO_SHARED_END;
+	}
+	return va % EXO_PAGE_SIZE == 0 && va >= low && va <= high &&
+	       pages <= (high - va) >> EXO_PAGE_SHIFT;
+}
+
+/*
+ * No rights at all: the entry stays present, for the window and the frame's count, but is the
+ * supervisor's.  Ring 3 faults on it; the kernel, which may not execute it (SMEP, NX) and touches
+ * it only in the copy routines on the domain's own request, gains nothing by it.
+ */
+uint64_t page_table_bits(unsigned prot)
+{
+	uint64_t bits = PTE_PRESENT;
+
+	if (prot & (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC))
+		bits |= PTE_USER;
+	if (prot & EXO_PROT_WRITE)
+		bits |= PTE_WRITE;
+	if (!(prot & EXO_PROT_EXEC))
+		bits |= PTE_NX;
+	if (prot & EXO_PROT_SOFT0)
+		bits |= EXO_PTE_SOFT0;
+	if (prot & EXO_PROT_SOFT1)
+		bits |= EXO_PTE_SOFT1;
+	if (prot & EXO_PROT_SOFT2)
+		bits |= EXO_PTE_SOFT2;
+	return bits;
+}

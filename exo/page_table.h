@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables of ring 3: finding an entry, and what an entry may say.  All under the lock of the
+ * space.  Only 4 KiB pages; every table is a TABLE frame out of the space's pool.
+ */
+#ifndef EXO_PAGE_TABLE_H
+#define EXO_PAGE_TABLE_H
+
+#include "object.h"
+#include "x86/paging.h"
+
+#define TABLE_ENTRIES 512u
+
+/* The processor sets ACCESSED and DIRTY at any time, hence atomic. */
+typedef _Atomic uint64_t table_entry;
+
+/*
+ * page_table_walk - the entry for a page
+ *
+ * make  make missing tables; NULL when the pool has no frame left.  Without it, NULL: no table
+ * run   out: for how many pages from va on the answer holds: that many entries follow in the same
+ *       table; or, when NULL is returned, so many pages have no table
+ */
+table_entry *page_table_walk(struct space *s, uint64_t va, bool make, uint64_t *run);
+
+/* A frame for the pool; the caller has claimed it as a TABLE. */
+void page_table_pool_add(struct space *s, uint64_t frame);
+/* 0 when the pool is empty. */
+uint64_t page_table_pool_take(struct space *s);
+
+/* May domain d change [va, va + pages) in this space? */
+bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va,
+			 uint64_t pages);
+
+/* The rights and software bits of enum exo_prot as bits of an entry. */
+uint64_t page_table_bits(unsigned prot);
+/* All bits that page_table_bits() can set, in either sense. */
+#define PTE_SOFT (EXO_PTE_SOFT0 | EXO_PTE_SOFT1 | EXO_PTE_SOFT2)
+#define PTE_RIGHTS (PTE_WRITE | PTE_USER | PTE_NX)
+
+static inline uint64_t pte_frame(uint64_t entry)
+{
+	return (entry & PTE_ADDRESS) >> EXO_PAGE_SHIFT;
+}
+
+/* Does `after` forbid anything that `before` allows?  Then TLBs must forget it. */
+static inline bool pte_loses_rights(uint64_t before, uint64_t after)
+{
+	return (before & ~after & (PTE_PRESENT | PTE_WRITE | PTE_USER)) ||
+	       (~before & after & PTE_NX) || pte_frame(before) != pte_frame(after);
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The panic report.  One CPU wins and reports; the others are stopped by NMI, which reaches them
+ * even when they spin with interrupts off.  Everything here is bounded and takes no lock.
+ */
+#include "kernel.h"
+#include <exo/symbols.h>
+
+#define BACKTRACE_MAX 24
+#define TRACE_SHOWN 12 /* events per CPU */
+#define NOBODY (-1)
+
+static _Atomic int reporter = NOBODY;
+bool panic_resets;
+
+extern char kernel_text_start[], kernel_text_end[];
+
+void panic_stop_if_asked(void)
+{
+	if (!atomic_load(&this_cpu()->panic_stop))
+		return;
+	cpu_halt_forever();
+}
+
+/* Only the first CPU reports.  One that panics while it reports has nothing more to say; any
+ * other will be stopped by the first one's NMI and needs no report of its own. */
+static void become_reporter(void)
+{
+	int expected = NOBODY;
+
+	if (!atomic_compare_exchange_strong(&reporter, &expected, (int)this_cpu()->number))
+		cpu_halt_forever();
+}
+
+/* Nobody waits for them: a CPU that does not take the NMI could not be helped either. */
+static void stop_other_cpus(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (i != this_cpu()->number) {
+			atomic_store(&cpu_by_number(i)->panic_stop, true);
+			lapic_send(cpu_by_number(i)->apic_id, LAPIC_NMI);
+		}
+}
+
+static bool in_kernel_text(uint64_t address)
+{
+	return address >= (uint64_t)kernel_text_start && address < (uint64_t)kernel_text_end;
+}
+
+/* A return address may be the start of the next function, when the call does not return; what
+ * lies `before` it tells where the call was. */
+static void print_location(uint64_t address, unsigned before)
+{
+	uint64_t offset;
+	const char *name = in_kernel_text(address) ? symbol_name(address - before, &offset) : NULL;
+
+	if (name)
+		kprintf("  %p  %s+0x%lx\n", (void *)address, name, offset + before);
+	else
+		kprintf("  %p\n", (void *)address);
+}
+
+/* Follows frame pointers as long as they stay within one kernel stack and ascend. */
+static void print_backtrace(uint64_t rip, uint64_t rbp)
+{
+	uint64_t limit = (rbp & ~(CPU_AREA_STACK_SIZE - 1)) + 2 * CPU_AREA_STACK_SIZE;
+
+	kprintf("backtrace:\n");
+	print_location(rip, 0);
+	for (unsigned i = 0; i < BACKTRACE_MAX && rbp >= CPU_AREAS_BASE && rbp % 8 == 0; i++) {
+		const uint64_t *frame = (const uint64_t *)rbp;
+
+		if (!in_kernel_text(frame[1]))
+			break;
+		print_location(frame[1], 1);
+		if (frame[0] <= rbp || frame[0] >= limit)
+			break;
+		rbp = frame[0];
+	}
+}
+
+static void print_regs(const struct exo_regs *regs)
+{
+	static const char *const names[] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8",
+		"rbp", "rdi", "rsi", "rdx", "rcx", "rbx", "rax", "vector", "error", "rip", "cs",
+		"rflags", "rsp", "ss" };
+
+	for (unsigned i = 0; i < sizeof(*regs) / sizeof(uint64_t); i++)
+		kprintf("%6s %p%s", names[i], ((void *const *)regs)[i], i % 4 == 3 ? "\n" : " ");
+	kprintf("\n");
+}
+
+/* The CPU may still be writing: what is printed then is an event too many or half of one. */
+static void print_trace(const struct cpu *cpu)
+{
+	const struct trace_ring *ring = cpu->trace;
+	uint64_t end = ring->next, index = end > TRACE_SHOWN ? end - TRACE_SHOWN : 0;
+
+	kprintf("cpu %u, last of %lu events:\n", cpu->number, end);
+	for (; index < end; index++) {
+		const struct trace_event *event = &ring->events[index % TRACE_EVENTS];
+
+		kprintf("  %16lu %-9s 0x%lx 0x%lx\n", event->tsc, event->what, event->a, event->b);
+	}
+}
+
+_Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t rbp,
+			     const char *format, va_list arguments)
+{
+	asm volatile("cli");
+	become_reporter();
+	console_break_lock();
+	kprintf("\nPANIC on CPU %u: ", this_cpu()->number);
+	kvprintf(format, arguments);
+	kprintf("\n");
+	stop_other_cpus();
+	if (regs)
+		print_regs(regs);
+	kprintf("cr2 %p  cr3 %p  vcore %p\n", (void *)cr2_read(), (void *)cr3_read(),
+		(void *)this_cpu()->current);
+	print_backtrace(rip, rbp);
+	for (unsigned i = 0; i < cpu_count && this_cpu()->trace; i++)
+		print_trace(cpu_by_number(i));
+	kprintf("exo has stopped.\n");
+	if (panic_resets)
+		machine_reset();
+	cpu_halt_forever();
+}
+
+void panic(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report(NULL, (uint64_t)panic, (uint64_t)__builtin_frame_address(0), format, arguments);
+}
+
+void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report(regs, regs->rip, regs->rbp, format, arguments);
+}
+
+void invariant_failed(const char *condition, const char *file, int line)
+{
+	panic("invariant does not hold: %s (%s:%d)", condition, file, line);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * I/O ports by handle.  The kernel keeps the ports of the masked PICs, which could bring interrupts
+ * where nobody expects them.  Everything else is the first domain's: configuration space, since
+ * the kernel drives no device; COM1, which it shares for messages; and the ACPI ports, which it
+ * uses only to end everything.
+ */
+#include "kernel.h"
+#include "calls.h"
+
+#define PORT_BYTES_MAX 256
+
+static bool is_kept(uint64_t port)
+{
+	return (port >= 0x20 && port <= 0x23) || port == 0xa0 || port == 0xa1;
+}
+
+static int check(const struct handle_view *ports, uint64_t port, unsigned width)
+{
+	if (port < ports->first || port - ports->first >= ports->count ||
+	    ports->count - (port - ports->first) < width)
+		return -EPERM;
+	for (unsigned i = 0; i < width; i++)
+		if (is_kept(port + i))
+			return -EPERM;
+	return 0;
+}
+
+/* (ports handle, enum exo_port_op, port, value) -> value read */
+int64_t call_port(struct exo_regs *regs, struct handle_view *h)
+{
+	static const uint8_t widths[] = {
+		[EXO_PORT_IN8] = 1, [EXO_PORT_IN16] = 2, [EXO_PORT_IN32] = 4,
+		[EXO_PORT_OUT8] = 1, [EXO_PORT_OUT16] = 2, [EXO_PORT_OUT32] = 4,
+	};
+	uint64_t port = regs->rdx, value = regs->r10;
+	int error;
+
+	if (regs->rsi >= sizeof(widths))
+		return -EINVAL;
+	error = check(h, port, widths[regs->rsi]);
+	if (error)
+		return error;
+	switch ((enum exo_port_op)regs->rsi) {
+	case EXO_PORT_IN8:
+		return port_in8(port);
+	case EXO_PORT_IN16:
+		return port_in16(port);
+	case EXO_PORT_IN32:
+		return port_in32(port);
+	case EXO_PORT_OUT8:
+		port_out8(port, value);
+		break;
+	case EXO_PORT_OUT16:
+		port_out16(port, value);
+		break;
+	case EXO_PORT_OUT32:
+		port_out32(port, value);
+		break;
+	}
+	return 0;
+}
+
+/* (ports handle, port, buffer, length) */
+int64_t call_port_write(struct exo_regs *regs, struct handle_view *h)
+{
+	uint8_t bytes[PORT_BYTES_MAX];
+	uint64_t length = regs->r10;
+	int error = check(h, regs->rsi, 1);
+
+	if (error)
+		return error;
+	if (length > sizeof(bytes))
+		return -E2BIG;
+	error = copy_from_user(bytes, regs->rdx, length);
+	if (error)
+		return error;
+	for (uint64_t i = 0; i < length; i++)
+		port_out8(regs->rsi, bytes[i]);
+	return length;
+}
+
+/* (ports handle, port, buffer, length).  What has been read is lost if the buffer is bad. */
+int64_t call_port_read(struct exo_regs *regs, struct handle_view *h)
+{
+	uint8_t bytes[PORT_BYTES_MAX];
+	uint64_t length = regs->r10;
+	int error = check(h, regs->rsi, 1);
+
+	if (error)
+		return error;
+	if (length > sizeof(bytes))
+		return -E2BIG;
+	for (uint64_t i = 0; i < length; i++)
+		bytes[i] = port_in8(regs->rsi);
+	error = copy_to_user(regs->rdx, bytes, length);
+	return error ? error : (int64_t)length;
+}

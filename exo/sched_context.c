@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* The tree of scheduling contexts of each CPU, and the calls on it. */
+#include "kernel.h"
+#include "sched_context.h"
+#include "calls.h"
+
+/* A head that would run for less than this many microseconds is merged with the next one: less
+ * than a few interrupts cost is not worth a dispatch. */
+#define LEAST_SLICE_US 20
+
+/* Nanoseconds are at most SC_PERIOD_MOST_NS (34 bits) and rates below 2^24 kHz: no overflow. */
+static uint64_t ticks_of_ns(const struct cpu *cpu, uint64_t ns)
+{
+	return ns * cpu->tsc_khz / 1000000;
+}
+
+static uint64_t ns_of_ticks(const struct cpu *cpu, uint64_t ticks)
+{
+	uint64_t khz = cpu->tsc_khz;
+
+	return ticks / khz * 1000000 + ticks % khz * 1000000 / khz;
+}
+
+/* Rounded up; 2^34 << 24 fits. */
+static uint64_t share_of(uint64_t budget_ns, uint64_t period_ns)
+{
+	return ((budget_ns << SC_SHARE_BITS) + period_ns - 1) / period_ns;
+}
+
+/* Rounded down; a period is below 2^40 ticks. */
+static uint64_t budget_of(uint64_t share, uint64_t period_ticks)
+{
+	return share * period_ticks >> SC_SHARE_BITS;
+}
+
+/* Debug: the shares of a CPU sum to one, and each budget is within its share. */
+static bool shares_ok(const struct run *run)
+{
+	uint64_t sum = 0;
+
+	for (const struct sched_context *sc = run->contexts; sc; sc = sc->next) {
+		if (sc->refills.budget > budget_of(sc->share, sc->refills.period))
+			return false;
+		sum += sc->share;
+	}
+	return sum == SC_SHARE_ONE;
+}
+
+/* In a claimed frame; alive, with a reference that the caller holds. */
+static struct sched_context *sc_init(struct cpu *cpu, struct domain *owner, uint64_t frame,
+				     uint64_t budget, uint64_t period, uint64_t now)
+{
+	struct sched_context *sc = frame_pointer(frame);
+
+	frame_zero(frame);
+	sc->cpu = cpu->number;
+	refills_init(&sc->refills, budget, period, LEAST_SLICE_US * cpu->tsc_khz / 1000, now);
+	sc->next = cpu->run.contexts;
+	cpu->run.contexts = sc;
+	object_init(&sc->object, OBJECT_SC, owner, frame);
+	return sc;
+}
+
+struct sched_context *sc_init_root(struct domain *owner, uint64_t frame, unsigned cpu_number)
+{
+	struct cpu *cpu = cpu_by_number(cpu_number);
+	uint64_t period = ticks_of_ns(cpu, SC_ROOT_PERIOD_NS);
+	struct sched_context *sc = sc_init(cpu, owner, frame, period, period, 0);
+
+	sc->share = SC_SHARE_ONE;
+	return sc;
+}
+
+void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
+{
+	struct sched_context *parent = sc->parent, **link = &run->contexts;
+
+	ASSERT_INVARIANT(!sc->vcore && run->sc != sc);
+	while (*link != sc) {
+		if ((*link)->parent == sc)
+			(*link)->parent = parent;
+		link = &(*link)->next;
+	}
+	*link = sc->next;
+	for (struct sched_context *other = sc->next; other; other = other->next) {
+		if (other->parent == sc)
+			other->parent = parent;
+	}
+	parent->share += sc->share;
+	refills_resize(&parent->refills, budget_of(parent->share, parent->refills.period), now);
+	sc->parent = NULL;
+	sc->share = 0;
+	ASSERT_INVARIANT(shares_ok(run));
+	/* Release: whoever sees it may take the object apart. */
+	atomic_store_explicit(&sc->detached, true, memory_order_release);
+}
+
+/* EXO_CALL_SC_SPLIT: checked and held. */
+struct split_plan {
+	struct sched_context *parent;
+	uint64_t share, budget, period; /* the last two in ticks */
+	struct creation making;
+};
+
+/* Can the parent do without this share? */
+static int check_admission(struct cpu *cpu, const struct split_plan *plan)
+{
+	const struct sched_context *parent = plan->parent;
+	uint64_t rest;
+
+	if (parent->cpu != cpu->number)
+		return -EXDEV;
+	if (parent->share < plan->share + SC_SHARE_LEAST)
+		return -EBUSY;
+	rest = budget_of(parent->share - plan->share, parent->refills.period);
+	return rest < ticks_of_ns(cpu, SC_BUDGET_LEAST_NS) ? -EBUSY : 0;
+}
+
+static int decode_split(struct cpu *cpu, const struct exo_regs *regs, struct sched_context *parent,
+			struct split_plan *plan)
+{
+	uint64_t budget_ns = regs->rdx, period_ns = regs->r10;
+	int error;
+
+	if (period_ns < SC_PERIOD_LEAST_NS || period_ns > SC_PERIOD_MOST_NS ||
+	    budget_ns < SC_BUDGET_LEAST_NS || budget_ns > period_ns)
+		return -EINVAL;
+	plan->share = share_of(budget_ns, period_ns);
+	plan->period = ticks_of_ns(cpu, period_ns);
+	plan->budget = ticks_of_ns(cpu, budget_ns);
+	if (plan->budget > budget_of(plan->share, plan->period))
+		plan->budget = budget_of(plan->share, plan->period); /* a tick lost in rounding */
+	if (plan->share < SC_SHARE_LEAST)
+		return -EINVAL;
+	plan->making = (struct creation){ .count = 1, .frames = { regs->rsi } };
+	plan->parent = parent;
+	error = check_admission(cpu, plan);
+	return error ? error : creation_begin(&plan->making, EXO_FRAME_KERNEL);
+}
+
+int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
+{
+	struct cpu *cpu = this_cpu();
+	struct split_plan plan;
+	struct sched_context *parent = h->sc, *child;
+	uint64_t now;
+	exo_handle handle;
+	int error = decode_split(cpu, regs, parent, &plan);
+
+	if (error)
+		return error;
+	now = tsc_read();
+	run_account(cpu, now);
+	run_charge(cpu, parent, now);
+	child = sc_init(cpu, domain_current(), regs->rsi, plan.budget, plan.period, now);
+	child->parent = parent;
+	child->share = plan.share;
+	parent->share -= plan.share;
+	refills_resize(&parent->refills, budget_of(parent->share, parent->refills.period), now);
+	ASSERT_INVARIANT(shares_ok(&cpu->run));
+	cpu->run.attention = true; /* the end of the running budget has moved */
+
+	handle = creation_finish(&plan.making, OBJECT_SC);
+	object_put(&child->object);
+	return handle;
+}
+
+/* On any CPU: the vcore's own commits it (vcore_bind). */
+int64_t call_sc_bind(struct exo_regs *regs, struct handle_view *h)
+{
+	struct sched_context *none = NULL;
+	struct object *object;
+	struct vcore *vcore;
+	int error = handle_lookup(domain_current(), regs->rsi, OBJECT_VCORE, EXO_RIGHT_MANAGE,
+				  &object);
+
+	if (error)
+		return error;
+	vcore = (struct vcore *)object;
+	if (vcore->cpu != h->sc->cpu) {
+		error = -EINVAL;
+	} else if (!atomic_compare_exchange_strong(&vcore->bind_request, &none, h->sc)) {
+		error = -EBUSY;
+	} else {
+		h->kept = true; /* by the request */
+		vcore_ring(vcore, VCORE_REQUEST_BIND);
+	}
+	object_put(object);
+	return error;
+}
+
+int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (h->sc->cpu != cpu->number)
+		return -EXDEV;
+	if (!h->sc->parent)
+		return -EPERM;
+	if (!object_retire(h->object))
+		return -EBUSY;
+	h->kept = true;
+	cpu->run.wish = RUN_RECLAIM;
+	cpu->run.wish_sc = h->sc;
+	cpu->run.attention = true;
+	return 0;
+}
+
+int64_t call_sc_consumed(struct exo_regs *regs, struct handle_view *h)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->run.sc == h->sc)
+		run_account(cpu, tsc_read());
+	return ns_of_ticks(cpu, atomic_load_explicit(&h->sc->consumed, memory_order_relaxed));
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Address spaces: created, fed with frames for their tables, loaded. */
+#include "kernel.h"
+#include "calls.h"
+#include "page_table.h"
+
+#define WINDOW_SLOT 253
+#define SHARED_SLOT 254
+#define FEED_MAX 64
+
+struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t root_frame,
+			 const struct space *shared)
+{
+	struct space *s = frame_pointer(object_frame);
+	uint64_t *root = frame_pointer(root_frame);
+
+	frame_zero(object_frame);
+	frame_zero(root_frame);
+	if (shared) {
+		paging_copy_kernel_half(root);
+		/* Without PTE_WRITE here, nothing below is writable through this entry. */
+		root[WINDOW_SLOT] = root_frame << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_NX;
+		root[SHARED_SLOT] = shared->root << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_WRITE |
+				    PTE_USER;
+	}
+	s->is_shared = !shared;
+	s->root = root_frame;
+	lock_init(&s->lock, LOCK_SPACE);
+	object_init(&s->object, OBJECT_SPACE, owner, object_frame);
+	return s;
+}
+
+/* ---------------------------------------------------------------- loading */
+
+struct space *space_loaded(void)
+{
+	return this_cpu()->run.space;
+}
+
+void space_load(struct space *s)
+{
+	struct cpu *cpu = this_cpu();
+	struct space *old = cpu->run.space;
+	struct space *shared = s ? s->object.owner->shared : NULL;
+	uint64_t bit = 1ul << cpu->number;
+
+	if (s == old)
+		return;
+	if (s) {
+		atomic_fetch_or(&s->active, bit);
+		atomic_fetch_or(&shared->active, bit);
+	}
+	tlb_load_root(s ? s->root : kernel_root >> EXO_PAGE_SHIFT, s, shared);
+	cpu->run.space = s;
+	/* Once the bit is clear the old space may be taken apart: it is not touched after that. */
+	if (old) {
+		struct space *old_shared = old->object.owner->shared;
+
+		atomic_fetch_and(&old->active, ~bit);
+		if (old_shared != shared)
+			atomic_fetch_and(&old_shared->active, ~bit);
+	}
+}
+
+/*
+ * Why the look at `dying` comes after the reference: the destroyer sets `dying` and then counts
+ * references.  Either it sees ours and gives up, or we see `dying`.
+ */
+int space_lookup(struct domain *d, exo_handle h, unsigned rights, struct space **out)
+{
+	struct object *o;
+	int error = handle_lookup(d, h, OBJECT_SPACE, rights, &o);
+
+	if (error)
+		return error;
+	*out = (struct space *)o;
+	if (!atomic_load(&(*out)->dying))
+		return 0;
+	object_put(o);
+	return -EBADF;
+}
+
+/* ---------------------------------------------------------------- calls */
+
+static int64_t create(struct domain *owner, uint64_t object_frame, uint64_t root_frame)
+{
+	struct creation c = { .count = 2, .frames = { object_frame, root_frame } };
+	int error = creation_begin(&c, EXO_FRAME_TABLE);
+	struct space *s;
+	exo_handle handle;
+
+	if (error)
+		return error;
+	s = space_init(owner, object_frame, root_frame, owner->shared);
+	handle = creation_finish(&c, OBJECT_SPACE);
+	object_put(&s->object);
+	return handle;
+}
+
+/* (object frame, root frame) */
+int64_t call_space_create(struct exo_regs *regs, struct handle_view *h)
+{
+	return create(domain_current(), regs->rdi, regs->rsi);
+}
+
+/* (domain handle, object frame, root frame) */
+int64_t call_space_create_in(struct exo_regs *regs, struct handle_view *h)
+{
+	if (atomic_load(&h->domain->state) != DOMAIN_ALIVE)
+		return -ESRCH;
+	return create(h->domain, regs->rsi, regs->rdx);
+}
+
+/* (space, frames, count): all or none. */
+int64_t call_space_feed(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = domain_current();
+	uint64_t frames[FEED_MAX], count = regs->rdx;
+	struct space *s = h->space;
+	int error;
+
+	if (count > FEED_MAX)
+		return -E2BIG;
+	error = copy_from_user(frames, regs->rsi, count * sizeof(frames[0]));
+	if (!error)
+		error = frame_claim_all(frames, count, d->id, EXO_FRAME_TABLE);
+	if (error)
+		return error;
+	lock_acquire(&s->lock);
+	for (unsigned i = 0; i < count; i++)
+		page_table_pool_add(s, frames[i]);
+	lock_release(&s->lock);
+	return 0;
+}

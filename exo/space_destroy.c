@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking an address space apart, in bounded steps.
+ *
+ * No CPU has it loaded and none will (space_begin_destroy), so nothing of it is in any TLB and its
+ * entries need no epoch.  A step walks down from the root to the first table that still has
+ * entries, empties tables from the bottom up, and stops when it has looked at enough entries or
+ * the list is full.  The next step finds its place by walking down again, past empty entries.
+ */
+#include "kernel.h"
+#include "calls.h"
+#include "page_table.h"
+
+/* More than the walk down needs (four tables), so that every step gets somewhere. */
+#define STEP_ENTRIES 4096u
+#define PRIVATE_SLOTS 253u
+
+struct stripping {
+	struct space *space;
+	struct frame_list *list;
+	unsigned entries_left;
+	bool blocked; /* by a TLB elsewhere */
+};
+
+static void list_add(struct frame_list *list, uint64_t frame)
+{
+	ASSERT_INVARIANT(list->count < list->room);
+	list->frames[list->count++] = frame;
+}
+
+/* Give a frame back to who paid for it. */
+static void hand_back(struct frame_list *list, uint64_t frame)
+{
+	bool listed = frame_word_owner(frame_word(frame)) == list->owner;
+
+	frame_release(frame);
+	if (listed)
+		list_add(list, frame);
+}
+
+int space_begin_destroy(struct space *s)
+{
+	int error = 0;
+
+	lock_acquire(&s->lock);
+	if (!atomic_load(&s->dying)) {
+		atomic_store(&s->dying, true);
+		if (object_users(&s->object) > 1 || atomic_load(&s->active)) {
+			atomic_store(&s->dying, false);
+			error = -EBUSY;
+		}
+	}
+	lock_release(&s->lock);
+	return error;
+}
+
+/* The frame may be handed back at once, so no TLB may still reach it from another space. */
+static bool strip_page(struct stripping *st, table_entry *entry)
+{
+	uint64_t frame = pte_frame(atomic_load(entry)), word;
+
+	if (frame_is_ram(frame)) {
+		if (!tlb_frame_acknowledged(frame)) {
+			tlb_remind(atomic_load(&frame_private[frame].stamp));
+			st->blocked = true;
+			return false;
+		}
+		word = frame_unmap(frame, st->space->object.owner->id);
+		if (frame_word_maps(word) == 0 && frame_word_type(word) == EXO_FRAME_USER &&
+		    frame_word_owner(word) == st->list->owner)
+			list_add(st->list, frame);
+		/* The page of a vcore that has gone before its domain's shared region. */
+		if (st->space->is_shared && frame_word_type(word) == EXO_FRAME_PINNED)
+			frame_release_unmapped(frame);
+	}
+	atomic_store(entry, 0);
+	return true;
+}
+
+/* Empty the first `count` entries of a table; false if the step ends before that is done. */
+static bool strip_table(struct stripping *st, uint64_t table_frame, unsigned level, unsigned count)
+{
+	table_entry *table = frame_pointer(table_frame);
+
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t entry = atomic_load_explicit(&table[i], memory_order_relaxed);
+
+		if (st->entries_left == 0 || st->list->count == st->list->room)
+			return false;
+		st->entries_left--;
+		if (!(entry & PTE_PRESENT))
+			continue;
+		if (level == 0) {
+			if (!strip_page(st, &table[i]))
+				return false;
+			continue;
+		}
+		if (!strip_table(st, pte_frame(entry), level - 1, TABLE_ENTRIES) ||
+		    st->list->count == st->list->room)
+			return false;
+		atomic_store(&table[i], 0);
+		hand_back(st->list, pte_frame(entry));
+	}
+	return true;
+}
+
+static bool strip_pool(struct stripping *st)
+{
+	while (st->space->pool) {
+		if (st->list->count == st->list->room)
+			return false;
+		hand_back(st->list, page_table_pool_take(st->space));
+	}
+	return true;
+}
+
+int space_destroy_step(struct space *s, struct frame_list *list)
+{
+	struct stripping st = { .space = s, .list = list, .entries_left = STEP_ENTRIES };
+	uint64_t root = s->root, object = s->object.frame;
+	bool stripped;
+
+	lock_acquire(&s->lock);
+	ASSERT_INVARIANT(atomic_load(&s->dying) && !atomic_load(&s->active));
+	stripped = strip_table(&st, root, s->is_shared ? 2 : 3,
+			       s->is_shared ? TABLE_ENTRIES : PRIVATE_SLOTS) &&
+		   strip_pool(&st) && list->count + 2 <= list->room;
+	lock_release(&s->lock);
+	if (st.blocked && list->count == 0)
+		return -EBUSY;
+	if (!stripped || !object_retire(&s->object))
+		return 1;
+	hand_back(list, root);
+	hand_back(list, object);
+	return 0;
+}
+
+/* (space, out, room) -> frames handed back; 0 when it is gone. */
+int64_t call_space_destroy(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = domain_current();
+	struct frame_list list = { .owner = d->id, .room = FRAME_LIST_MAX };
+	struct object *o;
+	int result = handle_lookup(d, regs->rdi, OBJECT_SPACE, EXO_RIGHT_MANAGE, &o);
+
+	/* The call after the one that handed back the last frames. */
+	if (result == -EBADF && handle_drop_stale(d, regs->rdi, OBJECT_SPACE))
+		return 0;
+	if (result)
+		return result;
+	if (regs->rdx < list.room)
+		list.room = regs->rdx;
+	result = ((struct space *)o)->is_shared || list.room < 2 ?
+			 -EINVAL : space_begin_destroy((struct space *)o);
+	if (!result)
+		result = space_destroy_step((struct space *)o, &list);
+	if (result) /* otherwise the object, and our reference with it, is gone */
+		object_put(o);
+	if (result < 0)
+		return result;
+	/* A list that cannot be written costs nobody but the caller. */
+	if (copy_to_user(regs->rsi, list.frames, list.count * sizeof(list.frames[0])))
+		return -EFAULT;
+	return list.count ? (int64_t)list.count : -EBUSY;
+}

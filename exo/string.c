@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory and string functions.  The memory ones use the string instructions: every processor that
+ * has what the kernel requires runs them at the width of a cache line. */
+#include "kernel.h"
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+	void *start = to;
+
+	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+	return start;
+}
+
+void *memmove(void *to, const void *from, size_t size)
+{
+	char *t = to;
+	const char *f = from;
+
+	if (t <= f || t >= f + size)
+		return memcpy(to, from, size);
+	while (size-- > 0)
+		t[size] = f[size];
+	return to;
+}
+
+void *memset(void *to, int byte, size_t size)
+{
+	void *start = to;
+
+	asm volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
+	return start;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+	const unsigned char *x = a, *y = b;
+
+	for (size_t i = 0; i < size; i++)
+		if (x[i] != y[i])
+			return x[i] - y[i];
+	return 0;
+}
+
+size_t strlen(const char *string)
+{
+	size_t n = 0;
+
+	while (string[n])
+		n++;
+	return n;
+}
+
+void string_copy(char *to, const char *from, size_t size)
+{
+	size_t i = 0;
+
+	for (; i + 1 < size && from[i]; i++)
+		to[i] = from[i];
+	to[i] = '\0';
+}
+
+bool line_has_word(const char *line, const char *word)
+{
+	size_t n = strlen(word), i = 0;
+
+	for (;; line++) {
+		for (i = 0; i < n && line[i] == word[i]; i++)
+			;
+		if (i == n && (line[n] == ' ' || line[n] == '\0'))
+			return true;
+		while (*line && *line != ' ')
+			line++;
+		if (!*line)
+			return false;
+	}
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLB epochs.
+ *
+ * The clock counts publications.  Each CPU says in `seen` up to which tick its TLB is known to
+ * hold nothing stale.  The protocol, for an entry that CPU P removes from space S while CPU C has
+ * S loaded:
+ *
+ *	P, under S's lock                        C
+ *	1. change the entry                      a. set C's bit in S.active
+ *	2. read S.active (after a full barrier)  b. read the clock: G
+ *	3. set C's bit in S.behind               c. clear C's bit in S.behind
+ *	4. advance the clock: epoch E            d. flush (CR3 is loaded)
+ *	5. stamp what was removed {E, C, ...}    e. seen = G
+ *	6. interrupt C unless it is idle
+ *
+ * I10, no TLB holds a translation to a frame that has a new use.  A frame gets a new use only when
+ * its stamp is acknowledged: seen >= E on every CPU of the stamp.
+ * - C is not in the stamp: P read `active` (2) before C set its bit (a).  Both are locked
+ *   instructions, so the entry's change (1) is visible to C's page walks, which follow d.
+ * - C is in the stamp and said seen >= E by steps b to e: it read the clock after 4, so it flushed
+ *   after 1.
+ * - C may also say so without a flush (tlb_catch_up): it reads the clock, G, and then finds its
+ *   bit clear in the `behind` of everything that it has loaded.  If G >= E, then 4 was over, and
+ *   so was 3.  The bit is clear, so C has cleared it since, and clearing is always followed by a
+ *   flush before `seen` is written.  That is why 3 comes before 4, and b before c.
+ * - C is idle: it counts as having acknowledged everything, because it runs tlb_catch_up() before
+ *   it enters ring 3 again.  It clears `idle` by a locked instruction and then reads `behind`; P
+ *   sets `behind` by one and then reads `idle`.  So either C sees the bit, or P sees that C is not
+ *   idle, and neither counts nor leaves out C wrongly.  The kernel itself never reads user memory
+ *   between the two.
+ * - C has left S: it loaded another CR3 after a, which is a flush like any other.
+ *
+ * A frame can be mapped in several spaces.  Its stamp is the union of those of its removals, and
+ * is written before the map count goes down; so whoever sees a count of 0 sees all stamps.
+ *
+ * Nobody waits in here.  A vcore that waits for an epoch leaves its stamp with its CPU and gets
+ * EXO_EVENT_TLB: the CPU whose acknowledgement was missing looks at who waits and interrupts them.
+ * Waiting is: note the stamp, set the bit in `waiting`, look at the stamp again.  Acknowledging is:
+ * write `seen` (a locked exchange), look at `waiting`.  One of the two sees the other.
+ */
+#include "kernel.h"
+#include "calls.h"
+
+#define STAMP_CPUS 16
+
+struct tlb_cpu {
+	/* Written by this CPU, read by any. */
+	_Alignas(64) _Atomic uint64_t seen;
+	/* While this CPU's bit is set in `waiting`: what is waited for. */
+	_Atomic tlb_stamp awaited;
+
+	/* This CPU only: who waits, NULL if nobody; a reference is held by its place on this CPU
+	 * and ended by tlb_forget_waiter(). */
+	struct vcore *waiter;
+};
+
+static struct tlb_cpu tlb_cpus[EXO_CPUS_MAX];
+
+/* Any CPU.  The number of the last epoch published. */
+static _Alignas(64) _Atomic uint64_t tlb_clock;
+
+/* Any CPU sets its own bit; any CPU clears any. */
+static _Alignas(64) _Atomic uint64_t waiting;
+
+static uint64_t cpu_bit(unsigned cpu)
+{
+	return 1ul << cpu;
+}
+
+static tlb_stamp stamp_make(uint64_t epoch, uint64_t cpus)
+{
+	uint64_t folded = cpus | cpus >> 32;
+
+	return epoch << 16 | ((folded | folded >> STAMP_CPUS) & 0xffff);
+}
+
+static bool stamp_has(tlb_stamp stamp, unsigned cpu)
+{
+	return stamp >> (cpu % STAMP_CPUS) & 1;
+}
+
+static bool cpu_acknowledged(unsigned cpu, tlb_stamp stamp)
+{
+	return !stamp_has(stamp, cpu) ||
+	       atomic_load(&tlb_cpus[cpu].seen) >= tlb_stamp_epoch(stamp) ||
+	       atomic_load(&cpu_by_number(cpu)->idle);
+}
+
+tlb_stamp tlb_stamp_union(tlb_stamp a, tlb_stamp b)
+{
+	uint64_t epoch = tlb_stamp_epoch(a > b ? a : b);
+
+	return epoch << 16 | ((a | b) & 0xffff);
+}
+
+bool tlb_acknowledged(tlb_stamp stamp)
+{
+	for (unsigned cpu = 0; stamp && cpu < cpu_count; cpu++)
+		if (!cpu_acknowledged(cpu, stamp))
+			return false;
+	return true;
+}
+
+void tlb_remind(tlb_stamp stamp)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		if (cpu != this_cpu()->number && !cpu_acknowledged(cpu, stamp))
+			cpu_interrupt(cpu_by_number(cpu), VECTOR_TLB);
+}
+
+tlb_stamp tlb_publish(struct space *s)
+{
+	uint64_t others;
+	tlb_stamp stamp;
+
+	ASSERT_INVARIANT(lock_held(&s->lock));
+	/* An atomic or of nothing is the full barrier between the entries and the mask. */
+	others = atomic_fetch_or(&s->active, 0) & ~cpu_bit(this_cpu()->number);
+	if (!others)
+		return 0;
+	atomic_fetch_or(&s->behind, others);
+	stamp = stamp_make(atomic_fetch_add(&tlb_clock, 1) + 1, others);
+	tlb_remind(stamp);
+	return stamp;
+}
+
+/* Others may add to the same word at the same time. */
+tlb_stamp tlb_stamp_add(_Atomic uint64_t *word, tlb_stamp stamp)
+{
+	tlb_stamp old = atomic_load(word), new;
+
+	do {
+		new = tlb_acknowledged(old) ? stamp : tlb_stamp_union(old, stamp);
+		if (new == old)
+			break;
+	} while (!atomic_compare_exchange_weak(word, &old, new));
+	return new;
+}
+
+tlb_stamp tlb_stamp_frame(uint64_t frame, tlb_stamp stamp)
+{
+	return tlb_stamp_add(&frame_private[frame].stamp, stamp);
+}
+
+bool tlb_frame_acknowledged(uint64_t frame)
+{
+	return tlb_acknowledged(atomic_load(&frame_private[frame].stamp));
+}
+
+/* ---------------------------------------------------------------- this CPU's side */
+
+/* On this CPU: does the wait that it noted end? */
+static void waiter_check(struct tlb_cpu *me, unsigned cpu)
+{
+	if (!me->waiter || !tlb_acknowledged(atomic_load(&me->awaited)))
+		return;
+	atomic_fetch_and(&waiting, ~cpu_bit(cpu));
+	vcore_ring(me->waiter, EXO_EVENT_TLB);
+	me->waiter = NULL;
+}
+
+/* After this CPU's `seen` has moved: interrupt those who need not wait any longer. */
+static void waiters_ring(unsigned self)
+{
+	uint64_t set = atomic_load(&waiting) & ~cpu_bit(self);
+
+	for (unsigned cpu = 0; set && cpu < cpu_count; cpu++)
+		if ((set & cpu_bit(cpu)) && tlb_acknowledged(atomic_load(&tlb_cpus[cpu].awaited))) {
+			atomic_fetch_and(&waiting, ~cpu_bit(cpu));
+			cpu_interrupt(cpu_by_number(cpu), VECTOR_TLB);
+		}
+}
+
+static void acknowledge(unsigned cpu, uint64_t clock)
+{
+	atomic_exchange(&tlb_cpus[cpu].seen, clock);
+	waiters_ring(cpu);
+}
+
+/* Clears this CPU's bit; was it set? */
+static bool take_behind(struct space *s, unsigned cpu)
+{
+	if (!(atomic_load(&s->behind) & cpu_bit(cpu)))
+		return false;
+	atomic_fetch_and(&s->behind, ~cpu_bit(cpu));
+	return true;
+}
+
+void tlb_load_root(uint64_t root_frame, struct space *space, struct space *shared)
+{
+	unsigned cpu = this_cpu()->number;
+	uint64_t clock = atomic_load(&tlb_clock);
+
+	if (space) {
+		take_behind(space, cpu);
+		take_behind(shared, cpu);
+	}
+	cr3_write(root_frame << EXO_PAGE_SHIFT);
+	if (clock != atomic_load(&tlb_cpus[cpu].seen))
+		acknowledge(cpu, clock);
+}
+
+void tlb_catch_up(void)
+{
+	unsigned cpu = this_cpu()->number;
+	uint64_t clock = atomic_load(&tlb_clock);
+	struct space *space = space_loaded();
+
+	if (clock == atomic_load(&tlb_cpus[cpu].seen))
+		return;
+	if (space) {
+		bool behind = take_behind(space, cpu);
+
+		behind |= take_behind(space->object.owner->shared, cpu);
+		if (behind) {
+			tlb_flush_all();
+			this_cpu()->stats.tlb_flushes++;
+		}
+	}
+	acknowledge(cpu, clock);
+}
+
+void tlb_interrupt(void)
+{
+	unsigned cpu = this_cpu()->number;
+
+	tlb_catch_up();
+	waiter_check(&tlb_cpus[cpu], cpu);
+}
+
+void tlb_forget_waiter(const struct vcore *v)
+{
+	struct tlb_cpu *me = &tlb_cpus[this_cpu()->number];
+
+	if (me->waiter != v)
+		return;
+	atomic_fetch_and(&waiting, ~cpu_bit(this_cpu()->number));
+	me->waiter = NULL;
+}
+
+/* One vcore waits per CPU.  If another one did, it is woken, finds its epoch still unacknowledged,
+ * and waits again. */
+static void wait_for(tlb_stamp stamp, struct vcore *v)
+{
+	struct tlb_cpu *me = &tlb_cpus[this_cpu()->number];
+
+	if (me->waiter && me->waiter != v)
+		vcore_ring(me->waiter, EXO_EVENT_TLB);
+	me->waiter = v;
+	atomic_store(&me->awaited, stamp);
+	atomic_fetch_or(&waiting, cpu_bit(this_cpu()->number));
+	tlb_remind(stamp);
+}
+
+/* (space, epoch, wait) */
+int64_t call_tlb_poll(struct exo_regs *regs, struct handle_view *h)
+{
+	tlb_stamp stamp = regs->rsi << 16 | (atomic_load(&h->space->stale) & 0xffff);
+
+	if (regs->rsi > atomic_load(&tlb_clock))
+		return -EINVAL;
+	tlb_catch_up(); /* the caller's own CPU may be among them */
+	if (tlb_acknowledged(stamp))
+		return 1;
+	if (!regs->rdx)
+		return 0;
+	wait_for(stamp, this_cpu()->current);
+	if (!tlb_acknowledged(stamp))
+		return 0;
+	tlb_forget_waiter(this_cpu()->current);
+	return 1;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The vectored update: runs ops chunk by chunk, and says what came free and when (update.h). */
+#include "kernel.h"
+#include "calls.h"
+#include "update.h"
+#include "page_table.h"
+
+/* A call in progress. */
+struct update {
+	struct domain *domain;
+	struct space *target;
+	struct exo_update header; /* the caller's, by value */
+	unsigned work;            /* how much more this call may do */
+	tlb_stamp stamp;          /* of all that it removed */
+};
+
+static void flush_here(const struct harvest *h)
+{
+	if (!(atomic_load(&h->space->active) >> this_cpu()->number & 1))
+		return;
+	this_cpu()->stats.tlb_flushes++;
+	if (h->changed > UPDATE_FLUSH_SINGLY) {
+		tlb_flush_all();
+		return;
+	}
+	for (unsigned i = 0; i < h->changed; i++)
+		tlb_flush_page(h->va[i]);
+}
+
+/*
+ * After entries have changed, still under the lock.  The order matters (tlb_epoch.c): publish,
+ * flush this CPU, stamp the frame, and only then let its map count go down, since whoever finds
+ * the count at 0 relies on the stamp.  Leaves in h->frames those that came free.
+ */
+static void harvest_bring_in(struct update *u, struct harvest *h)
+{
+	uint16_t space_owner = h->space->object.owner->id;
+	unsigned free = 0;
+	tlb_stamp stamp;
+
+	if (!h->changed)
+		return;
+	stamp = tlb_publish(h->space);
+	u->stamp = tlb_stamp_union(u->stamp, stamp);
+	flush_here(h);
+	for (unsigned i = 0; i < h->frame_count; i++) {
+		uint64_t frame = h->frames[i], word;
+
+		u->stamp = tlb_stamp_union(u->stamp, tlb_stamp_frame(frame, stamp));
+		word = frame_unmap(frame, space_owner);
+		if (frame_word_maps(word) == 0 && frame_word_type(word) == EXO_FRAME_USER &&
+		    frame_word_owner(word) == u->domain->id)
+			h->frames[free++] = frame;
+	}
+	h->frame_count = free;
+}
+
+/* A list that cannot be written costs nobody but the caller: the frame table still tells. */
+static int deliver(struct update *u, const struct harvest *h)
+{
+	struct exo_update *header = &u->header;
+	uint64_t to = header->freed + header->freed_count * sizeof(uint64_t);
+
+	if (!header->freed_max)
+		return 0;
+	header->freed_count += h->frame_count;
+	return copy_to_user(to, h->frames, h->frame_count * sizeof(h->frames[0]));
+}
+
+/* How much one chunk may do: no more than the list of freed frames has room for. */
+static unsigned chunk_limit(const struct update *u)
+{
+	unsigned limit = u->work < UPDATE_CHUNK ? u->work : UPDATE_CHUNK;
+	unsigned room = u->header.freed_max - u->header.freed_count;
+
+	return u->header.freed_max && room < limit ? room : limit;
+}
+
+/* 0: the op is complete; 1: call again; or an errno. */
+static int run_op(struct update *u, const struct update_plan *plan)
+{
+	struct update_step step;
+
+	while (u->header.pages_done < plan->count) {
+		int error, undelivered;
+
+		step.pages = step.cost = step.harvest.changed = step.harvest.frame_count = 0;
+		step.copies.entry = NULL;
+		step.limit = chunk_limit(u);
+		if (!step.limit)
+			return 1;
+		update_lock(plan);
+		error = update_commit(u->domain, plan, u->header.pages_done, &step);
+		harvest_bring_in(u, &step.harvest);
+		update_unlock(plan);
+		undelivered = deliver(u, &step.harvest);
+		u->header.pages_done += step.pages;
+		u->work -= step.cost < u->work ? step.cost : u->work;
+		if (error || undelivered)
+			return error ? error : undelivered;
+	}
+	return 0;
+}
+
+static int run_ops(struct update *u)
+{
+	struct exo_update *header = &u->header;
+
+	while (header->ops_done < header->op_count) {
+		struct update_plan plan;
+		int result;
+
+		if (u->work == 0)
+			return 1;
+		u->work--;
+		result = update_decode(u->domain, u->target,
+				       header->ops + header->ops_done * sizeof(struct exo_op),
+				       &plan);
+		if (result)
+			return result;
+		result = run_op(u, &plan);
+		update_plan_put(&plan);
+		if (result)
+			return result;
+		header->ops_done++;
+		header->pages_done = 0;
+	}
+	return 0;
+}
+
+/* What is pending for the space, by this call, the ones before it, or those of other CPUs. */
+static uint64_t pending_epoch(struct space *s, tlb_stamp stamp)
+{
+	tlb_stamp pending = tlb_stamp_add(&s->stale, stamp);
+
+	return tlb_acknowledged(pending) ? 0 : tlb_stamp_epoch(pending);
+}
+
+/* (space, struct exo_update *) */
+int64_t call_update(struct exo_regs *regs, struct handle_view *h)
+{
+	struct update u = {
+		.domain = domain_current(), .target = h->space, .work = EXO_UPDATE_PAGES_MAX,
+	};
+	int result = copy_from_user(&u.header, regs->rsi, sizeof(u.header));
+
+	if (result)
+		return result;
+	if (u.header.op_count > EXO_UPDATE_OPS_MAX || u.header.ops_done > u.header.op_count)
+		return -EINVAL;
+	if (!u.header.freed)
+		u.header.freed_max = 0;
+	u.header.freed_count = 0;
+	result = run_ops(&u);
+	u.header.epoch = pending_epoch(u.target, u.stamp);
+	if (copy_to_user(regs->rsi, &u.header, sizeof(u.header)))
+		return -EFAULT;
+	return result;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EXO_CALL_UPDATE: one call changes many entries of an address space.
+ *
+ *	update.c          the call: op by op, chunk by chunk; what was removed is harvested
+ *	update_decode.c   one op: copied once, checked, turned into a plan; changes nothing
+ *	update_commit.c   carries out a chunk of a plan, under the locks; takes no user pointer
+ *
+ * What only the page tables and the frame table can tell (is the entry free? is the frame still
+ * the caller's?) is checked page by page: each page's step either happens whole or not at all, and
+ * the progress that is reported says how many did.  That is what makes a call restartable.
+ */
+#ifndef EXO_UPDATE_H
+#define EXO_UPDATE_H
+
+#include "object.h"
+#include "page_table.h"
+#include "tlb_epoch.h"
+
+/* Pages done under one taking of the lock; also the frames that one chunk can set free. */
+#define UPDATE_CHUNK 128u
+/* Zeroing or copying a page takes about as long as so many entries. */
+#define UPDATE_COPY_COST 8u
+/* Above this many it is cheaper to flush the whole TLB than page by page. */
+#define UPDATE_FLUSH_SINGLY 16u
+
+/* One op, decoded. */
+struct update_plan {
+	enum exo_op_code code;
+	bool replace, copy_on_write, keep_cow;
+	uint64_t bits;            /* what the entries will say, without the frame */
+	uint64_t count, va, frame, source_frame, source_va;
+	uint16_t frame_owner;     /* MAP: must be the frames' */
+	struct space *target;
+	struct space *source;     /* CLONE: holds a reference; else NULL */
+	struct handle_view loan;  /* MAP of lent frames: holds a reference; else kind NONE */
+};
+
+/* Entries that lost rights in one chunk, and frames whose entries are gone. */
+struct harvest {
+	struct space *space;
+	unsigned changed;
+	uint64_t va[UPDATE_FLUSH_SINGLY];
+	unsigned frame_count;
+	uint64_t frames[UPDATE_CHUNK]; /* afterwards: those that nothing maps any more */
+};
+
+/* CLONE: where the copies of neighbouring entries go, so that their table is looked for once. */
+struct copy_cursor {
+	table_entry *entry; /* NULL: not looked for yet */
+	uint64_t index, run; /* entry is for page `index` of the op, and run entries stand together */
+};
+
+/* A chunk of an op. */
+struct update_step {
+	unsigned limit, cost; /* cost stays near limit: it ends when it has reached it */
+	uint64_t pages;       /* how far it got */
+	struct copy_cursor copies;
+	struct harvest harvest;
+};
+
+/* Checks an op of a call by domain d.  0 with a plan, to be ended by update_plan_put(); or errno. */
+int update_decode(struct domain *d, struct space *target, uint64_t user_op,
+		  struct update_plan *plan);
+void update_plan_put(struct update_plan *plan);
+
+/* Carries out what follows the first `done` pages of the plan, limit <= UPDATE_CHUNK, under
+ * update_lock().  0 or an errno; step->pages were done in either case. */
+int update_commit(struct domain *d, const struct update_plan *plan, uint64_t done,
+		  struct update_step *step);
+void update_lock(const struct update_plan *plan);
+void update_unlock(const struct update_plan *plan);
+
+#endif

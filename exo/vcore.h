@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vcore: a domain's presence on one CPU.
+ *
+ * Where a vcore can be, and the only ways from one place to another (places.c has the table):
+ *
+ *	        start          dispatch
+ *	NEW ----------> READY <=========> RUNNING ----> DONATING (another runs on its budget)
+ *	                  ^  \    preempt    |   <-----
+ *	   replenishment  |   \              | halt
+ *	                  |    \  budget     v
+ *	                 WAITING <======= HALTED     every place ----> DEAD
+ *
+ * READY, WAITING and HALTED are lists of the CPU (struct run); the other places are not.
+ */
+#ifndef EXO_VCORE_H
+#define EXO_VCORE_H
+
+#include "object.h"
+
+enum vcore_place {
+	VCORE_NEW,      /* created, not started */
+	VCORE_RUNNING,  /* has the CPU: cpu->current */
+	VCORE_READY,    /* runnable and funded: list in the order of scheduling deadlines */
+	VCORE_WAITING,  /* runnable, budget spent or no SC: list in the order of replenishment */
+	VCORE_HALTED,   /* sleeps until an event: list in the order of timer deadlines */
+	VCORE_DONATING, /* sleeps until the vcore that runs on its budget halts or spends it */
+	VCORE_DEAD,
+	VCORE_PLACES,
+};
+
+#define VCORE_NEVER UINT64_MAX
+
+/* Requests to a vcore's own CPU; latched beside its events. */
+#define VCORE_REQUEST_START (1ul << 32) /* enter it for the first time */
+#define VCORE_REQUEST_KILL (1ul << 33)  /* take it off the CPU for good */
+#define VCORE_REQUEST_BIND (1ul << 34)  /* it gets the SC in bind_request */
+
+struct sched_context;
+
+struct vcore {
+	struct object object;
+
+	/* Fixed after creation. */
+	unsigned cpu;
+	struct exo_vcore_page *page;  /* the kernel's alias of the shared page; pinned */
+	uint64_t page_address;        /* its address in ring 3 */
+	uint64_t page_frame;
+	uint64_t stack_top, fault_stack_top;
+	void *vector_state;           /* XSAVE area */
+	uint64_t vector_frame[3];     /* what it lies in; 0 = unused */
+
+	/* Written by its CPU only (K4, I8). */
+	_Atomic uint8_t where;        /* enum vcore_place; places.c has the only writer (I3) */
+	struct vcore *next, *previous; /* in the list of its place */
+	uint64_t sort_key;            /* the list's order */
+	struct space *space;          /* loaded while it runs; the vcore holds a reference */
+	struct sched_context *sc;     /* its own; NULL = none bound */
+	struct vcore *donor;          /* whose SC it runs on, while that one is DONATING */
+	uint64_t token;
+	uint64_t deadline_tsc;        /* one-shot timer, 0 = off */
+	uint64_t cpu_time;            /* ticks spent running, whoever paid */
+	uint32_t events;              /* taken from `latched`, not yet shown to the libos */
+	bool stuck;                   /* masked with an upcall pending ... */
+	bool overrun_reported;
+	uint64_t stuck_since;         /* ... since this value of cpu_time */
+
+	/* Its CPU; of meaning only while another vcore's registers are in the processor. */
+	struct exo_regs regs;
+	uint64_t fs_base, gs_base;
+
+	/* Any CPU.  Events (low half) and requests (high half) on their way to the vcore's CPU;
+	 * while it is not 0 the vcore is in its CPU's stack of rung vcores, through rung_next. */
+	_Atomic uint64_t latched;
+	struct vcore *rung_next;
+	struct sched_context *_Atomic bind_request; /* set from NULL by the requester; a reference */
+	_Atomic uint32_t mailbox_tail;              /* index in the stream of the next message */
+};
+_Static_assert(sizeof(struct vcore) <= EXO_PAGE_SIZE, "the object is one frame");
+
+/* What a vcore is made of; frames already are the kernel's (retyped), and count as checked. */
+struct vcore_parts {
+	struct domain *domain;
+	struct space *space;          /* the caller's reference becomes the vcore's */
+	unsigned cpu;
+	uint64_t object_frame, page_frame;
+	uint64_t vector_frame[3];     /* consecutive; as many as vector_frames() says, rest 0 */
+	uint64_t stack_top, fault_stack_top;
+};
+
+/* vcore.c */
+/* How many frames hold the vector state of one vcore: 1 .. 3. */
+unsigned vcore_vector_frames(void);
+/* The vcore, in place NEW, alive, with a reference that the caller holds. */
+struct vcore *vcore_init(const struct vcore_parts *parts);
+/* On a change of vcore: what the processor holds of one, and back.  `frame` is where its registers
+ * are, which may be vcore->regs itself. */
+void vcore_save(struct vcore *vcore, const struct exo_regs *frame);
+void vcore_restore(const struct vcore *vcore);
+/*
+ * The CPU has let go of a vcore that was killed (VCORE_REQUEST_KILL) and of the domain's SCs on
+ * that CPU, and the caller's reference to it is the last: object_retire() will succeed, and its
+ * frames may be taken.  Any CPU; the vcore is in nobody's handle table any more.
+ */
+bool vcore_gone(struct vcore *vcore);
+
+/* rung.c: any CPU.  The caller holds a reference, or is the vcore's CPU. */
+void vcore_ring(struct vcore *vcore, uint64_t bits); /* enum exo_event, VCORE_REQUEST_... */
+
+/* mailbox.c: any CPU, same condition.  0 or -EAGAIN (full). */
+int mailbox_post(struct vcore *vcore, enum exo_message_kind kind, uint64_t word0, uint64_t word1,
+		 uint64_t word2);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of a running vcore about itself and its neighbours. */
+#include "kernel.h"
+#include "calls.h"
+#include "sched_context.h"
+
+#define DONATION_CHAIN_MAX 4
+#define STATS_TRIES 100
+
+/* The fast path between two processes: no time is read, nothing is charged, no list is touched. */
+int64_t call_switch(struct exo_regs *regs, struct handle_view *h)
+{
+	struct cpu *cpu = this_cpu();
+	struct vcore *vcore = cpu->current;
+	struct space *old = vcore->space;
+
+	if (regs->rsi != vcore->token)
+		return -EAGAIN;
+	if (h->space->object.owner != vcore->object.owner || h->space->is_shared)
+		return -EPERM;
+	space_load(h->space);
+	vcore->space = h->space;
+	h->kept = true;
+	object_put(&old->object);
+	cpu->stats.switches++;
+	return 0;
+}
+
+/*
+ * Why no event is lost between "nothing to do" and sleep.  The vcore is masked, so an event since
+ * its last look is in `pending`, and we refuse; or still in `latched`, and we refuse and it is
+ * delivered on the way out; or it is latched after our look: then the vcore is in its CPU's rung
+ * stack, which run_exit() takes after it has put the vcore to sleep, and wakes it; or its sender
+ * finds it asleep and its interrupt brings the CPU back there.
+ */
+int64_t call_halt(struct exo_regs *regs, struct handle_view *h)
+{
+	struct run *run = &this_cpu()->run;
+	struct vcore *vcore = this_cpu()->current;
+
+	if (regs->rdi != vcore->token)
+		return -EAGAIN;
+	if (!vcore_is_masked(vcore))
+		return -EINVAL;
+	if (__atomic_load_n(&vcore->page->pending, __ATOMIC_ACQUIRE) ||
+	    atomic_load_explicit(&vcore->latched, memory_order_relaxed))
+		return 0;
+	if (regs->rsi)
+		timer_arm(vcore, regs->rsi);
+	run->wish = RUN_HALT;
+	run->attention = true;
+	return 0;
+}
+
+/* The exit function has work only if the timer would go off too late. */
+int64_t call_timer(struct exo_regs *regs, struct handle_view *h)
+{
+	struct run *run = &this_cpu()->run;
+	uint64_t deadline_tsc = regs->rdi;
+
+	timer_arm(this_cpu()->current, deadline_tsc);
+	if (deadline_tsc && (!run->armed || deadline_tsc < run->armed))
+		run->attention = true;
+	return 0;
+}
+
+int64_t call_doorbell(struct exo_regs *regs, struct handle_view *h)
+{
+	vcore_ring(h->vcore, EXO_EVENT_DOORBELL);
+	return 0;
+}
+
+static int check_donation(const struct vcore *from, const struct vcore *to)
+{
+	unsigned length = 1;
+
+	if (to->cpu != from->cpu)
+		return -EXDEV;
+	switch (vcore_place(to)) {
+	case VCORE_READY:
+	case VCORE_WAITING:
+	case VCORE_HALTED:
+		break;
+	case VCORE_RUNNING:
+	case VCORE_DONATING:
+		return -ELOOP;
+	default:
+		return -EINVAL;
+	}
+	for (; from->donor; from = from->donor)
+		length++;
+	return length < DONATION_CHAIN_MAX ? 0 : -ELOOP;
+}
+
+int64_t call_donate(struct exo_regs *regs, struct handle_view *h)
+{
+	struct run *run = &this_cpu()->run;
+	struct vcore *vcore = this_cpu()->current;
+	int error = regs->rsi == vcore->token ? check_donation(vcore, h->vcore) : -EAGAIN;
+
+	if (error)
+		return error;
+	run->wish = RUN_DONATE;
+	run->wish_vcore = h->vcore;
+	h->kept = true;
+	run->attention = true;
+	return 0;
+}
+
+int64_t call_cpu_stats(struct exo_regs *regs, struct handle_view *h)
+{
+	struct exo_cpu_stats stats;
+	unsigned tries = 0;
+
+	if (regs->rdi >= cpu_count)
+		return -EINVAL;
+	if (regs->rdi == this_cpu()->number)
+		run_account(this_cpu(), tsc_read());
+	while (!run_stats(cpu_by_number(regs->rdi), &stats)) {
+		if (tries++ == STATS_TRIES)
+			return -EAGAIN;
+		cpu_pause();
+	}
+	return copy_to_user(regs->rsi, &stats, sizeof(stats));
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* CPUID, and the control registers that follow from it. */
+#include "kernel.h"
+
+#define CR0_PE (1ul << 0)
+#define CR0_MP (1ul << 1)
+#define CR0_ET (1ul << 4)
+#define CR0_NE (1ul << 5)
+#define CR0_WP (1ul << 16)
+#define CR0_PG (1ul << 31)
+#define CR4_PAE (1ul << 5)
+#define CR4_MCE (1ul << 6)
+#define CR4_PGE (1ul << 7)
+#define CR4_OSFXSR (1ul << 9)
+#define CR4_OSXMMEXCPT (1ul << 10)
+#define CR4_UMIP (1ul << 11)
+#define CR4_FSGSBASE (1ul << 16)
+#define CR4_OSXSAVE (1ul << 18)
+#define CR4_SMEP (1ul << 20)
+#define CR4_SMAP (1ul << 21)
+#define EFER_SCE (1ul << 0)
+#define EFER_LME (1ul << 8)
+#define EFER_LMA (1ul << 10)
+#define EFER_NXE (1ul << 11)
+
+#define EXTENDED_EDX_SYSCALL (1u << 11)
+#define EXTENDED_EDX_NX (1u << 20)
+#define SEVEN_EBX_FSGSBASE (1u << 0)
+#define ONE_ECX_XSAVE (1u << 26)
+
+#define XCR0_X87 (1ul << 0)
+#define XCR0_SSE (1ul << 1)
+#define XCR0_AVX (1ul << 2)
+#define XCR0_AVX512 (7ul << 5) /* opmask, upper halves, upper registers: all or none */
+
+struct cpu_features cpu_features;
+
+/* Addresses of STAC and CLAC instructions (smap.inc). */
+extern uint8_t *const kernel_smap_sites_start[], *const kernel_smap_sites_end[];
+
+static void xcr0_write(uint64_t value)
+{
+	asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+static uint64_t supported_vector_features(void)
+{
+	struct cpuid leaf = cpuid(0xd, 0);
+	uint64_t supported = leaf.eax | (uint64_t)leaf.edx << 32;
+	uint64_t wanted = XCR0_X87 | XCR0_SSE | XCR0_AVX;
+
+	if ((supported & XCR0_AVX512) == XCR0_AVX512)
+		wanted |= XCR0_AVX512;
+	return supported & wanted;
+}
+
+void features_detect(void)
+{
+	struct cpu_features *f = &cpu_features;
+	uint32_t last_extended = cpuid(0x80000000, 0).eax;
+	struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0), extended = cpuid(0x80000001, 0);
+
+	if (~extended.edx & (EXTENDED_EDX_SYSCALL | EXTENDED_EDX_NX) ||
+	    ~seven.ebx & SEVEN_EBX_FSGSBASE || ~one.ecx & ONE_ECX_XSAVE)
+		panic("this processor (or its firmware's setup) lacks SYSCALL, NX, FSGSBASE or XSAVE");
+	f->x2apic = one.ecx >> 21 & 1;
+	f->tsc_deadline = one.ecx >> 24 & 1;
+	f->xsaveopt = cpuid(0xd, 1).eax & 1;
+	f->smep = seven.ebx >> 7 & 1;
+	f->smap = seven.ebx >> 20 & 1;
+	f->umip = seven.ecx >> 2 & 1;
+	f->gigabyte_pages = extended.edx >> 26 & 1;
+	f->rdtscp = extended.edx >> 27 & 1;
+	f->physical_bits = last_extended >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+	f->invariant_tsc = last_extended >= 0x80000007 && (cpuid(0x80000007, 0).edx >> 8 & 1);
+	f->vector_features = supported_vector_features();
+}
+
+void features_patch(void)
+{
+	static const uint8_t nop[3] = { 0x0f, 0x1f, 0x00 };
+
+	if (cpu_features.smap)
+		return;
+	for (uint8_t *const *site = kernel_smap_sites_start; site < kernel_smap_sites_end; site++)
+		memcpy(*site, nop, sizeof(nop));
+}
+
+void features_enable(void)
+{
+	struct cpu_features *f = &cpu_features;
+	uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE |
+		       CR4_OSXSAVE;
+
+	cr4 |= f->umip ? CR4_UMIP : 0;
+	cr4 |= f->smep ? CR4_SMEP : 0;
+	cr4 |= f->smap ? CR4_SMAP : 0;
+	cr0_write(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
+	cr4_write(cr4);
+	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	xcr0_write(f->vector_features);
+	/* CPUID tells the size for what has just been enabled: at most 2696 bytes. */
+	f->vector_size = cpuid(0xd, 0).ebx;
+}
+
+void features_print(void)
+{
+	const struct cpu_features *f = &cpu_features;
+
+	kprintf("exo: NX SYSCALL FSGSBASE%s%s%s%s%s%s%s, XCR0 %lx (%u bytes)\n",
+		f->smep ? " SMEP" : "", f->smap ? " SMAP" : "", f->umip ? " UMIP" : "",
+		f->gigabyte_pages ? " 1G" : "", f->x2apic ? " x2APIC" : "",
+		f->tsc_deadline ? " TSC-deadline" : "", f->invariant_tsc ? " invariant-TSC" : "",
+		f->vector_features, f->vector_size);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel half of every address space.  It is complete before the first address space exists
+ * and never gains a top-level entry afterwards, so all spaces share its tables by copying 256
+ * entries once.
+ */
+#ifndef EXO_X86_PAGING_H
+#define EXO_X86_PAGING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PHYSMAP_BASE 0xffff800000000000ul
+#define MMIO_BASE 0xffffff8000000000ul
+#define KERNEL_OFFSET 0xffffffff80000000ul
+#define KERNEL_HALF_SLOT 256 /* first top-level entry of the kernel half */
+
+#define PTE_PRESENT (1ul << 0)
+#define PTE_WRITE (1ul << 1)
+#define PTE_USER (1ul << 2)
+#define PTE_WRITE_THROUGH (1ul << 3)
+#define PTE_CACHE_DISABLE (1ul << 4)
+#define PTE_ACCESSED (1ul << 5)
+#define PTE_DIRTY (1ul << 6)
+#define PTE_LARGE (1ul << 7)
+#define PTE_GLOBAL (1ul << 8)
+#define PTE_NX (1ul << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ul
+
+/* For what is written only before the kernel half is loaded: it lies among the constants, which
+ * the boot page tables leave writable and the final ones do not. */
+#define READ_ONLY_AFTER_BOOT __attribute__((section(".sealed")))
+
+/* Physical memory as the kernel sees it.  During boot only the first 4 GiB are there. */
+static inline void *phys_to_virt(uint64_t physical)
+{
+	return (void *)(PHYSMAP_BASE + physical);
+}
+
+/* Of an address in the physmap. */
+static inline uint64_t virt_to_phys(const void *address)
+{
+	return (uint64_t)address - PHYSMAP_BASE;
+}
+
+/* Physical address of the kernel's own top-level table: the kernel half and nothing else. */
+extern uint64_t kernel_root;
+
+/* Builds the kernel half, without per-CPU areas.  The caller then loads kernel_root. */
+void paging_init(void);
+
+/* Maps the parts of CPU `number`'s area, zeroed, before that CPU is started. */
+void paging_map_cpu_area(unsigned number);
+
+/* Maps device registers, uncached, for good.  At boot, on the boot CPU. */
+volatile void *mmio_map(uint64_t physical, size_t size);
+
+/* Copies the kernel half into a new top-level table. */
+void paging_copy_kernel_half(uint64_t *table);
+
+#endif

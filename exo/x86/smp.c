@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bringing up CPUs, one at a time: they share the trampoline's page and the reference clock.  A
+ * started CPU gets its block from the trampoline, makes itself at home, reports
+ * by setting `arrived`, and waits until the first domain exists.  Until then it takes no lock and
+ * prints nothing, because one that is too slow is stopped wherever it stands.
+ */
+#include "kernel.h"
+
+/* SDM vol. 3A, "Typical BSP Initialization Sequence": INIT, 10 ms, SIPI, 200 us, SIPI. */
+#define INIT_WAIT_US 10000
+#define STARTUP_WAIT_US 200
+#define ARRIVAL_WAIT_US 2000000
+#define ARRIVAL_STEP_US 50
+
+unsigned cpu_count = 1;
+
+extern char trampoline_start[], trampoline_end[], trampoline_cpu[];
+extern uint64_t boot_pml4[];
+
+/* The CPU that is being started sets it (release: its block is filled in). */
+static atomic_bool arrived;
+
+/* Highest CPU number whose area is mapped.  The boot CPU only. */
+static unsigned areas_mapped;
+
+/* The boot CPU, once (release: the first domain is complete). */
+static atomic_bool released;
+
+static void prepare_block(unsigned number, uint32_t apic_id)
+{
+	struct cpu *cpu = cpu_by_number(number);
+	uint64_t area = CPU_AREAS_BASE + number * CPU_AREA_SIZE;
+
+	cpu->self = cpu;
+	cpu->number = number;
+	cpu->apic_id = apic_id;
+	cpu->stack_top = area + CPU_AREA_STACK + CPU_AREA_STACK_SIZE;
+	cpu->trace = (struct trace_ring *)(area + CPU_AREA_TRACE);
+}
+
+/* What every CPU does for itself. */
+static void cpu_init(struct cpu *cpu)
+{
+	cr3_write(kernel_root);
+	features_enable();
+	segments_init(cpu);
+	idt_load();
+	lapic_enable();
+	cpu->apic_id = lapic_id();
+	calibrate_cpu();
+}
+
+static void report_cpu(const struct cpu *cpu)
+{
+	kprintf("exo: CPU %u: APIC %u, TSC %lu.%03lu MHz, timer %lu.%03lu MHz\n", cpu->number,
+		cpu->apic_id, cpu->tsc_khz / 1000, cpu->tsc_khz % 1000, cpu->timer_khz / 1000,
+		cpu->timer_khz % 1000);
+}
+
+void smp_init_boot_cpu(void)
+{
+	struct cpu *cpu = cpu_by_number(0);
+
+	paging_map_cpu_area(0);
+	prepare_block(0, 0);
+	cpu_init(cpu);
+	report_cpu(cpu);
+}
+
+/* From boot/trampoline.asm. */
+void other_cpu_main(struct cpu *cpu);
+void other_cpu_main(struct cpu *cpu)
+{
+	cpu_init(cpu);
+	atomic_store_explicit(&arrived, true, memory_order_release);
+	while (!atomic_load_explicit(&released, memory_order_acquire))
+		cpu_idle_wait();
+	cpu_run();
+}
+
+static bool wait_for_arrival(uint64_t us)
+{
+	for (uint64_t waited = 0; waited < us; waited += ARRIVAL_STEP_US) {
+		if (atomic_load_explicit(&arrived, memory_order_acquire))
+			return true;
+		wait_us(ARRIVAL_STEP_US);
+	}
+	return atomic_load_explicit(&arrived, memory_order_acquire);
+}
+
+static bool start_cpu(uint32_t apic_id)
+{
+	if (!lapic_send(apic_id, LAPIC_INIT))
+		return false;
+	wait_us(INIT_WAIT_US);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!lapic_send(apic_id, LAPIC_STARTUP | TRAMPOLINE_PAGE >> 12))
+			return false;
+		if (wait_for_arrival(STARTUP_WAIT_US))
+			return true;
+	}
+	return wait_for_arrival(ARRIVAL_WAIT_US);
+}
+
+static void fill_trampoline(struct cpu *cpu)
+{
+	char *copy = phys_to_virt(TRAMPOLINE_PAGE);
+
+	memcpy(copy, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+	*(struct cpu **)(copy + (trampoline_cpu - trampoline_start)) = cpu;
+}
+
+
+/*
+ * Starts one CPU as number cpu_count.  One that does not answer in time is sent back to wait for
+ * a start that never comes, so that it cannot wake up later in an area that is another CPU's by
+ * then.
+ */
+static void bring_up(uint32_t apic_id)
+{
+	struct cpu *cpu = cpu_by_number(cpu_count);
+
+	if (cpu_count > areas_mapped) {
+		paging_map_cpu_area(cpu_count);
+		areas_mapped = cpu_count;
+	}
+	memset(cpu, 0, sizeof(*cpu));
+	prepare_block(cpu_count, apic_id);
+	fill_trampoline(cpu);
+	atomic_store(&arrived, false);
+	if (start_cpu(apic_id)) {
+		report_cpu(cpu);
+		cpu_count++;
+		return;
+	}
+	lapic_send(apic_id, LAPIC_INIT);
+	wait_us(INIT_WAIT_US);
+	kprintf("exo: the CPU with APIC %u does not start and is left out\n", apic_id);
+}
+
+void smp_start_others(const struct acpi_info *acpi)
+{
+	uint32_t self = this_cpu()->apic_id;
+	void *saved = frame_pointer(frame_take(1, 0, EXO_FRAME_KERNEL));
+
+	memcpy(saved, phys_to_virt(TRAMPOLINE_PAGE), EXO_PAGE_SIZE);
+	/* The trampoline's first instructions run where the boot tables map memory one to one;
+	 * everything after them in the kernel half. */
+	paging_copy_kernel_half(phys_to_virt((uint64_t)boot_pml4));
+	for (unsigned i = 0; i < acpi->cpu_count; i++) {
+		if (acpi->apic_ids[i] == self)
+			continue;
+		if (!cpu_features.x2apic && acpi->apic_ids[i] >= 0xff)
+			kprintf("exo: APIC %u is out of reach without x2APIC\n",
+				acpi->apic_ids[i]);
+		else
+			bring_up(acpi->apic_ids[i]);
+	}
+	memcpy(phys_to_virt(TRAMPOLINE_PAGE), saved, EXO_PAGE_SIZE);
+	if (acpi->cpus_left_out)
+		kprintf("exo: %u more CPUs than the kernel takes\n", acpi->cpus_left_out);
+}
+
+void smp_release(void)
+{
+	atomic_store_explicit(&released, true, memory_order_release);
+	for (unsigned i = 1; i < cpu_count; i++)
+		lapic_send(cpu_by_number(i)->apic_id, VECTOR_WAKE);
+}
