@@ -1,0 +1,292 @@
+; SPDX-License-Identifier: MIT
+;
+; The doors of the libos: the system call by function call, the foreign system call, and the entry
+; points of the kernel's upcalls.  core/entry.h lists the labels for C, and says what the event path
+; does when it finds an interrupted RIP between them.
+
+%include "offsets.inc"
+
+extern vcores, syscall_table, sys_unknown
+extern event_upcall, fault_upcall, fault_masked_upcall, return_to_user
+
+; The user frame lies directly below its task, at the top of the task's stack.
+%define FRAME(register) (REGS_%+register - REGS_SIZE)
+
+; Into the user frame, which lies %1 bytes above RSP.
+%macro SAVE_PRESERVED 1
+	mov [rsp + %1 + REGS_RBX], rbx
+	mov [rsp + %1 + REGS_RBP], rbp
+	mov [rsp + %1 + REGS_R12], r12
+	mov [rsp + %1 + REGS_R13], r13
+	mov [rsp + %1 + REGS_R14], r14
+	mov [rsp + %1 + REGS_R15], r15
+%endmacro
+
+; --------------------------------------------------------------------------------------------
+; long system_call(...)                         first byte of the image: EXO_SHARED_BASE
+;
+;	RAX = number, RDI RSI RDX R10 R8 R9 = arguments, on the program's stack; result in RAX.
+;	RBX RBP R12-R15 RSP are preserved.
+;
+; The functions called preserve them too, so they go into the user frame only where somebody looks
+; for them there: on the slow way out, and in calls that copy the frame (framed_*).
+;
+; Which task is it?  Only the CPU knows, and between asking for its number and reading its vcore we
+; may be moved to another.  So all up to the change of stack is restartable: it changes nothing but
+; RCX, R11 and the user frame, and the event path puts RIP back to its start.
+section .entry progbits alloc exec nowrite align=64
+
+global call_entry, call_entry_end, call_exit_start, call_exit_checked, call_exit_end
+
+call_entry:
+	mov ecx, CPU_SELECTOR
+	lsl ecx, ecx
+	shl ecx, VCORE_SHIFT
+	lea r11, [rel vcores]
+	mov r11, [r11 + rcx + VCORE_CURRENT]
+	mov rcx, [rsp]                  ; may fault, and is then started again
+	mov [r11 + FRAME(RIP)], rcx
+	lea rcx, [rsp + 8]
+	mov [r11 + FRAME(RSP)], rcx
+	mov [r11 + FRAME(RDI)], rdi     ; arguments and number: for a restart of the call
+	mov [r11 + FRAME(RSI)], rsi
+	mov [r11 + FRAME(RDX)], rdx
+	mov [r11 + FRAME(R10)], r10
+	mov [r11 + FRAME(R8)], r8
+	mov [r11 + FRAME(R9)], r9
+	mov [r11 + FRAME(ERROR)], rax
+	mov qword [r11 + FRAME(VECTOR)], VECTOR_SYSCALL
+	lea rsp, [r11 - REGS_SIZE]
+call_entry_end:
+	mov rcx, r10                    ; C's fourth argument
+	cmp rax, SYSCALL_COUNT
+	jae call_unknown
+	lea r11, [rel syscall_table]
+	call [r11 + rax * 8]
+
+	; The callee-saved registers hold the program's values again.  An event from here to the
+	; check starts the check again, so that work it brings is seen; one after the check is
+	; treated as if the program had gone on already (entry.h).
+call_exit_start:
+	cmp qword [rsp + REGS_SIZE + TASK_WORK_AND_ENTRY], 0
+	jne call_slow_exit
+call_exit_checked:
+	mov rcx, [rsp + REGS_RIP]
+	mov rsp, [rsp + REGS_RSP]
+	jmp rcx
+call_exit_end:
+
+call_unknown:
+	call sys_unknown
+	jmp call_exit_start
+
+call_slow_exit:
+	cmp dword [rsp + REGS_SIZE + TASK_ENTRY], ENTRY_FULL
+	je foreign_exit                 ; the call has replaced the frame (exec, sigreturn)
+	SAVE_PRESERVED 0
+foreign_exit:
+	mov [rsp + REGS_RAX], rax
+	call return_to_user             ; does not return
+
+; long framed_NAME(...): sys_NAME(...) with the whole user frame in its place.
+%macro framed 1
+	extern sys_%1
+	global framed_%1
+framed_%1:
+	SAVE_PRESERVED 8                ; behind the return address
+	jmp sys_%1
+%endmacro
+
+	framed fork
+	framed vfork
+	framed clone
+	framed clone3
+
+; --------------------------------------------------------------------------------------------
+; Foreign system call: RCX = return address, R11 = flags, all else as at the program's SYSCALL.
+; R11 is the only register that may be used, so the flags are not kept; what a program can rely on
+; after a system call does not include them.
+global foreign_entry, foreign_entry_end
+
+	align 16
+foreign_entry:
+	mov r11d, CPU_SELECTOR
+	lsl r11d, r11d
+	shl r11d, VCORE_SHIFT
+	add r11, [rel vcores_address]
+	mov r11, [r11 + VCORE_CURRENT]
+	mov [r11 + FRAME(RIP)], rcx
+	mov [r11 + FRAME(RSP)], rsp
+	mov [r11 + FRAME(RCX)], rcx
+	mov [r11 + FRAME(RBX)], rbx
+	mov [r11 + FRAME(RBP)], rbp
+	mov [r11 + FRAME(R12)], r12
+	mov [r11 + FRAME(R13)], r13
+	mov [r11 + FRAME(R14)], r14
+	mov [r11 + FRAME(R15)], r15
+	mov [r11 + FRAME(RDI)], rdi
+	mov [r11 + FRAME(RSI)], rsi
+	mov [r11 + FRAME(RDX)], rdx
+	mov [r11 + FRAME(R10)], r10
+	mov [r11 + FRAME(R8)], r8
+	mov [r11 + FRAME(R9)], r9
+	mov [r11 + FRAME(ERROR)], rax
+	mov qword [r11 + FRAME(VECTOR)], VECTOR_SYSCALL
+	mov qword [r11 + FRAME(R11)], USER_FLAGS
+	mov qword [r11 + FRAME(RFLAGS)], USER_FLAGS
+	mov dword [r11 + TASK_ENTRY], ENTRY_FULL
+	mov byte [r11 + TASK_VECTOR_LIVE], 1
+	lea rsp, [r11 - REGS_SIZE]
+foreign_entry_end:
+	cld
+	mov rcx, r10
+	cmp rax, SYSCALL_COUNT
+	jae foreign_unknown
+	lea r11, [rel syscall_table]
+	call [r11 + rax * 8]
+	jmp foreign_exit
+foreign_unknown:
+	call sys_unknown
+	jmp foreign_exit
+
+	align 8
+vcores_address:
+	dq vcores
+
+; --------------------------------------------------------------------------------------------
+; Upcalls: masked, on the vcore's event stack (fault while masked: on its fault stack), RDI = page, all
+; else as after a CALL: none of the functions returns.
+section .text
+
+global event_entry, fault_entry, fault_masked_entry
+
+event_entry:
+	xor ebp, ebp                    ; the outermost frame, for backtraces
+	jmp event_upcall
+
+fault_entry:
+	xor ebp, ebp
+	jmp fault_upcall
+
+fault_masked_entry:
+	xor ebp, ebp
+	jmp fault_masked_upcall
+
+; --------------------------------------------------------------------------------------------
+; void upcalls_mask(void): see lock.h.
+;
+; Restartable up to the store: a task that was moved to another CPU after it had asked for the
+; number would mask the CPU that it left.
+global upcalls_mask, mask_start, mask_end
+
+	align 16
+upcalls_mask:
+mask_start:
+	mov eax, CPU_SELECTOR
+	lsl eax, eax
+	shl eax, VCORE_SHIFT
+	add rax, [rel vcores_address]
+	mov rcx, [rax + VCORE_PAGE]
+	mov dword [rcx + PAGE_MASKED], 1
+mask_end:
+	inc dword [rax + VCORE_MASK_DEPTH]
+	ret
+
+; bool upcalls_masked(void): restartable up to the load, for the same reason: the answer is about
+; the CPU that we are on, and only while we are masked do we stay there.
+global upcalls_masked, masked_start, masked_end
+
+upcalls_masked:
+masked_start:
+	mov eax, CPU_SELECTOR
+	lsl eax, eax
+	shl eax, VCORE_SHIFT
+	add rax, [rel vcores_address]
+	mov rax, [rax + VCORE_PAGE]
+	mov eax, [rax + PAGE_MASKED]
+masked_end:
+	test eax, eax
+	setne al
+	ret
+
+; --------------------------------------------------------------------------------------------
+; _Noreturn void registers_resume(struct exo_regs *regs): goes on where regs say, unmasked.
+; Masked, mask depth 1.  regs stay intact until IRETQ, except for `vector`, which is overwritten.
+;
+; [resume_start, resume_end) is the kernel's restartable range (struct exo_entries): an event in it
+; sets `pending` and moves RIP back to its start, so none waits behind a resume.  RSP points at
+; regs->rip throughout; nothing is pushed.
+global registers_resume, resume_start, resume_end
+extern resume_interrupted, vcore_stacks
+
+	align 16
+registers_resume:
+	mov eax, CPU_SELECTOR
+	lsl eax, eax
+	shl eax, VCORE_SHIFT
+	add rax, [rel vcores_address]
+	mov dword [rax + VCORE_MASK_DEPTH], 0
+	mov rcx, [rax + VCORE_PAGE]
+	mov [rdi + REGS_VECTOR], rcx
+	lea rsp, [rdi + REGS_RIP]
+	mov r15, [rdi + REGS_R15]
+	mov r14, [rdi + REGS_R14]
+	mov r13, [rdi + REGS_R13]
+	mov r12, [rdi + REGS_R12]
+	mov r11, [rdi + REGS_R11]
+	mov r10, [rdi + REGS_R10]
+	mov r9, [rdi + REGS_R9]
+	mov r8, [rdi + REGS_R8]
+	mov rbp, [rdi + REGS_RBP]
+	mov rsi, [rdi + REGS_RSI]
+	mov rdx, [rdi + REGS_RDX]
+	mov rcx, [rdi + REGS_RCX]
+	mov rbx, [rdi + REGS_RBX]
+	mov rdi, [rdi + REGS_RDI]
+resume_start:
+	mov rax, [rsp + REGS_VECTOR - REGS_RIP]
+	mov dword [rax + PAGE_MASKED], 0
+	cmp dword [rax + PAGE_PENDING], 0
+	jne .pending
+	mov rax, [rsp + REGS_RAX - REGS_RIP]
+	iretq
+.pending:
+	mov dword [rax + PAGE_MASKED], 1
+resume_end:
+	; Masked again, with the registers still to be resumed below RSP: let the event path decide
+	; as if an event had interrupted them.
+	lea rdi, [rsp - REGS_RIP]
+	mov eax, CPU_SELECTOR
+	lsl eax, eax
+	mov edx, eax
+	shl eax, VCORE_SHIFT
+	add rax, [rel vcores_address]
+	mov dword [rax + VCORE_MASK_DEPTH], 1
+	imul rsp, rdx, VCORE_STACKS_STRIDE
+	lea rcx, [rel vcore_stacks + EVENT_STACK_SIZE]
+	add rsp, rcx
+	xor ebp, ebp
+	call resume_interrupted         ; does not return
+
+; _Noreturn void registers_resume_masked(const struct exo_regs *regs): goes on, still masked.
+; On the fault stack, where nothing else is needed any more.
+global registers_resume_masked
+
+registers_resume_masked:
+	lea rsp, [rdi + REGS_RIP]
+	mov r15, [rdi + REGS_R15]
+	mov r14, [rdi + REGS_R14]
+	mov r13, [rdi + REGS_R13]
+	mov r12, [rdi + REGS_R12]
+	mov r11, [rdi + REGS_R11]
+	mov r10, [rdi + REGS_R10]
+	mov r9, [rdi + REGS_R9]
+	mov r8, [rdi + REGS_R8]
+	mov rbp, [rdi + REGS_RBP]
+	mov rsi, [rdi + REGS_RSI]
+	mov rdx, [rdi + REGS_RDX]
+	mov rcx, [rdi + REGS_RCX]
+	mov rbx, [rdi + REGS_RBX]
+	mov rax, [rdi + REGS_RAX]
+	mov rdi, [rdi + REGS_RDI]
+	iretq

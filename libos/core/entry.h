@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Labels in core/entry.asm and core/switch.asm, for the upcall path.
+ *
+ * Code of the libos that finds its task or its vcore by the number of the CPU can be interrupted
+ * and continued on another CPU; and the doors run partly on the program's stack.  What the event
+ * and fault paths do with an interrupted RIP (entry_fixup() in event.c):
+ *
+ *	[call_entry, call_entry_end)          still the program's: RIP = call_entry
+ *	[foreign_entry, foreign_entry_end)    still the program's: RIP = foreign_entry
+ *	[call_exit_start, call_exit_checked)  libos code: RIP = call_exit_start, check again
+ *	[call_exit_checked, call_exit_end)    already the program's: finish it, RIP and RSP from
+ *	                                      the frame
+ *	[mask_start, mask_end)                libos code: RIP = mask_start
+ *	[masked_start, masked_end)            libos code: RIP = masked_start
+ *	anything else                         libos code if RSP is in the task's slot, else the
+ *	                                      program's
+ */
+#ifndef LIBOS_ENTRY_H
+#define LIBOS_ENTRY_H
+
+#include <exo/abi.h>
+
+#define USER_CODE_SELECTOR 0x23
+#define USER_DATA_SELECTOR 0x1b
+#define USER_FLAGS_INITIAL 0x202 /* interrupts on, and the bit that is always set */
+
+extern const char call_entry[], call_entry_end[];
+extern const char foreign_entry[], foreign_entry_end[];
+extern const char call_exit_start[], call_exit_checked[], call_exit_end[];
+extern const char mask_start[], mask_end[], masked_start[], masked_end[];
+extern const char event_entry[], fault_entry[], fault_masked_entry[];
+extern const char resume_start[], resume_end[];
+
+/* Goes on where regs say, unmasked.  Masked, mask depth 1; overwrites regs->vector. */
+_Noreturn void registers_resume(struct exo_regs *regs);
+/* Goes on where regs say, still masked.  On the fault stack. */
+_Noreturn void registers_resume_masked(const struct exo_regs *regs);
+
+#endif

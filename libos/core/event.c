@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event upcall: something happened while this CPU executed a program, or libos code that was
+ * not masked.  Deal with it, then go on with what was interrupted, or give the CPU to another task.
+ */
+#include "core/event.h"
+#include "core/cpu.h"
+#include "core/entry.h"
+#include "core/exo.h"
+#include "core/irq.h"
+#include "core/log.h"
+#include "core/main.h"
+#include "core/string.h"
+#include "core/switch.h"
+#include "core/task_state.h"
+#include "core/timer_queue.h"
+#include "core/vcore.h"
+#include "core/wake.h"
+#include "sched/messages.h"
+
+extern const char libos_text_start[], libos_text_end[];
+
+void vcore_ring(unsigned cpu)
+{
+	exo_doorbell(EXO_HANDLE(EXO_SLOT_VCORE + cpu));
+}
+
+static void kernel_message(const struct exo_message *m)
+{
+	switch (m->kind & 0xff) {
+	case EXO_MESSAGE_IRQ:
+		irq_message(m);
+		break;
+	case EXO_MESSAGE_REVOKE:
+		log_print("libos: the kernel takes back handle %lx\n", m->word[0]);
+		break;
+	case EXO_MESSAGE_DEATH:
+	case EXO_MESSAGE_OVERRUN:
+		log_print("libos: domain %lu: %s %ld\n", m->word[0],
+			  (m->kind & 0xff) == EXO_MESSAGE_DEATH ? "died with status" :
+								 "overran on CPU",
+			  (long)m->word[1]);
+		break;
+	}
+}
+
+/* The kernel fills a slot, then its sequence number; we read in the opposite order. */
+static void kernel_messages(struct exo_vcore_page *page)
+{
+	for (;;) {
+		uint32_t head = page->mailbox_head;
+		struct exo_message *slot = &page->mailbox[head % EXO_MAILBOX_SLOTS];
+		struct exo_message message;
+
+		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) != head + 1)
+			return;
+		message = *slot;
+		__atomic_store_n(&page->mailbox_head, head + 1, __ATOMIC_RELEASE);
+		kernel_message(&message);
+	}
+}
+
+void events_process(struct vcore *v)
+{
+	uint32_t pending = __atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+
+	ASSERT_INVARIANT(vcore_is_mine(v));
+	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE))
+		kernel_messages(v->page);
+	if (pending & EXO_EVENT_TIMER)
+		timers_run(v);
+	messages_drain(v);
+	wakes_deliver(v);
+	if (v->current && v->slice_end_tsc && rdtsc() >= v->slice_end_tsc) {
+		run_queue_check_stall(v);
+		if (atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0)
+			v->need_resched = true;
+	}
+	timers_program(v);
+}
+
+static bool in_range(uint64_t rip, const char *start, const char *end)
+{
+	return rip >= (uint64_t)start && rip < (uint64_t)end;
+}
+
+bool interrupted_program(const struct task *t, struct exo_regs *regs)
+{
+	if (in_range(regs->rip, call_entry, call_entry_end)) {
+		regs->rip = (uint64_t)call_entry;
+		return true;
+	}
+	if (in_range(regs->rip, foreign_entry, foreign_entry_end)) {
+		regs->rip = (uint64_t)foreign_entry;
+		return true;
+	}
+	if (in_range(regs->rip, call_exit_checked, call_exit_end)) {
+		regs->rip = t->frame->rip;
+		regs->rsp = t->frame->rsp;
+		return true;
+	}
+	if (in_range(regs->rip, call_exit_start, call_exit_checked))
+		regs->rip = (uint64_t)call_exit_start;
+	else if (in_range(regs->rip, mask_start, mask_end))
+		regs->rip = (uint64_t)mask_start;
+	else if (in_range(regs->rip, masked_start, masked_end))
+		regs->rip = (uint64_t)masked_start;
+	return !in_range(regs->rip, libos_text_start, libos_text_end) ||
+	       regs->rsp - ((uint64_t)t & ~(TASK_SLOT_SIZE - 1)) > TASK_SLOT_SIZE;
+}
+
+struct exo_regs *interrupted_save(struct task *t, struct exo_regs *regs, bool program)
+{
+	struct exo_regs *place = t->frame;
+
+	if (!program)
+		place = (struct exo_regs *)((regs->rsp & ~15ul) - sizeof(*place));
+	/* A resume that was interrupted has them there already. */
+	if (place != regs)
+		memmove(place, regs, sizeof(*place));
+	if (program) {
+		t->entry = ENTRY_FULL;
+		t->vector_live = true;
+	}
+	return place;
+}
+
+/* On the event stack, masked: what next, for a task that was interrupted? */
+static _Noreturn void event_continue(struct vcore *v, struct exo_regs *regs)
+{
+	struct task *t = v->current;
+	bool program = interrupted_program(t, regs);
+	bool work;
+
+	ASSERT_INVARIANT(t != NULL);
+	regs->vector = 0; /* no exception and no system call, whatever it was used for */
+	events_process(v);
+	if (v->need_resched && task_may_be_preempted(t)) {
+		struct exo_regs *place = interrupted_save(t, regs, program);
+
+		context_make(t, (uint64_t)place, program ? switch_to_program : switch_to_preempted,
+			     0, 0);
+		v->stats.preemptions++;
+		switch_preempted(v, t);
+	}
+	/* Work that arrives after this look comes with an event of its own, which the resume sees. */
+	work = atomic_load(&t->work) != 0;
+	if (program && work) {
+		interrupted_save(t, regs, true);
+		switch_stack((void (*)(uint64_t))return_to_user_masked, (uint64_t)t->frame, 0);
+	}
+	registers_resume(regs);
+}
+
+_Noreturn void event_upcall(struct exo_vcore_page *page)
+{
+	struct vcore *v = this_vcore();
+
+	v->mask_depth = 1;
+	if (page->pending & EXO_EVENT_START)
+		vcore_start(v);
+	v->stats.upcalls++;
+	event_continue(v, &page->event);
+}
+
+/* A resume found something pending: as if an event had interrupted it at its very end. */
+_Noreturn void resume_interrupted(struct exo_regs *regs)
+{
+	event_continue(this_vcore(), regs);
+}

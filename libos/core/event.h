@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What a CPU does when something has happened. */
+#ifndef LIBOS_EVENT_H
+#define LIBOS_EVENT_H
+
+#include <exo/abi.h>
+#include <stdbool.h>
+
+struct vcore;
+struct task;
+
+/*
+ * This CPU, masked, no lock held, any stack: takes the pending bits and deals with everything they
+ * announce: the kernel's messages, timers, other CPUs' requests, the end of the slice.  Sets
+ * v->need_resched rather than switching.
+ */
+void events_process(struct vcore *v);
+
+/* Any CPU, masked: makes `cpu` look at its mailbox. */
+void vcore_ring(unsigned cpu);
+
+/* Entered from entry.asm on the event stack, masked. */
+_Noreturn void event_upcall(struct exo_vcore_page *page);
+_Noreturn void resume_interrupted(struct exo_regs *regs);
+_Noreturn void fault_upcall(struct exo_vcore_page *page);
+_Noreturn void fault_masked_upcall(struct exo_vcore_page *page);
+
+/*
+ * Upcalls, on the event stack: what was interrupted?  Puts regs to where they can be continued (see
+ * entry.h) and says whether that is in the program.
+ */
+bool interrupted_program(const struct task *t, struct exo_regs *regs);
+
+/* The interrupted task's registers go to where they belong: the user frame, or its own stack below
+ * its stack pointer (libos code has no red zone).  Returns their place there. */
+struct exo_regs *interrupted_save(struct task *t, struct exo_regs *regs, bool program);
+
+#endif

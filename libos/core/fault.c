@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processor exceptions in ring 3.
+ *
+ *	where                    what happens
+ *	program                  vm_fault(), or a signal
+ *	libos, not masked        in a user copy: vm_fault(), or the copy's error return;
+ *	                         else a libos bug
+ *	libos, masked            in a user copy: its error return; in a scheduler library's callback:
+ *	                         the library is ejected; else a libos bug
+ *
+ * The kernel has one area for the registers of each kind, so the first thing is to move them to the
+ * task's own stack, where the fault may be dealt with by code that sleeps and faults again.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include "abi/errno.h"
+#include "core/entry.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/switch.h"
+#include "core/task_state.h"
+#include "core/usercopy.h"
+#include "core/vcore.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "sched/library.h"
+#include "vm/vm.h"
+
+#define FLAG_TRAP 0x100ul
+#define VECTOR_DEBUG 1
+#define VECTOR_PAGE_FAULT 14
+#define VECTORS 32
+#define ERROR_PRESENT 0x1ul
+
+/* OVERRUNs in a row before they count: a virtual CPU's host may have been busy elsewhere while the
+ * clock went on, so that the first says little. */
+#define OVERRUNS_IN_CALLBACK_MAX 2
+#define OVERRUNS_MAX 50
+
+/* ---- programs */
+
+/* Exceptions other than page faults; all others are SIGSEGV. */
+static const struct {
+	uint8_t signal, code;
+	bool at_instruction; /* the signal's address is that of the instruction */
+} signals[VECTORS] = {
+	[0] = { SIGFPE, FPE_INTDIV, true },
+	[1] = { SIGTRAP, TRAP_TRACE, true },
+	[3] = { SIGTRAP, TRAP_BRKPT, true },
+	[6] = { SIGILL, ILL_ILLOPN, true },
+	[12] = { SIGBUS, 0, false },
+	[16] = { SIGFPE, FPE_FLTINV, true },
+	[17] = { SIGBUS, BUS_ADRALN, false },
+	[19] = { SIGFPE, FPE_FLTINV, true },
+};
+
+static void send_page_fault(int error, uint64_t address, uint64_t code)
+{
+	struct signal_info info = { .number = SIGSEGV, .fault.address = address };
+
+	if (error == -ENOMEM) {
+		signal_force(SIGKILL, NULL);
+		return;
+	}
+	info.code = (code & ERROR_PRESENT) ? SEGV_ACCERR : SEGV_MAPERR;
+	if (error == -EIO) {
+		info.number = SIGBUS;
+		info.code = BUS_ADRERR;
+	}
+	signal_force(info.number, &info);
+}
+
+static void send_exception(const struct exo_regs *frame)
+{
+	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
+	uint64_t vector = frame->vector;
+
+	if (vector < VECTORS && signals[vector].signal) {
+		info.number = signals[vector].signal;
+		info.code = signals[vector].code;
+		if (signals[vector].at_instruction)
+			info.fault.address = frame->rip;
+	}
+	signal_force(info.number, &info);
+}
+
+/* On the task's own, empty stack, masked. */
+static void program_fault(uint64_t unused)
+{
+	struct task *t = current();
+	uint64_t address = t->fault_address;
+
+	upcalls_unmask();
+	if (t->frame->vector == VECTOR_PAGE_FAULT) {
+		uint64_t code = t->frame->error;
+		int error = vm_fault(t->process->vm, address, code);
+
+		if (error)
+			send_page_fault(error, address, code);
+	} else {
+		send_exception(t->frame);
+	}
+	return_to_user();
+}
+
+/* ---- libos code */
+
+struct fixup {
+	uint64_t instruction, continuation;
+};
+
+extern const struct fixup libos_ex_table_start[], libos_ex_table_end[];
+extern const char libos_text_start[], libos_text_end[];
+
+static uint64_t fixup_find(uint64_t rip)
+{
+	for (const struct fixup *f = libos_ex_table_start; f < libos_ex_table_end; f++)
+		if (f->instruction == rip)
+			return f->continuation;
+	return 0;
+}
+
+/*
+ * A program that steps through itself (the trap flag) has called us, and steps through us too.  Its
+ * own instructions trap as it wants, ours do not: the flag stays off from here on.  To be asked
+ * before interrupted_program(), which would start the entry again at each of its steps.
+ */
+static bool stop_stepping(struct exo_regs *regs)
+{
+	if (regs->vector != VECTOR_DEBUG || !(regs->rflags & FLAG_TRAP) ||
+	    regs->rip < (uint64_t)libos_text_start || regs->rip >= (uint64_t)libos_text_end)
+		return false;
+	regs->rflags &= ~FLAG_TRAP;
+	return true;
+}
+
+static _Noreturn void bug(const char *what, const struct exo_regs *regs, uint64_t address)
+{
+	libos_panic("%s: exception %lu (error %lx) at %lx, address %lx, stack %lx", what,
+		    regs->vector, regs->error, regs->rip, address, regs->rsp);
+}
+
+/* On the task's own stack, right below the registers, masked. */
+static void libos_fault(uint64_t place)
+{
+	struct exo_regs *regs = (struct exo_regs *)place;
+	struct task *t = current();
+	uint64_t address = t->fault_address;
+	uint64_t fixup = fixup_find(regs->rip);
+
+	if (!fixup || regs->vector != VECTOR_PAGE_FAULT || address >= EXO_USER_TOP || !t->process)
+		bug("libos", regs, address);
+	upcalls_unmask();
+	if (vm_fault(t->process->vm, address, regs->error) != 0)
+		regs->rip = fixup;
+	upcalls_mask();
+	registers_resume(regs);
+}
+
+_Noreturn void fault_upcall(struct exo_vcore_page *page)
+{
+	struct vcore *v = this_vcore();
+	struct task *t = v->current;
+	struct exo_regs *regs = &page->fault, *place;
+	bool program;
+
+	v->mask_depth = 1;
+	v->stats.faults++;
+	if (!t)
+		bug("no task", regs, page->fault_address);
+	/* IRETQ to the program, which return_to_user() has made sure cannot fault. */
+	if (regs->rip >= (uint64_t)resume_start && regs->rip < (uint64_t)resume_end)
+		bug("resume", regs, page->fault_address);
+	if (stop_stepping(regs))
+		registers_resume(regs);
+	t->fault_address = page->fault_address;
+	program = interrupted_program(t, regs);
+	place = interrupted_save(t, regs, program);
+	switch_stack(program ? program_fault : libos_fault, (uint64_t)place, (uint64_t)place);
+}
+
+/* ---- masked */
+
+/* A callback may be abandoned only in its own code: in the core's, which it may have called, a lock
+ * could be held, and would be for ever.  Callbacks start at mask depth 1, and locks raise it. */
+static bool may_abandon(const struct vcore *v)
+{
+	return v->queue.guard.stack_pointer != 0 && v->mask_depth == 1;
+}
+
+static void masked_overrun(struct vcore *v, struct exo_regs *regs)
+{
+	bool in_callback = may_abandon(v);
+
+	v->stats.overruns++;
+	if (++v->overruns < (in_callback ? OVERRUNS_IN_CALLBACK_MAX : OVERRUNS_MAX))
+		return;
+	if (!in_callback)
+		bug("masked for too long", regs, 0);
+	v->overruns = 0;
+	sched_guard_abandon(&v->queue.guard, regs, SCHED_EXIT_OVERRUN);
+}
+
+static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t address)
+{
+	uint64_t fixup = fixup_find(regs->rip);
+
+	v->stats.masked_faults++;
+	if (stop_stepping(regs))
+		return;
+	if (fixup && regs->vector == VECTOR_PAGE_FAULT && address < EXO_USER_TOP)
+		regs->rip = fixup;
+	else if (may_abandon(v))
+		sched_guard_abandon(&v->queue.guard, regs, SCHED_EXIT_FAULT);
+	else
+		bug("libos, masked", regs, address);
+}
+
+/* On the fault stack.  A second fault is allowed from the store to `cause` on: it would start at
+ * the top of this stack again, so there must be none before the registers are resumed. */
+_Noreturn void fault_masked_upcall(struct exo_vcore_page *page)
+{
+	struct vcore *v = this_vcore();
+	struct exo_regs regs = page->fault_masked;
+	uint64_t address = page->fault_masked_address;
+	uint32_t cause = page->cause;
+
+	page->cause = 0;
+	if (cause == EXO_CAUSE_OVERRUN)
+		masked_overrun(v, &regs);
+	else
+		masked_exception(v, &regs, address);
+	registers_resume_masked(&regs);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* A CPU with nothing to run. */
+#include "core/cpu.h"
+#include "core/exo.h"
+#include "core/log.h"
+#include "core/switch.h"
+#include "core/timer_queue.h"
+#include "core/vcore.h"
+#include "sched/messages.h"
+#include "sched/place.h"
+
+static void halt(struct vcore *v, uint64_t token)
+{
+	uint64_t start = rdtsc();
+
+	timers_program(v);
+	exo_halt(token, 0);
+	v->stats.halts++;
+	v->stats.idle_ticks += rdtsc() - start;
+}
+
+/*
+ * Why no wake-up is lost between finding nothing to do and halting: upcalls are masked here, so a
+ * message that arrives after our look into the mailbox sets `pending` instead of entering us, and
+ * the kernel refuses to halt while `pending` is set.  A sender pushes before it rings.
+ *
+ * Why no task waits while we sleep: we set our bit in idle_cpus, then look at the other queues'
+ * counts (steal_ask); who queues a task raises the count, then looks at idle_cpus (place_offer).
+ * All four are sequentially consistent, so either we see the task or they see us, and tell us.
+ *
+ * The token is from before the queue was found empty: if another vcore had this CPU since then, the
+ * halt fails with EAGAIN, and the caller looks again.
+ */
+void idle(struct vcore *v, uint64_t token)
+{
+	uint64_t me = 1ul << v->cpu;
+
+	ASSERT_INVARIANT(v->current == NULL && vcore_is_mine(v) && v->held_count == 0);
+	atomic_fetch_or(&idle_cpus, me);
+	if (!mailbox_has_mail(&v->mailbox)) {
+		steal_ask(v);
+		halt(v, token);
+	}
+	atomic_fetch_and(&idle_cpus, ~me);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Leaving for the program through the user frame. */
+#include "core/entry.h"
+#include "core/lock.h"
+#include "core/log.h"
+#include "core/switch.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "proc/signal.h"
+
+#define FLAGS_OF_PROGRAM 0x50dd5ul /* AC RF OF DF TF SF ZF AF PF CF */
+#define CANONICAL_END 0x800000000000ul
+#define SIGNAL_SEGV 11
+
+/* IRETQ must not fault: the program decides what is in these registers (sigreturn). */
+static void sanitise(struct exo_regs *frame)
+{
+	frame->cs = USER_CODE_SELECTOR;
+	frame->ss = USER_DATA_SELECTOR;
+	frame->rflags = (frame->rflags & FLAGS_OF_PROGRAM) | USER_FLAGS_INITIAL;
+}
+
+/* Masked, and with nothing left to do.  Unmasked meanwhile if there was something. */
+static void finish_work(struct task *t)
+{
+	while (atomic_load(&t->work) || t->frame->rip >= CANONICAL_END) {
+		uint32_t resched = atomic_fetch_and(&t->work, ~(uint32_t)WORK_RESCHED) & WORK_RESCHED;
+
+		upcalls_unmask();
+		if (resched)
+			task_yield();
+		if (t->frame->rip >= CANONICAL_END) {
+			t->frame->rip = 0;
+			signal_force(SIGNAL_SEGV, NULL);
+		}
+		task_work();
+		upcalls_mask();
+	}
+}
+
+/*
+ * Masked from the last look at t->work on: work that comes later comes with an event, which stays
+ * pending until the resume looks at it, and the event path looks at t->work again.
+ */
+_Noreturn void return_to_user_masked(void)
+{
+	struct task *t = current();
+
+	finish_work(t);
+	if (this_vcore()->deferred || this_vcore()->need_resched) {
+		upcalls_unmask();
+		upcalls_mask();
+		finish_work(t);
+	}
+	ASSERT_INVARIANT(this_vcore()->mask_depth == 1 && task_state(t) == TASK_RUNNING);
+	/* The frame still has the flags of the last interruption, perhaps in the middle of a copy that
+	 * goes downwards.  A function call leaves none of them to its caller, but the direction flag
+	 * must be clear. */
+	if (t->entry == ENTRY_CALL)
+		t->frame->rflags = USER_FLAGS_INITIAL;
+	sanitise(t->frame);
+	t->entry = ENTRY_CALL;
+	t->vector_live = false;
+	registers_resume(t->frame);
+}
+
+_Noreturn void return_to_user(void)
+{
+	ASSERT_INVARIANT(!upcalls_masked());
+	upcalls_mask();
+	return_to_user_masked();
+}

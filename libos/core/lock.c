@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The ranked spin lock that masks upcalls: see lock.h. */
+#include "core/lock.h"
+#include "core/log.h"
+#include "core/vcore.h"
+
+void lock_init(struct lock *l, const char *name, enum lock_rank rank)
+{
+	atomic_store_explicit(&l->holder, 0, memory_order_relaxed);
+	l->rank = (uint16_t)rank;
+	l->name = name;
+}
+
+/* I11.  Upcalls are masked, so the stack of held locks is this CPU's alone. */
+static void check_order(const struct vcore *v, const struct lock *l)
+{
+	for (unsigned i = 0; i < v->held_count; i++)
+		if (v->held[i]->rank >= l->rank)
+			libos_panic("lock order: %s (rank %u) is wanted while %s (rank %u) is held",
+				    l->name, l->rank, v->held[i]->name, v->held[i]->rank);
+}
+
+static void push_held(struct lock *l)
+{
+	struct vcore *v = this_vcore();
+
+	ASSERT_INVARIANT(v->held_count < VCORE_HELD_MAX);
+	if (EXO_DEBUG)
+		v->held[v->held_count++] = l;
+}
+
+static void pop_held(struct lock *l)
+{
+	struct vcore *v = this_vcore();
+	unsigned i = v->held_count;
+
+	if (!EXO_DEBUG)
+		return;
+	while (i > 0 && v->held[i - 1] != l)
+		i--;
+	if (i == 0)
+		libos_panic("%s is released by a CPU that does not hold it", l->name);
+	for (; i < v->held_count; i++)
+		v->held[i - 1] = v->held[i];
+	v->held_count--;
+}
+
+/* Acquire: what the last holder wrote before its release is seen from here on. */
+static bool take(struct lock *l, uint32_t me)
+{
+	uint32_t expect = 0;
+
+	return atomic_load_explicit(&l->holder, memory_order_relaxed) == 0 &&
+	       atomic_compare_exchange_strong_explicit(&l->holder, &expect, me,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
+void lock_acquire(struct lock *l)
+{
+	upcalls_mask();
+	struct vcore *v = this_vcore();
+	uint32_t me = (uint32_t)v->cpu + 1;
+
+	if (EXO_DEBUG)
+		check_order(v, l);
+	while (!take(l, me))
+		__builtin_ia32_pause();
+	push_held(l);
+}
+
+bool lock_try(struct lock *l)
+{
+	upcalls_mask();
+	if (take(l, (uint32_t)this_vcore()->cpu + 1)) {
+		push_held(l);
+		return true;
+	}
+	upcalls_unmask();
+	return false;
+}
+
+void lock_release(struct lock *l)
+{
+	ASSERT_INVARIANT(lock_held(l));
+	pop_held(l);
+	/* Release: whoever takes the lock next sees all that was written under it. */
+	atomic_store_explicit(&l->holder, 0, memory_order_release);
+	upcalls_unmask();
+}
+
+/* By this CPU.  Unmasked, the answer is no: a lock is never held unmasked. */
+bool lock_held(const struct lock *l)
+{
+	return atomic_load_explicit(&l->holder, memory_order_relaxed) ==
+		       (uint32_t)this_vcore()->cpu + 1 && upcalls_masked();
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only spin lock of the libos.  It masks upcalls while held, so that its holder is neither
+ * preempted nor interrupted on its own CPU, and it has a rank: locks are taken in rising rank.
+ * docs/locking.md has the table; debug builds keep a per-CPU stack of held locks and stop on an
+ * inversion, on a sleep while masked, and on a wake made under a leaf lock.
+ *
+ * Wakes made while a lock is held are queued on the CPU and delivered when the last one is
+ * dropped (wait.h), so a wake never nests a run-queue operation inside somebody's lock.
+ */
+#ifndef LIBOS_LOCK_H
+#define LIBOS_LOCK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum lock_rank {
+	/* Object locks: wakes are allowed under them.  At most one of each rank at a time. */
+	RANK_PROCESS = 10,   /* process tree, process groups, sessions, wait4, signal state */
+	RANK_FILES = 20,     /* one descriptor table */
+	RANK_INODE = 30,     /* one inode's data and the directory tree (fs) */
+	RANK_TTY = 40,       /* one terminal */
+	RANK_PIPE = 45,      /* one pipe */
+	RANK_MUTEX = 50,     /* inside a sleeping mutex */
+	RANK_FUTEX = 55,     /* one futex hash bucket */
+	RANK_POLL = 60,      /* one poller's state */
+	RANK_TASK = 65,      /* one task's wait link and timers */
+	/* Leaf locks: nothing is woken and no other lock is taken under them. */
+	RANK_LEAF = 80,
+	RANK_HEAP = 81,
+	RANK_FRAMES = 82,
+	RANK_TIMER = 83,
+	RANK_LOG = 90,
+};
+
+struct lock {
+	/*
+	 * CPU + 1 of the holder, 0 when free.  Not a ticket lock: a virtual CPU whose turn it is may be
+	 * off its host CPU for milliseconds, and everybody behind it would wait for that.
+	 */
+	_Atomic uint32_t holder;
+	uint16_t rank;    /* fixed */
+	const char *name; /* fixed */
+};
+
+#define LOCK_INIT(lock_name, lock_rank) { .rank = (lock_rank), .name = (lock_name) }
+void lock_init(struct lock *l, const char *name, enum lock_rank rank);
+
+/* Any context.  Masks upcalls; nests by count. */
+void lock_acquire(struct lock *l);
+bool lock_try(struct lock *l);
+/* Delivers queued wakes and pending upcalls when the mask count falls to zero. */
+void lock_release(struct lock *l);
+bool lock_held(const struct lock *l);
+
+/* Masking alone.  upcalls_mask() nests; every call is paired with upcalls_unmask(). */
+void upcalls_mask(void);
+void upcalls_unmask(void);
+bool upcalls_masked(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What other CPUs ask of a CPU.  Only a CPU touches its own run queue; everything else comes
+ * through here.
+ *
+ *	tasks    WAKE, DONATE, MIGRATE: the message is the task, linked by task->mailbox_next;
+ *	         task->message says which.  A task is in at most one mailbox (I5), so the box
+ *	         cannot overflow and a sender never waits.
+ *	calls    CALL: run a function there; the message is the caller's struct mailbox_call
+ *	thieves  STEAL: bit per CPU that would like a task
+ *	refused  bit per CPU that had none to give
+ *	flags    RESCHED and the like, one bit each: asking twice is asking once
+ *
+ * Each list is pushed by compare-and-swap and taken as a whole by exchange, so there is no ABA.
+ */
+#ifndef LIBOS_MAILBOX_H
+#define LIBOS_MAILBOX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+
+/* Why a task is in a mailbox: task->message. */
+enum mailbox_message {
+	MESSAGE_WAKE = 1, /* it was blocked and is to run */
+	MESSAGE_START,    /* it is new */
+	MESSAGE_DONATE,   /* as WAKE, to the head of the queue, with task->donated_ns */
+	MESSAGE_MIGRATE,  /* it was queued elsewhere */
+};
+
+enum mailbox_flag {
+	MAILBOX_RESCHED = 1 << 0, /* look for something better to run, or for work bits */
+	MAILBOX_PULL = 1 << 1,    /* an idle CPU: somebody has tasks waiting, ask for one */
+};
+
+/* Owned by the sender until done() has been called. */
+struct mailbox_call {
+	struct mailbox_call *next;
+	/* On the target CPU, masked, on whatever stack it is; must not sleep. */
+	void (*function)(struct mailbox_call *call);
+};
+
+struct mailbox {
+	struct task *_Atomic tasks;
+	struct mailbox_call *_Atomic calls;
+	_Atomic uint64_t thieves, refused;
+	_Atomic uint32_t flags;
+};
+
+/* Any CPU, masked.  True: the box part was empty, so the target must be rung. */
+bool mailbox_push_task(struct mailbox *m, struct task *t);
+bool mailbox_push_call(struct mailbox *m, struct mailbox_call *call);
+
+/* The owner.  Oldest first; NULL when there is none. */
+struct task *mailbox_take_tasks(struct mailbox *m);
+struct mailbox_call *mailbox_take_calls(struct mailbox *m);
+
+/* Any CPU: something is in it. */
+bool mailbox_has_mail(const struct mailbox *m);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lock for long sections in task context: its holder may sleep, fault and be preempted.
+ * Ordered before every spin lock; among themselves by enum mutex_rank.
+ */
+#ifndef LIBOS_MUTEX_H
+#define LIBOS_MUTEX_H
+
+#include "lock.h"
+#include "wait.h"
+
+enum mutex_rank {
+	MUTEX_POSITION = 1, /* one open file's position, while it is read or written */
+	MUTEX_EXEC = 2,  /* one process: exec and exit against each other */
+	MUTEX_FS = 3,    /* the directory tree */
+	MUTEX_INODE = 4, /* one inode's data, while it is read or written with user copies */
+	MUTEX_VM = 5,    /* one address space: regions and page tables together; never held over a user
+			  * copy */
+};
+
+struct mutex {
+	struct lock lock;        /* RANK_MUTEX: guards the rest */
+	struct task *owner;      /* under lock */
+	struct wait_queue queue; /* under lock */
+	uint16_t rank;           /* fixed */
+};
+
+void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank);
+void mutex_lock(struct mutex *m);   /* may block; not interruptible */
+bool mutex_trylock(struct mutex *m);
+void mutex_unlock(struct mutex *m);
+bool mutex_held(struct mutex *m);   /* by the caller */
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changing the task that a CPU executes.
+ *
+ *	task's stack        event stack of the CPU                            task's stack
+ *	-------------       --------------------------------------------      -------------
+ *	switch_leave() ---> leave: charge, save, queue or publish BLOCKED
+ *	                    loop:  deliver wakes, pick, or idle
+ *	                    enter: load space and registers ------------------> goes on
+ *
+ * The event stack is free whenever its CPU is in task context, because an event uses it from the
+ * top and leaves nothing behind.  Deciding there means that the old stack has been left before
+ * anything is said about its task, and that it does not matter which of the two address spaces is
+ * loaded, since all have the event stack.
+ */
+#include "core/switch.h"
+#include "abi/errno.h"
+#include "core/cpu.h"
+#include "core/entry.h"
+#include "core/event.h"
+#include "core/exo.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "core/task_slot.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "core/wake.h"
+#include "proc/process.h"
+#include "sched/messages.h"
+#include "sched/place.h"
+#include "time/time.h"
+#include "vm/vm.h"
+
+/* What switch_away() leaves behind: in this order on the stack. */
+struct context {
+	uint64_t r15, r14, r13, r12, rbx, rbp, rip;
+};
+
+void context_make(struct task *t, uint64_t stack_pointer, void (*to)(void), uint64_t r12,
+		  uint64_t r13)
+{
+	struct context *c = (struct context *)stack_pointer - 1;
+
+	*c = (struct context){ .r12 = r12, .r13 = r13, .rip = (uint64_t)to };
+	t->stack_pointer = (uint64_t)c;
+}
+
+/* The program's part of the processor that libos code does not use, and so has not saved.  Bases
+ * are read back because a program may set them without asking (FSGSBASE). */
+static void save_registers(struct task *t)
+{
+	t->fs_base = read_fs_base();
+	t->gs_base = read_gs_base();
+	if (t->vector_live) {
+		vector_save(t->vector_area);
+	} else {
+		/* A system call is a function call: it keeps the control words and nothing else. */
+		t->mxcsr = read_mxcsr();
+		t->x87_control = read_x87_control();
+	}
+}
+
+static void load_registers(const struct task *t)
+{
+	write_fs_base(t->fs_base);
+	write_gs_base(t->gs_base);
+	if (t->vector_live) {
+		vector_load(t->vector_area);
+	} else {
+		write_mxcsr(t->mxcsr);
+		write_x87_control(t->x87_control);
+	}
+}
+
+static void charge(struct vcore *v, struct task *t)
+{
+	uint64_t now = rdtsc();
+	uint64_t ns = tsc_to_ns(now - v->ran_since_tsc);
+
+	v->ran_since_tsc = now;
+	t->user_ns += ns; /* a system call is a function call: its time is the program's */
+	t->slice_ns = v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) : 0;
+	run_queue_charge(v, t, ns);
+}
+
+void task_charge(void)
+{
+	upcalls_mask();
+	charge(this_vcore(), current());
+	upcalls_unmask();
+}
+
+/*
+ * The stack has been left: from here on anyone may wake the task, and another CPU may run it.
+ *
+ * Why no wake is lost, and none acts twice: we store `where` = WAITING, then look at wake_pending.
+ * A waker sets wake_pending, then looks at `where` (wake.c).  All four are sequentially consistent,
+ * so at least one of the two sees the other's store; if both do, the compare-and-swap in
+ * task_claim() lets one of them have the task.
+ *
+ * I12: on_cpu falls before `where` is stored, so who claims the task finds its stack left.
+ *
+ * If our host CPU stalls between the store and the look, the task may have run elsewhere meanwhile
+ * and be asleep again, even as another task in the same slot.  Then the wake that we find is meant
+ * for that sleep, and the claim as good as the waker's; but its home is not here any more.  Hence
+ * task_send(), which makes it so.
+ */
+static void leave_blocked(struct vcore *v, struct task *t)
+{
+	t->donation_depth = 0;
+	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
+	task_set_state(t, TASK_BLOCKED);
+	task_move(t, PLACE_RUNNING, PLACE_WAITING);
+	if (atomic_load(&t->wake_pending) && task_claim(t)) {
+		t->message = MESSAGE_WAKE;
+		task_send(v, t, (unsigned)v->cpu);
+	}
+}
+
+static void leave_runnable(struct vcore *v, struct task *t, enum sched_why why)
+{
+	task_set_state(t, TASK_RUNNABLE);
+	t->ready_tsc = v->ran_since_tsc;
+	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
+	if (sched_allowed(t, v->cpu)) {
+		task_move(t, PLACE_RUNNING, PLACE_QUEUED);
+		run_queue_add(v, t, why);
+		place_offer(v, t);
+	} else {
+		/* Its affinity has changed. */
+		task_move(t, PLACE_RUNNING, PLACE_MAILBOX);
+		t->message = MESSAGE_MIGRATE;
+		v->stats.migrations_out++;
+		task_send(v, t, place_choose(v, t, SCHED_MIGRATED));
+	}
+}
+
+static void leave(struct vcore *v, struct task *t, enum sched_why why)
+{
+	ASSERT_INVARIANT(v->current == t && atomic_load(&t->home) == v->cpu);
+	ASSERT_INVARIANT(t->run_queue == NULL && list_empty(&t->ready_link)); /* I2 */
+	charge(v, t);
+	v->current = NULL;
+	v->need_resched = false;
+	v->slice_end_tsc = 0;
+	donor_release(v, t);
+	switch (task_state(t)) {
+	case TASK_RUNNING:
+		save_registers(t);
+		t->involuntary_switches++;
+		leave_runnable(v, t, why);
+		break;
+	case TASK_BLOCKING:
+		save_registers(t);
+		t->voluntary_switches++;
+		leave_blocked(v, t);
+		break;
+	case TASK_ZOMBIE:
+		run_queue_forget(v, t);
+		task_move(t, PLACE_RUNNING, PLACE_NONE);
+		/* Release: whoever reuses the slot finds us gone from its stack. */
+		atomic_store_explicit(&t->on_cpu, false, memory_order_release);
+		task_put(t);
+		break;
+	default:
+		libos_panic("task %u leaves its CPU in state %d", t->self.id, task_state(t));
+	}
+}
+
+/* False: the kernel gave this CPU to another vcore since `token` was read; decide again. */
+static bool load_space(struct vcore *v, const struct task *t, uint64_t token)
+{
+	exo_handle space;
+	int64_t r;
+
+	if (!t->process)
+		return true;
+	space = vm_space(t->process->vm);
+	if (space == v->space)
+		return true;
+	r = exo_switch(space, token);
+	if (r == -EAGAIN)
+		return false;
+	if (r < 0)
+		libos_panic("task %u (%s): cannot load its address space: error %ld", t->self.id,
+			    t->name, (long)r);
+	v->space = space;
+	v->stats.space_switches++;
+	return true;
+}
+
+static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
+{
+	ASSERT_INVARIANT(t->run_queue == NULL && list_empty(&t->ready_link)); /* I2 */
+	ASSERT_INVARIANT(!atomic_load(&t->on_cpu) && atomic_load(&t->home) == v->cpu);
+	if (t->donated_ns)
+		slice_ns = t->donated_ns;
+	t->donated_ns = 0;
+	task_set_state(t, TASK_RUNNING);
+	task_move(t, PLACE_QUEUED, PLACE_RUNNING);
+	/* Sequentially consistent: task_notice() argues why. */
+	atomic_store(&t->on_cpu, true);
+	v->ran_since_tsc = rdtsc(); /* before `current`: time/cpu_clock.c reads them from elsewhere */
+	v->current = t;
+	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
+	v->steal_tried = 0;
+	v->stats.switches++;
+	load_registers(t);
+	timers_program(v);
+	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
+	switch_enter(t->stack_pointer);
+}
+
+static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
+{
+	for (;;) {
+		/* Before we look at anything: a halt or a change of space that rests on what we
+		 * are about to see is refused if the CPU was taken away in between. */
+		uint64_t token = v->page->token;
+		struct sched_run run;
+
+		events_process(v);
+		run = run_queue_pick(v, prev);
+		if (!run.task) {
+			idle(v, token);
+		} else if (load_space(v, run.task, token)) {
+			v->need_resched = false;
+			enter(v, run.task, run.slice_ns);
+		} else {
+			run_queue_add(v, run.task, SCHED_PREEMPTED);
+		}
+		prev = NULL;
+	}
+}
+
+static _Noreturn void schedule_after(struct vcore *v, struct task *prev, enum sched_why why)
+{
+	bool runnable = prev && task_state(prev) == TASK_RUNNING;
+
+	v->mask_depth = 1;
+	if (prev)
+		leave(v, prev, why);
+	schedule_loop(v, runnable ? prev : NULL);
+}
+
+/* `why` travels in the vcore, since schedule() is entered from assembly with the task alone. */
+_Noreturn void schedule(struct task *prev)
+{
+	struct vcore *v = this_vcore();
+
+	schedule_after(v, prev, v->leave_why);
+}
+
+_Noreturn void switch_preempted(struct vcore *v, struct task *t)
+{
+	schedule_after(v, t, SCHED_PREEMPTED);
+}
+
+void switch_away(enum sched_why why)
+{
+	struct vcore *v = this_vcore();
+	struct task *t = v->current;
+
+	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
+	ASSERT_INVARIANT(t == current());
+	v->leave_why = why;
+	switch_leave(t, vcore_event_stack_top(v));
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Which task a CPU executes, and changing it. */
+#ifndef LIBOS_SWITCH_H
+#define LIBOS_SWITCH_H
+
+#include <libos/sched.h>
+#include <stdint.h>
+
+struct task;
+struct vcore;
+
+/* switch.asm: see there. */
+void switch_leave(struct task *t, uint64_t event_stack_top);
+_Noreturn void switch_enter(uint64_t stack_pointer);
+_Noreturn void switch_stack(void (*function)(uint64_t), uint64_t stack_pointer, uint64_t argument);
+void switch_to_new(void);
+void switch_to_program(void);
+void switch_to_preempted(void);
+
+/*
+ * Gives this CPU to another task.  The current task's state says what becomes of it: RUNNING, then
+ * it is queued again for the reason `why`; BLOCKING, then it sleeps until it is woken; ZOMBIE, then
+ * this does not return.  On the task's own stack, masked, mask depth 1, no lock held; returns in the
+ * same condition, perhaps on another CPU.
+ */
+void switch_away(enum sched_why why);
+
+/*
+ * As switch_away(), for a task whose context has been made by hand (context_make) and whose stack
+ * is not the one we are on.  On the event stack.
+ */
+_Noreturn void switch_preempted(struct vcore *v, struct task *t);
+
+/* The scheduling loop: on the event stack of this CPU, masked.  `prev` is the task that has just
+ * left its stack, NULL if there is none. */
+_Noreturn void schedule(struct task *prev);
+
+/* Makes a context below stack_pointer that goes on at `to`, and stores it in t. */
+void context_make(struct task *t, uint64_t stack_pointer, void (*to)(void), uint64_t r12,
+		  uint64_t r13);
+
+/* task.c: the first code of a new task; masked, mask depth 1. */
+_Noreturn void task_begin(void (*entry)(void *), void *argument);
+
+/* leave.c: return_to_user() for callers that are masked already. */
+_Noreturn void return_to_user_masked(void);
+
+/* idle.c: this CPU has no task to run.  Returns when there may be one. */
+void idle(struct vcore *v, uint64_t token);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks: making, naming, noticing and ending them. */
+#include "core/task.h"
+#include "core/cpu.h"
+#include "core/entry.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "core/switch.h"
+#include "core/task_slot.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "core/wake.h"
+
+#define PROGRAM_IDS 32768u /* Linux's default pid_max; ids start at 1 */
+#define LIBOS_IDS 64u      /* behind them: the libos's own tasks, which programs cannot see */
+#define TASK_IDS (PROGRAM_IDS + LIBOS_IDS)
+
+static struct lock table_lock = LOCK_INIT("task table", RANK_LEAF);
+/* Under table_lock: the table, each task's references, and what ids are given next. */
+static struct task *table[TASK_IDS];
+static uint32_t last_id, last_generation;
+
+/* Under table_lock: a free id, 0 if there is none.  They go round, so that one is not given again
+ * soon after its task has gone. */
+static uint32_t free_program_id(void)
+{
+	for (uint32_t tries = 1; tries < PROGRAM_IDS; tries++) {
+		last_id = last_id % (PROGRAM_IDS - 1) + 1;
+		if (!table[last_id])
+			return last_id;
+	}
+	return 0;
+}
+
+static uint32_t free_libos_id(void)
+{
+	for (uint32_t id = PROGRAM_IDS; id < TASK_IDS; id++)
+		if (!table[id])
+			return id;
+	return 0;
+}
+
+static bool table_insert(struct task *t)
+{
+	uint32_t id;
+
+	lock_acquire(&table_lock);
+	id = t->process ? free_program_id() : free_libos_id();
+	if (id) {
+		if (++last_generation == 0)
+			last_generation = 1;
+		t->self = (struct task_ref){ id, last_generation };
+		t->references = 1;
+		table[id] = t;
+	}
+	lock_release(&table_lock);
+	return id != 0;
+}
+
+static struct task *table_get(uint32_t id, uint32_t generation)
+{
+	struct task *t = NULL;
+
+	if (id >= TASK_IDS)
+		return NULL;
+	lock_acquire(&table_lock);
+	t = table[id];
+	if (t && generation && t->self.generation != generation)
+		t = NULL;
+	if (t)
+		t->references++;
+	lock_release(&table_lock);
+	return t;
+}
+
+struct task *task_get(struct task_ref ref)
+{
+	return ref.generation ? table_get(ref.id, ref.generation) : NULL;
+}
+
+struct task *task_find(uint32_t tid)
+{
+	return table_get(tid, 0);
+}
+
+void task_put(struct task *t)
+{
+	bool last;
+
+	lock_acquire(&table_lock);
+	ASSERT_INVARIANT(t->references > 0);
+	last = --t->references == 0;
+	if (last)
+		table[t->self.id] = NULL;
+	lock_release(&table_lock);
+	if (!last)
+		return;
+	/* The existing task itself held a reference until its stack had been left. */
+	ASSERT_INVARIANT(!atomic_load(&t->on_cpu));
+	task_slot_free(t);
+}
+
+static void copy_name(char *to, const char *from, size_t size)
+{
+	size_t n = strlen(from);
+
+	if (n > size - 1)
+		n = size - 1;
+	memcpy(to, from, n);
+	to[n] = 0;
+}
+
+struct task *task_create(struct process *p, void (*entry)(void *), void *argument, const char *name)
+{
+	struct task *t = task_slot_alloc();
+
+	if (!t)
+		return NULL;
+	t->process = p;
+	t->state = TASK_BLOCKED;
+	t->where = PLACE_NONE;
+	t->home = this_vcore()->cpu;
+	t->start_tsc = rdtsc();
+	t->mxcsr = MXCSR_INITIAL;
+	t->x87_control = X87_CONTROL_INITIAL;
+	t->affinity = ~0ul;
+	t->frame->cs = USER_CODE_SELECTOR;
+	t->frame->ss = USER_DATA_SELECTOR;
+	t->frame->rflags = USER_FLAGS_INITIAL;
+	lock_init(&t->lock, "task", RANK_TASK);
+	list_init(&t->ready_link);
+	list_init(&t->signal_queue);
+	list_init(&t->thread_link);
+	copy_name(t->name, name, sizeof(t->name));
+	context_make(t, (uint64_t)t->frame, switch_to_new, (uint64_t)entry, (uint64_t)argument);
+	if (!table_insert(t)) {
+		task_slot_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+/* First code of a task, masked: from switch_to_new. */
+_Noreturn void task_begin(void (*entry)(void *), void *argument)
+{
+	upcalls_unmask();
+	entry(argument);
+	libos_panic("task %u (%s): its function returned", current()->self.id, current()->name);
+}
+
+void task_start(struct task *t)
+{
+	struct vcore *v;
+
+	upcalls_mask();
+	v = this_vcore();
+	task_move(t, PLACE_NONE, PLACE_MAILBOX);
+	t->message = MESSAGE_START;
+	t->mailbox_next = v->deferred;
+	v->deferred = t;
+	upcalls_unmask();
+}
+
+_Noreturn void task_exit(void)
+{
+	upcalls_mask();
+	task_set_state(current(), TASK_ZOMBIE);
+	switch_away(SCHED_YIELDED);
+	libos_panic("an ended task runs");
+}
+
+void task_yield(void)
+{
+	upcalls_mask();
+	switch_away(SCHED_YIELDED);
+	upcalls_unmask();
+}
+
+/*
+ * Why the work is seen soon: we set the bits, then look at on_cpu; a CPU that enters the task sets
+ * on_cpu, then looks at the bits before it goes on to the program (both sequentially consistent).
+ * So if we see the task on no CPU, whoever runs it next finds the bits.  Otherwise the CPU is rung,
+ * and the event path looks at the bits: if the task has moved to yet another CPU by then, it was
+ * preempted, and goes through return_to_user_masked() or the end of its system call.
+ */
+void task_notice(struct task *t, uint32_t work_bits)
+{
+	atomic_fetch_or(&t->work, work_bits);
+	upcalls_mask();
+	if (atomic_load(&t->on_cpu) && t != this_vcore()->current)
+		vcore_ring((unsigned)atomic_load(&t->home));
+	upcalls_unmask();
+}

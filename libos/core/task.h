@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A task: one thread of control of a program (or of the libos), with a libos stack of its own.
+ *
+ * Memory of one task, in the shared region, TASK_SLOT_SIZE aligned:
+ *
+ *	+0      guard page, never mapped
+ *	+4K     stack, grows down from `frame`
+ *	        ...
+ *	        struct exo_regs: the user frame (registers of the program at its last entry)
+ *	        struct task
+ *	        XSAVE area: vector registers while it does not run
+ *	+32K
+ *
+ * so that code on a task's stack finds its task by masking RSP, with nothing to race against.
+ */
+#ifndef LIBOS_TASK_H
+#define LIBOS_TASK_H
+
+#include <exo/abi.h>
+#include <libos/sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include "list.h"
+#include "lock.h"
+
+#define TASK_SLOT_SIZE 0x8000ul /* 4K guard, 28K stack, task and vector area */
+#define TASK_VECTOR_MAX 0xb00ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state */
+
+struct process;
+struct vcore;
+
+enum task_state { TASK_RUNNABLE, TASK_RUNNING, TASK_BLOCKING, TASK_BLOCKED, TASK_ZOMBIE, TASK_STATES };
+enum task_place { PLACE_NONE, PLACE_QUEUED, PLACE_RUNNING, PLACE_MAILBOX, PLACE_WAITING };
+
+/* How the program entered the libos; decides how it is left again. */
+enum task_entry {
+	ENTRY_CALL,    /* function call: callee-saved registers, RSP and RIP are in the frame;
+			* vector registers are dead */
+	ENTRY_FULL,    /* fault, event or foreign system call: everything is in the frame, and the
+			* vector registers hold the program's values */
+};
+
+/* Work to do before the program runs again; bits of task->work. */
+enum task_work {
+	WORK_SIGNAL = 1 << 0,  /* a signal may be deliverable */
+	WORK_RESCHED = 1 << 1, /* give the CPU to somebody else */
+	WORK_EXIT = 1 << 2,    /* the process is exiting: this task must end */
+	WORK_STOP = 1 << 3,    /* job control stop */
+	WORK_TRACE_CALLS = 1 << 4, /* count or trace system calls */
+};
+
+struct task {
+	/* Fixed after task_create(). */
+	struct task_ref self;
+	struct process *process; /* NULL for the libos's own tasks */
+	struct exo_regs *frame;  /* the program's registers, at the top of this stack */
+
+	/* Written by the CPU that owns the task (home), in task_state.c only; read by anyone. */
+	_Atomic uint8_t state; /* enum task_state */
+	_Atomic uint8_t where; /* enum task_place */
+	_Atomic int16_t home;  /* CPU whose queue it belongs to */
+
+	/* Any CPU. */
+	_Atomic bool on_cpu;       /* release: stack left; acquire: may be resumed or reused */
+	_Atomic bool wake_pending; /* a wake met it before its stack was left; the switch path rechecks */
+
+	/* Looked at together, as one 64-bit word that is zero when a system call may return fast. */
+	_Atomic uint32_t work __attribute__((aligned(8))); /* any CPU; enum task_work */
+	uint32_t entry;            /* the task itself; enum task_entry */
+
+	/* Written by the running task itself, or by its CPU on its behalf (or its creator). */
+	uint64_t stack_pointer;  /* saved while it is not running */
+	uint64_t fs_base, gs_base; /* the program's, while it is not running: see arch_prctl */
+	uint32_t mxcsr;          /* of a switch with dead vector registers: control bits alone */
+	uint16_t x87_control;
+	uint64_t fault_address;  /* of the fault that is being moved to its stack */
+	bool vector_live;        /* vector registers must survive a switch */
+	void *vector_area;       /* XSAVE image of TASK_VECTOR_MAX bytes; fixed */
+	_Atomic unsigned wait_flags; /* of the sleep in progress; read by signal senders */
+
+	/* Whoever moved it to PLACE_MAILBOX; then the CPU that takes it out. */
+	struct task *mailbox_next; /* a task is in at most one mailbox (I5) */
+	uint8_t message;           /* enum mailbox_message */
+
+	/* Scheduler: owned by home. */
+	struct list ready_link;   /* the core's list of queued tasks (sched/run_queue.h) */
+	struct task *run_next, *run_previous; /* FIFO queues */
+	struct ordered_node run_node; /* ordered queues */
+	const void *run_queue;    /* the library's queue that it is in, NULL: none (I3) */
+	uint32_t sched_generation; /* of the library that has attached it */
+	bool sched_core_only;     /* the library refused it: it is in the core's FIFO */
+	_Atomic uint32_t sched_changed; /* any CPU; bits of enum sched_parameter to tell the library */
+	uint64_t slice_ns;        /* rest of the slice when it was last stopped */
+	uint64_t donated_ns;      /* slice that came with a donation, 0 if none */
+	uint8_t donation_depth;   /* gifts in a row that led to this run */
+	struct task_ref donor;    /* who waits for the end of this run; id 0: nobody */
+	uint64_t ready_tsc;       /* when it became runnable (wake-to-run latency) */
+	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
+
+	/* Under the lock of the task table. */
+	uint32_t references;
+
+	/* Accounting: written by the CPU that runs it. */
+	uint64_t user_ns, system_ns, start_tsc; /* system_ns: not told apart, 0 */
+	uint64_t voluntary_switches, involuntary_switches, migrations;
+
+	/* Affinity and priorities as Linux names them; under RANK_TASK lock `lock`. */
+	struct lock lock;
+	uint64_t affinity;        /* bit per CPU */
+	int nice, policy, rt_priority;
+
+	/* Signals: under process->signal_lock; see proc/signal.h. */
+	uint64_t signal_blocked, signal_pending, signal_saved_mask;
+	bool signal_restore_mask; /* sigsuspend, ppoll: put saved mask back on return */
+	struct list signal_queue; /* siginfo of pending signals */
+	struct { uint64_t sp, size; int flags; } signal_stack;
+
+	/* Written by the task itself: a sleep to be gone on with by restart_syscall(2). */
+	struct { uint64_t deadline_ns, address; } restart;
+
+	/* Threads: written by the task itself. */
+	uint64_t clear_child_tid, robust_list, robust_list_size;
+
+	/* Under process->lock. */
+	struct list thread_link;
+
+	char name[16];
+};
+
+#define TASK_OFFSET (TASK_SLOT_SIZE - TASK_VECTOR_MAX - ((sizeof(struct task) + 63) & ~63ul))
+
+/* The task whose stack this is; task context only (masked or not). */
+static inline struct task *current(void)
+{
+	uint64_t sp;
+
+	__asm__("mov %%rsp, %0" : "=r"(sp));
+	return (struct task *)((sp & ~(TASK_SLOT_SIZE - 1)) + TASK_OFFSET);
+}
+
+/*
+ * task_create - a new task, BLOCKED, in no queue
+ * entry(argument) runs on its stack in task context when it is first started; it must not return.
+ * Returns NULL when out of memory.  The caller fills in what is the program's, then task_start().
+ */
+struct task *task_create(struct process *p, void (*entry)(void *), void *argument, const char *name);
+/* Makes a new task runnable on the CPU that the scheduler selects. */
+void task_start(struct task *t);
+/* Ends the calling task: ZOMBIE, never runs again; its slot is reused once on_cpu is clear and
+ * the last reference is gone. */
+_Noreturn void task_exit(void);
+/* A task by name; NULL if it is gone.  Takes a reference; task_put() drops it. */
+struct task *task_get(struct task_ref ref);
+struct task *task_find(uint32_t tid);
+void task_put(struct task *t);
+
+/* The calling task's use of the CPU up to now goes into its counters. */
+void task_charge(void);
+/* Give up the CPU; the task stays runnable. */
+void task_yield(void);
+/* Ask the CPU that runs `t` to look at its work bits soon (IPI if it runs elsewhere). */
+void task_notice(struct task *t, uint32_t work_bits);
+
+/*
+ * Leave to the program through t->frame, after looking at t->work (signals, exit, stop).
+ * return_to_user() does the work bits itself by calling task_work() in task context.
+ */
+_Noreturn void return_to_user(void);
+void task_work(void); /* proc/work.c; called with unmasked upcalls before each return */
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slots stay mapped once they are: a slot that was freed goes to a list of its CPU, from which the
+ * next task of this CPU is made while its lines are still in the cache; what is too much for that
+ * goes to a list for all.
+ */
+#include "core/task_slot.h"
+#include "abi/errno.h"
+#include "core/cpu.h"
+#include "core/frames.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/task.h"
+#include "core/vcore.h"
+
+#define SLOT_AREA (EXO_DYNAMIC_BASE + 0x2000000000ul) /* behind the heap */
+#define SLOTS_MAX 65536u
+#define SLOT_PAGES (TASK_SLOT_SIZE / EXO_PAGE_SIZE)
+#define SLOTS_PER_CPU 8u
+
+_Static_assert(TASK_OFFSET > 5 * EXO_PAGE_SIZE, "room for a stack");
+
+static struct lock slot_lock = LOCK_INIT("task slots", RANK_LEAF);
+/* Under slot_lock. */
+static struct task *free_slots; /* linked by mailbox_next */
+/* Any CPU: slots that were ever handed out; only grows. */
+static _Atomic uint32_t slots_used;
+
+static struct task *slot_task(uint32_t slot)
+{
+	return (struct task *)(SLOT_AREA + slot * TASK_SLOT_SIZE + TASK_OFFSET);
+}
+
+bool task_slot_contains(const struct task *t)
+{
+	uint64_t offset = (uint64_t)t - SLOT_AREA;
+
+	return (uint64_t)t >= SLOT_AREA && offset % TASK_SLOT_SIZE == TASK_OFFSET &&
+	       offset / TASK_SLOT_SIZE < atomic_load_explicit(&slots_used, memory_order_acquire);
+}
+
+/* All but the first page of a slot, which guards the stack. */
+static bool slot_map(uint64_t slot)
+{
+	struct exo_op ops[SLOT_PAGES - 1];
+	unsigned n = 0;
+
+	for (; n < SLOT_PAGES - 1; n++) {
+		uint64_t frame = frame_alloc();
+
+		if (!frame)
+			goto out_frames;
+		ops[n] = (struct exo_op){ .code = EXO_OP_MAP,
+					  .prot = EXO_PROT_READ | EXO_PROT_WRITE,
+					  .count = 1,
+					  .va = slot + (n + 1) * EXO_PAGE_SIZE,
+					  .frame = frame };
+	}
+	if (shared_update(ops, n) == 0)
+		return true;
+out_frames:
+	/* After a partial update the mapped ones are lost with the slot: out of memory is rare, and
+	 * a slot that is half there cannot be used. */
+	while (n > 0)
+		if (frame_maps(ops[--n].frame) == 0)
+			frame_free(ops[n].frame);
+	return false;
+}
+
+static struct task *slot_new(void)
+{
+	uint32_t slot;
+
+	lock_acquire(&slot_lock);
+	slot = atomic_load_explicit(&slots_used, memory_order_relaxed);
+	if (slot < SLOTS_MAX)
+		atomic_store_explicit(&slots_used, slot + 1, memory_order_release);
+	lock_release(&slot_lock);
+	if (slot == SLOTS_MAX || !slot_map(SLOT_AREA + slot * TASK_SLOT_SIZE))
+		return NULL;
+	return slot_task(slot);
+}
+
+static struct task *slot_reuse(void)
+{
+	struct vcore *v;
+	struct task *t;
+
+	upcalls_mask();
+	v = this_vcore();
+	t = v->free_tasks;
+	if (t) {
+		v->free_tasks = t->mailbox_next;
+		v->free_task_count--;
+	} else {
+		lock_acquire(&slot_lock);
+		t = free_slots;
+		if (t)
+			free_slots = t->mailbox_next;
+		lock_release(&slot_lock);
+	}
+	upcalls_unmask();
+	return t;
+}
+
+struct task *task_slot_alloc(void)
+{
+	struct task *t = slot_reuse();
+	uint32_t *legacy;
+
+	if (!t)
+		t = slot_new();
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	t->frame = (struct exo_regs *)t - 1;
+	memset(t->frame, 0, sizeof(*t->frame));
+	t->vector_area = (char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX;
+	memset(t->vector_area, 0, TASK_VECTOR_MAX);
+	/* XRSTOR takes MXCSR from the image whatever its header says; byte 24 of FXSAVE's part. */
+	legacy = t->vector_area;
+	legacy[6] = MXCSR_INITIAL;
+	return t;
+}
+
+void task_slot_free(struct task *t)
+{
+	struct vcore *v;
+
+	upcalls_mask();
+	v = this_vcore();
+	if (v->free_task_count < SLOTS_PER_CPU) {
+		t->mailbox_next = v->free_tasks;
+		v->free_tasks = t;
+		v->free_task_count++;
+	} else {
+		lock_acquire(&slot_lock);
+		t->mailbox_next = free_slots;
+		free_slots = t;
+		lock_release(&slot_lock);
+	}
+	upcalls_unmask();
+}

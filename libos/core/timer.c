@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Per-CPU timers: an ordered heap on each CPU, and the kernel's one-shot timer set to its head.
+ *
+ * The kernel's timer is moved only forwards in urgency: when the next deadline is later than the
+ * one that is set, the set one stays, fires for nothing, and the right one is set then.  A task that
+ * sleeps with a time-out and is woken before costs no kernel entry for the time-out that way.
+ */
+#include "core/cpu.h"
+#include "core/exo.h"
+#include "core/list.h"
+#include "core/log.h"
+#include "core/timer_queue.h"
+#include "core/vcore.h"
+#include "time/time.h"
+
+#define FIRED_AT_ONCE_MAX 64 /* bounds one event; the rest fires with the next */
+
+void timer_queue_init(struct timer_queue *q)
+{
+	lock_init(&q->lock, "timers", RANK_TIMER);
+}
+
+static struct timer *first_timer(const struct timer_queue *q)
+{
+	struct ordered_node *n = ordered_first(&q->heap);
+
+	return n ? container_of(n, struct timer, node) : NULL;
+}
+
+void timers_run(struct vcore *v)
+{
+	struct timer_queue *q = &v->timers;
+	uint64_t now = time_now_ns();
+	struct timer *t;
+
+	ASSERT_INVARIANT(vcore_is_mine(v));
+	lock_acquire(&q->lock);
+	for (int i = 0; i < FIRED_AT_ONCE_MAX; i++) {
+		t = first_timer(q);
+		if (!t || t->deadline_ns > now)
+			break;
+		ordered_remove(&q->heap, &t->node);
+		atomic_store(&q->firing, t);
+		lock_release(&q->lock);
+		t->fire(t);
+		/* From here on the timer may be gone. */
+		lock_acquire(&q->lock);
+		atomic_store_explicit(&q->firing, NULL, memory_order_release);
+	}
+	lock_release(&q->lock);
+}
+
+static uint64_t next_deadline_tsc(struct timer_queue *q)
+{
+	uint64_t deadline = 0;
+	struct timer *t;
+
+	lock_acquire(&q->lock);
+	t = first_timer(q);
+	if (t)
+		deadline = time_deadline_tsc(t->deadline_ns);
+	lock_release(&q->lock);
+	return deadline;
+}
+
+void timers_program(struct vcore *v)
+{
+	uint64_t deadline = 0, set = v->page->deadline_tsc;
+
+	ASSERT_INVARIANT(vcore_is_mine(v));
+	if (v->timers.heap.count)
+		deadline = next_deadline_tsc(&v->timers);
+	/* A slice has an end only for those who wait. */
+	if (v->current && v->slice_end_tsc &&
+	    atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0) {
+		if (v->slice_end_tsc <= rdtsc())
+			v->need_resched = true;
+		else if (!deadline || v->slice_end_tsc < deadline)
+			deadline = v->slice_end_tsc;
+	}
+	if (deadline && (!set || deadline < set))
+		exo_timer(deadline);
+}
+
+static void detach(struct timer *t)
+{
+	int32_t cpu = atomic_load(&t->cpu) - 1;
+	struct timer_queue *q;
+
+	if (cpu < 0)
+		return;
+	q = &vcores[cpu].timers;
+	lock_acquire(&q->lock);
+	if (ordered_is_queued(&t->node))
+		ordered_remove(&q->heap, &t->node);
+	lock_release(&q->lock);
+}
+
+/*
+ * Why fire() is not running when this returns: `firing` is set under the same lock under which the
+ * timer leaves the heap.  So if it is in no heap, either some CPU's `firing` says so, or fire() has
+ * ended.  It may be another CPU than the one where the timer was armed last.
+ */
+void timer_cancel(struct timer *t)
+{
+	detach(t);
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		while (atomic_load_explicit(&vcores[cpu].timers.firing, memory_order_acquire) == t) {
+			if (upcalls_masked() && (unsigned)this_vcore()->cpu == cpu)
+				break; /* fire() itself asks */
+			__builtin_ia32_pause();
+		}
+	}
+}
+
+void timer_arm(struct timer *t, uint64_t deadline_ns)
+{
+	struct vcore *v;
+
+	detach(t);
+	/* Keys of the heap span less than 2^63: 292 years are for ever. */
+	if (deadline_ns > INT64_MAX)
+		deadline_ns = INT64_MAX;
+	upcalls_mask();
+	v = this_vcore();
+	lock_acquire(&v->timers.lock);
+	t->deadline_ns = deadline_ns;
+	atomic_store(&t->cpu, v->cpu + 1);
+	ordered_insert(&v->timers.heap, &t->node, deadline_ns);
+	lock_release(&v->timers.lock);
+	timers_program(v);
+	upcalls_unmask();
+}
+
+bool timer_is_armed(const struct timer *t)
+{
+	return ordered_is_queued(&t->node);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The armed timers of one CPU: see time/time.h for what they promise, core/timer.c for how. */
+#ifndef LIBOS_TIMER_QUEUE_H
+#define LIBOS_TIMER_QUEUE_H
+
+#include <libos/ordered.h>
+#include <stdatomic.h>
+#include "core/lock.h"
+
+struct timer;
+struct vcore;
+
+struct timer_queue {
+	struct lock lock; /* RANK_TIMER: guards the heap and every armed timer's fields */
+
+	/* Under lock; ordered by deadline_ns.  Only the owner inserts, any CPU removes. */
+	struct ordered_heap heap;
+
+	/* Written by the owner under lock: the timer whose fire() runs now. */
+	struct timer *_Atomic firing;
+};
+
+void timer_queue_init(struct timer_queue *q);
+/* The owner, masked, no lock held: runs what is due. */
+void timers_run(struct vcore *v);
+/* The owner, masked: makes sure that the kernel's timer fires no later than the next timer or the
+ * end of the running slice. */
+void timers_program(struct vcore *v);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The vcores' private parts and stacks, and masking. */
+#include "core/vcore.h"
+#include "core/event.h"
+#include "core/lock.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "core/switch.h"
+#include "core/task.h"
+#include "core/task_state.h"
+#include "core/wake.h"
+
+struct vcore vcores[EXO_CPUS_MAX];
+unsigned vcore_count;
+
+/* Each CPU's event stack, and above it its fault stack. */
+char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE] __attribute__((aligned(4096)));
+
+void vcores_init(void)
+{
+	const struct exo_info *info = (const struct exo_info *)EXO_INFO_BASE;
+
+	vcore_count = info->cpu_count;
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		struct vcore *v = &vcores[cpu];
+
+		v->page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
+		v->cpu = (int32_t)cpu;
+		v->space = EXO_HANDLE(EXO_SLOT_SPACE);
+		timer_queue_init(&v->timers);
+		run_queue_init(&v->queue, cpu);
+	}
+}
+
+uint64_t vcore_event_stack_top(const struct vcore *v)
+{
+	return (uint64_t)vcore_stacks[v->cpu] + EVENT_STACK_SIZE;
+}
+
+/*
+ * Why no event is lost: an event that comes while masked only sets its bit in `pending`.  The store
+ * to `masked` is before the look at `pending` in program order, and the kernel that sets the bit
+ * runs on this same CPU: so it either sees us unmasked and enters the event path, or has set the bit
+ * before we look.  If we are moved to another CPU between the two, the event path was entered, and
+ * has dealt with the bits of the CPU that we left.
+ */
+static __attribute__((noinline)) void unmask_slowly(void)
+{
+	struct vcore *v = this_vcore();
+
+	for (;;) {
+		if (v->deferred)
+			wakes_deliver(v);
+		if (v->need_resched && task_may_be_preempted(v->current)) {
+			switch_away(SCHED_PREEMPTED);
+			v = this_vcore();
+		}
+		v->overruns = 0;
+		v->mask_depth = 0;
+		/* An event right behind the next store finds all that was written before it. */
+		atomic_signal_fence(memory_order_seq_cst);
+		*(volatile uint32_t *)&v->page->masked = 0;
+		if (*(volatile uint32_t *)&v->page->pending == 0)
+			return;
+		upcalls_mask();
+		v = this_vcore();
+		events_process(v);
+	}
+}
+
+/* An event came while masked, and nothing has been done about it yet. */
+static __attribute__((noinline)) void handle_and_unmask(void)
+{
+	upcalls_mask();
+	events_process(this_vcore());
+	unmask_slowly();
+}
+
+/* The case of nearly every lock release is told apart first: nobody to wake, nothing to give way
+ * to, no event.  It calls nothing, and so saves no registers. */
+void upcalls_unmask(void)
+{
+	struct vcore *v = this_vcore();
+
+	ASSERT_INVARIANT(v->mask_depth > 0);
+	if (v->mask_depth > 1) {
+		v->mask_depth--;
+		return;
+	}
+	ASSERT_INVARIANT(v->held_count == 0);
+	if (v->deferred || v->need_resched) {
+		unmask_slowly();
+		return;
+	}
+	v->overruns = 0;
+	v->mask_depth = 0;
+	atomic_signal_fence(memory_order_seq_cst); /* as in unmask_slowly() */
+	*(volatile uint32_t *)&v->page->masked = 0;
+	if (*(volatile uint32_t *)&v->page->pending != 0)
+		handle_and_unmask();
+}

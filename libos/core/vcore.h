@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vcore: the libos's presence on one CPU.  The part that the kernel shares is page 0 of
+ * EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE (struct exo_vcore_page); this is the libos's own part.
+ *
+ * Except for the fields under "Any CPU", a vcore is read and written only by its own CPU while
+ * upcalls are masked, so nothing in it needs a lock (I8).
+ */
+#ifndef LIBOS_VCORE_H
+#define LIBOS_VCORE_H
+
+#include <exo/abi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/list.h"
+#include "core/mailbox.h"
+#include "core/timer_queue.h"
+#include "sched/run_queue.h"
+
+struct task;
+struct lock;
+
+#define VCORE_SHIFT 11
+#define VCORE_HELD_MAX 8
+#define EVENT_STACK_SIZE 0x4000ul
+#define FAULT_STACK_SIZE 0x2000ul
+#define VCORE_STACKS_STRIDE (EVENT_STACK_SIZE + FAULT_STACK_SIZE)
+
+struct vcore {
+	/* ---- the first cache line is what system calls, masking and switches touch */
+
+	/* Fixed after vcores_init(). */
+	struct exo_vcore_page *page;
+
+	/* This CPU.  The task whose program or stack it executes, NULL when idle. */
+	struct task *current;
+
+	/* This CPU: how many upcalls_mask() are open; page->masked is set while it is not 0. */
+	uint32_t mask_depth;
+
+	/* Fixed after vcores_init(). */
+	int32_t cpu;
+
+	/* This CPU: the rest of this line. */
+	struct task *deferred;     /* tasks woken under a lock, linked by mailbox_next */
+	exo_handle space;          /* the address space that is loaded */
+	uint64_t slice_end_tsc;    /* of the current task; 0: it may run until it stops by itself */
+	uint64_t ran_since_tsc;    /* the current task is charged from here on */
+	bool need_resched;         /* switch before the current task goes on */
+	bool online;               /* has been entered */
+	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
+	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
+	uint64_t steal_tried;      /* bits of those asked since something was new */
+	uint8_t leave_why;         /* enum sched_why: for the switch in progress */
+
+	/* Any CPU pushes, this CPU drains. */
+	struct mailbox mailbox __attribute__((aligned(64)));
+
+	/* This CPU. */
+	struct run_queue queue __attribute__((aligned(64)));
+
+	/* This CPU: task slots for reuse (task_slot.c), linked by mailbox_next. */
+	struct task *free_tasks;
+	uint32_t free_task_count;
+
+	/* Under timers.lock; the lock is there for cancelling from another CPU. */
+	struct timer_queue timers;
+
+	/* This CPU, debug builds: locks held, in the order they were taken (I11). */
+	uint32_t held_count;
+	struct lock *held[VCORE_HELD_MAX];
+
+	/* This CPU; others may read them at any time. */
+	struct {
+		uint64_t switches, space_switches, preemptions, upcalls, faults, masked_faults;
+		uint64_t wakes, remote_wakes, donations, migrations_in, migrations_out;
+		uint64_t steals_asked, steals_refused, halts, overruns;
+		uint64_t idle_ticks; /* TSC */
+	} stats;
+} __attribute__((aligned(1 << VCORE_SHIFT)));
+_Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
+
+extern struct vcore vcores[EXO_CPUS_MAX];
+extern unsigned vcore_count; /* CPUs that this domain has; fixed after vcores_init() */
+
+/*
+ * The vcore of the CPU that executes this.  A task that is not masked may be on another CPU by
+ * the time it uses the result: such a caller only reads what is merely a hint.
+ */
+static inline struct vcore *this_vcore(void)
+{
+	uint64_t cpu;
+
+	__asm__ volatile("lsl %1, %0" : "=r"(cpu) : "r"((uint64_t)EXO_CPU_SELECTOR) : "cc");
+	return (struct vcore *)((char *)vcores + (cpu << VCORE_SHIFT));
+}
+
+/* Once, on the boot CPU: the private part of every vcore, before any lock is taken. */
+void vcores_init(void);
+
+/* Fixed: where the event stack of a vcore begins. */
+uint64_t vcore_event_stack_top(const struct vcore *v);
+extern char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE];
+
+/* Why a vcore field is written: by its own CPU, masked (I8). */
+static inline bool vcore_is_mine(const struct vcore *v)
+{
+	return v == this_vcore() && v->mask_depth != 0;
+}
+
+#endif

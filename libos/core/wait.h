@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting and waking.
+ *
+ * A wait queue is guarded by the lock of the thing it belongs to.  A task that must wait
+ * registers itself and turns BLOCKING while it holds that lock, then drops it and leaves the CPU.
+ * Why no wake is lost: the waker changes the condition and looks at the queue under the same
+ * lock, so it comes either before the check (the waiter sees the condition) or after the
+ * registration (the waker sees the waiter).  A wake that meets a task still BLOCKING, with its
+ * stack in use, sets wake_pending; the switch path looks at it after it has published BLOCKED.
+ */
+#ifndef LIBOS_WAIT_H
+#define LIBOS_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "list.h"
+#include "lock.h"
+
+struct task;
+
+struct wait_queue {
+	struct list waiters; /* struct waiter.link; under the owner's lock */
+};
+
+struct waiter {
+	struct list link;
+	struct task *task;
+	bool woken; /* set by the waker, under the owner's lock */
+	/* poll registers one waiter per file; key says which events it wants. */
+	uint32_t key;
+};
+
+static inline void wait_queue_init(struct wait_queue *q) { list_init(&q->waiters); }
+
+enum wait_flags {
+	WAIT_INTERRUPTIBLE = 1 << 0, /* a deliverable signal ends the wait with -EINTR */
+	WAIT_EXCLUSIVE = 1 << 1,     /* wake_one() picks this one waiter */
+	WAIT_KILLABLE = 1 << 2,      /* only what ends the task (WORK_EXIT) does, with -EINTR */
+};
+
+/*
+ * wait_on - sleep on a queue, like a condition variable
+ *
+ * Called in task context with exactly `lock` held; it is dropped while asleep and held again on
+ * return.  deadline_ns is monotonic time, 0 for none.  Returns 0 (woken), -EINTR or -ETIMEDOUT.
+ * The caller looks at its condition again whatever is returned.
+ */
+int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t deadline_ns);
+
+/*
+ * The pieces, for poll and the like, which wait on several queues.
+ *   waiter_add(q, w)       under q's lock
+ *   wait_begin()           after all are registered or before; turns the task BLOCKING
+ *   wait_sleep(...)        no lock held; returns as wait_on
+ *   waiter_remove(w)       under q's lock; harmless if already removed by a wake
+ * Order: wait_begin(); register everywhere, checking conditions; if one is true wait_cancel(),
+ * else wait_sleep(); then unregister everywhere.
+ */
+void waiter_init(struct waiter *w, uint32_t key);
+void waiter_add(struct wait_queue *q, struct waiter *w);
+void waiter_remove(struct waiter *w);
+void wait_begin(void);
+void wait_cancel(void);
+int wait_sleep(unsigned flags, uint64_t deadline_ns);
+
+/* Under the queue's lock; any context.  Wakes are delivered when the last lock is dropped. */
+void wake_all(struct wait_queue *q, uint32_t key);
+/* As wake_all, but for the first waiter whose key intersects; returns it, or NULL.
+ * The donating form offers the woken task the rest of the caller's slice. */
+struct task *wake_one(struct wait_queue *q, uint32_t key);
+struct task *wake_one_donate(struct wait_queue *q, uint32_t key);
+#define WAKE_ANY 0xffffffffu
+
+/* Wake one task by pointer whatever it waits for (signals, timeouts).  A reference or a lock
+ * must keep the task alive.  Only ends a sleep whose flags allow it when `signal` is set. */
+void wake_task(struct task *t);
+void wake_task_signal(struct task *t);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From "this task may go on" to "it is in a run queue".
+ *
+ * A wake is made under the lock of what was waited for.  There it only claims the task and puts it
+ * on a list of this CPU; when the last lock is dropped, the list is passed on to run queues and
+ * mailboxes.  So no queue operation and no message nests inside somebody's lock.
+ */
+#include "core/wake.h"
+#include "core/cpu.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "core/wait.h"
+#include "sched/messages.h"
+#include "sched/place.h"
+
+/* I11: nothing is woken under a leaf lock. */
+static bool no_leaf_lock_held(const struct vcore *v)
+{
+	for (unsigned i = 0; i < v->held_count; i++)
+		if (v->held[i]->rank >= RANK_LEAF)
+			return false;
+	return true;
+}
+
+/* leave_blocked() in switch.c argues why no wake is lost here. */
+void wake_later(struct task *t, uint64_t donated_ns)
+{
+	struct vcore *v = this_vcore();
+
+	ASSERT_INVARIANT(vcore_is_mine(v) && no_leaf_lock_held(v));
+	atomic_store(&t->wake_pending, true);
+	if (!task_claim(t))
+		return;
+	t->message = donated_ns ? MESSAGE_DONATE : MESSAGE_WAKE;
+	t->donated_ns = donated_ns;
+	t->mailbox_next = v->deferred;
+	v->deferred = t;
+	v->stats.wakes++;
+}
+
+static enum sched_why why_of(const struct task *t)
+{
+	switch (t->message) {
+	case MESSAGE_START:
+		return SCHED_NEW;
+	case MESSAGE_DONATE:
+		return SCHED_DONATED;
+	case MESSAGE_MIGRATE:
+		return SCHED_MIGRATED;
+	default:
+		return SCHED_WOKEN;
+	}
+}
+
+void task_accept(struct vcore *v, struct task *t)
+{
+	ASSERT_INVARIANT(vcore_is_mine(v) && atomic_load(&t->home) == v->cpu);
+	if (t->message == MESSAGE_MIGRATE) {
+		t->migrations++;
+		v->steal_asked = 0; /* this is the answer */
+		v->stats.migrations_in++;
+	} else {
+		task_set_state(t, TASK_RUNNABLE);
+		t->ready_tsc = rdtsc();
+	}
+	if (t->message != MESSAGE_DONATE)
+		t->donation_depth = 0;
+	task_move(t, PLACE_MAILBOX, PLACE_QUEUED);
+	run_queue_add(v, t, why_of(t));
+	place_offer(v, t);
+}
+
+void task_send(struct vcore *v, struct task *t, unsigned cpu)
+{
+	ASSERT_INVARIANT(task_place(t) == PLACE_MAILBOX);
+	atomic_store_explicit(&t->home, (int16_t)cpu, memory_order_relaxed);
+	if ((int)cpu == v->cpu) {
+		task_accept(v, t);
+		return;
+	}
+	v->stats.remote_wakes++;
+	if (mailbox_push_task(&vcores[cpu].mailbox, t))
+		vcore_ring(cpu);
+}
+
+void wakes_deliver(struct vcore *v)
+{
+	struct task *oldest = NULL;
+	bool any = v->deferred != NULL;
+
+	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
+	while (v->deferred) {
+		struct task *t = v->deferred;
+
+		v->deferred = t->mailbox_next;
+		t->mailbox_next = oldest;
+		oldest = t;
+	}
+	while (oldest) {
+		struct task *t = oldest;
+
+		oldest = t->mailbox_next;
+		if (t->message == MESSAGE_DONATE)
+			donation_give(v, t);
+		task_send(v, t, place_choose(v, t, why_of(t)));
+	}
+	if (any)
+		timers_program(v);
+}
+
+static void wake_waiter(struct waiter *w, uint64_t donated_ns)
+{
+	list_remove(&w->link);
+	w->woken = true;
+	wake_later(w->task, donated_ns);
+}
+
+void wake_all(struct wait_queue *q, uint32_t key)
+{
+	list_for_each_safe(pos, next, &q->waiters) {
+		struct waiter *w = list_entry(pos, struct waiter, link);
+
+		if (w->key & key)
+			wake_waiter(w, 0);
+	}
+}
+
+static struct task *wake_first(struct wait_queue *q, uint32_t key, uint64_t donated_ns)
+{
+	list_for_each(pos, &q->waiters) {
+		struct waiter *w = list_entry(pos, struct waiter, link);
+
+		if (w->key & key) {
+			struct task *t = w->task;
+
+			wake_waiter(w, donated_ns);
+			return t;
+		}
+	}
+	return NULL;
+}
+
+struct task *wake_one(struct wait_queue *q, uint32_t key)
+{
+	return wake_first(q, key, 0);
+}
+
+struct task *wake_one_donate(struct wait_queue *q, uint32_t key)
+{
+	return wake_first(q, key, donation_offer(this_vcore()));
+}
+
+void wake_task(struct task *t)
+{
+	upcalls_mask();
+	wake_later(t, 0);
+	upcalls_unmask();
+}
+
+/*
+ * Why a signal does not miss a sleeper: the sender makes it pending, then looks at wait_flags; the
+ * sleeper sets wait_flags, then looks for pending signals (wait.c).  With a full barrier between
+ * the two steps on both sides, one of them sees the other.
+ */
+void wake_task_signal(struct task *t)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&t->wait_flags) & (WAIT_INTERRUPTIBLE | WAIT_KILLABLE))
+		wake_task(t);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Waking: from "this task may go on" to "it is in a run queue". */
+#ifndef LIBOS_WAKE_H
+#define LIBOS_WAKE_H
+
+#include <stdint.h>
+
+struct task;
+struct vcore;
+
+/* Any CPU, masked: ends t's sleep, with a slice as a gift if donated_ns is not 0.  It is delivered
+ * when this CPU's mask count falls to zero, or before it schedules. */
+void wake_later(struct task *t, uint64_t donated_ns);
+
+/* This CPU, masked, no lock held: passes on the tasks woken since the last call. */
+void wakes_deliver(struct vcore *v);
+
+/* The owner of a task in flight (MAILBOX), masked, no lock held: to the CPU's queue or mailbox. */
+void task_send(struct vcore *v, struct task *t, unsigned cpu);
+
+/* This CPU, masked, no lock held: a task out of this CPU's mailbox, or sent to itself. */
+void task_accept(struct vcore *v, struct task *t);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Constants that the nasm sources share with C: becomes offsets.inc (mk/compile.mk). */
+#include <exo/abi.h>
+#include <stddef.h>
+#include "abi/syscall.h"
+#include "core/entry.h"
+#include "core/task.h"
+#include "core/vcore.h"
+
+#define REGS(field) ((long)offsetof(struct exo_regs, field))
+
+void offsets(void);
+
+void offsets(void)
+{
+	DEFINE(CPU_SELECTOR, EXO_CPU_SELECTOR);
+
+	DEFINE(VCORE_SHIFT, VCORE_SHIFT);
+	DEFINE(VCORE_PAGE, offsetof(struct vcore, page));
+	DEFINE(VCORE_CURRENT, offsetof(struct vcore, current));
+	DEFINE(VCORE_MASK_DEPTH, offsetof(struct vcore, mask_depth));
+
+	DEFINE(EVENT_STACK_SIZE, EVENT_STACK_SIZE);
+	DEFINE(VCORE_STACKS_STRIDE, VCORE_STACKS_STRIDE);
+
+	DEFINE(PAGE_MASKED, offsetof(struct exo_vcore_page, masked));
+	DEFINE(PAGE_PENDING, offsetof(struct exo_vcore_page, pending));
+
+	DEFINE(REGS_R15, REGS(r15));
+	DEFINE(REGS_R14, REGS(r14));
+	DEFINE(REGS_R13, REGS(r13));
+	DEFINE(REGS_R12, REGS(r12));
+	DEFINE(REGS_R11, REGS(r11));
+	DEFINE(REGS_R10, REGS(r10));
+	DEFINE(REGS_R9, REGS(r9));
+	DEFINE(REGS_R8, REGS(r8));
+	DEFINE(REGS_RBP, REGS(rbp));
+	DEFINE(REGS_RDI, REGS(rdi));
+	DEFINE(REGS_RSI, REGS(rsi));
+	DEFINE(REGS_RDX, REGS(rdx));
+	DEFINE(REGS_RCX, REGS(rcx));
+	DEFINE(REGS_RBX, REGS(rbx));
+	DEFINE(REGS_RAX, REGS(rax));
+	DEFINE(REGS_VECTOR, REGS(vector));
+	DEFINE(REGS_ERROR, REGS(error));
+	DEFINE(REGS_RIP, REGS(rip));
+	DEFINE(REGS_CS, REGS(cs));
+	DEFINE(REGS_RFLAGS, REGS(rflags));
+	DEFINE(REGS_RSP, REGS(rsp));
+	DEFINE(REGS_SS, REGS(ss));
+	DEFINE(REGS_SIZE, sizeof(struct exo_regs));
+
+	DEFINE(TASK_WORK_AND_ENTRY, offsetof(struct task, work));
+	DEFINE(TASK_ENTRY, offsetof(struct task, entry));
+	DEFINE(TASK_VECTOR_LIVE, offsetof(struct task, vector_live));
+	DEFINE(TASK_STACK_POINTER, offsetof(struct task, stack_pointer));
+	DEFINE(ENTRY_FULL, ENTRY_FULL);
+
+	DEFINE(VECTOR_SYSCALL, VECTOR_SYSCALL);
+	DEFINE(SYSCALL_COUNT, SYSCALL_COUNT);
+	DEFINE(USER_CODE, USER_CODE_SELECTOR);
+	DEFINE(USER_DATA, USER_DATA_SELECTOR);
+	DEFINE(USER_FLAGS, USER_FLAGS_INITIAL);
+}
