@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler contract: all that is needed to write a scheduler library.
+ *
+ * A library is one C file with a struct sched_ops, made known by SCHED_LIBRARY(ops).  It decides
+ * which of the runnable tasks of a CPU runs next and for how long; nothing else.  The task core
+ * owns the states of tasks, switching, waking, messages between CPUs, timers and accounting.
+ *
+ *	  new / woken / sliced                 select_cpu()  (on the CPU that wakes)
+ *	           |                               |
+ *	           v          WAKE, DONATE,        v
+ *	     enqueue(cpu, t) <------------- mailbox of the chosen CPU
+ *	           |           MIGRATE             ^
+ *	           v                               |
+ *	     [ your queue ] ---- steal() ----------+      (asked by a CPU that has nothing to do)
+ *	           |
+ *	           v
+ *	        pick(cpu) ---> runs ---> charge(cpu, t, ns) ---> blocks, ends, or enqueue() again
+ *
+ * ---- The rules that hold for every callback, unless its own comment says otherwise
+ *
+ * CPU        A callback with a `cpu` argument runs on that CPU, and nothing else of the library
+ *            runs on that CPU meanwhile.  So state that is kept per CPU needs no lock.  State that
+ *            several CPUs share needs C11 atomics: a callback must not wait for another CPU.
+ * masked     Upcalls are masked: no interrupt, no preemption.  A callback must return within
+ *            microseconds; one that still runs after the domain's masked limit (milliseconds) is
+ *            abandoned in the middle, and the library ejected.
+ * locks      None is held, and none may be taken: a callback is outside the lock ranks.
+ * forbidden  Blocking, waking, memory allocation, access to program memory, system calls, exo
+ *            calls, floating point.  What it may call is in this header.
+ * tasks      A struct task is opaque.  A pointer stays valid from attach() to detach().
+ *
+ * ---- Ejection
+ *
+ * The core checks what it is told.  A library is ejected when a callback faults or overruns; when
+ * pick() returns a task that is not queued on that CPU, or none though tasks are queued there; or
+ * when a task has stayed queued for longer than timeout_ms.  The built-in FIFO takes over from the
+ * core's own list of tasks, a report names the culprit, and no task notices.  A library that has
+ * been ejected gets exit() and is not called again.
+ *
+ * ---- A whole scheduler
+ *
+ *	struct cpu { struct sched_fifo ready; };
+ *
+ *	static void rr_enqueue(int cpu, struct task *t, enum sched_why why)
+ *	{
+ *		struct cpu *c = sched_cpu_private(cpu);
+ *
+ *		sched_fifo_push_back(&c->ready, t);
+ *	}
+ *	static void rr_dequeue(int cpu, struct task *t)
+ *	{
+ *		struct cpu *c = sched_cpu_private(cpu);
+ *
+ *		sched_fifo_remove(&c->ready, t);
+ *	}
+ *	static struct sched_run rr_pick(int cpu, struct task *prev)
+ *	{
+ *		struct cpu *c = sched_cpu_private(cpu);
+ *
+ *		return (struct sched_run){ sched_fifo_pop(&c->ready), SCHED_MS(4) };
+ *	}
+ *	static const struct sched_ops rr = {
+ *		.name = "rr", .abi = SCHED_ABI, .cpu_size = sizeof(struct cpu),
+ *		.enqueue = rr_enqueue, .dequeue = rr_dequeue, .pick = rr_pick,
+ *	};
+ *	SCHED_LIBRARY(rr);
+ *
+ * This header uses nothing but freestanding C, so that a library also compiles on the host, where
+ * tests/ runs it in a simulator.
+ */
+#ifndef LIBOS_SCHED_H
+#define LIBOS_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <libos/ordered.h>
+
+#define SCHED_ABI 1
+#define SCHED_MS(n) ((uint64_t)(n) * 1000000u)
+#define SCHED_US(n) ((uint64_t)(n) * 1000u)
+#define SCHED_TASK_SIZE_MAX 128      /* the most that sched_ops.task_size may be */
+#define SCHED_TIMEOUT_DEFAULT_MS 10000
+#define SCHED_SLICE_DEFAULT_NS SCHED_MS(4)
+#define SCHED_SLICE_MIN_NS SCHED_US(50) /* shorter slices are lengthened to this */
+#define SCHED_DONATE_CHAIN_MAX 8
+
+struct task;
+
+/* How a task is named by those who do not hold it: a stale name finds nothing. */
+struct task_ref {
+	uint32_t id;         /* Linux tid */
+	uint32_t generation; /* never 0 */
+};
+
+/* Why a task comes to a queue, or needs a CPU. */
+enum sched_why {
+	SCHED_NEW,      /* created */
+	SCHED_WOKEN,    /* was blocked */
+	SCHED_DONATED,  /* somebody gave it a slice: it belongs at the head; see sched_donated_ns() */
+	SCHED_PREEMPTED, /* its slice is over, or another task had to run at once */
+	SCHED_YIELDED,  /* gave up the CPU, still runnable */
+	SCHED_MIGRATED, /* comes from another CPU's queue */
+	SCHED_TAKEN_OVER, /* was queued when this library replaced another */
+};
+
+/* The answer of pick(). */
+struct sched_run {
+	struct task *task; /* taken out of the queue; NULL when the queue is empty */
+	uint64_t slice_ns; /* how long it may run while others wait; 0: SCHED_SLICE_DEFAULT_NS */
+};
+
+/* What setparam() is told about. */
+enum sched_parameter {
+	SCHED_PARAM_NICE,     /* -20 .. 19 */
+	SCHED_PARAM_POLICY,   /* Linux's SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5 */
+	SCHED_PARAM_PRIORITY, /* rt_priority 0 .. 99 */
+	SCHED_PARAM_AFFINITY, /* bit per CPU */
+};
+
+enum sched_exit_reason {
+	SCHED_EXIT_SWAPPED, /* another library was asked for */
+	SCHED_EXIT_FAULT,   /* a callback faulted; detail: the address of the instruction */
+	SCHED_EXIT_OVERRUN, /* a callback ran too long; detail: the address where it was */
+	SCHED_EXIT_BAD_TASK, /* pick() or steal() returned what is not queued there; detail: the pointer */
+	SCHED_EXIT_IDLED,   /* pick() returned none; detail: how many tasks were queued */
+	SCHED_EXIT_STALLED, /* detail: id of the task that waited too long */
+	SCHED_EXIT_INIT,    /* init() returned an error; detail: the error */
+};
+
+struct sched_exit {
+	enum sched_exit_reason reason;
+	int cpu;              /* where it was noticed */
+	const char *callback; /* name of the callback, or "" */
+	uint64_t detail;
+};
+
+enum sched_flag {
+	SCHED_PARTITIONED = 1 << 0, /* tasks stay where select_cpu() put them: no stealing */
+};
+
+typedef void (*sched_printf)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * A scheduler library.  Everything but `name` is optional, with three exceptions: enqueue, dequeue
+ * and pick are given together or not at all.  Without them, tasks are in the core's FIFO.
+ */
+struct sched_ops {
+	const char *name;  /* what sched= selects; at most 15 characters */
+	uint32_t abi;      /* SCHED_ABI; 0 means 1 */
+	uint32_t flags;    /* enum sched_flag */
+	uint32_t timeout_ms; /* a queued task that waits longer ejects the library; 0: the default */
+	size_t task_size;  /* sched_private(): zeroed before attach(); <= SCHED_TASK_SIZE_MAX */
+	size_t cpu_size;   /* sched_cpu_private(): zeroed before init() */
+
+	/*
+	 * Before any other callback, once, on the CPU that puts the library in force; the private
+	 * state of all `ncpu` CPUs is there.  Not masked for longer than other callbacks.
+	 * Returns 0, or an error that keeps the previous scheduler in force.
+	 */
+	int (*init)(int ncpu);
+
+	/*
+	 * After the last other callback on any CPU, once.  Tasks are not detached one by one.
+	 */
+	void (*exit)(const struct sched_exit *why);
+
+	/*
+	 * A task that the library has not seen: created, or met for the first time since the
+	 * library came into force.  Runs on the CPU that is about to enqueue it.  Its private
+	 * state is zeroed; nice, policy and affinity can be read.  An error means that the task
+	 * is left to the core's FIFO, which runs it whenever pick() has nothing.
+	 */
+	int (*attach)(struct task *t);
+
+	/*
+	 * The task has ended; it is in no queue.  Runs on the CPU that it last ran on.
+	 */
+	void (*detach)(struct task *t);
+
+	/*
+	 * Which CPU shall t be queued on?  `prev` is where it last was.  Runs on the CPU that
+	 * creates or wakes t, whichever that is: so it may read per-CPU state only as a hint, and
+	 * must not write it.  An answer that the task's affinity does not allow is overruled.
+	 * Default: prev if that is idle, else an idle CPU, else prev.
+	 */
+	int (*select_cpu)(struct task *t, int prev, enum sched_why why);
+
+	/*
+	 * t is runnable and in no queue: put it in cpu's.  The task that runs there goes on until
+	 * its slice ends, unless the library calls sched_resched(cpu).
+	 */
+	void (*enqueue)(int cpu, struct task *t, enum sched_why why);
+
+	/*
+	 * Take t, which is queued, out of cpu's queue because it goes to another CPU or is given
+	 * a slice.
+	 */
+	void (*dequeue)(int cpu, struct task *t);
+
+	/*
+	 * Take the task to be run next out of cpu's queue.  `prev` is the task that ran last, if it
+	 * is still runnable (then it has been enqueued again), else NULL.
+	 */
+	struct sched_run (*pick)(int cpu, struct task *prev);
+
+	/*
+	 * Choose a task in victim's queue that CPU thief may run (sched_allowed()), take it out and
+	 * return it, or NULL.  Runs on the victim.  Default: the allowed task that was queued last.
+	 */
+	struct task *(*steal)(int victim, int thief);
+
+	/*
+	 * t, which runs or ran on cpu, used `ns` of it since the last charge.  Called whenever a
+	 * task stops, before it is enqueued again, and at every tick while it goes on.
+	 */
+	void (*charge)(int cpu, struct task *t, uint64_t ns);
+
+	/*
+	 * May `from`, the running task of this CPU, give the rest of its slice to `to`?  0, or an
+	 * error to refuse: then `to` is only enqueued as SCHED_WOKEN.
+	 */
+	int (*donate)(struct task *from, struct task *to);
+
+	/*
+	 * A parameter of t changed (the task's own record has changed already).  Runs on t's CPU
+	 * while t is in no queue, just before it is enqueued.
+	 */
+	void (*setparam)(struct task *t, int key, long value);
+
+	/* A CPU starts (up = 1) or stops taking part. */
+	void (*cpu_online)(int cpu, int up);
+
+	/* Print cpu's queue, a few lines; `print` takes what the libos's log takes. */
+	void (*dump)(int cpu, sched_printf print);
+};
+
+/* Makes a library known to the libos.  The section holds pointers, one for each. */
+#define SCHED_LIBRARY(ops)                                                                         \
+	static const struct sched_ops *const sched_library_##ops                                   \
+		__attribute__((used, section("sched_libraries"))) = &(ops)
+
+/* ---------------------------------------------------------------- what a library may call */
+
+/* Private state, as large as the ops said. */
+void *sched_private(struct task *t);
+void *sched_cpu_private(int cpu);
+
+/* Facts about a task. */
+struct task_ref sched_task_ref(const struct task *t);
+const char *sched_task_name(const struct task *t);
+int sched_task_cpu(const struct task *t);      /* where it is queued or last ran */
+int sched_task_nice(const struct task *t);
+int sched_task_policy(const struct task *t);
+int sched_task_priority(const struct task *t); /* rt_priority */
+bool sched_allowed(const struct task *t, int cpu); /* by affinity */
+uint64_t sched_slice_left_ns(const struct task *t); /* when it was last stopped */
+uint64_t sched_donated_ns(const struct task *t);    /* slice that came as a gift, else 0 */
+uint64_t sched_ready_since_ns(const struct task *t); /* when it became runnable */
+
+/* Time in ns since boot.  No kernel entry. */
+uint64_t sched_now_ns(void);
+
+/* Uniformly distributed 64 bits; a sequence of its own on each CPU.  Not for secrets. */
+uint64_t sched_random(void);
+
+/* Topology, and hints about other CPUs that may be out of date. */
+int sched_cpu_count(void);
+int sched_this_cpu(void);
+bool sched_cpu_is_idle(int cpu);
+unsigned sched_cpu_queued(int cpu); /* tasks in its queue */
+
+/* End the running task's slice on `cpu`: pick() is called there soon.  From any callback. */
+void sched_resched(int cpu);
+
+/*
+ * A FIFO queue of tasks.  All zeros is empty.  A task is in at most one queue of either kind; a
+ * push of a task that is queued already is a bug that debug builds stop at (I3).
+ */
+struct sched_fifo {
+	struct task *first, *last;
+	unsigned count;
+};
+void sched_fifo_push_back(struct sched_fifo *q, struct task *t);
+void sched_fifo_push_front(struct sched_fifo *q, struct task *t);
+struct task *sched_fifo_pop(struct sched_fifo *q);              /* the first, or NULL */
+struct task *sched_fifo_first(const struct sched_fifo *q);      /* it stays queued */
+struct task *sched_fifo_last(const struct sched_fifo *q);
+struct task *sched_fifo_next(const struct task *t);             /* behind t, or NULL */
+struct task *sched_fifo_previous(const struct task *t);         /* before t, or NULL */
+void sched_fifo_remove(struct sched_fifo *q, struct task *t);
+
+/*
+ * A queue ordered by a key, smallest first, first come first served among equals.  All zeros is
+ * empty.  Every operation is O(log n).  Keys compare modulo 2^64 (libos/ordered.h).
+ */
+struct sched_ordered {
+	struct ordered_heap heap;
+};
+void sched_ordered_insert(struct sched_ordered *q, struct task *t, uint64_t key);
+struct task *sched_ordered_pop(struct sched_ordered *q);         /* the first, or NULL */
+struct task *sched_ordered_first(const struct sched_ordered *q); /* it stays queued */
+struct task *sched_ordered_next(const struct task *t);           /* all of them, in no useful order */
+void sched_ordered_remove(struct sched_ordered *q, struct task *t);
+unsigned sched_ordered_count(const struct sched_ordered *q);
+uint64_t sched_key(const struct task *t);                        /* its key, when last inserted */
+
+/* ---------------------------------------------------------------- for the rest of the libos */
+
+enum sched_donate_flag {
+	SCHED_DONATE_WAIT = 1 << 0, /* return when the target has run (it blocked, ended, or used
+				     * the slice up) */
+};
+
+/*
+ * sched_donate - give the rest of the running slice to a task
+ *
+ * target   the task; a stale reference is not an error of the caller (returns -ESRCH)
+ * flags    SCHED_DONATE_WAIT: come back to the caller before others of this CPU's queue
+ *
+ * Runs the target at once when it is queued on this CPU; sends DONATE to its CPU otherwise.  The
+ * slice is what is left of the caller's, never more; a chain longer than SCHED_DONATE_CHAIN_MAX
+ * ends in an ordinary yield.
+ *
+ * Returns 0, -ESRCH, -EAGAIN (refused by the scheduler, or the target is not waiting for a CPU).
+ * Task context, unmasked.
+ */
+int sched_donate(struct task_ref target, unsigned flags);
+
+/*
+ * sched_swap - put another library in force, while tasks run
+ *
+ * Every CPU hands its queued tasks over when it next comes by.  0, -ENOENT (no such library), or
+ * what init() returned.  Task context, unmasked.
+ */
+int sched_swap(const char *name);
+
+/* The library in force, and the ones there are: NULL ends the list. */
+const char *sched_current_name(void);
+const struct sched_ops *sched_library(unsigned index);
+
+/* Prints every CPU's state and queue with the library's dump(); any context. */
+void sched_dump(sched_printf print);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* What a scheduler library may ask of the core: see libos/sched.h. */
+#include <libos/sched.h>
+#include "core/event.h"
+#include "core/log.h"
+#include "core/task.h"
+#include "core/vcore.h"
+#include "sched/library.h"
+#include "sched/messages.h"
+#include "sched/place.h"
+#include "time/time.h"
+
+void *sched_private(struct task *t)
+{
+	return t->sched_private;
+}
+
+void *sched_cpu_private(int cpu)
+{
+	const struct run_queue *q = &this_vcore()->queue;
+	const struct sched_instance *s = q->visited ? q->visited : q->instance;
+
+	return (char *)s->cpu_private + (size_t)cpu * s->cpu_stride;
+}
+
+struct task_ref sched_task_ref(const struct task *t)
+{
+	return t->self;
+}
+
+const char *sched_task_name(const struct task *t)
+{
+	return t->name;
+}
+
+int sched_task_cpu(const struct task *t)
+{
+	return atomic_load_explicit(&t->home, memory_order_relaxed);
+}
+
+int sched_task_nice(const struct task *t)
+{
+	return t->nice;
+}
+
+int sched_task_policy(const struct task *t)
+{
+	return t->policy;
+}
+
+int sched_task_priority(const struct task *t)
+{
+	return t->rt_priority;
+}
+
+bool sched_allowed(const struct task *t, int cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
+uint64_t sched_slice_left_ns(const struct task *t)
+{
+	return t->slice_ns;
+}
+
+uint64_t sched_donated_ns(const struct task *t)
+{
+	return t->donated_ns;
+}
+
+uint64_t sched_ready_since_ns(const struct task *t)
+{
+	const struct exo_info *info = (const struct exo_info *)EXO_INFO_BASE;
+
+	return tsc_to_ns(t->ready_tsc - info->boot_tsc);
+}
+
+uint64_t sched_now_ns(void)
+{
+	return time_now_ns();
+}
+
+/* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators"). */
+uint64_t sched_random(void)
+{
+	struct run_queue *q = &this_vcore()->queue;
+
+	q->random ^= q->random >> 12;
+	q->random ^= q->random << 25;
+	q->random ^= q->random >> 27;
+	return q->random * 0x2545f4914f6cdd1dul;
+}
+
+int sched_cpu_count(void)
+{
+	return (int)vcore_count;
+}
+
+int sched_this_cpu(void)
+{
+	return this_vcore()->cpu;
+}
+
+bool sched_cpu_is_idle(int cpu)
+{
+	return atomic_load_explicit(&idle_cpus, memory_order_relaxed) >> cpu & 1;
+}
+
+unsigned sched_cpu_queued(int cpu)
+{
+	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
+}
+
+void sched_resched(int cpu)
+{
+	struct vcore *v = this_vcore();
+
+	if (cpu == v->cpu)
+		v->need_resched = true;
+	else if (!(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_RESCHED) & MAILBOX_RESCHED))
+		vcore_ring((unsigned)cpu);
+}
+
+/* ---- dump: each CPU prints its own queue, since nobody else may look at it */
+
+struct dump_call {
+	struct mailbox_call call;
+	sched_printf print;
+	_Atomic bool busy; /* in a mailbox */
+};
+
+static struct dump_call dump_calls[EXO_CPUS_MAX];
+
+static void dump_cpu(struct mailbox_call *call)
+{
+	struct dump_call *d = (struct dump_call *)call;
+	struct vcore *v = this_vcore();
+
+	d->print("CPU %d: %s, %s, %u queued\n", v->cpu, v->queue.instance->ops->name,
+		 v->current ? v->current->name : "idle",
+		 atomic_load_explicit(&v->queue.count, memory_order_relaxed));
+	list_for_each(at, &v->queue.ready) {
+		struct task *t = list_entry(at, struct task, ready_link);
+
+		d->print("  %u %s\n", t->self.id, t->name);
+	}
+	run_queue_dump(v, d->print);
+	atomic_store(&d->busy, false);
+}
+
+void sched_dump(sched_printf print)
+{
+	struct vcore *v;
+
+	upcalls_mask();
+	v = this_vcore();
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		struct dump_call *d = &dump_calls[cpu];
+
+		if (!vcores[cpu].online || atomic_exchange(&d->busy, true))
+			continue;
+		d->call.function = dump_cpu;
+		d->print = print;
+		message_call(v, cpu, &d->call);
+	}
+	upcalls_unmask();
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler library in force: choosing, swapping and ejecting it.
+ *
+ *	in_force ---> instance 3: rr          each CPU has its own idea of what is in force
+ *	              instance 2: lottery     (run_queue.generation), and follows in_force when it
+ *	              instance 1: fifo        next comes by, handing its own queue over
+ *
+ * So no CPU touches another's queue, and nobody waits for anybody.  A library's exit() is called by
+ * the last CPU that leaves it; until then its callbacks may still run on others.
+ */
+#include "sched/library.h"
+#include "abi/errno.h"
+#include "core/event.h"
+#include "core/lock.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/task.h"
+#include "core/vcore.h"
+
+#define CACHE_LINE 64ul
+
+extern const struct sched_ops *const libos_sched_libraries_start[];
+extern const struct sched_ops *const libos_sched_libraries_end[];
+
+const struct sched_ops sched_fifo_ops = { .name = "fifo", .abi = SCHED_ABI };
+
+/* The FIFO needs no memory and cannot refuse, so that it can always take over. */
+static struct sched_instance fifo_instance = { .ops = &sched_fifo_ops, .timeout_ns = ~0ul };
+
+static struct sched_instance *_Atomic in_force;
+static struct lock swap_lock = LOCK_INIT("scheduler swap", RANK_LEAF);
+/* Under swap_lock. */
+static uint32_t generations;
+static struct sched_instance *instances;
+
+struct sched_instance *sched_instance(void)
+{
+	return atomic_load_explicit(&in_force, memory_order_acquire);
+}
+
+const struct sched_ops *sched_library(unsigned index)
+{
+	if (index == 0)
+		return &sched_fifo_ops;
+	if (&libos_sched_libraries_start[index - 1] >= libos_sched_libraries_end)
+		return NULL;
+	return libos_sched_libraries_start[index - 1];
+}
+
+const char *sched_current_name(void)
+{
+	return sched_instance()->ops->name;
+}
+
+static const struct sched_ops *find(const char *name)
+{
+	const struct sched_ops *ops;
+
+	for (unsigned i = 0; (ops = sched_library(i)); i++)
+		if (strcmp(ops->name, name) == 0)
+			return ops;
+	return NULL;
+}
+
+static bool is_well_formed(const struct sched_ops *ops)
+{
+	bool all = ops->enqueue && ops->dequeue && ops->pick;
+	bool none = !ops->enqueue && !ops->dequeue && !ops->pick;
+
+	return ops->abi <= SCHED_ABI && ops->task_size <= SCHED_TASK_SIZE_MAX && (all || none);
+}
+
+/* One that this library had before, or NULL. */
+static struct sched_instance *instance_reuse(const struct sched_ops *ops)
+{
+	struct sched_instance *s;
+
+	lock_acquire(&swap_lock);
+	for (s = instances; s && !(s->ops == ops && s->at_rest); s = s->next)
+		;
+	if (s)
+		s->at_rest = false;
+	lock_release(&swap_lock);
+	if (s && s->cpu_private)
+		memset(s->cpu_private, 0, s->cpu_stride * vcore_count);
+	return s;
+}
+
+static uint64_t timeout_of(const struct sched_ops *ops)
+{
+	if (ops == &sched_fifo_ops)
+		return ~0ul; /* nothing could take over */
+	return SCHED_MS(ops->timeout_ms ? ops->timeout_ms : SCHED_TIMEOUT_DEFAULT_MS);
+}
+
+/* -> 0, -EINVAL or -ENOMEM. */
+static int instance_create(const struct sched_ops *ops, struct sched_instance **out)
+{
+	struct sched_instance *s;
+
+	if (!is_well_formed(ops))
+		return -EINVAL;
+	*out = instance_reuse(ops);
+	if (*out)
+		return 0;
+	s = heap_alloc(sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->ops = ops;
+	s->cpu_stride = (ops->cpu_size + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+	s->timeout_ns = timeout_of(ops);
+	if (s->cpu_stride) {
+		s->cpu_private = heap_alloc(s->cpu_stride * vcore_count);
+		if (!s->cpu_private) {
+			heap_free(s);
+			return -ENOMEM;
+		}
+	}
+	lock_acquire(&swap_lock);
+	s->next = instances;
+	instances = s;
+	lock_release(&swap_lock);
+	*out = s;
+	return 0;
+}
+
+/*
+ * The last CPU has left s, or it never had one.  This CPU, masked, no callback running.
+ *
+ * Nobody comes to it any more: a CPU goes to an instance under the swap lock, and only to the one
+ * in force.
+ */
+static void retire(struct vcore *v, struct sched_instance *s)
+{
+	/* Its private state is what exit() sees, not that of its successor. */
+	v->queue.visited = s;
+	if (s->ops->exit)
+		sched_guarded_call(&v->queue.guard, (void *)s->ops->exit, (uint64_t)&s->why, 0, 0);
+	v->queue.visited = NULL;
+	v->queue.guard.failed = false;
+	lock_acquire(&swap_lock);
+	s->at_rest = true;
+	lock_release(&swap_lock);
+}
+
+/* Makes s the one in force.  Unless `expect` is not in force any more: then somebody else was
+ * first. */
+static bool install(struct vcore *v, struct sched_instance *s, struct sched_instance *expect,
+		    const struct sched_exit *why)
+{
+	bool done = false, unused = false;
+
+	lock_acquire(&swap_lock);
+	if (sched_instance() == expect) {
+		if (expect) {
+			expect->why = *why;
+			unused = expect->users == 0;
+		}
+		atomic_store_explicit(&s->generation, ++generations, memory_order_relaxed);
+		atomic_store_explicit(&in_force, s, memory_order_release);
+		done = true;
+	}
+	lock_release(&swap_lock);
+	if (unused)
+		retire(v, expect);
+	return done;
+}
+
+/* Tells the library in force's successor on all CPUs. */
+static void notify_all(struct vcore *v)
+{
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		if ((int)cpu != v->cpu && vcores[cpu].online &&
+		    !(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_RESCHED)))
+			vcore_ring(cpu);
+}
+
+static const char *const reasons[] = {
+	[SCHED_EXIT_SWAPPED] = "was swapped out",
+	[SCHED_EXIT_FAULT] = "faulted, at",
+	[SCHED_EXIT_OVERRUN] = "ran too long, at",
+	[SCHED_EXIT_BAD_TASK] = "returned a task that is not queued here:",
+	[SCHED_EXIT_IDLED] = "had nothing to run, while this many tasks were queued:",
+	[SCHED_EXIT_STALLED] = "did not run a task in time, id",
+	[SCHED_EXIT_INIT] = "could not start: error",
+};
+
+static void report(const struct sched_ops *ops, const struct sched_exit *why)
+{
+	log_print("libos: scheduler %s is ejected: on CPU %d it%s%s%s %s 0x%lx; fifo takes over\n",
+		  ops->name, why->cpu, *why->callback ? "s " : "", why->callback,
+		  *why->callback ? "()" : "", reasons[why->reason], why->detail);
+}
+
+void sched_follow(struct vcore *v)
+{
+	struct run_queue *q = &v->queue;
+	struct sched_instance *now = sched_instance(), *old = q->instance;
+	bool last;
+
+	if (old == now && q->generation == atomic_load_explicit(&now->generation, memory_order_relaxed))
+		return;
+	lock_acquire(&swap_lock);
+	now = sched_instance();
+	now->users++;
+	last = old && --old->users == 0 && old != now;
+	lock_release(&swap_lock);
+	run_queue_hand_over(v, now);
+	if (last)
+		retire(v, old);
+}
+
+void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,
+		 uint64_t detail)
+{
+	struct sched_instance *old = v->queue.instance;
+	struct sched_exit why = { .reason = reason, .cpu = v->cpu, .callback = callback,
+				  .detail = detail };
+
+	v->queue.guard.failed = false;
+	if (old->ops == &sched_fifo_ops)
+		libos_panic("the built-in scheduler: reason %d, detail %lx", reason, detail);
+	if (install(v, &fifo_instance, old, &why)) {
+		report(old->ops, &why);
+		notify_all(v);
+	}
+	sched_follow(v);
+}
+
+void sched_guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason)
+{
+	g->failed = true;
+	g->reason = reason;
+	g->detail = regs->rip;
+	regs->rip = (uint64_t)sched_guard_return;
+	regs->rsp = g->stack_pointer;
+}
+
+static int start(struct vcore *v, struct sched_instance *s)
+{
+	struct sched_guard *g = &v->queue.guard;
+	struct sched_run r = { 0 };
+
+	if (!s->ops->init)
+		return 0;
+	v->queue.visited = s;
+	r = sched_guarded_call(g, (void *)s->ops->init, vcore_count, 0, 0);
+	v->queue.visited = NULL;
+	if (g->failed) {
+		g->failed = false;
+		return -EINVAL;
+	}
+	return (int)(uint64_t)r.task;
+}
+
+/* init() has refused: the instance waits for the next attempt. */
+static void give_up(struct sched_instance *s)
+{
+	lock_acquire(&swap_lock);
+	s->at_rest = true;
+	lock_release(&swap_lock);
+}
+
+int sched_swap(const char *name)
+{
+	const struct sched_ops *ops = find(name);
+	struct sched_exit why = { .reason = SCHED_EXIT_SWAPPED, .callback = "" };
+	struct sched_instance *s = NULL, *old;
+	struct vcore *v;
+	int r;
+
+	if (!ops)
+		return -ENOENT;
+	r = instance_create(ops, &s);
+	if (r)
+		return r;
+	upcalls_mask();
+	v = this_vcore();
+	why.cpu = v->cpu;
+	r = start(v, s);
+	if (r) {
+		give_up(s);
+	} else {
+		do
+			old = sched_instance();
+		while (!install(v, s, old, &why));
+		notify_all(v);
+		sched_follow(v);
+	}
+	upcalls_unmask();
+	return r;
+}
+
+void sched_cpu_start(struct vcore *v)
+{
+	sched_follow(v);
+	run_queue_cpu_online(v, 1);
+}
+
+void sched_init(const char *name)
+{
+	const struct sched_ops *ops = find(name);
+	struct sched_instance *s = NULL;
+	struct sched_exit why = { .reason = SCHED_EXIT_INIT, .callback = "init" };
+
+	if (!ops)
+		log_print("libos: there is no scheduler %s; fifo takes its place\n", name);
+	install(this_vcore(), &fifo_instance, NULL, NULL);
+	if (!ops || ops == &sched_fifo_ops)
+		return;
+	why.detail = (uint64_t)instance_create(ops, &s);
+	if (why.detail == 0)
+		why.detail = (uint64_t)start(this_vcore(), s);
+	if (why.detail == 0)
+		install(this_vcore(), s, &fifo_instance, &why);
+	else
+		report(ops, &why);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Which scheduler library is in force, and calling it. */
+#ifndef LIBOS_SCHED_LIBRARY_H
+#define LIBOS_SCHED_LIBRARY_H
+
+#include <libos/sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "sched/run_queue.h"
+
+struct exo_regs;
+struct vcore;
+
+/* A library with its private memory.  Never freed, but used again when its library is asked for
+ * again: so CPUs may read one that has just been replaced. */
+struct sched_instance {
+	/* Fixed. */
+	const struct sched_ops *ops;
+	uint64_t timeout_ns;
+	void *cpu_private; /* cpu_stride bytes for each CPU */
+	size_t cpu_stride; /* ops->cpu_size, rounded up to cache lines */
+
+	/* Under the swap lock; each coming into force has its own, even of the same instance. */
+	_Atomic uint32_t generation;
+
+	/* Under the swap lock: CPUs whose queue it has.  exit() is called when there are none and it
+	 * is not in force any more. */
+	unsigned users;
+	bool at_rest;          /* not in force, and exit() has returned: may be used again */
+	struct sched_exit why; /* written by whoever replaced it */
+	struct sched_instance *next; /* every instance */
+};
+
+/* The instance in force.  Acquire: what it points to is complete. */
+struct sched_instance *sched_instance(void);
+
+/* Boot CPU, before any task runs: the library that sched= names, or the default. */
+void sched_init(const char *name);
+
+/* A CPU starts taking part; masked. */
+void sched_cpu_start(struct vcore *v);
+
+/* This CPU, masked, no callback running: follows to the instance in force, handing over the queued
+ * tasks.  Cheap when there is nothing to do. */
+void sched_follow(struct vcore *v);
+
+/*
+ * Replaces the library in force by the FIFO because of what it did, unless it has been replaced
+ * already.  This CPU, masked, no callback running; follows at once.
+ */
+void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,
+		 uint64_t detail);
+
+/* For fault.c: makes regs return from the guarded call that they are in. */
+void sched_guard_abandon(struct sched_guard *g, struct exo_regs *regs,
+			 enum sched_exit_reason reason);
+
+/* guard.asm */
+struct sched_run sched_guarded_call(struct sched_guard *g, void *callback, uint64_t a, uint64_t b,
+				    uint64_t c);
+void sched_guard_return(void);
+
+/* The ops of the built-in FIFO: everything is the core's default. */
+extern const struct sched_ops sched_fifo_ops;
+
+#endif

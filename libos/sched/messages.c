@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages between CPUs, and stealing.
+ *
+ *	thief                                victim
+ *	idle: sees count > 0
+ *	thieves |= thief, ring  -----------> drain: steal()
+ *	drain: task_accept()    <----------- MIGRATE, or
+ *	ask the next one        <----------- refused |= victim
+ *
+ * A thief asks one CPU at a time, and none twice until something is new: an idle CPU is told by
+ * place_offer() when a task has to wait.
+ */
+#include "sched/messages.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "core/wake.h"
+
+static void answer_thief(struct vcore *v, unsigned thief)
+{
+	struct task *t = run_queue_steal(v, thief);
+	struct mailbox *m = &vcores[thief].mailbox;
+
+	if (t) {
+		task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
+		t->message = MESSAGE_MIGRATE;
+		v->stats.migrations_out++;
+		task_send(v, t, thief);
+	} else if (atomic_fetch_or(&m->refused, 1ul << v->cpu) == 0) {
+		vcore_ring(thief);
+	}
+}
+
+void messages_drain(struct vcore *v)
+{
+	struct mailbox *m = &v->mailbox;
+	uint32_t flags;
+	uint64_t bits;
+
+	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
+	if (!mailbox_has_mail(m))
+		return;
+	for (struct mailbox_call *call = mailbox_take_calls(m), *next; call; call = next) {
+		next = call->next;
+		call->function(call);
+	}
+	for (struct task *t = mailbox_take_tasks(m), *next; t; t = next) {
+		next = t->mailbox_next;
+		task_accept(v, t);
+	}
+	flags = atomic_exchange(&m->flags, 0);
+	if (flags & MAILBOX_RESCHED)
+		v->need_resched = true;
+	if (flags & MAILBOX_PULL)
+		v->steal_tried = 0;
+	bits = atomic_exchange(&m->refused, 0);
+	if (bits & v->steal_asked) {
+		v->steal_asked = 0;
+		v->stats.steals_refused++;
+	}
+	for (bits = atomic_exchange(&m->thieves, 0); bits; bits &= bits - 1)
+		answer_thief(v, (unsigned)__builtin_ctzl(bits));
+}
+
+void message_call(struct vcore *v, unsigned cpu, struct mailbox_call *call)
+{
+	if ((int)cpu == v->cpu)
+		call->function(call);
+	else if (mailbox_push_call(&vcores[cpu].mailbox, call))
+		vcore_ring(cpu);
+}
+
+/* The queue that is longest, among those not asked yet. */
+static int find_victim(const struct vcore *v)
+{
+	unsigned most = 0;
+	int victim = -1;
+
+	for (unsigned i = 1; i < vcore_count; i++) {
+		unsigned cpu = ((unsigned)v->cpu + i) % vcore_count;
+		unsigned count = atomic_load(&vcores[cpu].queue.count);
+
+		if (count > most && !(v->steal_tried & (1ul << cpu))) {
+			most = count;
+			victim = (int)cpu;
+		}
+	}
+	return victim;
+}
+
+void steal_ask(struct vcore *v)
+{
+	int victim;
+
+	if (v->steal_asked)
+		return; /* an answer is on its way */
+	victim = find_victim(v);
+	if (victim < 0)
+		return;
+	v->steal_asked = 1ul << victim;
+	v->steal_tried |= v->steal_asked;
+	v->stats.steals_asked++;
+	if (atomic_fetch_or(&vcores[victim].mailbox.thieves, 1ul << v->cpu) == 0)
+		vcore_ring((unsigned)victim);
+}

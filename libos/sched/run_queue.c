@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* The core's side of a CPU's queue: see run_queue.h. */
+#include "sched/run_queue.h"
+#include "core/cpu.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "core/task_slot.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "sched/library.h"
+#include "time/time.h"
+
+/* Splits a library's name for a callback from its address. */
+#define CALL(v, callback, a, b, c) \
+	call(v, #callback, (void *)(v)->queue.instance->ops->callback, (uint64_t)(a), (uint64_t)(b), \
+	     (uint64_t)(c))
+
+static struct sched_run call(struct vcore *v, const char *name, void *callback, uint64_t a,
+			     uint64_t b, uint64_t c)
+{
+	struct sched_guard *g = &v->queue.guard;
+
+	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
+	g->callback = name;
+	return sched_guarded_call(g, callback, a, b, c);
+}
+
+/* After a callback: was it abandoned?  Then another library is in force on return. */
+static bool failed(struct vcore *v)
+{
+	struct sched_guard *g = &v->queue.guard;
+
+	if (!g->failed)
+		return false;
+	sched_eject(v, g->reason, g->callback, g->detail);
+	return true;
+}
+
+static const struct sched_ops *ops_of(const struct vcore *v)
+{
+	return v->queue.instance->ops;
+}
+
+void run_queue_init(struct run_queue *q, unsigned cpu)
+{
+	list_init(&q->ready);
+	q->random = rdtsc() ^ (cpu + 1) * 0x9e3779b97f4a7c15ul;
+}
+
+bool run_queue_holds(const struct vcore *v, const struct task *t)
+{
+	return task_slot_contains(t) && task_place(t) == PLACE_QUEUED &&
+	       atomic_load_explicit(&t->home, memory_order_relaxed) == v->cpu &&
+	       !list_empty(&t->ready_link);
+}
+
+/* ---- attaching */
+
+static void attach(struct vcore *v, struct task *t)
+{
+	if (t->sched_generation == v->queue.generation)
+		return;
+	memset(t->sched_private, 0, sizeof(t->sched_private));
+	t->sched_generation = v->queue.generation;
+	t->sched_core_only = false;
+	if (ops_of(v)->attach)
+		t->sched_core_only = (int)(uint64_t)CALL(v, attach, t, 0, 0).task != 0;
+}
+
+static long param_value(const struct task *t, enum sched_parameter key)
+{
+	switch (key) {
+	case SCHED_PARAM_NICE:
+		return t->nice;
+	case SCHED_PARAM_POLICY:
+		return t->policy;
+	case SCHED_PARAM_PRIORITY:
+		return t->rt_priority;
+	default:
+		return (long)t->affinity;
+	}
+}
+
+static void tell_params(struct vcore *v, struct task *t)
+{
+	uint32_t changed = atomic_exchange(&t->sched_changed, 0);
+
+	if (!ops_of(v)->setparam || t->sched_core_only)
+		return;
+	for (int key = SCHED_PARAM_NICE; key <= SCHED_PARAM_AFFINITY; key++)
+		if (changed & (1u << key))
+			CALL(v, setparam, t, key, param_value(t, (enum sched_parameter)key));
+}
+
+/* ---- the queue */
+
+/* Only in the library's queue; t is in `ready` already. */
+static void enqueue(struct vcore *v, struct task *t, enum sched_why why)
+{
+	attach(v, t);
+	if (v->queue.guard.failed)
+		return;
+	if (atomic_load_explicit(&t->sched_changed, memory_order_relaxed))
+		tell_params(v, t);
+	if (ops_of(v)->enqueue && !t->sched_core_only)
+		CALL(v, enqueue, v->cpu, t, why);
+	else if (why == SCHED_DONATED)
+		sched_fifo_push_front(&v->queue.fifo, t);
+	else
+		sched_fifo_push_back(&v->queue.fifo, t);
+}
+
+void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
+{
+	struct run_queue *q = &v->queue;
+
+	sched_follow(v);
+	/* I1, I3 */
+	ASSERT_INVARIANT(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
+	ASSERT_INVARIANT(atomic_load(&t->home) == v->cpu && v->current != t);
+	ASSERT_INVARIANT(list_empty(&t->ready_link) && t->run_queue == NULL);
+	list_push_back(&q->ready, &t->ready_link);
+	/* Sequentially consistent: idle() argues why. */
+	atomic_fetch_add(&q->count, 1);
+	enqueue(v, t, why);
+	failed(v); /* then the FIFO has taken t over, from `ready` */
+}
+
+static void take_out(struct vcore *v, struct task *t)
+{
+	ASSERT_INVARIANT(run_queue_holds(v, t)); /* I1 */
+	list_remove(&t->ready_link);
+	atomic_fetch_sub_explicit(&v->queue.count, 1, memory_order_relaxed);
+}
+
+void run_queue_remove(struct vcore *v, struct task *t)
+{
+	sched_follow(v);
+	/* A library that fails in this leaves t to the one that is in force then: the FIFO, or
+	 * whatever somebody has put in force meanwhile. */
+	do {
+		if (ops_of(v)->dequeue && !t->sched_core_only)
+			CALL(v, dequeue, v->cpu, t, 0);
+		else
+			sched_fifo_remove(&v->queue.fifo, t);
+	} while (failed(v));
+	take_out(v, t);
+}
+
+/* What the library says, checked.  task == NULL: it has been ejected, or has nothing. */
+static struct sched_run ask(struct vcore *v, struct task *prev)
+{
+	struct sched_run run = { 0 };
+
+	if (ops_of(v)->pick)
+		run = CALL(v, pick, v->cpu, prev, 0);
+	if (failed(v))
+		return (struct sched_run){ 0 };
+	if (run.task && (!run_queue_holds(v, run.task) || run.task->run_queue)) {
+		sched_eject(v, SCHED_EXIT_BAD_TASK, "pick", (uint64_t)run.task);
+		return (struct sched_run){ 0 };
+	}
+	return run;
+}
+
+struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
+{
+	struct run_queue *q = &v->queue;
+	struct sched_run run;
+
+	sched_follow(v);
+	if (list_empty(&q->ready))
+		return (struct sched_run){ 0 };
+	run_queue_check_stall(v);
+	if (prev && !run_queue_holds(v, prev))
+		prev = NULL;
+	for (;;) {
+		uint32_t asked = q->generation;
+
+		run = ask(v, prev);
+		if (!run.task)
+			run.task = sched_fifo_pop(&q->fifo);
+		if (run.task)
+			break;
+		/* One that has just come into force in the place of a failed one is asked first. */
+		if (q->generation == asked)
+			sched_eject(v, SCHED_EXIT_IDLED, "pick", atomic_load(&q->count));
+	}
+	if (run.slice_ns == 0)
+		run.slice_ns = SCHED_SLICE_DEFAULT_NS;
+	else if (run.slice_ns < SCHED_SLICE_MIN_NS)
+		run.slice_ns = SCHED_SLICE_MIN_NS;
+	take_out(v, run.task);
+	return run;
+}
+
+/* The allowed task that was queued last. */
+static struct task *newest_allowed(struct vcore *v, unsigned thief)
+{
+	for (struct list *at = v->queue.ready.prev; at != &v->queue.ready; at = at->prev) {
+		struct task *t = list_entry(at, struct task, ready_link);
+
+		if (sched_allowed(t, (int)thief))
+			return t;
+	}
+	return NULL;
+}
+
+struct task *run_queue_steal(struct vcore *v, unsigned thief)
+{
+	struct task *t;
+
+	sched_follow(v);
+	if (list_empty(&v->queue.ready) || (ops_of(v)->flags & SCHED_PARTITIONED))
+		return NULL;
+	if (!ops_of(v)->steal) {
+		t = newest_allowed(v, thief);
+		if (t)
+			run_queue_remove(v, t);
+		return t;
+	}
+	t = CALL(v, steal, v->cpu, thief, 0).task;
+	if (failed(v) || !t)
+		return NULL;
+	if (!run_queue_holds(v, t) || t->run_queue || !sched_allowed(t, (int)thief)) {
+		sched_eject(v, SCHED_EXIT_BAD_TASK, "steal", (uint64_t)t);
+		return NULL;
+	}
+	take_out(v, t);
+	return t;
+}
+
+/* ---- the other callbacks */
+
+void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
+{
+	sched_follow(v);
+	if (!ops_of(v)->charge || t->sched_core_only || t->sched_generation != v->queue.generation)
+		return;
+	CALL(v, charge, v->cpu, t, ns);
+	failed(v);
+}
+
+bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
+{
+	int r;
+
+	if (!ops_of(v)->donate)
+		return true;
+	r = (int)(uint64_t)CALL(v, donate, from, to, 0).task;
+	return !failed(v) && r == 0;
+}
+
+bool run_queue_has_opinion(const struct vcore *v)
+{
+	return ops_of(v)->select_cpu != NULL;
+}
+
+int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
+{
+	int cpu = (int)(uint64_t)CALL(v, select_cpu, t, prev, why).task;
+
+	return failed(v) ? prev : cpu;
+}
+
+void run_queue_forget(struct vcore *v, struct task *t)
+{
+	if (!ops_of(v)->detach || t->sched_core_only || t->sched_generation != v->queue.generation)
+		return;
+	CALL(v, detach, t, 0, 0);
+	failed(v);
+}
+
+void run_queue_check_stall(struct vcore *v)
+{
+	struct task *oldest;
+	uint64_t now = rdtsc();
+
+	if (list_empty(&v->queue.ready))
+		return;
+	oldest = list_entry(v->queue.ready.next, struct task, ready_link);
+	if (now > oldest->ready_tsc &&
+	    tsc_to_ns(now - oldest->ready_tsc) > v->queue.instance->timeout_ns)
+		sched_eject(v, SCHED_EXIT_STALLED, "", oldest->self.id);
+}
+
+void run_queue_cpu_online(struct vcore *v, int up)
+{
+	if (!ops_of(v)->cpu_online)
+		return;
+	CALL(v, cpu_online, v->cpu, up, 0);
+	failed(v);
+}
+
+void run_queue_dump(struct vcore *v, sched_printf print)
+{
+	if (!ops_of(v)->dump)
+		return;
+	CALL(v, dump, v->cpu, print, 0);
+	failed(v);
+}
+
+/*
+ * The old library's queues are left as they are: it is not called again on this CPU, and the links
+ * in the tasks are taken back without asking it.  If the new one fails meanwhile, it is ejected and
+ * we start again with the FIFO, which cannot fail.
+ */
+void run_queue_hand_over(struct vcore *v, struct sched_instance *to)
+{
+	struct run_queue *q = &v->queue;
+	uint64_t now = rdtsc();
+
+	q->instance = to;
+	q->generation = atomic_load_explicit(&to->generation, memory_order_relaxed);
+	q->fifo = (struct sched_fifo){ 0 };
+	list_for_each(at, &q->ready) {
+		struct task *t = list_entry(at, struct task, ready_link);
+
+		t->run_queue = NULL;
+		t->run_node.rank = 0;
+		t->ready_tsc = now;
+	}
+	list_for_each(at, &q->ready) {
+		enqueue(v, list_entry(at, struct task, ready_link), SCHED_TAKEN_OVER);
+		if (failed(v))
+			return; /* sched_eject() has handed all of them over to the FIFO */
+	}
+}

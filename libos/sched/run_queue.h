@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The core's side of one CPU's queue: what must be right whatever the library does.
+ *
+ *	ready    the core's own list of the tasks queued here, oldest first.  It is what the
+ *	         library's answers are checked against, and what the FIFO takes over from.
+ *	fifo     the built-in scheduler's queue: all of the tasks while it is in force, otherwise
+ *	         only those that the library refused to attach
+ *	instance the library whose callbacks this CPU calls.  Each CPU changes it by itself, when it
+ *	         sees that another is in force (library.c).
+ */
+#ifndef LIBOS_RUN_QUEUE_H
+#define LIBOS_RUN_QUEUE_H
+
+#include <libos/sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/list.h"
+
+struct sched_instance;
+struct vcore;
+
+/* Where a callback that must be abandoned is left to: see sched/guard.asm. */
+struct sched_guard {
+	uint64_t stack_pointer; /* inside sched_guarded_call(); 0: no callback is running */
+	const char *callback;   /* its name */
+	bool failed;            /* it was abandoned */
+	enum sched_exit_reason reason;
+	uint64_t detail;
+};
+
+struct run_queue {
+	/* This CPU. */
+	struct sched_instance *instance;
+	uint32_t generation;    /* of the instance, when this CPU came to it */
+	struct sched_instance *visited; /* whose init() or exit() runs on this CPU now, or NULL */
+	struct list ready;      /* struct task.ready_link */
+	struct sched_fifo fifo;
+	struct sched_guard guard;
+	uint64_t random;        /* state of sched_random() */
+
+	/* This CPU; others read it as a hint. */
+	_Atomic uint32_t count; /* tasks in `ready` */
+};
+
+void run_queue_init(struct run_queue *q, unsigned cpu);
+
+/* All of these: the owner, masked, no lock held. */
+
+/* t is RUNNABLE and QUEUED, home here, in no list. */
+void run_queue_add(struct vcore *v, struct task *t, enum sched_why why);
+/* Takes a queued task out of all lists again; it stays QUEUED in name until the caller moves it. */
+void run_queue_remove(struct vcore *v, struct task *t);
+/* The task to be run next, taken out likewise, or {NULL} when none is queued.  `prev` is the task
+ * that ran last, if it was runnable. */
+struct sched_run run_queue_pick(struct vcore *v, struct task *prev);
+/* A task that `thief` may run, taken out likewise, or NULL. */
+struct task *run_queue_steal(struct vcore *v, unsigned thief);
+/* The running task used the CPU. */
+void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns);
+/* May the running task give its slice to t? */
+bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to);
+/* Where the library wants t to be queued; `prev` when it has no opinion. */
+int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why);
+bool run_queue_has_opinion(const struct vcore *v); /* it has select_cpu() */
+/* The task has ended. */
+void run_queue_forget(struct vcore *v, struct task *t);
+/* Ejects the library if a queued task has been waiting for longer than its limit. */
+void run_queue_check_stall(struct vcore *v);
+/* All queued tasks go to another instance's queue. */
+void run_queue_hand_over(struct vcore *v, struct sched_instance *to);
+void run_queue_cpu_online(struct vcore *v, int up);
+void run_queue_dump(struct vcore *v, sched_printf print);
+/* Is t queued here?  For pointers that a library made up, too. */
+bool run_queue_holds(const struct vcore *v, const struct task *t);
+
+#endif
