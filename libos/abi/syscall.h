@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls with Linux x86-64 numbers.  Each is a C function `long sys_NAME(...)` that takes up
+ * to six register-sized arguments and returns a value or -errno; abi/syscall_table.c lists them.
+ * Pointers into the program are uint64_t and are used only with core/usercopy.h.
+ *
+ * Both doors (function call, foreign SYSCALL) come to these functions on the task's own stack,
+ * unmasked.  While a call is in progress frame->vector holds VECTOR_SYSCALL and frame->error its
+ * number, for restarting; the entry stubs (core/entry.asm) set them, and keep the arguments in the
+ * frame.  The result is in frame->rax when task_work() is called.
+ *
+ * A call that an interruption ended before it had any effect returns -ERESTARTSYS or a relative
+ * (proc/signal.h), never -EINTR, unless Linux does not restart it either.  It may do so only if
+ * signal_is_pending() held: then a bit in task->work, which only the task itself clears on its way
+ * out, makes sure that signal_deliver() replaces the number before the program sees it.
+ */
+#ifndef LIBOS_SYSCALL_H
+#define LIBOS_SYSCALL_H
+
+#include <stdint.h>
+
+#define VECTOR_SYSCALL 0x100
+#define SYSCALL_COUNT 451
+
+typedef long system_call(long, long, long, long, long, long);
+
+extern system_call *const syscall_table[SYSCALL_COUNT];
+long sys_unknown(void);                   /* what stands for a number that has no function */
+extern _Atomic uint64_t syscalls_unknown; /* how often it was called */
+
+#endif

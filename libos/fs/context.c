@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a process stands in the tree: working directory, root and umask. */
+#include "core/memory.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/path.h"
+#include "proc/process.h"
+
+/* Shared by the processes of a CLONE_FS group. */
+struct fs_context {
+	_Atomic uint32_t references;
+	struct lock lock;                /* RANK_FILES; guards: */
+	struct inode *directory, *root;  /* counted */
+	uint32_t mask;
+};
+
+#define UMASK_DEFAULT 022
+
+/* Takes over the two references. */
+static struct fs_context *context_alloc(struct inode *directory, struct inode *root, uint32_t mask)
+{
+	struct fs_context *c = heap_alloc(sizeof(*c));
+
+	if (!c) {
+		inode_put(directory);
+		inode_put(root);
+		return NULL;
+	}
+	atomic_init(&c->references, 1);
+	lock_init(&c->lock, "context", RANK_FILES);
+	c->directory = directory;
+	c->root = root;
+	c->mask = mask;
+	return c;
+}
+
+struct fs_context *fs_context_create(void)
+{
+	return context_alloc(inode_get(root_inode), inode_get(root_inode), UMASK_DEFAULT);
+}
+
+struct fs_context *fs_context_copy(struct fs_context *c)
+{
+	struct inode *directory, *root;
+	uint32_t mask;
+
+	lock_acquire(&c->lock);
+	directory = inode_get(c->directory);
+	root = inode_get(c->root);
+	mask = c->mask;
+	lock_release(&c->lock);
+	return context_alloc(directory, root, mask);
+}
+
+void fs_context_get(struct fs_context *c)
+{
+	atomic_fetch_add_explicit(&c->references, 1, memory_order_relaxed);
+}
+
+void fs_context_put(struct fs_context *c)
+{
+	if (atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1)
+		return;
+	inode_put(c->directory);
+	inode_put(c->root);
+	heap_free(c);
+}
+
+/* NULL for the libos's own tasks. */
+static struct fs_context *current_context(void)
+{
+	struct process *p = current_process();
+
+	return p ? p->fs : NULL;
+}
+
+/*
+ * The lock keeps what is looked at from being replaced, and so freed, before it is counted.  The
+ * only task of the only process that uses a context is the only one that could replace it.
+ */
+static struct inode *look(struct fs_context *c, struct inode **where)
+{
+	if (atomic_load_explicit(&c->references, memory_order_relaxed) == 1 &&
+	    current_process()->task_count == 1)
+		return inode_get(*where);
+	return where == &c->root ? fs_context_root(c) : fs_context_directory(c);
+}
+
+struct inode *fs_context_directory(struct fs_context *c)
+{
+	struct inode *i;
+
+	lock_acquire(&c->lock);
+	i = inode_get(c->directory);
+	lock_release(&c->lock);
+	return i;
+}
+
+struct inode *fs_context_root(struct fs_context *c)
+{
+	struct inode *i;
+
+	lock_acquire(&c->lock);
+	i = inode_get(c->root);
+	lock_release(&c->lock);
+	return i;
+}
+
+struct inode *context_directory(void)
+{
+	struct fs_context *c = current_context();
+
+	return c ? look(c, &c->directory) : inode_get(root_inode);
+}
+
+struct inode *context_root(void)
+{
+	struct fs_context *c = current_context();
+
+	return c ? look(c, &c->root) : inode_get(root_inode);
+}
+
+uint32_t context_mask(uint32_t permissions)
+{
+	struct fs_context *c = current_context();
+
+	/* One aligned word: a concurrent umask comes before or after. */
+	return permissions & ~(c ? c->mask : UMASK_DEFAULT);
+}
+
+/* Takes over the reference on `to`. */
+static void replace(struct inode **where, struct inode *to)
+{
+	struct fs_context *c = current_context();
+	struct inode *old;
+
+	lock_acquire(&c->lock);
+	old = *where;
+	*where = to;
+	lock_release(&c->lock);
+	inode_put(old);
+}
+
+static int change_to_path(uint64_t path, struct inode **where)
+{
+	struct path at;
+	int error = path_at(AT_FDCWD, path, PATH_FOLLOW, &at);
+
+	if (error)
+		return error;
+	if (!inode_is_directory(at.inode))
+		error = -ENOTDIR;
+	else
+		error = inode_access(at.inode, X_OK);
+	if (!error)
+		replace(where, inode_get(at.inode));
+	path_release(&at);
+	return error;
+}
+
+long sys_chdir(uint64_t path)
+{
+	return change_to_path(path, &current_context()->directory);
+}
+
+long sys_chroot(uint64_t path)
+{
+	if (current_process()->euid != 0)
+		return -EPERM;
+	return change_to_path(path, &current_context()->root);
+}
+
+long sys_fchdir(int fd)
+{
+	struct file *f = fd_get(fd);
+	int error = 0;
+
+	if (!f)
+		return -EBADF;
+	if (!f->inode || !inode_is_directory(f->inode))
+		error = -ENOTDIR;
+	else
+		error = inode_access(f->inode, X_OK);
+	if (!error)
+		replace(&current_context()->directory, inode_get(f->inode));
+	file_put(f);
+	return error;
+}
+
+long sys_umask(uint32_t mask)
+{
+	struct fs_context *c = current_context();
+	uint32_t old;
+
+	lock_acquire(&c->lock);
+	old = c->mask;
+	c->mask = mask & 0777;
+	lock_release(&c->lock);
+	return old;
+}
+
+long sys_getcwd(uint64_t buf, uint64_t size)
+{
+	struct inode *directory = context_directory(), *root = context_root();
+	char *text = heap_alloc(PATH_MAX);
+	long result = -ENOMEM;
+	size_t length;
+
+	if (text) {
+		length = inode_path(directory, root, text, PATH_MAX);
+		if (length == 0)
+			result = -ENOENT;
+		else if (length + 1 > size)
+			result = -ERANGE;
+		else
+			result = copy_to_user(buf, text, length + 1) ?: (long)length + 1;
+	}
+	heap_free(text);
+	inode_put(directory);
+	inode_put(root);
+	return result;
+}

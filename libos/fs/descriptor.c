@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptor tables.
+ *
+ *	files[]  one pointer per descriptor, NULL = closed
+ *	open[]   one bit per descriptor, so that the lowest free one is found a word at a time
+ *	exec[]   one bit: close on exec
+ *
+ * The three lie in one block of memory that doubles when it is full.  A descriptor is only an
+ * index: whoever uses the file takes a reference under the table's lock, so that a close on
+ * another CPU never takes a file away from a call in progress.
+ */
+#include "fs/descriptor.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "fs/calls.h"
+#include "fs/record_lock.h"
+#include "proc/process.h"
+
+#define FIRST_CAPACITY 64
+#define CAPACITY_MAX (1u << 16)
+
+/* The arrays for a capacity, in one block that starts with files[]. */
+static bool table_reserve(struct file_table *t, unsigned capacity)
+{
+	size_t words = capacity / 64, old_words = t->capacity / 64;
+	struct file **files = heap_alloc(capacity * sizeof(*files) + 2 * words * sizeof(uint64_t));
+	uint64_t *open;
+
+	if (!files)
+		return false;
+	open = (uint64_t *)(files + capacity);
+	if (t->files) {
+		memcpy(files, t->files, t->capacity * sizeof(*files));
+		memcpy(open, t->open, old_words * sizeof(*open));
+		memcpy(open + words, t->exec, old_words * sizeof(*open));
+		heap_free(t->files);
+	}
+	t->files = files;
+	t->open = open;
+	t->exec = open + words;
+	t->capacity = capacity;
+	return true;
+}
+
+static struct file_table *table_alloc(unsigned capacity)
+{
+	struct file_table *t = heap_alloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	atomic_init(&t->references, 1);
+	lock_init(&t->lock, "descriptors", RANK_FILES);
+	if (!table_reserve(t, capacity)) {
+		heap_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+struct file_table *file_table_create(void)
+{
+	return table_alloc(FIRST_CAPACITY);
+}
+
+/* The copy is as large as the original was when it was looked at; if it has grown meanwhile (a
+ * thread opens files while another forks), again. */
+struct file_table *file_table_copy(struct file_table *t)
+{
+	struct file_table *copy = NULL;
+	bool fits = false;
+
+	while (!fits) {
+		unsigned capacity;
+
+		lock_acquire(&t->lock);
+		capacity = t->capacity;
+		lock_release(&t->lock);
+		copy = table_alloc(capacity);
+		if (!copy)
+			return NULL;
+		lock_acquire(&t->lock);
+		fits = t->capacity == capacity;
+		if (fits) {
+			for (unsigned fd = 0; fd < capacity; fd++) {
+				copy->files[fd] = t->files[fd];
+				if (t->files[fd])
+					file_get(t->files[fd]);
+			}
+			memcpy(copy->open, t->open, capacity / 64 * sizeof(*t->open));
+			memcpy(copy->exec, t->exec, capacity / 64 * sizeof(*t->exec));
+		}
+		lock_release(&t->lock);
+		if (!fits)
+			file_table_put(copy);
+	}
+	return copy;
+}
+
+void file_table_get(struct file_table *t)
+{
+	atomic_fetch_add_explicit(&t->references, 1, memory_order_relaxed);
+}
+
+/* A descriptor's reference goes: POSIX lets go of all of the process's record locks then. */
+static void close_file(struct file_table *t, struct file *f)
+{
+	if (f->inode)
+		record_lock_release(f->inode, t);
+	if (f->ops->close)
+		f->ops->close(f);
+	file_put(f);
+}
+
+void file_table_put(struct file_table *t)
+{
+	if (atomic_fetch_sub_explicit(&t->references, 1, memory_order_acq_rel) != 1)
+		return;
+	for (unsigned fd = 0; fd < t->capacity; fd++)
+		if (t->files[fd])
+			close_file(t, t->files[fd]);
+	heap_free(t->files);
+	heap_free(t);
+}
+
+static inline void set_bit(uint64_t *bits, unsigned n, bool value)
+{
+	if (value)
+		bits[n / 64] |= 1ul << n % 64;
+	else
+		bits[n / 64] &= ~(1ul << n % 64);
+}
+
+static bool get_bit(const uint64_t *bits, unsigned n)
+{
+	return bits[n / 64] >> n % 64 & 1;
+}
+
+static unsigned descriptor_limit(void)
+{
+	uint64_t limit = current_process()->limits[RLIMIT_NOFILE][0];
+
+	return limit < CAPACITY_MAX ? (unsigned)limit : CAPACITY_MAX;
+}
+
+/* Under the lock.  The lowest free descriptor from `lowest` on, or capacity. */
+static unsigned find_free(const struct file_table *t, unsigned lowest)
+{
+	uint64_t taken_below = (1ul << lowest % 64) - 1;
+
+	for (unsigned word = lowest / 64; word < t->capacity / 64; word++) {
+		uint64_t free = ~(t->open[word] | taken_below);
+
+		taken_below = 0;
+		if (free)
+			return word * 64 + (unsigned)__builtin_ctzl(free);
+	}
+	return lowest > t->capacity ? lowest : t->capacity;
+}
+
+/* Under the lock: room for descriptor fd. */
+static bool make_room(struct file_table *t, unsigned fd)
+{
+	unsigned capacity = t->capacity;
+
+	while (capacity <= fd)
+		capacity *= 2;
+	return capacity == t->capacity || table_reserve(t, capacity);
+}
+
+static void put_at(struct file_table *t, unsigned fd, struct file *f, bool close_on_exec)
+{
+	t->files[fd] = f;
+	set_bit(t->open, fd, f != NULL);
+	set_bit(t->exec, fd, close_on_exec);
+}
+
+int fd_install(struct file *f, int lowest, bool close_on_exec)
+{
+	struct file_table *t = current_process()->files;
+	unsigned limit = descriptor_limit(), fd;
+	int result;
+
+	lock_acquire(&t->lock);
+	fd = find_free(t, (unsigned)lowest);
+	if (fd >= limit)
+		result = -EMFILE;
+	else if (!make_room(t, fd))
+		result = -ENOMEM;
+	else
+		result = (int)fd;
+	if (result >= 0)
+		put_at(t, fd, f, close_on_exec);
+	lock_release(&t->lock);
+	if (result < 0)
+		file_put(f);
+	return result;
+}
+
+struct file *file_table_get_file(struct file_table *t, int fd)
+{
+	struct file *f = NULL;
+
+	lock_acquire(&t->lock);
+	if (fd >= 0 && (unsigned)fd < t->capacity)
+		f = t->files[fd];
+	if (f)
+		file_get(f);
+	lock_release(&t->lock);
+	return f;
+}
+
+int file_table_next(struct file_table *t, int from)
+{
+	int found = -1;
+
+	lock_acquire(&t->lock);
+	for (unsigned fd = (unsigned)from; fd < t->capacity && found < 0; fd++)
+		if (t->files[fd])
+			found = (int)fd;
+	lock_release(&t->lock);
+	return found;
+}
+
+struct file *fd_get(int fd)
+{
+	return file_table_get_file(current_process()->files, fd);
+}
+
+static struct file *only_if(struct file *f, bool allowed)
+{
+	if (f && !allowed) {
+		file_put(f);
+		return NULL;
+	}
+	return f;
+}
+
+struct file *fd_get_readable(int fd)
+{
+	struct file *f = fd_get(fd);
+
+	return only_if(f, f && file_is_readable(f));
+}
+
+struct file *fd_get_writable(int fd)
+{
+	struct file *f = fd_get(fd);
+
+	return only_if(f, f && file_is_writable(f));
+}
+
+static struct file *take_out(struct file_table *t, unsigned fd)
+{
+	struct file *f = NULL;
+
+	lock_acquire(&t->lock);
+	if (fd < t->capacity && t->files[fd]) {
+		f = t->files[fd];
+		put_at(t, fd, NULL, false);
+	}
+	lock_release(&t->lock);
+	return f;
+}
+
+long sys_close(int fd)
+{
+	struct file_table *t = current_process()->files;
+	struct file *f = take_out(t, (unsigned)fd);
+
+	if (!f)
+		return -EBADF;
+	close_file(t, f);
+	return 0;
+}
+
+void file_table_close_on_exec(struct file_table *t)
+{
+	for (unsigned fd = 0; fd < t->capacity; fd++) {
+		struct file *f = get_bit(t->exec, fd) ? take_out(t, fd) : NULL;
+
+		if (f)
+			close_file(t, f);
+	}
+}
+
+/* dup2 and dup3: descriptor `to` becomes another name of f; consumes the reference. */
+int fd_install_at(struct file *f, int to, bool close_on_exec)
+{
+	struct file_table *t = current_process()->files;
+	struct file *old = NULL;
+	int result = to;
+
+	lock_acquire(&t->lock);
+	if (to < 0 || (unsigned)to >= descriptor_limit()) {
+		result = -EBADF;
+	} else if (!make_room(t, (unsigned)to)) {
+		result = -ENOMEM;
+	} else {
+		old = t->files[to];
+		put_at(t, (unsigned)to, f, close_on_exec);
+	}
+	lock_release(&t->lock);
+	if (result < 0)
+		file_put(f);
+	if (old)
+		close_file(t, old);
+	return result;
+}
+
+int fd_close_on_exec(int fd, int set)
+{
+	struct file_table *t = current_process()->files;
+	int was = -EBADF;
+
+	lock_acquire(&t->lock);
+	if (fd >= 0 && (unsigned)fd < t->capacity && t->files[fd]) {
+		was = get_bit(t->exec, (unsigned)fd);
+		if (set >= 0)
+			set_bit(t->exec, (unsigned)fd, set);
+	}
+	lock_release(&t->lock);
+	return was;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* What the file calls use of descriptors and open files, beside the public fs/file.h. */
+#ifndef LIBOS_DESCRIPTOR_H
+#define LIBOS_DESCRIPTOR_H
+
+#include "fs/file.h"
+#include "fs/linux.h"
+#include "proc/process.h"
+
+/*
+ * A file for the length of one call, without the price of counting it when nobody else could
+ * close it meanwhile: the table is this process's alone and the process has one task, which is
+ * in this call.  (/proc looks at tables of others, but takes nothing out of them.)
+ */
+struct fd_ref {
+	struct file *file; /* NULL: not open, or not for this */
+	bool counted;
+};
+
+/* The table itself; fs/descriptor.c describes it. */
+struct file_table {
+	_Atomic uint32_t references;
+	struct lock lock; /* RANK_FILES; guards the rest */
+	unsigned capacity; /* a multiple of 64 */
+	struct file **files;
+	uint64_t *open, *exec;
+};
+
+/* As fd_get, of another process's table (/proc/PID/fd); the caller keeps the table alive. */
+struct file *file_table_get_file(struct file_table *t, int fd);
+
+static inline __attribute__((always_inline)) struct fd_ref fd_borrow(int fd)
+{
+	struct process *p = current_process();
+	struct file_table *t = p->files;
+	struct file *f;
+
+	/* Only this task could add a user of the table or of the process, and it is here. */
+	if (atomic_load_explicit(&t->references, memory_order_relaxed) == 1 && p->task_count == 1)
+		return (struct fd_ref){ (unsigned)fd < t->capacity ? t->files[fd] : NULL, false };
+	f = file_table_get_file(t, fd);
+	return (struct fd_ref){ f, f != NULL };
+}
+
+static inline void fd_return(struct fd_ref r)
+{
+	if (r.counted)
+		file_put(r.file);
+}
+
+/* A counted file that was opened for reading, or writing; NULL with -EBADF otherwise. */
+struct file *fd_get_readable(int fd);
+struct file *fd_get_writable(int fd);
+
+/* The lowest descriptor >= from that is open, or -1. */
+int file_table_next(struct file_table *t, int from);
+
+/* Makes descriptor `to` name f, closing what it named; consumes the reference.  to, or -errno. */
+int fd_install_at(struct file *f, int to, bool close_on_exec);
+/* Whether fd is closed by exec; set >= 0 changes that.  -EBADF. */
+int fd_close_on_exec(int fd, int set);
+
+/* What a file was opened for never changes, whatever else fcntl() does to the flags. */
+static inline uint32_t file_flags(const struct file *f)
+{
+	return atomic_load_explicit(&f->flags, memory_order_relaxed);
+}
+
+static inline bool file_is_readable(const struct file *f)
+{
+	return !(file_flags(f) & O_PATH) && (file_flags(f) & O_ACCMODE) != O_WRONLY;
+}
+
+static inline bool file_is_writable(const struct file *f)
+{
+	return !(file_flags(f) & O_PATH) && (file_flags(f) & O_ACCMODE) != O_RDONLY;
+}
+
+static inline __attribute__((always_inline)) struct fd_ref fd_borrow_for(int fd, bool write)
+{
+	struct fd_ref r = fd_borrow(fd);
+
+	if (r.file && !(write ? file_is_writable(r.file) : file_is_readable(r.file))) {
+		fd_return(r);
+		r.file = NULL;
+	}
+	return r;
+}
+
+/* Has a position: reads and writes without an offset take position_mutex. */
+static inline bool file_has_position(const struct file *f)
+{
+	return f->ops->seek && !f->ops->position_is_nothing;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Character devices: a driver registers a name and the operations of files opened on it.
+ *
+ * The name is a path below /dev, such as "tty1" or "host/0"; directories are made as needed.  A
+ * file opened on the device has ops, private = `private` and the device's inode.  If ops->open is
+ * set it is called on the new file, and may refuse (-errno) or change f->private and f->ops.
+ */
+#ifndef LIBOS_DEVICE_H
+#define LIBOS_DEVICE_H
+
+#include "fs/file.h"
+
+/* After fs_init(); task context.  0, -EEXIST (the number is taken) or -ENOMEM. */
+int device_register(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
+		    void *private);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls on descriptors and open files themselves: dup, fcntl, flock, ioctl, close_range. */
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/inode.h"
+#include "fs/pipe.h"
+#include "fs/record_lock.h"
+#include "proc/process.h"
+#include <linux/close_range.h>
+
+/* What F_SETFL may change. */
+#define FLAGS_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT)
+
+long sys_dup(int fd)
+{
+	struct file *f = fd_get(fd);
+
+	return f ? fd_install(f, 0, false) : -EBADF;
+}
+
+long sys_dup3(int from, int to, int flags)
+{
+	struct file *f;
+
+	if (from == to || (flags & ~O_CLOEXEC))
+		return -EINVAL;
+	f = fd_get(from);
+	return f ? fd_install_at(f, to, flags & O_CLOEXEC) : -EBADF;
+}
+
+long sys_dup2(int from, int to)
+{
+	if (from == to)
+		return fd_close_on_exec(from, -1) < 0 ? -EBADF : to;
+	return sys_dup3(from, to, 0);
+}
+
+/*
+ * Only the named bits of the flags change, so that two tasks that change different ones at the
+ * same time both succeed.
+ */
+static void change_flags(struct file *f, uint32_t mask, uint32_t value)
+{
+	uint32_t old = atomic_load_explicit(&f->flags, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(&f->flags, &old,
+						      (old & ~mask) | (value & mask),
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+/* The bytes that a struct flock names, from first to last. */
+static int decode_range(struct file *f, const struct flock *l, struct record_lock_request *r)
+{
+	int64_t start = l->l_start, base = 0, end;
+
+	if (l->l_whence == SEEK_CUR) {
+		mutex_lock(&f->position_mutex);
+		base = (int64_t)f->position;
+		mutex_unlock(&f->position_mutex);
+	} else if (l->l_whence == SEEK_END) {
+		base = (int64_t)file_size(f);
+	} else if (l->l_whence != SEEK_SET) {
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(start, base, &start) ||
+	    __builtin_add_overflow(start, l->l_len, &end))
+		return -EOVERFLOW;
+	if (l->l_len < 0) {
+		int64_t below = end;
+
+		end = start;
+		start = below;
+	}
+	if (start < 0)
+		return -EINVAL;
+	r->first = (uint64_t)start;
+	r->last = l->l_len == 0 ? UINT64_MAX : (uint64_t)end - 1;
+	return 0;
+}
+
+static long lock_record(struct file *f, int command, uint64_t user)
+{
+	bool by_file = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
+	struct record_lock_request r = {
+		.kind = RECORD_LOCK_FCNTL,
+		.owner = by_file ? (void *)f : (void *)current_process()->files,
+		.pid = by_file ? (uint32_t)-1 : current_process()->pid,
+	};
+	struct flock l;
+	int error = copy_from_user(&l, user, sizeof(l)) ?: decode_range(f, &l, &r);
+
+	if (error)
+		return error;
+	r.type = l.l_type;
+	if (!f->inode || (l.l_type != F_RDLCK && l.l_type != F_WRLCK && l.l_type != F_UNLCK))
+		return -EINVAL;
+	if (command == F_GETLK || command == F_OFD_GETLK) {
+		record_lock_test(f->inode, &r);
+		l.l_type = (short)r.type;
+		if (r.type != F_UNLCK) {
+			l.l_whence = SEEK_SET;
+			l.l_start = (int64_t)r.first;
+			l.l_len = r.last == UINT64_MAX ? 0 : (int64_t)(r.last - r.first + 1);
+			l.l_pid = (int)r.pid;
+		}
+		return copy_to_user(user, &l, sizeof(l));
+	}
+	if ((l.l_type == F_RDLCK && !file_is_readable(f)) ||
+	    (l.l_type == F_WRLCK && !file_is_writable(f)))
+		return -EBADF;
+	return record_lock_set(f->inode, &r, command == F_SETLKW || command == F_OFD_SETLKW);
+}
+
+static long fcntl_file(struct file *f, int fd, int command, uint64_t argument)
+{
+	switch (command) {
+	case F_GETFD:
+		return fd_close_on_exec(fd, -1) > 0 ? FD_CLOEXEC : 0;
+	case F_SETFD:
+		return fd_close_on_exec(fd, (argument & FD_CLOEXEC) != 0) < 0 ? -EBADF : 0;
+	case F_GETFL:
+		return f->flags;
+	case F_SETFL:
+		change_flags(f, FLAGS_SETTABLE, (uint32_t)argument);
+		return 0;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_record(f, command, argument);
+	case F_GETPIPE_SZ:
+		return pipe_capacity(f);
+	case F_SETPIPE_SZ:
+		return pipe_set_capacity(f, argument);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_fcntl(int fd, int command, uint64_t argument)
+{
+	struct file *f = fd_get(fd);
+	long result;
+
+	if (!f)
+		return -EBADF;
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+		if (argument < current_process()->limits[RLIMIT_NOFILE][0] && argument <= INT32_MAX)
+			return fd_install(f, (int)argument, command == F_DUPFD_CLOEXEC);
+		file_put(f);
+		return -EINVAL;
+	}
+	if ((f->flags & O_PATH) && command != F_GETFD && command != F_SETFD && command != F_GETFL)
+		result = -EBADF;
+	else
+		result = fcntl_file(f, fd, command, argument);
+	file_put(f);
+	return result;
+}
+
+long sys_flock(int fd, int operation)
+{
+	struct record_lock_request r = { .kind = RECORD_LOCK_FLOCK,
+					 .first = 0,
+					 .last = UINT64_MAX };
+	struct file *f = fd_get(fd);
+	long result;
+
+	if (!f)
+		return -EBADF;
+	r.owner = f;
+	r.pid = current_process()->pid;
+	switch (operation & ~LOCK_NB) {
+	case LOCK_SH:
+		r.type = F_RDLCK;
+		break;
+	case LOCK_EX:
+		r.type = F_WRLCK;
+		break;
+	case LOCK_UN:
+		r.type = F_UNLCK;
+		break;
+	default:
+		file_put(f);
+		return -EINVAL;
+	}
+	result = f->inode ? record_lock_set(f->inode, &r, !(operation & LOCK_NB)) : -EINVAL;
+	file_put(f);
+	return result;
+}
+
+static long ioctl_file(struct file *f, int fd, unsigned command, uint64_t argument)
+{
+	int value;
+
+	switch (command) {
+	case FIOCLEX:
+	case FIONCLEX:
+		fd_close_on_exec(fd, command == FIOCLEX);
+		return 0;
+	case FIONBIO:
+		if (copy_from_user(&value, argument, sizeof(value)))
+			return -EFAULT;
+		change_flags(f, O_NONBLOCK, value ? O_NONBLOCK : 0);
+		return 0;
+	case FIONREAD:
+		if (f->inode && inode_is_regular(f->inode)) {
+			uint64_t size = file_size(f);
+
+			value = f->position < size ? (int)(size - f->position) : 0;
+			return copy_to_user(argument, &value, sizeof(value));
+		}
+		break;
+	}
+	return f->ops->ioctl ? f->ops->ioctl(f, command, argument) : -ENOTTY;
+}
+
+long sys_ioctl(int fd, unsigned command, uint64_t argument)
+{
+	struct fd_ref r = fd_borrow(fd);
+	long result;
+
+	if (!r.file)
+		return -EBADF;
+	result = r.file->flags & O_PATH ? -EBADF : ioctl_file(r.file, fd, command, argument);
+	fd_return(r);
+	return result;
+}
+
+long sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	struct file_table *t = current_process()->files;
+	int fd = first <= INT32_MAX ? (int)first : -1;
+
+	/* CLOSE_RANGE_UNSHARE would have to give this process a table of its own. */
+	if (first > last || (flags & ~CLOSE_RANGE_CLOEXEC))
+		return -EINVAL;
+	while (fd >= 0 && (fd = file_table_next(t, fd)) >= 0 && (unsigned)fd <= last) {
+		if (flags & CLOSE_RANGE_CLOEXEC)
+			fd_close_on_exec(fd, true);
+		else
+			sys_close(fd);
+		fd++;
+	}
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Open files: their life time, and what the libos itself does with them. */
+#include "fs/file.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "fs/file_data.h"
+#include "fs/inode.h"
+#include "fs/memfs.h"
+#include "fs/open.h"
+#include "fs/path.h"
+#include "fs/record_lock.h"
+
+struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *private,
+			uint32_t flags)
+{
+	struct file *f = heap_alloc(sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->ops = ops;
+	f->inode = inode;
+	f->private = private;
+	atomic_init(&f->references, 1);
+	atomic_init(&f->flags, flags);
+	mutex_init(&f->position_mutex, "file position", MUTEX_POSITION);
+	return f;
+}
+
+/* Relaxed: whoever takes a reference has one, or holds the lock of the table that does. */
+void file_get(struct file *f)
+{
+	atomic_fetch_add_explicit(&f->references, 1, memory_order_relaxed);
+}
+
+void file_put(struct file *f)
+{
+	/* Release our uses of the file, acquire everybody else's before it is freed. */
+	if (atomic_fetch_sub_explicit(&f->references, 1, memory_order_acq_rel) != 1)
+		return;
+	if (f->ops->release)
+		f->ops->release(f);
+	if (f->inode)
+		record_lock_release(f->inode, f);
+	inode_put(f->inode);
+	heap_free(f);
+}
+
+static void count_mapping(struct file *f, int change)
+{
+	struct file_data *data = f->inode ? memfs_data(f->inode) : NULL;
+
+	if (data)
+		data_count_mapping(data, change);
+}
+
+void file_map_get(struct file *f)
+{
+	file_get(f);
+	count_mapping(f, 1);
+}
+
+void file_map_put(struct file *f)
+{
+	count_mapping(f, -1);
+	file_put(f);
+}
+
+struct file *file_open_kernel(const char *path, int flags, int *error)
+{
+	struct path at;
+	struct file *f;
+
+	*error = path_kernel(path, flags & O_NOFOLLOW ? 0 : PATH_FOLLOW, &at);
+	if (*error)
+		return NULL;
+	f = open_inode(at.inode, (uint32_t)flags, error);
+	path_release(&at);
+	return f;
+}
+
+long file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset)
+{
+	if (!f->inode || !memfs_data(f->inode))
+		return -EINVAL;
+	return memfs_read(f->inode, io_kernel(buf), n, offset);
+}
+
+uint64_t file_size(struct file *f)
+{
+	return f->inode ? inode_size(f->inode) : 0;
+}
+
+uint32_t file_mode(struct file *f)
+{
+	return f->inode ? inode_mode(f->inode) : 0600;
+}
+
+size_t file_path(struct file *f, char *buf, size_t size)
+{
+	size_t length = f->inode ? inode_path(f->inode, root_inode, buf, size) : 0;
+
+	return length ? length : string_copy(buf, "(deleted)", size);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open files.  A struct file is what a descriptor names; file_ops is what kinds of file differ in.
+ */
+#ifndef LIBOS_FILE_H
+#define LIBOS_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/lock.h"
+#include "core/mutex.h"
+#include "core/wait.h"
+
+struct file;
+struct inode;
+struct poll_waiter;
+
+struct file_ops {
+	/* User addresses; may block; *pos is NULL-able for streams.  Bytes, or -errno. */
+	long (*read)(struct file *f, uint64_t user, size_t n, uint64_t *pos);
+	long (*write)(struct file *f, uint64_t user, size_t n, uint64_t *pos);
+	/* Events ready now (POLLIN...); if w is not NULL also registers it for changes. */
+	uint32_t (*poll)(struct file *f, struct poll_waiter *w);
+	long (*ioctl)(struct file *f, unsigned command, uint64_t argument);
+	/* With position_mutex held (or by the only task that can reach f): change f->position. */
+	long (*seek)(struct file *f, int64_t offset, int whence);
+	long (*read_directory)(struct file *f, uint64_t user, size_t n);
+	/* A frame for page `index` of the file, for mapping; `write`: it will be written through a
+	 * shared mapping.  0: beyond the end, or -errno.  The frame stays the file's as long as
+	 * the mapping is counted (file_map_get). */
+	long (*map_frame)(struct file *f, uint64_t index, bool write);
+	int (*sync)(struct file *f);
+	/* Last reference gone. */
+	void (*release)(struct file *f);
+
+	/* The rest may be NULL.  A file of this kind is being opened; 0 or -errno (no release). */
+	int (*open)(struct file *f);
+	/* A descriptor of it is being closed; other references may remain. */
+	void (*close)(struct file *f);
+	/* seek() does nothing, and pos is NULL (/dev/null). */
+	bool position_is_nothing;
+	/* Bytes from libos memory, for sendfile; otherwise as write. */
+	long (*write_kernel)(struct file *f, const void *data, size_t n, uint64_t *pos);
+};
+
+/*
+ * Missing operations: read, write -> EINVAL; poll -> always ready; ioctl -> ENOTTY;
+ * seek -> ESPIPE; read_directory -> ENOTDIR; map_frame -> ENODEV; sync -> EINVAL.
+ */
+struct file {
+	/* Fixed after opening. */
+	const struct file_ops *ops;
+	struct inode *inode; /* counted; NULL for eventfd and the like */
+	void *private;       /* of ops */
+
+	_Atomic uint32_t references;
+	_Atomic uint32_t flags; /* O_ACCMODE | O_APPEND | O_NONBLOCK ...: changed by fcntl */
+
+	/* Under position_mutex, unless one task alone can reach the file (fs/descriptor.h). */
+	struct mutex position_mutex;
+	uint64_t position;
+};
+
+struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *private,
+			uint32_t flags);
+void file_get(struct file *f);
+void file_put(struct file *f); /* may block (release) */
+/* The same for a mapping of the file, which must have left every TLB before the put: while there
+ * is one, the file keeps its pages where they are. */
+void file_map_get(struct file *f);
+void file_map_put(struct file *f);
+
+/* Descriptor tables (fs/descriptor.c).  fd_get returns a counted file or NULL. */
+struct file_table;
+struct file *fd_get(int fd);
+/* Consumes the reference; the descriptor, -EMFILE or -ENOMEM. */
+int fd_install(struct file *f, int lowest, bool close_on_exec);
+struct file_table *file_table_create(void);
+struct file_table *file_table_copy(struct file_table *t);
+void file_table_get(struct file_table *t);
+void file_table_put(struct file_table *t);
+void file_table_close_on_exec(struct file_table *t);
+
+/* cwd, root, umask (fs/context.c). */
+struct fs_context;
+struct fs_context *fs_context_create(void); /* at the root, umask 022 */
+struct fs_context *fs_context_copy(struct fs_context *c);
+void fs_context_get(struct fs_context *c);
+void fs_context_put(struct fs_context *c);
+
+/* For exec and the libos itself: open by path in the current process's context (or the root). */
+struct file *file_open_kernel(const char *path, int flags, int *error);
+/* Read into libos memory at an offset; regular files only. */
+long file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset);
+uint64_t file_size(struct file *f);
+uint32_t file_mode(struct file *f);
+/* Path that a file was opened by, as far as it can be told (/proc/PID/exe, maps). */
+size_t file_path(struct file *f, char *buf, size_t size);
+
+#endif

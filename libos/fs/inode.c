@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Inodes: life time, attributes, permission checks. */
+#include "fs/inode.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "proc/process.h"
+#include "time/time.h"
+
+struct lock tree_lock = LOCK_INIT("tree", RANK_INODE);
+struct mutex tree_mutex;
+struct inode *root_inode;
+
+struct inode *inode_create(const struct inode_ops *ops, uint32_t device, uint64_t number,
+			   uint32_t mode)
+{
+	struct inode *i = heap_alloc(sizeof(*i));
+	uint64_t now = time_real_ns();
+
+	if (!i)
+		return NULL;
+	i->ops = ops;
+	i->number = number;
+	i->device = device;
+	i->type = mode & S_IFMT;
+	i->permissions = mode & 07777;
+	i->times = (struct inode_times){ now, now, now };
+	atomic_init(&i->references, 1);
+	list_init(&i->entries);
+	list_init(&i->record_locks);
+	wait_queue_init(&i->record_lock_wait);
+	lock_init(&i->lock, "inode", RANK_INODE);
+	mutex_init(&i->mutex, "inode", MUTEX_INODE);
+	return i;
+}
+
+/* Relaxed: whoever takes a reference has one already, or holds the lock of what does. */
+struct inode *inode_get(struct inode *i)
+{
+	atomic_fetch_add_explicit(&i->references, 1, memory_order_relaxed);
+	return i;
+}
+
+/*
+ * Release, so that what others did to the inode comes before their put; acquire, so that whoever
+ * frees it sees that.  Freeing a directory may drop the last reference on the one above it: a loop
+ * and not a recursion, since the tree may be deep.
+ */
+void inode_put(struct inode *i)
+{
+	while (i && atomic_fetch_sub_explicit(&i->references, 1, memory_order_acq_rel) == 1) {
+		struct inode *parent = i->parent == i ? NULL : i->parent;
+
+		if (i->ops->free)
+			i->ops->free(i);
+		heap_free(i);
+		i = parent;
+	}
+}
+
+uint32_t inode_mode(struct inode *i)
+{
+	uint32_t permissions;
+
+	lock_acquire(&i->lock);
+	permissions = i->permissions;
+	lock_release(&i->lock);
+	return i->type | permissions;
+}
+
+uint64_t inode_size(struct inode *i)
+{
+	return i->ops->size ? i->ops->size(i) : 0;
+}
+
+struct inode *inode_parent(struct inode *directory)
+{
+	struct inode *parent;
+
+	lock_acquire(&tree_lock);
+	parent = inode_get(directory->parent);
+	lock_release(&tree_lock);
+	return parent;
+}
+
+static int access_as(struct inode *i, unsigned wanted, uint32_t uid, uint32_t gid)
+{
+	uint32_t permissions, granted;
+	bool owner, group;
+
+	if (uid == 0 && (inode_is_directory(i) || !(wanted & X_OK)))
+		return 0;
+	lock_acquire(&i->lock);
+	permissions = i->permissions;
+	owner = i->uid == uid;
+	group = i->gid == gid;
+	lock_release(&i->lock);
+	/* The superuser may do all, but execute only what somebody may execute. */
+	if (uid == 0)
+		return permissions & 0111 ? 0 : -EACCES;
+	granted = owner ? permissions >> 6 : group ? permissions >> 3 : permissions;
+	return (wanted & ~granted & 7) ? -EACCES : 0;
+}
+
+int inode_access(struct inode *i, unsigned wanted)
+{
+	struct process *p = current_process();
+
+	return p ? access_as(i, wanted, p->euid, p->egid) : 0;
+}
+
+int inode_access_real(struct inode *i, unsigned wanted)
+{
+	struct process *p = current_process();
+
+	return p ? access_as(i, wanted, p->uid, p->gid) : 0;
+}
+
+bool inode_owned(struct inode *i)
+{
+	struct process *p = current_process();
+	bool owned;
+
+	if (!p || p->euid == 0)
+		return true;
+	lock_acquire(&i->lock);
+	owned = i->uid == p->euid;
+	lock_release(&i->lock);
+	return owned;
+}
+
+void inode_set_owner(struct inode *i, struct inode *directory)
+{
+	struct process *p = current_process();
+	uint32_t directory_permissions, directory_gid;
+
+	lock_acquire(&directory->lock);
+	directory_permissions = directory->permissions;
+	directory_gid = directory->gid;
+	lock_release(&directory->lock);
+	lock_acquire(&i->lock);
+	i->uid = p ? p->euid : 0;
+	i->gid = p ? p->egid : 0;
+	if (directory_permissions & S_ISGID) {
+		i->gid = directory_gid;
+		if (inode_is_directory(i))
+			i->permissions |= S_ISGID;
+	}
+	lock_release(&i->lock);
+}
+
+void inode_touch(struct inode *i, unsigned which)
+{
+	uint64_t now = time_real_ns();
+
+	lock_acquire(&i->lock);
+	if (which & TIME_ACCESS)
+		i->times.access_ns = now;
+	if (which & TIME_CHANGE)
+		i->times.change_ns = now;
+	if (which & TIME_MODIFY)
+		i->times.modify_ns = now;
+	lock_release(&i->lock);
+}
+
+/* As Linux's relatime: only the first access after a change, or after a day, is noted. */
+void inode_touch_access(struct inode *i)
+{
+	const uint64_t day_ns = 86400ul * 1000000000ul;
+	uint64_t now;
+
+	lock_acquire(&i->lock);
+	if (i->times.access_ns <= i->times.modify_ns || i->times.access_ns <= i->times.change_ns) {
+		i->times.access_ns = time_real_ns();
+	} else {
+		now = time_real_ns();
+		if (now > i->times.access_ns + day_ns)
+			i->times.access_ns = now;
+	}
+	lock_release(&i->lock);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Open regular files of the memory file system. */
+#include "fs/descriptor.h"
+#include "fs/file_data.h"
+#include "fs/memfs.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+
+#define SIGXFSZ 25
+
+long memfs_read(struct inode *i, struct io_buffer to, size_t n, uint64_t offset)
+{
+	long done;
+
+	mutex_lock(&i->mutex);
+	done = data_read(i->data, to, n, offset);
+	mutex_unlock(&i->mutex);
+	if (done > 0)
+		inode_touch_access(i);
+	return done;
+}
+
+/* How far the process may let a file grow (RLIMIT_FSIZE). */
+static uint64_t size_limit(void)
+{
+	struct process *p = current_process();
+
+	return p ? p->limits[RLIMIT_FSIZE][0] : UINT64_MAX;
+}
+
+/* A write by anybody but the superuser takes away the rights to run as somebody else. */
+static void drop_privilege_bits(struct inode *i)
+{
+	struct process *p = current_process();
+
+	if (!p || p->euid == 0)
+		return;
+	lock_acquire(&i->lock);
+	i->permissions &= ~S_ISUID;
+	if (i->permissions & S_IXGRP)
+		i->permissions &= ~S_ISGID;
+	lock_release(&i->lock);
+}
+
+long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset, bool append)
+{
+	uint64_t limit = size_limit();
+	bool too_large = false;
+	long done;
+
+	mutex_lock(&i->mutex);
+	if (append)
+		*offset = data_size(i->data);
+	if (n && *offset + n > limit) {
+		too_large = *offset >= limit;
+		n = too_large ? 0 : limit - *offset;
+	}
+	done = too_large ? -EFBIG : data_write(i->data, from, n, *offset);
+	if (done > 0)
+		*offset += (uint64_t)done;
+	mutex_unlock(&i->mutex);
+	if (done > 0) {
+		drop_privilege_bits(i);
+		inode_touch(i, TIME_CHANGE | TIME_MODIFY);
+	}
+	if (too_large)
+		signal_send_task(current(), SIGXFSZ, NULL);
+	return done;
+}
+
+int memfs_resize(struct inode *i, uint64_t size)
+{
+	if (size > FILE_SIZE_LIMIT)
+		return -EFBIG;
+	if (size > size_limit()) {
+		signal_send_task(current(), SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	mutex_lock(&i->mutex);
+	data_resize(i->data, size);
+	mutex_unlock(&i->mutex);
+	drop_privilege_bits(i);
+	inode_touch(i, TIME_CHANGE | TIME_MODIFY);
+	return 0;
+}
+
+static long regular_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	long done = memfs_read(f->inode, io_user(user), n, *pos);
+
+	if (done > 0)
+		*pos += (uint64_t)done;
+	return done;
+}
+
+static long regular_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	return memfs_write(f->inode, io_user(user), n, pos, f->flags & O_APPEND);
+}
+
+static long regular_write_kernel(struct file *f, const void *data, size_t n, uint64_t *pos)
+{
+	return memfs_write(f->inode, io_kernel(data), n, pos, f->flags & O_APPEND);
+}
+
+static long regular_seek(struct file *f, int64_t offset, int whence)
+{
+	int64_t base = 0, found;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		base = (int64_t)f->position;
+		break;
+	case SEEK_END:
+		base = (int64_t)data_size(f->inode->data);
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (offset < 0)
+			return -ENXIO;
+		mutex_lock(&f->inode->mutex);
+		found = data_seek(f->inode->data, (uint64_t)offset, whence == SEEK_HOLE);
+		mutex_unlock(&f->inode->mutex);
+		if (found >= 0)
+			f->position = (uint64_t)found;
+		return found;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, offset, &base))
+		return -EOVERFLOW;
+	if (base < 0)
+		return -EINVAL;
+	f->position = (uint64_t)base;
+	return base;
+}
+
+/*
+ * A file that is open for writing gets pages of its own even for reading, so that all who map it
+ * shared look at the same frame.  No inode mutex: see file_data.h.
+ */
+static long regular_map_frame(struct file *f, uint64_t index, bool write)
+{
+	return data_map_frame(f->inode->data, index, write || file_is_writable(f));
+}
+
+static int regular_sync(struct file *f)
+{
+	return 0;
+}
+
+static const struct file_ops regular_file_ops = {
+	.read = regular_read,
+	.write = regular_write,
+	.write_kernel = regular_write_kernel,
+	.seek = regular_seek,
+	.map_frame = regular_map_frame,
+	.sync = regular_sync,
+};
+
+int memfs_open(struct inode *i, struct file *f)
+{
+	f->ops = &regular_file_ops;
+	return 0;
+}

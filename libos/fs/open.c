@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* open(2) and its relatives. */
+#include "fs/open.h"
+#include "core/memory.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/directory.h"
+#include "fs/memfs.h"
+#include "fs/path.h"
+#include "proc/process.h"
+#include <linux/memfd.h>
+
+/* Flags that stay with the file; the others only direct the opening. */
+#define FLAGS_KEPT                                                                                 \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECTORY | O_NOFOLLOW |         \
+	 O_LARGEFILE | O_NOATIME | O_PATH | O_DIRECT)
+
+static const struct file_ops path_only_ops;
+
+static int check_open(struct inode *i, uint32_t flags)
+{
+	unsigned wanted = (flags & O_ACCMODE) == O_WRONLY ? W_OK
+			: (flags & O_ACCMODE) == O_RDONLY ? R_OK : R_OK | W_OK;
+
+	if (flags & O_TRUNC)
+		wanted |= W_OK;
+	if (inode_is_link(i))
+		return -ELOOP;
+	if ((flags & O_DIRECTORY) && !inode_is_directory(i))
+		return -ENOTDIR;
+	if (inode_is_directory(i) && (wanted & W_OK))
+		return -EISDIR;
+	if (!i->ops->open)
+		return -ENXIO;
+	return inode_access(i, wanted);
+}
+
+struct file *open_inode(struct inode *i, uint32_t flags, int *error)
+{
+	struct file *f;
+
+	*error = check_open(i, flags);
+	if (*error)
+		return NULL;
+	f = file_alloc(&path_only_ops, inode_get(i), NULL, flags & (FLAGS_KEPT | O_NOCTTY));
+	if (!f) {
+		inode_put(i);
+		*error = -ENOMEM;
+		return NULL;
+	}
+	*error = i->ops->open(i, f);
+	if (!*error && f->ops->open)
+		*error = f->ops->open(f);
+	/* For the operation above only: it is no property of the open file. */
+	atomic_fetch_and_explicit(&f->flags, ~(uint32_t)O_NOCTTY, memory_order_relaxed);
+	if (*error) {
+		f->ops = &path_only_ops; /* nothing to release */
+		file_put(f);
+		return NULL;
+	}
+	if ((flags & O_TRUNC) && memfs_data(i))
+		*error = memfs_resize(i, 0);
+	if (*error) {
+		file_put(f);
+		return NULL;
+	}
+	return f;
+}
+
+struct file *open_path_only(struct inode *i, uint32_t flags, int *error)
+{
+	struct file *f;
+
+	*error = (flags & O_DIRECTORY) && !inode_is_directory(i) ? -ENOTDIR : 0;
+	if (*error)
+		return NULL;
+	f = file_alloc(&path_only_ops, inode_get(i), NULL, flags & FLAGS_KEPT);
+	if (!f) {
+		inode_put(i);
+		*error = -ENOMEM;
+	}
+	return f;
+}
+
+/* A new file in at's directory; *created is it, counted.  -ESTALE: the name is there by now. */
+static int create_file(struct path *at, uint32_t mode, struct inode **created)
+{
+	int error = inode_access(at->parent, W_OK | X_OK);
+
+	if (!memfs_directory(at->parent))
+		return -EACCES;
+	if (error)
+		return error;
+	*created = memfs_create(S_IFREG | context_mask(mode & 07777), 0, &error);
+	if (!*created)
+		return error;
+	inode_set_owner(*created, at->parent);
+	mutex_lock(&tree_mutex);
+	if (memfs_find(at->parent, at->name, at->length))
+		error = -ESTALE;
+	else
+		error = memfs_link(at->parent, at->name, at->length, *created);
+	mutex_unlock(&tree_mutex);
+	if (error)
+		inode_put(*created);
+	return error;
+}
+
+static struct file *open_created(struct inode *i, uint32_t flags, int *error)
+{
+	struct file *f = file_alloc(&path_only_ops, i, NULL, flags & FLAGS_KEPT);
+
+	/* Whoever creates a file may open it as it likes, whatever the mode says. */
+	if (f) {
+		*error = i->ops->open(i, f);
+		return f;
+	}
+	inode_put(i);
+	*error = -ENOMEM;
+	return NULL;
+}
+
+/* O_TMPFILE: a file without a name, which linkat may give one. */
+static struct file *open_temporary(struct path *at, uint32_t flags, uint32_t mode, int *error)
+{
+	struct inode *i;
+
+	if (!inode_is_directory(at->inode))
+		*error = -ENOTDIR;
+	else if (!memfs_directory(at->inode))
+		*error = -EOPNOTSUPP;
+	else if ((flags & O_ACCMODE) == O_RDONLY)
+		*error = -EINVAL;
+	else
+		*error = inode_access(at->inode, W_OK | X_OK);
+	if (*error)
+		return NULL;
+	i = memfs_create(S_IFREG | context_mask(mode & 07777), 0, error);
+	if (!i)
+		return NULL;
+	inode_set_owner(i, at->inode);
+	return open_created(i, flags, error);
+}
+
+/*
+ * Finding and creating are two steps, and another process may create the name, or remove it,
+ * between them; then *error is -ESTALE, and the caller begins again.
+ */
+static struct file *open_once(int dirfd, uint64_t path, uint32_t flags, uint32_t mode, int *error)
+{
+	bool temporary = (flags & O_TMPFILE) == O_TMPFILE;
+	bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	bool follow = !exclusive && !(flags & O_NOFOLLOW);
+	struct file *f = NULL;
+	struct path at;
+
+	*error = path_at(dirfd, path, (follow ? PATH_FOLLOW : 0) |
+			 (flags & O_CREAT ? PATH_CREATE : 0), &at);
+	if (*error)
+		return NULL;
+	if (flags & O_PATH) {
+		f = open_path_only(at.inode, flags, error);
+	} else if (temporary) {
+		f = open_temporary(&at, flags, mode, error);
+	} else if (!at.inode) {
+		struct inode *created;
+
+		*error = create_file(&at, mode, &created);
+		if (!*error)
+			f = open_created(created, flags, error);
+	} else if (exclusive) {
+		*error = -EEXIST;
+	} else if ((flags & O_CREAT) && inode_is_directory(at.inode)) {
+		*error = -EISDIR;
+	} else {
+		f = open_inode(at.inode, flags, error);
+	}
+	path_release(&at);
+	return f;
+}
+
+long sys_openat(int dirfd, uint64_t path, int flags, uint32_t mode)
+{
+	struct file *f;
+	int error;
+
+	if (flags & O_PATH)
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE)
+		return -EINVAL;
+	do {
+		f = open_once(dirfd, path, (uint32_t)flags, mode, &error);
+	} while (!f && error == -ESTALE && (flags & O_CREAT));
+	return f ? fd_install(f, 0, flags & O_CLOEXEC) : error;
+}
+
+long sys_open(uint64_t path, int flags, uint32_t mode)
+{
+	return sys_openat(AT_FDCWD, path, flags, mode);
+}
+
+long sys_creat(uint64_t path, uint32_t mode)
+{
+	return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+/* The name is only for people to read, and nothing here shows it. */
+long sys_memfd_create(uint64_t name, unsigned flags)
+{
+	char text[NAME_MAX - 5];
+	struct inode *i;
+	struct file *f;
+	int error;
+
+	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+		return -EINVAL;
+	long length = copy_string_from_user(text, name, sizeof(text));
+
+	if (length < 0)
+		return length == -EFAULT ? -EFAULT : -EINVAL;
+	i = memfs_create(S_IFREG | 0777, 0, &error);
+	if (!i)
+		return error;
+	f = open_created(i, O_RDWR, &error);
+	return f ? fd_install(f, 0, flags & MFD_CLOEXEC) : error;
+}

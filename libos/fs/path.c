@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk along a path; see path.h. */
+#include "fs/path.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "fs/descriptor.h"
+#include "fs/directory.h"
+#include "fs/memfs.h"
+
+/* Names looked up under one hold of tree_lock. */
+#define STRIDE_MAX 8
+
+/* A walk in progress. */
+struct walk {
+	struct path *result;
+	struct inode *root; /* counted */
+	struct inode *here; /* counted: the directory that `rest` is relative to */
+	const char *rest;
+	unsigned links;
+};
+
+static const char *skip_slashes(const char *p)
+{
+	while (*p == '/')
+		p++;
+	return p;
+}
+
+static void move_to(struct walk *w, struct inode *next)
+{
+	inode_put(w->here);
+	w->here = next;
+}
+
+/* Puts the text of a link in front of what is left of the path. */
+static int expand_link(struct walk *w, struct inode *link)
+{
+	size_t rest = strlen(w->rest), size;
+	long length = (long)inode_size(link);
+	char *text;
+
+	if (length == 0)
+		return -ENOENT;
+	if (length + rest >= PATH_MAX)
+		return -ENAMETOOLONG;
+	size = (size_t)length + rest + 1;
+	text = heap_alloc(size);
+	if (!text)
+		return -ENOMEM;
+	length = link->ops->read_link(link, text, (size_t)length);
+	if (length < 0) {
+		heap_free(text);
+		return (int)length;
+	}
+	memcpy(text + length, w->rest, rest + 1);
+	heap_free(w->result->long_text);
+	w->result->long_text = text;
+	w->rest = text;
+	if (*text == '/')
+		move_to(w, inode_get(w->root));
+	return 0;
+}
+
+/* One name in the directory where the walk stands; NULL with *error. */
+static struct inode *look_up(struct walk *w, const char *name, size_t length, int *error)
+{
+	if (w->result->last == LAST_DOT)
+		return inode_get(w->here);
+	if (w->result->last == LAST_DOT_DOT)
+		return w->here == w->root ? inode_get(w->here) : inode_parent(w->here);
+	return w->here->ops->lookup(w->here, name, length, error);
+}
+
+static enum path_last classify(const char *name, size_t length)
+{
+	if (length == 1 && name[0] == '.')
+		return LAST_DOT;
+	if (length == 2 && name[0] == '.' && name[1] == '.')
+		return LAST_DOT_DOT;
+	return LAST_NAME;
+}
+
+/* The next name: where it starts, how long it is, and whether it is the last. */
+static int next_name(struct walk *w, bool *is_last)
+{
+	struct path *r = w->result;
+	const char *end;
+
+	r->name = skip_slashes(w->rest);
+	for (end = r->name; *end && *end != '/'; end++)
+		;
+	r->length = (size_t)(end - r->name);
+	if (r->length > NAME_MAX)
+		return -ENAMETOOLONG;
+	r->last = r->length ? classify(r->name, r->length) : LAST_ROOT;
+	r->trailing_slash = *end == '/';
+	w->rest = end;
+	*is_last = *skip_slashes(end) == 0;
+	return 0;
+}
+
+/* The walk is over: the last name is `found` (consumed), or missing, in the directory here. */
+static int arrive(struct walk *w, struct inode *found)
+{
+	if (found && w->result->trailing_slash && !inode_is_directory(found)) {
+		inode_put(found);
+		return -ENOTDIR;
+	}
+	w->result->inode = found;
+	w->result->parent = w->here;
+	w->here = NULL;
+	return 0;
+}
+
+/*
+ * One step; 1 means that the walk has arrived.  A link whose ops->follow is set is a jump to an
+ * inode; all others are expanded into the path.
+ */
+static int step(struct walk *w, unsigned flags)
+{
+	struct inode *next, *target;
+	bool is_last;
+	int error = next_name(w, &is_last);
+
+	if (error)
+		return error;
+	if (w->result->last == LAST_ROOT) {
+		w->result->inode = flags & PATH_PARENT ? NULL : inode_get(w->here);
+		return 1;
+	}
+	if (!inode_is_directory(w->here))
+		return -ENOTDIR;
+	error = inode_access(w->here, X_OK);
+	if (error)
+		return error;
+	if (is_last && (flags & PATH_PARENT))
+		return arrive(w, NULL) ?: 1;
+	if (is_last && (flags & PATH_CREATE) && w->result->last == LAST_NAME &&
+	    w->result->trailing_slash)
+		return -EISDIR;
+	next = look_up(w, w->result->name, w->result->length, &error);
+	if (!next) {
+		if (error == -ENOENT && is_last && (flags & PATH_CREATE))
+			return arrive(w, NULL) ?: 1;
+		return error;
+	}
+	if (inode_is_link(next) &&
+	    (!is_last || (flags & PATH_FOLLOW) || w->result->trailing_slash)) {
+		if (++w->links > PATH_LINKS_MAX) {
+			error = -ELOOP;
+		} else if (next->ops->follow) {
+			target = next->ops->follow(next, &error);
+			inode_put(next);
+			if (!target)
+				return error;
+			next = target;
+			goto follow;
+		} else {
+			error = expand_link(w, next);
+		}
+		inode_put(next);
+		return error;
+	}
+follow:
+	if (is_last)
+		return arrive(w, next) ?: 1;
+	move_to(w, next);
+	return 0;
+}
+
+/*
+ * Plain names in directories of the memory file system, several in one hold of tree_lock: none of
+ * the directories in between needs to be counted.  Stops before whatever needs more thought:
+ * dots, links, another file system, a name that is not there, and a user who may not search every
+ * directory.  Returns the inode, counted, if that was all of the path.
+ */
+static struct inode *stride(struct walk *w, unsigned flags)
+{
+	struct inode *here = w->here, *found = NULL;
+	struct process *p = current_process();
+	struct path *r = w->result;
+
+	if ((flags & PATH_PARENT) || (p && p->euid != 0))
+		return NULL;
+	lock_acquire(&tree_lock);
+	for (int n = 0; n < STRIDE_MAX && !found; n++) {
+		const char *before = w->rest;
+		struct directory *d = memfs_directory(here);
+		struct directory_entry *e = NULL;
+		bool is_last;
+
+		if (d && next_name(w, &is_last) == 0 && r->length && r->name[0] != '.')
+			e = directory_find(d, r->name, r->length);
+		if (!e || inode_is_link(e->inode) || (is_last && r->trailing_slash)) {
+			w->rest = before;
+			break;
+		}
+		if (is_last)
+			found = inode_get(e->inode);
+		else
+			here = e->inode;
+	}
+	if (here != w->here)
+		inode_get(here);
+	lock_release(&tree_lock);
+	if (here != w->here) {
+		inode_put(w->here);
+		w->here = here;
+	}
+	return found;
+}
+
+/* Consumes the reference on start; r's text is set up. */
+static int walk_from(struct inode *start, const char *text, unsigned flags, struct path *r)
+{
+	struct walk w = { .result = r, .root = context_root(), .here = start, .rest = text };
+	struct inode *found;
+	int error = 0;
+
+	if (*text == '/')
+		move_to(&w, inode_get(w.root));
+	while (error == 0) {
+		found = stride(&w, flags);
+		error = found ? arrive(&w, found) ?: 1 : step(&w, flags);
+	}
+	inode_put(w.here);
+	inode_put(w.root);
+	if (error < 0) {
+		path_release(r);
+		return error;
+	}
+	return 0;
+}
+
+/* Where a relative path starts, counted; NULL with *error. */
+static struct inode *start_of(int dirfd, unsigned flags, const char *text, int *error)
+{
+	struct inode *start;
+	struct file *f;
+
+	if (dirfd == AT_FDCWD || *text == '/')
+		return context_directory();
+	f = fd_get(dirfd);
+	*error = f ? -ENOTDIR : -EBADF;
+	if (!f)
+		return NULL;
+	start = f->inode && (inode_is_directory(f->inode) || (*text == 0 && (flags & PATH_EMPTY)))
+			? inode_get(f->inode) : NULL;
+	file_put(f);
+	return start;
+}
+
+int path_at(int dirfd, uint64_t user_path, unsigned flags, struct path *r)
+{
+	struct inode *start;
+	const char *text = r->small;
+	long length;
+	int error = 0;
+
+	r->parent = r->inode = NULL;
+	r->long_text = NULL;
+	length = copy_string_from_user(r->small, user_path, PATH_SHORT);
+	if (length == -ENAMETOOLONG) {
+		r->long_text = heap_alloc(PATH_MAX);
+		if (!r->long_text)
+			return -ENOMEM;
+		text = r->long_text;
+		length = copy_string_from_user(r->long_text, user_path, PATH_MAX);
+	}
+	if (length < 0)
+		error = (int)length;
+	else if (length == 0 && !(flags & PATH_EMPTY))
+		error = -ENOENT;
+	start = error ? NULL : start_of(dirfd, flags, text, &error);
+	if (!start) {
+		path_release(r);
+		return error;
+	}
+	if (length == 0) {
+		r->inode = start;
+		r->last = LAST_ROOT;
+		r->trailing_slash = false;
+		return 0;
+	}
+	return walk_from(start, text, flags, r);
+}
+
+int path_kernel(const char *text, unsigned flags, struct path *r)
+{
+	r->parent = r->inode = NULL;
+	r->long_text = NULL;
+	if (*text == 0)
+		return -ENOENT;
+	return walk_from(context_directory(), text, flags, r);
+}
+
+void path_release(struct path *r)
+{
+	inode_put(r->parent);
+	inode_put(r->inode);
+	heap_free(r->long_text);
+	r->parent = r->inode = NULL;
+	r->long_text = NULL;
+}

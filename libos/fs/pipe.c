@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipes: a ring of bytes in pages that are allocated as they are first written.
+ *
+ *	start          start + used
+ *	  v                v
+ *	[.####][######][###...][      ]     capacity = all pages
+ *
+ * Bytes are copied between a program and the ring under the pipe's spin lock, in batches, so a
+ * transfer is one piece with respect to others and no data is copied twice.  Under the lock a
+ * fault on the program's memory cannot be served: the lock is dropped, the page touched, and the
+ * state of the pipe looked at afresh (core/usercopy.h).  `used` changes only after the bytes of a
+ * batch are in place; whatever ends a writer, the ring holds whole batches.
+ */
+#include "fs/pipe.h"
+#include "core/memory.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/io_buffer.h"
+#include "fs/pipe_ring.h"
+#include "fs/poll.h"
+#include "proc/signal.h"
+
+#define SIGPIPE 13
+/* Copied under one hold of the lock: some microseconds of masked time. */
+#define BATCH_BYTES 16384
+/* A page that was touched may be gone again before the copy, if the program unmaps it meanwhile. */
+#define TOUCHES_MAX 16
+#define WAIT_FLAGS (WAIT_INTERRUPTIBLE | WAIT_EXCLUSIVE)
+
+static size_t room(const struct pipe *p)
+{
+	return p->ring.capacity - p->ring.used;
+}
+
+static void wake_pollers(struct pipe *p, uint32_t events)
+{
+	if (!list_empty(&p->poll_wait.waiters))
+		wake_all(&p->poll_wait, events);
+}
+
+/* Under the lock, when it is dropped: whom the state now concerns.  A task that was woken and
+ * leaves without using what it was woken for hands the wake on this way. */
+static inline void wake_readers(struct pipe *p, bool donate)
+{
+	if (!p->ring.used && p->writers)
+		return;
+	wake_pollers(p, POLLIN | POLLRDNORM | POLLHUP);
+	if (list_empty(&p->read_wait.waiters))
+		return;
+	if (donate)
+		wake_one_donate(&p->read_wait, WAKE_ANY);
+	else
+		wake_one(&p->read_wait, WAKE_ANY);
+}
+
+/* Writers are woken when there is room for an atomic write, not for every byte read. */
+static inline void wake_writers(struct pipe *p)
+{
+	if (room(p) < PIPE_BUF && p->readers)
+		return;
+	wake_pollers(p, POLLOUT | POLLWRNORM | POLLERR);
+	if (!list_empty(&p->write_wait.waiters))
+		wake_one(&p->write_wait, WAKE_ANY);
+}
+
+/* A task whose memory turned out bad leaves: what it was woken for may concern another. */
+static long hand_on(struct pipe *p)
+{
+	lock_acquire(&p->lock);
+	wake_readers(p, false);
+	wake_writers(p);
+	lock_release(&p->lock);
+	return -EFAULT;
+}
+
+/* Waits under the lock until there is something to read.  1, 0 at end of file, or -errno. */
+static long await_data(struct pipe *p, struct file *f)
+{
+	while (!p->ring.used) {
+		if (!p->writers)
+			return 0;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_on(&p->read_wait, &p->lock, WAIT_FLAGS, 0) == -EINTR &&
+		    !p->ring.used)
+			return -ERESTARTSYS;
+	}
+	return 1;
+}
+
+static long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n)
+{
+	size_t done = 0, moved;
+	unsigned touches = 0;
+	long result = n ? 1 : 0;
+
+	while (result > 0 && done < n) {
+		size_t want = n - done < BATCH_BYTES ? n - done : BATCH_BYTES;
+		size_t faulted = 0;
+
+		lock_acquire(&p->lock);
+		/* What has been read is not waited upon. */
+		result = done && !p->ring.used ? 0 : await_data(p, f);
+		if (result > 0) {
+			moved = ring_read(&p->ring, io_user(user + done), want, &faulted);
+			done += moved;
+			if (moved)
+				touches = 0;
+		}
+		wake_writers(p);
+		if (done == n || result <= 0)
+			wake_readers(p, false);
+		lock_release(&p->lock);
+		if (faulted && (touches++ == TOUCHES_MAX || user_touch(user + done, faulted, true)))
+			result = hand_on(p);
+	}
+	return done ? (long)done : result;
+}
+
+/* What is there and lies in one page is handed over at once; the rest takes the long way. */
+static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct pipe *p = f->private;
+	long moved;
+
+	lock_acquire(&p->lock);
+	moved = ring_read_piece(&p->ring, io_user(user), n);
+	if (moved > 0) {
+		wake_writers(p);
+		wake_readers(p, false);
+	}
+	lock_release(&p->lock);
+	return moved > 0 ? moved : read_slowly(p, f, user, n);
+}
+
+/* Waits under the lock until `need` bytes have room.  1 or -errno. */
+static long await_room(struct pipe *p, struct file *f, size_t need)
+{
+	for (;;) {
+		if (!p->readers)
+			return -EPIPE;
+		if (room(p) >= need)
+			return 1;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		/* It will sleep: the reader may as well have the rest of the slice. */
+		wake_readers(p, true);
+		if (wait_on(&p->write_wait, &p->lock, WAIT_FLAGS, 0) == -EINTR &&
+		    p->readers && room(p) < need)
+			return -ERESTARTSYS;
+	}
+}
+
+/* One hold of the lock: moves a batch, or fewer; *faulted: the program's memory must be touched. */
+static long write_batch(struct pipe *p, struct file *f, struct io_buffer from, size_t n,
+			size_t *done, size_t *faulted)
+{
+	/* A write of up to PIPE_BUF bytes is one piece; a longer one takes what room there is. */
+	bool whole = n <= PIPE_BUF;
+	size_t want = n - *done < BATCH_BYTES ? n - *done : BATCH_BYTES;
+	long result;
+
+	lock_acquire(&p->lock);
+	result = await_room(p, f, whole ? n : 1);
+	if (result > 0)
+		result = ring_write(&p->ring, from, *done, want, whole, faulted);
+	if (result > 0)
+		*done += (size_t)result;
+	else if (result == 0 && *faulted)
+		result = 1;
+	wake_readers(p, *done == n);
+	if (*done == n || result < 0)
+		wake_writers(p);
+	lock_release(&p->lock);
+	return result;
+}
+
+static long write_slowly(struct pipe *p, struct file *f, struct io_buffer from, size_t n)
+{
+	size_t done = 0, before;
+	unsigned touches = 0;
+	long result = n ? 1 : 0;
+
+	while (result > 0 && done < n) {
+		size_t faulted = 0;
+
+		before = done;
+		result = write_batch(p, f, from, n, &done, &faulted);
+		if (done > before)
+			touches = 0;
+		if (faulted && n <= PIPE_BUF)
+			faulted = n;
+		if (faulted &&
+		    (touches++ == TOUCHES_MAX || user_touch(from.address + done, faulted, false)))
+			result = hand_on(p);
+	}
+	if (result == -EPIPE)
+		signal_send_task(current(), SIGPIPE, NULL);
+	return done ? (long)done : result;
+}
+
+/* What finds room in one page goes there at once; the rest takes the long way. */
+static long write_from(struct file *f, struct io_buffer from, size_t n)
+{
+	struct pipe *p = f->private;
+	bool written;
+
+	lock_acquire(&p->lock);
+	written = p->readers && ring_write_piece(&p->ring, from, n);
+	if (written) {
+		wake_readers(p, true);
+		wake_writers(p);
+	}
+	lock_release(&p->lock);
+	return written ? (long)n : write_slowly(p, f, from, n);
+}
+
+static long pipe_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	return write_from(f, io_user(user), n);
+}
+
+static long pipe_write_kernel(struct file *f, const void *data, size_t n, uint64_t *pos)
+{
+	return write_from(f, io_kernel(data), n);
+}
+
+static uint32_t pipe_poll(struct file *f, struct poll_waiter *w)
+{
+	struct pipe *p = f->private;
+	uint32_t events = 0;
+
+	lock_acquire(&p->lock);
+	if (w)
+		poll_wait(w, &p->poll_wait, &p->lock);
+	if (file_is_readable(f)) {
+		if (p->ring.used)
+			events |= POLLIN | POLLRDNORM;
+		/* A fifo that nobody has opened for writing yet is not at its end. */
+		if (!p->writers && p->writer_opens)
+			events |= POLLHUP;
+	}
+	if (file_is_writable(f)) {
+		if (room(p) >= PIPE_BUF)
+			events |= POLLOUT | POLLWRNORM;
+		if (!p->readers)
+			events |= POLLERR;
+	}
+	lock_release(&p->lock);
+	return events;
+}
+
+static long pipe_ioctl(struct file *f, unsigned command, uint64_t argument)
+{
+	struct pipe *p = f->private;
+	int used;
+
+	if (command != FIONREAD)
+		return -ENOTTY;
+	lock_acquire(&p->lock);
+	used = (int)p->ring.used;
+	lock_release(&p->lock);
+	return copy_to_user(argument, &used, sizeof(used));
+}
+
+/* Under the lock: f is no end any more.  All sleepers look again; true if no end is left. */
+static bool detach(struct pipe *p, struct file *f)
+{
+	if (file_is_readable(f))
+		p->readers--;
+	if (file_is_writable(f))
+		p->writers--;
+	wake_all(&p->read_wait, WAKE_ANY);
+	wake_all(&p->write_wait, WAKE_ANY);
+	wake_all(&p->poll_wait, WAKE_ANY);
+	return !p->readers && !p->writers;
+}
+
+/* The pipe itself goes with its inode; what nobody can read any more goes now. */
+static void pipe_release(struct file *f)
+{
+	struct pipe *p = f->private;
+
+	lock_acquire(&p->lock);
+	if (detach(p, f))
+		ring_empty(&p->ring);
+	lock_release(&p->lock);
+}
+
+static const struct file_ops pipe_file_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.write_kernel = pipe_write_kernel,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};
+
+struct pipe *pipe_of_file(struct file *f)
+{
+	return f->ops == &pipe_file_ops ? f->private : NULL;
+}
+
+/*
+ * For a fifo, `wait` follows POSIX's rules of open(): a reader waits for a writer and the other
+ * way round, except that with O_NONBLOCK a reader does not wait and a writer fails.  What is
+ * waited for is a count of openings, so a writer that opens, writes and closes while the reader
+ * has not run yet still ends the reader's wait.
+ */
+int pipe_attach(struct pipe *p, struct file *f, bool wait)
+{
+	bool reads = file_is_readable(f), writes = file_is_writable(f);
+	uint32_t *opens = reads ? &p->writer_opens : &p->reader_opens, before;
+	int error = 0;
+
+	lock_acquire(&p->lock);
+	before = *opens;
+	p->readers += reads;
+	p->reader_opens += reads;
+	p->writers += writes;
+	p->writer_opens += writes;
+	if (wait && writes && !reads && !p->readers && (f->flags & O_NONBLOCK))
+		error = -ENXIO;
+	else
+		wake_all(&p->open_wait, WAKE_ANY);
+	if (wait && reads != writes && !(f->flags & O_NONBLOCK))
+		while (!error && *opens == before && !(reads ? p->writers : p->readers))
+			if (wait_on(&p->open_wait, &p->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR &&
+			    *opens == before)
+				error = -ERESTARTSYS;
+	if (error) {
+		p->writer_opens -= writes;
+		detach(p, f);
+	}
+	lock_release(&p->lock);
+	if (!error) {
+		f->ops = &pipe_file_ops;
+		f->private = p;
+	}
+	return error;
+}
+
+struct pipe *pipe_create(void)
+{
+	struct pipe *p = heap_alloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	if (!ring_init(&p->ring, PIPE_CAPACITY_DEFAULT)) {
+		heap_free(p);
+		return NULL;
+	}
+	lock_init(&p->lock, "pipe", RANK_PIPE);
+	wait_queue_init(&p->read_wait);
+	wait_queue_init(&p->write_wait);
+	wait_queue_init(&p->poll_wait);
+	wait_queue_init(&p->open_wait);
+	return p;
+}
+
+void pipe_free(struct pipe *p)
+{
+	ring_destroy(&p->ring);
+	heap_free(p);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls on pipes, and fifos: pipe2, F_SETPIPE_SZ, opening a fifo. */
+#include <exo/abi.h>
+#include "core/memory.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/fifo.h"
+#include "fs/inode.h"
+#include "fs/pipe.h"
+#include "fs/pipe_ring.h"
+#include "proc/process.h"
+
+/* Relaxed: only has to differ each time. */
+static _Atomic uint64_t last_number;
+
+/* Through /proc/PID/fd; both ends are there or have been, so nobody waits for the other. */
+static int pipe_reopen(struct inode *i, struct file *f)
+{
+	return pipe_attach(i->pipe, f, false);
+}
+
+static const struct inode_ops pipe_inode_ops = {
+	.open = pipe_reopen,
+	.free = fifo_free,
+};
+
+/* A nameless inode with a pipe behind it. */
+static struct inode *pipe_inode(void)
+{
+	uint64_t number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
+	struct pipe *p = pipe_create();
+	struct inode *i;
+
+	if (!p)
+		return NULL;
+	i = inode_create(&pipe_inode_ops, DEVICE_NAMELESS, number, S_IFIFO | 0600);
+	if (!i) {
+		pipe_free(p);
+		return NULL;
+	}
+	i->pipe = p;
+	return i;
+}
+
+/* Takes over the reference on the inode. */
+static struct file *pipe_end(struct inode *i, uint32_t flags)
+{
+	struct file *f = file_alloc(NULL, i, NULL, flags);
+
+	if (f)
+		pipe_attach(i->pipe, f, false);
+	else
+		inode_put(i);
+	return f;
+}
+
+static int pipe_pair(uint32_t flags, struct file **reader, struct file **writer)
+{
+	struct inode *i = pipe_inode();
+
+	if (!i)
+		return -ENOMEM;
+	*reader = pipe_end(inode_get(i), O_RDONLY | flags);
+	*writer = pipe_end(i, O_WRONLY | flags);
+	if (*reader && *writer)
+		return 0;
+	if (*reader)
+		file_put(*reader);
+	if (*writer)
+		file_put(*writer);
+	return -ENOMEM;
+}
+
+long sys_pipe2(uint64_t user, int flags)
+{
+	struct file *reader, *writer;
+	int fds[2], error;
+
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	error = pipe_pair((uint32_t)flags & O_NONBLOCK, &reader, &writer);
+	if (error)
+		return error;
+	fds[0] = fd_install(reader, 0, flags & O_CLOEXEC);
+	if (fds[0] < 0) {
+		file_put(writer);
+		return fds[0];
+	}
+	fds[1] = fd_install(writer, 0, flags & O_CLOEXEC);
+	error = fds[1] < 0 ? fds[1] : copy_to_user(user, fds, sizeof(fds));
+	if (error) {
+		sys_close(fds[0]);
+		if (fds[1] >= 0)
+			sys_close(fds[1]);
+	}
+	return error;
+}
+
+long sys_pipe(uint64_t user)
+{
+	return sys_pipe2(user, 0);
+}
+
+long pipe_capacity(struct file *f)
+{
+	struct pipe *p = pipe_of_file(f);
+	long capacity;
+
+	if (!p)
+		return -EBADF;
+	lock_acquire(&p->lock);
+	capacity = (long)p->ring.capacity;
+	lock_release(&p->lock);
+	return capacity;
+}
+
+long pipe_set_capacity(struct file *f, uint64_t bytes)
+{
+	struct pipe *p = pipe_of_file(f);
+	uint64_t capacity = EXO_PAGE_SIZE;
+	uint8_t **pages, **old = NULL, *spare;
+	long result = -ENOMEM;
+
+	if (!p)
+		return -EBADF;
+	if (bytes > PIPE_CAPACITY_MAX)
+		return current_process()->euid == 0 ? -EINVAL : -EPERM;
+	while (capacity < bytes)
+		capacity *= 2;
+	pages = heap_alloc(capacity / EXO_PAGE_SIZE * sizeof(*pages));
+	spare = pages_alloc(1);
+	if (pages && spare) {
+		lock_acquire(&p->lock);
+		old = ring_change(&p->ring, pages, capacity, &spare);
+		wake_all(&p->write_wait, WAKE_ANY);
+		wake_all(&p->poll_wait, WAKE_ANY);
+		lock_release(&p->lock);
+		result = old ? (long)capacity : -EBUSY;
+	}
+	if (spare)
+		pages_free(spare, 1);
+	/* The array that is not in use: the new one if the change failed. */
+	heap_free(old ? old : pages);
+	return result;
+}
+
+/* The pipe is made when the fifo is first opened; tree_mutex lets one opener do it. */
+int fifo_open(struct inode *i, struct file *f)
+{
+	mutex_lock(&tree_mutex);
+	if (!i->pipe)
+		i->pipe = pipe_create();
+	mutex_unlock(&tree_mutex);
+	return i->pipe ? pipe_attach(i->pipe, f, true) : -ENOMEM;
+}
+
+void fifo_free(struct inode *i)
+{
+	if (i->pipe)
+		pipe_free(i->pipe);
+}

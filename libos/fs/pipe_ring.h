@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes in a pipe, and struct pipe, for the files that make up pipes. */
+#ifndef LIBOS_PIPE_RING_H
+#define LIBOS_PIPE_RING_H
+
+#include <exo/abi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/lock.h"
+#include "core/wait.h"
+#include "fs/io_buffer.h"
+
+/* The caller locks. */
+struct pipe_ring {
+	uint8_t **pages;  /* NULL until first written */
+	size_t capacity;  /* bytes; whole pages */
+	size_t start, used;
+};
+
+bool ring_init(struct pipe_ring *r, size_t capacity);
+void ring_destroy(struct pipe_ring *r);
+/* Drops what is in it. */
+void ring_empty(struct pipe_ring *r);
+/* Moves up to n bytes out; stops at a fault, and then sets *faulted to how many bytes were to be
+ * copied next. */
+size_t ring_read(struct pipe_ring *r, struct io_buffer to, size_t n, size_t *faulted);
+/*
+ * Moves up to n bytes in, as many as there is room for; with `whole` all or none.  Returns how
+ * many, or -ENOMEM if none; stops at a fault, as ring_read does.
+ */
+long ring_write(struct pipe_ring *r, struct io_buffer from, size_t at, size_t n, bool whole,
+		size_t *faulted);
+
+/*
+ * The short ways, for small messages: ring_read_piece() moves what is there and wanted if it lies
+ * in one page, and says how much; ring_write_piece() moves n bytes, or nothing, if they fit into
+ * the page where the next byte goes.  0 or false: nothing has changed.
+ */
+static inline long ring_read_piece(struct pipe_ring *r, struct io_buffer to, size_t n)
+{
+	size_t offset = r->start % EXO_PAGE_SIZE;
+
+	if (n > r->used)
+		n = r->used;
+	if (n > EXO_PAGE_SIZE - offset || !n ||
+	    io_put(to, 0, r->pages[r->start / EXO_PAGE_SIZE] + offset, n))
+		return 0;
+	r->used -= n;
+	r->start += n;
+	/* An empty ring starts over: small messages always use one page, which stays cached. */
+	if (!r->used || r->start == r->capacity)
+		r->start = 0;
+	return (long)n;
+}
+
+static inline bool ring_write_piece(struct pipe_ring *r, struct io_buffer from, size_t n)
+{
+	size_t end = r->start + r->used, offset = end % EXO_PAGE_SIZE;
+	uint8_t *page;
+
+	if (end >= r->capacity || n > EXO_PAGE_SIZE - offset || n > r->capacity - r->used || !n)
+		return false;
+	page = r->pages[end / EXO_PAGE_SIZE];
+	if (!page || io_get(page + offset, from, 0, n))
+		return false;
+	r->used += n;
+	return true;
+}
+
+/*
+ * Gives the ring as many pages as the array has, which replaces its own; returns the old array,
+ * or NULL if what is in the ring does not fit.  Pages that are no longer needed are freed.
+ * `spare` is a page that may be used, and then *spare is NULL.
+ */
+uint8_t **ring_change(struct pipe_ring *r, uint8_t **pages, size_t capacity, uint8_t **spare);
+
+struct pipe {
+	struct lock lock; /* RANK_PIPE; guards the rest */
+	struct pipe_ring ring;
+	uint32_t readers, writers; /* open ends */
+	uint32_t reader_opens, writer_opens; /* so far; for those who wait for the other end */
+	/*
+	 * Readers and writers sleep in queues of their own, and one is woken at a time; pollers
+	 * have a third, and all of them are woken: a wake spent on a poller would be lost for a
+	 * reader.
+	 */
+	struct wait_queue read_wait, write_wait, poll_wait, open_wait;
+};
+
+struct file;
+/* NULL if f is not an end of a pipe. */
+struct pipe *pipe_of_file(struct file *f);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for several files at once.
+ *
+ * Why no event is lost: the task turns BLOCKING before it asks the first file.  Each file
+ * registers it and answers under one hold of the file's lock, so an event comes either before
+ * the answer and is in it, or after the registration and wakes us.  A wake that arrives while we
+ * are still asking the other files meets BLOCKING and makes the sleep end at once.
+ */
+#include "fs/poll.h"
+#include "core/memory.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/poll_wait.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "time/timespec.h"
+
+#define ALWAYS_REPORTED (POLLERR | POLLHUP | POLLNVAL)
+/* A file that has more queues than were reckoned with is looked at again this often. */
+#define LOOK_AGAIN_NS 10000000ul
+/* poll() of few descriptors needs no heap memory. */
+#define ITEMS_ON_STACK 8
+
+void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock)
+{
+	struct poll_entry *e = &w->entries[w->count];
+
+	w->count++;
+	if (w->count > w->room)
+		return;
+	waiter_init(&e->waiter, w->key);
+	e->lock = lock;
+	waiter_add(q, &e->waiter);
+}
+
+static void unregister_all(struct poll_waiter *w)
+{
+	unsigned count = w->count < w->room ? w->count : w->room;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct poll_entry *e = &w->entries[i];
+
+		/* Also when it has been woken: the waker may still be looking at the entry, and it
+		 * holds this lock while it does. */
+		lock_acquire(e->lock);
+		waiter_remove(&e->waiter);
+		lock_release(e->lock);
+	}
+	w->count = 0;
+}
+
+static uint32_t ask(struct file *f, struct poll_waiter *w)
+{
+	if (f->flags & O_PATH)
+		return POLLNVAL;
+	if (!f->ops->poll)
+		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	return f->ops->poll(f, w);
+}
+
+uint32_t poll_file(struct file *f)
+{
+	return ask(f, NULL);
+}
+
+/* Asks every file; registers with w if there is one and nothing is ready so far. */
+static long look(struct poll_item *items, unsigned count, struct poll_waiter *w)
+{
+	long ready = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct poll_item *item = &items[i];
+
+		item->ready = 0;
+		if (!item->file)
+			continue;
+		if (w)
+			w->key = item->wanted | ALWAYS_REPORTED;
+		item->ready = ask(item->file, ready ? NULL : w) & (item->wanted | ALWAYS_REPORTED);
+		ready += item->ready != 0;
+	}
+	return ready;
+}
+
+static bool passed(struct poll_limit limit)
+{
+	return limit.deadline_ns && time_now_ns() >= limit.deadline_ns;
+}
+
+/* Registers, and sleeps if nothing is ready.  Ready items, 0 (look again), or -EINTR. */
+static long register_and_sleep(struct poll_item *items, unsigned count, struct poll_waiter *w,
+			       struct poll_limit limit)
+{
+	uint64_t deadline = limit.deadline_ns, again;
+	long ready;
+
+	wait_begin();
+	ready = look(items, count, w);
+	if (ready) {
+		wait_cancel();
+	} else {
+		again = time_now_ns() + LOOK_AGAIN_NS;
+		if (w->count > w->room && (!deadline || again < deadline))
+			deadline = again;
+		if (wait_sleep(WAIT_INTERRUPTIBLE, deadline) == -EINTR)
+			ready = -EINTR;
+	}
+	unregister_all(w);
+	return ready;
+}
+
+long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit)
+{
+	struct poll_entry on_stack[ITEMS_ON_STACK * POLL_QUEUES_PER_FILE];
+	struct poll_waiter w = { .entries = on_stack, .room = count * POLL_QUEUES_PER_FILE };
+	long ready = look(items, count, NULL);
+
+	if (ready || limit.at_once)
+		return ready;
+	if (count > ITEMS_ON_STACK)
+		w.entries = heap_alloc(w.room * sizeof(*w.entries));
+	if (!w.entries)
+		return -ENOMEM;
+	while (ready == 0 && !passed(limit))
+		ready = register_and_sleep(items, count, &w, limit);
+	/* A signal does not hide what became ready at the same time. */
+	if (ready == -EINTR)
+		ready = look(items, count, NULL) ?: -EINTR;
+	if (w.entries != on_stack)
+		heap_free(w.entries);
+	return ready;
+}
+
+struct poll_limit poll_limit_ms(int timeout_ms)
+{
+	struct poll_limit limit = { .at_once = timeout_ms == 0 };
+
+	if (timeout_ms > 0)
+		limit.deadline_ns = deadline_after((uint64_t)timeout_ms * 1000000);
+	return limit;
+}
+
+int poll_limit_timespec(uint64_t user, struct poll_limit *limit)
+{
+	uint64_t ns;
+	int error;
+
+	*limit = (struct poll_limit){ 0 };
+	if (!user)
+		return 0;
+	error = timespec_read(user, &ns);
+	if (error)
+		return error;
+	limit->at_once = ns == 0;
+	limit->deadline_ns = deadline_after(ns);
+	return 0;
+}
+
+long poll_interrupted(struct poll_limit limit)
+{
+	return limit.deadline_ns ? -EINTR : -ERESTARTNOHAND;
+}
+
+/* The program's array, the items made of it, and the way back. */
+static long poll_user(uint64_t user, unsigned count, struct poll_limit limit, struct pollfd *fds,
+		      struct poll_item *items)
+{
+	long ready, bad = 0;
+
+	if (copy_from_user(fds, user, count * sizeof(*fds)))
+		return -EFAULT;
+	for (unsigned i = 0; i < count; i++) {
+		items[i].file = fds[i].fd >= 0 ? fd_get(fds[i].fd) : NULL;
+		items[i].wanted = (uint16_t)fds[i].events;
+		bad += fds[i].fd >= 0 && !items[i].file;
+	}
+	if (bad)
+		limit.at_once = true;
+	ready = poll_items(items, count, limit);
+	for (unsigned i = 0; i < count; i++) {
+		fds[i].revents = (short)items[i].ready;
+		if (fds[i].fd >= 0 && !items[i].file)
+			fds[i].revents = POLLNVAL;
+		if (items[i].file)
+			file_put(items[i].file);
+	}
+	if (ready == -EINTR)
+		return poll_interrupted(limit);
+	if (ready < 0)
+		return ready;
+	return copy_to_user(user, fds, count * sizeof(*fds)) ?: ready + bad;
+}
+
+static long poll_call(uint64_t user, uint64_t count, struct poll_limit limit)
+{
+	struct pollfd fds_on_stack[ITEMS_ON_STACK], *fds = fds_on_stack;
+	struct poll_item items_on_stack[ITEMS_ON_STACK], *items = items_on_stack;
+	long result = -ENOMEM;
+
+	if (count > current_process()->limits[RLIMIT_NOFILE][0])
+		return -EINVAL;
+	if (count > ITEMS_ON_STACK) {
+		fds = heap_alloc(count * sizeof(*fds));
+		items = heap_alloc(count * sizeof(*items));
+	}
+	if (fds && items)
+		result = poll_user(user, (unsigned)count, limit, fds, items);
+	if (count > ITEMS_ON_STACK) {
+		heap_free(fds);
+		heap_free(items);
+	}
+	return result;
+}
+
+long sys_poll(uint64_t fds, uint64_t count, int timeout_ms)
+{
+	return poll_call(fds, count, poll_limit_ms(timeout_ms));
+}
+
+long sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask, uint64_t mask_size)
+{
+	struct poll_limit limit;
+	uint64_t set;
+	long result = poll_limit_timespec(timeout, &limit);
+
+	if (result)
+		return result;
+	if (!mask)
+		return poll_call(fds, count, limit);
+	if (mask_size != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, mask, sizeof(set)))
+		return -EFAULT;
+	signal_mask_replace(set);
+	result = poll_call(fds, count, limit);
+	/* An interruption leaves the mask to the delivery of the signal. */
+	if (result != -EINTR && result != -ERESTARTNOHAND)
+		signal_mask_restore();
+	return result;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc/PID/fd: a link for each open file, which leads to the file's inode. */
+#include "core/log.h"
+#include "core/string.h"
+#include "fs/descriptor.h"
+#include "fs/directory_file.h"
+#include "fs/path.h"
+#include "fs/proc_inode.h"
+#include "fs/proc_process.h"
+#include "proc/process.h"
+
+/* A link's number tells its descriptor, above that of the directory. */
+#define FD_NUMBER_SHIFT 48
+
+static int fd_of(const struct inode *link)
+{
+	return (int)(link->number >> FD_NUMBER_SHIFT) - 1;
+}
+
+/* The process's table, counted, or NULL. */
+static struct file_table *table_of(const struct inode *i)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+	struct file_table *t;
+
+	if (!p)
+		return NULL;
+	mutex_lock(&p->exec_mutex);
+	t = p->files;
+	if (t)
+		file_table_get(t);
+	mutex_unlock(&p->exec_mutex);
+	process_put(p);
+	return t;
+}
+
+static struct file *file_of(const struct inode *link)
+{
+	struct file_table *t = table_of(link);
+	struct file *f;
+
+	if (!t)
+		return NULL;
+	f = file_table_get_file(t, fd_of(link));
+	file_table_put(t);
+	return f;
+}
+
+static struct inode *link_follow(struct inode *link, int *error)
+{
+	struct file *f = file_of(link);
+	struct inode *i = f && f->inode ? inode_get(f->inode) : NULL;
+
+	if (!i)
+		*error = f ? -ENXIO : -ENOENT;
+	if (f)
+		file_put(f);
+	return i;
+}
+
+static long link_read(struct inode *link, char *buf, size_t size)
+{
+	struct file *f = file_of(link);
+	char text[64];
+	size_t length;
+
+	if (!f)
+		return -ENOENT;
+	if (f->inode && f->inode->device != DEVICE_NAMELESS) {
+		length = file_path(f, buf, size);
+	} else {
+		length = f->inode ? (size_t)format(text, sizeof(text), "pipe:[%lu]",
+						   f->inode->number)
+				  : string_copy(text, "anon_inode", sizeof(text));
+		length = length < size ? length : size;
+		memcpy(buf, text, length);
+	}
+	file_put(f);
+	return (long)length;
+}
+
+static const struct inode_ops link_ops = {
+	.read_link = link_read,
+	.follow = link_follow,
+};
+
+static struct inode *fd_lookup(struct inode *dir, const char *name, size_t length, int *error)
+{
+	long fd = proc_parse_number(name, length);
+	struct file_table *t = table_of(dir);
+	struct file *f = t && fd >= 0 ? file_table_get_file(t, (int)fd) : NULL;
+
+	if (t)
+		file_table_put(t);
+	*error = -ENOENT;
+	if (!f)
+		return NULL;
+	file_put(f);
+	return proc_inode(&link_ops, dir, dir->number + ((uint64_t)(fd + 1) << FD_NUMBER_SHIFT),
+			  S_IFLNK | 0700, dir->private, error);
+}
+
+static int fd_list(struct inode *dir, uint64_t position, struct listing *l)
+{
+	struct file_table *t = table_of(dir);
+	int fd = position > 2 ? (int)position - 2 : 0;
+
+	if (!t)
+		return -ENOENT;
+	if ((position >= 1 || l->add(l, ".", 1, dir->number, S_IFDIR, 1)) &&
+	    (position >= 2 || l->add(l, "..", 2, dir->number & ~0xfffful, S_IFDIR, 2)))
+		while ((fd = file_table_next(t, fd)) >= 0) {
+			char name[16];
+			size_t length = (size_t)format(name, sizeof(name), "%d", fd);
+			uint64_t number = dir->number + ((uint64_t)(fd + 1) << FD_NUMBER_SHIFT);
+
+			if (!l->add(l, name, length, number, S_IFLNK, (uint64_t)fd + 3))
+				break;
+			fd++;
+		}
+	file_table_put(t);
+	return 0;
+}
+
+static size_t fd_name(struct inode *i, char *buf, size_t size)
+{
+	return string_copy(buf, "fd", size);
+}
+
+const struct inode_ops proc_fd_ops = {
+	.lookup = fd_lookup,
+	.list = fd_list,
+	.print_name = fd_name,
+	.open = directory_open,
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The contents of a process's files in /proc (fs/proc_print.c). */
+#ifndef LIBOS_PROC_FILES_H
+#define LIBOS_PROC_FILES_H
+
+#include "fs/procfs.h"
+
+struct process;
+
+/* p is counted by the caller; it may be a zombie.  No lock held. */
+void proc_print_command_line(struct process *p, struct text *out);
+void proc_print_name(struct process *p, struct text *out);
+void proc_print_limits(struct process *p, struct text *out);
+void proc_print_maps(struct process *p, struct text *out);
+void proc_print_mounts(struct process *p, struct text *out);
+void proc_print_stat(struct process *p, struct text *out);
+void proc_print_statm(struct process *p, struct text *out);
+void proc_print_status(struct process *p, struct text *out);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc/PID/stat, status and the others say; the formats are those of proc(5). */
+#include "core/string.h"
+#include "core/task.h"
+#include "fs/proc_files.h"
+#include "fs/linux.h"
+#include "proc/process.h"
+#include "time/time.h"
+#include "tty/tty.h"
+#include "vm/vm.h"
+
+#define TICK_NS 10000000ul /* times are told in hundredths of a second */
+#define PAGE_KIB (EXO_PAGE_SIZE / 1024)
+
+/* A process at one moment. */
+struct picture {
+	uint32_t pid, parent, group, session, foreground, uid, gid;
+	bool has_terminal;
+	char state, name[16];
+	unsigned threads;
+	struct usage own, children;
+	uint64_t start_ns, pages, bytes;
+	uint64_t signals_pending, signals_blocked, voluntary, involuntary;
+	int nice, cpu;
+};
+
+/* The state that ps shows: of a process with several tasks, that of the liveliest. */
+static char state_of(const struct process *p)
+{
+	if (p->state == PROCESS_ZOMBIE)
+		return 'Z';
+	if (p->stopped)
+		return 'T';
+	list_for_each(link, &p->tasks) {
+		const struct task *t = list_entry(link, struct task, thread_link);
+
+		if (t->state == TASK_RUNNING || t->state == TASK_RUNNABLE)
+			return 'R';
+	}
+	return 'S';
+}
+
+/* Under process_tree_lock; times of running tasks are read as they change. */
+static void picture_tasks(struct picture *pic, const struct process *p)
+{
+	pic->own = p->self_usage;
+	list_for_each(link, &p->tasks) {
+		const struct task *t = list_entry(link, struct task, thread_link);
+
+		pic->own.user_ns += t->user_ns;
+		pic->own.system_ns += t->system_ns;
+		pic->voluntary += t->voluntary_switches;
+		pic->involuntary += t->involuntary_switches;
+	}
+	if (p->leader) {
+		uint64_t boot_tsc = ((const struct exo_info *)EXO_INFO_BASE)->boot_tsc;
+
+		pic->nice = p->leader->nice;
+		pic->cpu = p->leader->home;
+		pic->signals_blocked = p->leader->signal_blocked;
+		if (p->leader->start_tsc > boot_tsc)
+			pic->start_ns = tsc_to_ns(p->leader->start_tsc - boot_tsc);
+	}
+}
+
+static void take_picture(struct picture *pic, struct process *p)
+{
+	*pic = (struct picture){ .pid = p->pid, .uid = p->uid, .gid = p->gid };
+	lock_acquire(&process_tree_lock);
+	pic->parent = p->parent ? p->parent->pid : 0;
+	pic->group = p->process_group;
+	pic->session = p->session;
+	pic->has_terminal = p->controlling_tty != NULL;
+	pic->foreground = p->controlling_tty ? p->controlling_tty->foreground : 0;
+	pic->threads = p->task_count;
+	pic->children = p->children_usage;
+	pic->signals_pending = p->signal_pending;
+	pic->state = state_of(p);
+	picture_tasks(pic, p);
+	lock_release(&process_tree_lock);
+
+	mutex_lock(&p->exec_mutex);
+	memcpy(pic->name, p->name, sizeof(pic->name));
+	if (p->vm) {
+		pic->pages = vm_resident_pages(p->vm);
+		pic->bytes = vm_size_bytes(p->vm);
+	}
+	mutex_unlock(&p->exec_mutex);
+	pic->name[sizeof(pic->name) - 1] = 0;
+}
+
+void proc_print_stat(struct process *p, struct text *out)
+{
+	struct picture pic;
+
+	take_picture(&pic, p);
+	text_print(out, "%u (%s) %c %u %u %u %lu %d 0 ", pic.pid, pic.name, pic.state, pic.parent,
+		   pic.group, pic.session, pic.has_terminal ? device_number(5, 1) : 0,
+		   pic.has_terminal ? (int)pic.foreground : -1);
+	/* Faults of its own and of its children, small and large; then times. */
+	text_print(out, "%lu %lu 0 0 %lu %lu %lu %lu ", pic.own.minor_faults,
+		   pic.children.minor_faults, pic.own.user_ns / TICK_NS,
+		   pic.own.system_ns / TICK_NS, pic.children.user_ns / TICK_NS,
+		   pic.children.system_ns / TICK_NS);
+	text_print(out, "%d %d %u 0 %lu %lu %lu %lu ", 20 + pic.nice, pic.nice, pic.threads,
+		   pic.start_ns / TICK_NS, pic.bytes, pic.pages, UINT64_MAX);
+	/* Addresses of text and stack are not told; signals are told as words. */
+	text_print(out, "0 0 0 0 0 %lu %lu 0 0 0 0 0 17 %d 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+		   pic.signals_pending, pic.signals_blocked, pic.cpu);
+}
+
+void proc_print_statm(struct process *p, struct text *out)
+{
+	struct picture pic;
+
+	take_picture(&pic, p);
+	text_print(out, "%lu %lu 0 0 0 %lu 0\n", pic.bytes / EXO_PAGE_SIZE, pic.pages,
+		   pic.bytes / EXO_PAGE_SIZE);
+}
+
+static const char *state_word(char state)
+{
+	switch (state) {
+	case 'R':
+		return "running";
+	case 'T':
+		return "stopped";
+	case 'Z':
+		return "zombie";
+	default:
+		return "sleeping";
+	}
+}
+
+void proc_print_status(struct process *p, struct text *out)
+{
+	struct picture pic;
+
+	take_picture(&pic, p);
+	text_print(out,
+		   "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+		   pic.name, pic.state, state_word(pic.state), pic.pid, pic.pid, pic.parent);
+	text_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
+		   p->euid, p->gid, p->egid, p->sgid, p->egid);
+	text_print(out, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", pic.bytes / 1024,
+		   pic.pages * PAGE_KIB, pic.threads);
+	text_print(out, "ShdPnd:\t%016lx\nSigBlk:\t%016lx\n", pic.signals_pending,
+		   pic.signals_blocked);
+	text_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		   pic.voluntary, pic.involuntary);
+}
+
+void proc_print_command_line(struct process *p, struct text *out)
+{
+	mutex_lock(&p->exec_mutex);
+	if (p->vm && p->command_line)
+		text_append(out, p->command_line, p->command_line_size);
+	mutex_unlock(&p->exec_mutex);
+}
+
+void proc_print_name(struct process *p, struct text *out)
+{
+	struct picture pic;
+
+	take_picture(&pic, p);
+	text_print(out, "%s\n", pic.name);
+}
+
+/* The address space is kept by a reference, so that exec_mutex is not held while it prints. */
+void proc_print_maps(struct process *p, struct text *out)
+{
+	struct vm *v;
+
+	mutex_lock(&p->exec_mutex);
+	v = p->vm;
+	if (v)
+		vm_get(v);
+	mutex_unlock(&p->exec_mutex);
+	if (!v)
+		return;
+	out->used += vm_print_maps(v, out->data + out->used, out->size - out->used);
+	/* It leaves out the line that does not fit. */
+	if (out->size - out->used < PATH_MAX)
+		out->overflow = true;
+	vm_put(v);
+}
+
+void proc_print_mounts(struct process *p, struct text *out)
+{
+	text_print(out, "memory / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
+}
+
+void proc_print_limits(struct process *p, struct text *out)
+{
+	static const char *const names[LIMITS] = {
+		"Max cpu time",         "Max file size",      "Max data size",
+		"Max stack size",       "Max core file size", "Max resident set",
+		"Max processes",        "Max open files",     "Max locked memory",
+		"Max address space",    "Max file locks",     "Max pending signals",
+		"Max msgqueue size",    "Max nice priority",  "Max realtime priority",
+		"Max realtime timeout",
+	};
+
+	text_print(out, "%-26s%-21s%-21s\n", "Limit", "Soft Limit", "Hard Limit");
+	for (int n = 0; n < LIMITS; n++) {
+		text_print(out, "%-26s", names[n]);
+		for (int which = 0; which < 2; which++) {
+			uint64_t limit = p->limits[n][which];
+
+			if (limit == LIMIT_INFINITY)
+				text_print(out, "%-21s", "unlimited");
+			else
+				text_print(out, "%-21lu", limit);
+		}
+		text_print(out, "\n");
+	}
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /proc/PID: the directory of a process.
+ *
+ * What changes while a process ends is read under the locks that guard it: the tree's lock for
+ * its place among others, exec_mutex for its address space, files and directories, which are NULL
+ * from a certain moment on.
+ */
+#include "fs/proc_process.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "fs/directory_file.h"
+#include "fs/file.h"
+#include "fs/path.h"
+#include "fs/proc_files.h"
+#include "fs/proc_inode.h"
+#include "proc/process.h"
+#include "vm/vm.h"
+
+/* The directory's own number; its files follow it. */
+static uint64_t directory_number(uint32_t pid)
+{
+	return PROC_PID_NUMBER + ((uint64_t)pid << 16);
+}
+
+struct process *proc_process_get(uint64_t identity)
+{
+	struct process *p;
+
+	lock_acquire(&process_tree_lock);
+	p = process_find((uint32_t)identity);
+	if (p && p->generation == identity >> 32)
+		process_get(p);
+	else
+		p = NULL;
+	lock_release(&process_tree_lock);
+	return p;
+}
+
+uint32_t proc_next_pid(uint32_t from)
+{
+	uint32_t lowest = 0;
+
+	lock_acquire(&process_tree_lock);
+	list_for_each(link, &all_processes) {
+		uint32_t pid = list_entry(link, struct process, all_link)->pid;
+
+		if (pid >= from && (!lowest || pid < lowest))
+			lowest = pid;
+	}
+	lock_release(&process_tree_lock);
+	return lowest;
+}
+
+long proc_parse_number(const char *name, size_t length)
+{
+	long value = 0;
+
+	if (!length || length > 9 || (length > 1 && name[0] == '0'))
+		return -1;
+	for (size_t n = 0; n < length; n++) {
+		if (name[n] < '0' || name[n] > '9')
+			return -1;
+		value = value * 10 + name[n] - '0';
+	}
+	return value;
+}
+
+/* cwd, root and exe lead to inodes, whatever their names are by now. */
+static struct inode *inode_of(struct process *p, const char *which)
+{
+	struct inode *i = NULL;
+	struct file *f = NULL;
+
+	mutex_lock(&p->exec_mutex);
+	if (which[0] == 'e' && p->vm)
+		f = vm_first_file(p->vm);
+	else if (which[0] == 'c' && p->fs)
+		i = fs_context_directory(p->fs);
+	else if (which[0] == 'r' && p->fs)
+		i = fs_context_root(p->fs);
+	mutex_unlock(&p->exec_mutex);
+	if (f) {
+		i = f->inode ? inode_get(f->inode) : NULL;
+		file_put(f);
+	}
+	return i;
+}
+
+struct process_entry {
+	const char *name;
+	uint32_t mode;
+	void (*print)(struct process *p, struct text *out); /* of a regular file */
+};
+
+static const struct process_entry entries[] = {
+	{ "cmdline", S_IFREG | 0444, proc_print_command_line },
+	{ "comm", S_IFREG | 0444, proc_print_name },
+	{ "cwd", S_IFLNK | 0777, NULL },
+	{ "exe", S_IFLNK | 0777, NULL },
+	{ "fd", S_IFDIR | 0500, NULL },
+	{ "limits", S_IFREG | 0444, proc_print_limits },
+	{ "maps", S_IFREG | 0444, proc_print_maps },
+	{ "mounts", S_IFREG | 0444, proc_print_mounts },
+	{ "root", S_IFLNK | 0777, NULL },
+	{ "stat", S_IFREG | 0444, proc_print_stat },
+	{ "statm", S_IFREG | 0444, proc_print_statm },
+	{ "status", S_IFREG | 0444, proc_print_status },
+};
+#define ENTRIES (sizeof(entries) / sizeof(entries[0]))
+
+static const struct process_entry *entry_of(const struct inode *i)
+{
+	return &entries[(i->number & 0xffff) - 1];
+}
+
+static size_t entry_name(struct inode *i, char *buf, size_t size)
+{
+	return string_copy(buf, entry_of(i)->name, size);
+}
+
+static void entry_print(struct inode *i, struct text *out)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+
+	if (!p)
+		return;
+	entry_of(i)->print(p, out);
+	process_put(p);
+}
+
+static int entry_open(struct inode *i, struct file *f)
+{
+	return proc_open(i, f, entry_print, NULL);
+}
+
+static const struct inode_ops entry_file_ops = {
+	.print_name = entry_name,
+	.open = entry_open,
+};
+
+static struct inode *link_follow(struct inode *i, int *error)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+	struct inode *target = p ? inode_of(p, entry_of(i)->name) : NULL;
+
+	if (p)
+		process_put(p);
+	if (!target)
+		*error = -ENOENT;
+	return target;
+}
+
+static long link_read(struct inode *i, char *buf, size_t size)
+{
+	struct inode *root = context_root(), *target;
+	long length;
+	int error = 0;
+
+	target = link_follow(i, &error);
+	length = target ? (long)inode_path(target, root, buf, size) : error;
+	inode_put(target);
+	inode_put(root);
+	return length ? length : (long)string_copy(buf, "(deleted)", size);
+}
+
+static const struct inode_ops entry_link_ops = {
+	.read_link = link_read,
+	.follow = link_follow,
+};
+
+static struct inode *process_lookup(struct inode *dir, const char *name, size_t length, int *error)
+{
+	struct process *p = proc_process_get((uint64_t)dir->private);
+
+	*error = -ENOENT;
+	if (!p)
+		return NULL;
+	process_put(p);
+	for (size_t n = 0; n < ENTRIES; n++) {
+		const struct inode_ops *ops = &entry_file_ops;
+
+		if (strlen(entries[n].name) != length || memcmp(entries[n].name, name, length) != 0)
+			continue;
+		if ((entries[n].mode & S_IFMT) == S_IFLNK)
+			ops = &entry_link_ops;
+		else if ((entries[n].mode & S_IFMT) == S_IFDIR)
+			ops = &proc_fd_ops;
+		return proc_inode(ops, dir, dir->number + 1 + n, entries[n].mode, dir->private,
+				  error);
+	}
+	return NULL;
+}
+
+static int process_list(struct inode *dir, uint64_t position, struct listing *l)
+{
+	if (position < 1 && !l->add(l, ".", 1, dir->number, S_IFDIR, 1))
+		return 0;
+	if (position < 2 && !l->add(l, "..", 2, PROC_ROOT_NUMBER, S_IFDIR, 2))
+		return 0;
+	for (uint64_t n = position > 2 ? position - 2 : 0; n < ENTRIES; n++)
+		if (!l->add(l, entries[n].name, strlen(entries[n].name), dir->number + 1 + n,
+			    entries[n].mode, n + 3))
+			break;
+	return 0;
+}
+
+static size_t process_name(struct inode *i, char *buf, size_t size)
+{
+	return (size_t)format(buf, size, "%u", (uint32_t)(uint64_t)i->private);
+}
+
+static const struct inode_ops process_directory_ops = {
+	.lookup = process_lookup,
+	.list = process_list,
+	.print_name = process_name,
+	.open = directory_open,
+};
+
+struct inode *proc_process_lookup(struct inode *root, const char *name, size_t length, int *error)
+{
+	long pid = proc_parse_number(name, length);
+	uint64_t identity = 0;
+	struct inode *i;
+	struct process *p;
+
+	lock_acquire(&process_tree_lock);
+	p = pid > 0 ? process_find((uint32_t)pid) : NULL;
+	if (p)
+		identity = process_identity(p->pid, p->generation);
+	lock_release(&process_tree_lock);
+	if (!p) {
+		*error = -ENOENT;
+		return NULL;
+	}
+	i = proc_inode(&process_directory_ops, root, directory_number((uint32_t)pid),
+		       S_IFDIR | 0555, (void *)identity, error);
+	if (i) {
+		/* ps shows a process's user by the owner of its directory. */
+		p = proc_process_get(identity);
+		i->uid = p ? p->euid : 0;
+		i->gid = p ? p->egid : 0;
+		if (p)
+			process_put(p);
+	}
+	return i;
+}

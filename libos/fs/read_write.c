@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* read, write and their relatives with one buffer; lseek, getdents64, fsync. */
+#include "fs/read_write.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/inode.h"
+
+static inline long transfer_one(struct file *f, bool write, uint64_t user, size_t n, uint64_t *pos)
+{
+	if (write)
+		return f->ops->write ? f->ops->write(f, user, n, pos) : -EINVAL;
+	return f->ops->read ? f->ops->read(f, user, n, pos) : -EINVAL;
+}
+
+static long transfer_all(struct file *f, bool write, const struct iovec *vector, unsigned count,
+			 uint64_t *pos)
+{
+	size_t total = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		size_t n = vector[i].iov_len;
+		long done;
+
+		if (n > IO_BYTES_MAX - total)
+			n = IO_BYTES_MAX - total;
+		if (!n && count > 1)
+			continue;
+		done = transfer_one(f, write, (uint64_t)vector[i].iov_base, n, pos);
+		if (done < 0)
+			return total ? (long)total : done;
+		total += (size_t)done;
+		/* A short transfer: there is no more now; to wait for more is the caller's choice. */
+		if ((size_t)done < n)
+			break;
+	}
+	return (long)total;
+}
+
+long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsigned count,
+		   uint64_t *offset)
+{
+	struct file *f = r.file;
+	bool shared;
+	long result;
+
+	if (!file_has_position(f))
+		return offset && !f->ops->seek ? -ESPIPE
+					       : transfer_all(f, write, vector, count, NULL);
+	if (offset)
+		return transfer_all(f, write, vector, count, offset);
+	shared = position_is_shared(r);
+	if (shared)
+		mutex_lock(&f->position_mutex);
+	result = transfer_all(f, write, vector, count, &f->position);
+	if (shared)
+		mutex_unlock(&f->position_mutex);
+	return result;
+}
+
+/* One buffer, which is what most calls have: the same without the array. */
+static long transfer_positioned(struct fd_ref r, bool write, uint64_t buf, uint64_t n)
+{
+	struct iovec one = { .iov_base = (void *)buf, .iov_len = n };
+
+	return file_transfer(r, write, &one, 1, NULL);
+}
+
+static inline long transfer_buffer(struct fd_ref r, bool write, uint64_t buf, uint64_t n)
+{
+	if (file_has_position(r.file))
+		return transfer_positioned(r, write, buf, n);
+	return transfer_one(r.file, write, buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, NULL);
+}
+
+static long transfer_at(int fd, bool write, uint64_t buf, uint64_t n, int64_t offset)
+{
+	struct iovec one = { .iov_base = (void *)buf, .iov_len = n };
+	uint64_t at = (uint64_t)offset;
+	struct fd_ref r;
+	long result;
+
+	if (offset < 0)
+		return -EINVAL;
+	r = fd_borrow_for(fd, write);
+	if (!r.file)
+		return -EBADF;
+	result = file_transfer(r, write, &one, 1, &at);
+	fd_return(r);
+	return result;
+}
+
+long sys_read(int fd, uint64_t buf, uint64_t n)
+{
+	struct fd_ref r = fd_borrow_for(fd, false);
+	long result;
+
+	if (!r.file)
+		return -EBADF;
+	result = transfer_buffer(r, false, buf, n);
+	fd_return(r);
+	return result;
+}
+
+long sys_write(int fd, uint64_t buf, uint64_t n)
+{
+	struct fd_ref r = fd_borrow_for(fd, true);
+	long result;
+
+	if (!r.file)
+		return -EBADF;
+	result = transfer_buffer(r, true, buf, n);
+	fd_return(r);
+	return result;
+}
+
+long sys_pread64(int fd, uint64_t buf, uint64_t n, int64_t offset)
+{
+	return transfer_at(fd, false, buf, n, offset);
+}
+
+long sys_pwrite64(int fd, uint64_t buf, uint64_t n, int64_t offset)
+{
+	return transfer_at(fd, true, buf, n, offset);
+}
+
+static long seek(struct fd_ref r, int64_t offset, int whence)
+{
+	struct file *f = r.file;
+	bool shared = position_is_shared(r);
+	long result;
+
+	if (f->flags & O_PATH)
+		return -EBADF;
+	if (!f->ops->seek)
+		return -ESPIPE;
+	if (shared)
+		mutex_lock(&f->position_mutex);
+	result = f->ops->seek(f, offset, whence);
+	if (shared)
+		mutex_unlock(&f->position_mutex);
+	return result;
+}
+
+long sys_lseek(int fd, int64_t offset, int whence)
+{
+	struct fd_ref r = fd_borrow(fd);
+	long result;
+
+	if (!r.file)
+		return -EBADF;
+	result = seek(r, offset, whence);
+	fd_return(r);
+	return result;
+}
+
+long sys_getdents64(int fd, uint64_t buf, uint64_t n)
+{
+	struct file *f = fd_get_readable(fd);
+	long result;
+
+	if (!f)
+		return -EBADF;
+	if (!f->ops->read_directory) {
+		result = -ENOTDIR;
+	} else {
+		mutex_lock(&f->position_mutex);
+		result = f->ops->read_directory(f, buf, n);
+		mutex_unlock(&f->position_mutex);
+	}
+	file_put(f);
+	return result;
+}
+
+long sys_fsync(int fd)
+{
+	struct file *f = fd_get(fd);
+	long result;
+
+	if (!f)
+		return -EBADF;
+	result = f->flags & O_PATH ? -EBADF : f->ops->sync ? f->ops->sync(f) : -EINVAL;
+	file_put(f);
+	return result;
+}
+
+long sys_fdatasync(int fd)
+{
+	return sys_fsync(fd);
+}
+
+/* Nothing is ever written later than it is written. */
+long sys_sync(void)
+{
+	return 0;
+}
+
+static long if_open(int fd)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return 0;
+}
+
+long sys_syncfs(int fd)
+{
+	return if_open(fd);
+}
+
+/* Everything is in memory already: advice changes nothing. */
+long sys_fadvise64(int fd, int64_t offset, int64_t n, int advice)
+{
+	return n < 0 || advice < 0 || advice > 5 ? -EINVAL : if_open(fd);
+}
+
+long sys_readahead(int fd, int64_t offset, uint64_t n)
+{
+	return if_open(fd);
+}

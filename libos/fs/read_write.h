@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Transfers on an open file, for the calls that are made of them. */
+#ifndef LIBOS_READ_WRITE_H
+#define LIBOS_READ_WRITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "fs/descriptor.h"
+
+/*
+ * Moves the buffers of an array one after the other, as one transfer: with position_mutex held
+ * from the first to the last byte when the file's own position is used (offset NULL), which then
+ * moves on.  Returns bytes, or -errno if none.
+ */
+long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsigned count,
+		   uint64_t *offset);
+
+/*
+ * Is position_mutex needed?  Not if the caller's descriptor is the only way to the file and
+ * nobody else has the descriptor; as Linux's fdget_pos() decides it.
+ */
+static inline bool position_is_shared(struct fd_ref r)
+{
+	return r.counted || atomic_load_explicit(&r.file->references, memory_order_relaxed) > 1;
+}
+
+#endif

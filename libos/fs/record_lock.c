@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Advisory locks: a list per inode, under the inode's lock.
+ *
+ * No ring of waiters is looked for: two processes that wait for each other's locks with F_SETLKW
+ * sleep until a signal ends it (POSIX allows EDEADLK, and does not demand it).
+ */
+#include "fs/record_lock.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "fs/inode.h"
+#include "proc/signal.h"
+
+struct record_lock {
+	struct list link; /* struct inode.record_locks */
+	struct record_lock_request held;
+};
+
+/* A range taken out of the middle of a lock leaves two; a request itself needs one. */
+#define SPARES 2
+
+static bool overlaps(const struct record_lock_request *a, const struct record_lock_request *b)
+{
+	return a->first <= b->last && b->first <= a->last;
+}
+
+static bool touches(const struct record_lock_request *a, const struct record_lock_request *b)
+{
+	return (a->last == UINT64_MAX || b->first <= a->last + 1) &&
+	       (b->last == UINT64_MAX || a->first <= b->last + 1);
+}
+
+/* Under the inode's lock. */
+static struct record_lock *find_conflict(struct inode *i, const struct record_lock_request *r)
+{
+	list_for_each(link, &i->record_locks) {
+		struct record_lock *l = list_entry(link, struct record_lock, link);
+
+		if (l->held.kind == r->kind && l->held.owner != r->owner && overlaps(&l->held, r) &&
+		    (l->held.type == F_WRLCK || r->type == F_WRLCK))
+			return l;
+	}
+	return NULL;
+}
+
+static void add(struct inode *i, struct record_lock **spare, const struct record_lock_request *r)
+{
+	struct record_lock *l = *spare;
+
+	ASSERT_INVARIANT(l);
+	*spare = NULL;
+	l->held = *r;
+	list_push_back(&i->record_locks, &l->link);
+}
+
+/*
+ * Takes the owner's present locks out of the requested range, and merges those of the same type
+ * that touch it.  At most one lock can reach beyond both ends of the range, so it uses at most
+ * one spare.  Emptied locks go to `dead`.
+ */
+static void make_room(struct inode *i, struct record_lock_request *r, struct record_lock **spare,
+		      struct list *dead)
+{
+	list_for_each_safe(link, next, &i->record_locks) {
+		struct record_lock *l = list_entry(link, struct record_lock, link);
+
+		if (l->held.kind != r->kind || l->held.owner != r->owner)
+			continue;
+		if (l->held.type == r->type && touches(&l->held, r)) {
+			r->first = l->held.first < r->first ? l->held.first : r->first;
+			r->last = l->held.last > r->last ? l->held.last : r->last;
+		} else if (!overlaps(&l->held, r)) {
+			continue;
+		} else if (l->held.first < r->first && l->held.last > r->last) {
+			struct record_lock_request rest = l->held;
+
+			rest.first = r->last + 1;
+			l->held.last = r->first - 1;
+			add(i, spare, &rest);
+			continue;
+		} else if (l->held.first < r->first) {
+			l->held.last = r->first - 1;
+			continue;
+		} else if (l->held.last > r->last) {
+			l->held.first = r->last + 1;
+			continue;
+		}
+		list_remove(link);
+		list_push_back(dead, link);
+	}
+}
+
+static void free_list(struct list *dead)
+{
+	struct list *link;
+
+	while ((link = list_pop_front(dead)))
+		heap_free(list_entry(link, struct record_lock, link));
+}
+
+int record_lock_set(struct inode *i, const struct record_lock_request *request, bool wait)
+{
+	struct record_lock_request r = *request;
+	struct record_lock *spare[SPARES];
+	struct list dead = LIST_INIT(dead);
+	int error = 0;
+
+	for (int n = 0; n < SPARES; n++) {
+		spare[n] = heap_alloc(sizeof(*spare[n]));
+		if (!spare[n])
+			error = -ENOMEM;
+	}
+	lock_acquire(&i->lock);
+	while (!error && r.type != F_UNLCK && find_conflict(i, &r)) {
+		if (!wait)
+			error = -EAGAIN;
+		else if (wait_on(&i->record_lock_wait, &i->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR)
+			error = -ERESTARTSYS;
+	}
+	if (!error) {
+		make_room(i, &r, &spare[0], &dead);
+		if (r.type != F_UNLCK)
+			add(i, &spare[1], &r);
+		/* A lock given up or made weaker may be what others wait for. */
+		wake_all(&i->record_lock_wait, WAKE_ANY);
+	}
+	lock_release(&i->lock);
+	free_list(&dead);
+	for (int n = 0; n < SPARES; n++)
+		heap_free(spare[n]);
+	return error;
+}
+
+void record_lock_test(struct inode *i, struct record_lock_request *request)
+{
+	struct record_lock *l;
+
+	lock_acquire(&i->lock);
+	l = find_conflict(i, request);
+	if (l)
+		*request = l->held;
+	else
+		request->type = F_UNLCK;
+	lock_release(&i->lock);
+}
+
+void record_lock_release(struct inode *i, const void *owner)
+{
+	struct list dead = LIST_INIT(dead);
+
+	/* Without the lock: what this owner holds, it took before it came here; if the list looks
+	 * empty, then there is nothing of its own in it. */
+	if (list_empty(&i->record_locks))
+		return;
+	lock_acquire(&i->lock);
+	list_for_each_safe(link, next, &i->record_locks) {
+		if (list_entry(link, struct record_lock, link)->held.owner != owner)
+			continue;
+		list_remove(link);
+		list_push_back(&dead, link);
+	}
+	if (!list_empty(&dead))
+		wake_all(&i->record_lock_wait, WAKE_ANY);
+	lock_release(&i->lock);
+	free_list(&dead);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* select and pselect6: bit sets of descriptors over the engine of poll. */
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/poll_wait.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "time/timespec.h"
+
+#define DESCRIPTORS_MAX 65536
+
+/* What select(2) says each set means in terms of poll's events. */
+#define IN_EVENTS (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
+#define OUT_EVENTS (POLLWRNORM | POLLWRBAND | POLLOUT | POLLERR)
+#define EXCEPT_EVENTS POLLPRI
+
+enum set { SET_IN, SET_OUT, SET_EXCEPT, SETS };
+static const uint32_t set_events[SETS] = { IN_EVENTS, OUT_EVENTS, EXCEPT_EVENTS };
+
+/* One call: the sets as the program gave them, and as they go back. */
+struct selection {
+	unsigned count; /* descriptors looked at */
+	size_t bytes;   /* of one set */
+	uint64_t user[SETS];
+	uint64_t *given[SETS], *result[SETS];
+	struct poll_item *items; /* one per descriptor */
+};
+
+static bool in_set(const uint64_t *set, unsigned fd)
+{
+	return set[fd / 64] >> fd % 64 & 1;
+}
+
+static int open_items(struct selection *s)
+{
+	for (unsigned fd = 0; fd < s->count; fd++) {
+		struct poll_item *item = &s->items[fd];
+
+		for (int set = 0; set < SETS; set++)
+			if (in_set(s->given[set], fd))
+				item->wanted |= set_events[set];
+		if (!item->wanted)
+			continue;
+		item->file = fd_get((int)fd);
+		if (!item->file)
+			return -EBADF;
+	}
+	return 0;
+}
+
+static long collect(struct selection *s)
+{
+	long bits = 0;
+
+	for (unsigned fd = 0; fd < s->count; fd++)
+		for (int set = 0; set < SETS; set++)
+			if (in_set(s->given[set], fd) && (s->items[fd].ready & set_events[set])) {
+				s->result[set][fd / 64] |= 1ul << fd % 64;
+				bits++;
+			}
+	return bits;
+}
+
+static long select_items(struct selection *s, struct poll_limit limit)
+{
+	long ready;
+
+	for (int set = 0; set < SETS; set++)
+		if (s->user[set] && copy_from_user(s->given[set], s->user[set], s->bytes))
+			return -EFAULT;
+	ready = open_items(s);
+	if (ready == 0)
+		ready = poll_items(s->items, s->count, limit);
+	if (ready >= 0)
+		ready = collect(s);
+	for (unsigned fd = 0; fd < s->count; fd++)
+		if (s->items[fd].file)
+			file_put(s->items[fd].file);
+	if (ready == -EINTR)
+		return poll_interrupted(limit);
+	for (int set = 0; set < SETS && ready >= 0; set++)
+		if (s->user[set] && copy_to_user(s->user[set], s->result[set], s->bytes))
+			return -EFAULT;
+	return ready;
+}
+
+static long select_call(int count, const uint64_t user[SETS], struct poll_limit limit)
+{
+	struct selection s = { .count = (unsigned)count, .bytes = ((size_t)count + 63) / 64 * 8 };
+	uint64_t *sets;
+	long result = -ENOMEM;
+
+	if (count < 0)
+		return -EINVAL;
+	if (s.count > DESCRIPTORS_MAX)
+		s.count = DESCRIPTORS_MAX;
+	memcpy(s.user, user, sizeof(s.user));
+	sets = heap_alloc(2 * SETS * s.bytes + 8);
+	s.items = heap_alloc(s.count * sizeof(*s.items) + 8);
+	if (sets && s.items) {
+		for (int set = 0; set < SETS; set++) {
+			s.given[set] = sets + set * (s.bytes / 8);
+			s.result[set] = sets + (SETS + set) * (s.bytes / 8);
+		}
+		result = select_items(&s, limit);
+	}
+	heap_free(sets);
+	heap_free(s.items);
+	return result;
+}
+
+/* Linux tells what is left of the time; programs count on it for retrying. */
+static uint64_t time_left_ns(struct poll_limit limit)
+{
+	uint64_t now = time_now_ns();
+
+	return limit.deadline_ns > now ? limit.deadline_ns - now : 0;
+}
+
+long sys_select(int count, uint64_t in, uint64_t out, uint64_t except, uint64_t timeout)
+{
+	const uint64_t user[SETS] = { in, out, except };
+	struct poll_limit limit = { 0 };
+	struct linux_timeval tv;
+	uint64_t left;
+	long result;
+
+	if (timeout) {
+		if (copy_from_user(&tv, timeout, sizeof(tv)))
+			return -EFAULT;
+		if (tv.seconds < 0 || tv.microseconds < 0)
+			return -EINVAL;
+		limit.at_once = tv.seconds == 0 && tv.microseconds == 0;
+		if (__builtin_mul_overflow((uint64_t)tv.seconds, NS_PER_SECOND, &left) ||
+		    __builtin_add_overflow(left, (uint64_t)tv.microseconds * 1000, &left))
+			left = TIME_NEVER_NS;
+		limit.deadline_ns = deadline_after(left < TIME_NEVER_NS ? left : TIME_NEVER_NS);
+	}
+	result = select_call(count, user, limit);
+	if (timeout) {
+		left = time_left_ns(limit);
+		tv.seconds = (int64_t)(left / NS_PER_SECOND);
+		tv.microseconds = (int64_t)(left % NS_PER_SECOND / 1000);
+		copy_to_user(timeout, &tv, sizeof(tv));
+	}
+	return result;
+}
+
+long sys_pselect6(int count, uint64_t in, uint64_t out, uint64_t except, uint64_t timeout,
+		  uint64_t mask)
+{
+	const uint64_t user[SETS] = { in, out, except };
+	struct { uint64_t address, size; } pointer = { 0, 0 };
+	struct poll_limit limit;
+	uint64_t set;
+	long result = poll_limit_timespec(timeout, &limit);
+
+	if (result)
+		return result;
+	if (mask && copy_from_user(&pointer, mask, sizeof(pointer)))
+		return -EFAULT;
+	if (!pointer.address)
+		return select_call(count, user, limit);
+	if (pointer.size != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, pointer.address, sizeof(set)))
+		return -EFAULT;
+	signal_mask_replace(set);
+	result = select_call(count, user, limit);
+	/* An interruption leaves the mask to the delivery of the signal. */
+	if (result != -EINTR && result != -ERESTARTNOHAND)
+		signal_mask_restore();
+	return result;
+}

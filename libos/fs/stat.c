@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* stat and its relatives, statfs, access. */
+#include <exo/abi.h>
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/descriptor.h"
+#include "fs/file_data.h"
+#include "fs/memfs.h"
+#include "fs/path.h"
+#include "fs/space.h"
+#include "proc/process.h"
+#include "time/timespec.h"
+
+#define MAGIC_TMPFS 0x01021994
+#define MAGIC_PROC 0x9fa0
+#define MAGIC_PIPE 0x50495045
+
+struct attributes {
+	uint64_t device, number, rdev, links, size, blocks;
+	uint32_t mode, uid, gid;
+	struct inode_times times;
+};
+
+/* Without the inode's lock: each field is one word, and by the time the program looks at them
+ * any of them may have changed. */
+static struct attributes attributes_of_inode(struct inode *i)
+{
+	struct file_data *data = memfs_data(i);
+
+	return (struct attributes){
+		.device = i->device,
+		.number = i->number,
+		.rdev = i->rdev,
+		.links = i->links,
+		.size = inode_size(i),
+		.blocks = data ? data_blocks(data) : 0,
+		.mode = i->type | i->permissions,
+		.uid = i->uid,
+		.gid = i->gid,
+		.times = i->times,
+	};
+}
+
+/* Some files have no inode (eventfd); the number only tells them apart. */
+static struct attributes attributes_of_file(struct file *f)
+{
+	if (f->inode)
+		return attributes_of_inode(f->inode);
+	return (struct attributes){
+		.device = DEVICE_NAMELESS,
+		.number = (uint64_t)f->private >> 4 & 0xffffffff,
+		.links = 1,
+		.mode = file_mode(f),
+	};
+}
+
+/* Attributes by descriptor and path, as the calls that end in "at" name them. */
+static int attributes_at(int dirfd, uint64_t path, int flags, struct attributes *a)
+{
+	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
+			(flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+	struct file *f;
+	struct path at;
+	char first;
+	int error;
+
+	/* An empty path may name a file that has no inode. */
+	if ((flags & AT_EMPTY_PATH) && dirfd != AT_FDCWD) {
+		if (copy_from_user(&first, path, 1))
+			return -EFAULT;
+		f = first ? NULL : fd_get(dirfd);
+		if (f) {
+			*a = attributes_of_file(f);
+			file_put(f);
+			return 0;
+		}
+	}
+	error = path_at(dirfd, path, walk, &at);
+	if (!error) {
+		*a = attributes_of_inode(at.inode);
+		path_release(&at);
+	}
+	return error;
+}
+
+static long put_stat(const struct attributes *a, uint64_t user)
+{
+	struct linux_timespec atime = timespec_from_ns(a->times.access_ns);
+	struct linux_timespec mtime = timespec_from_ns(a->times.modify_ns);
+	struct linux_timespec ctime = timespec_from_ns(a->times.change_ns);
+	struct stat s = {
+		.st_dev = a->device,
+		.st_ino = a->number,
+		.st_nlink = a->links,
+		.st_mode = a->mode,
+		.st_uid = a->uid,
+		.st_gid = a->gid,
+		.st_rdev = a->rdev,
+		.st_size = (long)a->size,
+		.st_blksize = EXO_PAGE_SIZE,
+		.st_blocks = (long)a->blocks,
+		.st_atime = (uint64_t)atime.seconds,
+		.st_atime_nsec = (uint64_t)atime.nanoseconds,
+		.st_mtime = (uint64_t)mtime.seconds,
+		.st_mtime_nsec = (uint64_t)mtime.nanoseconds,
+		.st_ctime = (uint64_t)ctime.seconds,
+		.st_ctime_nsec = (uint64_t)ctime.nanoseconds,
+	};
+
+	return copy_to_user(user, &s, sizeof(s));
+}
+
+long sys_newfstatat(int dirfd, uint64_t path, uint64_t out, int flags)
+{
+	struct attributes a;
+	int error;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+		return -EINVAL;
+	error = attributes_at(dirfd, path, flags, &a);
+	return error ? error : put_stat(&a, out);
+}
+
+long sys_stat(uint64_t path, uint64_t out)
+{
+	return sys_newfstatat(AT_FDCWD, path, out, 0);
+}
+
+long sys_lstat(uint64_t path, uint64_t out)
+{
+	return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fstat(int fd, uint64_t out)
+{
+	struct fd_ref r = fd_borrow(fd);
+	struct attributes a;
+
+	if (!r.file)
+		return -EBADF;
+	a = attributes_of_file(r.file);
+	fd_return(r);
+	return put_stat(&a, out);
+}
+
+static struct statx_timestamp statx_time(uint64_t ns)
+{
+	return (struct statx_timestamp){
+		.tv_sec = (int64_t)(ns / NS_PER_SECOND),
+		.tv_nsec = (uint32_t)(ns % NS_PER_SECOND),
+	};
+}
+
+long sys_statx(int dirfd, uint64_t path, int flags, unsigned mask, uint64_t out)
+{
+	struct attributes a;
+	struct statx s;
+	int error;
+
+	if ((flags &
+	     ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) ||
+	    (mask & STATX__RESERVED))
+		return -EINVAL;
+	error = attributes_at(dirfd, path, flags, &a);
+	if (error)
+		return error;
+	s = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_blksize = EXO_PAGE_SIZE,
+		.stx_nlink = (uint32_t)a.links,
+		.stx_uid = a.uid,
+		.stx_gid = a.gid,
+		.stx_mode = (uint16_t)a.mode,
+		.stx_ino = a.number,
+		.stx_size = a.size,
+		.stx_blocks = a.blocks,
+		.stx_atime = statx_time(a.times.access_ns),
+		.stx_ctime = statx_time(a.times.change_ns),
+		.stx_mtime = statx_time(a.times.modify_ns),
+		.stx_rdev_major = device_major(a.rdev),
+		.stx_rdev_minor = device_minor(a.rdev),
+		.stx_dev_major = device_major(a.device),
+		.stx_dev_minor = device_minor(a.device),
+	};
+	return copy_to_user(out, &s, sizeof(s));
+}
+
+static long put_statfs(uint64_t device, uint64_t user)
+{
+	struct space_usage usage = space_usage();
+	struct statfs s = { .f_bsize = EXO_PAGE_SIZE,
+			    .f_frsize = EXO_PAGE_SIZE,
+			    .f_namelen = NAME_MAX };
+
+	s.f_fsid.val[0] = (int)device;
+	if (device == MEMFS_DEVICE) {
+		uint64_t free = usage.used_bytes < usage.limit_bytes ?
+					usage.limit_bytes - usage.used_bytes : 0;
+
+		s.f_type = MAGIC_TMPFS;
+		s.f_blocks = (long)(usage.limit_bytes / EXO_PAGE_SIZE);
+		s.f_bfree = s.f_bavail = (long)(free / EXO_PAGE_SIZE);
+		s.f_ffree = (long)(free / sizeof(struct inode));
+		s.f_files = (long)usage.inodes + s.f_ffree;
+	} else {
+		s.f_type = device == DEVICE_NAMELESS ? MAGIC_PIPE : MAGIC_PROC;
+	}
+	return copy_to_user(user, &s, sizeof(s));
+}
+
+long sys_statfs(uint64_t path, uint64_t out)
+{
+	struct attributes a;
+	int error = attributes_at(AT_FDCWD, path, 0, &a);
+
+	return error ? error : put_statfs(a.device, out);
+}
+
+long sys_fstatfs(int fd, uint64_t out)
+{
+	struct file *f = fd_get(fd);
+	struct attributes a;
+
+	if (!f)
+		return -EBADF;
+	a = attributes_of_file(f);
+	file_put(f);
+	return put_statfs(a.device, out);
+}
+
+long sys_faccessat2(int dirfd, uint64_t path, int mode, int flags)
+{
+	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
+			(flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+	struct path at;
+	int error;
+
+	if ((mode & ~(R_OK | W_OK | X_OK)) ||
+	    (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+		return -EINVAL;
+	error = path_at(dirfd, path, walk, &at);
+	if (error)
+		return error;
+	error = flags & AT_EACCESS ? inode_access(at.inode, (unsigned)mode)
+				   : inode_access_real(at.inode, (unsigned)mode);
+	path_release(&at);
+	return error;
+}
+
+long sys_faccessat(int dirfd, uint64_t path, int mode)
+{
+	return sys_faccessat2(dirfd, path, mode, 0);
+}
+
+long sys_access(uint64_t path, int mode)
+{
+	return sys_faccessat2(AT_FDCWD, path, mode, 0);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * execve: execve(2), POSIX.1-2017 exec.
+ *
+ * The new address space is complete before the old one is given up: up to the switch every error
+ * leaves the old program as it was, except that it may have lost its other threads.  After it there
+ * is no program to return to, and an error (no memory for the stack) ends the process.
+ */
+#include <asm/signal.h>
+#include <linux/limits.h>
+#include "abi/errno.h"
+#include "core/cpu.h"
+#include "core/entry.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "fs/file.h"
+#include "fs/linux.h"
+#include "proc/calls.h"
+#include "proc/exec.h"
+#include "proc/proc_private.h"
+#include "proc/signal.h"
+#include "time/time.h"
+#include "vm/vm.h"
+
+/*
+ * The calling task becomes the only one of its process.  Two tasks that exec at once: the first to
+ * get here wins, the other has WORK_EXIT and ends on its way out.  A kill that comes while we wait
+ * marks the process, and we end as well.
+ */
+static int become_only_task(struct process *p)
+{
+	struct task *t = current(), *former = NULL;
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (p->group_exit || p->exec_task) {
+		lock_release(&process_tree_lock);
+		return -EINTR;
+	}
+	p->exec_task = t;
+	if (p->task_count > 1)
+		process_end_other_tasks_locked(p);
+	while (p->task_count > 1)
+		wait_on(&p->thread_wait, &process_tree_lock, 0, 0);
+	if (p->group_exit) {
+		r = -EINTR;
+	} else if (p->leader != t) {
+		former = p->leader;
+		p->leader = task_get(t->self);
+	}
+	p->exec_task = NULL;
+	lock_release(&process_tree_lock);
+	if (former)
+		task_put(former);
+	return r;
+}
+
+static void set_name(char name[16], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	string_copy(name, slash ? slash + 1 : path, 16);
+}
+
+/* The process's parts that others may look at change together, under exec_mutex. */
+static void switch_space(struct process *p, struct vm *v, const char *path, char *command_line,
+			 uint32_t command_line_size)
+{
+	struct vm *old_vm = p->vm;
+	char *old_line = p->command_line;
+
+	mutex_lock(&p->exec_mutex);
+	p->vm = v;
+	p->command_line = command_line;
+	p->command_line_size = command_line_size;
+	set_name(p->name, path);
+	mutex_unlock(&p->exec_mutex);
+	memcpy(current()->name, p->name, sizeof(p->name));
+	vm_load(v);
+	vm_put(old_vm);
+	heap_free(old_line);
+}
+
+/* What POSIX and Linux reset, and the parent in vfork goes on. */
+static void reset_process(struct process *p)
+{
+	struct task *t = current();
+
+	file_table_close_on_exec(p->files);
+	signal_exec(p);
+	time_process_exec(p);
+	t->clear_child_tid = 0;
+	t->robust_list = t->robust_list_size = 0;
+	t->signal_stack.sp = t->signal_stack.size = 0;
+	t->signal_stack.flags = 0;
+	lock_acquire(&process_tree_lock);
+	p->has_executed = true;
+	p->parent_death_signal = 0;
+	p->exit_signal = p->exit_signal ? SIGCHLD : 0;
+	p->vfork_done = true;
+	wake_all(&p->vfork_wait, WAKE_ANY);
+	lock_release(&process_tree_lock);
+}
+
+/* XSAVE's fixed part (SDM vol. 1, 13.4): no component is in it, so all get their initial state. */
+static const struct {
+	uint8_t legacy[24];
+	uint32_t mxcsr;
+	uint8_t rest[484 + 64];
+} initial_vectors __attribute__((aligned(64))) = { .mxcsr = MXCSR_INITIAL };
+
+static void set_registers(uint64_t entry, uint64_t stack_pointer)
+{
+	struct task *t = current();
+
+	*t->frame = (struct exo_regs){
+		.rip = entry,
+		.rsp = stack_pointer,
+		.cs = USER_CODE_SELECTOR,
+		.ss = USER_DATA_SELECTOR,
+		.rflags = USER_FLAGS_INITIAL,
+	};
+	t->entry = ENTRY_FULL;
+	t->fs_base = t->gs_base = 0;
+	write_fs_base(0);
+	write_gs_base(0);
+	t->vector_live = true; /* from here on a preemption keeps what the registers hold */
+	vector_load(&initial_vectors);
+}
+
+/* The old program is gone. */
+static void start_program(const struct exec_image *image, const struct exec_strings *strings,
+			  const char *path)
+{
+	uint64_t stack_pointer;
+	int r = exec_image_clear(image);
+
+	if (r == 0)
+		r = exec_stack_write(image, strings, path, &stack_pointer);
+	if (r == 0) {
+		set_registers(image->bias + image->elf.entry, stack_pointer);
+		return;
+	}
+	log_print("exec of %s: error %d after the old program was gone\n", path, r);
+	process_exit_group(SIGKILL);
+}
+
+static struct vm *build_space(struct exec_image *image, int *error)
+{
+	struct vm *v = vm_create();
+
+	*error = -ENOMEM;
+	if (!v)
+		return NULL;
+	*error = vm_map_stack(v, process_limit(current_process(), LIMIT_STACK));
+	if (*error == 0)
+		*error = exec_image_map(image, v);
+	if (*error == 0)
+		return v;
+	vm_put(v);
+	return NULL;
+}
+
+static int own_files(struct process *p)
+{
+	struct file_table *shared = p->files, *own;
+
+	if (!p->shares_files)
+		return 0;
+	own = file_table_copy(shared);
+	if (!own)
+		return -ENOMEM;
+	mutex_lock(&p->exec_mutex);
+	p->files = own;
+	mutex_unlock(&p->exec_mutex);
+	p->shares_files = false;
+	file_table_put(shared);
+	return 0;
+}
+
+int exec_program(const char *path, struct exec_strings *strings)
+{
+	struct process *p = current_process();
+	struct exec_image image;
+	int r = exec_image_open(&image, path, strings);
+
+	if (r < 0)
+		return r;
+	struct vm *v = build_space(&image, &r);
+	char *line = NULL;
+
+	if (!v)
+		goto out_image;
+	r = -ENOMEM;
+	line = heap_alloc(strings->argument_bytes);
+	if (!line)
+		goto out_space;
+	memcpy(line, strings->data, strings->argument_bytes);
+	r = become_only_task(p);
+	/* Only now: the other tasks used the table that may go. */
+	if (r == 0)
+		r = own_files(p);
+	if (r < 0)
+		goto out_space;
+	switch_space(p, v, path, line, (uint32_t)strings->argument_bytes);
+	reset_process(p);
+	start_program(&image, strings, path);
+	exec_image_close(&image);
+	return 0;
+
+out_space:
+	heap_free(line);
+	vm_put(v);
+out_image:
+	exec_image_close(&image);
+	return r;
+}
+
+static long exec_path(const char *path, uint64_t argv, uint64_t envp)
+{
+	struct exec_strings strings = { 0 };
+	int r = exec_strings_copy(&strings, argv, envp);
+
+	if (r == 0)
+		r = exec_program(path, &strings);
+	exec_strings_free(&strings);
+	return r;
+}
+
+long sys_execve(uint64_t path, uint64_t argv, uint64_t envp)
+{
+	char *name = heap_alloc(PATH_MAX);
+	long r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
+
+	if (r >= 0)
+		r = exec_path(name, argv, envp);
+	heap_free(name);
+	return r;
+}
+
+/* The file behind a descriptor, by the path that it was opened by. */
+static long path_of_descriptor(int fd, char *name)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return -EBADF;
+	size_t n = file_path(f, name, PATH_MAX - 1);
+
+	file_put(f);
+	if (n == 0 || n >= PATH_MAX)
+		return -ENOENT;
+	name[n] = '\0';
+	return 0;
+}
+
+/* Paths relative to a descriptor are not known here: EINVAL. */
+long sys_execveat(int fd, uint64_t path, uint64_t argv, uint64_t envp, int flags)
+{
+	char *name = heap_alloc(PATH_MAX);
+	long r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
+
+	if (r == 0 && (flags & AT_EMPTY_PATH))
+		r = path_of_descriptor(fd, name);
+	else if (r >= 0 && fd != AT_FDCWD && name[0] != '/')
+		r = -EINVAL;
+	if (r >= 0)
+		r = exec_path(name, argv, envp);
+	heap_free(name);
+	return r;
+}

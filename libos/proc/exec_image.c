@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding the file that exec is to run, and mapping it. */
+#include "proc/exec.h"
+#include <linux/mman.h>
+#include "abi/errno.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "fs/file.h"
+#include "fs/inode.h"
+#include "fs/linux.h"
+#include "vm/vm.h"
+
+#define LINE_MAX 256     /* of a `#!` line, as on Linux */
+#define SCRIPT_DEPTH 4   /* interpreters that are scripts themselves */
+#define PIE_BASE 0x555555554000ul /* where Linux puts position-independent programs */
+#define PAGE EXO_PAGE_SIZE
+#define PAGE_DOWN(x) ((x) & ~(PAGE - 1))
+#define PAGE_UP(x) PAGE_DOWN((x) + PAGE - 1)
+
+static struct file *open_executable(const char *path, int *error)
+{
+	struct file *f = file_open_kernel(path, O_RDONLY, error);
+
+	if (!f)
+		return NULL;
+	/* Root may do anything else, but runs only what is executable for somebody. */
+	if (!S_ISREG(file_mode(f)) || !(file_mode(f) & 0111))
+		*error = -EACCES;
+	else
+		*error = f->inode ? inode_access(f->inode, X_OK) : -EACCES;
+	if (*error < 0) {
+		file_put(f);
+		return NULL;
+	}
+	return f;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* "#! interpreter [argument]", cut off at the line's end: everything behind the first blanks is one
+ * argument.  Changes the line; false if it names no interpreter. */
+static bool split_line(char *line, char **interpreter, char **argument)
+{
+	char *end = strchr(line, '\n'), *p = line + 2;
+
+	if (end)
+		*end = '\0';
+	for (size_t n = strlen(p); n > 0 && is_blank(p[n - 1]); n--)
+		p[n - 1] = '\0';
+	while (is_blank(*p))
+		p++;
+	*interpreter = p;
+	while (*p && !is_blank(*p))
+		p++;
+	*argument = NULL;
+	if (*p) {
+		*p++ = '\0';
+		while (is_blank(*p))
+			p++;
+		*argument = p;
+	}
+	return **interpreter != '\0';
+}
+
+static int read_headers(struct exec_image *image, const void *first, size_t n)
+{
+	struct elf_program *elf = &image->elf;
+	uint64_t size = file_size(image->file);
+
+	if (n < ELF_HEADER_SIZE || !elf_parse_header(first, size, elf))
+		return -ENOEXEC;
+	size_t bytes = (size_t)elf->program_header_count * ELF_PROGRAM_HEADER_SIZE;
+	void *headers = heap_alloc(bytes);
+
+	if (!headers)
+		return -ENOMEM;
+	long got = file_read_kernel(image->file, headers, bytes, elf->program_headers_offset);
+	int r = 0;
+
+	if (got < 0)
+		r = (int)got;
+	else if ((size_t)got != bytes ||
+		 !elf_parse_segments(headers, size, VM_LOW, EXO_USER_TOP, elf))
+		r = -ENOEXEC;
+	heap_free(headers);
+	image->bias = elf->position_independent ? PIE_BASE : 0;
+	return r;
+}
+
+/* 1: a script, `next` now names its interpreter. */
+static int look_at(struct exec_image *image, const char *path, struct exec_strings *strings,
+		   char next[LINE_MAX + 1])
+{
+	char line[LINE_MAX + 1] = { 0 }, *interpreter, *argument;
+	long n = file_read_kernel(image->file, line, LINE_MAX, 0);
+
+	if (n < 0)
+		return (int)n;
+	if (n < 2 || line[0] != '#' || line[1] != '!')
+		return read_headers(image, line, (size_t)n);
+	/* A line that is cut off in the middle of the interpreter's name names another file. */
+	if (!split_line(line, &interpreter, &argument) ||
+	    interpreter + strlen(interpreter) == line + LINE_MAX)
+		return -ENOEXEC;
+	int r = exec_strings_prepend(strings, interpreter, argument, path);
+
+	if (r < 0)
+		return r;
+	string_copy(next, interpreter, LINE_MAX + 1);
+	return 1;
+}
+
+int exec_image_open(struct exec_image *image, const char *path, struct exec_strings *strings)
+{
+	char name[LINE_MAX + 1], next[LINE_MAX + 1];
+
+	*image = (struct exec_image){ 0 };
+	for (int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
+		int r;
+
+		image->file = open_executable(path, &r);
+		if (!image->file)
+			return r;
+		r = look_at(image, path, strings, next);
+		if (r == 0)
+			return 0;
+		exec_image_close(image);
+		if (r < 0)
+			return r;
+		memcpy(name, next, sizeof(name));
+		path = name;
+	}
+	return -ELOOP;
+}
+
+void exec_image_close(struct exec_image *image)
+{
+	file_put(image->file);
+	image->file = NULL;
+}
+
+static int prot_of(const struct elf_segment *s)
+{
+	return (s->readable ? PROT_READ : 0) | (s->writable ? PROT_WRITE : 0) |
+	       (s->executable ? PROT_EXEC : 0);
+}
+
+/* The file's pages, and behind them pages of zeros. */
+static int map_segment(const struct exec_image *image, const struct elf_segment *s, struct vm *v)
+{
+	uint64_t start = PAGE_DOWN(s->address), file_end = PAGE_UP(s->address + s->file_size);
+	uint64_t end = PAGE_UP(s->address + s->memory_size);
+	long r = 0;
+
+	if (s->file_size == 0)
+		file_end = start;
+	if (file_end > start)
+		r = vm_mmap(v, image->bias + start, file_end - start, prot_of(s),
+			    MAP_PRIVATE | MAP_FIXED, image->file, PAGE_DOWN(s->offset));
+	if (r >= 0 && end > file_end)
+		r = vm_mmap(v, image->bias + file_end, end - file_end, prot_of(s),
+			    MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, NULL, 0);
+	return r < 0 ? (int)r : 0;
+}
+
+int exec_image_map(struct exec_image *image, struct vm *v)
+{
+	const struct elf_program *elf = &image->elf;
+
+	for (unsigned i = 0; i < elf->segment_count; i++) {
+		int r = map_segment(image, &elf->segments[i], v);
+
+		if (r < 0)
+			return r;
+	}
+	vm_set_brk(v, image->bias + elf->high);
+	return 0;
+}
+
+int exec_image_clear(const struct exec_image *image)
+{
+	for (unsigned i = 0; i < image->elf.segment_count; i++) {
+		const struct elf_segment *s = &image->elf.segments[i];
+		uint64_t from = image->bias + s->address + s->file_size;
+
+		if (s->file_size == 0 || s->memory_size == s->file_size)
+			continue;
+		int r = zero_user(from, PAGE_UP(from) - from);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of tasks and processes: _exit(2), exit_group(2), and what they leave to others.
+ *
+ *	task:     futexes released, out of its process; the last one goes on:
+ *	process:  files, memory, signals given up, without locks
+ *	          then, under process_tree_lock in one piece: children given away, ZOMBIE,
+ *	          parent told and woken
+ *
+ * Why wait4 loses no child: it looks for a zombie and registers to wait under the same lock that
+ * covers posting the zombie and waking here.
+ *
+ * Why a zombie may be reaped while this code still runs on its last task's stack: by then the task
+ * is not the process's any more (task->process is NULL), and its slot is used again only after
+ * on_cpu is clear.
+ */
+#include <asm/signal.h>
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/log.h"
+#include "core/power.h"
+#include "core/task.h"
+#include "fs/file.h"
+#include "proc/calls.h"
+#include "proc/proc_private.h"
+#include "proc/signal_private.h"
+#include "time/time.h"
+#include "vm/vm.h"
+
+/* Every task that is not the caller's must end; p goes on with the others' absence. */
+static void end_tasks_locked(struct process *p, const struct task *except)
+{
+	list_for_each(node, &p->tasks) {
+		struct task *t = list_entry(node, struct task, thread_link);
+
+		if (except && t == except)
+			continue;
+		task_notice(t, WORK_EXIT);
+		wake_task_signal(t);
+	}
+	p->stopped = false;
+	wake_all(&p->stop_wait, WAKE_ANY);
+}
+
+void process_kill_locked(struct process *p, int wait_status)
+{
+	if (p->state != PROCESS_ALIVE || p->group_exit)
+		return;
+	p->group_exit = true;
+	p->exit_status = wait_status;
+	end_tasks_locked(p, NULL);
+}
+
+/* exec: the other tasks end, and the process stays. */
+void process_end_other_tasks_locked(struct process *p)
+{
+	end_tasks_locked(p, current());
+}
+
+/* pid 1 has ended: nobody adopts orphans or starts a shell any more. */
+static _Noreturn void machine_ends(const struct process *p)
+{
+	if ((p->exit_status & 0x7f) != 0)
+		log_print("%s (pid 1) was killed by signal %d: powering off\n", p->name,
+			  p->exit_status & 0x7f);
+	else
+		log_print("%s (pid 1) ended with status %d: powering off\n", p->name,
+			  (p->exit_status >> 8) & 0xff);
+	machine_power_off();
+	libos_panic("the machine does not power off");
+}
+
+/* The task is no longer one of p's.  True: it was the last one. */
+static bool leave_process(struct task *t, struct process *p, int wait_status)
+{
+	task_charge();
+	lock_acquire(&process_tree_lock);
+	usage_of_task(&p->self_usage, t);
+	/* Sent since signal_task_release(); from here on nothing is. */
+	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
+	list_remove(&t->thread_link);
+	p->task_count--;
+	if (!p->group_exit && t == p->leader)
+		p->exit_status = wait_status;
+	bool last = p->task_count == 0;
+
+	if (last)
+		p->state = PROCESS_EXITING;
+	else
+		t->process = NULL; /* before another task can give up the address space */
+	if (p->task_count == 1)
+		wake_all(&p->thread_wait, WAKE_ANY);
+	lock_release(&process_tree_lock);
+	return last;
+}
+
+/* Gives up what needs no lock of the tree.  Others may look at it under exec_mutex until now. */
+static void release_resources(struct process *p)
+{
+	mutex_lock(&p->exec_mutex);
+	struct file_table *files = p->files;
+	struct fs_context *fs = p->fs;
+	struct vm *vm = p->vm;
+
+	p->files = NULL;
+	p->fs = NULL;
+	mutex_unlock(&p->exec_mutex);
+	file_table_put(files);
+	fs_context_put(fs);
+	if (p->session == p->pid)
+		tty_session_leader_exit(p);
+	time_process_release(p);
+	signal_release(p);
+
+	/* A switch of tasks loads process->vm, so the task leaves the process first.  The space stays
+	 * loaded until this CPU needs another. */
+	current()->process = NULL;
+	mutex_lock(&p->exec_mutex);
+	p->vm = NULL;
+	mutex_unlock(&p->exec_mutex);
+	p->self_usage.max_resident_pages = vm_resident_peak(vm);
+	p->self_usage.minor_faults = vm_fault_count(vm);
+	vm_put(vm);
+}
+
+bool process_group_orphaned_locked(uint32_t group, const struct process *except)
+{
+	list_for_each(node, &all_processes) {
+		const struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->process_group != group || p == except || p->state != PROCESS_ALIVE || !p->parent)
+			continue;
+		if (p->parent != init_process && p->parent->process_group != group &&
+		    p->parent->session == p->session)
+			return false;
+	}
+	return true;
+}
+
+static bool group_has_stopped_locked(uint32_t group)
+{
+	list_for_each(node, &all_processes) {
+		const struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->process_group == group && p->stopped)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * POSIX _exit(): if the end of `gone` orphans a group that has stopped members, nobody is left who
+ * would continue them: SIGHUP, then SIGCONT.  `member` ties the group to `parent`.
+ */
+static void orphan_group_locked(const struct process *member, const struct process *parent,
+				const struct process *gone)
+{
+	uint32_t group = member->process_group;
+
+	if (!parent || parent->process_group == group || parent->session != member->session)
+		return;
+	if (!process_group_orphaned_locked(group, gone) || !group_has_stopped_locked(group))
+		return;
+	signal_send_group_locked(group, SIGHUP, NULL);
+	signal_send_group_locked(group, SIGCONT, NULL);
+}
+
+/* The nearest ancestor that asked for orphans, or init. */
+static struct process *adopter_of_locked(const struct process *p)
+{
+	for (struct process *up = p->parent; up; up = up->parent)
+		if (up->subreaper && up->state == PROCESS_ALIVE)
+			return up;
+	return init_process;
+}
+
+static void tell_of_end_locked(struct process *p)
+{
+	int status, code = exit_code_of(p->exit_status, &status);
+
+	process_tell_parent_locked(p, code, status);
+}
+
+static void give_children_away_locked(struct process *p)
+{
+	struct process *adopter = adopter_of_locked(p);
+
+	list_for_each_safe(node, next, &p->children) {
+		struct process *child = list_entry(node, struct process, sibling_link);
+
+		list_remove(&child->sibling_link);
+		list_push_back(&adopter->children, &child->sibling_link);
+		child->parent = adopter;
+		child->exit_signal = SIGCHLD;
+		if (child->parent_death_signal)
+			signal_send_process_locked(child, child->parent_death_signal, NULL);
+		if (child->state == PROCESS_ZOMBIE)
+			tell_of_end_locked(child);
+		else
+			orphan_group_locked(child, p, p);
+	}
+}
+
+/* True: nobody wants to know of the end, and the caller buries p. */
+static bool post_zombie(struct process *p)
+{
+	lock_acquire(&process_tree_lock);
+	give_children_away_locked(p);
+	orphan_group_locked(p, p->parent, p);
+	p->state = PROCESS_ZOMBIE;
+	p->vfork_done = true;
+	wake_all(&p->vfork_wait, WAKE_ANY);
+	bool unwanted = p->exit_signal == SIGCHLD && signal_children_discarded_locked(p->parent);
+
+	tell_of_end_locked(p);
+	if (unwanted)
+		process_reap_locked(p);
+	lock_release(&process_tree_lock);
+	return unwanted;
+}
+
+_Noreturn void task_exit_self(int wait_status)
+{
+	struct task *t = current();
+	struct process *p = t->process;
+
+	thread_release_futexes(t);
+	signal_task_release(t);
+	if (leave_process(t, p, wait_status)) {
+		if (p == init_process)
+			machine_ends(p);
+		release_resources(p);
+		if (post_zombie(p))
+			process_bury(p);
+	}
+	process_put(p); /* the task's reference */
+	task_exit();
+}
+
+_Noreturn void process_exit_group(int wait_status)
+{
+	struct process *p = current_process();
+
+	lock_acquire(&process_tree_lock);
+	process_kill_locked(p, wait_status);
+	lock_release(&process_tree_lock);
+	task_exit_self(wait_status);
+}
+
+long sys_exit(int status)
+{
+	task_exit_self((status & 0xff) << 8);
+}
+
+long sys_exit_group(int status)
+{
+	process_exit_group((status & 0xff) << 8);
+}

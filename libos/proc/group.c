@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Process groups and sessions: setpgid(2), setsid(2); POSIX.1-2017 3.296, 3.343. */
+#include "abi/errno.h"
+#include "proc/calls.h"
+#include "proc/proc_private.h"
+
+long sys_getpid(void)
+{
+	return current_process()->pid;
+}
+
+long sys_getppid(void)
+{
+	lock_acquire(&process_tree_lock);
+	const struct process *parent = current_process()->parent;
+	long pid = parent ? parent->pid : 0;
+
+	lock_release(&process_tree_lock);
+	return pid;
+}
+
+static bool group_exists_locked(uint32_t group, uint32_t session)
+{
+	list_for_each(node, &all_processes) {
+		const struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->process_group == group && p->session == session)
+			return true;
+	}
+	return false;
+}
+
+static int set_group_locked(struct process *caller, uint32_t pid, uint32_t group)
+{
+	struct process *p = process_find(pid);
+
+	if (!p || (p != caller && p->parent != caller))
+		return -ESRCH;
+	if (p != caller) {
+		if (p->session != caller->session)
+			return -EPERM;
+		if (p->has_executed)
+			return -EACCES;
+	}
+	if (p->session == p->pid)
+		return -EPERM; /* a session leader */
+	if (group != pid && !group_exists_locked(group, caller->session))
+		return -EPERM;
+	p->process_group = group;
+	return 0;
+}
+
+long sys_setpgid(int pid, int group)
+{
+	struct process *p = current_process();
+
+	if (pid < 0 || group < 0)
+		return group < 0 ? -EINVAL : -ESRCH;
+	if (pid == 0)
+		pid = (int)p->pid;
+	if (group == 0)
+		group = pid;
+	lock_acquire(&process_tree_lock);
+	int r = set_group_locked(p, (uint32_t)pid, (uint32_t)group);
+
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+long sys_getpgid(int pid)
+{
+	lock_acquire(&process_tree_lock);
+	const struct process *p = pid ? process_find((uint32_t)pid) : current_process();
+	long r = p ? (long)p->process_group : -ESRCH;
+
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+long sys_getpgrp(void)
+{
+	return sys_getpgid(0);
+}
+
+/* A new session has no controlling terminal, and no other member. */
+long sys_setsid(void)
+{
+	struct process *p = current_process();
+	long r = -EPERM;
+
+	lock_acquire(&process_tree_lock);
+	bool leads = p->process_group == p->pid;
+
+	list_for_each(node, &all_processes)
+		leads |= list_entry(node, struct process, all_link)->process_group == p->pid;
+	if (!leads) {
+		p->session = p->process_group = p->pid;
+		p->controlling_tty = NULL;
+		r = p->pid;
+	}
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+long sys_getsid(int pid)
+{
+	lock_acquire(&process_tree_lock);
+	const struct process *p = pid ? process_find((uint32_t)pid) : current_process();
+	long r = p ? (long)p->session : -ESRCH;
+
+	lock_release(&process_tree_lock);
+	return r;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * User and group ids: credentials(7).  A process holds one group and no capabilities but root's.
+ * The fields are words that only the process's own tasks write.
+ */
+#include "abi/errno.h"
+#include "core/usercopy.h"
+#include "proc/calls.h"
+#include "proc/process.h"
+
+#define KEEP (~0u) /* an argument that leaves an id as it is */
+
+/* One kind of id, by address, so that users and groups share the rules. */
+struct identity {
+	uint32_t *real, *effective, *saved;
+};
+
+static struct identity users(void)
+{
+	struct process *p = current_process();
+
+	return (struct identity){ &p->uid, &p->euid, &p->suid };
+}
+
+static struct identity groups(void)
+{
+	struct process *p = current_process();
+
+	return (struct identity){ &p->gid, &p->egid, &p->sgid };
+}
+
+static bool privileged(void)
+{
+	return current_process()->euid == 0;
+}
+
+static bool is_one_of(const struct identity *i, uint32_t id)
+{
+	return id == KEEP || id == *i->real || id == *i->effective || id == *i->saved;
+}
+
+static long set_all(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	if (!privileged() &&
+	    !(is_one_of(&i, real) && is_one_of(&i, effective) && is_one_of(&i, saved)))
+		return -EPERM;
+	if (real != KEEP)
+		*i.real = real;
+	if (effective != KEEP)
+		*i.effective = effective;
+	if (saved != KEEP)
+		*i.saved = saved;
+	return 0;
+}
+
+/* setuid: root changes all three, others only the effective id. */
+static long set_one(struct identity i, uint32_t id)
+{
+	if (id == KEEP)
+		return -EINVAL;
+	return privileged() ? set_all(i, id, id, id) : set_all(i, KEEP, id, KEEP);
+}
+
+/* setreuid: the saved id follows the effective one when the real id or another one is set. */
+static long set_two(struct identity i, uint32_t real, uint32_t effective)
+{
+	uint32_t former = *i.real;
+	bool follows = real != KEEP || (effective != KEEP && effective != former);
+	uint32_t saved = follows ? (effective != KEEP ? effective : *i.effective) : KEEP;
+
+	if (!privileged() && real != KEEP && real != *i.real && real != *i.effective)
+		return -EPERM;
+	if (!privileged() && !is_one_of(&i, effective))
+		return -EPERM;
+	if (real != KEEP)
+		*i.real = real;
+	if (effective != KEEP)
+		*i.effective = effective;
+	if (saved != KEEP)
+		*i.saved = saved;
+	return 0;
+}
+
+static long get_all(struct identity i, uint64_t real, uint64_t effective, uint64_t saved)
+{
+	if (store_user32(real, *i.real) < 0 || store_user32(effective, *i.effective) < 0 ||
+	    store_user32(saved, *i.saved) < 0)
+		return -EFAULT;
+	return 0;
+}
+
+long sys_getuid(void)
+{
+	return current_process()->uid;
+}
+
+long sys_geteuid(void)
+{
+	return current_process()->euid;
+}
+
+long sys_getgid(void)
+{
+	return current_process()->gid;
+}
+
+long sys_getegid(void)
+{
+	return current_process()->egid;
+}
+
+/* The effective user decides whether a group may be set, so it changes last in a program. */
+long sys_setuid(uint32_t id)
+{
+	return set_one(users(), id);
+}
+
+long sys_setgid(uint32_t id)
+{
+	return set_one(groups(), id);
+}
+
+long sys_setreuid(uint32_t real, uint32_t effective)
+{
+	return set_two(users(), real, effective);
+}
+
+long sys_setregid(uint32_t real, uint32_t effective)
+{
+	return set_two(groups(), real, effective);
+}
+
+long sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved)
+{
+	return set_all(users(), real, effective, saved);
+}
+
+long sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved)
+{
+	return set_all(groups(), real, effective, saved);
+}
+
+long sys_getresuid(uint64_t real, uint64_t effective, uint64_t saved)
+{
+	return get_all(users(), real, effective, saved);
+}
+
+long sys_getresgid(uint64_t real, uint64_t effective, uint64_t saved)
+{
+	return get_all(groups(), real, effective, saved);
+}
+
+/* Files are always accessed with the effective ids; returns those, as if the change had failed. */
+long sys_setfsuid(uint32_t id)
+{
+	return current_process()->euid;
+}
+
+long sys_setfsgid(uint32_t id)
+{
+	return current_process()->egid;
+}
+
+long sys_getgroups(int size, uint64_t list)
+{
+	return size < 0 ? -EINVAL : 0;
+}
+
+/* Accepted from root, who may enter any file anyhow, so that programs that drop rights go on. */
+long sys_setgroups(int size, uint64_t list)
+{
+	uint32_t group;
+
+	if (!privileged())
+		return -EPERM;
+	if (size < 0 || size > 65536)
+		return -EINVAL;
+	for (int i = 0; i < size; i++)
+		if (load_user32(&group, list + i * sizeof(group)) < 0)
+			return -EFAULT;
+	return 0;
+}
+
+/* Linux's version 3: two words for each of effective, permitted and inheritable. */
+#define CAPABILITY_VERSION_3 0x20080522u
+
+long sys_capget(uint64_t header, uint64_t data)
+{
+	uint32_t version, all = privileged() ? ~0u : 0;
+	uint32_t sets[6] = { all, all, 0, all & 0x1ff, all & 0x1ff, 0 };
+
+	if (load_user32(&version, header) < 0)
+		return -EFAULT;
+	if (version != CAPABILITY_VERSION_3)
+		return store_user32(header, CAPABILITY_VERSION_3) < 0 ? -EFAULT : -EINVAL;
+	return data ? copy_to_user(data, sets, sizeof(sets)) : 0;
+}
+
+/* Root keeps what it has, others have nothing to keep. */
+long sys_capset(uint64_t header, uint64_t data)
+{
+	uint32_t version, sets[6];
+
+	if (load_user32(&version, header) < 0)
+		return -EFAULT;
+	if (version != CAPABILITY_VERSION_3)
+		return store_user32(header, CAPABILITY_VERSION_3) < 0 ? -EFAULT : -EINVAL;
+	if (copy_from_user(sets, data, sizeof(sets)) < 0)
+		return -EFAULT;
+	return privileged() ? 0 : -EPERM;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of proc/ share. */
+#ifndef LIBOS_PROC_PRIVATE_H
+#define LIBOS_PROC_PRIVATE_H
+
+#include "proc/process.h"
+
+/* ---- process.c */
+
+/* A process with no tasks, in no list, that inherits identity, limits and names from `parent` (or
+ * nothing if that is NULL).  One reference: the tree's.  NULL when out of memory. */
+struct process *process_create(const struct process *parent);
+/* Its first task exists: it gets its pid, and its place in the tree.  Under process_tree_lock. */
+void process_link_locked(struct process *p, struct process *parent, struct task *first);
+/* Out of the tree; the caller then drops the tree's reference with process_bury(). */
+void process_unlink_locked(struct process *p);
+/* The tree's reference and the tasks whose ids it kept; no lock held. */
+void process_bury(struct process *p);
+/* t, which has not run, belongs to p from now on. */
+void process_add_task_locked(struct process *p, struct task *t);
+
+/* ---- exit.c */
+
+/* For exec: every task of p but the caller ends. */
+void process_end_other_tasks_locked(struct process *p);
+
+/* ---- usage.c */
+
+void usage_add(struct usage *sum, const struct usage *more);
+void usage_of_task(struct usage *sum, const struct task *t);
+/* All tasks that p has and had.  Under process_tree_lock. */
+struct usage usage_of_process_locked(const struct process *p);
+
+/* ---- wait.c */
+
+/* A zombie is taken out of the tree and its use of time credited to its parent.  Under
+ * process_tree_lock; then process_bury() without it. */
+void process_reap_locked(struct process *child);
+/* SIGCHLD, or what p sends instead, and a wake for p's parent; code: CLD_..., status: the exit
+ * code or a signal's number. */
+void process_tell_parent_locked(struct process *p, int code, int status);
+/* The two for a process that has ended, from its wait status. */
+int exit_code_of(int wait_status, int *status);
+
+/* ---- threads.c */
+
+/* What threads promise each other about their end: robust futexes, clear_child_tid. */
+void thread_release_futexes(struct task *t);
+
+/* ---- futex.c */
+
+/* Wakes up to `count` waiters at a word of the current process, shared or not. */
+void futex_wake_word(uint64_t address, unsigned count);
+
+#endif

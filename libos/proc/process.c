@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of processes and the tree of parents and children.
+ *
+ * A process is named by its pid, the thread id of its first task.  It holds that task until it is
+ * reaped, so the id is not given to another task before, and pid and generation together never
+ * name two processes.
+ *
+ * References: the tree has one, from process_create() to process_bury(); every task has one; and
+ * whoever looks beyond process_tree_lock takes one.
+ */
+#include "proc/process.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "proc/proc_private.h"
+
+#define PID_BUCKETS 256
+
+struct lock process_tree_lock = LOCK_INIT("process tree", RANK_PROCESS);
+struct list all_processes = LIST_INIT(all_processes);
+struct process *init_process;
+
+static struct list pid_buckets[PID_BUCKETS]; /* of pid_link; under process_tree_lock */
+
+static struct list *bucket_of(uint32_t pid)
+{
+	struct list *bucket = &pid_buckets[pid % PID_BUCKETS];
+
+	if (!bucket->next)
+		list_init(bucket);
+	return bucket;
+}
+
+struct process *process_find(uint32_t pid)
+{
+	struct list *bucket = bucket_of(pid);
+
+	list_for_each(node, bucket) {
+		struct process *p = list_entry(node, struct process, pid_link);
+
+		if (p->pid == pid)
+			return p;
+	}
+	return NULL;
+}
+
+void process_get(struct process *p)
+{
+	atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);
+}
+
+/* acq_rel: whoever drops the last reference sees all that the others wrote. */
+void process_put(struct process *p)
+{
+	if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) != 1)
+		return;
+	heap_free(p->command_line);
+	heap_free(p);
+}
+
+static void inherit(struct process *p, const struct process *parent)
+{
+	p->uid = parent->uid;
+	p->euid = parent->euid;
+	p->suid = parent->suid;
+	p->gid = parent->gid;
+	p->egid = parent->egid;
+	p->sgid = parent->sgid;
+	memcpy(p->limits, parent->limits, sizeof(p->limits));
+	memcpy(p->name, parent->name, sizeof(p->name));
+	if (!parent->command_line)
+		return;
+	p->command_line = heap_alloc(parent->command_line_size);
+	if (p->command_line) {
+		memcpy(p->command_line, parent->command_line, parent->command_line_size);
+		p->command_line_size = parent->command_line_size;
+	}
+}
+
+struct process *process_create(const struct process *parent)
+{
+	struct process *p = heap_alloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	atomic_store_explicit(&p->references, 1, memory_order_relaxed);
+	list_init(&p->children);
+	list_init(&p->sibling_link);
+	list_init(&p->all_link);
+	list_init(&p->pid_link);
+	list_init(&p->tasks);
+	list_init(&p->signal_queue);
+	wait_queue_init(&p->child_wait);
+	wait_queue_init(&p->stop_wait);
+	wait_queue_init(&p->vfork_wait);
+	wait_queue_init(&p->thread_wait);
+	mutex_init(&p->exec_mutex, "exec", MUTEX_EXEC);
+	if (parent)
+		inherit(p, parent);
+	return p;
+}
+
+void process_add_task_locked(struct process *p, struct task *t)
+{
+	process_get(p);
+	list_push_back(&p->tasks, &t->thread_link);
+	p->task_count++;
+}
+
+void process_link_locked(struct process *p, struct process *parent, struct task *first)
+{
+	p->pid = first->self.id;
+	p->generation = first->self.generation;
+	p->leader = task_get(first->self);
+	p->pid_holder = task_get(first->self);
+	p->parent = parent;
+	if (parent) {
+		p->process_group = parent->process_group;
+		p->session = parent->session;
+		p->controlling_tty = parent->controlling_tty;
+		list_push_back(&parent->children, &p->sibling_link);
+	} else {
+		p->process_group = p->session = p->pid;
+	}
+	list_push_back(&all_processes, &p->all_link);
+	list_push_back(bucket_of(p->pid), &p->pid_link);
+	process_add_task_locked(p, first);
+}
+
+void process_unlink_locked(struct process *p)
+{
+	p->state = PROCESS_REAPED;
+	list_remove(&p->sibling_link);
+	list_remove(&p->all_link);
+	list_remove(&p->pid_link);
+	p->parent = NULL;
+}
+
+void process_bury(struct process *p)
+{
+	task_put(p->leader);
+	task_put(p->pid_holder);
+	process_put(p);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process: an address space, files, signal actions, and one or more tasks.
+ */
+#ifndef LIBOS_PROCESS_H
+#define LIBOS_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/list.h"
+#include "core/lock.h"
+#include "core/mutex.h"
+#include "core/task.h"
+#include "core/wait.h"
+
+struct vm;
+struct file_table;
+struct fs_context;
+struct signal_actions;
+struct tty;
+
+enum process_state { PROCESS_ALIVE, PROCESS_EXITING, PROCESS_ZOMBIE, PROCESS_REAPED };
+
+/* What getrusage and wait4 report, in ns and counts. */
+struct usage {
+	uint64_t user_ns, system_ns, minor_faults, voluntary_switches, involuntary_switches;
+	uint64_t max_resident_pages;
+};
+
+struct process {
+	/* Fixed after creation. */
+	uint32_t pid, generation;
+
+	/* Under the process tree lock (process_tree_lock, RANK_PROCESS). */
+	enum process_state state;
+	struct process *parent;
+	struct list children, sibling_link; /* struct process.sibling_link */
+	struct list all_link;               /* every process */
+	struct list pid_link;               /* processes whose pid hashes alike (process.c) */
+	uint32_t process_group, session;
+	struct wait_queue child_wait;       /* of this process's wait4 callers */
+	int exit_status;                    /* Linux wait status, of use when ZOMBIE */
+	int exit_signal;                    /* to the parent: SIGCHLD, or 0 */
+	bool stopped, stop_reported, continued_unreported;
+	int stop_signal;
+	struct wait_queue stop_wait;        /* its tasks, while stopped */
+	int parent_death_signal;            /* prctl(PR_SET_PDEATHSIG), 0 for none */
+	struct usage self_usage, children_usage; /* of ended tasks; of reaped children */
+	struct tty *controlling_tty;
+	bool has_executed;                  /* since fork; setpgid's EACCES */
+	bool subreaper;
+	struct wait_queue vfork_wait;       /* the parent, inside vfork */
+	bool vfork_done;                    /* this child has execed or exited */
+	struct list tasks;                  /* struct task.thread_link */
+	unsigned task_count;
+	unsigned forking;                   /* tasks being made, not yet linked */
+	struct wait_queue thread_wait;      /* an exec that waits for the other tasks to end */
+	struct task *exec_task;             /* the task inside exec's point of no return, or NULL */
+	struct task *leader;                /* the main task, after exec the one that called it; counted
+					     * until reaped */
+	struct task *pid_holder;            /* the first task: keeps its id, which is the pid, from being
+					     * used again; counted until reaped */
+	bool group_exit;                    /* exit_group or fatal signal: exit_status is decided */
+	/* Signals: see proc/signal.h. */
+	struct signal_actions *signal_actions; /* shared with CLONE_SIGHAND */
+	uint64_t signal_pending;               /* for the process as a whole */
+	struct list signal_queue;
+
+	/* Changed by exec and exit in the only remaining task, under exec_mutex; read by its own tasks,
+	 * and by others under exec_mutex.  vm, files and fs are NULL in a zombie. */
+	struct mutex exec_mutex;
+	struct vm *vm;            /* counted: shared with CLONE_VM */
+	struct file_table *files; /* counted: shared with CLONE_FILES */
+	struct fs_context *fs;    /* counted: shared with CLONE_FS; cwd, root, umask */
+	bool shares_files;        /* since CLONE_FILES: exec makes a copy first */
+	char name[16];            /* comm */
+	char *command_line;       /* NUL separated, for /proc */
+	uint32_t command_line_size;
+
+	/* Identity: written by the process's own tasks, word-sized. */
+	uint32_t uid, euid, suid, gid, egid, sgid;
+
+	/* Timers and limits: under the process tree lock. */
+	uint64_t limits[16][2];    /* enum process_limit; soft, hard */
+	void *interval_timer;     /* time/itimer.c */
+
+	_Atomic uint32_t references;
+};
+
+extern struct lock process_tree_lock;
+extern struct list all_processes;
+extern struct process *init_process;
+
+static inline struct process *current_process(void) { return current()->process; }
+
+/* Linux's RLIMIT_ numbers: indices of process.limits; [n][0] is the soft limit, [n][1] the hard. */
+enum process_limit {
+	LIMIT_CPU, LIMIT_FSIZE, LIMIT_DATA, LIMIT_STACK, LIMIT_CORE, LIMIT_RSS, LIMIT_NPROC,
+	LIMIT_NOFILE, LIMIT_MEMLOCK, LIMIT_AS, LIMIT_LOCKS, LIMIT_SIGPENDING, LIMIT_MSGQUEUE,
+	LIMIT_NICE, LIMIT_RTPRIO, LIMIT_RTTIME, LIMITS
+};
+#define LIMIT_INFINITY (~0ul)
+
+struct process *process_find(uint32_t pid); /* under process_tree_lock */
+void process_get(struct process *p);
+void process_put(struct process *p);
+/* Soft limit; one word, read without the lock. */
+uint64_t process_limit(const struct process *p, enum process_limit which);
+/* init.c: makes pid 1 from the boot command line and starts it. */
+void process_init(void);
+
+/*
+ * stop.c, under process_tree_lock: job control.  Stopping asks every task of p to stop before it
+ * next runs program code, and tells the parent (SIGCHLD unless SA_NOCLDSTOP, and wait4).
+ * Continuing lets them run, and tells the parent.  Both are harmless when there is nothing to do.
+ */
+void process_stop_locked(struct process *p, int signal);
+void process_continue_locked(struct process *p);
+/* Work WORK_STOP: sleeps until continued or killed; no lock held. */
+void process_stop_self(void);
+/* Does process group `group` have a member whose parent is in the same session but in another
+ * group?  If not it is orphaned (POSIX 3.264) and job-control stops from the terminal are ignored. */
+bool process_group_orphaned_locked(uint32_t group, const struct process *except);
+
+/* exit.c.  Neither may hold a lock. */
+_Noreturn void process_exit_group(int wait_status); /* Linux wait status encoding */
+_Noreturn void task_exit_self(int wait_status);     /* exit(2) of one thread */
+/* Under process_tree_lock: every task of p ends before it runs program code again. */
+void process_kill_locked(struct process *p, int wait_status);
+
+/* The thread id as the program knows it: an exec makes its task the leader, whatever it was. */
+static inline uint32_t task_thread_id(const struct task *t)
+{
+	return t->process && t->process->leader == t ? t->process->pid : t->self.id;
+}
+
+/* tty/: the session leader `p` ends; called without locks before its children are given away.
+ * Hangs up its controlling terminal. */
+void tty_session_leader_exit(struct process *p);
+
+#endif

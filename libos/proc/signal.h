@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals, POSIX.1-2017 section 2.4 and Linux signal(7).
+ *
+ * All state is under process_tree_lock: the pending sets and queues of processes and tasks, the
+ * masks, the actions, and job control.  The one exception is the hint that a task reads on its
+ * way back to the program, task->work:
+ *
+ *	WORK_SIGNAL is set by a sender, under the lock, after it has made a signal pending, and
+ *	cleared only by the task itself, under the lock, before it looks at what is pending.  So
+ *	whatever was sent before the look is seen by it, and whatever comes later sets the bit again.
+ *	A bit that is set without need costs one look.
+ */
+#ifndef LIBOS_SIGNAL_H
+#define LIBOS_SIGNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/list.h"
+#include "core/task.h"
+
+struct process;
+
+#define SIGNAL_COUNT 64
+#define SIGNAL_BIT(number) (1ul << ((number) - 1))
+
+/* Kernel form of Linux's struct sigaction on x86-64. */
+struct signal_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct signal_actions {
+	uint32_t references; /* under process_tree_lock */
+	struct signal_action action[SIGNAL_COUNT];
+};
+
+/* 128 bytes, Linux's siginfo_t. */
+struct signal_info {
+	int32_t number, error, code, pad;
+	union {
+		struct { int32_t pid; uint32_t uid; uint64_t value; } sender;
+		struct {
+			int32_t pid;
+			uint32_t uid;
+			int32_t status, pad;
+			uint64_t utime, stime;
+		} child;
+		struct { int32_t id, overrun; uint64_t value; } timer;
+		struct { uint64_t address; } fault;
+		uint8_t bytes[112];
+	};
+};
+_Static_assert(sizeof(struct signal_info) == 128, "Linux's siginfo_t");
+
+/* One queued signal.  In at most one queue; under process_tree_lock. */
+struct signal_entry {
+	struct list link;
+	struct signal_info info;
+	bool borrowed;         /* lives in its sender (a timer): taken out, never freed */
+	int32_t taken_overrun; /* of a borrowed entry: info.timer.overrun when it was last taken out */
+};
+
+/*
+ * Sending.  `info` may be NULL: then nothing is allocated, and the receiver sees SI_KERNEL; this
+ * is the form for event context.  Any context that holds no lock of rank >= RANK_PROCESS.
+ * 0 (also when the signal is ignored or the receiver is exiting), -ESRCH (empty group), or
+ * -EAGAIN (too many queued real-time signals).
+ */
+int signal_send_process(struct process *p, int number, const struct signal_info *info);
+int signal_send_task(struct task *t, int number, const struct signal_info *info);
+int signal_send_group(uint32_t process_group, int number, const struct signal_info *info);
+/* The same with process_tree_lock held. */
+int signal_send_process_locked(struct process *p, int number, const struct signal_info *info);
+int signal_send_task_locked(struct task *t, int number, const struct signal_info *info);
+int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info);
+/* A borrowed entry, to task t of p, or to p if t is NULL, for a timer that has expired 1 + `missed`
+ * times.  If it is still queued its overrun count rises instead.  Allocates nothing. */
+void signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
+			      int missed);
+/* Take a borrowed entry back; it is in no queue afterwards. */
+void signal_entry_withdraw_locked(struct signal_entry *entry);
+
+/* A fault of the current task: cannot be blocked or ignored (then it kills). */
+void signal_force(int number, const struct signal_info *info);
+/* Something that ends an interruptible sleep is pending for the current task. */
+bool signal_is_pending(void);
+
+/* fork copies, exec resets, exit releases. */
+int signal_fork(struct process *child, struct process *parent, bool share);
+void signal_exec(struct process *p);
+void signal_release(struct process *p);
+/* The task is leaving its process; with process_tree_lock not held. */
+void signal_task_release(struct task *t);
+/* Does the parent have its children reaped by themselves (SIGCHLD ignored, or SA_NOCLDWAIT)? */
+bool signal_children_discarded_locked(struct process *parent);
+
+/*
+ * For ppoll, pselect, sigsuspend: run with another mask.  The old one comes back by itself once
+ * the handlers that the call's interruption runs are set up; a call that ends otherwise says so.
+ */
+void signal_mask_replace(uint64_t mask);
+void signal_mask_restore(void);
+
+/* Called by task_work() before a return to the program: delivers, stops, or ends the process. */
+void signal_deliver(void);
+
+/*
+ * System calls that an interruption ended return one of these; signal_deliver() turns them into a
+ * restart or EINTR, as Linux does.  The number is kept in frame->error while frame->vector is
+ * VECTOR_SYSCALL (abi/syscall.h).
+ */
+#define ERESTARTSYS 512           /* restart if no handler runs, or one with SA_RESTART */
+#define ERESTARTNOHAND 514        /* restart only if no handler runs */
+#define ERESTART_RESTARTBLOCK 516 /* the same, but go on by restart_syscall: task->restart */
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The system calls that send signals. */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <stddef.h>
+#include "abi/calls.h"
+#include "abi/errno.h"
+#include "core/usercopy.h"
+#include "proc/signal_private.h"
+
+/* kill(2): the super-user, the same user, or SIGCONT within a session. */
+bool signal_may_send(const struct process *sender, const struct process *p, int number)
+{
+	return sender->euid == 0 || sender->euid == p->suid || sender->euid == p->uid ||
+	       sender->uid == p->suid || sender->uid == p->uid ||
+	       (number == SIGCONT && sender->session == p->session);
+}
+
+static struct signal_info info_of_sender(int number, int code)
+{
+	const struct process *p = current_process();
+
+	return (struct signal_info){
+		.number = number,
+		.code = code,
+		.sender = { .pid = (int32_t)p->pid, .uid = p->uid },
+	};
+}
+
+/* Signal 0 only asks whether it could be sent. */
+static int send_checked(struct process *p, struct task *t, int number,
+			const struct signal_info *info)
+{
+	if (!signal_may_send(current_process(), p, number))
+		return -EPERM;
+	if (number == 0)
+		return 0;
+	return t != NULL ? signal_send_task_locked(t, number, info)
+			 : signal_send_process_locked(p, number, info);
+}
+
+/* To every process of a group; of all groups (except init and the sender) if it is 0. */
+static int send_to_many(uint32_t group, int number, const struct signal_info *info)
+{
+	const struct process *self = current_process();
+	int r = -ESRCH;
+
+	list_for_each(node, &all_processes) {
+		struct process *p = list_entry(node, struct process, all_link);
+		int one;
+
+		if (p->state == PROCESS_REAPED)
+			continue;
+		if (group != 0 ? p->process_group != group : p == self || p == init_process)
+			continue;
+		one = send_checked(p, NULL, number, info);
+		/* Success if one could be sent; otherwise what was in the way. */
+		if (one == 0 || r == -ESRCH)
+			r = one;
+	}
+	return r;
+}
+
+long sys_kill(int pid, int number)
+{
+	struct signal_info info = info_of_sender(number, SI_USER);
+	struct process *p;
+	int r;
+
+	if (number < 0 || number > SIGNAL_COUNT)
+		return -EINVAL;
+	lock_acquire(&process_tree_lock);
+	if (pid > 0) {
+		p = process_find((uint32_t)pid);
+		r = p == NULL ? -ESRCH : send_checked(p, NULL, number, &info);
+	} else if (pid == -1) {
+		r = send_to_many(0, number, &info);
+	} else if (pid == 0) {
+		r = send_to_many(current_process()->process_group, number, &info);
+	} else {
+		r = send_to_many((uint32_t)-pid, number, &info);
+	}
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+/* Sends to one task; `group` 0 means any process. */
+static int send_to_task(int group, int tid, int number, const struct signal_info *info)
+{
+	struct task *t;
+	int r = -ESRCH;
+
+	if (tid <= 0 || number < 0 || number > SIGNAL_COUNT)
+		return -EINVAL;
+	t = task_find((uint32_t)tid);
+	if (t == NULL)
+		return -ESRCH;
+	lock_acquire(&process_tree_lock);
+	if (t->process != NULL && !list_empty(&t->thread_link) &&
+	    (group == 0 || t->process->pid == (uint32_t)group))
+		r = send_checked(t->process, t, number, info);
+	lock_release(&process_tree_lock);
+	task_put(t);
+	return r;
+}
+
+long sys_tkill(int tid, int number)
+{
+	struct signal_info info = info_of_sender(number, SI_TKILL);
+
+	return send_to_task(0, tid, number, &info);
+}
+
+long sys_tgkill(int group, int tid, int number)
+{
+	struct signal_info info = info_of_sender(number, SI_TKILL);
+
+	if (group <= 0)
+		return -EINVAL;
+	return send_to_task(group, tid, number, &info);
+}
+
+/* Only to itself may a program claim that a signal came from kill() or from the kernel. */
+static int read_info(uint64_t user, int number, bool to_self, struct signal_info *info)
+{
+	if (copy_from_user(info, user, sizeof(*info)) != 0)
+		return -EFAULT;
+	if (!to_self && (info->code >= 0 || info->code == SI_TKILL))
+		return -EPERM;
+	info->number = number;
+	return 0;
+}
+
+long sys_rt_sigqueueinfo(int pid, int number, uint64_t info_user)
+{
+	struct signal_info info;
+	struct process *p;
+	int r = read_info(info_user, number, (uint32_t)pid == current_process()->pid, &info);
+
+	if (r != 0)
+		return r;
+	if (number < 0 || number > SIGNAL_COUNT)
+		return -EINVAL;
+	lock_acquire(&process_tree_lock);
+	p = pid > 0 ? process_find((uint32_t)pid) : NULL;
+	r = p == NULL ? -ESRCH : send_checked(p, NULL, number, &info);
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+long sys_rt_tgsigqueueinfo(int group, int tid, int number, uint64_t info_user)
+{
+	struct signal_info info;
+	int r = read_info(info_user, number, (uint32_t)group == current_process()->pid, &info);
+
+	if (r != 0)
+		return r;
+	if (group <= 0)
+		return -EINVAL;
+	return send_to_task(group, tid, number, &info);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens to pending signals when a task is about to run program code again, and what
+ * becomes of the system call that they interrupted.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <stddef.h>
+#include "abi/errno.h"
+#include "abi/syscall.h"
+#include "core/lock.h"
+#include "core/usercopy.h"
+#include "proc/signal_private.h"
+
+#define SYS_RESTART_SYSCALL 219
+#define HANDLER_LAST_SPECIAL 1ul /* SIG_DFL is 0, SIG_IGN is 1 */
+
+/* How a program calls the libos (scripts/musl/exo_call.h): `call *%rcx`, with our entry in RCX. */
+#define CALL_BYTES 2
+static const uint8_t call_through_rcx[CALL_BYTES] = { 0xff, 0xd1 };
+
+/*
+ * Makes the program issue its system call again: the arguments are still in the frame.  The
+ * instruction is two bytes long, SYSCALL and `call *%rcx` alike.  A program that calls our entry
+ * in another way is put at the entry itself, with the return address on its stack again.
+ */
+static void restart_call(struct task *t, uint64_t number)
+{
+	struct exo_regs *frame = t->frame;
+	uint8_t code[CALL_BYTES];
+	bool by_call = t->entry == ENTRY_CALL;
+
+	signal_frame_make_full(t);
+	frame->rax = number;
+	if (!by_call) {
+		frame->rip -= CALL_BYTES;
+		return;
+	}
+	frame->rcx = EXO_SHARED_BASE;
+	if (copy_from_user(code, frame->rip - CALL_BYTES, CALL_BYTES) == 0 &&
+	    code[0] == call_through_rcx[0] && code[1] == call_through_rcx[1]) {
+		frame->rip -= CALL_BYTES;
+	} else {
+		frame->rsp -= sizeof(uint64_t);
+		/* If this fails the program faults on the same address and is told so. */
+		copy_to_user(frame->rsp, &frame->rip, sizeof(frame->rip));
+		frame->rip = EXO_SHARED_BASE;
+	}
+}
+
+/* Decides once for a call: restart, or EINTR.  `action` is the handler that runs, or NULL. */
+static void settle_call(struct task *t, const struct signal_action *action)
+{
+	struct exo_regs *frame = t->frame;
+	bool restart;
+
+	if (frame->vector != VECTOR_SYSCALL)
+		return;
+	frame->vector = 0;
+	switch (-(int64_t)frame->rax) {
+	case ERESTARTSYS:
+		restart = action == NULL || (action->flags & SA_RESTART) != 0;
+		break;
+	case ERESTARTNOHAND:
+	case ERESTART_RESTARTBLOCK:
+		restart = action == NULL;
+		break;
+	default:
+		return;
+	}
+	if (!restart)
+		frame->rax = (uint64_t)-EINTR;
+	else if (-(int64_t)frame->rax == ERESTART_RESTARTBLOCK)
+		restart_call(t, SYS_RESTART_SYSCALL);
+	else
+		restart_call(t, frame->error);
+}
+
+/* Results of next_handled() besides a signal number. */
+#define NO_HANDLER 0
+#define COME_BACK (-1) /* after task_work() has stopped the task, or ended it */
+
+/*
+ * Takes signals out until one has a handler: its number, with a copy of its action.  Default
+ * actions are carried out here; a stop or the end of the process is only requested from
+ * task_work().  With the lock held.
+ */
+static int next_handled(struct task *t, struct signal_info *info, struct signal_action *action)
+{
+	struct process *p = t->process;
+	int number;
+
+	while ((number = signal_take(t, ~t->signal_blocked, info)) != 0) {
+		struct signal_action *slot = &p->signal_actions->action[number - 1];
+
+		if (slot->handler > HANDLER_LAST_SPECIAL) {
+			*action = *slot;
+			if ((slot->flags & SA_RESETHAND) != 0)
+				slot->handler = 0;
+			return number;
+		}
+		if (signal_ignored(p, number))
+			continue;
+		if (signal_default_of(number) != DEFAULT_STOP) {
+			process_kill_locked(p, number);
+			return COME_BACK;
+		}
+		/* POSIX: nobody could continue an orphaned group that a terminal has stopped. */
+		if (number != SIGSTOP && process_group_orphaned_locked(p->process_group, NULL))
+			continue;
+		process_stop_locked(p, number);
+		return COME_BACK;
+	}
+	return NO_HANDLER;
+}
+
+/* The handler's mask; the mask that comes back when it returns is the result. */
+static uint64_t block_for_handler(struct task *t, int number, const struct signal_action *action)
+{
+	uint64_t restore = t->signal_restore_mask ? t->signal_saved_mask : t->signal_blocked;
+	uint64_t blocked = t->signal_blocked | action->mask;
+
+	t->signal_restore_mask = false;
+	if ((action->flags & SA_NODEFER) == 0)
+		blocked |= SIGNAL_BIT(number);
+	signal_set_blocked(t, blocked);
+	return restore;
+}
+
+/* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that. */
+static void frame_failed(struct task *t, int number)
+{
+	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
+
+	if (number == SIGSEGV) {
+		lock_acquire(&process_tree_lock);
+		t->signal_blocked |= SIGNAL_BIT(SIGSEGV); /* so signal_force() ends the process */
+		lock_release(&process_tree_lock);
+	}
+	signal_force(SIGSEGV, &info);
+}
+
+/*
+ * One handler each time: if more signals wait, block_for_handler() sets WORK_SIGNAL again, and
+ * task_work() comes back to put the next frame on top of this one.
+ *
+ * A stop decides nothing about the interrupted call: the signal that continues the process may
+ * have a handler.  Then WORK_SIGNAL stays set, and task_work() stops the task before it returns.
+ */
+void signal_deliver(void)
+{
+	struct task *t = current();
+	struct signal_info info;
+	struct signal_action action;
+	uint64_t restore = 0;
+	int number;
+
+	lock_acquire(&process_tree_lock);
+	/* Cleared before the look; see signal.h. */
+	atomic_fetch_and_explicit(&t->work, ~(uint32_t)WORK_SIGNAL, memory_order_relaxed);
+	number = next_handled(t, &info, &action);
+	if (number == COME_BACK) {
+		atomic_fetch_or_explicit(&t->work, WORK_SIGNAL, memory_order_relaxed);
+	} else if (number != NO_HANDLER) {
+		restore = block_for_handler(t, number, &action);
+	} else if (t->signal_restore_mask) {
+		t->signal_restore_mask = false;
+		signal_set_blocked(t, t->signal_saved_mask);
+	}
+	lock_release(&process_tree_lock);
+
+	if (number == COME_BACK)
+		return;
+	settle_call(t, number == NO_HANDLER ? NULL : &action);
+	if (number != NO_HANDLER && !signal_frame_build(t, number, &info, &action, restore))
+		frame_failed(t, number);
+}

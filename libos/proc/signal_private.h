@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of signal handling share.  Everything here wants process_tree_lock held. */
+#ifndef LIBOS_SIGNAL_PRIVATE_H
+#define LIBOS_SIGNAL_PRIVATE_H
+
+#include "proc/process.h"
+#include "proc/signal.h"
+
+#define SIGNALS_UNMASKABLE (SIGNAL_BIT(9) | SIGNAL_BIT(19))                    /* KILL, STOP */
+#define SIGNALS_STOP (SIGNAL_BIT(19) | SIGNAL_BIT(20) | SIGNAL_BIT(21) | SIGNAL_BIT(22))
+/* Taken before others: a fault must be handled with the registers that made it. */
+#define SIGNALS_SYNCHRONOUS                                                                        \
+	(SIGNAL_BIT(4) | SIGNAL_BIT(5) | SIGNAL_BIT(7) | SIGNAL_BIT(8) | SIGNAL_BIT(11) | SIGNAL_BIT(31))
+
+enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
+
+/* signal_queue.c */
+/* Makes `number` pending; a standard signal that is pending already stays as it is.
+ * `entry` is a borrowed one, or NULL to allocate one for `info` (none if that is NULL). */
+int signal_queue_add(uint64_t *pending, struct list *queue, int number,
+		     const struct signal_info *info, struct signal_entry *entry);
+/* Takes the next of `wanted` out; its number, or 0. */
+int signal_queue_take(uint64_t *pending, struct list *queue, uint64_t wanted,
+		      struct signal_info *info);
+void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set);
+/* From the task's own queue first, then from its process's. */
+int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);
+
+/* signal_action.c */
+enum signal_default signal_default_of(int number);
+bool signal_ignored(const struct process *p, int number);
+void signal_discard_everywhere(struct process *p, uint64_t set);
+
+/* signal_send.c */
+/* Recomputes the task's hint after its mask or its pending set changed. */
+void signal_update_hint(struct task *t);
+void signal_set_blocked(struct task *t, uint64_t blocked);
+bool signal_may_send(const struct process *sender, const struct process *p, int number);
+
+/* signal_frame.c; no lock held */
+/* Makes the program run the handler next.  False: the frame cannot be written. */
+bool signal_frame_build(struct task *t, int number, const struct signal_info *info,
+			const struct signal_action *action, uint64_t mask_to_restore);
+/* The registers of the frame become all that the program's next instruction sees. */
+void signal_frame_make_full(struct task *t);
+
+/* signal_vector.c; no lock held */
+/* Bytes that the vector state takes on the program's stack. */
+uint64_t signal_vector_size(void);
+/* Writes the live vector state to `user` and gives the handler a clean one.  0 or -errno. */
+int signal_vector_save(struct task *t, uint64_t user);
+/* Loads the vector state from `user`.  0 or -errno; then nothing has changed. */
+int signal_vector_restore(struct task *t, uint64_t user);
+/* The control words alone, for frames without vector state. */
+uint64_t signal_control_words(void);
+void signal_control_words_load(uint64_t words);
+
+/* signal_altstack.c; no lock needed: a task's own */
+bool signal_on_alternate_stack(const struct task *t, uint64_t sp);
+int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at);
+int signal_alternate_stack_flags(const struct task *t, uint64_t at);
+
+#endif

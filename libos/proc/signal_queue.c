@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pending signals: a set, and a queue with what is known about them.
+ *
+ * The set says what is pending, the queue only adds information: a standard signal (1..31) is
+ * pending once however often it is sent and may have no entry (sent from event context, or no
+ * memory: it is delivered nevertheless, as from the kernel); a real-time signal has one entry for
+ * each time it was sent, and is refused rather than counted short.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <stddef.h>
+#include "abi/errno.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "proc/signal_private.h"
+
+/* The most entries in one queue: bounds both the memory and the walk below. */
+#define QUEUE_MAX 1024
+
+static bool queue_is_full(const struct list *queue)
+{
+	unsigned n = 0;
+
+	list_for_each(node, queue)
+		n++;
+	return n >= QUEUE_MAX;
+}
+
+static struct signal_entry *entry_alloc(const struct list *queue, const struct signal_info *info)
+{
+	struct signal_entry *entry = queue_is_full(queue) ? NULL : heap_alloc(sizeof(*entry));
+
+	if (entry != NULL)
+		entry->info = *info;
+	return entry;
+}
+
+int signal_queue_add(uint64_t *pending, struct list *queue, int number,
+		     const struct signal_info *info, struct signal_entry *entry)
+{
+	bool real_time = number >= SIGRTMIN;
+
+	if (!real_time && (*pending & SIGNAL_BIT(number)) != 0)
+		return 0;
+	if (entry == NULL && info != NULL)
+		entry = entry_alloc(queue, info);
+	/* kill() of a real-time signal may lose count, sigqueue() may not (as on Linux). */
+	if (entry == NULL && real_time && info != NULL && info->code != SI_USER)
+		return -EAGAIN;
+	if (entry != NULL) {
+		entry->info.number = number;
+		list_push_back(queue, &entry->link);
+	}
+	*pending |= SIGNAL_BIT(number);
+	return 0;
+}
+
+static void entry_remove(struct signal_entry *entry)
+{
+	list_remove(&entry->link);
+	if (entry->borrowed)
+		entry->taken_overrun = entry->info.timer.overrun;
+	else
+		heap_free(entry);
+}
+
+/* Takes the first entry of a signal out; *more says whether there is another. */
+static void take_entry(struct list *queue, int number, struct signal_info *info, bool *more)
+{
+	struct signal_entry *first = NULL;
+
+	*more = false;
+	list_for_each(node, queue) {
+		struct signal_entry *entry = list_entry(node, struct signal_entry, link);
+
+		if (entry->info.number != number)
+			continue;
+		if (first != NULL) {
+			*more = true;
+			break;
+		}
+		first = entry;
+	}
+	if (first == NULL) {
+		*info = (struct signal_info){ .number = number, .code = SI_KERNEL };
+		return;
+	}
+	*info = first->info;
+	entry_remove(first);
+}
+
+int signal_queue_take(uint64_t *pending, struct list *queue, uint64_t wanted,
+		      struct signal_info *info)
+{
+	uint64_t set = *pending & wanted;
+	bool more;
+	int number;
+
+	if (set == 0)
+		return 0;
+	if ((set & SIGNALS_SYNCHRONOUS) != 0)
+		set &= SIGNALS_SYNCHRONOUS;
+	number = __builtin_ctzl(set) + 1;
+	take_entry(queue, number, info, &more);
+	if (!more)
+		*pending &= ~SIGNAL_BIT(number);
+	return number;
+}
+
+void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set)
+{
+	if ((*pending & set) == 0)
+		return;
+	*pending &= ~set;
+	list_for_each_safe(node, next, queue) {
+		struct signal_entry *entry = list_entry(node, struct signal_entry, link);
+
+		if ((SIGNAL_BIT(entry->info.number) & set) != 0)
+			entry_remove(entry);
+	}
+}
+
+int signal_take(struct task *t, uint64_t wanted, struct signal_info *info)
+{
+	struct process *p = t->process;
+	int number = signal_queue_take(&t->signal_pending, &t->signal_queue, wanted, info);
+
+	return number != 0 ? number
+			   : signal_queue_take(&p->signal_pending, &p->signal_queue, wanted, info);
+}
+
+/*
+ * A borrowed entry that is taken back leaves its bit in the set: the signal has been sent, and
+ * whether another entry of the same number is queued does not matter for a set.
+ */
+void signal_entry_withdraw_locked(struct signal_entry *entry)
+{
+	if (!list_empty(&entry->link))
+		list_remove(&entry->link);
+}

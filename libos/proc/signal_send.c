@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending a signal: what it does at once, whether it is kept, and which task is told.
+ *
+ * A signal for a process is taken by any one of its tasks that does not block it.  The task told
+ * here is only a proposal: whichever task looks first takes it, and a task that comes to block a
+ * signal which it was told about passes the word on (signal_set_blocked, signal_task_release).
+ * So a signal that some task accepts is never left with nobody told:
+ *	the sender chooses, and masks change, under one lock; after either, some task that accepts
+ *	the signal has WORK_SIGNAL set.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <stddef.h>
+#include "abi/errno.h"
+#include "core/wait.h"
+#include "proc/signal_private.h"
+
+/* Signals that the task has not shut out; inside rt_sigtimedwait some that it has. */
+static bool task_accepts(const struct task *t, int number)
+{
+	return (t->signal_blocked & SIGNAL_BIT(number)) == 0 &&
+	       atomic_load_explicit(&t->state, memory_order_relaxed) != TASK_ZOMBIE;
+}
+
+/*
+ * The task looks at its signals before it next runs program code, and leaves an interruptible
+ * sleep.  Order: the signal is pending, then the bit is set, then the task is woken.  A task that
+ * is going to sleep turns BLOCKING first and reads the bit afterwards (wait_sleep), so either it
+ * reads the bit or the wake finds it BLOCKING.
+ */
+static void task_tell(struct task *t)
+{
+	task_notice(t, WORK_SIGNAL);
+	wake_task_signal(t);
+}
+
+/* Tells some task of p, other than `except`, about a signal for the whole process. */
+static void process_tell(struct process *p, int number, const struct task *except)
+{
+	if (p->leader != NULL && p->leader != except && task_accepts(p->leader, number)) {
+		task_tell(p->leader);
+		return;
+	}
+	list_for_each(node, &p->tasks) {
+		struct task *t = list_entry(node, struct task, thread_link);
+
+		if ((!except || t != except) && task_accepts(t, number)) {
+			task_tell(t);
+			return;
+		}
+	}
+}
+
+void signal_update_hint(struct task *t)
+{
+	uint64_t pending = t->signal_pending | t->process->signal_pending;
+
+	if ((pending & ~t->signal_blocked) != 0)
+		atomic_fetch_or_explicit(&t->work, WORK_SIGNAL, memory_order_relaxed);
+}
+
+/* Only for the calling task, or one that does not run yet. */
+void signal_set_blocked(struct task *t, uint64_t blocked)
+{
+	struct process *p = t->process;
+	uint64_t newly;
+
+	blocked &= ~SIGNALS_UNMASKABLE;
+	newly = blocked & ~t->signal_blocked & p->signal_pending;
+	t->signal_blocked = blocked;
+	for (; newly != 0; newly &= newly - 1)
+		process_tell(p, __builtin_ctzl(newly) + 1, t);
+	signal_update_hint(t);
+}
+
+void signal_task_release(struct task *t)
+{
+	struct process *p = t->process;
+	uint64_t accepted;
+
+	lock_acquire(&process_tree_lock);
+	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
+	accepted = ~t->signal_blocked;
+	t->signal_blocked = ~0ul; /* nobody chooses it any more */
+	for (uint64_t set = p->signal_pending & accepted; set != 0; set &= set - 1)
+		process_tell(p, __builtin_ctzl(set) + 1, t);
+	lock_release(&process_tree_lock);
+}
+
+/* What some signals do when they are sent, whether or not they are blocked or handled. */
+static void act_at_once(struct process *p, int number)
+{
+	if ((SIGNAL_BIT(number) & SIGNALS_STOP) != 0) {
+		signal_discard_everywhere(p, SIGNAL_BIT(SIGCONT));
+	} else if (number == SIGCONT) {
+		signal_discard_everywhere(p, SIGNALS_STOP);
+		process_continue_locked(p);
+	} else if (number == SIGKILL && p != init_process) {
+		process_kill_locked(p, SIGKILL);
+	}
+}
+
+/*
+ * An ignored signal is dropped unless it is blocked: it may no longer be ignored when it is
+ * unblocked, and rt_sigtimedwait may ask for it.  signal_saved_mask holds the signals that a task
+ * waiting inside rt_sigtimedwait or sigsuspend blocks otherwise.
+ */
+static bool dropped(const struct process *p, const struct task *t, int number)
+{
+	uint64_t bit = SIGNAL_BIT(number);
+
+	if (!signal_ignored(p, number))
+		return false;
+	if (t == NULL)
+		t = p->leader;
+	if (t == NULL || (bit & SIGNALS_UNMASKABLE) != 0)
+		return true;
+	return ((t->signal_blocked | (t->signal_restore_mask ? t->signal_saved_mask : 0)) & bit) == 0;
+}
+
+static int send_locked(struct process *p, struct task *t, int number,
+		       const struct signal_info *info, struct signal_entry *entry)
+{
+	int r;
+
+	if (p->state != PROCESS_ALIVE || p->signal_actions == NULL)
+		return 0;
+	act_at_once(p, number);
+	if (number == SIGKILL || dropped(p, t, number))
+		return 0;
+	if (t != NULL) {
+		r = signal_queue_add(&t->signal_pending, &t->signal_queue, number, info, entry);
+		if (r == 0 && task_accepts(t, number))
+			task_tell(t);
+	} else {
+		r = signal_queue_add(&p->signal_pending, &p->signal_queue, number, info, entry);
+		if (r == 0)
+			process_tell(p, number, NULL);
+	}
+	return r;
+}
+
+int signal_send_process_locked(struct process *p, int number, const struct signal_info *info)
+{
+	return send_locked(p, NULL, number, info, NULL);
+}
+
+/* thread_link is in the process's list exactly while the task belongs to it. */
+int signal_send_task_locked(struct task *t, int number, const struct signal_info *info)
+{
+	if (t->process == NULL || list_empty(&t->thread_link))
+		return -ESRCH;
+	return send_locked(t->process, t, number, info, NULL);
+}
+
+int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info)
+{
+	int r = -ESRCH;
+
+	list_for_each(node, &all_processes) {
+		struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->process_group != process_group || p->state == PROCESS_REAPED)
+			continue;
+		if (signal_send_process_locked(p, number, info) == 0)
+			r = 0;
+	}
+	return r;
+}
+
+void signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
+			      int missed)
+{
+	if (!list_empty(&entry->link)) {
+		entry->info.timer.overrun += 1 + missed;
+		return;
+	}
+	entry->borrowed = true;
+	entry->info.timer.overrun = missed;
+	if (t != NULL && list_empty(&t->thread_link))
+		return;
+	send_locked(p, t, entry->info.number, NULL, entry);
+}
+
+int signal_send_process(struct process *p, int number, const struct signal_info *info)
+{
+	int r;
+
+	lock_acquire(&process_tree_lock);
+	r = signal_send_process_locked(p, number, info);
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+int signal_send_task(struct task *t, int number, const struct signal_info *info)
+{
+	int r;
+
+	lock_acquire(&process_tree_lock);
+	r = signal_send_task_locked(t, number, info);
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+int signal_send_group(uint32_t process_group, int number, const struct signal_info *info)
+{
+	int r;
+
+	lock_acquire(&process_tree_lock);
+	r = signal_send_group_locked(process_group, number, info);
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+/*
+ * A fault goes to the task that made it.  If it cannot be handled now, because it is blocked or
+ * ignored, the program could only fault again: then the default action ends it, pid 1 included.
+ */
+void signal_force(int number, const struct signal_info *info)
+{
+	struct task *t = current();
+	struct process *p = t->process;
+	struct signal_action *action;
+
+	lock_acquire(&process_tree_lock);
+	action = &p->signal_actions->action[number - 1];
+	if ((t->signal_blocked & SIGNAL_BIT(number)) != 0 || action->handler <= 1) {
+		action->handler = 0;
+		process_kill_locked(p, number);
+	} else {
+		signal_queue_add(&t->signal_pending, &t->signal_queue, number, info, NULL);
+		signal_update_hint(t);
+	}
+	lock_release(&process_tree_lock);
+}
+
+bool signal_is_pending(void)
+{
+	unsigned wanted = WORK_SIGNAL | WORK_EXIT | WORK_STOP;
+
+	return (atomic_load_explicit(&current()->work, memory_order_acquire) & wanted) != 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait4 and waitid: wait(2), waitid(2), POSIX.1-2017 wait(), waitid().
+ *
+ * The look at the children and the registration to wait are made under process_tree_lock, and so
+ * is every change that could end the wait: none is missed.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <linux/resource.h>
+#include <linux/wait.h>
+#include "abi/errno.h"
+#include "core/task.h"
+#include "core/usercopy.h"
+#include "proc/calls.h"
+#include "proc/proc_private.h"
+#include "proc/signal.h"
+#include "proc/usage.h"
+
+struct wait_request {
+	int type;    /* P_ALL, P_PID, P_PGID */
+	uint32_t id;
+	int options;
+};
+
+/* What was found out about a child, by value: it may be gone by the time it is told. */
+struct wait_result {
+	uint32_t pid, uid;
+	int code, status; /* as in siginfo */
+	struct usage usage;
+	struct process *reaped; /* to be buried, or NULL */
+};
+
+void process_reap_locked(struct process *child)
+{
+	struct process *parent = child->parent;
+	struct usage *sum = &parent->children_usage;
+
+	usage_add(sum, &child->self_usage);
+	usage_add(sum, &child->children_usage);
+	process_unlink_locked(child);
+}
+
+static bool parent_wants_signal(struct process *parent, int code)
+{
+	const struct signal_actions *actions = parent->signal_actions;
+
+	if (code != CLD_STOPPED && code != CLD_CONTINUED)
+		return true;
+	return actions && !(actions->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+}
+
+int exit_code_of(int wait_status, int *status)
+{
+	*status = wait_status & 0x7f;
+	if (*status)
+		return wait_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+	*status = (wait_status >> 8) & 0xff;
+	return CLD_EXITED;
+}
+
+void process_tell_parent_locked(struct process *p, int code, int status)
+{
+	struct process *parent = p->parent;
+	bool ended = code != CLD_STOPPED && code != CLD_CONTINUED;
+	struct usage usage = usage_of_process_locked(p);
+	int number = ended ? p->exit_signal : SIGCHLD;
+
+	if (!parent)
+		return;
+	if (number && parent_wants_signal(parent, code)) {
+		struct signal_info info = {
+			.number = number,
+			.code = code,
+			.child = {
+				.pid = (int)p->pid,
+				.uid = p->uid,
+				.status = status,
+				/* clock_t: 100 per second */
+				.utime = usage.user_ns / 10000000,
+				.stime = usage.system_ns / 10000000,
+			},
+		};
+		signal_send_process_locked(parent, number, &info);
+	}
+	/* Who ends gives the rest of its slice to a parent that waits for it.  It may be preempted for
+	 * that at once, and then ends a little later: it has left its address space already. */
+	if (ended)
+		wake_one_donate(&parent->child_wait, WAKE_ANY);
+	wake_all(&parent->child_wait, WAKE_ANY);
+}
+
+static bool is_meant(const struct wait_request *w, const struct process *child)
+{
+	bool clone_child = child->exit_signal != SIGCHLD;
+
+	if (w->type == P_PID && child->pid != w->id)
+		return false;
+	if (w->type == P_PGID && child->process_group != w->id)
+		return false;
+	return (w->options & __WALL) || clone_child == !!(w->options & __WCLONE);
+}
+
+static void fill(struct wait_result *r, const struct process *child, int code, int status)
+{
+	r->pid = child->pid;
+	r->uid = child->uid;
+	r->code = code;
+	r->status = status;
+	r->usage = usage_of_process_locked(child);
+	usage_add(&r->usage, &child->children_usage);
+}
+
+/* Has this child something to tell?  Takes it away unless WNOWAIT. */
+static bool look_at_locked(const struct wait_request *w, struct process *child, struct wait_result *r)
+{
+	bool keep = w->options & WNOWAIT;
+
+	if (child->state == PROCESS_ZOMBIE) {
+		if (!(w->options & WEXITED))
+			return false;
+		int status, code = exit_code_of(child->exit_status, &status);
+
+		fill(r, child, code, status);
+		if (!keep) {
+			process_reap_locked(child);
+			r->reaped = child;
+		}
+		return true;
+	}
+	if ((w->options & WSTOPPED) && child->stopped && !child->stop_reported) {
+		fill(r, child, CLD_STOPPED, child->stop_signal);
+		child->stop_reported = !keep;
+		return true;
+	}
+	if ((w->options & WCONTINUED) && child->continued_unreported) {
+		fill(r, child, CLD_CONTINUED, SIGCONT);
+		child->continued_unreported = keep;
+		return true;
+	}
+	return false;
+}
+
+/* 1: found; 0: none has anything to tell yet; -ECHILD: there is none. */
+static int scan_locked(const struct wait_request *w, struct wait_result *r)
+{
+	struct process *p = current_process();
+	int found = -ECHILD;
+
+	list_for_each(node, &p->children) {
+		struct process *child = list_entry(node, struct process, sibling_link);
+
+		if (!is_meant(w, child))
+			continue;
+		found = 0;
+		if (look_at_locked(w, child, r))
+			return 1;
+	}
+	return found;
+}
+
+static int wait_for_child(const struct wait_request *w, struct wait_result *r)
+{
+	struct process *p = current_process();
+	int found;
+
+	*r = (struct wait_result){ 0 };
+	lock_acquire(&process_tree_lock);
+	while ((found = scan_locked(w, r)) == 0 && !(w->options & WNOHANG)) {
+		if (wait_on(&p->child_wait, &process_tree_lock, WAIT_INTERRUPTIBLE, 0) == -EINTR) {
+			/* What came together with the signal is told first. */
+			found = scan_locked(w, r);
+			if (found == 0)
+				found = -ERESTARTSYS;
+			break;
+		}
+	}
+	lock_release(&process_tree_lock);
+	if (r->reaped)
+		process_bury(r->reaped);
+	return found;
+}
+
+static int wait_status(const struct wait_result *r)
+{
+	switch (r->code) {
+	case CLD_EXITED:
+		return r->status << 8;
+	case CLD_DUMPED:
+		return r->status | 0x80;
+	case CLD_STOPPED:
+		return (r->status << 8) | 0x7f;
+	case CLD_CONTINUED:
+		return 0xffff;
+	default:
+		return r->status;
+	}
+}
+
+static int put_usage(const struct wait_result *r, uint64_t user)
+{
+	struct rusage out;
+
+	if (!user)
+		return 0;
+	usage_to_linux(&r->usage, &out);
+	return copy_to_user(user, &out, sizeof(out));
+}
+
+long sys_wait4(int pid, uint64_t status, int options, uint64_t rusage)
+{
+	struct wait_request w = { .options = options | WEXITED };
+	struct wait_result r;
+
+	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	w.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
+	w.id = pid > 0 ? (uint32_t)pid : pid == 0 ? current_process()->process_group : (uint32_t)-pid;
+	int found = wait_for_child(&w, &r);
+
+	if (found <= 0)
+		return found;
+	if ((status && store_user32(status, (uint32_t)wait_status(&r)) < 0) ||
+	    put_usage(&r, rusage) < 0)
+		return -EFAULT;
+	return r.pid;
+}
+
+static int put_info(const struct wait_result *r, bool found, uint64_t user)
+{
+	struct signal_info info = { 0 };
+
+	if (!user)
+		return 0;
+	if (found) {
+		info.number = SIGCHLD;
+		info.code = r->code;
+		info.child.pid = (int)r->pid;
+		info.child.uid = r->uid;
+		info.child.status = r->status;
+	}
+	/* Linux writes no more than this, and leaves the rest of the caller's structure alone. */
+	return copy_to_user(user, &info, offsetof(struct signal_info, child.utime));
+}
+
+long sys_waitid(int type, int id, uint64_t info, int options, uint64_t rusage)
+{
+	struct wait_request w = { .type = type, .id = (uint32_t)id, .options = options };
+	struct wait_result r;
+
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			__WCLONE | __WALL))
+		return -EINVAL;
+	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	if (type == P_PGID && id == 0)
+		w.id = current_process()->process_group;
+	else if (type != P_ALL && (id <= 0 || (type != P_PID && type != P_PGID)))
+		return -EINVAL;
+	int found = wait_for_child(&w, &r);
+
+	if (found < 0)
+		return found;
+	if (put_info(&r, found > 0, info) < 0 || (found > 0 && put_usage(&r, rusage) < 0))
+		return -EFAULT;
+	return 0;
+}

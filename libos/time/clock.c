@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clocks, read from the TSC without entering the kernel.
+ *
+ * Monotonic time counts from boot_tsc at the boot CPU's rate; processors with an invariant TSC
+ * keep all CPUs' counters equal, and QEMU has one counter for all.  Real time is monotonic time
+ * plus an offset that clock_settime() changes.
+ *
+ * Conversions multiply by a 32.32 fixed-point rate: no division, and monotone.
+ */
+#include <exo/abi.h>
+#include <stdatomic.h>
+#include "time/time.h"
+
+#define NS_PER_MS 1000000ul
+
+static const struct exo_info *machine(void)
+{
+	return (const struct exo_info *)EXO_INFO_BASE;
+}
+
+static uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+static uint64_t scale(uint64_t value, uint64_t rate)
+{
+	return (uint64_t)(((unsigned __int128)value * rate) >> 32);
+}
+
+uint64_t tsc_to_ns(uint64_t ticks)
+{
+	return scale(ticks, (NS_PER_MS << 32) / machine()->tsc_khz);
+}
+
+uint64_t ns_to_tsc(uint64_t ns)
+{
+	return scale(ns, (machine()->tsc_khz << 32) / NS_PER_MS);
+}
+
+uint64_t time_now_ns(void)
+{
+	return tsc_to_ns(read_tsc() - machine()->boot_tsc);
+}
+
+/* A tick more than the conversion gives, for its rounding: a timer never fires too early. */
+uint64_t time_deadline_tsc(uint64_t monotonic_ns)
+{
+	uint64_t longest_ns = ~0ul >> 8;
+
+	if (monotonic_ns > longest_ns)
+		monotonic_ns = longest_ns;
+	return machine()->boot_tsc + ns_to_tsc(monotonic_ns) + 1;
+}
+
+/* Real time minus monotonic time.  One word: a reader sees the old or the new setting. */
+static _Atomic uint64_t offset_ns;
+
+void time_init(void)
+{
+	time_set_real_ns(rtc_unix_seconds() * 1000 * NS_PER_MS);
+}
+
+uint64_t time_real_ns(void)
+{
+	return time_now_ns() + atomic_load_explicit(&offset_ns, memory_order_relaxed);
+}
+
+void time_set_real_ns(uint64_t ns)
+{
+	atomic_store_explicit(&offset_ns, ns - time_now_ns(), memory_order_relaxed);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The timers of one process: process->interval_timer points here once it has used one.
+ *
+ * Everything is under process_tree_lock.  A timer that is disarmed only has its expiry set to 0
+ * and is left to fire in vain: timer_cancel() may not be called with the lock held, because it
+ * waits for a fire() that may be waiting for the lock, and without the lock it could undo what
+ * another thread has just armed.  timer_cancel() is for the end of a timer's life.
+ */
+#ifndef LIBOS_PROCESS_TIMERS_H
+#define LIBOS_PROCESS_TIMERS_H
+
+#include <stdint.h>
+#include "time/time.h"
+
+struct process;
+struct posix_timer;
+
+#define POSIX_TIMERS_MAX 32
+
+/* A timer does not fire again sooner than this, however short its interval: a program must not
+ * keep a CPU in event handlers.  The expiries in between count as missed. */
+#define TIMER_PAUSE_NS 100000ul
+
+struct interval_timer {
+	struct timer timer;
+	struct process *process; /* fixed; it outlives its timers */
+	int which;               /* fixed: Linux's ITIMER_ */
+	/* On the timer's clock: monotonic, or CPU time used by the process. */
+	uint64_t expiry_ns;      /* 0: disarmed */
+	uint64_t interval_ns;    /* 0: once */
+};
+
+struct process_timers {
+	struct interval_timer interval[3];
+	struct posix_timer *posix[POSIX_TIMERS_MAX];
+};
+
+/* The process's timers, made if there are none; NULL when out of memory.  No lock held. */
+struct process_timers *process_timers_get(struct process *p);
+
+/*
+ * Moves an expiry that has passed on to the next that has not, or to 0 if it does not repeat;
+ * returns how many expiries were missed beyond the first.
+ */
+uint64_t timer_advance(uint64_t *expiry_ns, uint64_t interval_ns, uint64_t now_ns);
+
+static inline void timer_arm_after_pause(struct timer *t, uint64_t expiry_ns, uint64_t now_ns)
+{
+	timer_arm(t, expiry_ns > now_ns + TIMER_PAUSE_NS ? expiry_ns : now_ns + TIMER_PAUSE_NS);
+}
+
+/* itimer.c, posix_timer.c */
+void interval_timers_init(struct process_timers *timers, struct process *p);
+void interval_timers_end(struct process_timers *timers);
+void posix_timers_end(struct process_timers *timers);
+
+#endif

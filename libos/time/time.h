@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks and timers. */
+#ifndef LIBOS_TIME_H
+#define LIBOS_TIME_H
+
+#include <libos/ordered.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* clock.c: once, on the boot CPU, before anybody asks for real time: reads the CMOS clock. */
+void time_init(void);
+uint64_t rtc_unix_seconds(void); /* rtc.c; 0 if it makes no sense */
+
+/* Any context, no kernel entry.  Monotonic since boot; real since 1970. */
+uint64_t time_now_ns(void);
+uint64_t time_real_ns(void);
+void time_set_real_ns(uint64_t ns);
+uint64_t ns_to_tsc(uint64_t ns);     /* durations */
+uint64_t tsc_to_ns(uint64_t ticks);
+uint64_t time_deadline_tsc(uint64_t monotonic_ns); /* an absolute time as TSC value */
+
+/*
+ * Per-CPU timers.  fire(timer) runs on the CPU that armed it, masked, on the event stack, with no
+ * lock held; it may wake, send signals to itself's owner by message, and re-arm; it allocates nothing.
+ */
+struct timer {
+	void (*fire)(struct timer *t); /* fixed */
+
+	/* Under the timer lock of the CPU where it is armed. */
+	uint64_t deadline_ns;     /* monotonic */
+	struct ordered_node node; /* in that CPU's queue */
+	_Atomic int32_t cpu;      /* where it was last armed, + 1; 0: never */
+};
+
+/* Re-arms if armed; a fire() that has begun is not waited for.  One caller at a time per timer. */
+void timer_arm(struct timer *t, uint64_t deadline_ns);
+/* After this returns fire() is not running and will not run, unless fire() itself calls it.  Waits
+ * for a fire() that runs on another CPU: so hold no lock that fire() takes. */
+void timer_cancel(struct timer *t);
+bool timer_is_armed(const struct timer *t); /* a hint, unless its own fire() asks */
+
+struct process;
+
+/* exec: POSIX timers go, interval timers stay.  exit: all go.  Task context, no lock held. */
+void time_process_exec(struct process *p);
+void time_process_release(struct process *p);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux's time structures, and nanoseconds. */
+#ifndef LIBOS_TIMESPEC_H
+#define LIBOS_TIMESPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/usercopy.h"
+#include "fs/linux.h"
+#include "time/time.h"
+
+#define NS_PER_SECOND 1000000000ul
+#define NS_PER_US 1000ul
+/* Some 292 years: sums of two such times do not overflow. */
+#define TIME_NEVER_NS (~0ul >> 2)
+
+static inline bool timespec_is_valid(const struct linux_timespec *t)
+{
+	return t->seconds >= 0 && t->nanoseconds >= 0 && t->nanoseconds < (int64_t)NS_PER_SECOND;
+}
+
+/* Of a valid time; what does not fit becomes TIME_NEVER_NS. */
+static inline uint64_t timespec_to_ns(const struct linux_timespec *t)
+{
+	if ((uint64_t)t->seconds >= TIME_NEVER_NS / NS_PER_SECOND)
+		return TIME_NEVER_NS;
+	return (uint64_t)t->seconds * NS_PER_SECOND + (uint64_t)t->nanoseconds;
+}
+
+static inline struct linux_timespec timespec_from_ns(uint64_t ns)
+{
+	return (struct linux_timespec){ (int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND) };
+}
+
+/* The monotonic time that lies `ns` ahead; never 0, which means "no deadline". */
+static inline uint64_t deadline_after(uint64_t ns)
+{
+	uint64_t deadline = time_now_ns() + ns;
+
+	return deadline > TIME_NEVER_NS ? TIME_NEVER_NS : deadline + (deadline == 0);
+}
+
+/* 0, -EFAULT or -EINVAL. */
+static inline int timespec_read(uint64_t user, uint64_t *ns)
+{
+	struct linux_timespec t;
+
+	if (copy_from_user(&t, user, sizeof(t)) != 0)
+		return -EFAULT;
+	if (!timespec_is_valid(&t))
+		return -EINVAL;
+	*ns = timespec_to_ns(&t);
+	return 0;
+}
+
+static inline int timespec_write(uint64_t user, uint64_t ns)
+{
+	struct linux_timespec t = timespec_from_ns(ns);
+
+	return copy_to_user(user, &t, sizeof(t));
+}
+
+#endif

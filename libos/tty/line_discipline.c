@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+/* The line discipline's input side: editing, special characters, reading.  See the header. */
+#include "tty/line_discipline.h"
+#include "tty/line_echo.h"
+
+#define EOF_BYTE 0
+#define DISABLED 0 /* a control character with this value matches nothing */
+
+static bool has(const struct line_discipline *l, tcflag_t local_flag)
+{
+	return (l->settings.c_lflag & local_flag) != 0;
+}
+
+static bool is_control(const struct line_discipline *l, uint8_t byte, int which)
+{
+	return byte != DISABLED && l->settings.c_cc[which] == byte;
+}
+
+void line_init(struct line_discipline *l, void (*echo)(void *, const uint8_t *, size_t),
+	       void *context)
+{
+	*l = (struct line_discipline){ .echo = echo, .context = context };
+	l->settings = (struct termios){
+		.c_iflag = ICRNL | IXON | IUTF8,
+		.c_oflag = OPOST | ONLCR,
+		.c_cflag = B38400 | CS8 | CREAD | HUPCL | CLOCAL,
+		.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+		.c_cc = {
+			[VINTR] = 'C' - '@', [VQUIT] = '\\' - '@', [VERASE] = 0x7f,
+			[VKILL] = 'U' - '@', [VEOF] = 'D' - '@', [VTIME] = 0, [VMIN] = 1,
+			[VSTART] = 'Q' - '@', [VSTOP] = 'S' - '@', [VSUSP] = 'Z' - '@',
+			[VREPRINT] = 'R' - '@', [VWERASE] = 'W' - '@', [VLNEXT] = 'V' - '@',
+		},
+	};
+}
+
+/* ------------------------------------------------------------------ the ring */
+
+static uint8_t *byte_at(struct line_discipline *l, uint32_t index)
+{
+	return &l->input[index % LINE_INPUT_SIZE];
+}
+
+static bool ends_line(const struct line_discipline *l, uint32_t index)
+{
+	index %= LINE_INPUT_SIZE;
+	return (l->ends[index / 8] & (1u << (index % 8))) != 0;
+}
+
+static void set_end(struct line_discipline *l, uint32_t index, bool end)
+{
+	uint8_t *byte = &l->ends[index % LINE_INPUT_SIZE / 8];
+	uint8_t bit = (uint8_t)(1u << (index % 8));
+
+	*byte = end ? *byte | bit : *byte & (uint8_t)~bit;
+}
+
+static uint32_t used(const struct line_discipline *l)
+{
+	return l->write_at - l->read_at;
+}
+
+static bool is_full(const struct line_discipline *l)
+{
+	return used(l) >= LINE_INPUT_SIZE - 1;
+}
+
+/* What exceeds a line is dropped; its end is not, so that it can always be ended. */
+static bool store(struct line_discipline *l, uint8_t byte, bool end)
+{
+	bool too_long = has(l, ICANON) && l->write_at - l->committed >= LINE_LENGTH_MAX;
+
+	if (is_full(l) || (too_long && !end))
+		return false;
+	*byte_at(l, l->write_at) = byte;
+	set_end(l, l->write_at, end);
+	l->write_at++;
+	return true;
+}
+
+static unsigned commit(struct line_discipline *l)
+{
+	l->committed = l->write_at;
+	return LINE_READABLE;
+}
+
+/* While no line is complete there is always room: the user can erase, or end the line. */
+bool line_has_room(const struct line_discipline *l, size_t n)
+{
+	return used(l) + n < LINE_INPUT_SIZE;
+}
+
+void line_flush_input(struct line_discipline *l)
+{
+	l->read_at = l->committed = l->write_at;
+	l->lines = 0;
+	l->literal = false;
+}
+
+/* ------------------------------------------------------------------ editing */
+
+static bool is_continuation(const struct line_discipline *l, uint8_t byte)
+{
+	return (l->settings.c_iflag & IUTF8) != 0 && (byte & 0xc0) == 0x80;
+}
+
+/* Columns that the edited line takes before `index`, back to a tab (then *after_tab) or its start. */
+static unsigned columns_before(struct line_discipline *l, uint32_t index, bool *after_tab)
+{
+	unsigned columns = 0;
+
+	*after_tab = false;
+	while (index != l->committed) {
+		uint8_t byte = *byte_at(l, --index);
+
+		if (byte == '\t') {
+			*after_tab = true;
+			break;
+		}
+		if (line_is_control_byte(byte))
+			columns += has(l, ECHOCTL) ? 2 : 0;
+		else if (!is_continuation(l, byte))
+			columns++;
+	}
+	return columns;
+}
+
+/* Removes the last character of the edited line, and from the screen if it is echoed. */
+static void erase_character(struct line_discipline *l)
+{
+	bool after_tab;
+	unsigned before;
+	uint8_t byte;
+
+	do
+		byte = *byte_at(l, --l->write_at);
+	while (is_continuation(l, byte) && l->write_at != l->committed);
+	if (!has(l, ECHO))
+		return;
+	if (!has(l, ECHOE)) {
+		line_echo_byte(l, l->settings.c_cc[VERASE]);
+		return;
+	}
+	if (byte == '\t') {
+		before = columns_before(l, l->write_at, &after_tab);
+		line_echo_erase_tab(l, after_tab ? before : before + l->line_start);
+	} else if (line_is_control_byte(byte)) {
+		line_echo_rub_out(l, has(l, ECHOCTL) ? 2 : 0);
+	} else {
+		line_echo_rub_out(l, 1);
+	}
+}
+
+static bool is_word_byte(uint8_t byte)
+{
+	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+	       (byte >= 'A' && byte <= 'Z') || byte == '_' || byte >= 0x80;
+}
+
+/* Erases what separates words, then one word. */
+static void erase_word(struct line_discipline *l)
+{
+	bool in_word = false;
+
+	while (l->write_at != l->committed) {
+		bool word = is_word_byte(*byte_at(l, l->write_at - 1));
+
+		if (in_word && !word)
+			break;
+		in_word = word;
+		erase_character(l);
+	}
+}
+
+static void erase_line(struct line_discipline *l)
+{
+	if (has(l, ECHO) && has(l, ECHOK) && has(l, ECHOKE) && has(l, ECHOE)) {
+		while (l->write_at != l->committed)
+			erase_character(l);
+		return;
+	}
+	l->write_at = l->committed;
+	if (has(l, ECHO)) {
+		line_echo_byte(l, l->settings.c_cc[VKILL]);
+		if (has(l, ECHOK))
+			line_echo_raw(l, '\n');
+	}
+}
+
+static void reprint(struct line_discipline *l)
+{
+	line_echo_byte(l, l->settings.c_cc[VREPRINT]);
+	line_echo_raw(l, '\n');
+	for (uint32_t i = l->committed; i != l->write_at; i++)
+		line_echo_byte(l, *byte_at(l, i));
+}
+
+/* Editing characters; true if `byte` was one. */
+static bool edit(struct line_discipline *l, uint8_t byte)
+{
+	bool empty = l->write_at == l->committed;
+
+	if (is_control(l, byte, VERASE)) {
+		if (!empty)
+			erase_character(l);
+	} else if (is_control(l, byte, VKILL)) {
+		erase_line(l);
+	} else if (has(l, IEXTEN) && is_control(l, byte, VWERASE)) {
+		erase_word(l);
+	} else if (has(l, IEXTEN) && is_control(l, byte, VLNEXT)) {
+		l->literal = true;
+		if (has(l, ECHO) && has(l, ECHOCTL))
+			line_echo_caret(l);
+	} else if (has(l, IEXTEN) && has(l, ECHO) && is_control(l, byte, VREPRINT)) {
+		reprint(l);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ input */
+
+static void echo_input(struct line_discipline *l, uint8_t byte)
+{
+	if (l->write_at == l->committed)
+		l->line_start = l->column;
+	if (byte == '\n')
+		line_echo_raw(l, byte);
+	else
+		line_echo_byte(l, byte);
+}
+
+static unsigned end_line(struct line_discipline *l, uint8_t byte)
+{
+	if (!store(l, byte, true))
+		return 0;
+	l->lines++;
+	return commit(l);
+}
+
+static unsigned canonical(struct line_discipline *l, uint8_t byte)
+{
+	if (edit(l, byte))
+		return 0;
+	if (byte == '\n') {
+		if (has(l, ECHO | ECHONL))
+			line_echo_raw(l, byte);
+		return end_line(l, byte);
+	}
+	if (is_control(l, byte, VEOF))
+		return end_line(l, EOF_BYTE);
+	if (is_control(l, byte, VEOL) || (has(l, IEXTEN) && is_control(l, byte, VEOL2))) {
+		if (has(l, ECHO))
+			echo_input(l, byte);
+		return end_line(l, byte);
+	}
+	if (has(l, ECHO) && l->write_at - l->committed < LINE_LENGTH_MAX)
+		echo_input(l, byte);
+	store(l, byte, false);
+	return 0;
+}
+
+static unsigned plain(struct line_discipline *l, uint8_t byte)
+{
+	if (has(l, ECHO))
+		echo_input(l, byte);
+	return store(l, byte, false) ? commit(l) : 0;
+}
+
+static unsigned signal_event(const struct line_discipline *l, uint8_t byte)
+{
+	if (is_control(l, byte, VINTR))
+		return LINE_INTERRUPT;
+	if (is_control(l, byte, VQUIT))
+		return LINE_QUIT;
+	if (is_control(l, byte, VSUSP))
+		return LINE_SUSPEND;
+	return 0;
+}
+
+static unsigned raise_signal(struct line_discipline *l, uint8_t byte, unsigned event)
+{
+	if (!has(l, NOFLSH)) {
+		line_flush_input(l);
+		event |= LINE_FLUSHED;
+	}
+	if (l->stopped) {
+		l->stopped = false;
+		event |= LINE_RESTARTED;
+	}
+	if (has(l, ECHO))
+		line_echo_byte(l, byte);
+	return event;
+}
+
+/* VSTART and VSTOP, and any byte with IXANY.  True if the byte is used up; *event is added to. */
+static bool flow_control(struct line_discipline *l, uint8_t byte, unsigned *event)
+{
+	bool stop = is_control(l, byte, VSTOP), start = is_control(l, byte, VSTART);
+
+	if ((l->settings.c_iflag & IXON) == 0)
+		return false;
+	if (stop && !(start && l->stopped)) {
+		l->stopped = true;
+		return true;
+	}
+	if (l->stopped && (start || (l->settings.c_iflag & IXANY) != 0)) {
+		l->stopped = false;
+		*event |= LINE_RESTARTED;
+	}
+	return start;
+}
+
+static unsigned store_literally(struct line_discipline *l, uint8_t byte)
+{
+	l->literal = false;
+	if (has(l, ECHO))
+		line_echo_byte(l, byte);
+	if (!store(l, byte, false))
+		return 0;
+	return has(l, ICANON) ? 0 : commit(l);
+}
+
+unsigned line_input(struct line_discipline *l, uint8_t byte)
+{
+	tcflag_t input_flags = l->settings.c_iflag;
+	unsigned event = 0, signal;
+
+	if ((input_flags & ISTRIP) != 0)
+		byte &= 0x7f;
+	if (l->literal)
+		return store_literally(l, byte);
+	if (flow_control(l, byte, &event))
+		return event;
+	signal = has(l, ISIG) ? signal_event(l, byte) : 0;
+	if (signal != 0)
+		return event | raise_signal(l, byte, signal);
+	if (byte == '\r') {
+		if ((input_flags & IGNCR) != 0)
+			return event;
+		if ((input_flags & ICRNL) != 0)
+			byte = '\n';
+	} else if (byte == '\n' && (input_flags & INLCR) != 0) {
+		byte = '\r';
+	}
+	return event | (has(l, ICANON) ? canonical(l, byte) : plain(l, byte));
+}
+
+/* ------------------------------------------------------------------ reading */
+
+size_t line_available(const struct line_discipline *l)
+{
+	return l->committed - l->read_at;
+}
+
+bool line_is_readable(const struct line_discipline *l, size_t least)
+{
+	if (has(l, ICANON))
+		return l->lines != 0;
+	return line_available(l) >= (least != 0 ? least : 1);
+}
+
+size_t line_read(struct line_discipline *l, uint8_t *to, size_t n, bool *ended)
+{
+	size_t done = 0;
+
+	*ended = false;
+	while (l->read_at != l->committed && !*ended) {
+		uint32_t at = l->read_at;
+		bool end = ends_line(l, at);
+		bool eof = end && *byte_at(l, at) == EOF_BYTE;
+
+		/* An EOF that ends a full buffer's line is taken with it: it takes no room. */
+		if (done == n && !eof)
+			break;
+		if (!eof)
+			to[done++] = *byte_at(l, at);
+		l->read_at++;
+		if (end) {
+			l->lines--;
+			*ended = has(l, ICANON);
+		}
+	}
+	return done;
+}
+
+/*
+ * Leaving canonical mode makes the line being edited readable as it is.  Entering it makes one
+ * line of what is there, as Linux does.
+ */
+void line_change_settings(struct line_discipline *l, const struct termios *settings)
+{
+	bool was_canonical = has(l, ICANON);
+
+	l->settings = *settings;
+	l->literal = false;
+	if ((settings->c_iflag & IXON) == 0)
+		l->stopped = false;
+	if (was_canonical == has(l, ICANON))
+		return;
+	l->committed = l->write_at;
+	if (!was_canonical && used(l) != 0 && !ends_line(l, l->write_at - 1)) {
+		set_end(l, l->write_at - 1, true);
+		l->lines++;
+	}
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Terminals: a device below, the line discipline in the middle, files above.
+ *
+ *	device --interrupt--> tty_input() --> line discipline --> tty_read()   --> program
+ *	device <--send()----- output ring <-- line discipline <-- tty_write() <-- program
+ *	                            ^------------- echo
+ *
+ * Input and echo happen in event context; programs read and write in task context.  The output
+ * ring keeps what the device does not take at once, so that echo never waits and nothing is lost.
+ */
+#ifndef LIBOS_TTY_H
+#define LIBOS_TTY_H
+
+#include <asm/termios.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/lock.h"
+#include "core/wait.h"
+#include "tty/line_discipline.h"
+
+struct file;
+struct file_ops;
+struct process;
+struct tty;
+
+#define TTY_OUTPUT_SIZE 4096u /* a power of two */
+
+struct tty_driver {
+	/* With t->lock held, any context: takes up to n bytes.  If it takes fewer it calls
+	 * tty_output_ready() when it can take more. */
+	size_t (*send)(struct tty *t, const uint8_t *bytes, size_t n);
+	/* No lock held; there is room again after tty_wants_input() has said no.  May be NULL. */
+	void (*resume_input)(struct tty *t);
+};
+
+struct tty {
+	/* Fixed after tty_init(). */
+	const struct tty_driver *driver;
+	void *device; /* of the driver */
+
+	struct lock lock;
+
+	/* Under lock. */
+	struct line_discipline line;
+	uint8_t output[TTY_OUTPUT_SIZE];
+	uint32_t output_read, output_write; /* free-running */
+	struct wait_queue readers, writers;
+	struct winsize window;
+	bool input_refused;                 /* the driver holds input back for want of room */
+	uint32_t hangups;                   /* files opened before the last one are dead */
+
+	/* Under process_tree_lock. */
+	uint32_t session, foreground;       /* 0: none */
+};
+
+void tty_init(struct tty *t, const struct tty_driver *driver, void *device);
+
+/* Any context, no lock of rank >= RANK_PROCESS held. */
+void tty_input(struct tty *t, const uint8_t *bytes, size_t n);
+/* Is there room for n more bytes?  If not the driver holds them back until resume_input(). */
+bool tty_wants_input(struct tty *t, size_t n);
+/* The device can take more. */
+void tty_output_ready(struct tty *t);
+
+/* With t->lock held: hands as much of the ring as it takes to the device. */
+void tty_push(struct tty *t);
+static inline uint32_t tty_output_used(const struct tty *t)
+{
+	return t->output_write - t->output_read;
+}
+
+/* The operations of a file opened on a terminal (private = the struct tty, replaced by open), of
+ * /dev/console (likewise), and of /dev/tty, which is whatever terminal controls the caller. */
+extern const struct file_ops tty_file_ops;
+extern const struct file_ops tty_console_ops;
+extern const struct file_ops tty_own_ops;
+
+/* tty_ioctl.c */
+long tty_ioctl(struct tty *t, unsigned command, uint64_t argument);
+
+/* tty_job.c: job control (POSIX.1-2017 chapter 11.1). */
+/* May the caller read (SIGTTIN) or write and change (SIGTTOU)?  0, -EIO or -ERESTARTSYS after
+ * the signal has been sent. */
+int tty_check_foreground(struct tty *t, int signal);
+/* A session leader without a terminal gets this one, if no other session has it. */
+void tty_acquire_by_open(struct tty *t);
+int tty_acquire(struct tty *t, bool steal);
+int tty_give_up(struct tty *t);
+int tty_get_foreground(struct tty *t, uint32_t *group);
+int tty_set_foreground(struct tty *t, uint32_t group);
+int tty_get_session(struct tty *t, uint32_t *session);
+struct tty *tty_of_caller(void);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files opened on terminals.
+ *
+ * Each open file has a struct tty_open: a hangup makes the files that were open at that time dead
+ * (reads give end of file, everything else EIO), except /dev/console; one opened later works.
+ */
+#include <asm/signal.h>
+#include <stddef.h>
+#include "abi/errno.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "fs/file.h"
+#include "fs/poll.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "time/timespec.h"
+#include "tty/tty.h"
+
+#define PIECE 256 /* bytes moved with the lock held, so that masked time stays short */
+#define RESUME_ROOM 1024 /* held-back input goes on when there is so much room */
+#define VTIME_UNIT_NS 100000000ul
+
+/* Fixed after opening. */
+struct tty_open {
+	struct tty *tty;
+	bool survives;    /* a hangup does not concern it */
+	uint32_t hangups; /* tty->hangups at that time */
+};
+
+static int open_on(struct file *f, struct tty *t, bool survives)
+{
+	struct tty_open *o = heap_alloc(sizeof(*o));
+
+	if (o == NULL)
+		return -ENOMEM;
+	o->tty = t;
+	o->survives = survives;
+	lock_acquire(&t->lock);
+	o->hangups = t->hangups;
+	lock_release(&t->lock);
+	f->private = o;
+	return 0;
+}
+
+static int tty_open(struct file *f)
+{
+	struct tty *t = f->private;
+	int r = open_on(f, t, false);
+
+	if (r == 0 && (f->flags & O_NOCTTY) == 0)
+		tty_acquire_by_open(t);
+	return r;
+}
+
+/* As on Linux, the console becomes nobody's controlling terminal by being opened: process 1, which
+ * leads a session, would keep it from the shells that it starts.  And a hangup leaves it alone:
+ * the next shell inherits process 1's. */
+static int console_open(struct file *f)
+{
+	f->ops = &tty_file_ops;
+	return open_on(f, f->private, true);
+}
+
+/* /dev/tty becomes the terminal that controls the process which opens it. */
+static int own_open(struct file *f)
+{
+	struct tty *t = tty_of_caller();
+
+	if (t == NULL)
+		return -ENXIO;
+	f->ops = &tty_file_ops;
+	return open_on(f, t, false);
+}
+
+static void tty_release(struct file *f)
+{
+	heap_free(f->private);
+}
+
+static bool is_dead(const struct tty_open *o)
+{
+	return !o->survives && o->hangups != o->tty->hangups;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+/* What VMIN and VTIME ask of one read; canonical reads have least = 1 and no limit. */
+struct read_plan {
+	bool canonical;
+	size_t least;          /* bytes to wait for */
+	uint64_t limit_ns;     /* how long, 0 for ever */
+	bool from_first_byte;  /* the limit starts anew with each byte */
+};
+
+/* With the lock held. */
+static struct read_plan read_plan(const struct tty *t, size_t n)
+{
+	const struct termios *s = &t->line.settings;
+	struct read_plan plan = { .canonical = (s->c_lflag & ICANON) != 0, .least = 1 };
+
+	if (plan.canonical)
+		return plan;
+	plan.least = s->c_cc[VMIN] < n ? s->c_cc[VMIN] : n;
+	plan.limit_ns = s->c_cc[VTIME] * VTIME_UNIT_NS;
+	plan.from_first_byte = s->c_cc[VMIN] != 0;
+	if (!plan.from_first_byte && plan.limit_ns != 0)
+		plan.least = 1;
+	return plan;
+}
+
+/*
+ * Waits until a read may return: 1, 0 (time is up or hung up: return what there is) or an error.
+ * With the lock held, which it drops while it sleeps.
+ */
+static int wait_readable(struct tty_open *o, const struct file *f, size_t n)
+{
+	struct tty *t = o->tty;
+	struct read_plan plan = read_plan(t, n);
+	uint64_t deadline_ns = 0;
+	size_t seen = line_available(&t->line);
+
+	if (plan.limit_ns != 0 && !plan.from_first_byte)
+		deadline_ns = deadline_after(plan.limit_ns);
+	for (;;) {
+		size_t available = line_available(&t->line);
+		int r;
+
+		if (is_dead(o) || plan.least == 0 || line_is_readable(&t->line, plan.least))
+			return !is_dead(o);
+		if ((f->flags & O_NONBLOCK) != 0)
+			return !plan.canonical && available != 0 ? 1 : -EAGAIN;
+		if (plan.from_first_byte && plan.limit_ns != 0 && available != 0 &&
+		    (deadline_ns == 0 || available != seen))
+			deadline_ns = deadline_after(plan.limit_ns);
+		seen = available;
+		if (deadline_ns != 0 && time_now_ns() >= deadline_ns)
+			return 1;
+		r = wait_on(&t->readers, &t->lock, WAIT_INTERRUPTIBLE, deadline_ns);
+		/* Another task may have changed the settings, or read what had come. */
+		plan = read_plan(t, n);
+		if (r == -EINTR && !line_is_readable(&t->line, 1))
+			return -ERESTARTSYS;
+		if (r == -EINTR)
+			return 1;
+	}
+}
+
+/*
+ * Takes what is there piece by piece: in canonical mode to the end of the line.  With the lock held
+ * since the input was seen, so that another reader cannot take it in between and this one come back
+ * with nothing, which means the end of the file; drops it.
+ */
+static long take(struct tty_open *o, uint64_t user, size_t n)
+{
+	struct tty *t = o->tty;
+	uint8_t piece[PIECE];
+	size_t done = 0, got;
+	bool ended, resume;
+
+	for (;;) {
+		got = line_read(&t->line, piece, n - done < PIECE ? n - done : PIECE, &ended);
+		resume = t->input_refused && line_has_room(&t->line, RESUME_ROOM);
+		if (resume)
+			t->input_refused = false;
+		lock_release(&t->lock);
+		if (resume && t->driver->resume_input != NULL)
+			t->driver->resume_input(t);
+		if (copy_to_user(user + done, piece, got) != 0)
+			return -EFAULT;
+		done += got;
+		if (got == 0 || ended || done == n)
+			return (long)done;
+		lock_acquire(&t->lock);
+	}
+}
+
+static long tty_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct tty_open *o = f->private;
+	int r = tty_check_foreground(o->tty, SIGTTIN);
+
+	if (r != 0)
+		return r;
+	if (n == 0)
+		return 0;
+	lock_acquire(&o->tty->lock);
+	r = wait_readable(o, f, n);
+	if (r > 0)
+		return take(o, user, n);
+	lock_release(&o->tty->lock);
+	return r;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+/* Where a write comes from. */
+struct source {
+	uint64_t user;      /* in the program, or */
+	const uint8_t *own; /* in the libos if this is set */
+};
+
+static int source_copy(const struct source *s, size_t offset, uint8_t *to, size_t n)
+{
+	if (s->own == NULL)
+		return copy_from_user(to, s->user + offset, n);
+	memcpy(to, s->own + offset, n);
+	return 0;
+}
+
+/* With the lock held: room for a piece with what output processing may add.  0 or an error. */
+static int wait_writable(struct tty_open *o, const struct file *f)
+{
+	struct tty *t = o->tty;
+
+	while (tty_output_used(t) > TTY_OUTPUT_SIZE / 2) {
+		if (is_dead(o))
+			return -EIO;
+		if ((f->flags & O_NONBLOCK) != 0)
+			return -EAGAIN;
+		if (wait_on(&t->writers, &t->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR)
+			return -ERESTARTSYS;
+	}
+	return is_dead(o) ? -EIO : 0;
+}
+
+/* With the lock held: into the ring, through output processing; returns the bytes used up. */
+static size_t put(struct tty *t, const uint8_t *bytes, size_t n)
+{
+	uint8_t out[PIECE];
+	size_t done = 0;
+
+	while (done < n) {
+		size_t used, made = line_output(&t->line, bytes + done, n - done, out, PIECE, &used);
+
+		if (made > TTY_OUTPUT_SIZE - tty_output_used(t))
+			break;
+		for (size_t i = 0; i < made; i++)
+			t->output[t->output_write++ % TTY_OUTPUT_SIZE] = out[i];
+		done += used;
+	}
+	tty_push(t);
+	return done;
+}
+
+static long write_from(struct file *f, const struct source *s, size_t n)
+{
+	struct tty_open *o = f->private;
+	uint8_t piece[PIECE];
+	size_t done = 0;
+	int r = 0;
+
+	if ((o->tty->line.settings.c_lflag & TOSTOP) != 0) {
+		r = tty_check_foreground(o->tty, SIGTTOU);
+		if (r != 0)
+			return r;
+	}
+	while (done < n && r == 0) {
+		size_t count = n - done < PIECE ? n - done : PIECE;
+
+		r = source_copy(s, done, piece, count);
+		if (r != 0)
+			break;
+		lock_acquire(&o->tty->lock);
+		r = wait_writable(o, f);
+		if (r == 0)
+			done += put(o->tty, piece, count);
+		lock_release(&o->tty->lock);
+	}
+	return done != 0 ? (long)done : r;
+}
+
+static long tty_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct source s = { .user = user };
+
+	return write_from(f, &s, n);
+}
+
+static long tty_write_kernel(struct file *f, const void *data, size_t n, uint64_t *pos)
+{
+	struct source s = { .own = data };
+
+	return write_from(f, &s, n);
+}
+
+/* ------------------------------------------------------------------ the rest */
+
+static uint32_t tty_poll(struct file *f, struct poll_waiter *w)
+{
+	struct tty_open *o = f->private;
+	struct tty *t = o->tty;
+	const struct termios *s = &t->line.settings;
+	uint32_t events = 0;
+
+	lock_acquire(&t->lock);
+	if (w != NULL) {
+		poll_wait(w, &t->readers, &t->lock);
+		poll_wait(w, &t->writers, &t->lock);
+	}
+	if (line_is_readable(&t->line, s->c_cc[VTIME] == 0 ? s->c_cc[VMIN] : 1))
+		events |= POLLIN | POLLRDNORM;
+	if (tty_output_used(t) <= TTY_OUTPUT_SIZE / 2)
+		events |= POLLOUT | POLLWRNORM;
+	if (is_dead(o))
+		events |= POLLIN | POLLHUP | POLLERR;
+	lock_release(&t->lock);
+	return events;
+}
+
+static long tty_file_ioctl(struct file *f, unsigned command, uint64_t argument)
+{
+	struct tty_open *o = f->private;
+
+	return is_dead(o) ? -EIO : tty_ioctl(o->tty, command, argument);
+}
+
+const struct file_ops tty_file_ops = {
+	.open = tty_open,
+	.read = tty_read,
+	.write = tty_write,
+	.write_kernel = tty_write_kernel,
+	.poll = tty_poll,
+	.ioctl = tty_file_ioctl,
+	.release = tty_release,
+};
+
+const struct file_ops tty_console_ops = {
+	.open = console_open,
+};
+
+const struct file_ops tty_own_ops = {
+	.open = own_open,
+};

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions and terminals: who may use a terminal, and what happens when its session ends.
+ *
+ * tty->session, tty->foreground and process->controlling_tty are under process_tree_lock, and
+ * agree: if p->controlling_tty is t then t->session is p's session, or t has just been given up
+ * and p->controlling_tty is being cleared under the same lock.
+ */
+#include <asm/poll.h>
+#include <asm/signal.h>
+#include <stddef.h>
+#include "abi/errno.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "proc/signal_private.h"
+#include "tty/tty.h"
+
+struct tty *tty_of_caller(void)
+{
+	struct tty *t;
+
+	lock_acquire(&process_tree_lock);
+	t = current_process()->controlling_tty;
+	lock_release(&process_tree_lock);
+	return t;
+}
+
+static bool blocked_or_ignored(const struct process *p, int signal)
+{
+	return (current()->signal_blocked & SIGNAL_BIT(signal)) != 0 || signal_ignored(p, signal);
+}
+
+int tty_check_foreground(struct tty *t, int signal)
+{
+	struct process *p = current_process();
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (p->controlling_tty != t || t->foreground == 0 || p->process_group == t->foreground)
+		goto out;
+	if (blocked_or_ignored(p, signal)) {
+		/* Then a write goes through, and a read fails. */
+		r = signal == SIGTTIN ? -EIO : 0;
+	} else if (process_group_orphaned_locked(p->process_group, NULL)) {
+		r = -EIO;
+	} else {
+		signal_send_group_locked(p->process_group, signal, NULL);
+		/* It may be another task of ours that has been told. */
+		atomic_fetch_or_explicit(&current()->work, WORK_SIGNAL, memory_order_relaxed);
+		r = -ERESTARTSYS;
+	}
+out:
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+static bool is_leader(const struct process *p)
+{
+	return p->session == p->pid;
+}
+
+/* With process_tree_lock held: everybody in the session loses it. */
+static void detach_session(struct tty *t)
+{
+	list_for_each(node, &all_processes) {
+		struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->controlling_tty == t)
+			p->controlling_tty = NULL;
+	}
+	t->session = t->foreground = 0;
+}
+
+static void attach(struct tty *t, struct process *p)
+{
+	t->session = p->session;
+	t->foreground = p->process_group;
+	p->controlling_tty = t;
+}
+
+void tty_acquire_by_open(struct tty *t)
+{
+	struct process *p = current_process();
+
+	lock_acquire(&process_tree_lock);
+	if (is_leader(p) && p->controlling_tty == NULL && t->session == 0)
+		attach(t, p);
+	lock_release(&process_tree_lock);
+}
+
+int tty_acquire(struct tty *t, bool steal)
+{
+	struct process *p = current_process();
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (is_leader(p) && p->controlling_tty == t && t->session == p->session)
+		goto out;
+	r = -EPERM;
+	if (!is_leader(p) || p->controlling_tty != NULL)
+		goto out;
+	if (t->session != 0) {
+		if (!steal || p->euid != 0)
+			goto out;
+		detach_session(t);
+	}
+	attach(t, p);
+	r = 0;
+out:
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+/* With process_tree_lock held: the foreground group hears of it, and the session is gone. */
+static void hang_up_session(struct tty *t)
+{
+	if (t->foreground != 0) {
+		signal_send_group_locked(t->foreground, SIGHUP, NULL);
+		signal_send_group_locked(t->foreground, SIGCONT, NULL);
+	}
+	detach_session(t);
+}
+
+int tty_give_up(struct tty *t)
+{
+	struct process *p = current_process();
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (p->controlling_tty != t)
+		r = -ENOTTY;
+	else if (is_leader(p))
+		hang_up_session(t);
+	else
+		p->controlling_tty = NULL;
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+/*
+ * The files that are open become dead, so that what the session leaves behind does not read the
+ * next session's input.  A reader that sleeps is woken and finds its file dead.
+ */
+void tty_session_leader_exit(struct process *p)
+{
+	struct tty *t;
+
+	lock_acquire(&process_tree_lock);
+	t = p->controlling_tty;
+	if (t != NULL && is_leader(p))
+		hang_up_session(t);
+	else
+		t = NULL;
+	lock_release(&process_tree_lock);
+	if (t == NULL)
+		return;
+	lock_acquire(&t->lock);
+	t->hangups++;
+	line_flush_input(&t->line);
+	t->line.stopped = false;
+	wake_all(&t->readers, WAKE_ANY);
+	wake_all(&t->writers, WAKE_ANY);
+	tty_push(t);
+	lock_release(&t->lock);
+}
+
+int tty_get_foreground(struct tty *t, uint32_t *group)
+{
+	int r = -ENOTTY;
+
+	lock_acquire(&process_tree_lock);
+	if (current_process()->controlling_tty == t) {
+		*group = t->foreground;
+		r = 0;
+	}
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+int tty_get_session(struct tty *t, uint32_t *session)
+{
+	int r = -ENOTTY;
+
+	lock_acquire(&process_tree_lock);
+	if (current_process()->controlling_tty == t) {
+		*session = t->session;
+		r = 0;
+	}
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+/* Is there such a group in the session? */
+static bool group_in_session(uint32_t group, uint32_t session)
+{
+	list_for_each(node, &all_processes) {
+		const struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->process_group == group && p->session == session)
+			return true;
+	}
+	return false;
+}
+
+int tty_set_foreground(struct tty *t, uint32_t group)
+{
+	struct process *p = current_process();
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (p->controlling_tty != t || t->session != p->session)
+		r = -ENOTTY;
+	else if ((int32_t)group <= 0)
+		r = -EINVAL;
+	else if (!group_in_session(group, p->session))
+		r = -EPERM;
+	else
+		t->foreground = group;
+	lock_release(&process_tree_lock);
+	return r;
+}

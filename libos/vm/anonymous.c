@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages of zeros for memory without a file.
+ *
+ * A fault costs several times what clearing a page costs, so a program that touches page after
+ * page gets several at once: as many as it has touched in a row below this one, at most
+ * FILL_PAGES.  So the run doubles while the program goes on, a program that jumps about gets single
+ * pages, and none gets more than twice what it has used in a row.
+ */
+#include "vm/space.h"
+#include "abi/errno.h"
+#include "core/memory.h"
+
+unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits)
+{
+	unsigned n = 0;
+
+	while (n < FILL_PAGES && va > m->region.start && (space_entry(va - PAGE) & bits)) {
+		va -= PAGE;
+		n++;
+	}
+	return n;
+}
+
+/* Pages from va on that are absent, at most `most`; va itself is. */
+static unsigned absent_from(const struct mapping *m, uint64_t va, unsigned most)
+{
+	unsigned n = 1;
+
+	while (n < most && va + n * PAGE < m->region.end && !space_entry(va + n * PAGE))
+		n++;
+	return n;
+}
+
+/* The allocator's last frames come first and with falling numbers, so filled from the end the
+ * frames of neighbouring pages are mostly neighbours, and one operation serves a run of them. */
+unsigned take_frames(uint64_t *frames, unsigned wanted)
+{
+	unsigned n = 0;
+
+	while (n < wanted && (frames[wanted - 1 - n] = frame_take_or_spare()) != 0)
+		n++;
+	for (unsigned i = 0; n < wanted && i < n; i++)
+		frames[i] = frames[wanted - n + i];
+	return n;
+}
+
+/* Two operations for each run of neighbouring frames: clear it, and map it. */
+static unsigned make_ops(struct exo_op *ops, const uint64_t *frames, unsigned n, uint64_t va,
+			 uint8_t prot)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n;) {
+		unsigned run = 1;
+
+		while (i + run < n && frames[i + run] == frames[i] + run)
+			run++;
+		ops[count++] = (struct exo_op){ .code = EXO_OP_ZERO, .count = run,
+						.frame = frames[i] };
+		ops[count++] = (struct exo_op){ .code = EXO_OP_MAP, .prot = prot, .count = run,
+						.va = va + i * PAGE, .frame = frames[i] };
+		i += run;
+	}
+	return count;
+}
+
+/* Maps as much as there is memory for; an error only if that is not even one page. */
+int anonymous_fill(struct vm *v, const struct mapping *m, uint64_t va)
+{
+	struct exo_op ops[2 * FILL_PAGES];
+	uint64_t frames[FILL_PAGES], epoch = 0;
+	unsigned below = touched_below(m, va, EXO_PTE_PRESENT);
+	unsigned wanted = absent_from(m, va, below < FILL_PAGES ? below + 1 : FILL_PAGES);
+	unsigned n = take_frames(frames, wanted), mapped = 0;
+
+	if (n == 0)
+		return -ENOMEM;
+	int r = space_update(v, ops, make_ops(ops, frames, n, va, mapping_entry_prot(m)), &epoch);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (r == 0 || frame_maps(frames[i]) != 0)
+			mapped++;
+		else
+			frame_free(frames[i]);
+	}
+	space_add_resident(v, mapped);
+	return mapped ? 0 : r;
+}

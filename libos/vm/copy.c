@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copy on write.
+ *
+ * If nothing else maps a frame, it is ours: the number of mappings only rises through a fork of
+ * this space (which needs the mutex that we hold) or through whoever already maps it (there is
+ * nobody).  Pages of files and of the libos count at least one mapping in the shared region, so
+ * they are always copied.
+ *
+ * Like fresh memory (anonymous.c), a program that writes page after page gets several at once.
+ */
+#include "vm/space.h"
+#include "abi/errno.h"
+#include "core/memory.h"
+
+#define COPY_PAGES (FILL_PAGES / 2)
+
+static bool is_sole(uint64_t entry)
+{
+	return frame_maps(EXO_PTE_FRAME(entry)) == 1;
+}
+
+static bool waits_for_write(uint64_t entry)
+{
+	return (entry & (EXO_PTE_SOFT0 | EXO_PTE_WRITE | EXO_PTE_USER)) ==
+	       (EXO_PTE_SOFT0 | EXO_PTE_USER);
+}
+
+/* Pages from va on that are in the same case as the first; their frames. */
+static unsigned same_case(const struct mapping *m, uint64_t va, uint64_t entry, uint64_t *frames)
+{
+	unsigned n = 0, wanted = touched_below(m, va, EXO_PTE_WRITE) + 1;
+	bool sole = is_sole(entry);
+
+	do {
+		frames[n++] = EXO_PTE_FRAME(entry);
+		va += PAGE;
+		entry = va < m->region.end ? space_entry(va) : 0;
+	} while (n < wanted && n < COPY_PAGES && waits_for_write(entry) && is_sole(entry) == sole);
+	return n;
+}
+
+static uint8_t writable_prot(const struct mapping *m)
+{
+	return (mapping_entry_prot(m) | EXO_PROT_WRITE) & ~EXO_PROT_SOFT0;
+}
+
+/* Copies and maps `n` pages: one operation for each run of frames that are neighbours. */
+static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t *from, unsigned n,
+			 uint64_t va, uint8_t prot)
+{
+	unsigned count = 0, run;
+
+	for (unsigned i = 0; i < n; i += run) {
+		for (run = 1; i + run < n && to[i + run] == to[i] + run &&
+			      from[i + run] == from[i] + run; run++)
+			;
+		ops[count++] = (struct exo_op){ .code = EXO_OP_COPY, .count = run, .frame = to[i],
+						.source = from[i] };
+		ops[count++] = (struct exo_op){ .code = EXO_OP_MAP, .flags = EXO_OP_REPLACE,
+						.prot = prot, .count = run, .va = va + i * PAGE,
+						.frame = to[i] };
+	}
+	return count;
+}
+
+static int copy_run(struct vm *v, const struct mapping *m, uint64_t va, const uint64_t *from,
+		    unsigned n, uint64_t *epoch)
+{
+	struct exo_op ops[2 * COPY_PAGES];
+	uint64_t to[COPY_PAGES];
+
+	n = take_frames(to, n);
+	if (n == 0)
+		return -ENOMEM;
+	int r = space_update(v, ops, make_ops(ops, to, from, n, va, writable_prot(m)), epoch);
+
+	for (unsigned i = 0; r < 0 && i < n; i++)
+		if (frame_maps(to[i]) == 0)
+			frame_free(to[i]);
+	return r;
+}
+
+int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t entry,
+		  uint64_t *epoch)
+{
+	uint64_t frames[COPY_PAGES];
+	unsigned n = same_case(m, va, entry, frames);
+
+	if (!is_sole(entry))
+		return copy_run(v, m, va, frames, n, epoch);
+	struct exo_op op = { .code = EXO_OP_PROTECT, .count = n, .va = va,
+			     .prot = writable_prot(m) };
+
+	return space_update(v, &op, 1, epoch);
+}

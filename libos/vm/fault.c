@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page faults.
+ *
+ * Everything happens under the address space's mutex, so a fault sees regions and page tables that
+ * fit each other.  Two threads may fault on one page: the second finds the work done and returns
+ * (a spurious fault costs nothing but the look).
+ *
+ *	what is there            read             write
+ *	nothing, anonymous       zero, map        zero, map
+ *	nothing, private file    map file's page  copy, map the copy
+ *	nothing, shared          map its page     tell the file, map its page
+ *	read-only, SOFT0         -                sole user: make writable; else copy, replace
+ *	read-only, shared        -                tell the file, replace
+ */
+#include "vm/space.h"
+#include <asm/mman.h>
+#include "abi/errno.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/task.h"
+#include "core/usercopy.h"
+#include "fs/file.h"
+#include "proc/process.h"
+
+/* Bits of the processor's page-fault error code (SDM vol. 3A, 4.7). */
+#define FAULT_WRITE 0x2ul
+#define FAULT_FETCH 0x10ul
+
+/* Pages of a file mapped with one fault: aligned runs of this many.  Page faults of a program that
+ * starts fall to about a quarter; larger runs gain little and pin more page-table work. */
+#define AROUND_PAGES 16
+
+static bool allowed(const struct mapping *m, uint64_t error)
+{
+	if (error & FAULT_FETCH)
+		return m->prot & PROT_EXEC;
+	if (error & FAULT_WRITE)
+		return m->prot & PROT_WRITE;
+	return m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+/* Does the entry already let the access through? */
+static bool entry_allows(uint64_t entry, uint64_t error)
+{
+	if (!(entry & EXO_PTE_PRESENT) || !(entry & EXO_PTE_USER))
+		return false;
+	if ((error & FAULT_WRITE) && !(entry & EXO_PTE_WRITE))
+		return false;
+	return !((error & FAULT_FETCH) && (entry & EXO_PTE_NX));
+}
+
+static struct exo_op map_op(uint64_t va, uint64_t frame, uint8_t prot)
+{
+	return (struct exo_op){ .code = EXO_OP_MAP, .prot = prot, .count = 1, .va = va,
+				.frame = frame };
+}
+
+static uint64_t page_of(const struct mapping *m, uint64_t va)
+{
+	return m->page + (va - m->region.start) / PAGE;
+}
+
+/* The frame behind a page of a file or of shared memory; -EIO beyond its end, or another error. */
+static long backing_frame(const struct mapping *m, uint64_t va, bool write)
+{
+	long frame;
+
+	if (m->memory)
+		frame = shared_memory_frame(m->memory, page_of(m, va));
+	else
+		frame = m->file->ops->map_frame(m->file, page_of(m, va), m->shared && write);
+	return frame == 0 ? -EIO : frame;
+}
+
+/* Maps a copy of frame `source` at va, in one kernel entry. */
+static int map_copy(struct vm *v, const struct mapping *m, uint64_t va, uint64_t source,
+		    uint64_t *epoch)
+{
+	uint64_t frame = frame_take_or_spare();
+	uint8_t prot = mapping_entry_prot(m) & ~EXO_PROT_SOFT0;
+
+	if (!frame)
+		return -ENOMEM;
+	if (m->prot & PROT_WRITE)
+		prot |= EXO_PROT_WRITE;
+	struct exo_op ops[2] = {
+		{ .code = EXO_OP_COPY, .count = 1, .frame = frame, .source = source },
+		map_op(va, frame, prot),
+	};
+
+	int r = space_update(v, ops, 2, epoch);
+
+	if (r < 0)
+		frame_free(frame);
+	else
+		space_add_resident(v, 1);
+	return r;
+}
+
+/* Pages beside a page of a file that was only read, as far as the file has them ready. */
+static int map_around(struct vm *v, const struct mapping *m, uint64_t page)
+{
+	struct exo_op ops[AROUND_PAGES];
+	uint64_t run = AROUND_PAGES * PAGE, epoch = 0;
+	uint64_t va = page & ~(run - 1), end = va + run;
+	unsigned n = 0;
+
+	if (va < m->region.start)
+		va = m->region.start;
+	if (end > m->region.end)
+		end = m->region.end;
+	for (; va < end; va += PAGE) {
+		long frame = space_entry(va) ? 0 : backing_frame(m, va, false);
+
+		if (frame < 0 && va == page)
+			return (int)frame;
+		if (frame > 0)
+			ops[n++] = map_op(va, (uint64_t)frame, mapping_entry_prot(m));
+	}
+	int r = n ? space_update(v, ops, n, &epoch) : 0;
+
+	if (r == 0)
+		space_add_resident(v, n);
+	return r;
+}
+
+static int map_absent(struct vm *v, const struct mapping *m, uint64_t va, bool write)
+{
+	uint64_t epoch = 0;
+
+	if (!m->file && !m->memory)
+		return anonymous_fill(v, m, va);
+	if (m->file && !write)
+		return map_around(v, m, va);
+	long frame = backing_frame(m, va, write);
+
+	if (frame < 0)
+		return (int)frame;
+	if (!m->shared)
+		return map_copy(v, m, va, (uint64_t)frame, &epoch);
+	struct exo_op op = map_op(va, (uint64_t)frame, mapping_entry_prot(m));
+
+	if (m->file)
+		op.prot |= EXO_PROT_WRITE; /* only writes of files come here */
+	int r = space_update(v, &op, 1, &epoch);
+
+	if (r == 0)
+		space_add_resident(v, 1);
+	return r;
+}
+
+/* A page of a shared file: the file hears of the write, and may give it another frame (a hole). */
+static int write_shared(struct vm *v, const struct mapping *m, uint64_t va, uint64_t *epoch)
+{
+	long frame = backing_frame(m, va, true);
+
+	if (frame < 0)
+		return (int)frame;
+	struct exo_op op = map_op(va, (uint64_t)frame, mapping_entry_prot(m) | EXO_PROT_WRITE);
+
+	op.flags = EXO_OP_REPLACE;
+	return space_update(v, &op, 1, epoch);
+}
+
+/*
+ * The stack grows towards a fault below it.  A gap stays free between it and what lies below, so
+ * that a stack that runs over hits nothing; a frame larger than the gap is the compiler's affair
+ * (-fstack-clash-protection).
+ */
+static struct mapping *grow_stack(struct vm *v, uint64_t va)
+{
+	struct mapping *m = mapping_at_or_after(v, va);
+
+	if (!m || m->kind != MAPPING_STACK ||
+	    m->region.end - va > process_limit(current_process(), LIMIT_STACK))
+		return NULL;
+	struct region *below = region_before(&v->regions, m->region.start);
+
+	if (below && below->end + STACK_GUARD > va)
+		return NULL;
+	if (!vm_may_grow(v, m->region.start - va))
+		return NULL;
+	mapping_resize(v, m, va, m->region.end);
+	return m;
+}
+
+static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epoch)
+{
+	struct mapping *m = mapping_find(v, va);
+	bool write = error & FAULT_WRITE;
+
+	if (!m)
+		m = grow_stack(v, va);
+	if (!m || !allowed(m, error))
+		return -EFAULT;
+	uint64_t entry = space_entry(va);
+
+	if (entry_allows(entry, error))
+		return 0; /* somebody was faster */
+	if (!entry)
+		return map_absent(v, m, va, write);
+	if (write && !m->shared)
+		return copy_on_write(v, m, va, entry, epoch);
+	if (write)
+		return write_shared(v, m, va, epoch);
+	/* Rights were added to the region and the entry has not been told. */
+	struct exo_op op = mapping_protect_op(m, va, va + PAGE);
+
+	return space_update(v, &op, 1, epoch);
+}
+
+static void report_no_memory(uint64_t address)
+{
+	struct process *p = current_process();
+
+	log_print("out of memory: %s (pid %u) needs a page at %lx; %lu of %lu frames are free\n",
+		  p ? p->name : "libos", p ? p->pid : 0, address, frames_free_count(),
+		  frames_total_count());
+}
+
+/*
+ * After a copy on write other threads of the program may still read the old page through their
+ * CPUs' TLBs, while this one writes to the new page.  So the fault ends only when the epoch has
+ * passed; it is 0 when no other CPU runs this space.
+ */
+int vm_fault(struct vm *v, uint64_t address, uint64_t error)
+{
+	uint64_t epoch = 0;
+
+	if (address < VM_LOW || address >= EXO_USER_TOP)
+		return -EFAULT;
+	mutex_lock(&v->mutex);
+	v->faults++;
+	int r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
+
+	vm_unlock(v, epoch);
+	if (r == -ENOMEM)
+		report_no_memory(address);
+	return r;
+}
+
+void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write)
+{
+	while (start < end && vm_fault(v, start, write ? FAULT_WRITE : 0) == 0)
+		start += PAGE;
+}
+
+int user_touch(uint64_t addr, size_t n, int write)
+{
+	uint64_t end = addr + n;
+
+	if (n == 0)
+		return 0;
+	if (end < addr || end > EXO_USER_TOP)
+		return -EFAULT;
+	for (uint64_t page = PAGE_DOWN(addr); page < end; page += PAGE) {
+		int r = vm_fault(current_process()->vm, page, write ? FAULT_WRITE : 0);
+
+		if (r < 0)
+			return -EFAULT;
+	}
+	return 0;
+}

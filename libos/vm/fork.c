@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A copy of an address space, by sharing frames: one CLONE operation per region, or for several
+ * that lie together.  Private pages become copy-on-write in both; shared ones are shared.
+ *
+ * Pages that parent and child are both sure to write at once (the top of the stack, thread-local
+ * data: the caller says which) are copied instead: a copy costs a sixth of the faults that sharing
+ * them would cost, two or more for each.
+ */
+#include "vm/space.h"
+#include "abi/errno.h"
+#include "core/memory.h"
+
+#define BATCH 32
+/* Neighbouring regions with no larger gap than this share an operation: looking at the entries
+ * between them costs less than another one. */
+#define GAP_MAX (64 * PAGE)
+
+/* The tree is copied node for node: a copy of a balanced tree is balanced, and its summaries are
+ * the same.  If memory runs out it lacks nodes, and is good for nothing but to be freed. */
+static struct region *copy_tree(const struct region *from, bool *failed)
+{
+	struct mapping *copy;
+
+	if (!from || *failed)
+		return NULL;
+	copy = mapping_copy(mapping_of((struct region *)from));
+	if (!copy) {
+		*failed = true;
+		return NULL;
+	}
+	copy->region.child[0] = copy_tree(from->child[0], failed);
+	copy->region.child[1] = copy_tree(from->child[1], failed);
+	return &copy->region;
+}
+
+static int copy_mappings(struct vm *child, const struct vm *parent)
+{
+	bool failed = false;
+
+	child->regions.root = copy_tree(parent->regions.root, &failed);
+	child->regions.count = parent->regions.count;
+	child->size = parent->size;
+	child->brk_start = parent->brk_start;
+	child->brk = parent->brk;
+	child->mmap_top = parent->mmap_top;
+	return failed ? -ENOMEM : 0;
+}
+
+/* A fork in progress. */
+struct cloning {
+	struct vm *child, *parent;
+	const uint64_t *hot;     /* pages to be copied at once, ascending */
+	unsigned hot_count;
+	struct exo_op ops[BATCH];
+	unsigned count;
+	uint64_t epoch;
+	int error;
+};
+
+static struct exo_op *next_op(struct cloning *c)
+{
+	if (c->count == BATCH && c->error == 0) {
+		c->error = space_update(c->child, c->ops, c->count, &c->epoch);
+		if (c->error == 0)
+			c->count = 0;
+	}
+	return c->error == 0 ? &c->ops[c->count++] : NULL;
+}
+
+/* Only from the first page that may be present: programs reserve far more than they touch. */
+static void clone_range(struct cloning *c, uint64_t start, uint64_t end, bool shared)
+{
+	struct exo_op *op;
+
+	start = space_next_present(start, end);
+	if (start >= end || !(op = next_op(c)))
+		return;
+	*op = (struct exo_op){
+		.code = EXO_OP_CLONE, .flags = shared ? 0 : EXO_OP_COW,
+		.count = (uint32_t)((end - start) / PAGE),
+		.va = start, .source = c->parent->space, .source_va = start,
+	};
+}
+
+/* True: the child has a copy of the page, and the parent's stays as it is. */
+static bool copy_page(struct cloning *c, uint64_t va)
+{
+	uint64_t entry = space_entry(va), frame;
+	struct exo_op *op;
+
+	if (!(entry & EXO_PTE_WRITE) || c->count > BATCH - 2)
+		return false;
+	frame = frame_alloc();
+	if (!frame)
+		return false;
+	op = next_op(c);
+	*op = (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = frame,
+			       .source = EXO_PTE_FRAME(entry) };
+	op = next_op(c);
+	*op = (struct exo_op){ .code = EXO_OP_MAP, .count = 1, .va = va, .frame = frame,
+			       .prot = EXO_PROT_READ | EXO_PROT_WRITE |
+				       (entry & EXO_PTE_NX ? 0 : EXO_PROT_EXEC) };
+	return true;
+}
+
+static void clone_private(struct cloning *c, uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < c->hot_count; i++) {
+		uint64_t hot = c->hot[i];
+
+		if (hot < start || hot >= end || !copy_page(c, hot))
+			continue;
+		clone_range(c, start, hot, false);
+		start = hot + PAGE;
+	}
+	clone_range(c, start, end, false);
+}
+
+static int clone_pages(struct cloning *c)
+{
+	const struct region_tree *regions = &c->parent->regions;
+
+	for (struct region *r = region_first(regions), *next; r && c->error == 0; r = next) {
+		bool shared = mapping_of(r)->shared;
+		uint64_t start = r->start, end = r->end;
+
+		while ((next = region_find(regions, end)) && mapping_of(next)->shared == shared &&
+		       next->start - end <= GAP_MAX && next->end - start <= VM_LENGTH_MAX)
+			end = next->end;
+		if (shared)
+			clone_range(c, start, end, true);
+		else
+			clone_private(c, start, end);
+	}
+	if (c->error == 0 && c->count > 0)
+		c->error = space_update(c->child, c->ops, c->count, &c->epoch);
+	return c->error;
+}
+
+/* After an error: frames that were to become copies, in the batch that did not succeed. */
+static void free_unmapped_copies(const struct cloning *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (c->ops[i].code == EXO_OP_COPY && frame_maps(c->ops[i].frame) == 0)
+			frame_free(c->ops[i].frame);
+}
+
+/*
+ * The child must not run, and this must not return, before no other thread of the parent can
+ * write to a shared frame through an entry that its CPU remembers as writable: what it wrote
+ * would appear in the child.  Hence the wait for the epoch of the update, which is kept with the
+ * space that it was made on, the child.
+ *
+ * A page that is copied at once may be written by another thread meanwhile, as it may by a thread
+ * that runs just before the fork.
+ */
+struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, int *error)
+{
+	struct cloning c; /* field by field: the operations need not be cleared */
+
+	c.child = vm_create();
+	c.parent = parent;
+	c.hot = hot;
+	c.hot_count = hot_count;
+	c.count = 0;
+	c.epoch = 0;
+	c.error = 0;
+	*error = -ENOMEM;
+	if (!c.child)
+		return NULL;
+	mutex_lock(&parent->mutex);
+	*error = copy_mappings(c.child, parent);
+	if (*error == 0)
+		*error = clone_pages(&c);
+	c.child->resident = c.child->resident_peak = parent->resident;
+	space_wait(c.child, c.epoch);
+	vm_unlock(parent, 0);
+	if (*error < 0) {
+		free_unmapped_copies(&c);
+		vm_put(c.child);
+		return NULL;
+	}
+	return c.child;
+}

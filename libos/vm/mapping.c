@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* The regions of an address space: finding, splitting, joining and removing mappings. */
+#include "vm/space.h"
+#include <asm/mman.h>
+#include "abi/errno.h"
+#include "core/memory.h"
+#include "fs/file.h"
+#include "proc/process.h"
+
+bool vm_range_ok(uint64_t start, uint64_t len)
+{
+	return start % PAGE == 0 && len != 0 && start >= VM_LOW && start < EXO_USER_TOP &&
+	       len <= EXO_USER_TOP - start;
+}
+
+bool vm_may_grow(const struct vm *v, uint64_t bytes)
+{
+	uint64_t limit = process_limit(current_process(), LIMIT_AS);
+
+	return limit == LIMIT_INFINITY || (v->size <= limit && bytes <= limit - v->size);
+}
+
+struct mapping *mapping_at_or_after(struct vm *v, uint64_t address)
+{
+	struct region *r = region_find(&v->regions, address);
+
+	return r ? mapping_of(r) : NULL;
+}
+
+struct mapping *mapping_find(struct vm *v, uint64_t address)
+{
+	struct mapping *m = v->recent;
+
+	if (m && m->region.start <= address && address < m->region.end)
+		return m;
+	m = mapping_at_or_after(v, address);
+	if (!m || m->region.start > address)
+		return NULL;
+	v->recent = m;
+	return m;
+}
+
+struct mapping *mapping_next(struct vm *v, struct mapping *m)
+{
+	return mapping_at_or_after(v, m->region.end);
+}
+
+struct mapping *mapping_copy(const struct mapping *m)
+{
+	struct mapping *copy = heap_alloc(sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	*copy = *m;
+	if (copy->file)
+		file_map_get(copy->file);
+	if (copy->memory)
+		shared_memory_get(copy->memory);
+	return copy;
+}
+
+void mapping_free(struct mapping *m)
+{
+	if (m->file)
+		file_map_put(m->file);
+	if (m->memory)
+		shared_memory_put(m->memory);
+	heap_free(m);
+}
+
+void mapping_insert(struct vm *v, struct mapping *m)
+{
+	v->size += m->region.end - m->region.start;
+	region_insert(&v->regions, &m->region);
+}
+
+static void take_out(struct vm *v, struct mapping *m)
+{
+	v->size -= m->region.end - m->region.start;
+	if (v->recent == m)
+		v->recent = NULL;
+	region_remove(&v->regions, &m->region);
+}
+
+void mapping_resize(struct vm *v, struct mapping *m, uint64_t start, uint64_t end)
+{
+	v->size += (end - start) - (m->region.end - m->region.start);
+	m->page += (int64_t)(start - m->region.start) / (int64_t)PAGE;
+	region_resize(&v->regions, &m->region, start, end);
+}
+
+int mapping_split(struct vm *v, uint64_t at)
+{
+	struct mapping *m = mapping_find(v, at);
+
+	if (!m || m->region.start == at)
+		return 0;
+	if (v->regions.count >= VM_MAPPINGS_MAX)
+		return -ENOMEM;
+	struct mapping *upper = mapping_copy(m);
+
+	if (!upper)
+		return -ENOMEM;
+	upper->region.start = at;
+	upper->page += (at - m->region.start) / PAGE;
+	mapping_resize(v, m, m->region.start, at);
+	mapping_insert(v, upper);
+	return 0;
+}
+
+/* `upper` begins where `lower` ends, and nothing else tells them apart. */
+static bool continues(const struct mapping *lower, const struct mapping *upper)
+{
+	if (lower->region.end != upper->region.start || lower->prot != upper->prot ||
+	    lower->kind != upper->kind || lower->shared != upper->shared ||
+	    lower->file != upper->file || lower->memory != upper->memory)
+		return false;
+	if (!lower->file && !lower->memory)
+		return true;
+	return lower->page + (lower->region.end - lower->region.start) / PAGE == upper->page;
+}
+
+static struct mapping *join(struct vm *v, struct mapping *lower, struct mapping *upper)
+{
+	uint64_t end = upper->region.end;
+
+	take_out(v, upper);
+	mapping_free(upper); /* lower holds the same file or memory: this is not the last reference */
+	mapping_resize(v, lower, lower->region.start, end);
+	return lower;
+}
+
+struct mapping *mapping_merge(struct vm *v, struct mapping *m)
+{
+	struct mapping *next = mapping_find(v, m->region.end);
+	struct region *before = region_before(&v->regions, m->region.start);
+
+	if (next && continues(m, next))
+		join(v, m, next);
+	if (before && continues(mapping_of(before), m))
+		m = join(v, mapping_of(before), m);
+	return m;
+}
+
+bool mapping_covers(struct vm *v, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		struct mapping *m = mapping_find(v, start);
+
+		if (!m)
+			return false;
+		start = m->region.end;
+	}
+	return true;
+}
+
+/* Pages first: a page of a file must not lose its owner while it is mapped. */
+int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch)
+{
+	int r = mapping_split(v, start);
+
+	if (r == 0)
+		r = mapping_split(v, end);
+	if (r == 0)
+		r = space_unmap(v, start, end, epoch);
+	if (r < 0)
+		return r;
+	for (struct mapping *m; (m = mapping_at_or_after(v, start)) && m->region.start < end;) {
+		take_out(v, m);
+		m->region.child[0] = v->removed ? &v->removed->region : NULL;
+		v->removed = m;
+	}
+	return 0;
+}
+
+void vm_unlock(struct vm *v, uint64_t epoch)
+{
+	struct mapping *removed = v->removed;
+
+	v->removed = NULL;
+	space_wait(v, epoch);
+	mutex_unlock(&v->mutex);
+	while (removed) {
+		struct mapping *m = removed;
+
+		removed = (struct mapping *)m->region.child[0];
+		mapping_free(m);
+	}
+}
+
+static uint8_t read_and_fetch(const struct mapping *m)
+{
+	uint8_t prot = 0;
+
+	if (m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))
+		prot |= EXO_PROT_READ;
+	if (m->prot & PROT_EXEC)
+		prot |= EXO_PROT_EXEC;
+	return prot;
+}
+
+/*
+ * A private page of a file is never mapped writable: it is the file's until it has been copied.
+ * A shared page of a file is made writable by the fault that tells the file of the write.
+ */
+uint8_t mapping_entry_prot(const struct mapping *m)
+{
+	uint8_t prot = read_and_fetch(m);
+
+	if ((m->prot & PROT_WRITE) && !m->file)
+		prot |= EXO_PROT_WRITE;
+	if (m->file && !m->shared)
+		prot |= EXO_PROT_SOFT0;
+	return prot;
+}
+
+/* A shared page of a file becomes writable by a fault, as above; pages that are to be copied first
+ * keep their mark, and are not made writable by this. */
+struct exo_op mapping_protect_op(const struct mapping *m, uint64_t start, uint64_t end)
+{
+	struct exo_op op = { .code = EXO_OP_PROTECT, .flags = EXO_OP_KEEP_COW, .va = start,
+			     .prot = read_and_fetch(m), .count = (uint32_t)((end - start) / PAGE) };
+
+	if ((m->prot & PROT_WRITE) && !(m->shared && m->file))
+		op.prot |= EXO_PROT_WRITE;
+	return op;
+}

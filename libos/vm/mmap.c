@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmap and munmap: mmap(2), POSIX.1-2017 mmap().
+ *
+ * Memory is promised freely: a mapping costs nothing until it is touched, and a touch that finds
+ * no frame ends the program (vm_fault).  RLIMIT_AS bounds what a process may promise itself.
+ */
+#include "vm/space.h"
+#include <linux/mman.h>
+#include "abi/errno.h"
+#include "core/memory.h"
+#include "fs/file.h"
+#include "fs/linux.h"
+#include "proc/process.h"
+#include "vm/calls.h"
+
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+/* What the file's own access mode permits. */
+static int check_file(struct file *f, int prot, bool shared)
+{
+	unsigned mode = atomic_load_explicit(&f->flags, memory_order_relaxed) & O_ACCMODE;
+
+	if (!f->ops->map_frame)
+		return -ENODEV;
+	if (mode == O_WRONLY)
+		return -EACCES;
+	if (shared && (prot & PROT_WRITE) && mode != O_RDWR)
+		return -EACCES;
+	return 0;
+}
+
+/* A new mapping, to be placed; NULL when out of memory. */
+static struct mapping *make(uint64_t len, int prot, bool shared, struct file *f, uint64_t offset)
+{
+	struct mapping *m = heap_alloc(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->prot = (uint8_t)(prot & PROT_ALL);
+	m->shared = shared;
+	m->page = f ? offset / PAGE : 0;
+	if (shared && !f) {
+		m->memory = shared_memory_create(len / PAGE);
+		if (!m->memory) {
+			heap_free(m);
+			return NULL;
+		}
+	}
+	if (f) {
+		file_map_get(f);
+		m->file = f;
+	}
+	return m;
+}
+
+static bool is_free(struct vm *v, uint64_t start, uint64_t len)
+{
+	struct mapping *m = mapping_at_or_after(v, start);
+
+	return !m || m->region.start >= start + len;
+}
+
+/* Where the mapping goes: address, -ENOMEM, -EEXIST or -EINVAL. */
+static long choose_address(struct vm *v, uint64_t wish, uint64_t len, int flags)
+{
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (wish % PAGE)
+			return -EINVAL;
+		if (!vm_range_ok(wish, len))
+			return wish < VM_LOW ? -EPERM : -ENOMEM;
+		if ((flags & MAP_FIXED_NOREPLACE) && !is_free(v, wish, len))
+			return -EEXIST;
+		return (long)wish;
+	}
+	wish = PAGE_DOWN(wish);
+	if (wish && vm_range_ok(wish, len) && is_free(v, wish, len))
+		return (long)wish;
+	uint64_t place = region_gap_below(&v->regions, VM_LOW, v->mmap_top, len);
+
+	return place ? (long)place : -ENOMEM;
+}
+
+static long place(struct vm *v, struct mapping *m, uint64_t wish, uint64_t len, int flags,
+		  uint64_t *epoch)
+{
+	long at = choose_address(v, wish, len, flags);
+
+	if (at < 0)
+		return at;
+	if (!vm_may_grow(v, len) || v->regions.count >= VM_MAPPINGS_MAX)
+		return -ENOMEM;
+	if (!is_free(v, (uint64_t)at, len)) {
+		int r = mapping_remove_range(v, (uint64_t)at, (uint64_t)at + len, epoch);
+
+		if (r < 0)
+			return r;
+	}
+	m->region.start = (uint64_t)at;
+	m->region.end = (uint64_t)at + len;
+	mapping_insert(v, m);
+	mapping_merge(v, m);
+	return at;
+}
+
+long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, struct file *f,
+	     uint64_t offset)
+{
+	int type = flags & MAP_TYPE;
+	bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+	uint64_t epoch = 0;
+
+	if (len == 0 || offset % PAGE || (!shared && type != MAP_PRIVATE) ||
+	    (prot & ~(PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP)))
+		return -EINVAL;
+	if (len > VM_LENGTH_MAX)
+		return -ENOMEM;
+	len = PAGE_UP(len);
+	if (f && offset > INT64_MAX - len)
+		return -EOVERFLOW;
+	int r = f ? check_file(f, prot, shared) : 0;
+
+	if (r < 0)
+		return r;
+	struct mapping *m = make(len, prot, shared, f, offset);
+
+	if (!m)
+		return -ENOMEM;
+	mutex_lock(&v->mutex);
+	long at = place(v, m, addr, len, flags, &epoch);
+
+	vm_unlock(v, epoch);
+	if (at < 0) {
+		mapping_free(m);
+		return at;
+	}
+	if (flags & (MAP_POPULATE | MAP_LOCKED))
+		vm_populate(v, (uint64_t)at, (uint64_t)at + len, !f && (prot & PROT_WRITE));
+	return at;
+}
+
+long vm_munmap(struct vm *v, uint64_t addr, uint64_t len)
+{
+	uint64_t epoch = 0;
+
+	if (addr % PAGE || len == 0 || addr >= EXO_USER_TOP || len > EXO_USER_TOP - addr)
+		return -EINVAL;
+	mutex_lock(&v->mutex);
+	int r = mapping_remove_range(v, addr, addr + PAGE_UP(len), &epoch);
+
+	vm_unlock(v, epoch);
+	return r;
+}
+
+int vm_map_stack(struct vm *v, uint64_t limit)
+{
+	uint64_t least = 128ul << 20, most = EXO_USER_TOP / 6 * 5, first = 32 * PAGE;
+	struct mapping *m = heap_alloc(sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	/* Room for a limit that is raised later; Linux reserves the same. */
+	uint64_t room = limit < least ? least : limit > most ? most : PAGE_UP(limit);
+
+	v->mmap_top = EXO_USER_TOP - room - STACK_GUARD;
+	m->prot = PROT_READ | PROT_WRITE;
+	m->kind = MAPPING_STACK;
+	m->region.start = EXO_USER_TOP - first;
+	m->region.end = EXO_USER_TOP;
+	mapping_insert(v, m);
+	return 0;
+}
+
+long sys_mmap(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
+{
+	struct file *f = NULL;
+
+	if (!(flags & MAP_ANONYMOUS)) {
+		f = fd_get(fd);
+		if (!f)
+			return -EBADF;
+	}
+	long r = vm_mmap(current_process()->vm, addr, len, prot, flags, f, offset);
+
+	if (f)
+		file_put(f);
+	return r;
+}
+
+long sys_munmap(uint64_t addr, uint64_t len)
+{
+	return vm_munmap(current_process()->vm, addr, len);
+}

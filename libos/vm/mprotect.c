@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes to what is already mapped: mprotect(2), madvise(2), msync(2), mincore(2), mlock(2). */
+#include "vm/space.h"
+#include <asm/mman.h>
+#include "abi/errno.h"
+#include "core/usercopy.h"
+#include "fs/file.h"
+#include "fs/linux.h"
+#include "proc/process.h"
+#include "vm/calls.h"
+
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+/* 0, or an error if [addr, addr + len) is no range of pages; *end is its end. */
+static int decode_range(uint64_t addr, uint64_t len, uint64_t *end)
+{
+	if (addr % PAGE || addr + PAGE_UP(len) < addr)
+		return -EINVAL;
+	*end = addr + PAGE_UP(len);
+	return *end > EXO_USER_TOP ? -ENOMEM : 0;
+}
+
+/* A shared file opened for reading only may not become writable. */
+static bool may_have(const struct mapping *m, int prot)
+{
+	if (!(prot & PROT_WRITE) || !m->shared || !m->file)
+		return true;
+	return (atomic_load_explicit(&m->file->flags, memory_order_relaxed) & O_ACCMODE) == O_RDWR;
+}
+
+/* May every page of the range get these rights?  Usually it lies in one mapping. */
+static int check_rights(struct vm *v, uint64_t start, uint64_t end, int prot)
+{
+	while (start < end) {
+		const struct mapping *m = mapping_find(v, start);
+
+		if (!m)
+			return -ENOMEM;
+		if (!may_have(m, prot))
+			return -EACCES;
+		start = m->region.end;
+	}
+	return 0;
+}
+
+/* The part of m from `start` on, as far as `end`: a mapping of its own.  NULL: out of memory. */
+static struct mapping *cut_out(struct vm *v, struct mapping *m, uint64_t start, uint64_t end)
+{
+	if (end < m->region.end && mapping_split(v, end) < 0)
+		return NULL;
+	if (start > m->region.start) {
+		if (mapping_split(v, start) < 0)
+			return NULL;
+		m = mapping_find(v, start);
+	}
+	return m;
+}
+
+/* The pages that are there get the rights as well, those that come later by the region. */
+static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoch)
+{
+	uint64_t first = space_next_present(m->region.start, m->region.end);
+
+	m->prot = (uint8_t)(prot & PROT_ALL);
+	if (first == m->region.end)
+		return 0;
+	struct exo_op op = mapping_protect_op(m, first, m->region.end);
+
+	return space_update(v, &op, 1, epoch);
+}
+
+static int protect_locked(struct vm *v, uint64_t start, uint64_t end, int prot, uint64_t *epoch)
+{
+	int r = check_rights(v, start, end, prot);
+
+	while (r == 0 && start < end) {
+		struct mapping *m = mapping_find(v, start);
+
+		if (m->prot != (prot & PROT_ALL)) {
+			m = cut_out(v, m, start, end);
+			if (!m)
+				return -ENOMEM;
+			r = protect_one(v, m, prot, epoch);
+			m = mapping_merge(v, m);
+		}
+		start = m->region.end;
+	}
+	return r;
+}
+
+/*
+ * Other threads of the program lose a right by the time this returns, not some time later:
+ * collectors of garbage rely on it.  Hence the wait.
+ */
+long vm_mprotect(struct vm *v, uint64_t addr, uint64_t len, int prot)
+{
+	uint64_t end, epoch = 0;
+	int r = decode_range(addr, len, &end);
+
+	if (r == 0 && (prot & ~(PROT_ALL | PROT_SEM)))
+		r = -EINVAL;
+	if (r < 0 || addr == end)
+		return r;
+	mutex_lock(&v->mutex);
+	r = protect_locked(v, addr, end, prot, &epoch);
+	vm_unlock(v, epoch);
+	return r;
+}
+
+/* Private pages are gone and read as zero or as the file again; shared ones come back as they were. */
+static int discard(struct vm *v, uint64_t start, uint64_t end)
+{
+	uint64_t epoch = 0;
+
+	mutex_lock(&v->mutex);
+	int r = space_unmap(v, start, end, &epoch);
+
+	if (r == 0 && !mapping_covers(v, start, end))
+		r = -ENOMEM;
+	vm_unlock(v, epoch);
+	return r;
+}
+
+/* MADV_FREE allows the pages to vanish at any time; they do so at once. */
+long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
+{
+	uint64_t end;
+	int r = decode_range(addr, len, &end);
+
+	if (r < 0 || addr == end)
+		return r;
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_FREE:
+		return discard(v, addr, end);
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		vm_populate(v, addr, end, advice == MADV_POPULATE_WRITE);
+		return 0;
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_mprotect(uint64_t addr, uint64_t len, int prot)
+{
+	return vm_mprotect(current_process()->vm, addr, len, prot);
+}
+
+long sys_madvise(uint64_t addr, uint64_t len, int advice)
+{
+	return vm_madvise(current_process()->vm, addr, len, advice);
+}
+
+static bool covers(struct vm *v, uint64_t start, uint64_t end)
+{
+	mutex_lock(&v->mutex);
+	bool covered = mapping_covers(v, start, end);
+
+	mutex_unlock(&v->mutex);
+	return covered;
+}
+
+/* Shared pages are the file's own, so there is nothing to write back before the file's sync. */
+long sys_msync(uint64_t addr, uint64_t len, int flags)
+{
+	struct vm *v = current_process()->vm;
+	uint64_t end;
+	int r = decode_range(addr, len, &end);
+
+	if (r < 0)
+		return r;
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+		return -EINVAL;
+	return covers(v, addr, end) ? 0 : -ENOMEM;
+}
+
+long sys_mincore(uint64_t addr, uint64_t len, uint64_t out)
+{
+	struct vm *v = current_process()->vm;
+	uint8_t present[128];
+	uint64_t end;
+	int r = decode_range(addr, len, &end);
+
+	if (r < 0)
+		return r;
+	while (addr < end) {
+		unsigned n = 0;
+
+		mutex_lock(&v->mutex);
+		for (; n < sizeof(present) && addr < end; n++, addr += PAGE) {
+			if (!mapping_find(v, addr))
+				break;
+			present[n] = space_entry(addr) != 0;
+		}
+		mutex_unlock(&v->mutex);
+		if (n == 0)
+			return -ENOMEM;
+		r = copy_to_user(out, present, n);
+		if (r < 0)
+			return r;
+		out += n;
+	}
+	return 0;
+}
+
+/* Nothing is ever paged out: memory that is present stays. */
+long sys_mlock(uint64_t addr, uint64_t len)
+{
+	struct vm *v = current_process()->vm;
+	uint64_t end;
+	int r = decode_range(PAGE_DOWN(addr), len + addr % PAGE, &end);
+
+	if (r < 0)
+		return r;
+	if (!covers(v, PAGE_DOWN(addr), end))
+		return -ENOMEM;
+	vm_populate(v, PAGE_DOWN(addr), end, false);
+	return 0;
+}
+
+long sys_mlock2(uint64_t addr, uint64_t len, int flags)
+{
+	if (flags & ~MLOCK_ONFAULT)
+		return -EINVAL;
+	return flags ? 0 : sys_mlock(addr, len);
+}
+
+long sys_munlock(uint64_t addr, uint64_t len)
+{
+	uint64_t end;
+	int r = decode_range(PAGE_DOWN(addr), len + addr % PAGE, &end);
+
+	if (r < 0)
+		return r;
+	return covers(current_process()->vm, PAGE_DOWN(addr), end) ? 0 : -ENOMEM;
+}
+
+long sys_mlockall(int flags)
+{
+	return flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ? -EINVAL : 0;
+}
+
+long sys_munlockall(void)
+{
+	return 0;
+}

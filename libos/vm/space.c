@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Page tables of an address space: changed through the kernel, read through the window. */
+#include "vm/space.h"
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/task.h"
+
+#define FREED_ROOM 64
+#define TABLE_STOCK 4 /* page-table frames fed at a time: a fresh region needs up to three */
+
+static int feed(struct vm *v)
+{
+	uint64_t frames[TABLE_STOCK];
+	unsigned n = 0;
+
+	while (n < TABLE_STOCK && (frames[n] = frame_alloc()) != 0)
+		n++;
+	if (n == 0)
+		return -ENOMEM;
+	int64_t r = exo_space_feed(v->space, frames, n);
+
+	for (unsigned i = 0; r < 0 && i < n; i++)
+		frame_free(frames[i]);
+	if (r == 0)
+		v->tables += n;
+	return (int)r;
+}
+
+int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch)
+{
+	uint64_t freed[FREED_ROOM];
+	struct exo_update u = {
+		.ops = (uint64_t)ops, .op_count = count,
+		.freed = (uint64_t)freed, .freed_max = FREED_ROOM,
+	};
+
+	for (;;) {
+		u.freed_count = 0;
+		int64_t r = exo_update(v->space, &u);
+
+		frames_retire(v->space, u.epoch, freed, u.freed_count);
+		if (u.epoch > *epoch)
+			*epoch = u.epoch;
+		if (r == -ENOMEM)
+			r = feed(v) ? -ENOMEM : 1;
+		if (r != 1)
+			return (int)r;
+	}
+}
+
+/* The other CPUs acknowledge on an interrupt, within microseconds: not worth a sleep, but worth
+ * letting another task run if there is one. */
+void space_wait(struct vm *v, uint64_t epoch)
+{
+	while (epoch && exo_tlb_poll(v->space, epoch, 0) == 0)
+		task_yield();
+}
+
+/* The window shows an entry only if the tables above it exist, hence from the top down. */
+uint64_t space_entry(uint64_t va)
+{
+	if (!(EXO_PML4E(va) & EXO_PTE_PRESENT) || !(EXO_PDPTE(va) & EXO_PTE_PRESENT) ||
+	    !(EXO_PDE(va) & EXO_PTE_PRESENT))
+		return 0;
+	uint64_t entry = EXO_PTE(va);
+
+	return entry & EXO_PTE_PRESENT ? entry : 0;
+}
+
+static uint64_t skip(uint64_t va, unsigned shift)
+{
+	return ((va >> shift) + 1) << shift;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Within one table the entries of neighbouring pages lie side by side in the window. */
+static uint64_t next_in_table(uint64_t va, uint64_t end)
+{
+	const volatile uint64_t *entry = &EXO_PTE(va);
+
+	while (va < end && !(*entry & EXO_PTE_PRESENT)) {
+		va += PAGE;
+		entry++;
+	}
+	return va;
+}
+
+uint64_t space_next_present(uint64_t va, uint64_t end)
+{
+	while (va < end) {
+		if (!(EXO_PML4E(va) & EXO_PTE_PRESENT)) {
+			va = skip(va, 39);
+		} else if (!(EXO_PDPTE(va) & EXO_PTE_PRESENT)) {
+			va = skip(va, 30);
+		} else if (!(EXO_PDE(va) & EXO_PTE_PRESENT)) {
+			va = skip(va, 21);
+		} else {
+			uint64_t stop = least(skip(va, 21), end);
+
+			va = next_in_table(va, stop);
+			if (va < stop)
+				return va;
+		}
+	}
+	return end;
+}
+
+/* How many pages of [va, end) are present. */
+static uint64_t count_present(uint64_t va, uint64_t end)
+{
+	uint64_t count = 0;
+
+	while ((va = space_next_present(va, end)) < end) {
+		uint64_t stop = least(skip(va, 21), end);
+		const volatile uint64_t *entry = &EXO_PTE(va), *last = entry + (stop - va) / PAGE;
+
+		for (; entry < last; entry++)
+			count += *entry & EXO_PTE_PRESENT;
+		va = stop;
+	}
+	return count;
+}
+
+void space_add_resident(struct vm *v, uint64_t pages)
+{
+	v->resident += pages;
+	if (v->resident > v->resident_peak)
+		v->resident_peak = v->resident;
+}
+
+int space_unmap(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch)
+{
+	uint64_t first = space_next_present(start, end);
+
+	if (first == end)
+		return 0;
+	uint64_t present = count_present(first, end);
+	struct exo_op op = { .code = EXO_OP_UNMAP, .va = first,
+			     .count = (uint32_t)((end - first) / PAGE) };
+	int r = space_update(v, &op, 1, epoch);
+
+	if (r == 0)
+		v->resident -= present;
+	return r;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside vm/: what an address space and a mapping are, and the pieces that its files share. */
+#ifndef LIBOS_VM_SPACE_H
+#define LIBOS_VM_SPACE_H
+
+#include "core/list.h"
+#include "vm/region.h"
+#include "vm/vm.h"
+
+#define PAGE EXO_PAGE_SIZE
+#define PAGE_DOWN(x) ((x) & ~(PAGE - 1))
+#define PAGE_UP(x) (((x) + PAGE - 1) & ~(PAGE - 1))
+
+#define VM_MAPPINGS_MAX 65530      /* as Linux's vm.max_map_count */
+#define VM_LENGTH_MAX (1ul << 43)  /* of one mapping: its page count fits an exo_op */
+#define STACK_GUARD (256 * PAGE)   /* kept free below the stack */
+
+struct vm {
+	_Atomic uint32_t references;
+
+	/* Fixed after vm_create(). */
+	exo_handle space;
+
+	struct mutex mutex;
+	/* Under mutex, as are the page tables of `space`. */
+	struct region_tree regions; /* struct mapping.region */
+	uint64_t size;              /* bytes in regions; read by anyone */
+	uint64_t resident, resident_peak; /* pages present; read by anyone */
+	uint64_t faults;            /* read by anyone */
+	uint64_t brk_start, brk;
+	uint64_t mmap_top;          /* mappings without a wish go below this */
+
+	uint64_t tables;            /* frames fed to the kernel for page tables; only rises */
+	struct mapping *recent;     /* that was found last, or NULL */
+	struct mapping *removed;    /* to be freed after unlocking, linked by region.child[0] */
+
+	/* Under spare_lock (vm.c), once nothing refers to it any more. */
+	struct list spare_link;
+};
+
+enum mapping_kind { MAPPING_PLAIN, MAPPING_HEAP, MAPPING_STACK };
+
+/* Pages with the same rights and the same contents behind them.  All under vm.mutex. */
+struct mapping {
+	struct region region;
+	uint8_t prot;  /* PROT_ */
+	uint8_t kind;  /* enum mapping_kind */
+	bool shared;
+	struct file *file;            /* counted, or NULL */
+	struct shared_memory *memory; /* counted, or NULL: MAP_SHARED without a file */
+	uint64_t page;                /* of file or memory, at region.start */
+};
+
+static inline struct mapping *mapping_of(struct region *r)
+{
+	return (struct mapping *)r; /* region is the first member */
+}
+
+/* ---- space.c: page tables.  Under v->mutex. */
+
+/* Runs ops, feeding page-table frames as the kernel asks for them; frames that nothing maps any
+ * more are retired.  *epoch rises to what must pass before other CPUs have lost what was taken
+ * away.  0, -ENOMEM or the kernel's error. */
+int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch);
+/* Until no CPU uses what an update took away; may give up the CPU. */
+void space_wait(struct vm *v, uint64_t epoch);
+/* The entry of a page in the loaded space; 0 if there is none. */
+uint64_t space_entry(uint64_t va);
+/* The first page at or above va, below end, whose entry may be present; end if there is none. */
+uint64_t space_next_present(uint64_t va, uint64_t end);
+void space_add_resident(struct vm *v, uint64_t pages);
+/* Takes the pages of [start, end) away and counts them; the regions are the caller's business. */
+int space_unmap(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch);
+
+/* ---- mapping.c: regions.  Under v->mutex. */
+
+struct mapping *mapping_find(struct vm *v, uint64_t address); /* that contains it, or NULL */
+struct mapping *mapping_at_or_after(struct vm *v, uint64_t address);
+struct mapping *mapping_next(struct vm *v, struct mapping *m);
+/* A copy with counted references, in no tree; NULL when out of memory. */
+struct mapping *mapping_copy(const struct mapping *m);
+void mapping_free(struct mapping *m);
+void mapping_insert(struct vm *v, struct mapping *m);
+void mapping_resize(struct vm *v, struct mapping *m, uint64_t start, uint64_t end);
+/* Makes `at` a boundary between mappings. 0 or -ENOMEM. */
+int mapping_split(struct vm *v, uint64_t at);
+/* Joins m to equal neighbours; returns what it has become part of. */
+struct mapping *mapping_merge(struct vm *v, struct mapping *m);
+/* Is every page of [start, end) in some mapping? */
+bool mapping_covers(struct vm *v, uint64_t start, uint64_t end);
+/* Removes mappings and pages of [start, end). */
+int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch);
+/* The rights that a page of m may have from the start: no write where a fault must come first. */
+uint8_t mapping_entry_prot(const struct mapping *m);
+/* Gives pages of m that are present the rights that m has now; those to be copied on write stay so. */
+struct exo_op mapping_protect_op(const struct mapping *m, uint64_t start, uint64_t end);
+
+/* Unlocks the mutex after `epoch` has passed.  Frees mappings that were removed only then: the last
+ * use of a file may need locks of the file system, which come before the mutex. */
+void vm_unlock(struct vm *v, uint64_t epoch);
+bool vm_range_ok(uint64_t start, uint64_t len); /* page aligned, not empty, inside the user part */
+/* Room under RLIMIT_AS for so many more bytes? */
+bool vm_may_grow(const struct vm *v, uint64_t bytes);
+
+/* ---- shared.c: memory shared without a file. */
+
+struct shared_memory *shared_memory_create(uint64_t pages);
+void shared_memory_get(struct shared_memory *s);
+void shared_memory_put(struct shared_memory *s);
+/* The frame of a page, made on first use; 0: beyond the end, or -ENOMEM. */
+long shared_memory_frame(struct shared_memory *s, uint64_t page);
+
+/* ---- vm.c */
+
+/* A frame, if need be one of the empty spaces that are kept; 0 if there is none. */
+uint64_t frame_take_or_spare(void);
+
+/* ---- anonymous.c */
+
+#define FILL_PAGES 32 /* the most pages that one fault brings */
+
+/* Pages right below va in its mapping whose entries have one of `bits`, as far as FILL_PAGES. */
+unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits);
+/* How many frames there were, at most `wanted`. */
+unsigned take_frames(uint64_t *frames, unsigned wanted);
+
+/* Zeros for the absent page at va, and perhaps for pages behind it. */
+int anonymous_fill(struct vm *v, const struct mapping *m, uint64_t va);
+
+/* ---- copy.c */
+
+/* A write to a private page that is mapped read-only; `entry` is its entry. */
+int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t entry,
+		  uint64_t *epoch);
+
+/* ---- fault.c */
+
+/* Makes [start, end) resident as far as memory allows; for MAP_POPULATE. */
+void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces of programs: regions, and the page tables that the kernel keeps for us.
+ * One mutex covers both, so mprotect, mmap and munmap of two threads cannot interleave.
+ */
+#ifndef LIBOS_VM_H
+#define LIBOS_VM_H
+
+#include <exo/abi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/mutex.h"
+
+struct file;
+struct vm;
+
+/* Programs may map [VM_LOW, EXO_USER_TOP): the first pages stay empty, to catch null pointers. */
+#define VM_LOW 0x10000ul
+
+struct vm *vm_create(void);               /* NULL when out of memory */
+/* Copy on write, except for the pages `hot` (ascending), which are copied at once. */
+struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, int *error);
+void vm_get(struct vm *v);
+/* The last put unmaps, and destroys the space when no CPU has it loaded. */
+void vm_put(struct vm *v);
+exo_handle vm_space(struct vm *v);
+/* Load v on this CPU for the calling task, whose process has just got it; NULL: the domain's first
+ * space.  Switches of tasks do this by themselves. */
+void vm_load(struct vm *v);
+
+/* A fault at `address` (error: the processor's page-fault error code) by a program or by libos
+ * code in task context.  Returns 0, -EFAULT (no region or no right: SIGSEGV), -ENOMEM, or
+ * -EIO (beyond the end of a mapped file: SIGBUS).  May block.  v's space is loaded. */
+int vm_fault(struct vm *v, uint64_t address, uint64_t error);
+
+/*
+ * The calls below take the arguments of the system calls of the same name, and give the same
+ * results.  All but vm_mmap() of a space that has never run need v's space to be loaded: they
+ * read page table entries through the window.
+ */
+long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, struct file *f, uint64_t offset);
+long vm_munmap(struct vm *v, uint64_t addr, uint64_t len);
+long vm_mprotect(struct vm *v, uint64_t addr, uint64_t len, int prot);
+long vm_mremap(struct vm *v, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice);
+long vm_brk(struct vm *v, uint64_t addr);
+
+/* For exec, on a new address space: where the heap begins, and the stack below EXO_USER_TOP. */
+void vm_set_brk(struct vm *v, uint64_t start);
+int vm_map_stack(struct vm *v, uint64_t limit);
+
+uint64_t vm_resident_pages(struct vm *v);
+uint64_t vm_resident_peak(struct vm *v);
+uint64_t vm_fault_count(struct vm *v);
+uint64_t vm_size_bytes(struct vm *v);
+/* Print /proc/PID/maps lines into buf; returns the bytes written. */
+size_t vm_print_maps(struct vm *v, char *buf, size_t size);
+/* The lowest file that is mapped, counted, or NULL: the program's own, for /proc/PID/exe. */
+struct file *vm_first_file(struct vm *v);
+
+/*
+ * What the word at `address` is called by everyone who can reach it, for futexes between
+ * processes: the shared object and the place in it, or v and the address if it is private.
+ * -EFAULT if nothing is mapped there.
+ */
+int vm_shared_name(struct vm *v, uint64_t address, const void **object, uint64_t *offset);
+
+#endif
