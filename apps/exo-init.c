@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Process 1 of a machine that exo-run started: runs one program with exo-run's streams, tells its
+ * wait status, and switches the machine off.
+ *
+ *	/.exo-run/args    the program's words, each ended by a NUL
+ *	/.exo-run/env     the same for NAME=value
+ *	/dev/host/0 1 2   exo-run's standard input, output and error
+ *	/dev/host/ctl     takes the group that exo-run's signals go to, and the wait status
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXIT_CANNOT_RUN 126
+#define EXIT_NOT_FOUND 127
+
+/* A failure of ours is none of the program's: it goes to the console, and exo-run reports that
+ * the machine died without a status. */
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "exo-init: %s: %s\n", what, strerror(errno));
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
+/* Reads a file of NUL-terminated words into an array that ends with NULL. */
+static char **read_words(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	char *text, **words;
+	size_t size = 0, count = 0;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		die(path);
+	text = malloc(status.st_size + 1);
+	words = malloc((status.st_size + 1) * sizeof(*words));
+	if (!text || !words)
+		die(path);
+	while ((n = read(fd, text + size, status.st_size - size)) > 0)
+		size += n;
+	if (n < 0)
+		die(path);
+	close(fd);
+	text[size] = '\0';
+	for (size_t i = 0; i < size; i += strlen(text + i) + 1)
+		words[count++] = text + i;
+	words[count] = NULL;
+	return words;
+}
+
+/* The console stays with init: the program gets the host's streams and nothing else. */
+static void connect_streams(void)
+{
+	static const char *const devices[] = { "/dev/host/0", "/dev/host/1", "/dev/host/2" };
+
+	for (int stream = 0; stream < 3; stream++) {
+		int fd = open(devices[stream], stream == 0 ? O_RDONLY : O_WRONLY);
+
+		if (fd < 0 || dup2(fd, stream) < 0)
+			die(devices[stream]);
+		if (fd != stream)
+			close(fd);
+	}
+}
+
+/* In the child.  A session of its own, so that a signal from the host meets the program's group
+ * and not init; the libos holds signals back until it is told of that group. */
+static _Noreturn void run(int control, char **words, char **environment)
+{
+	struct { char kind; int32_t group; } __attribute__((packed)) message = { 'g', setsid() };
+
+	if (write(control, &message, sizeof(message)) != sizeof(message))
+		die("/dev/host/ctl");
+	connect_streams();
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin:/tests:.", 1);
+	setenv("HOME", "/root", 1);
+	for (; *environment; environment++)
+		putenv(*environment);
+	execvp(words[0], words);
+	dprintf(2, "exo-run: %s: %s\n", words[0], strerror(errno));
+	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
+}
+
+/* Waits for the program, and for orphans that end before it does. */
+static int wait_for(pid_t program)
+{
+	int status;
+	pid_t pid;
+
+	do {
+		pid = wait(&status);
+		if (pid < 0 && errno != EINTR)
+			die("wait");
+	} while (pid != program);
+	return status;
+}
+
+int main(void)
+{
+	char **words = read_words("/.exo-run/args");
+	char **environment = read_words("/.exo-run/env");
+	int control = open("/dev/host/ctl", O_WRONLY | O_CLOEXEC);
+	pid_t program;
+	int status;
+
+	if (control < 0)
+		die("/dev/host/ctl");
+	if (!words[0]) {
+		errno = EINVAL;
+		die("/.exo-run/args");
+	}
+	program = fork();
+	if (program < 0)
+		die("fork");
+	if (program == 0)
+		run(control, words, environment);
+	status = wait_for(program);
+	if (write(control, &status, sizeof(status)) != sizeof(status))
+		die("/dev/host/ctl");
+	reboot(RB_POWER_OFF);
+	die("reboot");
+}

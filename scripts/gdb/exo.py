@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Commands for gdb that know the kernel and the libos.  `make gdb` loads them."""
+
+import os
+import re
+
+import gdb
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+def header_constant(header, name):
+    """The value of a #define, which debug information does not hold."""
+    with open(os.path.join(TOP, header), encoding="utf-8") as stream:
+        match = re.search(rf"^#define {name}\s+(0x[0-9a-f]+|\d+)", stream.read(), re.MULTILINE)
+    return int(match.group(1), 0)
+
+
+def of_libos(symbol):
+    """A variable of the libos; kernel and libos may use the same name."""
+    for objfile in gdb.objfiles():
+        if os.path.basename(objfile.filename or "") == "libos.elf":
+            found = objfile.lookup_global_symbol(symbol) or objfile.lookup_static_symbol(symbol)
+            if found is not None:
+                return found.value()
+    raise gdb.GdbError(f"the libos has no {symbol}")
+
+
+def kernel_cpus():
+    cpu_type = gdb.lookup_type("struct cpu").pointer()
+    base = header_constant("exo/cpu.h", "CPU_AREAS_BASE") + \
+        header_constant("exo/cpu.h", "CPU_AREA_BLOCK")
+    for number in range(int(gdb.parse_and_eval("cpu_count"))):
+        address = base + number * header_constant("exo/cpu.h", "CPU_AREA_SIZE")
+        yield gdb.Value(address).cast(cpu_type).dereference()
+
+
+def libos_vcores():
+    vcores = of_libos("vcores")
+    for number in range(int(of_libos("vcore_count"))):
+        yield vcores[number]
+
+
+def name_of(task):
+    if int(task) == 0:
+        return "idle"
+    return f"{task['name'].string(errors='replace')} (id {int(task['self']['id'])})"
+
+
+def enumerator(type_name, value):
+    for field in gdb.lookup_type(type_name).fields():
+        if field.enumval == int(value):
+            return field.name.partition("_")[2].lower()
+    return str(int(value))
+
+
+def queued_tasks(vcore):
+    """The core's own list of the tasks queued on a CPU, oldest first."""
+    head = vcore["queue"]["ready"].address
+    task_type = gdb.lookup_type("struct task")
+    offset = next(field.bitpos // 8 for field in task_type.fields()
+                  if field.name == "ready_link")
+    link = head.dereference()["next"]
+    while int(link) != int(head):
+        yield gdb.Value(int(link) - offset).cast(task_type.pointer())
+        link = link["next"]
+
+
+def all_tasks():
+    """Every task of the libos, by slot: libos/core/task_slot.c lays them out."""
+    task_type = gdb.lookup_type("struct task")
+    size = header_constant("libos/core/task.h", "TASK_SLOT_SIZE")
+    area = header_constant("include/exo/abi.h", "EXO_DYNAMIC_BASE") + 0x2000000000
+    vector_area = header_constant("libos/core/task.h", "TASK_VECTOR_MAX")
+    task_offset = size - vector_area - (task_type.sizeof + 63 & ~63)
+    for slot in range(int(of_libos("slots_used"))):
+        task = gdb.Value(area + slot * size + task_offset).cast(task_type.pointer())
+        if int(task["references"]) != 0:
+            yield task
+
+
+class Command(gdb.Command):
+    """A command named for its class: ExoCpus is exo-cpus."""
+
+    def __init__(self):
+        name = re.sub(r"(?<!^)([A-Z])", r"-\1", type(self).__name__).lower()
+        super().__init__(name, gdb.COMMAND_DATA)
+
+
+class ExoCpus(Command):
+    """exo-cpus: what each CPU does, as the kernel and as the libos see it."""
+
+    def invoke(self, _argument, _from_tty):
+        for cpu in kernel_cpus():
+            run = cpu["run"]
+            print(f"cpu {int(cpu['number'])}: apic {int(cpu['apic_id'])}, "
+                  f"vcore {int(cpu['current']):#x}, sc {int(run['sc']):#x}, "
+                  f"timer armed for {int(run['armed'])}")
+        for vcore in libos_vcores():
+            page = vcore["page"]
+            if int(page) == 0:
+                continue
+            print(f"vcore {int(vcore['cpu'])}: runs {name_of(vcore['current'])}, "
+                  f"masked {int(page['masked'])}, pending {int(page['pending']):#x}, "
+                  f"{int(vcore['queue']['count'])} queued")
+
+
+class ExoTasks(Command):
+    """exo-tasks: every task of the libos, its state and where it is."""
+
+    def invoke(self, _argument, _from_tty):
+        for task in all_tasks():
+            print(f"{name_of(task):24} {enumerator('enum task_state', task['state']):10} "
+                  f"{enumerator('enum task_place', task['where']):8} cpu {int(task['home'])}, "
+                  f"{int(task['user_ns'])} ns, stack pointer {int(task['stack_pointer']):#x}")
+
+
+class ExoRunqueues(Command):
+    """exo-runqueues: the tasks queued on each CPU, in the order that they arrived."""
+
+    def invoke(self, _argument, _from_tty):
+        for vcore in libos_vcores():
+            instance = vcore["queue"]["instance"]
+            scheduler = instance["ops"]["name"].string() if int(instance) else "none"
+            print(f"cpu {int(vcore['cpu'])}, scheduler {scheduler}:")
+            for task in queued_tasks(vcore):
+                state = enumerator("enum task_state", task["state"])
+                print(f"    {name_of(task)} {state}, ready since {int(task['ready_tsc'])}")
+
+
+class ExoTrace(Command):
+    """exo-trace [CPU]: the last things that the kernel did on a CPU, oldest first."""
+
+    def invoke(self, argument, _from_tty):
+        wanted = int(argument) if argument else 0
+        ring = list(kernel_cpus())[wanted]["trace"]
+        size = ring["events"].type.range()[1] + 1
+        following = int(ring["next"])
+        for index in range(max(0, following - size), following):
+            event = ring["events"][index % size]
+            kind = enumerator("enum trace_kind", event["kind"])
+            print(f"{int(event['tsc']):16} {kind:10} {int(event['a']):#x} {int(event['b']):#x}")
+
+
+class ExoHelp(Command):
+    """exo-help: what these commands are."""
+
+    def invoke(self, _argument, _from_tty):
+        for command in COMMANDS:
+            print(command.__doc__)
+        print("The machine is halted before its firmware; `hbreak exo_main` and `continue` "
+              "go to the kernel's start.")
+
+
+COMMANDS = [ExoCpus, ExoTasks, ExoRunqueues, ExoTrace, ExoHelp]
+for command_class in COMMANDS:
+    command_class()

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a program enters the libos: a call to the first byte of the libos image
+ * (EXO_SHARED_BASE in exo/abi.h), with the registers of Linux's SYSCALL.
+ *
+ *     rax            system call number; the result on return
+ *     rdi rsi rdx r10 r8 r9    arguments
+ *     rbx rbp r12-r15 rsp      preserved
+ *     all others     lost, as in any C call: rcx rdx rsi rdi r8-r11, vectors, flags
+ *
+ * The stack need not be aligned, but the call writes the word below rsp: code
+ * that holds such a call is built with -mno-red-zone.
+ *
+ * Every site has the same two instructions and ends in a two-byte `call *%rcx`,
+ * which is as long as SYSCALL.  So the libos restarts an interrupted call as
+ * Linux does: two bytes back, with the number in rax, the arguments restored
+ * and its own entry address in rcx.
+ */
+#define EXO_LIBOS_ENTRY 0x7f0000000000
+
+#ifdef __ASSEMBLER__
+.macro exo_call
+	movabs $EXO_LIBOS_ENTRY, %rcx
+	call *%rcx
+.endm
+#endif

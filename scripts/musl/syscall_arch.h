@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * musl's system calls on this system: function calls into the libos.
+ * Replaces arch/x86_64/syscall_arch.h; exo_call.h states the convention.
+ *
+ * There is no vDSO: clock_gettime costs a function call as it is.
+ */
+#include "exo_call.h"
+
+#define EXO_STRING_OF(token) #token
+#define EXO_STRING(token) EXO_STRING_OF(token)
+#define EXO_CALL "movabs $" EXO_STRING(EXO_LIBOS_ENTRY) ", %%rcx\n\tcall *%%rcx"
+
+#define EXO_CLOBBERS                                                                       \
+	"rcx", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",      \
+		"xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",        \
+		"xmm14", "xmm15"
+
+#define __SYSCALL_LL_E(x) (x)
+#define __SYSCALL_LL_O(x) (x)
+
+static __inline long __syscall0(long n)
+{
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n)
+			     :
+			     : "rdi", "rsi", "rdx", "r8", "r9", "r10", EXO_CLOBBERS);
+	return n;
+}
+
+static __inline long __syscall1(long n, long a1)
+{
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n), "+D"(a1)
+			     :
+			     : "rsi", "rdx", "r8", "r9", "r10", EXO_CLOBBERS);
+	return n;
+}
+
+static __inline long __syscall2(long n, long a1, long a2)
+{
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n), "+D"(a1), "+S"(a2)
+			     :
+			     : "rdx", "r8", "r9", "r10", EXO_CLOBBERS);
+	return n;
+}
+
+static __inline long __syscall3(long n, long a1, long a2, long a3)
+{
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n), "+D"(a1), "+S"(a2), "+d"(a3)
+			     :
+			     : "r8", "r9", "r10", EXO_CLOBBERS);
+	return n;
+}
+
+static __inline long __syscall4(long n, long a1, long a2, long a3, long a4)
+{
+	register long r10 __asm__("r10") = a4;
+
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10)
+			     :
+			     : "r8", "r9", EXO_CLOBBERS);
+	return n;
+}
+
+static __inline long __syscall5(long n, long a1, long a2, long a3, long a4, long a5)
+{
+	register long r10 __asm__("r10") = a4;
+	register long r8 __asm__("r8") = a5;
+
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
+			     :
+			     : "r9", EXO_CLOBBERS);
+	return n;
+}
+
+static __inline long __syscall6(long n, long a1, long a2, long a3, long a4, long a5, long a6)
+{
+	register long r10 __asm__("r10") = a4;
+	register long r8 __asm__("r8") = a5;
+	register long r9 __asm__("r9") = a6;
+
+	__asm__ __volatile__(EXO_CALL
+			     : "+a"(n), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8),
+			       "+r"(r9)
+			     :
+			     : EXO_CLOBBERS);
+	return n;
+}
+
+#define IPC_64 0
