@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* exec: what reaches the new program, and what is refused. Runs itself with words as arguments. */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+static const char *self;
+
+/* Status of a child that execs; -errno if it could not. */
+static int run(const char *path, char *const argv[], char *const envp[])
+{
+	int ends[2], error = 0, status;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -1000;
+	pid_t child = fork();
+
+	if (child == 0) {
+		execve(path, argv, envp);
+		error = errno;
+		write(ends[1], &error, sizeof(error));
+		_exit(127);
+	}
+	close(ends[1]);
+	read(ends[0], &error, sizeof(error));
+	close(ends[0]);
+	if (waitpid(child, &status, 0) != child)
+		return -1001;
+	return error ? -error : status;
+}
+
+static int run_self(const char *word, const char *second)
+{
+	char *argv[] = { "name", (char *)word, (char *)second, NULL };
+	char *envp[] = { "COLOUR=blue", "EMPTY=", NULL };
+
+	return run(self, argv, envp);
+}
+
+static void arguments_and_environment_arrive(void)
+{
+	CHECK_EQ(run_self("arguments", "two words"), 0);
+}
+
+static void auxiliary_vector_is_sound(void)
+{
+	CHECK_EQ(run_self("auxiliary", NULL), 0);
+}
+
+static void file_that_holds(char *name, const void *bytes, size_t n, mode_t mode)
+{
+	int fd;
+
+	strcpy(name, "/tmp/exec-XXXXXX");
+	fd = mkstemp(name);
+	write(fd, bytes, n);
+	fchmod(fd, mode);
+	close(fd);
+}
+
+static void bad_files_are_refused(void)
+{
+	char name[32], *argv[] = { "x", NULL }, *envp[] = { NULL };
+	Elf64_Ehdr header = { .e_ident = { 0x7f, 'E', 'L', 'F' } };
+
+	CHECK_EQ(run("/nonexistent", argv, envp), -ENOENT);
+	CHECK_EQ(run("/tmp", argv, envp), -EACCES);
+	file_that_holds(name, "echo", 4, 0644);
+	CHECK_EQ(run(name, argv, envp), -EACCES);
+	unlink(name);
+	file_that_holds(name, "not a program", 13, 0755);
+	CHECK_EQ(run(name, argv, envp), -ENOEXEC);
+	unlink(name);
+	file_that_holds(name, "", 0, 0755);
+	CHECK_EQ(run(name, argv, envp), -ENOEXEC);
+	unlink(name);
+	file_that_holds(name, &header, sizeof(header), 0755);
+	CHECK_EQ(run(name, argv, envp), -ENOEXEC);
+	unlink(name);
+	file_that_holds(name, "\177ELF\2\1\1", 7, 0755);
+	CHECK_EQ(run(name, argv, envp), -ENOEXEC);
+	unlink(name);
+}
+
+static void scripts_run_their_interpreter(void)
+{
+	char name[32], text[256];
+	char *argv[] = { "ignored", "given", NULL }, *envp[] = { NULL };
+
+	snprintf(text, sizeof(text), "#! %s script \nrest\n", self);
+	file_that_holds(name, text, strlen(text), 0755);
+	setenv("SCRIPT", name, 1);
+	CHECK_EQ(run(name, argv, envp), 0);
+	unlink(name);
+	file_that_holds(name, "#!/nonexistent\n", 15, 0755);
+	CHECK_EQ(run(name, argv, envp), -ENOENT);
+	unlink(name);
+	file_that_holds(name, "#!\n", 3, 0755);
+	CHECK_EQ(run(name, argv, envp), -ENOEXEC);
+	unlink(name);
+}
+
+static void scripts_may_not_go_round_in_circles(void)
+{
+	char name[32], text[64], *argv[] = { "x", NULL }, *envp[] = { NULL };
+	int fd;
+
+	file_that_holds(name, "", 0, 0755);
+	snprintf(text, sizeof(text), "#!%s\n", name);
+	fd = open(name, O_WRONLY);
+	write(fd, text, strlen(text));
+	close(fd);
+	CHECK_EQ(run(name, argv, envp), -ELOOP);
+	unlink(name);
+}
+
+static void long_arguments_have_a_limit(void)
+{
+	static char big[100001];
+	char *argv[64], *envp[] = { NULL };
+
+	memset(big, 'a', sizeof(big) - 1);
+	argv[0] = "name";
+	argv[1] = "long";
+	argv[2] = argv[3] = argv[4] = big;
+	argv[5] = NULL;
+	CHECK_EQ(run(self, argv, envp), 0);
+	for (int i = 2; i < 63; i++)
+		argv[i] = big;
+	argv[63] = NULL;
+	CHECK_EQ(run(self, argv, envp), -E2BIG);
+}
+
+static void bad_pointers_are_faults(void)
+{
+	char *argv[] = { (char *)8, NULL }, *envp[] = { NULL };
+
+	CHECK_EQ(run(self, argv, envp), -EFAULT);
+	CHECK_EQ(run((char *)8, argv, envp), -EFAULT);
+}
+
+static void descriptors_close_on_exec(void)
+{
+	int open_one = open("/", O_RDONLY), closed = open("/", O_RDONLY | O_CLOEXEC);
+	char numbers[32];
+
+	CHECK(open_one >= 0 && closed >= 0);
+	snprintf(numbers, sizeof(numbers), "%d,%d", open_one, closed);
+	CHECK_EQ(run_self("descriptors", numbers), 0);
+	close(open_one);
+	close(closed);
+}
+
+static void on_signal(int number)
+{
+}
+
+static void signals_are_reset_but_ignored_stay(void)
+{
+	sigset_t set, old;
+
+	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	int r = run_self("signals", NULL);
+
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+	CHECK_EQ(r, 0);
+}
+
+static void *spin(void *argument)
+{
+	for (;;)
+		;
+	return NULL;
+}
+
+static void *exec_here(void *argument)
+{
+	char *argv[] = { "name", "pid", argument, NULL };
+
+	execv(self, argv);
+	return NULL;
+}
+
+/* Another thread than the first execs: all others end, the pid stays. */
+static void exec_ends_other_threads(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		char pid[16];
+		pthread_t thread;
+
+		snprintf(pid, sizeof(pid), "%d", getpid());
+		pthread_create(&thread, NULL, spin, NULL);
+		pthread_create(&thread, NULL, exec_here, pid);
+		pause();
+		_exit(1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+static void vfork_and_exec(void)
+{
+	char *argv[] = { "name", "pid", "0", NULL };
+	int status;
+	pid_t child = vfork();
+
+	if (child == 0) {
+		execv(self, argv);
+		_exit(1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+static void descriptors_can_be_executed(void)
+{
+	char *argv[] = { "name", "pid", "0", NULL }, *envp[] = { NULL };
+	int fd = open(self, O_RDONLY), status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		fexecve(fd, argv, envp);
+		_exit(1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	close(fd);
+}
+
+/* ---- the other side */
+
+extern char **environ;
+
+static int check_arguments(int argc, char **argv)
+{
+	return argc == 3 && strcmp(argv[0], "name") == 0 && strcmp(argv[2], "two words") == 0 &&
+	       !argv[3] && environ[0] && environ[1] && !environ[2] &&
+	       strcmp(getenv("COLOUR"), "blue") == 0 && strcmp(getenv("EMPTY"), "") == 0;
+}
+
+static int check_auxiliary(void)
+{
+	const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
+	const char *random = (const char *)getauxval(AT_RANDOM);
+	int loads = 0;
+
+	if (!headers || !random || getauxval(AT_PAGESZ) != 4096 ||
+	    getauxval(AT_PHENT) != sizeof(*headers) || getauxval(AT_UID) != getuid() ||
+	    getauxval(AT_CLKTCK) != 100 || getauxval(AT_SECURE) != 0)
+		return 0;
+	for (unsigned i = 0; i < getauxval(AT_PHNUM); i++)
+		loads += headers[i].p_type == PT_LOAD;
+	if (strcmp((const char *)getauxval(AT_PLATFORM), "x86_64") != 0 ||
+	    strcmp((const char *)getauxval(AT_EXECFN), self) != 0)
+		return 0;
+	for (int i = 0; i < 16; i++)
+		if (random[i])
+			return loads > 0;
+	return 0;
+}
+
+static int check_descriptors(const char *numbers)
+{
+	int open_one, closed;
+
+	sscanf(numbers, "%d,%d", &open_one, &closed);
+	return fcntl(open_one, F_GETFD) == 0 && fcntl(closed, F_GETFD) == -1 && errno == EBADF;
+}
+
+static int check_signals(void)
+{
+	struct sigaction one, two;
+	sigset_t blocked;
+
+	sigaction(SIGUSR1, NULL, &one);
+	sigaction(SIGUSR2, NULL, &two);
+	sigprocmask(SIG_SETMASK, NULL, &blocked);
+	return one.sa_handler == SIG_DFL && two.sa_handler == SIG_IGN &&
+	       sigismember(&blocked, SIGWINCH) == 1 && sigismember(&blocked, SIGUSR1) == 0;
+}
+
+static int other_side(int argc, char **argv)
+{
+	if (strcmp(argv[1], "arguments") == 0)
+		return !check_arguments(argc, argv);
+	if (strcmp(argv[1], "auxiliary") == 0)
+		return !check_auxiliary();
+	if (strcmp(argv[1], "descriptors") == 0)
+		return !check_descriptors(argv[2]);
+	if (strcmp(argv[1], "signals") == 0)
+		return !check_signals();
+	if (strcmp(argv[1], "long") == 0)
+		return !(argc == 5 && strlen(argv[4]) == 100000);
+	if (strcmp(argv[1], "pid") == 0)
+		return !(atoi(argv[2]) == 0 || atoi(argv[2]) == getpid());
+	if (strcmp(argv[1], "script") == 0)
+		return !(argc == 4 && strncmp(argv[2], "/tmp/exec-", 10) == 0 &&
+			 strcmp(argv[3], "given") == 0);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	self = (const char *)getauxval(AT_EXECFN);
+	if (argc > 1)
+		return other_side(argc, argv);
+	RUN(arguments_and_environment_arrive);
+	RUN(auxiliary_vector_is_sound);
+	RUN(bad_files_are_refused);
+	RUN(scripts_run_their_interpreter);
+	RUN(scripts_may_not_go_round_in_circles);
+	RUN(long_arguments_have_a_limit);
+	RUN(bad_pointers_are_faults);
+	RUN(descriptors_close_on_exec);
+	RUN(signals_are_reset_but_ignored_stay);
+	RUN(exec_ends_other_threads);
+	RUN(vfork_and_exec);
+	RUN(descriptors_can_be_executed);
+	return test_result();
+}

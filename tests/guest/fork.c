@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* fork, vfork, clone, orphans, process groups and limits. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+static int status_of(pid_t child)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+static void child_returns_zero_and_parent_the_pid(void)
+{
+	int pipe_ends[2];
+	pid_t seen = 0;
+
+	CHECK(pipe(pipe_ends) == 0);
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (child == 0) {
+		pid_t me = getpid();
+
+		write(pipe_ends[1], &me, sizeof(me));
+		_exit(getppid() > 0 ? 7 : 8);
+	}
+	CHECK(read(pipe_ends[0], &seen, sizeof(seen)) == sizeof(seen));
+	CHECK_EQ(seen, child);
+	int status = status_of(child);
+
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 7);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+}
+
+static void registers_survive_in_the_child(void)
+{
+	volatile int on_stack = 41;
+	register long kept __asm__("rbx") = 0x1234567;
+
+	__asm__ volatile("" : "+r"(kept));
+	pid_t child = fork();
+
+	__asm__ volatile("" : "+r"(kept));
+	if (child == 0)
+		_exit(kept == 0x1234567 && on_stack + 1 == 42 ? 0 : 1);
+	CHECK_EQ(status_of(child), 0);
+	CHECK(kept == 0x1234567);
+}
+
+static void many_children_in_a_row(void)
+{
+	for (int i = 0; i < 200; i++) {
+		pid_t child = fork();
+
+		CHECK(child >= 0);
+		if (child == 0)
+			_exit(i & 0x7f);
+		int status = status_of(child);
+
+		CHECK(WIFEXITED(status));
+		CHECK_EQ(WEXITSTATUS(status), i & 0x7f);
+	}
+}
+
+static void many_children_at_once(void)
+{
+	enum { N = 40 };
+	pid_t child[N];
+
+	for (int i = 0; i < N; i++) {
+		child[i] = fork();
+		CHECK(child[i] >= 0);
+		if (child[i] == 0) {
+			sched_yield();
+			_exit(i);
+		}
+	}
+	for (int i = 0; i < N; i++)
+		CHECK_EQ(WEXITSTATUS(status_of(child[i])), i);
+	CHECK(waitpid(-1, NULL, 0) == -1 && errno == ECHILD);
+}
+
+static void grandchildren_do_the_same(void)
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (child == 0) {
+		for (int i = 0; i < 10; i++) {
+			pid_t grandchild = fork();
+
+			if (grandchild == 0)
+				_exit(3);
+			if (WEXITSTATUS(status_of(grandchild)) != 3)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+}
+
+static void vfork_shares_memory_and_waits(void)
+{
+	static volatile int written;
+	pid_t child = vfork();
+
+	if (child == 0) {
+		written = 5;
+		_exit(9);
+	}
+	CHECK_EQ(written, 5);
+	CHECK_EQ(WEXITSTATUS(status_of(child)), 9);
+}
+
+static int clone_entry(void *argument)
+{
+	*(volatile int *)argument = 77;
+	return 4;
+}
+
+static void clone_with_vm_shares_memory(void)
+{
+	static volatile int written;
+	char *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(stack != MAP_FAILED);
+	pid_t child = clone(clone_entry, stack + 65536, CLONE_VM | SIGCHLD, (void *)&written);
+
+	CHECK(child > 0);
+	CHECK_EQ(WEXITSTATUS(status_of(child)), 4);
+	CHECK_EQ(written, 77);
+	munmap(stack, 65536);
+}
+
+static void descriptors_are_copied_but_share_the_offset(void)
+{
+	char name[] = "/tmp/fork-XXXXXX", c = 0;
+	int fd = mkstemp(name);
+
+	CHECK(fd >= 0);
+	CHECK(write(fd, "abc", 3) == 3);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		read(fd, &c, 1);
+		close(fd);
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+	CHECK(read(fd, &c, 1) == 1);
+	CHECK_EQ(c, 'b');
+	close(fd);
+	unlink(name);
+}
+
+static void orphans_are_adopted(void)
+{
+	int pipe_ends[2];
+	pid_t parent_of_orphan = -1;
+
+	CHECK(pipe(pipe_ends) == 0);
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		pid_t before = getpid();
+
+		if (fork() == 0) {
+			while (getppid() == before)
+				usleep(1000);
+			pid_t p = getppid();
+
+			write(pipe_ends[1], &p, sizeof(p));
+			_exit(6);
+		}
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+	CHECK(read(pipe_ends[0], &parent_of_orphan, sizeof(parent_of_orphan)) ==
+	      sizeof(parent_of_orphan));
+	CHECK_EQ(parent_of_orphan, getpid());
+	int status;
+
+	CHECK(wait(&status) > 0);
+	CHECK_EQ(WEXITSTATUS(status), 6);
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+}
+
+static void groups_and_sessions_follow_the_rules(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (getpgrp() != getpgid(getppid()) || setpgid(0, 0) != 0 || getpgrp() != getpid())
+			_exit(1);
+		if (setsid() != -1 || errno != EPERM) /* a group leader may not */
+			_exit(2);
+		pid_t grandchild = fork();
+
+		if (grandchild == 0) {
+			if (getpgrp() != getppid() || setsid() != getpid())
+				_exit(1);
+			_exit(getsid(0) == getpid() && getpgrp() == getpid() ? 0 : 2);
+		}
+		_exit(status_of(grandchild) == 0 ? 0 : 3);
+	}
+	CHECK_EQ(status_of(child), 0);
+	CHECK(setpgid(child, child) == -1 && errno == ESRCH);
+}
+
+static void process_limit_stops_fork(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct rlimit limit = { 3, 3 };
+		int made = 0;
+
+		/* The limit counts all of the user's, so it is reached at once for root as well. */
+		if (setrlimit(RLIMIT_NPROC, &limit) != 0)
+			_exit(1);
+		for (;;) {
+			pid_t p = fork();
+
+			if (p == 0) {
+				pause();
+				_exit(0);
+			}
+			if (p < 0)
+				break;
+			if (++made > 3)
+				_exit(2);
+		}
+		_exit(errno == EAGAIN ? 0 : 3);
+	}
+	CHECK_EQ(status_of(child), 0);
+}
+
+static void killed_group_leaves_no_survivor(void)
+{
+	int pipe_ends[2];
+	char c;
+
+	CHECK(pipe(pipe_ends) == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		setpgid(0, 0);
+		for (int i = 0; i < 4; i++)
+			fork();
+		write(pipe_ends[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	for (int i = 0; i < 16; i++)
+		CHECK(read(pipe_ends[0], &c, 1) == 1);
+	CHECK(kill(-child, SIGKILL) == 0);
+	int status = status_of(child);
+
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	close(pipe_ends[1]);
+	CHECK_EQ(read(pipe_ends[0], &c, 1), 0); /* the last writer is gone */
+	close(pipe_ends[0]);
+}
+
+/* Every process of it forks for ever; the rest of the machine goes on, and the bomb can be removed. */
+static void fork_bomb_under_a_limit_is_survived(void)
+{
+	pid_t bomb = fork();
+	int status, tries = 0;
+
+	if (bomb == 0) {
+		struct rlimit limit = { 100, 100 };
+
+		setpgid(0, 0);
+		setrlimit(RLIMIT_NPROC, &limit);
+		for (;;)
+			fork();
+	}
+	setpgid(bomb, bomb);
+	usleep(300000);
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (child == 0)
+		_exit(5);
+	CHECK_EQ(WEXITSTATUS(status_of(child)), 5);
+	while (kill(-bomb, SIGKILL) == 0 && tries++ < 1000) {
+		while (waitpid(-1, &status, WNOHANG) > 0)
+			;
+		usleep(1000);
+	}
+	CHECK(tries < 1000);
+}
+
+static volatile sig_atomic_t death_signals;
+
+static void count_death(int number)
+{
+	death_signals++;
+}
+
+static void parent_death_signal_arrives(void)
+{
+	int pipe_ends[2];
+	char c = 0;
+
+	CHECK(pipe(pipe_ends) == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (fork() == 0) {
+			struct sigaction action = { .sa_handler = count_death };
+
+			sigaction(SIGUSR1, &action, NULL);
+			prctl(PR_SET_PDEATHSIG, SIGUSR1);
+			write(pipe_ends[1], "r", 1);
+			for (int i = 0; i < 5000 && !death_signals; i++)
+				usleep(1000);
+			write(pipe_ends[1], death_signals ? "y" : "n", 1);
+			_exit(0);
+		}
+		read(pipe_ends[0], &c, 1);
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+	CHECK(read(pipe_ends[0], &c, 1) == 1);
+	CHECK_EQ(c, 'y');
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+}
+
+int main(void)
+{
+	RUN(child_returns_zero_and_parent_the_pid);
+	RUN(registers_survive_in_the_child);
+	RUN(many_children_in_a_row);
+	RUN(many_children_at_once);
+	RUN(grandchildren_do_the_same);
+	RUN(vfork_shares_memory_and_waits);
+	RUN(clone_with_vm_shares_memory);
+	RUN(descriptors_are_copied_but_share_the_offset);
+	RUN(orphans_are_adopted);
+	RUN(groups_and_sessions_follow_the_rules);
+	RUN(killed_group_leaves_no_survivor);
+	RUN(parent_death_signal_arrives);
+	RUN(process_limit_stops_fork);
+	RUN(fork_bomb_under_a_limit_is_survived);
+	return test_result();
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* The futex system call itself, between threads and between processes. */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "test.h"
+
+static _Atomic uint32_t word, other;
+
+static long futex(_Atomic uint32_t *at, int op, uint32_t value, const void *timeout,
+		  _Atomic uint32_t *at2, uint32_t value3)
+{
+	return syscall(SYS_futex, at, op, value, timeout, at2, value3);
+}
+
+static long milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void another_value_does_not_wait(void)
+{
+	word = 1;
+	CHECK(futex(&word, FUTEX_WAIT, 2, NULL, NULL, 0) == -1 && errno == EAGAIN);
+	CHECK(futex(&word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, NULL, NULL, 0) == -1 &&
+	      errno == EAGAIN);
+}
+
+static void bad_arguments_are_errors(void)
+{
+	struct timespec bad = { 0, 2000000000 };
+
+	CHECK(syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT, 0, NULL) == -1 && errno == EINVAL);
+	CHECK(syscall(SYS_futex, 8, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL) == -1);
+	CHECK_EQ(errno, EFAULT);
+	CHECK(syscall(SYS_futex, 0x7f0000000000, FUTEX_WAKE, 1) == -1 && errno == EFAULT);
+	CHECK(futex(&word, FUTEX_WAIT, word, &bad, NULL, 0) == -1 && errno == EINVAL);
+	CHECK(futex(&word, FUTEX_WAIT_BITSET, word, NULL, NULL, 0) == -1 && errno == EINVAL);
+	CHECK(futex(&word, 99, 0, NULL, NULL, 0) == -1 && errno == ENOSYS);
+}
+
+static void waits_time_out(void)
+{
+	struct timespec timeout = { 0, 40000000 }, now;
+	long start = milliseconds();
+
+	word = 0;
+	CHECK(futex(&word, FUTEX_WAIT, 0, &timeout, NULL, 0) == -1 && errno == ETIMEDOUT);
+	CHECK(milliseconds() - start >= 39);
+	clock_gettime(CLOCK_MONOTONIC, &now); /* absolute, and already over */
+	CHECK(futex(&word, FUTEX_WAIT_BITSET, 0, &now, NULL, FUTEX_BITSET_MATCH_ANY) == -1);
+	CHECK_EQ(errno, ETIMEDOUT);
+	clock_gettime(CLOCK_REALTIME, &now);
+	CHECK(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &now, NULL,
+		    FUTEX_BITSET_MATCH_ANY) == -1);
+	CHECK_EQ(errno, ETIMEDOUT);
+}
+
+static void *wait_once(void *argument)
+{
+	long r;
+
+	do
+		r = futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	while (r == -1 && errno == EINTR);
+	return (void *)r;
+}
+
+/* Wakes until `count` have been woken: they may not be waiting yet. */
+static long wake_all_of(int op, int count)
+{
+	long woken = 0;
+
+	for (int tries = 0; woken < count && tries < 2000; tries++) {
+		woken += futex(&word, op, (uint32_t)(count - woken), NULL, NULL, 0);
+		if (woken < count)
+			usleep(1000);
+	}
+	return woken;
+}
+
+static void wakes_count(void)
+{
+	enum { N = 6 };
+	pthread_t thread[N];
+	void *result;
+
+	word = 0;
+	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
+	for (int i = 0; i < N; i++)
+		pthread_create(&thread[i], NULL, wait_once, NULL);
+	CHECK_EQ(wake_all_of(FUTEX_WAKE_PRIVATE, N), N);
+	for (int i = 0; i < N; i++) {
+		pthread_join(thread[i], &result);
+		CHECK(result == NULL);
+	}
+	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
+}
+
+static void *wait_for_bits(void *argument)
+{
+	return (void *)futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL,
+			     (uint32_t)(long)argument);
+}
+
+static void bitsets_choose(void)
+{
+	pthread_t one, two;
+	void *result;
+
+	word = 0;
+	pthread_create(&one, NULL, wait_for_bits, (void *)1);
+	pthread_create(&two, NULL, wait_for_bits, (void *)2);
+	usleep(20000);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 4), 0);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 2), 1);
+	pthread_join(two, &result);
+	CHECK(result == NULL);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 1), 1);
+	pthread_join(one, &result);
+}
+
+static void requeue_moves_waiters(void)
+{
+	enum { N = 5 };
+	pthread_t thread[N];
+
+	word = other = 0;
+	for (int i = 0; i < N; i++)
+		pthread_create(&thread[i], NULL, wait_once, NULL);
+	usleep(30000);
+	CHECK(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(long)INT_MAX, &other, 9) == -1);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(long)INT_MAX, &other, 0), N);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
+	CHECK_EQ(futex(&other, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), N - 1);
+	for (int i = 0; i < N; i++)
+		pthread_join(thread[i], NULL);
+}
+
+static void wake_op_changes_and_wakes(void)
+{
+	pthread_t thread;
+
+	word = 0;
+	other = 5;
+	pthread_create(&thread, NULL, wait_once, NULL);
+	usleep(20000);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
+		       FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_GT, 4)), 1);
+	CHECK_EQ(other, 8);
+	pthread_join(thread, NULL);
+}
+
+static void on_signal(int number)
+{
+}
+
+static void signals_interrupt(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	word = 0;
+	sigaction(SIGALRM, &action, NULL);
+	ualarm(20000, 0);
+	CHECK(futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EINTR);
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* Between processes: the same word at two addresses. */
+static void shared_memory_has_shared_futexes(void)
+{
+	_Atomic uint32_t *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	CHECK(shared != MAP_FAILED);
+	pid_t child = fork();
+
+	if (child == 0) {
+		_Atomic uint32_t *moved = mremap(shared, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED,
+						 (char *)shared - (64 << 20));
+
+		if (moved == MAP_FAILED)
+			_exit(1);
+		while (moved[1024] == 0)
+			futex(&moved[1024], FUTEX_WAIT, 0, NULL, NULL, 0);
+		moved[1025] = 7;
+		futex(&moved[1025], FUTEX_WAKE, 1, NULL, NULL, 0);
+		_exit(0);
+	}
+	usleep(20000);
+	shared[1024] = 1;
+	futex(&shared[1024], FUTEX_WAKE, 1, NULL, NULL, 0);
+	while (shared[1025] != 7)
+		futex(&shared[1025], FUTEX_WAIT, 0, NULL, NULL, 0);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	munmap(shared, 8192);
+}
+
+static void process_shared_mutexes_work(void)
+{
+	struct { pthread_mutex_t mutex; long count; } *s;
+	pthread_mutexattr_t attributes;
+	pid_t child[4];
+
+	s = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(s != MAP_FAILED);
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&s->mutex, &attributes);
+	for (int i = 0; i < 4; i++) {
+		child[i] = fork();
+		if (child[i] == 0) {
+			for (int n = 0; n < 2000; n++) {
+				pthread_mutex_lock(&s->mutex);
+				s->count++;
+				pthread_mutex_unlock(&s->mutex);
+			}
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 4; i++)
+		CHECK(waitpid(child[i], NULL, 0) == child[i]);
+	CHECK_EQ(s->count, 8000);
+	munmap(s, 4096);
+}
+
+/* Two threads hand a token back and forth: a lost wake would hang, and the time-out shows it. */
+static _Atomic uint32_t token;
+
+static long play(uint32_t me)
+{
+	struct timespec timeout = { 5, 0 };
+
+	for (int i = 0; i < 3000; i++) {
+		while (token != me)
+			if (futex(&token, FUTEX_WAIT_PRIVATE, !me, &timeout, NULL, 0) == -1 &&
+			    errno == ETIMEDOUT)
+				return 1;
+		token = !me;
+		futex(&token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	}
+	return 0;
+}
+
+static void *play_one(void *argument)
+{
+	return (void *)play(1);
+}
+
+static void no_wake_is_lost(void)
+{
+	pthread_t thread;
+	void *result;
+
+	token = 0;
+	pthread_create(&thread, NULL, play_one, NULL);
+	CHECK_EQ(play(0), 0);
+	pthread_join(thread, &result);
+	CHECK(result == NULL);
+}
+
+int main(void)
+{
+	RUN(another_value_does_not_wait);
+	RUN(bad_arguments_are_errors);
+	RUN(waits_time_out);
+	RUN(wakes_count);
+	RUN(bitsets_choose);
+	RUN(requeue_moves_waiters);
+	RUN(wake_op_changes_and_wakes);
+	RUN(signals_interrupt);
+	RUN(shared_memory_has_shared_futexes);
+	RUN(process_shared_mutexes_work);
+	RUN(no_wake_is_lost);
+	return test_result();
+}

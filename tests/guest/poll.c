@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* poll, select and their relatives: readiness, time-outs, signals, many waiters. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "test.h"
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void ready_files_are_told(void)
+{
+	struct pollfd p[2];
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	p[0] = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = fds[1], .events = POLLOUT };
+	CHECK_EQ(poll(p, 2, 0), 1);
+	CHECK_EQ(p[0].revents, 0);
+	CHECK_EQ(p[1].revents, POLLOUT);
+	CHECK_EQ(write(fds[1], "x", 1), 1);
+	CHECK_EQ(poll(p, 1, -1), 1);
+	CHECK_EQ(p[0].revents, POLLIN);
+	close(fds[1]);
+	CHECK_EQ(poll(p, 1, -1), 1);
+	CHECK_EQ(p[0].revents, POLLIN | POLLHUP);
+	close(fds[0]);
+	CHECK_EQ(poll(p, 1, -1), 1);
+	CHECK_EQ(p[0].revents, POLLNVAL);
+}
+
+static void time_out_takes_its_time(void)
+{
+	long start = now_ms(), took;
+	struct pollfd p;
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	CHECK_EQ(poll(&p, 1, 50), 0);
+	took = now_ms() - start;
+	CHECK(took >= 49 && took < 2000);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void *write_late(void *fd)
+{
+	usleep(20000);
+	write(*(int *)fd, "l", 1);
+	return NULL;
+}
+
+static void sleeper_is_woken_by_data(void)
+{
+	enum { PIPES = 20 };
+	int fds[PIPES][2];
+	struct pollfd p[PIPES];
+	pthread_t thread;
+
+	for (int n = 0; n < PIPES; n++) {
+		CHECK(pipe(fds[n]) == 0);
+		p[n] = (struct pollfd){ .fd = fds[n][0], .events = POLLIN };
+	}
+	CHECK(pthread_create(&thread, NULL, write_late, &fds[13][1]) == 0);
+	CHECK_EQ(poll(p, PIPES, 5000), 1);
+	CHECK_EQ(p[13].revents, POLLIN);
+	pthread_join(thread, NULL);
+	for (int n = 0; n < PIPES; n++) {
+		close(fds[n][0]);
+		close(fds[n][1]);
+	}
+}
+
+static void a_poller_takes_no_wake_from_a_reader(void)
+{
+	int fds[2], go[2], status;
+	char c;
+
+	CHECK(pipe(fds) == 0 && pipe(go) == 0);
+	if (fork() == 0) {
+		struct pollfd p = { .fd = fds[0], .events = POLLIN };
+
+		/* Looks, and never reads. */
+		for (int n = 0; n < 50; n++)
+			poll(&p, 1, 100);
+		_exit(0);
+	}
+	if (fork() == 0) {
+		for (int n = 0; n < 50; n++)
+			if (read(fds[0], &c, 1) != 1 || write(go[1], "g", 1) != 1)
+				_exit(1);
+		_exit(0);
+	}
+	for (int n = 0; n < 50; n++) {
+		CHECK_EQ(write(fds[1], "x", 1), 1);
+		CHECK_EQ(read(go[0], &c, 1), 1);
+	}
+	close(fds[1]);
+	while (wait(&status) > 0)
+		CHECK_EQ(status, 0);
+	close(fds[0]);
+	close(go[0]);
+	close(go[1]);
+}
+
+static void nothing(int number)
+{
+}
+
+static void signal_ends_it(void)
+{
+	struct pollfd p;
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	signal(SIGALRM, nothing);
+	alarm(1);
+	CHECK_EQ(poll(&p, 1, 10000), -1);
+	CHECK_EQ(errno, EINTR);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static volatile sig_atomic_t handled;
+
+static void note(int number)
+{
+	handled = 1;
+}
+
+static void ppoll_lets_a_blocked_signal_in(void)
+{
+	struct timespec limit = { 5, 0 };
+	sigset_t block, none, now;
+
+	handled = 0;
+	signal(SIGUSR1, note);
+	sigemptyset(&none);
+	sigemptyset(&block);
+	sigaddset(&block, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, &block, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK_EQ(handled, 0);
+	CHECK_EQ(ppoll(NULL, 0, &limit, &none), -1);
+	CHECK_EQ(errno, EINTR);
+	CHECK_EQ(handled, 1);
+	CHECK(sigprocmask(SIG_SETMASK, NULL, &now) == 0);
+	CHECK(sigismember(&now, SIGUSR1) == 1);
+	CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
+}
+
+static void select_tells_sets_and_time(void)
+{
+	struct timeval limit = { 5, 0 };
+	fd_set in, out;
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_SET(fds[0], &in);
+	FD_SET(fds[1], &out);
+	CHECK_EQ(select(fds[1] + 1, &in, &out, NULL, &limit), 1);
+	CHECK(!FD_ISSET(fds[0], &in) && FD_ISSET(fds[1], &out));
+	CHECK(limit.tv_sec <= 5);
+	FD_SET(fds[0], &in);
+	limit = (struct timeval){ 0, 20000 };
+	CHECK_EQ(select(fds[0] + 1, &in, NULL, NULL, &limit), 0);
+	CHECK(!FD_ISSET(fds[0], &in));
+	FD_SET(900, &in);
+	CHECK_EQ(select(901, &in, NULL, NULL, &limit), -1);
+	CHECK_EQ(errno, EBADF);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void event_counter_adds_up(void)
+{
+	int fd = eventfd(3, EFD_NONBLOCK);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t value = 4;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, &value, 8), 8);
+	CHECK_EQ(poll(&p, 1, -1), 1);
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(value, 7);
+	CHECK(read(fd, &value, 8) == -1 && errno == EAGAIN);
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	close(fd);
+}
+
+int main(void)
+{
+	RUN(ready_files_are_told);
+	RUN(time_out_takes_its_time);
+	RUN(sleeper_is_woken_by_data);
+	RUN(a_poller_takes_no_wake_from_a_reader);
+	RUN(signal_ends_it);
+	RUN(ppoll_lets_a_blocked_signal_in);
+	RUN(select_tells_sets_and_time);
+	RUN(event_counter_adds_up);
+	return test_result();
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks, sleeps and timers. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "test.h"
+
+#define MS 1000000ll
+
+static long long now_on(clockid_t clock)
+{
+	struct timespec t;
+
+	CHECK(clock_gettime(clock, &t) == 0);
+	return t.tv_sec * 1000 * MS + t.tv_nsec;
+}
+
+static long long now(void)
+{
+	return now_on(CLOCK_MONOTONIC);
+}
+
+static volatile sig_atomic_t count, overruns;
+
+static void tick(int number)
+{
+	count++;
+}
+
+static void monotonic_time_does_not_go_back(void)
+{
+	long long last = now();
+
+	for (int i = 0; i < 100000; i++) {
+		long long t = now();
+
+		CHECK(t >= last);
+		last = t;
+	}
+}
+
+static void real_time_is_in_this_century_and_can_be_set(void)
+{
+	struct timespec before, after;
+	struct timeval t;
+
+	CHECK(clock_gettime(CLOCK_REALTIME, &before) == 0);
+	CHECK(before.tv_sec > 1700000000);
+	CHECK(gettimeofday(&t, NULL) == 0 && t.tv_sec - before.tv_sec <= 1);
+	CHECK(time(NULL) - before.tv_sec <= 1);
+	before.tv_sec += 1000;
+	CHECK(clock_settime(CLOCK_REALTIME, &before) == 0);
+	CHECK(clock_gettime(CLOCK_REALTIME, &after) == 0);
+	CHECK(after.tv_sec - before.tv_sec <= 1 && after.tv_sec >= before.tv_sec);
+	after.tv_sec -= 1000;
+	CHECK(clock_settime(CLOCK_REALTIME, &after) == 0);
+	errno = 0;
+	CHECK(clock_gettime(99, &after) == -1 && errno == EINVAL);
+}
+
+static void sleeps_are_never_too_short(void)
+{
+	for (int ms = 1; ms <= 20; ms += 5) {
+		struct timespec t = { .tv_nsec = ms * MS };
+		long long start = now();
+
+		CHECK(nanosleep(&t, NULL) == 0);
+		CHECK(now() - start >= ms * MS);
+		CHECK(now() - start < ms * MS + 500 * MS);
+	}
+	struct timespec bad = { .tv_nsec = -1 };
+	errno = 0;
+	CHECK(nanosleep(&bad, NULL) == -1 && errno == EINVAL);
+}
+
+static void a_sleep_until_a_time_ends_then(void)
+{
+	long long until = now() + 15 * MS;
+	struct timespec t = { until / (1000 * MS), until % (1000 * MS) };
+
+	CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == 0);
+	CHECK(now() >= until);
+	CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == 0);
+	until = now_on(CLOCK_REALTIME) + 10 * MS;
+	t = (struct timespec){ until / (1000 * MS), until % (1000 * MS) };
+	CHECK(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &t, NULL) == 0);
+	CHECK(now_on(CLOCK_REALTIME) >= until);
+}
+
+static void an_interrupted_sleep_says_what_is_left(void)
+{
+	struct timespec t = { .tv_sec = 5 }, left = { 0 };
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+
+	signal(SIGALRM, tick);
+	count = 0;
+	CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+	errno = 0;
+	CHECK(nanosleep(&t, &left) == -1 && errno == EINTR);
+	CHECK_EQ(count, 1);
+	CHECK(left.tv_sec == 4 && left.tv_nsec > 0);
+}
+
+static void a_stopped_sleep_goes_on_to_its_end(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct timespec t = { .tv_nsec = 100 * MS };
+		long long start = now();
+		int r = nanosleep(&t, NULL);
+
+		_exit(r != 0 || now() - start < 100 * MS || now() - start > 600 * MS);
+	}
+	usleep(20000);
+	kill(child, SIGSTOP);
+	CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+	usleep(20000);
+	kill(child, SIGCONT);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void interval_timers_repeat_and_can_be_read(void)
+{
+	struct itimerval timer = { { 0, 10000 }, { 0, 10000 } }, read_back, off = { { 0, 0 }, { 0, 0 } };
+
+	signal(SIGALRM, tick);
+	count = 0;
+	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+	CHECK(getitimer(ITIMER_REAL, &read_back) == 0);
+	CHECK(read_back.it_interval.tv_usec == 10000 && read_back.it_value.tv_usec <= 10000);
+	while (count < 5)
+		pause();
+	CHECK(setitimer(ITIMER_REAL, &off, &read_back) == 0);
+	CHECK(read_back.it_interval.tv_usec == 10000);
+	int seen = count;
+	usleep(50000);
+	CHECK_EQ(count, seen);
+	alarm(10);
+	CHECK_EQ(alarm(0), 10);
+	CHECK_EQ(alarm(0), 0);
+}
+
+static void cpu_time_timers_count_cpu_time(void)
+{
+	struct itimerval timer = { { 0, 0 }, { 0, 20000 } };
+
+	signal(SIGPROF, tick);
+	count = 0;
+	CHECK(setitimer(ITIMER_PROF, &timer, NULL) == 0);
+	usleep(50000);
+	CHECK_EQ(count, 0);
+	long long start = now();
+	while (count == 0)
+		CHECK(now() - start < 5000 * MS);
+}
+
+static void clocks_of_cpu_time_advance_with_work_only(void)
+{
+	long long start = now_on(CLOCK_PROCESS_CPUTIME_ID), begun, slept;
+	volatile long work = 0;
+
+	usleep(50000);
+	slept = now_on(CLOCK_PROCESS_CPUTIME_ID) - start;
+	CHECK(slept < 40 * MS);
+	start = now_on(CLOCK_THREAD_CPUTIME_ID);
+	begun = now();
+	while (now() - begun < 100 * MS)
+		work++;
+	CHECK(now_on(CLOCK_THREAD_CPUTIME_ID) - start > 5 * MS);
+}
+
+static void note_overrun(int number, siginfo_t *info, void *context)
+{
+	count++;
+	overruns += info->si_overrun;
+	CHECK(info->si_code == SI_TIMER);
+}
+
+static void posix_timers_count_what_they_miss(void)
+{
+	struct sigaction action = { .sa_sigaction = note_overrun, .sa_flags = SA_SIGINFO };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec fast = { { 0, 2 * MS }, { 0, 2 * MS } }, read_back;
+	sigset_t set;
+	timer_t timer;
+
+	sigaction(SIGUSR1, &action, NULL);
+	count = overruns = 0;
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK(timer_settime(timer, 0, &fast, NULL) == 0);
+	usleep(40000);
+	CHECK(timer_gettime(timer, &read_back) == 0);
+	CHECK(read_back.it_interval.tv_nsec == 2 * MS && read_back.it_value.tv_nsec <= 2 * MS);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	CHECK(timer_delete(timer) == 0);
+	CHECK(count >= 1 && overruns >= 5);
+	CHECK(timer_delete(timer) != 0);
+}
+
+static void a_timer_that_is_too_fast_leaves_time_for_others(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec fastest = { { 0, 1 }, { 0, 1 } };
+	struct itimerval fast = { { 0, 1 }, { 0, 1 } }, off = { { 0, 0 }, { 0, 0 } };
+	long long start = now();
+	timer_t timer;
+
+	signal(SIGUSR1, tick);
+	signal(SIGALRM, tick);
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &fastest, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &fast, NULL) == 0);
+	while (now() - start < 100 * MS)
+		;
+	CHECK(timer_delete(timer) == 0);
+	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+	CHECK(now() - start < 3000 * MS);
+}
+
+static volatile int told;
+
+static void tell(union sigval value)
+{
+	told = value.sival_int;
+}
+
+static void a_timer_can_call_a_function_in_a_thread(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = tell,
+				  .sigev_value.sival_int = 42 };
+	struct itimerspec soon = { .it_value.tv_nsec = 5 * MS };
+	timer_t timer;
+
+	told = 0;
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &soon, NULL) == 0);
+	for (int i = 0; i < 200 && told == 0; i++)
+		usleep(1000);
+	CHECK_EQ(told, 42);
+	timer_delete(timer);
+}
+
+int main(void)
+{
+	RUN(monotonic_time_does_not_go_back);
+	RUN(real_time_is_in_this_century_and_can_be_set);
+	RUN(sleeps_are_never_too_short);
+	RUN(a_sleep_until_a_time_ends_then);
+	RUN(an_interrupted_sleep_says_what_is_left);
+	RUN(a_stopped_sleep_goes_on_to_its_end);
+	RUN(interval_timers_repeat_and_can_be_read);
+	RUN(cpu_time_timers_count_cpu_time);
+	RUN(clocks_of_cpu_time_advance_with_work_only);
+	RUN(posix_timers_count_what_they_miss);
+	RUN(a_timer_that_is_too_fast_leaves_time_for_others);
+	RUN(a_timer_can_call_a_function_in_a_thread);
+	return test_result();
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Terminals: settings, sessions and foreground groups.  Nobody types here: what keys do is tested
+ * on the host (tests/unit/line_discipline_test.c) and by the console session.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include "test.h"
+
+static int console, line;
+static bool hung_up;
+
+static void settings_are_kept(void)
+{
+	struct termios t, raw;
+
+	CHECK(isatty(console));
+	CHECK(tcgetattr(console, &t) == 0);
+	raw = t;
+	cfmakeraw(&raw);
+	raw.c_cc[VMIN] = 0;
+	raw.c_cc[VTIME] = 1;
+	CHECK(tcsetattr(console, TCSANOW, &raw) == 0);
+	CHECK(tcgetattr(console, &raw) == 0);
+	CHECK((raw.c_lflag & ICANON) == 0 && raw.c_cc[VTIME] == 1);
+	char byte;
+	CHECK_EQ(read(console, &byte, 1), 0); /* nobody types: VTIME ends the read */
+	CHECK(tcsetattr(console, TCSADRAIN, &t) == 0);
+}
+
+static void the_window_has_a_size_that_can_be_set(void)
+{
+	struct winsize w, old;
+
+	CHECK(ioctl(console, TIOCGWINSZ, &old) == 0);
+	CHECK(old.ws_row > 0 && old.ws_col > 0);
+	w = old;
+	w.ws_row = 50;
+	CHECK(ioctl(console, TIOCSWINSZ, &w) == 0);
+	CHECK(ioctl(console, TIOCGWINSZ, &w) == 0 && w.ws_row == 50);
+	CHECK(ioctl(console, TIOCSWINSZ, &old) == 0);
+}
+
+static void a_terminal_can_be_written_but_not_read_now(void)
+{
+	struct pollfd p = { .fd = console, .events = POLLIN | POLLOUT };
+	char byte;
+	int fd = open("/dev/console", O_RDWR | O_NONBLOCK | O_NOCTTY);
+
+	CHECK(poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
+	errno = 0;
+	CHECK(read(fd, &byte, 1) == -1 && errno == EAGAIN);
+	close(fd);
+	int waiting;
+	CHECK(ioctl(console, FIONREAD, &waiting) == 0 && waiting == 0);
+}
+
+static int in_child(int (*test)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(test());
+	if (waitpid(child, &status, 0) != child)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* Somebody else's session has the console: the test was started from a shell on it. */
+#define IN_USE 77
+
+static int lead_a_session(void)
+{
+	int status, fd = open("/dev/console", O_RDWR | O_NOCTTY);
+	char byte;
+
+	if (setsid() != getpid() || open("/dev/tty", O_RDWR) != -1 || errno != ENXIO)
+		return 1;
+	if (ioctl(fd, TIOCSCTTY, 0) != 0)
+		return errno == EPERM ? IN_USE : 2;
+	int own = open("/dev/tty", O_RDWR);
+	if (own < 0 || tcgetpgrp(own) != getpgrp() || tcgetsid(own) != getsid(0))
+		return 3;
+	/* A background group is stopped when it reads. */
+	pid_t child = fork();
+	if (child == 0) {
+		setpgid(0, 0);
+		if (read(own, &byte, 1) == -1)
+			_exit(7);
+		_exit(8);
+	}
+	if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status) ||
+	    WSTOPSIG(status) != SIGTTIN)
+		return 4;
+	/* In the foreground it may; ^C would end it, and so does this. */
+	if (tcsetpgrp(own, child) != 0 || tcgetpgrp(own) != child)
+		return 5;
+	kill(child, SIGCONT);
+	usleep(20000);
+	if (waitpid(child, &status, WNOHANG) != 0)
+		return 6;
+	kill(-child, SIGINT);
+	if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status) || WTERMSIG(status) != SIGINT)
+		return 7;
+	/* We are in the background now: writing settings stops us unless we ignore that. */
+	signal(SIGTTOU, SIG_IGN);
+	if (tcsetpgrp(own, getpgrp()) != 0)
+		return 8;
+	errno = 0;
+	if (tcsetpgrp(own, 1) != -1 || errno != EPERM)
+		return 9;
+	return 0;
+}
+
+static void sessions_and_groups_share_a_terminal(void)
+{
+	int result = in_child(lead_a_session);
+
+	if (result == IN_USE) {
+		printf("# the console is in use\n");
+		return;
+	}
+	hung_up = true;
+	CHECK_EQ(result, 0);
+	/* When its leader ended the session lost the terminal: another can have it. */
+	CHECK_EQ(in_child(lead_a_session), 0);
+}
+
+static void files_open_at_a_hangup_are_dead(void)
+{
+	char byte;
+
+	/* The sessions above have ended since both were opened; /dev/console survives that. */
+	CHECK(isatty(console));
+	if (!hung_up)
+		return;
+	errno = 0;
+	CHECK_EQ(read(line, &byte, 1), 0);
+	CHECK(write(line, "x", 1) == -1 && errno == EIO);
+	int fd = open("/dev/ttyS0", O_RDWR | O_NOCTTY);
+	CHECK(isatty(fd));
+	close(fd);
+}
+
+int main(void)
+{
+	console = open("/dev/console", O_RDWR | O_NOCTTY);
+	line = open("/dev/ttyS0", O_RDWR | O_NOCTTY);
+	if (console < 0 || line < 0) {
+		printf("ok no_console # skipped\n");
+		return 0;
+	}
+	RUN(settings_are_kept);
+	RUN(the_window_has_a_size_that_can_be_set);
+	RUN(a_terminal_can_be_written_but_not_read_now);
+	RUN(sessions_and_groups_share_a_terminal);
+	RUN(files_open_at_a_hangup_are_dead);
+	return test_result();
+}

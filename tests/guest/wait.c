@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* wait4 and waitid: what they wait for, and what they say. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+static pid_t child_that_exits(int code)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(code);
+	return child;
+}
+
+static pid_t child_that_pauses(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+static void exit_codes_and_signals_are_told_apart(void)
+{
+	int status;
+	pid_t child = child_that_exits(300); /* only the low 8 bits */
+
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 300 & 0xff);
+	child = child_that_pauses();
+	CHECK(kill(child, SIGTERM) == 0);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(WTERMSIG(status), SIGTERM);
+}
+
+static void nohang_returns_at_once(void)
+{
+	pid_t child = child_that_pauses();
+	int status = 99;
+
+	CHECK_EQ(waitpid(child, &status, WNOHANG), 0);
+	CHECK_EQ(status, 99);
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(waitpid(child, &status, WNOHANG) == -1 && errno == ECHILD);
+}
+
+static void stops_and_continuations_are_reported_once(void)
+{
+	pid_t child = child_that_pauses();
+	int status;
+
+	CHECK(kill(child, SIGSTOP) == 0);
+	CHECK(waitpid(child, &status, WUNTRACED) == child);
+	CHECK(WIFSTOPPED(status));
+	CHECK_EQ(WSTOPSIG(status), SIGSTOP);
+	CHECK_EQ(waitpid(child, &status, WUNTRACED | WNOHANG), 0);
+	CHECK(kill(child, SIGCONT) == 0);
+	CHECK(waitpid(child, &status, WCONTINUED) == child);
+	CHECK(WIFCONTINUED(status));
+	CHECK_EQ(waitpid(child, &status, WCONTINUED | WNOHANG), 0);
+	/* A stopped process can be killed. */
+	kill(child, SIGSTOP);
+	CHECK(waitpid(child, &status, WUNTRACED) == child);
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void groups_can_be_waited_for(void)
+{
+	pid_t outside = child_that_pauses(), inside = child_that_pauses();
+	int status;
+
+	CHECK(setpgid(inside, inside) == 0);
+	CHECK_EQ(waitpid(-inside, &status, WNOHANG), 0);
+	kill(inside, SIGKILL);
+	kill(outside, SIGKILL);
+	CHECK(waitpid(-inside, &status, 0) == inside);
+	CHECK(waitpid(-inside, &status, 0) == -1 && errno == ECHILD);
+	CHECK(waitpid(0, &status, 0) == outside);
+}
+
+static void waitid_fills_siginfo(void)
+{
+	pid_t child = child_that_exits(12);
+	siginfo_t info = { 0 };
+
+	CHECK(waitid(P_PID, child, &info, WEXITED | WNOWAIT) == 0);
+	CHECK_EQ(info.si_pid, child);
+	CHECK_EQ(info.si_code, CLD_EXITED);
+	CHECK_EQ(info.si_status, 12);
+	CHECK_EQ(info.si_signo, SIGCHLD);
+	/* WNOWAIT left it there. */
+	CHECK(waitid(P_ALL, 0, &info, WEXITED) == 0);
+	CHECK_EQ(info.si_pid, child);
+	CHECK(waitid(P_ALL, 0, &info, WEXITED) == -1 && errno == ECHILD);
+	CHECK(waitid(P_ALL, 0, &info, 0) == -1 && errno == EINVAL);
+}
+
+static void waitid_nohang_says_nothing(void)
+{
+	pid_t child = child_that_pauses();
+	siginfo_t info = { .si_pid = 5, .si_signo = 6 };
+
+	CHECK(waitid(P_PID, child, &info, WEXITED | WNOHANG) == 0);
+	CHECK_EQ(info.si_pid, 0);
+	kill(child, SIGKILL);
+	CHECK(waitid(P_PID, child, &info, WEXITED) == 0);
+	CHECK_EQ(info.si_code, CLD_KILLED);
+	CHECK_EQ(info.si_status, SIGKILL);
+}
+
+static volatile sig_atomic_t children_seen;
+static siginfo_t last_info;
+
+static void on_child(int number, siginfo_t *info, void *context)
+{
+	children_seen++;
+	last_info = *info;
+}
+
+static void sigchld_carries_the_status(void)
+{
+	struct sigaction action = { .sa_sigaction = on_child, .sa_flags = SA_SIGINFO }, old;
+	sigset_t block, before;
+
+	children_seen = 0;
+	sigaction(SIGCHLD, &action, &old);
+	sigemptyset(&block);
+	sigaddset(&block, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	pid_t child = child_that_exits(3);
+
+	while (!children_seen)
+		sigsuspend(&before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	CHECK_EQ(last_info.si_pid, child);
+	CHECK_EQ(last_info.si_code, CLD_EXITED);
+	CHECK_EQ(last_info.si_status, 3);
+	CHECK(waitpid(child, NULL, 0) == child);
+	sigaction(SIGCHLD, &old, NULL);
+}
+
+static void ignored_sigchld_reaps_by_itself(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+
+	sigaction(SIGCHLD, &ignore, &old);
+	pid_t child = child_that_exits(0);
+	int r = waitpid(child, NULL, 0);
+	int error = errno;
+
+	sigaction(SIGCHLD, &old, NULL);
+	CHECK_EQ(r, -1);
+	CHECK_EQ(error, ECHILD);
+}
+
+static void on_alarm(int number)
+{
+}
+
+static void signals_interrupt_the_wait(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm }, old;
+	pid_t child = child_that_pauses();
+
+	sigaction(SIGALRM, &action, &old);
+	ualarm(20000, 0);
+	CHECK(waitpid(child, NULL, 0) == -1 && errno == EINTR);
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGALRM, &action, NULL);
+	pid_t killer = fork();
+
+	if (killer == 0) {
+		usleep(60000);
+		kill(child, SIGKILL);
+		_exit(0);
+	}
+	ualarm(20000, 0);
+	CHECK(waitpid(child, NULL, 0) == child);
+	CHECK(waitpid(killer, NULL, 0) == killer);
+	sigaction(SIGALRM, &old, NULL);
+}
+
+static void usage_of_children_adds_up(void)
+{
+	struct rusage before, after, own;
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (volatile long i = 0; i < 20000000; i++)
+			;
+		_exit(0);
+	}
+	getrusage(RUSAGE_CHILDREN, &before);
+	CHECK(wait4(child, NULL, 0, &own) == child);
+	getrusage(RUSAGE_CHILDREN, &after);
+	long used = (own.ru_utime.tv_sec + own.ru_stime.tv_sec) * 1000000 + own.ru_utime.tv_usec +
+		    own.ru_stime.tv_usec;
+	long added = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 +
+		     after.ru_utime.tv_usec - before.ru_utime.tv_usec +
+		     (after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 +
+		     after.ru_stime.tv_usec - before.ru_stime.tv_usec;
+
+	CHECK(used > 1000);
+	CHECK(added >= used / 2);
+}
+
+/* Exit and wait race on several CPUs: none may be lost. */
+static void waits_and_exits_race(void)
+{
+	for (int round = 0; round < 100; round++) {
+		pid_t a = child_that_exits(1), b = child_that_exits(2);
+		int sum = 0, status;
+
+		CHECK(a > 0 && b > 0);
+		CHECK(wait(&status) > 0);
+		sum += WEXITSTATUS(status);
+		CHECK(wait(&status) > 0);
+		sum += WEXITSTATUS(status);
+		CHECK_EQ(sum, 3);
+	}
+}
+
+int main(void)
+{
+	RUN(exit_codes_and_signals_are_told_apart);
+	RUN(nohang_returns_at_once);
+	RUN(stops_and_continuations_are_reported_once);
+	RUN(groups_can_be_waited_for);
+	RUN(waitid_fills_siginfo);
+	RUN(waitid_nohang_says_nothing);
+	RUN(sigchld_carries_the_status);
+	RUN(ignored_sigchld_reaps_by_itself);
+	RUN(signals_interrupt_the_wait);
+	RUN(usage_of_children_adds_up);
+	RUN(waits_and_exits_race);
+	return test_result();
+}

@@ -1,0 +1,1040 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain that does nothing but try the kernel's calls: what they promise, and that they refuse
+ * what they must.  It is loaded in place of the libos; its output ends in "N passed, N failed",
+ * and then it resets the machine.
+ */
+#include <exo/abi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include "core/exo.h"
+
+extern const char text_start[], text_end[], event_entry[], fault_entry[], fault_masked_entry[],
+	foreign_entry[], resume_start[], resume_end[], touch_read_start[], touch_end[],
+	touch_faulted[];
+bool touch_read(const void *address);
+bool touch_write(void *address);
+
+#define STACK_SIZE 16384
+#define CPUS_MAX 8
+static char stacks[CPUS_MAX][2 * STACK_SIZE] __attribute__((aligned(4096)));
+
+extern const char rodata_end[], data_end[], image_end[];
+
+#define ENTRIES { \
+	.text_start = (uint64_t)text_start, .text_end = (uint64_t)text_end, \
+	.event = (uint64_t)event_entry, .fault = (uint64_t)fault_entry, \
+	.fault_masked = (uint64_t)fault_masked_entry, .foreign = (uint64_t)foreign_entry, \
+	.resume_start = (uint64_t)resume_start, .resume_end = (uint64_t)resume_end, \
+}
+
+__attribute__((section(".header"), used)) static const struct exo_image header = {
+	.magic = EXO_IMAGE_MAGIC,
+	.abi_version = EXO_ABI_VERSION,
+	.text_end = (uint64_t)text_end, .rodata_end = (uint64_t)rodata_end,
+	.data_end = (uint64_t)data_end, .end = (uint64_t)image_end,
+	.entries = ENTRIES,
+	.event_stack_top = (uint64_t)stacks + STACK_SIZE,
+	.fault_stack_top = (uint64_t)stacks + 2 * STACK_SIZE,
+	.stack_stride = 2 * STACK_SIZE,
+};
+
+static const struct exo_info *const info = (const struct exo_info *)EXO_INFO_BASE;
+static const struct exo_frame_info *const frames = (const struct exo_frame_info *)EXO_FRAMES_BASE;
+
+/* ---------------------------------------------------------------- reporting */
+
+static unsigned passed, failed;
+
+static void print(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	exo_debug_write(text, length);
+}
+
+static void print_number(int64_t value)
+{
+	char digits[24], *p = digits + sizeof(digits) - 1;
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	*p = 0;
+	do
+		*--p = '0' + rest % 10;
+	while ((rest /= 10) != 0);
+	if (value < 0)
+		*--p = '-';
+	print(p);
+}
+
+static void check(bool ok, const char *what, int line)
+{
+	if (ok) {
+		passed++;
+		return;
+	}
+	failed++;
+	print("not ok: line ");
+	print_number(line);
+	print(": ");
+	print(what);
+	print("\n");
+}
+#define CHECK(condition) check(condition, #condition, __LINE__)
+
+static void check_equal(int64_t is, int64_t expected, const char *what, int line)
+{
+	if (is != expected) {
+		print("# ");
+		print(what);
+		print(" is ");
+		print_number(is);
+		print("\n");
+	}
+	check(is == expected, what, line);
+}
+#define CHECK_EQ(is, expected) check_equal(is, expected, #is " == " #expected, __LINE__)
+
+enum { EPERM = 1, ESRCH = 3, EBADF = 9, EAGAIN = 11, ENOMEM = 12, EFAULT = 14, EBUSY = 16,
+       EEXIST = 17, EINVAL = 22, ENOSPC = 28, ENOSYS = 38 };
+
+/* ---------------------------------------------------------------- entries */
+
+static struct exo_vcore_page *page_of(unsigned cpu)
+{
+	return (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
+}
+
+static unsigned this_cpu(void)
+{
+	uint64_t cpu;
+
+	__asm__ volatile("lsl %1, %0" : "=r"(cpu) : "r"((uint64_t)EXO_CPU_SELECTOR));
+	return cpu;
+}
+
+struct exo_regs *test_fault(struct exo_vcore_page *page);
+struct exo_regs *test_fault(struct exo_vcore_page *page)
+{
+	struct exo_regs *regs = &page->fault_masked;
+
+	if (page->cause == EXO_CAUSE_FAULT) {
+		if (regs->rip < (uint64_t)touch_read || regs->rip >= (uint64_t)touch_end) {
+			print("unexpected fault ");
+			print_number(regs->vector);
+			print(" error ");
+			print_number(regs->error);
+			print(" at text + ");
+			print_number(regs->rip - (uint64_t)text_start);
+			print(" address ");
+			print_number(page->fault_masked_address);
+			print("\n");
+			exo_reset();
+		}
+		regs->rip = (uint64_t)touch_faulted;
+	}
+	page->cause = 0;
+	return regs;
+}
+
+/* What other CPUs do: run the given function once, then sleep. */
+static void (*volatile work[EXO_CPUS_MAX])(unsigned cpu);
+static volatile unsigned work_done[EXO_CPUS_MAX];
+
+static uint32_t take_events(unsigned cpu)
+{
+	return __atomic_exchange_n(&page_of(cpu)->pending, 0, __ATOMIC_ACQUIRE);
+}
+
+static void start_work(unsigned cpu, void (*function)(unsigned cpu))
+{
+	work_done[cpu] = 0;
+	work[cpu] = function;
+	exo_call2(EXO_CALL_DOORBELL, EXO_HANDLE(EXO_SLOT_VCORE + cpu), 0);
+}
+
+static void finish_work(unsigned cpu)
+{
+	while (!work_done[cpu]) {
+		take_events(0);
+		__asm__ volatile("pause");
+	}
+}
+
+static void work_loop(unsigned cpu)
+{
+	for (;;) {
+		void (*function)(unsigned) = work[cpu];
+
+		take_events(cpu);
+		if (function) {
+			work[cpu] = NULL;
+			function(cpu);
+			__atomic_store_n(&work_done[cpu], 1, __ATOMIC_RELEASE);
+		} else {
+			exo_halt(page_of(cpu)->token, 0);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- frames for the tests */
+
+static unsigned next_range;
+static uint64_t next_in_range;
+
+static uint64_t frame_alloc(void)
+{
+	while (next_in_range == info->ranges[next_range].count) {
+		next_range++;
+		next_in_range = 0;
+	}
+	return info->ranges[next_range].first + next_in_range++;
+}
+
+static int64_t feed(exo_handle space, unsigned count)
+{
+	uint64_t list[64];
+
+	for (unsigned i = 0; i < count; i++)
+		list[i] = frame_alloc();
+	return exo_space_feed(space, list, count);
+}
+
+static uint64_t freed[64];
+static struct exo_update last;
+static unsigned freed_total;
+
+static int64_t update(exo_handle space, struct exo_op op)
+{
+	int64_t result;
+
+	last = (struct exo_update){ .ops = (uint64_t)&op, .op_count = 1, .freed = (uint64_t)freed,
+				    .freed_max = 64 };
+	freed_total = 0;
+	do {
+		result = exo_update(space, &last);
+		freed_total += last.freed_count;
+	} while (result == 1);
+	return result;
+}
+
+/* Consecutive frames that frame_alloc() does not come to. */
+static uint64_t far_frames(unsigned offset)
+{
+	unsigned biggest = 0;
+
+	for (unsigned i = 0; i < info->range_count; i++)
+		if (info->ranges[i].count > info->ranges[biggest].count)
+			biggest = i;
+	return info->ranges[biggest].first + info->ranges[biggest].count / 2 + offset;
+}
+
+static int64_t map(exo_handle space, uint64_t va, uint64_t frame, unsigned count, unsigned prot)
+{
+	return update(space, (struct exo_op){ .code = EXO_OP_MAP, .prot = prot, .count = count,
+					      .va = va, .frame = frame });
+}
+
+static int64_t unmap(exo_handle space, uint64_t va, unsigned count)
+{
+	return update(space, (struct exo_op){ .code = EXO_OP_UNMAP, .count = count, .va = va });
+}
+
+#define RW (EXO_PROT_READ | EXO_PROT_WRITE)
+#define SPACE EXO_HANDLE(EXO_SLOT_SPACE)
+#define SHARED EXO_HANDLE(EXO_SLOT_SHARED)
+#define DOMAIN EXO_HANDLE(EXO_SLOT_DOMAIN)
+
+/* ---------------------------------------------------------------- the tests */
+
+static void info_describes_the_machine(void)
+{
+	CHECK_EQ(info->abi_version, EXO_ABI_VERSION);
+	CHECK(info->cpu_count >= 1 && info->range_count >= 1);
+	CHECK_EQ(frames[info->ranges[0].first].owner, info->domain_id);
+	CHECK_EQ(frames[info->ranges[0].first].type, EXO_FRAME_USER);
+	CHECK(touch_write((void *)EXO_INFO_BASE));
+	CHECK(touch_write((void *)EXO_FRAMES_BASE));
+	CHECK(touch_write((void *)text_start));
+	CHECK(touch_read((void *)0xffffffff80100000ul));
+	CHECK(touch_read((void *)0xffff800000000000ul));
+}
+
+static void unknown_calls_and_handles_are_refused(void)
+{
+	CHECK_EQ(exo_call2(EXO_CALLS, 0, 0), -ENOSYS);
+	CHECK_EQ(exo_call2(~0ul, 0, 0), -ENOSYS);
+	CHECK_EQ(exo_update(0, NULL), -EBADF);
+	CHECK_EQ(feed(EXO_HANDLE(EXO_SLOT_DOMAIN), 1), -EBADF);
+	CHECK_EQ(exo_handle_drop(0), -EBADF);
+	CHECK_EQ(exo_handle_drop(~0ul), -EBADF);
+	CHECK_EQ(exo_handle_drop((2ul << 32) | EXO_SLOT_SPACE), -EBADF);
+	CHECK_EQ(exo_debug_write((void *)0xffff800000000000ul, 16), -EFAULT);
+	CHECK_EQ(exo_debug_write((void *)0x1000, 16), -EFAULT);
+}
+
+static void mapping_counts_frames(void)
+{
+	uint64_t frame = frame_alloc(), va = 0x400000;
+
+	CHECK_EQ(map(SPACE, va, frame, 1, RW), -ENOMEM);
+	CHECK_EQ(feed(SPACE, 8), 0);
+	CHECK_EQ(map(SPACE, va, frame, 1, RW), 0);
+	CHECK_EQ(frames[frame].maps, 1);
+	CHECK(EXO_PTE(va) & EXO_PTE_PRESENT);
+	CHECK_EQ(EXO_PTE_FRAME(EXO_PTE(va)), frame);
+	CHECK(!touch_write((void *)va));
+	CHECK(touch_write((void *)&EXO_PTE(va)));
+	CHECK_EQ(map(SPACE, va, frame, 1, RW), -EEXIST);
+	CHECK_EQ(map(SPACE, va + 4096, frame, 1, EXO_PROT_READ), 0);
+	CHECK_EQ(frames[frame].maps, 2);
+	CHECK(!touch_read((void *)(va + 4096)));
+	CHECK(touch_write((void *)(va + 4096)));
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+	CHECK_EQ(freed_total, 0);
+	CHECK(touch_read((void *)va));
+	CHECK_EQ(unmap(SPACE, 0, 1u << 20), 0);
+	CHECK_EQ(freed_total, 1);
+	CHECK_EQ(freed[0], frame);
+	CHECK_EQ(frames[frame].maps, 0);
+	CHECK(touch_read((void *)(va + 4096)));
+}
+
+static void what_is_not_ones_own_cannot_be_mapped(void)
+{
+	uint64_t va = 0x400000, own = frame_alloc();
+
+	CHECK_EQ(map(SPACE, va, 0x100, 1, RW), -EPERM);                  /* the kernel's text */
+	CHECK_EQ(map(SPACE, va, info->frame_end + 1, 1, EXO_PROT_READ), -EPERM);
+	CHECK_EQ(map(SPACE, va, 1ul << 50, 1, RW), -EINVAL);
+	CHECK_EQ(map(SPACE, EXO_USER_TOP, own, 1, RW), -EINVAL);         /* the window */
+	CHECK_EQ(map(SPACE, EXO_SHARED_BASE, own, 1, RW), -EINVAL);
+	CHECK_EQ(map(SPACE, EXO_USER_TOP - 4096, own, 2, RW), -EINVAL);
+	CHECK_EQ(map(SPACE, 0xffff800000000000ul, own, 1, RW), -EINVAL);
+	CHECK_EQ(map(SHARED, EXO_SHARED_BASE, own, 1, RW), -EINVAL);     /* the image */
+	CHECK_EQ(map(SHARED, EXO_VCORE_BASE, own, 1, RW), -EINVAL);
+	CHECK_EQ(unmap(SHARED, EXO_FRAMES_BASE, 1), -EINVAL);
+	CHECK_EQ(map(SHARED, EXO_DYNAMIC_BASE, own, 1, RW | EXO_PROT_EXEC), -EPERM);
+	CHECK_EQ(map(SPACE, va + 1, own, 1, RW), -EINVAL);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = 99, .count = 1, .va = va }), -EINVAL);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_MAP_DEVICE, .prot = RW, .count = 1,
+			.va = va, .frame = 0xfee00, .source = EXO_HANDLE(EXO_SLOT_DEVICES) }),
+		 -EPERM);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_MAP_DEVICE, .prot = RW, .count = 1,
+			.va = va, .frame = own, .source = EXO_HANDLE(EXO_SLOT_DEVICES) }),
+		 -EPERM);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_MAP_DEVICE, .prot = RW, .count = 1,
+			.va = va, .frame = 0xb8, .source = EXO_HANDLE(EXO_SLOT_DEVICES) }), 0);
+	CHECK(!touch_read((void *)va));
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+}
+
+static void frame_table_can_be_read_by_all_and_written_by_none(void)
+{
+	uint64_t table = EXO_PTE_FRAME(EXO_PTE(EXO_FRAMES_BASE)), va = 0x400000;
+
+	CHECK_EQ(map(SPACE, va, table, 1, RW), -EPERM);
+	CHECK_EQ(map(SPACE, va, table, 1, EXO_PROT_READ), 0);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_PROTECT, .prot = RW, .count = 1,
+						.va = va }), -EPERM);
+	CHECK(touch_write((void *)va));
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+	CHECK_EQ(freed_total, 0);
+}
+
+static void protect_changes_rights(void)
+{
+	uint64_t va = 0x500000, frame = frame_alloc();
+	struct exo_op op = { .code = EXO_OP_PROTECT, .count = 1, .va = va };
+
+	CHECK_EQ(map(SPACE, va, frame, 1, RW | EXO_PROT_SOFT1), 0);
+	CHECK(EXO_PTE(va) & EXO_PTE_SOFT1);
+	CHECK(!touch_write((void *)va));
+	op.prot = EXO_PROT_READ | EXO_PROT_SOFT0;
+	CHECK_EQ(update(SPACE, op), 0);
+	CHECK(touch_write((void *)va));
+	CHECK(!touch_read((void *)va));
+	CHECK(!(EXO_PTE(va) & EXO_PTE_SOFT1));
+	op.prot = RW;
+	op.flags = EXO_OP_KEEP_COW;
+	CHECK_EQ(update(SPACE, op), 0);
+	CHECK(touch_write((void *)va));
+	op.flags = 0;
+	CHECK_EQ(update(SPACE, op), 0);
+	CHECK(!touch_write((void *)va));
+	op.prot = 0;
+	CHECK_EQ(update(SPACE, op), 0);
+	CHECK(touch_read((void *)va));
+	CHECK((EXO_PTE(va) & EXO_PTE_PRESENT) && !(EXO_PTE(va) & EXO_PTE_USER));
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+	CHECK_EQ(freed_total, 1);
+}
+
+static void contents_are_zeroed_and_copied(void)
+{
+	uint64_t va = 0x500000, a = frame_alloc(), b = frame_alloc();
+	volatile uint64_t *page = (volatile uint64_t *)va;
+
+	CHECK_EQ(map(SPACE, va, a, 1, RW), 0);
+	CHECK_EQ(map(SPACE, va + 4096, b, 1, RW), 0);
+	page[3] = 77;
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = b,
+						.source = a }), 0);
+	CHECK_EQ(page[512 + 3], 77);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = a }), 0);
+	CHECK_EQ(page[3], 0);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = 0x100 }),
+		 -EPERM);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = a,
+						.source = 0x100 }), -EPERM);
+	CHECK_EQ(frames[a].pins, 0);
+	CHECK_EQ(unmap(SPACE, va, 2), 0);
+}
+
+static exo_handle new_space(void)
+{
+	int64_t space = exo_space_create(frame_alloc(), frame_alloc());
+
+	CHECK(space > 0);
+	CHECK_EQ(feed(space, 16), 0);
+	return space;
+}
+
+/* EBUSY: another CPU's TLB may still hold something of it; that CPU acknowledges soon. */
+static unsigned destroy_space(exo_handle space)
+{
+	uint64_t out[40];
+	unsigned total = 0;
+	int64_t n;
+
+	while ((n = exo_space_destroy(space, out, 40)) > 0 || n == -EBUSY)
+		total += n > 0 ? n : 0;
+	CHECK_EQ(n, 0);
+	return total;
+}
+
+static void spaces_are_cloned_switched_and_destroyed(void)
+{
+	uint64_t va = 0x600000, a = frame_alloc(), private = frame_alloc();
+	volatile uint64_t *page = (volatile uint64_t *)va;
+	exo_handle child = new_space();
+
+	CHECK_EQ(map(SPACE, va, a, 1, RW), 0);
+	page[0] = 11;
+	CHECK_EQ(update(child, (struct exo_op){ .code = EXO_OP_CLONE, .flags = EXO_OP_COW,
+			.count = 1u << 20, .va = 0, .source = SPACE, .source_va = 0 }), 0);
+	CHECK_EQ(frames[a].maps, 2);
+	CHECK(touch_write((void *)va));
+	CHECK(EXO_PTE(va) & EXO_PTE_SOFT0);
+	CHECK_EQ(update(child, (struct exo_op){ .code = EXO_OP_CLONE, .count = 1, .va = va,
+			.source = SPACE, .source_va = va }), -EEXIST);
+	CHECK_EQ(map(child, va + 4096, private, 1, RW), 0);
+	CHECK_EQ(exo_switch(child, page_of(0)->token + 1), -EAGAIN);
+	CHECK_EQ(exo_switch(child, page_of(0)->token), 0);
+	CHECK_EQ(page[0], 11);
+	page[512] = 5;
+	CHECK_EQ(exo_space_destroy(child, freed, 64), -EBUSY);
+	CHECK_EQ(exo_switch(SPACE, page_of(0)->token), 0);
+	CHECK(touch_read((void *)(va + 4096)));
+	CHECK_EQ(destroy_space(child), 2 + 16 + 1);
+	CHECK_EQ(exo_switch(child, page_of(0)->token), -EBADF);
+	CHECK_EQ(frames[a].maps, 1);
+	CHECK_EQ(frames[private].type, EXO_FRAME_USER);
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+}
+
+static void long_updates_go_on_where_they_stopped(void)
+{
+	enum { PAGES = 3000 };
+	uint64_t va = 0x10000000;
+	struct exo_op op = { .code = EXO_OP_MAP, .prot = RW, .count = PAGES, .va = va };
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
+	unsigned calls = 0, total = 0;
+	int64_t r;
+
+	CHECK_EQ(feed(SPACE, 16), 0);
+	op.frame = far_frames(0);
+	while ((r = exo_update(SPACE, &u)) == 1)
+		calls++;
+	CHECK_EQ(r, 0);
+	CHECK(calls >= 2);
+	CHECK(!touch_write((void *)(va + (PAGES - 1) * 4096ul)));
+	op = (struct exo_op){ .code = EXO_OP_UNMAP, .count = 1u << 24, .va = va };
+	u = (struct exo_update){ .ops = (uint64_t)&op, .op_count = 1, .freed = (uint64_t)freed,
+				 .freed_max = 64 };
+	while ((r = exo_update(SPACE, &u)) == 1)
+		total += u.freed_count;
+	CHECK_EQ(r, 0);
+	CHECK_EQ(total + u.freed_count, PAGES);
+}
+
+static void handles_are_dropped_and_revoked(void)
+{
+	exo_handle space = new_space();
+	int64_t again;
+
+	CHECK_EQ(exo_handle_drop(space), 0);
+	CHECK_EQ(exo_handle_drop(space), -EBADF);
+	CHECK_EQ(feed(space, 1), -EBADF);
+	space = new_space();
+	again = exo_handle_revoke(space);
+	CHECK(again > 0);
+	CHECK_EQ(feed(space, 1), -EBADF);
+	CHECK_EQ(destroy_space(again), 18);
+	CHECK_EQ(exo_handle_feed(frame_alloc()), 0);
+	CHECK_EQ(exo_handle_feed(0x100), -EPERM);
+}
+
+static void retyped_frames_cannot_be_used_otherwise(void)
+{
+	exo_handle space = new_space();
+	uint64_t mapped = frame_alloc(), va = 0x700000;
+
+	CHECK_EQ(map(SPACE, va, mapped, 1, RW), 0);
+	CHECK_EQ(exo_space_feed(space, &mapped, 1), -EBUSY);
+	CHECK_EQ(exo_handle_feed(mapped), -EBUSY);
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+	CHECK_EQ(exo_space_feed(space, &mapped, 1), 0);
+	CHECK_EQ(map(SPACE, va, mapped, 1, RW), -EPERM);
+	CHECK_EQ(frames[mapped].type, EXO_FRAME_TABLE);
+	CHECK_EQ(exo_handle_feed(mapped), -EPERM);
+	destroy_space(space);
+}
+
+/* ---------------------------------------------------------------- several CPUs */
+
+static exo_handle busy_space;
+static volatile bool stop;
+static volatile uint64_t beats[EXO_CPUS_MAX];
+
+#define BUSY_VA 0x800000ul
+
+static void beat_in_space(unsigned cpu)
+{
+	volatile uint64_t *page = (volatile uint64_t *)BUSY_VA;
+
+	CHECK_EQ(exo_switch(busy_space, page_of(cpu)->token), 0);
+	while (!stop) {
+		page[cpu]++;
+		beats[cpu]++;
+		if (page_of(cpu)->pending)
+			take_events(cpu);
+	}
+	CHECK_EQ(exo_switch(SPACE, page_of(cpu)->token), 0);
+}
+
+/* Retyped frames were zeroed, and nobody may have written to them since. */
+static void check_retyped(const uint64_t *list, unsigned count)
+{
+	volatile uint64_t *page = (volatile uint64_t *)0xc00000;
+
+	for (unsigned i = 0; i < count; i++) {
+		CHECK_EQ(map(SPACE, (uint64_t)page, list[i], 1, RW), 0);
+		CHECK_EQ(page[1], 0);
+		CHECK_EQ(unmap(SPACE, (uint64_t)page, 1), 0);
+	}
+}
+
+/* The other CPU writes through its TLB until the epoch is acknowledged, and not afterwards. */
+static void epochs_end_when_all_cpus_have_flushed(void)
+{
+	uint64_t retyped[100];
+	exo_handle scratch;
+	uint64_t frame = frame_alloc(), before;
+	volatile uint64_t *alias = (volatile uint64_t *)0x900000;
+	struct exo_op op = { .code = EXO_OP_MAP, .prot = RW, .count = 1, .va = BUSY_VA };
+	int64_t r = 0;
+	unsigned retypes = 0;
+
+	if (info->cpu_count < 2)
+		return;
+	busy_space = new_space();
+	scratch = new_space();
+	CHECK_EQ(map(SPACE, (uint64_t)alias, frame, 1, RW), 0);
+	CHECK_EQ(map(busy_space, BUSY_VA, frame, 1, RW), 0);
+	start_work(1, beat_in_space);
+	while (!beats[1])
+		__asm__ volatile("pause");
+	for (unsigned round = 0; round < 200; round++) {
+		uint64_t next = frame_alloc();
+
+		op.frame = next;
+		op.flags = EXO_OP_REPLACE;
+		CHECK_EQ(update(busy_space, op), 0);
+		CHECK(last.epoch != 0 || frames[frame].maps == 1);
+		CHECK_EQ(unmap(SPACE, (uint64_t)alias, 1), 0);
+		if (round % 2) {
+			while ((r = exo_space_feed(scratch, &frame, 1)) == -EAGAIN)
+				retypes++;
+			CHECK_EQ(r, 0);
+			retyped[round / 2] = frame;
+		} else {
+			while (last.epoch && (r = exo_tlb_poll(busy_space, last.epoch, 0)) == 0)
+				;
+			CHECK_EQ(map(SPACE, (uint64_t)alias, frame, 1, RW), 0);
+			before = alias[1];
+			for (unsigned i = 0; i < 1000; i++)
+				__asm__ volatile("pause");
+			CHECK_EQ(alias[1], before);
+			CHECK_EQ(unmap(SPACE, (uint64_t)alias, 1), 0);
+		}
+		frame = next;
+		CHECK_EQ(map(SPACE, (uint64_t)alias, frame, 1, RW), 0);
+	}
+	CHECK_EQ(exo_tlb_poll(busy_space, 1ul << 40, 0), -EINVAL);
+	stop = true;
+	finish_work(1);
+	stop = false;
+	CHECK_EQ(unmap(SPACE, (uint64_t)alias, 1), 0);
+	destroy_space(busy_space);
+	destroy_space(scratch);
+	check_retyped(retyped, 100);
+	print("# EAGAIN at retyping: ");
+	print_number(retypes);
+	print("\n");
+}
+
+static void waiting_for_an_epoch_ends_in_an_event(void)
+{
+	uint64_t frame = frame_alloc();
+	unsigned waits = 0, round;
+
+	if (info->cpu_count < 2)
+		return;
+	busy_space = new_space();
+	CHECK_EQ(map(busy_space, BUSY_VA, frame, 1, RW), 0);
+	beats[1] = 0;
+	start_work(1, beat_in_space);
+	while (!beats[1])
+		__asm__ volatile("pause");
+	for (round = 0; round < 200; round++) {
+		struct exo_op op = { .code = EXO_OP_PROTECT, .prot = EXO_PROT_READ, .count = 1,
+				     .va = BUSY_VA + 4096 };
+		uint64_t other = frame_alloc();
+
+		CHECK_EQ(map(busy_space, BUSY_VA + 4096, other, 1, RW), 0);
+		CHECK_EQ(update(busy_space, op), 0);
+		take_events(0);
+		while (last.epoch && exo_tlb_poll(busy_space, last.epoch, 1) == 0) {
+			waits++;
+			while (!(take_events(0) & EXO_EVENT_TLB))
+				exo_halt(page_of(0)->token, 0);
+		}
+		CHECK_EQ(unmap(busy_space, BUSY_VA + 4096, 1), 0);
+	}
+	stop = true;
+	finish_work(1);
+	stop = false;
+	destroy_space(busy_space);
+	print("# waits for an epoch: ");
+	print_number(waits);
+	print("\n");
+}
+
+static void map_and_unmap_much(unsigned cpu)
+{
+	uint64_t va = EXO_DYNAMIC_BASE + cpu * 0x40000000ul;
+	uint64_t frame = far_frames(cpu * 64);
+	struct exo_op op = { .code = EXO_OP_MAP, .prot = RW, .count = 64, .va = va,
+			     .frame = frame };
+	struct exo_op out = { .code = EXO_OP_UNMAP, .count = 64, .va = va };
+
+	for (unsigned i = 0; i < 300; i++) {
+		uint64_t list[64];
+		struct exo_update in = { .ops = (uint64_t)&op, .op_count = 1 };
+		struct exo_update un = { .ops = (uint64_t)&out, .op_count = 1,
+					 .freed = (uint64_t)list, .freed_max = 64 };
+
+		CHECK_EQ(exo_update(SHARED, &in), 0);
+		*(volatile uint64_t *)va = i;
+		CHECK_EQ(exo_update(SHARED, &un), 0);
+		CHECK_EQ(un.freed_count, 64);
+		while (un.epoch && exo_tlb_poll(SHARED, un.epoch, 0) == 0)
+			take_events(cpu);
+		take_events(cpu);
+	}
+}
+
+static void updates_on_all_cpus_at_once_stay_exact(void)
+{
+	CHECK_EQ(feed(SHARED, 64), 0);
+	for (unsigned cpu = 1; cpu < info->cpu_count; cpu++)
+		start_work(cpu, map_and_unmap_much);
+	map_and_unmap_much(0);
+	for (unsigned cpu = 1; cpu < info->cpu_count; cpu++)
+		finish_work(cpu);
+}
+
+/* ---------------------------------------------------------------- another domain */
+
+static bool is_child;                /* set in the child's copy of our data */
+static exo_handle child_parent_vcore, child_loan;
+
+static bool message_take(struct exo_message *out)
+{
+	struct exo_vcore_page *page = page_of(this_cpu());
+	struct exo_message *m = &page->mailbox[page->mailbox_head % EXO_MAILBOX_SLOTS];
+
+	if (__atomic_load_n(&m->sequence, __ATOMIC_ACQUIRE) != page->mailbox_head + 1)
+		return false;
+	*out = *m;
+	__atomic_store_n(&page->mailbox_head, page->mailbox_head + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void message_wait(struct exo_message *out)
+{
+	unsigned cpu = this_cpu();
+
+	while (!message_take(out))
+		if (!take_events(cpu))
+			exo_halt(page_of(cpu)->token, 0);
+}
+
+/* In the child: tell what calls return, and wait to be killed. */
+_Noreturn static void child_main(void)
+{
+	struct exo_message order;
+	unsigned cpu = this_cpu();
+	struct exo_op op = { .code = EXO_OP_MAP, .prot = RW, .count = 1, .va = 0x400000 };
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
+
+	exo_send(child_parent_vcore, 1, cpu, 0);
+	for (;;) {
+		message_wait(&order);
+		u.ops_done = u.pages_done = 0;
+		switch (order.word[0]) {
+		case 1: /* map a frame by number */
+			op = (struct exo_op){ .code = EXO_OP_MAP, .prot = RW, .count = 1,
+					      .va = 0x400000, .frame = order.word[1] };
+			exo_send(child_parent_vcore, exo_update(SPACE, &u), 0, 0);
+			break;
+		case 2: /* map the first page of the loan */
+			op = (struct exo_op){ .code = EXO_OP_MAP, .prot = order.word[1], .count = 1,
+					      .va = 0x400000, .source = child_loan };
+			exo_send(child_parent_vcore, exo_update(SPACE, &u), 0, 0);
+			break;
+		case 3: /* read it */
+			exo_send(child_parent_vcore, *(volatile uint64_t *)0x400000, 0, 0);
+			break;
+		case 4: /* unmap it */
+			op = (struct exo_op){ .code = EXO_OP_UNMAP, .count = 1, .va = 0x400000 };
+			exo_send(child_parent_vcore, exo_update(SPACE, &u), 0, 0);
+			break;
+		case 5: /* the loan's handle */
+			child_loan = order.word[1];
+			break;
+		case 6: /* machine and ports are not for children */
+			exo_send(child_parent_vcore, exo_reset(),
+				 exo_port(EXO_HANDLE(EXO_SLOT_PORTS), EXO_PORT_IN8, 0x60, 0), 0);
+			break;
+		case 7: /* a fault in the fault entry's own stack: the end */
+			exo_domain_kill(DOMAIN, 42);
+		}
+	}
+}
+
+struct child {
+	exo_handle domain, shared, space, vcore, sc;
+	uint16_t id;
+};
+
+static uint64_t vector_frames(uint64_t out[3])
+{
+	unsigned count = (info->vector_size + 4095) / 4096;
+
+	out[0] = far_frames(5000);
+	for (unsigned i = 1; i < count; i++)
+		out[i] = out[0] + i;
+	return count;
+}
+
+/* The child's image: our text and constants, and a copy of our data. */
+static void child_image(struct child *child)
+{
+	volatile bool *flag = &is_child;
+
+	*flag = true;
+	for (unsigned i = 0; i < info->image_end_page; i++) {
+		uint64_t va = EXO_SHARED_BASE + i * 4096ul, entry, frame, window = 0xa00000;
+		unsigned prot = EXO_PROT_READ;
+
+		if (!(EXO_PDE(va) & EXO_PTE_PRESENT) || !(EXO_PTE(va) & EXO_PTE_PRESENT))
+			continue;
+		entry = EXO_PTE(va);
+		frame = EXO_PTE_FRAME(entry);
+		if (entry & EXO_PTE_WRITE) {
+			frame = frame_alloc();
+			prot = RW;
+			CHECK_EQ(map(SPACE, window, frame, 1, RW), 0);
+			for (unsigned w = 0; w < 512; w++)
+				((uint64_t *)window)[w] = ((uint64_t *)va)[w];
+			CHECK_EQ(unmap(SPACE, window, 1), 0);
+		} else if (!(entry & EXO_PTE_NX)) {
+			prot |= EXO_PROT_EXEC;
+		}
+		CHECK_EQ(map(child->shared, va, frame, 1, prot), 0);
+	}
+	*flag = false;
+}
+
+static void child_start(struct child *child)
+{
+	struct exo_domain_create create = {
+		.object_frame = frame_alloc(), .handle_frame = frame_alloc(),
+		.shared_object_frame = frame_alloc(), .shared_root_frame = frame_alloc(),
+		.entries = ENTRIES, .parent_word = 777,
+		.parent_vcore = EXO_HANDLE(EXO_SLOT_VCORE),
+	};
+	struct exo_vcore_create vcore = {
+		.cpu = 0, .object_frame = frame_alloc(), .page_frame = frame_alloc(),
+		.stack_top = (uint64_t)stacks + STACK_SIZE,
+		.fault_stack_top = (uint64_t)stacks + 2 * STACK_SIZE,
+	};
+
+	child->domain = exo_domain_create(&create);
+	child->shared = create.shared;
+	CHECK(child->domain > 0 && child->shared > 0);
+	child->space = exo_call4(EXO_CALL_SPACE_CREATE_IN, child->domain, frame_alloc(),
+				 frame_alloc(), 0);
+	CHECK(child->space > 0);
+	CHECK_EQ(feed(child->shared, 16), 0);
+	CHECK_EQ(feed(child->space, 16), 0);
+	CHECK_EQ(exo_handle_copy(child->space, child->domain, EXO_RIGHTS_ALL),
+		 EXO_HANDLE(EXO_SLOT_SPACE));
+	child_parent_vcore = exo_handle_copy(EXO_HANDLE(EXO_SLOT_VCORE), child->domain,
+					     EXO_RIGHT_USE);
+	CHECK(child_parent_vcore > 0);
+	child_image(child);
+	vcore.domain = child->domain;
+	vcore.space = child->space;
+	vector_frames(vcore.vector_frame);
+	child->vcore = exo_vcore_create(&vcore);
+	CHECK((int64_t)child->vcore > 0);
+	CHECK_EQ(map(child->shared, EXO_VCORE_BASE, vcore.page_frame, 1, RW), 0);
+	child->sc = exo_sc_split(EXO_HANDLE(EXO_SLOT_SC), frame_alloc(), 4000000, 10000000);
+	CHECK((int64_t)child->sc > 0);
+	CHECK_EQ(exo_sc_bind(child->sc, child->vcore), 0);
+	CHECK_EQ(exo_vcore_start(child->vcore), 0);
+}
+
+static int64_t child_ask(struct child *child, uint64_t order, uint64_t argument)
+{
+	struct exo_message answer;
+
+	CHECK_EQ(exo_send(child->vcore, order, argument, 0), 0);
+	message_wait(&answer);
+	CHECK_EQ(answer.kind, EXO_MESSAGE_USER | (uint32_t)child->id << 8);
+	return answer.word[0];
+}
+
+static unsigned owned_by(uint16_t id)
+{
+	unsigned count = 0;
+
+	for (uint64_t frame = 0; frame < info->frame_end; frame++)
+		count += frames[frame].owner == id;
+	return count;
+}
+
+static void child_bury(struct child *child, uint64_t status)
+{
+	struct exo_message message;
+	unsigned calls = 0;
+	int64_t r;
+
+	do {
+		r = exo_domain_kill(child->domain, status);
+		take_events(0);
+		calls++;
+	} while ((r == 1 || r == -EBUSY) && calls < 1000000);
+	CHECK_EQ(r, 0);
+	message_wait(&message);
+	CHECK_EQ(message.kind, EXO_MESSAGE_DEATH);
+	CHECK_EQ(message.word[0], 777);
+	CHECK_EQ(message.word[1], status);
+	CHECK_EQ(exo_domain_kill(child->domain, 0), -EBADF);
+	CHECK_EQ(owned_by(child->id), 0);
+	CHECK_EQ(feed(child->shared, 1), -EBADF);
+	CHECK_EQ(exo_vcore_start(child->vcore), -EBADF);
+	CHECK_EQ(exo_call2(EXO_CALL_SC_RECLAIM, child->sc, 0), 0);
+}
+
+/* Every frame is ours again, unused, and of type USER, but for the two in our own handle table. */
+static unsigned kernel_frames(void)
+{
+	unsigned count = 0;
+
+	for (uint64_t frame = 0; frame < info->frame_end; frame++)
+		count += frames[frame].owner == info->domain_id &&
+			 frames[frame].type != EXO_FRAME_USER;
+	return count;
+}
+
+static void a_domain_lives_and_dies(void)
+{
+	struct child child;
+	struct exo_message hello;
+	uint64_t gift = far_frames(6000), own = frame_alloc();
+	unsigned before = kernel_frames();
+
+	child_start(&child);
+	message_wait(&hello);
+	child.id = hello.kind >> 8;
+	CHECK_EQ(hello.word[0], 1);
+	CHECK_EQ(child_ask(&child, 1, own), -EPERM);
+	CHECK_EQ(child_ask(&child, 1, 0x100), -EPERM);
+	CHECK_EQ(child_ask(&child, 6, 0), -EBADF);
+	CHECK_EQ(map(SPACE, 0xb00000, gift, 1, RW), 0);
+	*(volatile uint64_t *)0xb00000 = 99;
+	CHECK_EQ(exo_frame_give(child.domain, gift, 2), -EBUSY);
+	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+	CHECK_EQ(exo_frame_give(child.domain, gift, 2), 2);
+	CHECK_EQ(frames[gift].owner, child.id);
+	CHECK_EQ(map(SPACE, 0xb00000, gift, 1, RW), -EPERM);
+	CHECK_EQ(child_ask(&child, 1, gift), 0);
+	CHECK_EQ(child_ask(&child, 3, 0), 0); /* scrubbed */
+	child_bury(&child, 5);
+	CHECK_EQ(frames[gift].owner, info->domain_id);
+	CHECK_EQ(kernel_frames(), before);
+}
+
+static void a_domain_may_end_itself(void)
+{
+	struct child child;
+	struct exo_message hello;
+
+	child_start(&child);
+	message_wait(&hello);
+	child.id = hello.kind >> 8;
+	CHECK_EQ(exo_send(child.vcore, 7, 0, 0), 0);
+	exo_halt(page_of(0)->token, 0);
+	child_bury(&child, 42);
+}
+
+static void loans_end_when_the_borrower_has_let_go(void)
+{
+	struct child child;
+	struct exo_message hello;
+	uint64_t lent = far_frames(7000);
+	exo_handle loan, copy;
+
+	CHECK_EQ(map(SPACE, 0xb00000, lent, 1, RW), 0);
+	*(volatile uint64_t *)0xb00000 = 4711;
+	CHECK_EQ(exo_frame_lend(0x100, 1, EXO_RIGHT_USE), -EPERM);
+	loan = exo_frame_lend(lent, 2, EXO_RIGHT_USE);
+	CHECK((int64_t)loan > 0);
+	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE), -EBUSY);
+	CHECK_EQ(exo_handle_feed(lent + 1), -EBUSY);
+	child_start(&child);
+	message_wait(&hello);
+	child.id = hello.kind >> 8;
+	copy = exo_handle_copy(loan, child.domain, EXO_RIGHT_USE);
+	CHECK_EQ(exo_send(child.vcore, 5, copy, 0), 0);
+	CHECK_EQ(child_ask(&child, 2, RW), -EPERM);
+	CHECK_EQ(child_ask(&child, 2, EXO_PROT_READ), 0);
+	CHECK_EQ(child_ask(&child, 3, 0), 4711);
+	CHECK_EQ(frames[lent].pins, 2);
+	CHECK_EQ(frames[lent].maps, 2);
+	CHECK_EQ(exo_frame_take_back(loan), -EBUSY);
+	CHECK_EQ(child_ask(&child, 4, 0), 0);
+	CHECK_EQ(frames[lent].pins, 1);
+	CHECK_EQ(exo_frame_take_back(loan), 0);
+	CHECK_EQ(frames[lent].pins, 0);
+	CHECK_EQ(child_ask(&child, 2, EXO_PROT_READ), -EBADF);
+	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+	child_bury(&child, 0);
+}
+
+/* ---------------------------------------------------------------- devices */
+
+/* The serial port's loop-back and the clock's periodic interrupt are in every PC. */
+static void ports_and_lines_work_by_handle(void)
+{
+	exo_handle ports = EXO_HANDLE(EXO_SLOT_PORTS), irqs = EXO_HANDLE(EXO_SLOT_IRQS);
+	exo_handle line;
+	struct exo_message message;
+	uint64_t hits = 0;
+
+	CHECK_EQ(exo_port(ports, EXO_PORT_IN8, 0x21, 0), -EPERM);
+	CHECK_EQ(exo_port(ports, EXO_PORT_IN32, 0x1e, 0), -EPERM);
+	CHECK_EQ(exo_port(ports, EXO_PORT_IN16, 0xffff, 0), -EPERM);
+	CHECK_EQ(exo_port(irqs, EXO_PORT_IN8, 0x70, 0), -EBADF);
+	CHECK_EQ(exo_irq_bind(irqs, 4000, EXO_HANDLE(EXO_SLOT_VCORE), 0), -EINVAL);
+	line = exo_irq_bind(irqs, 8, EXO_HANDLE(EXO_SLOT_VCORE), 1234);
+	CHECK((int64_t)line > 0);
+	CHECK_EQ(exo_irq_bind(irqs, 8, EXO_HANDLE(EXO_SLOT_VCORE), 0), -EBUSY);
+	exo_port(ports, EXO_PORT_OUT8, 0x70, 0x0b);
+	exo_port(ports, EXO_PORT_OUT8, 0x71, 0x42); /* periodic interrupts, 24 hours */
+	for (unsigned i = 0; i < 20; i++) {
+		exo_port(ports, EXO_PORT_OUT8, 0x70, 0x0c);
+		exo_port(ports, EXO_PORT_IN8, 0x71, 0);
+		message_wait(&message);
+		hits += message.kind == EXO_MESSAGE_IRQ && message.word[0] == 1234 &&
+			message.word[1] == 8;
+		CHECK(!message_take(&message)); /* one until it is acknowledged */
+		CHECK_EQ(exo_irq_ack(line), 0);
+	}
+	CHECK_EQ(hits, 20);
+	exo_port(ports, EXO_PORT_OUT8, 0x70, 0x0b);
+	exo_port(ports, EXO_PORT_OUT8, 0x71, 0x02);
+	CHECK_EQ(exo_irq_ack(line + 1), -EBADF);
+	CHECK_EQ(exo_irq_ack(irqs), -EBADF);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+#define TEST(name) { #name, name }
+	TEST(info_describes_the_machine),
+	TEST(unknown_calls_and_handles_are_refused),
+	TEST(mapping_counts_frames),
+	TEST(what_is_not_ones_own_cannot_be_mapped),
+	TEST(frame_table_can_be_read_by_all_and_written_by_none),
+	TEST(protect_changes_rights),
+	TEST(contents_are_zeroed_and_copied),
+	TEST(spaces_are_cloned_switched_and_destroyed),
+	TEST(long_updates_go_on_where_they_stopped),
+	TEST(handles_are_dropped_and_revoked),
+	TEST(retyped_frames_cannot_be_used_otherwise),
+	TEST(epochs_end_when_all_cpus_have_flushed),
+	TEST(waiting_for_an_epoch_ends_in_an_event),
+	TEST(updates_on_all_cpus_at_once_stay_exact),
+	TEST(a_domain_lives_and_dies),
+	TEST(a_domain_may_end_itself),
+	TEST(loans_end_when_the_borrower_has_let_go),
+	TEST(ports_and_lines_work_by_handle),
+};
+
+_Noreturn void test_vcore(struct exo_vcore_page *page);
+_Noreturn void test_vcore(struct exo_vcore_page *page)
+{
+	unsigned cpu = this_cpu();
+
+	take_events(cpu);
+	if (is_child)
+		child_main();
+	if (cpu != 0 || page != page_of(0))
+		work_loop(cpu);
+	for (unsigned other = 1; other < info->cpu_count; other++)
+		exo_vcore_start(EXO_HANDLE(EXO_SLOT_VCORE + other));
+	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		unsigned failed_before = failed;
+
+		tests[i].run();
+		take_events(0);
+		print(failed == failed_before ? "ok " : "not ok ");
+		print(tests[i].name);
+		print("\n");
+	}
+	print_number(passed);
+	print(" passed, ");
+	print_number(failed);
+	print(" failed\n");
+	exo_reset();
+	for (;;)
+		;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Test domains for vcores, CPU time, upcalls and mailboxes: booted in place of the libos, prints
+ * `ok NAME` or `not ok NAME` for each case on the debug console, last `vcore tests passed` or
+ * `vcore tests failed`, and powers off.
+ */
+#include "harness.h"
+
+#define READ_INSTRUCTION_SIZE 8 /* of the load in read_unmapped */
+
+struct seen seen[EXO_CPUS_MAX];
+uint64_t tsc_khz;
+bool failed;
+unsigned failures;
+
+static char stacks[EXO_CPUS_MAX][STACK_SIZE] __attribute__((aligned(16)));
+
+void parent_event(struct exo_vcore_page *page);
+void parent_fault(struct exo_vcore_page *page);
+void parent_fault_masked(struct exo_vcore_page *page);
+void *memset(void *to, int byte, size_t size);
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+
+void print(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	exo_call(EXO_CALL_DEBUG_WRITE, (uint64_t)text, length, 0, 0);
+}
+
+void print_number(const char *name, int64_t value)
+{
+	char digits[24], *p = digits + sizeof(digits);
+	uint64_t rest = value < 0 ? -value : value;
+
+	*--p = 0;
+	*--p = '\n';
+	do
+		*--p = '0' + rest % 10;
+	while (rest /= 10);
+	if (value < 0)
+		*--p = '-';
+	print(name);
+	print(p);
+}
+
+uint64_t spare_frame(unsigned number)
+{
+	const struct exo_range *last = &info()->ranges[info()->range_count - 1];
+
+	return last->first + last->count - 1 - number;
+}
+
+void mask(void)
+{
+	__atomic_store_n(&my_page()->masked, 1, __ATOMIC_SEQ_CST);
+}
+
+static void read_mailbox(struct exo_vcore_page *page, struct seen *mine)
+{
+	for (;;) {
+		uint32_t index = page->mailbox_head;
+		struct exo_message *slot = &page->mailbox[index % EXO_MAILBOX_SLOTS];
+
+		if (__atomic_load_n(&slot->sequence, __ATOMIC_SEQ_CST) != index + 1)
+			return;
+		mine->last_kind = slot->kind;
+		mine->last_word = slot->word[0];
+		mine->messages++;
+		__atomic_exchange_n(&page->mailbox_head, index + 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+void take_events(struct exo_vcore_page *page, struct seen *mine)
+{
+	uint32_t pending = __atomic_exchange_n(&page->pending, 0, __ATOMIC_SEQ_CST);
+
+	mine->timer += !!(pending & EXO_EVENT_TIMER);
+	mine->doorbell += !!(pending & EXO_EVENT_DOORBELL);
+	mine->budget += !!(pending & EXO_EVENT_BUDGET);
+	if (pending & EXO_EVENT_MAILBOX) {
+		mine->mailbox++;
+		read_mailbox(page, mine);
+	}
+}
+
+void unmask(struct seen *mine)
+{
+	struct exo_vcore_page *page = my_page();
+
+	do {
+		mask();
+		take_events(page, mine);
+		__atomic_store_n(&page->masked, 0, __ATOMIC_SEQ_CST);
+	} while (__atomic_load_n(&page->pending, __ATOMIC_SEQ_CST));
+}
+
+int64_t halt(uint64_t deadline, struct seen *mine)
+{
+	int64_t result;
+
+	mask();
+	result = exo_call(EXO_CALL_HALT, my_page()->token, deadline, 0, 0);
+	unmask(mine);
+	return result;
+}
+
+/* ---------------------------------------------------------------- the parent's upcalls */
+
+static bool told(const char *word)
+{
+	size_t n = 0, length = 0;
+
+	while (word[length])
+		length++;
+	for (const char *at = info()->command_line; *at; at++) {
+		for (n = 0; n < length && at[n] == word[n]; n++)
+			;
+		if (n == length)
+			return true;
+	}
+	return false;
+}
+
+static void boot_main(void)
+{
+	tsc_khz = info()->tsc_khz;
+	cases_of_several_cpus();
+	if (!told("only=races")) {
+		cases_of_one_domain();
+		cases_of_two_domains();
+	}
+	print(failures ? "vcore tests failed\n" : "vcore tests passed\n");
+	exo_call(EXO_CALL_RESET, EXO_HANDLE(EXO_SLOT_PORTS), 0, 0, 0);
+	for (;;)
+		halt(0, &seen[0]);
+}
+
+/* The other CPUs answer each message with one to CPU 0, and sleep between. */
+static void other_main(void)
+{
+	unsigned cpu = this_cpu();
+	uint64_t answered = 0;
+
+	for (;;) {
+		while (answered < seen[cpu].messages) {
+			while (exo_call(EXO_CALL_SEND, vcore_handle(0), cpu, 0, 0) == -EAGAIN)
+				asm volatile("pause");
+			answered++;
+		}
+		mask();
+		if (answered == seen[cpu].messages)
+			exo_call(EXO_CALL_HALT, my_page()->token, 0, 0, 0);
+		unmask(&seen[cpu]);
+	}
+}
+
+void parent_event(struct exo_vcore_page *page)
+{
+	unsigned cpu = this_cpu();
+
+	if (seen[cpu].started) {
+		take_events(page, &seen[cpu]);
+		return;
+	}
+	__atomic_exchange_n(&page->pending, 0, __ATOMIC_SEQ_CST);
+	page->event = (struct exo_regs){
+		.rip = (uint64_t)(cpu == 0 ? boot_main : other_main),
+		.rsp = (uint64_t)stacks[cpu] + STACK_SIZE - 8,
+		.rflags = 0x202,
+		.cs = 0x23,
+		.ss = 0x1b,
+	};
+	seen[cpu].started = true;
+}
+
+void parent_fault(struct exo_vcore_page *page)
+{
+	seen[this_cpu()].faults++;
+	page->fault.rax = page->fault_address;
+	page->fault.rip += READ_INSTRUCTION_SIZE;
+}
+
+void parent_fault_masked(struct exo_vcore_page *page)
+{
+	struct seen *mine = &seen[this_cpu()];
+
+	if (page->cause == EXO_CAUSE_OVERRUN) {
+		mine->overruns++;
+	} else {
+		mine->masked_faults++;
+		page->fault_masked.rax = page->fault_masked_address + 1;
+		page->fault_masked.rip += READ_INSTRUCTION_SIZE;
+	}
+	page->cause = 0;
+}
+
+/* The compiler may call them. */
+void *memset(void *to, int byte, size_t size)
+{
+	for (char *p = to; size--; p++)
+		*p = byte;
+	return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+	const char *q = from;
+
+	for (char *p = to; size--; p++, q++)
+		*p = *q;
+	return to;
+}

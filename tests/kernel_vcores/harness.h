@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* What the cases of the vcore tests share: printing, checking, sleeping, and what was seen. */
+#ifndef TESTS_KERNEL_VCORES_HARNESS_H
+#define TESTS_KERNEL_VCORES_HARNESS_H
+
+#include <exo/abi.h>
+#include <asm/errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define STACK_SIZE 16384
+
+/* entry.asm */
+int64_t exo_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+uint64_t read_unmapped(void);
+bool vectors_hold(uint64_t pattern, uint64_t loops);
+extern const struct exo_entries child_entries;
+
+/* What each CPU's vcore has seen.  Written by it, read by all. */
+struct seen {
+	_Atomic uint64_t timer, doorbell, mailbox, budget, messages, faults, masked_faults, overruns;
+	_Atomic uint64_t last_kind, last_word;
+	atomic_bool started;
+};
+extern struct seen seen[EXO_CPUS_MAX];
+
+static inline const struct exo_info *info(void)
+{
+	return (const struct exo_info *)EXO_INFO_BASE;
+}
+
+static inline unsigned this_cpu(void)
+{
+	uint32_t number;
+
+	asm volatile("lsl %1, %0" : "=r"(number) : "r"(EXO_CPU_SELECTOR));
+	return number;
+}
+
+static inline struct exo_vcore_page *my_page(void)
+{
+	return (struct exo_vcore_page *)(EXO_VCORE_BASE + this_cpu() * EXO_VCORE_STRIDE);
+}
+
+static inline uint64_t tsc(void)
+{
+	uint32_t low, high;
+
+	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return low | (uint64_t)high << 32;
+}
+
+extern uint64_t tsc_khz; /* the child has no struct exo_info */
+
+static inline uint64_t ms(uint64_t n)
+{
+	return n * tsc_khz;
+}
+
+static inline uint64_t vcore_handle(unsigned cpu)
+{
+	return EXO_HANDLE(EXO_SLOT_VCORE + cpu);
+}
+
+void print(const char *text);
+void print_number(const char *name, int64_t value);
+
+extern bool failed; /* the case that runs */
+extern unsigned failures;
+
+#define CHECK_EQ(left, right)                                                          \
+	do {                                                                           \
+		int64_t check_left = (left), check_right = (right);                    \
+		if (check_left != check_right) {                                       \
+			failed = true;                                                 \
+			print("# " #left " is not " #right "\n");                      \
+			print_number("#   it is ", check_left);                        \
+		}                                                                      \
+	} while (0)
+#define CHECK(condition) CHECK_EQ(!!(condition), 1)
+
+#define RUN(test)                                                                      \
+	do {                                                                           \
+		failed = false;                                                        \
+		test();                                                                \
+		print(failed ? "not ok " #test "\n" : "ok " #test "\n");               \
+		failures += failed;                                                    \
+	} while (0)
+
+/* Until the condition holds; the limit only ends a test that hangs. */
+#define WAIT_FOR(condition)                                                            \
+	do {                                                                           \
+		uint64_t give_up = tsc() + ms(30000);                                  \
+		while (!(condition) && tsc() < give_up)                                \
+			asm volatile("pause");                                         \
+		CHECK(condition);                                                      \
+	} while (0)
+
+void mask(void);
+/* There is no upcall for what became pending while masked: this takes it. */
+void unmask(struct seen *mine);
+/* Takes what is pending. */
+void take_events(struct exo_vcore_page *page, struct seen *mine);
+/* Sleeps until an event; returns what the call returned. */
+int64_t halt(uint64_t deadline, struct seen *mine);
+
+/* The number-th from the end of the frames that the domain owns; none of them is in use. */
+uint64_t spare_frame(unsigned number);
+
+void cases_of_one_domain(void);
+void cases_of_several_cpus(void);
+void cases_of_two_domains(void);
+
+#endif

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A session at the console, on a pseudo-terminal: what a person types, and what comes back."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import EXO_RUN, run_cases  # noqa: E402
+
+PROMPT = rb"[#$] $"
+LIMIT_S = 40
+
+
+class Session:
+    """A machine whose console is a pseudo-terminal of ours."""
+
+    def __init__(self, cpus):
+        self.terminal, other = pty.openpty()
+        self.machine = subprocess.Popen([EXO_RUN, "--interactive", "--cpus", str(cpus)],
+                                        stdin=other, stdout=other, stderr=other,
+                                        start_new_session=True)
+        os.close(other)
+        self.seen = b""
+
+    def expect(self, pattern):
+        """Wait until what has come since the last match matches; returns it."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            found = re.search(pattern, self.seen)
+            if found:
+                text, self.seen = self.seen[:found.end()], self.seen[found.end():]
+                return text
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.terminal], [], [], left)[0]:
+                raise AssertionError(f"waited for {pattern!r}, saw {self.seen[-600:]!r}")
+            try:
+                self.seen += os.read(self.terminal, 65536)
+            except OSError as error:
+                raise AssertionError(f"console closed, saw {self.seen[-600:]!r}") from error
+
+    def type(self, text):
+        os.write(self.terminal, text)
+
+    def line(self, text, answer):
+        """A command, its echo, its answer, the next prompt."""
+        self.type(text + b"\r")
+        self.expect(re.escape(text))
+        self.expect(answer)
+        self.expect(PROMPT)
+
+    def close(self):
+        if self.machine.poll() is None:
+            os.killpg(self.machine.pid, signal.SIGTERM)
+        self.machine.wait(20)
+        os.close(self.terminal)
+
+
+def session(cpus):
+    s = Session(cpus)
+    try:
+        s.expect(PROMPT)
+        s.line(b"seq 1 1000 | sort -rn | head -1", rb"1000\r+\n")
+        # The shell redraws what is erased, so only the answer tells.
+        s.type(b"echo abx\x7fc\r")
+        s.expect(rb"\nabc\r+\n")
+        s.expect(PROMPT)
+        # A background job, and its end.
+        s.line(b"sleep 1 & wait; echo waited", rb"waited\r+\n")
+        # ^C ends a loop that never calls the system.
+        s.type(b"while :; do :; done\r")
+        s.expect(rb"done\r+\n")
+        time.sleep(0.3)
+        s.type(b"\x03")
+        s.expect(PROMPT)
+        # ^Z stops a job, fg goes on with it, ^C ends it.
+        s.type(b"sleep 1000\r")
+        s.expect(rb"sleep 1000\r+\n")
+        time.sleep(0.5)
+        s.type(b"\x1a")
+        s.expect(rb"Stopped")
+        s.expect(PROMPT)
+        s.type(b"fg\r")
+        s.expect(rb"fg\r+\n.*sleep 1000")
+        time.sleep(0.5)
+        s.type(b"\x03")
+        s.expect(PROMPT)
+        s.line(b"echo $?", rb"130\r+\n")
+        # ^D at an empty line is the end of input for cat.
+        s.type(b"cat\r")
+        s.expect(rb"cat\r+\n")
+        s.type(b"typed\r")
+        s.expect(rb"typed\r+\ntyped\r+\n")
+        s.type(b"\x04")
+        s.expect(PROMPT)
+        s.line(b"stty size", rb"\d+ \d+\r+\n")
+        s.type(b"poweroff\r")
+        s.machine.wait(30)
+    finally:
+        s.close()
+
+
+run_cases([(f"a_session_at_the_console-cpus-{cpus}", lambda cpus=cpus: session(cpus))
+           for cpus in (1, 4)])

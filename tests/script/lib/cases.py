@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""What the script tests share: running a program in a machine, and counting cases."""
+
+import os
+import subprocess
+import sys
+
+TOP = os.environ.get("TOP", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
+EXO_RUN = os.environ.get("EXO_RUN", os.path.join(BUILD, "bin/exo-run"))
+EXO_CC = os.environ.get("EXO_CC", os.path.join(BUILD, "bin/exo-cc"))
+CPU_COUNTS = (1, 2, 4, 8)
+
+# Never asserted; only the bound after which a machine counts as hanging.
+LIMIT_S = 120
+
+
+def exo_run(*arguments, stdin=b"", limit=LIMIT_S):
+    """Run exo-run with these arguments; its own --timeout ends a machine that hangs."""
+    if "--timeout" not in arguments:
+        arguments = ("--timeout", str(limit), *arguments)
+    return subprocess.run([EXO_RUN, *arguments], input=stdin, capture_output=True, check=False,
+                          timeout=limit + 60)
+
+
+def shell(cpus, line, *options, **keywords):
+    return exo_run("--cpus", str(cpus), *options, "--", "sh", "-c", line, **keywords)
+
+
+def run_cases(cases):
+    """Each case is (name, function); a function that raises has failed."""
+    failed = 0
+    for name, case in cases:
+        try:
+            case()
+            print("ok", name, flush=True)
+        except Exception as error:  # pylint: disable=broad-except
+            print("not ok", name + ":", repr(error).replace("\n", " ")[:800], flush=True)
+            failed += 1
+    sys.exit(1 if failed else 0)
+
+
+def per_cpu_count(function):
+    """A case for each number of CPUs."""
+    for cpus in CPU_COUNTS:
+        yield f"{function.__name__}-cpus-{cpus}", lambda cpus=cpus: function(cpus)

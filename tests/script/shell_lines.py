@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Lines for the shell, run by exo-run at 1, 2, 4 and 8 CPUs: streams and statuses are exact."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import EXO_CC, exo_run, per_cpu_count, run_cases, shell  # noqa: E402
+
+
+def every_cpu_is_counted(cpus):
+    run = shell(cpus, "grep -c ^processor /proc/cpuinfo")
+    assert run.stdout == b"%d\n" % cpus and run.returncode == 0, run
+
+
+def a_pipeline_sorts(cpus):
+    run = shell(cpus, "seq 1 100000 | sort -rn | head -1 | grep 100000")
+    assert run.stdout == b"100000\n" and run.returncode == 0, run
+
+
+def the_exit_status_arrives(cpus):
+    assert shell(cpus, "exit 7").returncode == 7
+
+
+def random_bytes_come_back(cpus):
+    data = os.urandom(1 << 20)
+    run = exo_run("--cpus", str(cpus), "--", "cat", stdin=data)
+    assert run.stdout == data and run.returncode == 0, (len(run.stdout), run.returncode)
+
+
+def eight_busy_processes_use_every_cpu(cpus):
+    """Each line cpuN of /proc/stat tells of work done."""
+    busy = "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"
+    run = shell(cpus, f"for n in 1 2 3 4 5 6 7 8; do ( {busy} ) & done; wait; "
+                      "grep '^cpu[0-9]' /proc/stat")
+    lines = run.stdout.decode().splitlines()
+    assert len(lines) == cpus, run
+    for line in lines:
+        user = int(line.split()[1]) + int(line.split()[3])
+        assert user > 0, lines
+
+
+def a_segmentation_fault_gives_139():
+    with tempfile.TemporaryDirectory() as folder:
+        source, program = os.path.join(folder, "crash.c"), os.path.join(folder, "crash")
+        with open(source, "w", encoding="ascii") as stream:
+            stream.write("int main(void) { *(volatile int *)8 = 1; return 0; }\n")
+        subprocess.run([EXO_CC, "-o", program, source], check=True)
+        run = exo_run("--file", f"{program}:/tmp/crash", "--", "/tmp/crash")
+        assert run.returncode == 139, run
+
+
+def a_loop_ends_with_124():
+    run = exo_run("--timeout", "5", "--", "sh", "-c", "while :; do :; done")
+    assert run.returncode == 124, run
+
+
+def standard_error_is_apart():
+    run = shell(2, "echo out; echo err >&2")
+    assert run.stdout == b"out\n" and run.stderr == b"err\n", run
+
+
+def a_missing_program_gives_127():
+    run = exo_run("--", "no-such-program")
+    assert run.returncode == 127 and b"no-such-program" in run.stderr, run
+
+
+run_cases([
+    *per_cpu_count(every_cpu_is_counted),
+    *per_cpu_count(a_pipeline_sorts),
+    *per_cpu_count(the_exit_status_arrives),
+    *per_cpu_count(random_bytes_come_back),
+    *per_cpu_count(eight_busy_processes_use_every_cpu),
+    *((case.__name__, case) for case in (
+        a_segmentation_fault_gives_139, a_loop_ends_with_124, standard_error_is_apart,
+        a_missing_program_gives_127)),
+])

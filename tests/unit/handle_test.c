@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* Handle tables and object words: exo/handle.c and exo/object.c.  Threads stand for CPUs; the
+ * kernel functions that the two need from elsewhere are replaced below. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "check.h"
+#include "frame.h"
+#include "calls.h"
+#include "object.h"
+#include "invariant.h"
+
+enum { FRAMES = 64, PORTS_FRAME = 1, THING = 2 };
+
+static struct frame_private words[FRAMES];
+struct frame_private *frame_private = words;
+uint64_t frame_end = FRAMES;
+static struct domain domain;
+static struct handle_slot pages[2][HANDLE_SLOTS_PER_FRAME] __attribute__((aligned(64)));
+
+_Noreturn void invariant_failed(const char *condition, const char *file, int line)
+{
+	printf("# %s:%d: %s\n", file, line, condition);
+	abort();
+}
+
+uint64_t frame_word(uint64_t frame)
+{
+	return frame_word_make(1, EXO_FRAME_KERNEL);
+}
+
+int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type)
+{
+	return 0;
+}
+
+void frame_zero(uint64_t frame)
+{
+}
+
+void frame_release(uint64_t frame)
+{
+}
+
+struct domain *domain_current(void)
+{
+	return &domain;
+}
+
+static void reset(void)
+{
+	memset(&domain, 0, sizeof(domain));
+	memset(pages, 0, sizeof(pages));
+	memset(words, 0, sizeof(words));
+	domain.handles[0] = pages[0];
+	domain.handles[1] = pages[1];
+	CHECK(object_word_start(THING));
+}
+
+static exo_handle make(unsigned rights)
+{
+	int64_t slot = handle_reserve(&domain);
+
+	return slot < 0 ? 0 : handle_fill(&domain, slot, OBJECT_PORTS, rights, THING, 5, 7);
+}
+
+static int view(exo_handle h, struct handle_view *out)
+{
+	int error = handle_view(&domain, h, OBJECT_PORTS, EXO_RIGHT_USE, out);
+
+	if (!error)
+		handle_view_put(out);
+	return error;
+}
+
+static void a_handle_gives_what_was_put_in(void)
+{
+	struct handle_view v;
+	exo_handle h;
+
+	reset();
+	h = make(EXO_RIGHT_USE);
+	CHECK_EQ(view(h, &v), 0);
+	CHECK(v.kind == OBJECT_PORTS && v.first == 5 && v.count == 7 && v.object_frame == THING);
+	CHECK_EQ(handle_view(&domain, h, OBJECT_IRQS, 0, &v), -9);
+	CHECK_EQ(handle_view(&domain, h, OBJECT_PORTS, EXO_RIGHT_WRITE, &v), -1);
+}
+
+static void no_number_out_of_the_air_is_a_handle(void)
+{
+	struct handle_view v;
+
+	reset();
+	make(EXO_RIGHT_USE);
+	for (uint64_t slot = 0; slot < 200; slot++)
+		for (uint64_t generation = 0; generation < 5; generation++)
+			CHECK_EQ(view(generation << 32 | slot, &v), slot == 1 && generation == 1 ? 0 : -9);
+	CHECK_EQ(view(1ull << 32 | 0xffffffff, &v), -9);
+	CHECK_EQ(view(~0ull, &v), -9);
+}
+
+static void a_dropped_slot_is_used_again_under_another_name(void)
+{
+	struct handle_view v;
+	exo_handle first, again = 0;
+
+	reset();
+	first = make(EXO_RIGHT_USE);
+	CHECK(handle_drop(&domain, first));
+	CHECK(!handle_drop(&domain, first));
+	CHECK_EQ(view(first, &v), -9);
+	while ((uint32_t)again != (uint32_t)first)
+		again = make(EXO_RIGHT_USE);
+	CHECK(again != first);
+	CHECK_EQ(view(first, &v), -9);
+	CHECK_EQ(view(again, &v), 0);
+}
+
+static void a_full_table_says_so(void)
+{
+	unsigned count = 0;
+
+	reset();
+	while (make(EXO_RIGHT_USE))
+		count++;
+	CHECK_EQ(count, 2 * HANDLE_SLOTS_PER_FRAME - 1);
+	CHECK_EQ(handle_reserve(&domain), -28);
+}
+
+/* As call.c calls it. */
+static int64_t revoke(struct exo_regs *regs)
+{
+	struct handle_view h;
+	int64_t result = handle_view(&domain, regs->rdi, OBJECT_ANY, EXO_RIGHT_REVOKE, &h);
+
+	if (result)
+		return result;
+	result = call_handle_revoke(regs, &h);
+	handle_view_put(&h);
+	return result;
+}
+
+static void revoking_makes_all_but_the_new_handle_stale(void)
+{
+	struct exo_regs regs = { 0 };
+	struct handle_view v;
+	exo_handle a, b;
+	int64_t fresh;
+
+	reset();
+	a = make(EXO_RIGHTS_ALL);
+	b = make(EXO_RIGHTS_ALL);
+	regs.rdi = a;
+	fresh = revoke(&regs);
+	CHECK(fresh > 0);
+	CHECK_EQ(view(a, &v), -9);
+	CHECK_EQ(view(b, &v), -9);
+	CHECK_EQ(view(fresh, &v), 0);
+	regs.rdi = b;
+	CHECK_EQ(revoke(&regs), -9);
+}
+
+static void the_dead_stay_while_they_are_used(void)
+{
+	struct handle_view v;
+	exo_handle h;
+
+	reset();
+	h = make(EXO_RIGHTS_ALL);
+	CHECK_EQ(handle_view(&domain, h, OBJECT_PORTS, 0, &v), 0);
+	CHECK(!object_word_retire(THING)); /* the test's own reference, and this one */
+	handle_view_put(&v);
+	CHECK(object_word_retire(THING));
+	CHECK(!object_is_live(THING));
+	CHECK_EQ(view(h, &v), -9);
+	CHECK(handle_drop_stale(&domain, h, OBJECT_PORTS));
+	CHECK(object_word_start(THING));
+	CHECK(!object_word_start(THING));
+	CHECK_EQ(view(h, &v), -9);
+}
+
+/* ---------------------------------------------------------------- several threads */
+
+static _Atomic exo_handle published[8];
+static _Atomic unsigned torn, found;
+static atomic_bool stop;
+
+static void *change(void *argument)
+{
+	unsigned seed = (unsigned)(uintptr_t)argument;
+
+	for (unsigned i = 0; i < 100000; i++) {
+		uint64_t value = rand_r(&seed);
+		int64_t slot = handle_reserve(&domain);
+		exo_handle h, old;
+
+		if (slot < 0)
+			continue;
+		h = handle_fill(&domain, slot, OBJECT_PORTS, EXO_RIGHT_USE, THING, value, ~value);
+		old = atomic_exchange(&published[value % 8], h);
+		if (old)
+			handle_drop(&domain, old);
+	}
+	atomic_store(&stop, true);
+	return NULL;
+}
+
+static void *look(void *argument)
+{
+	while (!atomic_load(&stop)) {
+		for (unsigned i = 0; i < 8; i++) {
+			struct handle_view v;
+
+			if (view(atomic_load(&published[i]), &v))
+				continue;
+			atomic_fetch_add(&found, 1);
+			if (v.first != ~v.count)
+				atomic_fetch_add(&torn, 1);
+		}
+	}
+	return NULL;
+}
+
+static void readers_never_see_half_a_slot(void)
+{
+	pthread_t threads[4];
+
+	reset();
+	for (uintptr_t i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, i < 2 ? change : look, (void *)(i + 1));
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(found > 0);
+	CHECK_EQ(torn, 0);
+	CHECK(object_word_retire(THING)); /* every reference was given back */
+}
+
+int main(void)
+{
+	RUN(a_handle_gives_what_was_put_in);
+	RUN(no_number_out_of_the_air_is_a_handle);
+	RUN(a_dropped_slot_is_used_again_under_another_name);
+	RUN(a_full_table_says_so);
+	RUN(revoking_makes_all_but_the_new_handle_stale);
+	RUN(the_dead_stay_while_they_are_used);
+	RUN(readers_never_see_half_a_slot);
+	return check_result();
+}

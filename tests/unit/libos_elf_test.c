@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/proc/elf.c: what exec accepts, what it refuses, and that no input leads it astray */
+#include <elf.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../../libos/proc/elf.h"
+#include "check.h"
+
+#define BOTTOM 0x10000ul
+#define TOP 0x7e8000000000ul
+#define FILE_SIZE 0x5000ul
+
+struct image {
+	Elf64_Ehdr header;
+	Elf64_Phdr segment[4];
+};
+
+static struct image sound(void)
+{
+	struct image i = {
+		.header = {
+			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1,
+			.e_entry = 0x401010, .e_phoff = sizeof(Elf64_Ehdr),
+			.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 4,
+		},
+		.segment = {
+			{ PT_LOAD, PF_R, 0, 0x400000, 0, 0x200, 0x200, 0x1000 },
+			{ PT_LOAD, PF_R | PF_X, 0x1000, 0x401000, 0, 0x800, 0x800, 0x1000 },
+			{ PT_LOAD, PF_R | PF_W, 0x2010, 0x403010, 0, 0x100, 0x3000, 0x1000 },
+			{ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 },
+		},
+	};
+
+	return i;
+}
+
+static bool parse(const struct image *i, struct elf_program *out)
+{
+	return elf_parse_header(i, FILE_SIZE, out) &&
+	       elf_parse_segments(i->segment, FILE_SIZE, BOTTOM, TOP, out);
+}
+
+static bool refused(const struct image *i)
+{
+	struct elf_program out;
+
+	return !parse(i, &out);
+}
+
+static void a_static_executable_is_accepted(void)
+{
+	struct image i = sound();
+	struct elf_program out;
+
+	CHECK(parse(&i, &out));
+	CHECK(!out.position_independent);
+	CHECK_EQ(out.segment_count, 3);
+	CHECK_EQ(out.low, 0x400000);
+	CHECK_EQ(out.high, 0x407000);
+	CHECK_EQ(out.entry, 0x401010);
+	CHECK_EQ(out.program_headers_address, 0x400040);
+	CHECK(out.segments[1].executable && !out.segments[1].writable);
+	CHECK(out.segments[2].writable && !out.segments[2].executable);
+}
+
+static void a_static_pie_may_be_linked_at_zero(void)
+{
+	struct image i = sound();
+	struct elf_program out;
+
+	i.header.e_type = ET_DYN;
+	i.header.e_entry -= 0x400000;
+	for (int s = 0; s < 3; s++)
+		i.segment[s].p_vaddr -= 0x400000;
+	CHECK(parse(&i, &out));
+	CHECK(out.position_independent);
+	CHECK_EQ(out.low, 0);
+	CHECK_EQ(out.program_headers_address, 0x40);
+}
+
+static void bad_headers_are_refused(void)
+{
+	struct image i = sound();
+
+	i.header.e_ident[0] = 0;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_ident[EI_CLASS] = ELFCLASS32;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_type = ET_REL;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_machine = EM_AARCH64;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_phentsize = 32;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_phnum = 0;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_phnum = 65;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_phoff = FILE_SIZE - 8;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_phoff = ~0ul - 8;
+	CHECK(refused(&i));
+	i = sound(), i.header.e_entry = 0x400010; /* not executable */
+	CHECK(refused(&i));
+	i = sound(), i.header.e_entry = 0;
+	CHECK(refused(&i));
+}
+
+static void bad_segments_are_refused(void)
+{
+	struct image i = sound();
+
+	i.segment[2].p_offset = FILE_SIZE + 0x10;
+	CHECK(refused(&i));
+	i = sound(), i.segment[2].p_filesz = ~0ul;
+	CHECK(refused(&i));
+	i = sound(), i.segment[2].p_memsz = 0x10;
+	CHECK(refused(&i));
+	i = sound(), i.segment[2].p_memsz = ~0ul;
+	CHECK(refused(&i));
+	i = sound(), i.segment[2].p_vaddr += 1;
+	CHECK(refused(&i));
+	i = sound(), i.segment[2].p_vaddr = TOP + 0x10;
+	CHECK(refused(&i));
+	i = sound(), i.segment[2].p_vaddr = ~0xfffful + 0x10;
+	CHECK(refused(&i));
+	i = sound(), i.segment[0].p_vaddr = 0; /* the null page */
+	CHECK(refused(&i));
+	i = sound(), i.segment[1].p_vaddr = 0x400000; /* onto the first */
+	CHECK(refused(&i));
+	i = sound(), i.segment[0].p_memsz = 0x300; /* zeros that cannot be written */
+	CHECK(refused(&i));
+	i = sound(), i.segment[3].p_type = PT_INTERP;
+	CHECK(refused(&i));
+	i = sound();
+	for (int s = 0; s < 3; s++)
+		i.segment[s].p_type = PT_NOTE;
+	CHECK(refused(&i));
+}
+
+static uint64_t random_state = 88172645463325252ul;
+
+static uint64_t random_word(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* Whatever is accepted keeps the promises of the header file. */
+static void accepted_programs_keep_the_promises(void)
+{
+	unsigned accepted = 0;
+
+	for (int round = 0; round < 300000; round++) {
+		struct image i = sound();
+		struct elf_program out;
+
+		for (unsigned n = random_word() % 4; n > 0; n--) {
+			size_t at = random_word() % sizeof(i);
+
+			((uint8_t *)&i)[at] = (uint8_t)(random_word() % 3 ? random_word() : 0xff);
+		}
+		if (i.header.e_phnum > 4 || !parse(&i, &out))
+			continue;
+		accepted++;
+		CHECK(out.segment_count >= 1 && out.segment_count <= ELF_SEGMENTS_MAX);
+		CHECK(out.high > out.low);
+		CHECK(out.high - out.low <= TOP);
+		for (unsigned s = 0; s < out.segment_count; s++) {
+			const struct elf_segment *seg = &out.segments[s];
+
+			CHECK(seg->offset + seg->file_size <= FILE_SIZE);
+			CHECK(seg->address >= out.low && seg->address + seg->memory_size <= out.high);
+			CHECK(seg->file_size <= seg->memory_size);
+		}
+	}
+	CHECK(accepted > 1000);
+}
+
+int main(void)
+{
+	RUN(a_static_executable_is_accepted);
+	RUN(a_static_pie_may_be_linked_at_zero);
+	RUN(bad_headers_are_refused);
+	RUN(bad_segments_are_refused);
+	RUN(accepted_programs_keep_the_promises);
+	return check_result();
+}
