@@ -216,11 +216,17 @@ masked_end:
 ; [resume_start, resume_end) is the kernel's restartable range (struct exo_entries): an event in it
 ; sets `pending` and moves RIP back to its start, so none waits behind a resume.  RSP points at
 ; regs->rip throughout; nothing is pushed.
+;
+; A program that called us had the flags that it liked, and a switch of tasks keeps them.  With NT
+; set IRETQ would fault, so the flags are made ours first.  RSP may be `regs` itself, whatever is
+; pushed lies below.
 global registers_resume, resume_start, resume_end
 extern resume_interrupted, vcore_stacks
 
 	align 16
 registers_resume:
+	push strict dword USER_FLAGS
+	popfq
 	mov eax, CPU_SELECTOR
 	lsl eax, eax
 	shl eax, VCORE_SHIFT

@@ -24,6 +24,7 @@
 #define USER_CODE_SELECTOR 0x23
 #define USER_DATA_SELECTOR 0x1b
 #define USER_FLAGS_INITIAL 0x202 /* interrupts on, and the bit that is always set */
+#define CANONICAL_END 0x800000000000ul /* IRETQ to an address from here on faults in the libos */
 
 extern const char call_entry[], call_entry_end[];
 extern const char foreign_entry[], foreign_entry_end[];

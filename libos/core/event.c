@@ -143,8 +143,9 @@ static _Noreturn void event_continue(struct vcore *v, struct exo_regs *regs)
 		v->stats.preemptions++;
 		switch_preempted(v, t);
 	}
-	/* Work that arrives after this look comes with an event of its own, which the resume sees. */
-	work = atomic_load(&t->work) != 0;
+	/* Work that arrives after this look comes with an event of its own, which the resume sees.
+	 * An address that IRETQ would not take, which the program has called us from, is work too. */
+	work = atomic_load(&t->work) != 0 || regs->rip >= CANONICAL_END;
 	if (program && work) {
 		interrupted_save(t, regs, true);
 		switch_stack((void (*)(uint64_t))return_to_user_masked, (uint64_t)t->frame, 0);

@@ -9,7 +9,6 @@
 #include "proc/signal.h"
 
 #define FLAGS_OF_PROGRAM 0x50dd5ul /* AC RF OF DF TF SF ZF AF PF CF */
-#define CANONICAL_END 0x800000000000ul
 #define SIGNAL_SEGV 11
 
 /* IRETQ must not fault: the program decides what is in these registers (sigreturn). */

@@ -5,6 +5,7 @@
  */
 #include <fenv.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -188,6 +189,36 @@ static void direction_flag_does_not_leak_into_calls(void)
 	CHECK_EQ(run_threads(direction_flag), 0);
 }
 
+/*
+ * With NT set IRETQ faults.  A program may set it, and calls the libos with it set: that is no
+ * reason for the libos, or for the other program that runs next on this CPU, to end.
+ */
+static long nested_task_flag(uint64_t seed)
+{
+	for (int i = 0; i < 20; i++) {
+		__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+				 "pushfq\n\t"
+				 "orq $0x4000, (%%rsp)\n\t"
+				 "popfq\n\t"
+				 "lea 128(%%rsp), %%rsp"
+				 : : : "cc", "memory");
+		if (raise(SIGUSR1) != 0 || usleep(50) != 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void nested_task_flag_does_no_harm(void)
+{
+	signal(SIGUSR1, on_signal);
+	CHECK_EQ(run_threads(nested_task_flag), 0);
+}
+
 static long rounding_modes(uint64_t seed)
 {
 	static const int modes[] = { FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO };
@@ -259,6 +290,7 @@ int main(void)
 	RUN(vector_registers_survive_preemption);
 	RUN(red_zone_survives_preemption);
 	RUN(direction_flag_does_not_leak_into_calls);
+	RUN(nested_task_flag_does_no_harm);
 	RUN(rounding_modes_are_each_threads_own);
 	RUN(thread_local_storage_is_each_threads_own);
 	RUN(foreign_system_calls_keep_registers);
