@@ -158,6 +158,7 @@ _Noreturn void event_upcall(struct exo_vcore_page *page)
 	struct vcore *v = this_vcore();
 
 	v->mask_depth = 1;
+	v->overruns = 0; /* it was not masked */
 	if (page->pending & EXO_EVENT_START)
 		vcore_start(v);
 	v->stats.upcalls++;
