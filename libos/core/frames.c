@@ -82,6 +82,26 @@ static void reap_retired(void)
 	}
 }
 
+/*
+ * An empty cache.  Frames on their way back are waited for: else memory would seem to be exhausted
+ * while most of it is free.  As in batch_take() waiting ends, masked or not; here it holds no lock.
+ */
+static void refill(struct frame_cache *c)
+{
+	bool more;
+
+	do {
+		lock_acquire(&frames_lock);
+		if (retired_first)
+			reap_retired();
+		c->count = (uint32_t)frame_bitmap_take(&bitmap, c->frames, CACHE_FRAMES / 2);
+		more = retired_first != NULL;
+		lock_release(&frames_lock);
+		if (c->count == 0)
+			__builtin_ia32_pause();
+	} while (c->count == 0 && more);
+}
+
 uint64_t frame_take(void)
 {
 	uint64_t frame = 0;
@@ -89,13 +109,8 @@ uint64_t frame_take(void)
 	upcalls_mask();
 	struct frame_cache *c = &caches[this_vcore()->cpu];
 
-	if (c->count == 0) {
-		lock_acquire(&frames_lock);
-		if (retired_first)
-			reap_retired();
-		c->count = (uint32_t)frame_bitmap_take(&bitmap, c->frames, CACHE_FRAMES / 2);
-		lock_release(&frames_lock);
-	}
+	if (c->count == 0)
+		refill(c);
 	if (c->count > 0)
 		frame = c->frames[--c->count];
 	upcalls_unmask();

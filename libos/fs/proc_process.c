@@ -91,21 +91,23 @@ struct process_entry {
 	const char *name;
 	uint32_t mode;
 	void (*print)(struct process *p, struct text *out); /* of a regular file */
+	int (*write)(struct process *p, const char *data, size_t n); /* likewise, or NULL */
 };
 
 static const struct process_entry entries[] = {
-	{ "cmdline", S_IFREG | 0444, proc_print_command_line },
-	{ "comm", S_IFREG | 0444, proc_print_name },
-	{ "cwd", S_IFLNK | 0777, NULL },
-	{ "exe", S_IFLNK | 0777, NULL },
-	{ "fd", S_IFDIR | 0500, NULL },
-	{ "limits", S_IFREG | 0444, proc_print_limits },
-	{ "maps", S_IFREG | 0444, proc_print_maps },
-	{ "mounts", S_IFREG | 0444, proc_print_mounts },
-	{ "root", S_IFLNK | 0777, NULL },
-	{ "stat", S_IFREG | 0444, proc_print_stat },
-	{ "statm", S_IFREG | 0444, proc_print_statm },
-	{ "status", S_IFREG | 0444, proc_print_status },
+	{ "cmdline", S_IFREG | 0444, proc_print_command_line, NULL },
+	{ "comm", S_IFREG | 0444, proc_print_name, NULL },
+	{ "cwd", S_IFLNK | 0777, NULL, NULL },
+	{ "exe", S_IFLNK | 0777, NULL, NULL },
+	{ "fd", S_IFDIR | 0500, NULL, NULL },
+	{ "limits", S_IFREG | 0444, proc_print_limits, NULL },
+	{ "maps", S_IFREG | 0444, proc_print_maps, NULL },
+	{ "mounts", S_IFREG | 0444, proc_print_mounts, NULL },
+	{ "oom_score_adj", S_IFREG | 0644, proc_print_memory_adjust, proc_write_memory_adjust },
+	{ "root", S_IFLNK | 0777, NULL, NULL },
+	{ "stat", S_IFREG | 0444, proc_print_stat, NULL },
+	{ "statm", S_IFREG | 0444, proc_print_statm, NULL },
+	{ "status", S_IFREG | 0444, proc_print_status, NULL },
 };
 #define ENTRIES (sizeof(entries) / sizeof(entries[0]))
 
@@ -129,9 +131,21 @@ static void entry_print(struct inode *i, struct text *out)
 	process_put(p);
 }
 
+static int entry_write(struct inode *i, const char *data, size_t n)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+	int r = -ESRCH;
+
+	if (!p)
+		return r;
+	r = entry_of(i)->write(p, data, n);
+	process_put(p);
+	return r;
+}
+
 static int entry_open(struct inode *i, struct file *f)
 {
-	return proc_open(i, f, entry_print, NULL);
+	return proc_open(i, f, entry_print, entry_of(i)->write ? entry_write : NULL);
 }
 
 static const struct inode_ops entry_file_ops = {

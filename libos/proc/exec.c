@@ -72,7 +72,9 @@ static void switch_space(struct process *p, struct vm *v, const char *path, char
 	char *old_line = p->command_line;
 
 	mutex_lock(&p->exec_mutex);
+	lock_acquire(&process_tree_lock);
 	p->vm = v;
+	lock_release(&process_tree_lock);
 	p->command_line = command_line;
 	p->command_line_size = command_line_size;
 	set_name(p->name, path);

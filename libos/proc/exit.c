@@ -116,7 +116,9 @@ static void release_resources(struct process *p)
 	 * loaded until this CPU needs another. */
 	current()->process = NULL;
 	mutex_lock(&p->exec_mutex);
+	lock_acquire(&process_tree_lock);
 	p->vm = NULL;
+	lock_release(&process_tree_lock);
 	mutex_unlock(&p->exec_mutex);
 	p->self_usage.max_resident_pages = vm_resident_peak(vm);
 	p->self_usage.minor_faults = vm_fault_count(vm);

@@ -66,6 +66,7 @@ static void inherit(struct process *p, const struct process *parent)
 	p->gid = parent->gid;
 	p->egid = parent->egid;
 	p->sgid = parent->sgid;
+	p->memory_adjust = parent->memory_adjust;
 	memcpy(p->limits, parent->limits, sizeof(p->limits));
 	memcpy(p->name, parent->name, sizeof(p->name));
 	if (!parent->command_line)

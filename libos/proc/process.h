@@ -70,13 +70,16 @@ struct process {
 	/* Changed by exec and exit in the only remaining task, under exec_mutex; read by its own tasks,
 	 * and by others under exec_mutex.  vm, files and fs are NULL in a zombie. */
 	struct mutex exec_mutex;
-	struct vm *vm;            /* counted: shared with CLONE_VM */
+	struct vm *vm;            /* counted: shared with CLONE_VM.  Changed under process_tree_lock
+				   * as well: read under either */
 	struct file_table *files; /* counted: shared with CLONE_FILES */
 	struct fs_context *fs;    /* counted: shared with CLONE_FS; cwd, root, umask */
 	bool shares_files;        /* since CLONE_FILES: exec makes a copy first */
 	char name[16];            /* comm */
 	char *command_line;       /* NUL separated, for /proc */
 	uint32_t command_line_size;
+
+	_Atomic int memory_adjust; /* any CPU: /proc/PID/oom_score_adj (out_of_memory.c) */
 
 	/* Identity: written by the process's own tasks, word-sized. */
 	uint32_t uid, euid, suid, gid, egid, sgid;
@@ -128,6 +131,14 @@ _Noreturn void process_exit_group(int wait_status); /* Linux wait status encodin
 _Noreturn void task_exit_self(int wait_status);     /* exit(2) of one thread */
 /* Under process_tree_lock: every task of p ends before it runs program code again. */
 void process_kill_locked(struct process *p, int wait_status);
+
+/*
+ * out_of_memory.c: a page is needed at `address` and there is no frame.  Has memory been found, or
+ * is it on its way, so that the caller should try again?  If not, the calling process is being
+ * killed (init is not).  `attempt` counts the calls for one page, from 0.  No lock held; may sleep.
+ */
+bool out_of_memory(uint64_t address, unsigned attempt);
+#define MEMORY_ADJUST_MAX 1000 /* memory_adjust is between its negative, which spares, and this */
 
 /* The thread id as the program knows it: an exec makes its task the leader, whatever it was. */
 static inline uint32_t task_thread_id(const struct task *t)

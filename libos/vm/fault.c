@@ -16,7 +16,6 @@
 #include "vm/space.h"
 #include <asm/mman.h>
 #include "abi/errno.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "core/task.h"
 #include "core/usercopy.h"
@@ -210,15 +209,6 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
 	return space_update(v, &op, 1, epoch);
 }
 
-static void report_no_memory(uint64_t address)
-{
-	struct process *p = current_process();
-
-	log_print("out of memory: %s (pid %u) needs a page at %lx; %lu of %lu frames are free\n",
-		  p ? p->name : "libos", p ? p->pid : 0, address, frames_free_count(),
-		  frames_total_count());
-}
-
 /*
  * After a copy on write other threads of the program may still read the old page through their
  * CPUs' TLBs, while this one writes to the new page.  So the fault ends only when the epoch has
@@ -226,18 +216,20 @@ static void report_no_memory(uint64_t address)
  */
 int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 {
-	uint64_t epoch = 0;
+	int r;
 
 	if (address < VM_LOW || address >= EXO_USER_TOP)
 		return -EFAULT;
-	mutex_lock(&v->mutex);
-	v->faults++;
-	int r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
+	for (unsigned attempt = 0;; attempt++) {
+		uint64_t epoch = 0;
 
-	vm_unlock(v, epoch);
-	if (r == -ENOMEM)
-		report_no_memory(address);
-	return r;
+		mutex_lock(&v->mutex);
+		v->faults++;
+		r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
+		vm_unlock(v, epoch);
+		if (r != -ENOMEM || !out_of_memory(address, attempt))
+			return r;
+	}
 }
 
 void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write)

@@ -178,6 +178,9 @@ static void a_large_process_forks_when_memory_is_short(void)
 		pid_t copy = fork();
 
 		if (copy == 0) {
+			int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+			write(fd, "1000", 4); /* of the two, this one is to be ended */
 			memset(p, 2, size);
 			_exit(0);
 		}

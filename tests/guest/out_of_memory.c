@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,17 +26,41 @@ static long free_pages(void)
 	return (long)(info.freeram * info.mem_unit / PAGE);
 }
 
-/* A process that holds all memory but `left` pages until it is killed. */
+/* How much rather than others a process is to be ended for its memory; the parent of the process. */
+static pid_t adjust(pid_t pid, int by)
+{
+	char name[64], text[512] = "";
+	int parent = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/oom_score_adj", pid);
+	int fd = open(name, O_WRONLY);
+
+	CHECK(fd >= 0 && dprintf(fd, "%d", by) > 0);
+	close(fd);
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	fd = open(name, O_RDONLY);
+	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	CHECK_EQ(sscanf(strrchr(text, ')') + 1, " %*c %d", &parent), 1);
+	return parent;
+}
+
+/* This process, its children to come, and those that wait for it: the test's shell. */
+static void adjust_all(int by)
+{
+	for (pid_t pid = getpid(); pid > 1;)
+		pid = adjust(pid, by);
+}
+
+/* A process that holds all memory but `left` pages until it is killed; it stops when it has them,
+ * which takes no memory to tell.  0: it was ended when it took the last. */
 static pid_t hog(long left)
 {
-	int ends[2];
-	char c;
-
-	if (pipe(ends) != 0)
-		return -1;
 	pid_t child = fork();
+	int status;
 
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* none of it outlives this program */
 		for (;;) {
 			long n = free_pages() - left;
 
@@ -46,14 +72,15 @@ static pid_t hog(long left)
 			for (long i = 0; p != MAP_FAILED && i < n && free_pages() > left; i++)
 				p[i * PAGE] = 1;
 		}
-		write(ends[1], "x", 1);
-		for (;;)
-			pause();
+		raise(SIGSTOP);
+		_exit(0);
 	}
-	close(ends[1]);
-	read(ends[0], &c, 1);
-	close(ends[0]);
-	return child;
+	CHECK(child > 0);
+	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+	if (WIFSTOPPED(status))
+		return child;
+	CHECK_EQ(status, SIGKILL);
+	return 0;
 }
 
 static void *use_stack(void *argument)
@@ -103,19 +130,21 @@ static void survive_with(long left)
 	long before = free_pages();
 	pid_t greedy = hog(left);
 
-	CHECK(greedy > 0);
 	for (int i = 0; i < 4; i++) {
 		pid_t child = fork();
 
 		if (child == 0) {
+			adjust(getpid(), 0);
 			try_everything();
 			_exit(0);
 		}
 		if (child > 0)
 			waitpid(child, NULL, 0);
 	}
-	kill(greedy, SIGKILL);
-	CHECK(waitpid(greedy, NULL, 0) == greedy);
+	if (greedy) {
+		kill(greedy, SIGKILL);
+		CHECK(waitpid(greedy, NULL, 0) == greedy);
+	}
 	unlink("/tmp/oom");
 	for (int tries = 0; before - free_pages() > 256 && tries < 100; tries++)
 		usleep(10000);
@@ -137,12 +166,68 @@ static void with_little_left(void)
 {
 	static const long left[] = { 400, 200, 100, 60, 40, 30, 20, 15, 10, 5, 2, 0 };
 
+	adjust_all(-1000);
 	for (unsigned i = 0; i < sizeof(left) / sizeof(left[0]); i++)
 		survive_with(left[i]);
+	adjust_all(0);
+}
+
+/* Who takes little is not ended in the place of who took all. */
+static void the_largest_is_ended(void)
+{
+	enum { WANTED = 2000 };
+	pid_t greedy = hog(300), modest;
+	int status;
+
+	CHECK(greedy > 0);
+	modest = fork();
+	if (modest == 0) {
+		char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (long i = 0; p != MAP_FAILED && i < WANTED; i++)
+			p[i * PAGE] = 1;
+		_exit(p == MAP_FAILED);
+	}
+	CHECK(modest > 0);
+	CHECK_EQ(waitpid(modest, &status, 0), modest);
+	CHECK_EQ(status, 0);
+	kill(greedy, SIGCONT); /* it ends by itself, if it was not ended */
+	CHECK_EQ(waitpid(greedy, &status, 0), greedy);
+	CHECK_EQ(status, SIGKILL);
+}
+
+static void protection_is_inherited_and_checked(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDWR);
+	char text[16] = "";
+
+	CHECK(fd >= 0);
+	CHECK(write(fd, "1001", 4) < 0 && errno == EINVAL);
+	CHECK(write(fd, "-", 1) < 0 && errno == EINVAL);
+	CHECK_EQ(write(fd, "-17", 3), 3);
+	pid_t child = fork();
+
+	if (child == 0) {
+		int mine = open("/proc/self/oom_score_adj", O_RDWR);
+
+		read(mine, text, sizeof(text));
+		if (strcmp(text, "-17\n") != 0 || setuid(1000) != 0)
+			_exit(1);
+		_exit(write(mine, "-18", 3) < 0 && errno == EACCES ? 0 : 2);
+	}
+	int status;
+
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(write(fd, "0", 1), 1);
+	close(fd);
 }
 
 int main(void)
 {
+	RUN(the_largest_is_ended);
+	RUN(protection_is_inherited_and_checked);
 	RUN(with_little_left);
 	return test_result();
 }

@@ -47,6 +47,7 @@ static pid_t reader(char *to)
 		close(ends[1]);
 		_exit(read(ends[0], to, 1) == 1 ? 0 : 1);
 	}
+	CHECK(pid > 0);
 	sleep_ms(100); /* until it sleeps in the queue */
 	return pid;
 }
@@ -84,6 +85,7 @@ static void parent_in_vfork_can_be_killed(void)
 	CHECK_EQ(pipe(told), 0);
 	pid_t parent = fork();
 
+	CHECK(parent >= 0);
 	if (parent == 0) {
 		signal(SIGUSR1, nothing);
 		if (vfork() == 0) {

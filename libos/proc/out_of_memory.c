@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory has run out: who gives it back?
+ *
+ * The fault that finds no frame may be anybody's, the shell's as well as that of the program that
+ * took all there was.  So the one that is ended is, as on Linux, the process that holds the most:
+ * its resident pages, and oom_score_adj thousandths of all memory more or less.  Never init, nor a
+ * process whose oom_score_adj is -1000; if only such are left, the one that faults.
+ *
+ * One is ended at a time: while a process that is being killed still has its memory, everybody who
+ * needs a page waits for that.
+ *
+ * Why this ends: whoever waits may itself hold what the dying one needs (a sleeping mutex, in the
+ * middle of a system call).  So it waits ATTEMPTS times and no longer, and then gives up.
+ */
+#include <asm/signal.h>
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/wait.h"
+#include "proc/process.h"
+#include "time/time.h"
+#include "vm/vm.h"
+
+#define ATTEMPTS 500
+#define PAUSE_NS 2000000ul
+
+/* Pages that p would give back, weighted; 0: not to be chosen.  Under process_tree_lock. */
+static uint64_t weight_locked(const struct process *p)
+{
+	int adjust = atomic_load_explicit(&p->memory_adjust, memory_order_relaxed);
+	int64_t weight;
+
+	if (p == init_process || p->state != PROCESS_ALIVE || !p->vm || adjust == -MEMORY_ADJUST_MAX)
+		return 0;
+	weight = (int64_t)vm_resident_pages(p->vm) +
+		 adjust * (int64_t)(frames_total_count() / MEMORY_ADJUST_MAX);
+	return weight > 1 ? (uint64_t)weight : 1;
+}
+
+static struct process *heaviest_locked(void)
+{
+	struct process *heaviest = NULL;
+	uint64_t most = 0;
+
+	list_for_each(node, &all_processes) {
+		struct process *p = list_entry(node, struct process, all_link);
+		uint64_t weight = weight_locked(p);
+
+		if (weight > most) {
+			most = weight;
+			heaviest = p;
+		}
+	}
+	return heaviest;
+}
+
+static bool memory_is_coming_back_locked(void)
+{
+	list_for_each(node, &all_processes) {
+		const struct process *p = list_entry(node, struct process, all_link);
+
+		if (p->group_exit && p->vm)
+			return true;
+	}
+	return false;
+}
+
+static void end_locked(struct process *p, uint64_t address)
+{
+	const struct process *me = current_process();
+
+	log_print("out of memory: %s (pid %u) needs a page at %lx; %s (pid %u) is ended, which holds "
+		  "%lu of %lu pages\n", me->name, me->pid, address, p->name, p->pid,
+		  vm_resident_pages(p->vm), frames_total_count());
+	process_kill_locked(p, SIGKILL);
+}
+
+static void pause_a_little(void)
+{
+	uint64_t deadline_ns = time_now_ns() + PAUSE_NS;
+
+	wait_begin();
+	wait_sleep(0, deadline_ns);
+}
+
+bool out_of_memory(uint64_t address, unsigned attempt)
+{
+	struct process *me = current_process(), *heaviest;
+	bool again = true;
+
+	lock_acquire(&process_tree_lock);
+	if (me->group_exit) {
+		again = false;
+	} else if (attempt >= ATTEMPTS) {
+		if (me != init_process)
+			end_locked(me, address);
+		again = false;
+	} else if (!memory_is_coming_back_locked()) {
+		heaviest = heaviest_locked();
+		if (!heaviest && me != init_process)
+			heaviest = me;
+		if (heaviest)
+			end_locked(heaviest, address);
+		again = heaviest != me;
+	}
+	lock_release(&process_tree_lock);
+	if (again)
+		pause_a_little();
+	return again;
+}
