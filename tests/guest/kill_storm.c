@@ -120,7 +120,7 @@ static void killed_pipelines_leave_nothing_behind(void)
 
 	for (int i = 0; i < ROUNDS; i++)
 		one_round();
-	for (int i = 0; i < 200 && numbers_in("/proc") > processes; i++)
+	for (int i = 0; i < 1000 && numbers_in("/proc") > processes; i++)
 		usleep(10000); /* orphans are process 1's to wait for */
 	/* Fewer, if an earlier program's orphans were still there at first. */
 	CHECK(numbers_in("/proc") <= processes);
