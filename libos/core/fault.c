@@ -31,7 +31,6 @@
 #define VECTOR_DEBUG 1
 #define VECTOR_PAGE_FAULT 14
 #define VECTORS 32
-#define ERROR_PRESENT 0x1ul
 
 /* OVERRUNs in a row before they count: a virtual CPU's host may have been busy elsewhere while the
  * clock went on, so that the first says little. */
@@ -47,7 +46,7 @@ static const struct {
 } signals[VECTORS] = {
 	[0] = { SIGFPE, FPE_INTDIV, true },
 	[1] = { SIGTRAP, TRAP_TRACE, true },
-	[3] = { SIGTRAP, TRAP_BRKPT, true },
+	[3] = { SIGTRAP, SI_KERNEL, false }, /* as on Linux */
 	[6] = { SIGILL, ILL_ILLOPN, true },
 	[12] = { SIGBUS, 0, false },
 	[16] = { SIGFPE, FPE_FLTINV, true },
@@ -55,7 +54,7 @@ static const struct {
 	[19] = { SIGFPE, FPE_FLTINV, true },
 };
 
-static void send_page_fault(int error, uint64_t address, uint64_t code)
+static void send_page_fault(int error, uint64_t address)
 {
 	struct signal_info info = { .number = SIGSEGV, .fault.address = address };
 
@@ -63,7 +62,7 @@ static void send_page_fault(int error, uint64_t address, uint64_t code)
 		signal_force(SIGKILL, NULL);
 		return;
 	}
-	info.code = (code & ERROR_PRESENT) ? SEGV_ACCERR : SEGV_MAPERR;
+	info.code = error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR;
 	if (error == -EIO) {
 		info.number = SIGBUS;
 		info.code = BUS_ADRERR;
@@ -93,11 +92,10 @@ static void program_fault(uint64_t unused)
 
 	upcalls_unmask();
 	if (t->frame->vector == VECTOR_PAGE_FAULT) {
-		uint64_t code = t->frame->error;
-		int error = vm_fault(t->process->vm, address, code);
+		int error = vm_fault(t->process->vm, address, t->frame->error);
 
 		if (error)
-			send_page_fault(error, address, code);
+			send_page_fault(error, address);
 	} else {
 		send_exception(t->frame);
 	}

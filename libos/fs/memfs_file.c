@@ -64,7 +64,7 @@ long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *off
 		inode_touch(i, TIME_CHANGE | TIME_MODIFY);
 	}
 	if (too_large)
-		signal_send_task(current(), SIGXFSZ, NULL);
+		signal_raise(SIGXFSZ);
 	return done;
 }
 
@@ -73,7 +73,7 @@ int memfs_resize(struct inode *i, uint64_t size)
 	if (size > FILE_SIZE_LIMIT)
 		return -EFBIG;
 	if (size > size_limit()) {
-		signal_send_task(current(), SIGXFSZ, NULL);
+		signal_raise(SIGXFSZ);
 		return -EFBIG;
 	}
 	mutex_lock(&i->mutex);

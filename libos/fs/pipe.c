@@ -196,7 +196,7 @@ static long write_slowly(struct pipe *p, struct file *f, struct io_buffer from, 
 			result = hand_on(p);
 	}
 	if (result == -EPIPE)
-		signal_send_task(current(), SIGPIPE, NULL);
+		signal_raise(SIGPIPE);
 	return done ? (long)done : result;
 }
 

@@ -18,7 +18,11 @@ struct exec_strings {
 	unsigned argument_count, environment_count;
 };
 
-#define EXEC_STRINGS_MAX (2ul << 20) /* bytes with their pointers; Linux: a quarter of the stack */
+/* Bytes with their pointers: a quarter of the stack's limit, but within these bounds; and of one
+ * string with its NUL, as on Linux. */
+#define EXEC_STRINGS_MIN (128ul << 10)
+#define EXEC_STRINGS_MAX (2ul << 20)
+#define EXEC_STRING_MAX (128ul << 10)
 
 /* exec_strings.c: 0, -E2BIG, -ENOMEM or -EFAULT.  All arguments come before the environment. */
 int exec_strings_add_argument(struct exec_strings *s, const char *string);

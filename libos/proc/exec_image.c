@@ -11,8 +11,8 @@
 #include "fs/linux.h"
 #include "vm/vm.h"
 
-#define LINE_MAX 256     /* of a `#!` line, as on Linux */
-#define SCRIPT_DEPTH 4   /* interpreters that are scripts themselves */
+#define LINE_MAX 255     /* of a `#!` line, as on Linux */
+#define SCRIPT_DEPTH 5   /* interpreters that are scripts themselves, as on Linux */
 #define PIE_BASE 0x555555554000ul /* where Linux puts position-independent programs */
 #define PAGE EXO_PAGE_SIZE
 #define PAGE_DOWN(x) ((x) & ~(PAGE - 1))

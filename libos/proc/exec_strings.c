@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/usercopy.h"
+#include "proc/process.h"
 
 #define FIRST_SIZE 2048
 
@@ -35,8 +36,13 @@ static int grow(struct exec_strings *s)
 static int check_limit(const struct exec_strings *s)
 {
 	size_t pointers = (s->argument_count + s->environment_count) * sizeof(uint64_t);
+	uint64_t limit = process_limit(current_process(), LIMIT_STACK) / 4;
 
-	return s->used + pointers > EXEC_STRINGS_MAX ? -E2BIG : 0;
+	if (limit < EXEC_STRINGS_MIN)
+		limit = EXEC_STRINGS_MIN;
+	if (limit > EXEC_STRINGS_MAX)
+		limit = EXEC_STRINGS_MAX;
+	return s->used + pointers > limit ? -E2BIG : 0;
 }
 
 static int add(struct exec_strings *s, const char *string)
@@ -83,7 +89,7 @@ static int add_from_user(struct exec_strings *s, uint64_t user)
 
 		if (n >= 0) {
 			s->used += (size_t)n + 1;
-			return 0;
+			return n < (long)EXEC_STRING_MAX ? 0 : -E2BIG;
 		}
 		int r = n == -ENAMETOOLONG ? grow(s) : (int)n;
 

@@ -15,6 +15,7 @@
 #include "proc/calls.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
+#include "time/time.h"
 #include "vm/vm.h"
 
 struct clone_request {
@@ -109,6 +110,7 @@ static void release_parts(struct process *p)
 		fs_context_put(p->fs);
 	if (p->vm)
 		vm_put(p->vm);
+	time_process_release(p);
 	process_put(p);
 }
 
@@ -249,6 +251,9 @@ static long clone_process(const struct clone_request *c)
 	child->exit_signal = c->flags & CLONE_PARENT ? parent->exit_signal : c->exit_signal;
 	child->vfork_done = !(c->flags & CLONE_VFORK);
 	int r = copy_parts(child, parent, c->flags);
+
+	if (r == 0)
+		r = time_process_fork(child);
 	struct task *t = r == 0 ? make_task(child, c) : NULL;
 
 	if (!t) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Resource limits: getrlimit(2).  LIMIT_NPROC is enforced in fork.c, LIMIT_AS, LIMIT_DATA and
- * LIMIT_STACK in vm/, LIMIT_NOFILE and LIMIT_FSIZE in fs/. */
+ * LIMIT_STACK in vm/, LIMIT_NOFILE and LIMIT_FSIZE in fs/, LIMIT_CPU in time/. */
 #include <linux/resource.h>
 #include "abi/errno.h"
 #include "core/usercopy.h"
 #include "proc/calls.h"
 #include "proc/process.h"
+#include "time/time.h"
 
 #define NOFILE_MAX 1048576ul /* Linux's fs.nr_open */
 
@@ -79,6 +80,8 @@ long sys_prlimit64(int pid, unsigned which, uint64_t in, uint64_t out)
 		return -EFAULT;
 	int r = exchange((uint32_t)pid, which, in ? &wanted : NULL, &old);
 
+	if (r == 0 && in && which == LIMIT_CPU)
+		r = time_limit_changed((uint32_t)pid);
 	if (r == 0 && out)
 		r = copy_to_user(out, &old, sizeof(old));
 	return r;

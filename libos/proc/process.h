@@ -86,7 +86,7 @@ struct process {
 
 	/* Timers and limits: under the process tree lock. */
 	uint64_t limits[16][2];    /* enum process_limit; soft, hard */
-	void *interval_timer;     /* time/itimer.c */
+	void *interval_timer;     /* time/process_timers.h */
 
 	_Atomic uint32_t references;
 };

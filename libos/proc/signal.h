@@ -69,6 +69,8 @@ struct signal_entry {
 int signal_send_process(struct process *p, int number, const struct signal_info *info);
 int signal_send_task(struct task *t, int number, const struct signal_info *info);
 int signal_send_group(uint32_t process_group, int number, const struct signal_info *info);
+/* To the current task, as if its process had sent it: for a call that ends with a signal. */
+void signal_raise(int number);
 /* The same with process_tree_lock held. */
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info);
 int signal_send_task_locked(struct task *t, int number, const struct signal_info *info);

@@ -27,6 +27,13 @@ static struct signal_info info_of_sender(int number, int code)
 	};
 }
 
+void signal_raise(int number)
+{
+	struct signal_info info = info_of_sender(number, SI_USER);
+
+	signal_send_task(current(), number, &info);
+}
+
 /* Signal 0 only asks whether it could be sent. */
 static int send_checked(struct process *p, struct task *t, int number,
 			const struct signal_info *info)

@@ -53,6 +53,16 @@ static void look_later(struct interval_timer *it, uint64_t now)
 	timer_arm_after_pause(&it->timer, deadline_after(left), time_now_ns());
 }
 
+static void expire(struct interval_timer *it, uint64_t now)
+{
+	if (it->which == CPU_LIMIT_TIMER) {
+		it->expiry_ns = cpu_limit_reached_locked(it->process, now);
+		return;
+	}
+	signal_send_process_locked(it->process, timer_signal[it->which], NULL);
+	timer_advance(&it->expiry_ns, it->interval_ns, now);
+}
+
 /* Event context. */
 static void fire(struct timer *timer)
 {
@@ -62,10 +72,8 @@ static void fire(struct timer *timer)
 	lock_acquire(&process_tree_lock);
 	if (it->expiry_ns != 0) {
 		now = clock_now(it);
-		if (now >= it->expiry_ns) {
-			signal_send_process_locked(it->process, timer_signal[it->which], NULL);
-			timer_advance(&it->expiry_ns, it->interval_ns, now);
-		}
+		if (now >= it->expiry_ns)
+			expire(it, now);
 		if (it->expiry_ns != 0)
 			look_later(it, now);
 	}
@@ -74,7 +82,7 @@ static void fire(struct timer *timer)
 
 void interval_timers_init(struct process_timers *timers, struct process *p)
 {
-	for (int which = 0; which < TIMERS; which++) {
+	for (int which = 0; which < INTERVAL_TIMERS; which++) {
 		struct interval_timer *it = &timers->interval[which];
 
 		it->timer.fire = fire;
@@ -85,12 +93,19 @@ void interval_timers_init(struct process_timers *timers, struct process *p)
 
 void interval_timers_end(struct process_timers *timers)
 {
-	for (int which = 0; which < TIMERS; which++) {
+	for (int which = 0; which < INTERVAL_TIMERS; which++) {
 		lock_acquire(&process_tree_lock);
 		timers->interval[which].expiry_ns = 0;
 		lock_release(&process_tree_lock);
 		timer_cancel(&timers->interval[which].timer);
 	}
+}
+
+void interval_timer_set_locked(struct interval_timer *it, uint64_t expiry_ns)
+{
+	it->expiry_ns = expiry_ns;
+	if (expiry_ns != 0)
+		look_later(it, clock_now(it));
 }
 
 struct setting {
@@ -125,9 +140,7 @@ static int exchange(int which, const struct setting *new, struct setting *old)
 		uint64_t now = clock_now(it);
 
 		it->interval_ns = new->interval_ns;
-		it->expiry_ns = new->left_ns != 0 ? now + new->left_ns : 0;
-		if (it->expiry_ns != 0)
-			look_later(it, now);
+		interval_timer_set_locked(it, new->left_ns != 0 ? now + new->left_ns : 0);
 	}
 	lock_release(&process_tree_lock);
 	return 0;

@@ -5,10 +5,20 @@
 #include "proc/process.h"
 #include "time/process_timers.h"
 
+struct process_timers *process_timers_get_locked(struct process *p, struct process_timers **fresh)
+{
+	if (p->interval_timer == NULL && *fresh != NULL) {
+		interval_timers_init(*fresh, p);
+		p->interval_timer = *fresh;
+		*fresh = NULL;
+	}
+	return p->interval_timer;
+}
+
 /* The pointer is set once, under the lock: whoever loses the race frees its copy. */
 struct process_timers *process_timers_get(struct process *p)
 {
-	struct process_timers *fresh = NULL, *timers;
+	struct process_timers *fresh, *timers;
 
 	lock_acquire(&process_tree_lock);
 	timers = p->interval_timer;
@@ -18,13 +28,8 @@ struct process_timers *process_timers_get(struct process *p)
 	fresh = heap_alloc(sizeof(*fresh));
 	if (fresh == NULL)
 		return NULL;
-	interval_timers_init(fresh, p);
 	lock_acquire(&process_tree_lock);
-	if (p->interval_timer == NULL) {
-		p->interval_timer = fresh;
-		fresh = NULL;
-	}
-	timers = p->interval_timer;
+	timers = process_timers_get_locked(p, &fresh);
 	lock_release(&process_tree_lock);
 	heap_free(fresh);
 	return timers;

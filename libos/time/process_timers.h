@@ -25,19 +25,25 @@ struct posix_timer;
 struct interval_timer {
 	struct timer timer;
 	struct process *process; /* fixed; it outlives its timers */
-	int which;               /* fixed: Linux's ITIMER_ */
+	int which;               /* fixed: Linux's ITIMER_, or CPU_LIMIT_TIMER */
 	/* On the timer's clock: monotonic, or CPU time used by the process. */
 	uint64_t expiry_ns;      /* 0: disarmed */
 	uint64_t interval_ns;    /* 0: once */
 };
 
+/* Not an ITIMER_: looks for the end of RLIMIT_CPU, on the clock of ITIMER_PROF. */
+#define CPU_LIMIT_TIMER 3
+#define INTERVAL_TIMERS 4
+
 struct process_timers {
-	struct interval_timer interval[3];
+	struct interval_timer interval[INTERVAL_TIMERS];
 	struct posix_timer *posix[POSIX_TIMERS_MAX];
 };
 
 /* The process's timers, made if there are none; NULL when out of memory.  No lock held. */
 struct process_timers *process_timers_get(struct process *p);
+/* The same under the lock: made from *fresh, which then is NULL. */
+struct process_timers *process_timers_get_locked(struct process *p, struct process_timers **fresh);
 
 /*
  * Moves an expiry that has passed on to the next that has not, or to 0 if it does not repeat;
@@ -50,9 +56,13 @@ static inline void timer_arm_after_pause(struct timer *t, uint64_t expiry_ns, ui
 	timer_arm(t, expiry_ns > now_ns + TIMER_PAUSE_NS ? expiry_ns : now_ns + TIMER_PAUSE_NS);
 }
 
-/* itimer.c, posix_timer.c */
+/* itimer.c, posix_timer.c, cpu_limit.c */
 void interval_timers_init(struct process_timers *timers, struct process *p);
 void interval_timers_end(struct process_timers *timers);
+/* Sets the expiry on the timer's own clock, 0 to disarm. */
+void interval_timer_set_locked(struct interval_timer *it, uint64_t expiry_ns);
+/* The moment of the timer's expiry has come: signals, and says when the next one is, or 0. */
+uint64_t cpu_limit_reached_locked(struct process *p, uint64_t used_ns);
 void posix_timers_end(struct process_timers *timers);
 
 #endif

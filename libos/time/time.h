@@ -42,7 +42,11 @@ bool timer_is_armed(const struct timer *t); /* a hint, unless its own fire() ask
 
 struct process;
 
-/* exec: POSIX timers go, interval timers stay.  exit: all go.  Task context, no lock held. */
+/* A child, which nobody sees yet, has its parent's limits, and the hard or soft RLIMIT_CPU of
+ * process `pid` (0: the caller) has changed: 0 or -ENOMEM.  exec: POSIX timers go, interval timers
+ * stay.  exit: all go.  Task context, no lock held. */
+int time_process_fork(struct process *child);
+int time_limit_changed(uint32_t pid);
 void time_process_exec(struct process *p);
 void time_process_release(struct process *p);
 

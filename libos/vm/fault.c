@@ -191,8 +191,10 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
 
 	if (!m)
 		m = grow_stack(v, va);
-	if (!m || !allowed(m, error))
+	if (!m)
 		return -EFAULT;
+	if (!allowed(m, error))
+		return -EACCES;
 	uint64_t entry = space_entry(va);
 
 	if (entry_allows(entry, error))

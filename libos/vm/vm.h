@@ -30,8 +30,8 @@ exo_handle vm_space(struct vm *v);
 void vm_load(struct vm *v);
 
 /* A fault at `address` (error: the processor's page-fault error code) by a program or by libos
- * code in task context.  Returns 0, -EFAULT (no region or no right: SIGSEGV), -ENOMEM, or
- * -EIO (beyond the end of a mapped file: SIGBUS).  May block.  v's space is loaded. */
+ * code in task context.  Returns 0, -EFAULT (no region) or -EACCES (no right; both SIGSEGV),
+ * -ENOMEM, or -EIO (beyond the end of a mapped file: SIGBUS).  May block.  v's space is loaded. */
 int vm_fault(struct vm *v, uint64_t address, uint64_t error);
 
 /*

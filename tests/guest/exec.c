@@ -122,6 +122,31 @@ static void scripts_may_not_go_round_in_circles(void)
 	unlink(name);
 }
 
+/* Five interpreters may be scripts, as on Linux; and a line counts up to 255 bytes. */
+static void scripts_of_scripts_have_a_depth(void)
+{
+	char names[7][32], text[400], *argv[] = { "x", NULL }, *envp[] = { NULL };
+
+	for (int i = 0; i < 7; i++) {
+		snprintf(text, sizeof(text), "#!%s\n", i ? names[i - 1] : "/bin/true");
+		file_that_holds(names[i], text, strlen(text), 0755);
+	}
+	CHECK_EQ(run(names[4], argv, envp), 0);
+	CHECK_EQ(run(names[5], argv, envp), -ELOOP);
+	CHECK_EQ(run(names[6], argv, envp), -ELOOP);
+	for (int i = 0; i < 7; i++)
+		unlink(names[i]);
+	memset(text, 'y', sizeof(text));
+	memcpy(text, "#!/bin/true ", 12);
+	file_that_holds(names[0], text, sizeof(text), 0755);
+	CHECK_EQ(run(names[0], argv, envp), 0);
+	unlink(names[0]);
+	text[11] = 'y';
+	file_that_holds(names[0], text, sizeof(text), 0755);
+	CHECK_EQ(run(names[0], argv, envp), -ENOEXEC);
+	unlink(names[0]);
+}
+
 static void long_arguments_have_a_limit(void)
 {
 	static char big[100001];
@@ -326,6 +351,7 @@ int main(int argc, char **argv)
 	RUN(bad_files_are_refused);
 	RUN(scripts_run_their_interpreter);
 	RUN(scripts_may_not_go_round_in_circles);
+	RUN(scripts_of_scripts_have_a_depth);
 	RUN(long_arguments_have_a_limit);
 	RUN(bad_pointers_are_faults);
 	RUN(descriptors_close_on_exec);

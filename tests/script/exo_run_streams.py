@@ -5,9 +5,11 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -113,7 +115,10 @@ def dead_machine_is_126_and_shows_its_log():
 
 
 def failures_of_exo_run_are_125():
-    assert exo_run("--cpus", "none", "true").returncode == 125
+    for options in (["--cpus", "none"], ["--cpus", "0"], ["--timeout", "-1"],
+                    ["--timeout", "nan"], ["--env", "A"], ["--bogus"]):
+        run = exo_run(*options, "true")
+        assert run.returncode == 125 and options[0].encode() in run.stderr, run
     assert exo_run("--file", "/nonexistent", "true").returncode == 125
     assert exo_run().returncode == 125
     missing = subprocess.run([EXO_RUN, "true"], env=dict(ENVIRONMENT, QEMU="no-such-qemu"),
@@ -130,6 +135,15 @@ def messages_go_to_the_log_alone():
         assert run.stdout == b"hello\n" and run.stderr == b"", run
     finally:
         os.unlink(log)
+
+
+def a_log_or_a_stream_that_is_full_is_told():
+    run = exo_run("--log", "/dev/full", "true")
+    assert run.returncode == 125 and b"--log /dev/full: No space left" in run.stderr, run
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run([EXO_RUN, "yes"], env=dict(ENVIRONMENT, FAKE_MACHINE=""), stdout=full,
+                             stderr=subprocess.PIPE, timeout=60, check=False)
+    assert run.returncode == 128 + signal.SIGPIPE and b"No space left" in run.stderr, run
 
 
 def machine_does_not_outlive_exo_run():
@@ -149,6 +163,26 @@ def machine_does_not_outlive_exo_run():
 def dry_run_starts_nothing_and_lists_the_files():
     run = exo_run("--dry-run", "--file", __file__ + ":/a/b.py", "--sched", "rr", "prog", "x")
     assert run.returncode == 0 and b" /a/b.py" in run.stdout and b"sched=rr" in run.stdout, run
+
+
+def a_directory_is_brought_with_its_links():
+    with tempfile.TemporaryDirectory() as folder:
+        for path in ("tree/sub/empty", "elsewhere"):
+            os.makedirs(os.path.join(folder, path))
+        with open(os.path.join(folder, "tree/sub/a file"), "wb") as stream:
+            stream.write(b"12345")
+        for target, link in (("sub", "link"), ("nowhere", "dangling"), (".", "loop")):
+            os.symlink(target, os.path.join(folder, "tree", link))
+        listed = exo_run("--dry-run", "--file", f"{folder}/tree:/t", "true").stdout.decode()
+        for line in (r"^d\S+ +0 /t/sub/empty$", r"^-\S+ +5 /t/sub/a file$", r"^l\S+ +3 /t/link$",
+                     r"^l\S+ +7 /t/dangling$", r"^l\S+ +1 /t/loop$"):
+            assert re.search(line, listed, re.MULTILINE), (line, listed)
+        # A link that is named itself brings what it leads to.
+        listed = exo_run("--dry-run", "--file", f"{folder}/tree/link:/t", "true").stdout.decode()
+        assert " /t/a file\n" in listed, listed
+        os.mkfifo(os.path.join(folder, "tree/fifo"))
+        run = exo_run("--file", f"{folder}/tree", "true")
+        assert run.returncode == 125 and b"tree/fifo" in run.stderr, run
 
 
 CASES = [value for name, value in list(globals().items())

@@ -68,6 +68,19 @@ def a_missing_program_gives_127():
     assert run.returncode == 127 and b"no-such-program" in run.stderr, run
 
 
+def a_directory_of_ours_is_there():
+    with tempfile.TemporaryDirectory() as folder:
+        os.makedirs(os.path.join(folder, "sub/empty"))
+        with open(os.path.join(folder, "sub/data"), "wb") as stream:
+            stream.write(bytes(range(256)))
+        os.chmod(os.path.join(folder, "sub/data"), 0o640)
+        os.symlink("sub/data", os.path.join(folder, "link"))
+        run = exo_run("--file", f"{folder}:/deep/er", "--", "sh", "-c",
+                      "cat /deep/er/link; readlink /deep/er/link; ls /deep/er/sub/empty;"
+                      "stat -c '%a %s %F' /deep/er/sub/data")
+    assert run.stdout == bytes(range(256)) + b"sub/data\n640 256 regular file\n", run
+
+
 run_cases([
     *per_cpu_count(every_cpu_is_counted),
     *per_cpu_count(a_pipeline_sorts),
@@ -76,5 +89,5 @@ run_cases([
     *per_cpu_count(eight_busy_processes_use_every_cpu),
     *((case.__name__, case) for case in (
         a_segmentation_fault_gives_139, a_loop_ends_with_124, standard_error_is_apart,
-        a_missing_program_gives_127)),
+        a_missing_program_gives_127, a_directory_of_ours_is_there)),
 ])
