@@ -25,6 +25,8 @@
 typedef long system_call(long, long, long, long, long, long);
 
 extern system_call *const syscall_table[SYSCALL_COUNT];
+/* What the entry stubs call through: syscall_table, unless calls are traced (trace/control.c). */
+extern system_call *const *_Atomic syscall_table_in_force;
 long sys_unknown(void);                   /* what stands for a number that has no function */
 extern _Atomic uint64_t syscalls_unknown; /* how often it was called */
 

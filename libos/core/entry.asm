@@ -6,7 +6,7 @@
 
 %include "offsets.inc"
 
-extern vcores, syscall_table, sys_unknown
+extern vcores, syscall_table_in_force, sys_unknown
 extern event_upcall, fault_upcall, fault_masked_upcall, return_to_user
 
 ; The user frame lies directly below its task, at the top of the task's stack.
@@ -61,7 +61,7 @@ call_entry_end:
 	mov rcx, r10                    ; C's fourth argument
 	cmp rax, SYSCALL_COUNT
 	jae call_unknown
-	lea r11, [rel syscall_table]
+	mov r11, [rel syscall_table_in_force]
 	call [r11 + rax * 8]
 
 	; The callee-saved registers hold the program's values again.  An event from here to the
@@ -142,7 +142,7 @@ foreign_entry_end:
 	mov rcx, r10
 	cmp rax, SYSCALL_COUNT
 	jae foreign_unknown
-	lea r11, [rel syscall_table]
+	mov r11, [rel syscall_table_in_force]
 	call [r11 + rax * 8]
 	jmp foreign_exit
 foreign_unknown:

@@ -17,11 +17,15 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "sched/messages.h"
+#include "trace/trace.h"
 
 extern const char libos_text_start[], libos_text_end[];
 
 void vcore_ring(unsigned cpu)
 {
+	struct vcore *v = this_vcore();
+
+	trace(v, TRACE_IPI, 0, 0, cpu, 0);
 	exo_doorbell(EXO_HANDLE(EXO_SLOT_VCORE + cpu));
 }
 
@@ -162,6 +166,7 @@ _Noreturn void event_upcall(struct exo_vcore_page *page)
 	if (page->pending & EXO_EVENT_START)
 		vcore_start(v);
 	v->stats.upcalls++;
+	trace(v, TRACE_UPCALL, v->current->self.id, 0, 0, page->pending);
 	event_continue(v, &page->event);
 }
 

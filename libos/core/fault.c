@@ -25,6 +25,7 @@
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "sched/library.h"
+#include "trace/trace.h"
 #include "vm/vm.h"
 
 #define FLAG_TRAP 0x100ul
@@ -165,6 +166,7 @@ _Noreturn void fault_upcall(struct exo_vcore_page *page)
 
 	v->mask_depth = 1;
 	v->stats.faults++;
+	trace(v, TRACE_FAULT, t ? t->self.id : 0, 0, regs->vector, page->fault_address);
 	if (!t)
 		bug("no task", regs, page->fault_address);
 	/* IRETQ to the program, which return_to_user() has made sure cannot fault. */
@@ -205,6 +207,7 @@ static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t ad
 	uint64_t fixup = fixup_find(regs->rip);
 
 	v->stats.masked_faults++;
+	trace(v, TRACE_FAULT, v->current ? v->current->self.id : 0, 1, regs->vector, address);
 	if (stop_stepping(regs))
 		return;
 	if (fixup && regs->vector == VECTOR_PAGE_FAULT && address < EXO_USER_TOP)

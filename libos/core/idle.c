@@ -8,13 +8,16 @@
 #include "core/vcore.h"
 #include "sched/messages.h"
 #include "sched/place.h"
+#include "trace/trace.h"
 
 static void halt(struct vcore *v, uint64_t token)
 {
 	uint64_t start = rdtsc();
 
 	timers_program(v);
+	trace(v, TRACE_IDLE, 0, 1, 0, 0);
 	exo_halt(token, 0);
+	trace(v, TRACE_IDLE, 0, 0, 0, 0);
 	v->stats.halts++;
 	v->stats.idle_ticks += rdtsc() - start;
 }

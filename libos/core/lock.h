@@ -26,6 +26,7 @@ enum lock_rank {
 	RANK_FUTEX = 55,     /* one futex hash bucket */
 	RANK_POLL = 60,      /* one poller's state */
 	RANK_TASK = 65,      /* one task's wait link and timers */
+	RANK_TRACE = 70,     /* who waits until every CPU traces, or none does */
 	/* Leaf locks: nothing is woken and no other lock is taken under them. */
 	RANK_LEAF = 80,
 	RANK_HEAP = 81,

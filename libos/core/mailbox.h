@@ -22,7 +22,7 @@
 
 struct task;
 
-/* Why a task is in a mailbox: task->message. */
+/* Why a task is in a mailbox: task->message.  The numbers are enum trace_wake's. */
 enum mailbox_message {
 	MESSAGE_WAKE = 1, /* it was blocked and is to run */
 	MESSAGE_START,    /* it is new */

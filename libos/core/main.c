@@ -19,6 +19,7 @@
 #include "sched/library.h"
 #include "sched/proc.h"
 #include "time/time.h"
+#include "trace/trace.h"
 #include "tty/console.h"
 #include "tty/host_channel.h"
 
@@ -33,21 +34,40 @@ static const struct exo_info *machine(void)
 	return (const struct exo_info *)EXO_INFO_BASE;
 }
 
+/* What stands behind `key` on the boot command line, or NULL. */
+static const char *boot_word(const char *key)
+{
+	const char *line = machine()->command_line, *at = line;
+
+	while ((at = strstr(at, key)) && at != line && at[-1] != ' ')
+		at++;
+	return at ? at + strlen(key) : NULL;
+}
+
 /* The word after sched= on the boot command line, or the default. */
 static void sched_name(char name[SCHED_NAME_MAX])
 {
-	const char *line = machine()->command_line, *at = line;
+	const char *at = boot_word("sched=");
 	size_t n = 0;
 
 	string_copy(name, LIBOS_DEFAULT_SCHED, SCHED_NAME_MAX);
-	while ((at = strstr(at, "sched=")) && at != line && at[-1] != ' ')
-		at++;
 	if (!at)
 		return;
-	at += strlen("sched=");
 	for (; at[n] && at[n] != ' ' && n < SCHED_NAME_MAX - 1; n++)
 		name[n] = at[n];
 	name[n] = 0;
+}
+
+/* trace=KIB on the boot command line: everything from here on is traced. */
+static void start_trace(void)
+{
+	const char *digit = boot_word("trace=");
+	uint64_t kib = 0;
+
+	for (; digit && *digit >= '0' && *digit <= '9' && kib < UINT32_MAX; digit++)
+		kib = kib * 10 + (uint64_t)(*digit - '0');
+	if (kib)
+		trace_init(kib);
 }
 
 static void start_services(void *unused)
@@ -57,6 +77,7 @@ static void start_services(void *unused)
 	if (r < 0)
 		libos_panic("the file system does not start: error %d", r);
 	sched_proc_init();
+	trace_files_init();
 	console_init();
 	host_channel_init();
 	process_init();
@@ -83,6 +104,7 @@ static void start_libos(struct vcore *v)
 	time_init();
 	frames_init(machine());
 	heap_init();
+	start_trace();
 	sched_name(name);
 	sched_init(name);
 	log_print("libos: %u CPUs, %lu MiB, scheduler %s\n", vcore_count,
@@ -103,6 +125,7 @@ _Noreturn void vcore_start(struct vcore *v)
 		start_libos(v);
 	}
 	v->online = true;
+	trace_cpu_start(v);
 	sched_cpu_start(v);
 	schedule(NULL);
 }

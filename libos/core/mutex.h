@@ -14,7 +14,8 @@ enum mutex_rank {
 	MUTEX_EXEC = 2,  /* one process: exec and exit against each other */
 	MUTEX_FS = 3,    /* the directory tree */
 	MUTEX_INODE = 4, /* one inode's data, while it is read or written with user copies */
-	MUTEX_VM = 5,    /* one address space: regions and page tables together; never held over a user
+	MUTEX_TRACE = 5, /* the trace rings: turned on and off, read with user copies */
+	MUTEX_VM = 6,    /* one address space: regions and page tables together; never held over a user
 			  * copy */
 };
 

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "trace/trace.h"
 
 #define BACKTRACE_MAX 24
 #define PANIC_STATUS 127
@@ -53,6 +54,7 @@ _Noreturn void libos_panic(const char *fmt, ...)
 	log_print("\nlibos: panic: %s\n", line);
 	print_where();
 	print_backtrace((uint64_t)__builtin_frame_address(0));
+	trace_print_last(this_vcore());
 	for (;;)
 		exo_domain_kill(EXO_HANDLE(EXO_SLOT_DOMAIN), PANIC_STATUS);
 }

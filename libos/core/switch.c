@@ -29,6 +29,7 @@
 #include "sched/messages.h"
 #include "sched/place.h"
 #include "time/time.h"
+#include "trace/trace.h"
 #include "vm/vm.h"
 
 /* What switch_away() leaves behind: in this order on the stack. */
@@ -135,6 +136,15 @@ static void leave_runnable(struct vcore *v, struct task *t, enum sched_why why)
 	}
 }
 
+static enum trace_stop stop_of(const struct task *t, enum sched_why why)
+{
+	if (task_state(t) == TASK_ZOMBIE)
+		return TRACE_STOP_ENDED;
+	if (task_state(t) == TASK_BLOCKING)
+		return TRACE_STOP_BLOCKED;
+	return why == SCHED_YIELDED ? TRACE_STOP_YIELDED : TRACE_STOP_PREEMPTED;
+}
+
 static void leave(struct vcore *v, struct task *t, enum sched_why why)
 {
 	ASSERT_INVARIANT(v->current == t && atomic_load(&t->home) == v->cpu);
@@ -143,6 +153,7 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 	v->current = NULL;
 	v->need_resched = false;
 	v->slice_end_tsc = 0;
+	trace(v, TRACE_STOP, t->self.id, stop_of(t, why), 0, 0);
 	donor_release(v, t);
 	switch (task_state(t)) {
 	case TASK_RUNNING:
@@ -205,6 +216,7 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
 	v->steal_tried = 0;
 	v->stats.switches++;
+	trace(v, TRACE_RUN, t->self.id, 0, 0, slice_ns);
 	load_registers(t);
 	timers_program(v);
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);

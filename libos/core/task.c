@@ -11,6 +11,7 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "trace/trace.h"
 
 #define PROGRAM_IDS 32768u /* Linux's default pid_max; ids start at 1 */
 #define LIBOS_IDS 64u      /* behind them: the libos's own tasks, which programs cannot see */
@@ -82,6 +83,21 @@ struct task *task_get(struct task_ref ref)
 struct task *task_find(uint32_t tid)
 {
 	return table_get(tid, 0);
+}
+
+struct task *task_next(uint32_t id)
+{
+	struct task *t = NULL;
+
+	lock_acquire(&table_lock);
+	while (id < TASK_IDS && !table[id])
+		id++;
+	if (id < TASK_IDS) {
+		t = table[id];
+		t->references++;
+	}
+	lock_release(&table_lock);
+	return t;
 }
 
 void task_put(struct task *t)
@@ -157,6 +173,7 @@ void task_start(struct task *t)
 	v = this_vcore();
 	task_move(t, PLACE_NONE, PLACE_MAILBOX);
 	t->message = MESSAGE_START;
+	trace_name(v, t);
 	t->mailbox_next = v->deferred;
 	v->deferred = t;
 	upcalls_unmask();

@@ -153,6 +153,8 @@ _Noreturn void task_exit(void);
 /* A task by name; NULL if it is gone.  Takes a reference; task_put() drops it. */
 struct task *task_get(struct task_ref ref);
 struct task *task_find(uint32_t tid);
+/* The task with the smallest id that is not below this one; likewise. */
+struct task *task_next(uint32_t id);
 void task_put(struct task *t);
 
 /* The calling task's use of the CPU up to now goes into its counters. */

@@ -50,6 +50,7 @@ struct vcore {
 	bool need_resched;         /* switch before the current task goes on */
 	bool online;               /* has been entered */
 	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
+	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
 	uint64_t steal_tried;      /* bits of those asked since something was new */
 	uint8_t leave_why;         /* enum sched_why: for the switch in progress */

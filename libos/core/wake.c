@@ -15,6 +15,7 @@
 #include "core/wait.h"
 #include "sched/messages.h"
 #include "sched/place.h"
+#include "trace/trace.h"
 
 /* I11: nothing is woken under a leaf lock. */
 static bool no_leaf_lock_held(const struct vcore *v)
@@ -73,9 +74,18 @@ void task_accept(struct vcore *v, struct task *t)
 	place_offer(v, t);
 }
 
+static void trace_send(struct vcore *v, const struct task *t, unsigned cpu)
+{
+	if (t->message == MESSAGE_MIGRATE)
+		trace(v, TRACE_MIGRATE, t->self.id, 0, cpu, 0);
+	else
+		trace(v, TRACE_WAKE, t->self.id, t->message, cpu, v->current ? v->current->self.id : 0);
+}
+
 void task_send(struct vcore *v, struct task *t, unsigned cpu)
 {
 	ASSERT_INVARIANT(task_place(t) == PLACE_MAILBOX);
+	trace_send(v, t, cpu);
 	atomic_store_explicit(&t->home, (int16_t)cpu, memory_order_relaxed);
 	if ((int)cpu == v->cpu) {
 		task_accept(v, t);

@@ -22,6 +22,7 @@
 #include "proc/proc_private.h"
 #include "proc/signal.h"
 #include "time/time.h"
+#include "trace/trace.h"
 #include "vm/vm.h"
 
 /*
@@ -80,6 +81,7 @@ static void switch_space(struct process *p, struct vm *v, const char *path, char
 	set_name(p->name, path);
 	mutex_unlock(&p->exec_mutex);
 	memcpy(current()->name, p->name, sizeof(p->name));
+	trace_name_changed();
 	vm_load(v);
 	vm_put(old_vm);
 	heap_free(old_line);

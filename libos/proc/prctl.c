@@ -8,6 +8,7 @@
 #include "proc/calls.h"
 #include "proc/process.h"
 #include "proc/signal.h"
+#include "trace/trace.h"
 
 #define NAME_SIZE 16
 
@@ -22,6 +23,7 @@ static long set_name(uint64_t user)
 		return n;
 	name[NAME_SIZE - 1] = '\0'; /* a longer name is cut off */
 	string_copy(t->name, name, sizeof(t->name));
+	trace_name_changed();
 	if (t->process->leader == t)
 		string_copy(t->process->name, name, sizeof(t->process->name));
 	return 0;

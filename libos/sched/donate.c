@@ -18,6 +18,7 @@
 #include "core/wake.h"
 #include "sched/messages.h"
 #include "time/time.h"
+#include "trace/trace.h"
 
 static uint64_t slice_left_ns(const struct vcore *v)
 {
@@ -58,6 +59,8 @@ void donation_give(struct vcore *v, struct task *t)
 		t->donated_ns = left < t->donated_ns ? left : t->donated_ns;
 		t->donation_depth = (uint8_t)(v->current->donation_depth + 1);
 		v->stats.donations++;
+		trace(v, TRACE_DONATE, t->self.id, t->donation_depth, v->current->self.id,
+		      t->donated_ns);
 		end_slice(v);
 	} else {
 		t->donated_ns = 0;
@@ -109,6 +112,7 @@ static void requeue_with_gift(struct vcore *v, struct task *to, const struct gif
 	if (g->wait)
 		to->donor = g->from->self;
 	v->stats.donations++;
+	trace(v, TRACE_DONATE, to->self.id, g->depth, g->from->self.id, g->slice_ns);
 	run_queue_add(v, to, SCHED_DONATED);
 }
 

@@ -18,6 +18,7 @@
 #include "core/string.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "trace/trace.h"
 
 #define CACHE_LINE 64ul
 
@@ -194,22 +195,30 @@ static void report(const struct sched_ops *ops, const struct sched_exit *why)
 		  *why->callback ? "()" : "", reasons[why->reason], why->detail);
 }
 
-void sched_follow(struct vcore *v)
+/* Out of the way of sched_follow(), which is called at every step and has nothing to do. */
+static __attribute__((noinline)) void follow(struct vcore *v)
 {
-	struct run_queue *q = &v->queue;
-	struct sched_instance *now = sched_instance(), *old = q->instance;
+	struct sched_instance *now, *old = v->queue.instance;
 	bool last;
 
-	if (old == now && q->generation == atomic_load_explicit(&now->generation, memory_order_relaxed))
-		return;
 	lock_acquire(&swap_lock);
 	now = sched_instance();
 	now->users++;
 	last = old && --old->users == 0 && old != now;
 	lock_release(&swap_lock);
+	trace(v, TRACE_SCHED, 0, 0, 0, trace_word(now->ops->name));
 	run_queue_hand_over(v, now);
 	if (last)
 		retire(v, old);
+}
+
+void sched_follow(struct vcore *v)
+{
+	const struct sched_instance *now = sched_instance();
+
+	if (v->queue.instance != now ||
+	    v->queue.generation != atomic_load_explicit(&now->generation, memory_order_relaxed))
+		follow(v);
 }
 
 void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,
@@ -222,6 +231,7 @@ void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *cal
 	v->queue.guard.failed = false;
 	if (old->ops == &sched_fifo_ops)
 		libos_panic("the built-in scheduler: reason %d, detail %lx", reason, detail);
+	trace(v, TRACE_EJECT, 0, reason, 0, trace_word(old->ops->name));
 	if (install(v, &fifo_instance, old, &why)) {
 		report(old->ops, &why);
 		notify_all(v);

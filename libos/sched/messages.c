@@ -17,12 +17,14 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "trace/trace.h"
 
 static void answer_thief(struct vcore *v, unsigned thief)
 {
 	struct task *t = run_queue_steal(v, thief);
 	struct mailbox *m = &vcores[thief].mailbox;
 
+	trace(v, TRACE_STEAL, t ? t->self.id : 0, 0, thief, 0);
 	if (t) {
 		task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
 		t->message = MESSAGE_MIGRATE;
@@ -48,6 +50,7 @@ void messages_drain(struct vcore *v)
 	}
 	for (struct task *t = mailbox_take_tasks(m), *next; t; t = next) {
 		next = t->mailbox_next;
+		trace(v, TRACE_ARRIVE, t->self.id, t->message, 0, 0);
 		task_accept(v, t);
 	}
 	flags = atomic_exchange(&m->flags, 0);
@@ -102,6 +105,7 @@ void steal_ask(struct vcore *v)
 	v->steal_asked = 1ul << victim;
 	v->steal_tried |= v->steal_asked;
 	v->stats.steals_asked++;
+	trace(v, TRACE_STEAL_ASK, 0, 0, (unsigned)victim, 0);
 	if (atomic_fetch_or(&vcores[victim].mailbox.thieves, 1ul << v->cpu) == 0)
 		vcore_ring((unsigned)victim);
 }

@@ -128,17 +128,32 @@ class ExoRunqueues(Command):
 
 
 class ExoTrace(Command):
-    """exo-trace [CPU]: the last things that the kernel did on a CPU, oldest first."""
+    """exo-trace [CPU]: the last things that the kernel did on a CPU, oldest first, and then
+    those that the libos did, if it is tracing."""
 
     def invoke(self, argument, _from_tty):
         wanted = int(argument) if argument else 0
+        self.print_kernel(wanted)
+        self.print_libos(wanted)
+
+    def print_kernel(self, wanted):
         ring = list(kernel_cpus())[wanted]["trace"]
         size = ring["events"].type.range()[1] + 1
         following = int(ring["next"])
         for index in range(max(0, following - size), following):
             event = ring["events"][index % size]
-            kind = enumerator("enum trace_kind", event["kind"])
-            print(f"{int(event['tsc']):16} {kind:10} {int(event['a']):#x} {int(event['b']):#x}")
+            what = event["what"].string(errors="replace")
+            print(f"{int(event['tsc']):16} {what:10} {int(event['a']):#x} {int(event['b']):#x}")
+
+    def print_libos(self, wanted):
+        ring = of_libos("trace_rings")[wanted]["events"]
+        size, following = int(ring["slot_count"]), int(ring["next"])
+        for index in range(max(0, following - size), following):
+            slot = ring["slots"][index % size]
+            tsc, what, value = (int(slot["words"][i]) for i in range(3))
+            kind = enumerator("enum trace_kind", what & 0xff)
+            print(f"{tsc:16} libos {kind:10} task {what >> 32} detail {what >> 8 & 0xff} "
+                  f"number {what >> 16 & 0xffff} value {value:#x}")
 
 
 class ExoHelp(Command):

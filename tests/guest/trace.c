@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* Tracing: known events appear, in order and with names; turning it on and off disturbs nobody. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <libos/trace.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#define RECORDS_MAX 400000
+
+static struct trace_record *records;
+static size_t record_count;
+
+static bool command(const char *text)
+{
+	int fd = open("/proc/exo/trace", O_WRONLY);
+	ssize_t n = write(fd, text, strlen(text));
+
+	close(fd);
+	return n == (ssize_t)strlen(text);
+}
+
+static bool read_records(void)
+{
+	int fd = open("/dev/exo/trace", O_RDONLY);
+	ssize_t n;
+	size_t used = 0;
+
+	if (!records)
+		records = malloc(RECORDS_MAX * sizeof(*records));
+	while ((n = read(fd, (char *)records + used, RECORDS_MAX * sizeof(*records) - used)) > 0)
+		used += (size_t)n;
+	close(fd);
+	record_count = used / sizeof(*records);
+	return n == 0 && used % sizeof(*records) == 0;
+}
+
+/* The first record from `from` on of this kind and task, on this CPU (-1: any); or record_count. */
+static size_t find(size_t from, enum trace_kind kind, pid_t task, int cpu)
+{
+	for (; from < record_count; from++)
+		if (records[from].kind == kind && records[from].task == (uint32_t)task &&
+		    (cpu < 0 || records[from].cpu == (uint32_t)cpu))
+			break;
+	return from;
+}
+
+static void pin(pid_t task, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(task, sizeof(set), &set);
+}
+
+static void unpin(void)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* A child on this CPU that answers each byte with a byte. */
+static pid_t start_echo(int cpu, int *to, int *from)
+{
+	int there[2], back[2];
+	pid_t child;
+	char byte;
+
+	if (pipe(there) < 0 || pipe(back) < 0)
+		return -1;
+	child = fork();
+	if (child == 0) {
+		pin(0, cpu);
+		close(there[1]);
+		while (read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1)
+			;
+		_exit(0);
+	}
+	close(there[0]);
+	close(back[1]);
+	*to = there[1];
+	*from = back[0];
+	return child;
+}
+
+static void stop_echo(pid_t child, int to, int from)
+{
+	close(to);
+	close(from);
+	waitpid(child, NULL, 0);
+}
+
+static bool ask_echo(int to, int from)
+{
+	char byte = 'e';
+
+	return write(to, &byte, 1) == 1 && read(from, &byte, 1) == 1;
+}
+
+/* The next record of this kind on CPU 0, of whatever task; or record_count. */
+static size_t next_of(size_t from, enum trace_kind kind)
+{
+	while (from < record_count && (records[from].kind != kind || records[from].cpu != 0))
+		from++;
+	return from;
+}
+
+/*
+ * Records of CPU 0 from a gift on: one of two tasks writes into a pipe, on which the other sleeps.
+ * The gift comes with the wake, the giver stops, and what runs next is the other, with that slice;
+ * its read() returns what was written.
+ */
+static bool is_gift_over_a_pipe(size_t gift, pid_t from, pid_t to)
+{
+	size_t call = gift, wake = next_of(gift, TRACE_WAKE), stop = next_of(wake, TRACE_STOP);
+	size_t run = next_of(stop, TRACE_RUN), back = find(run, TRACE_RETURN, to, 0);
+
+	while (call > 0 && records[call].kind != TRACE_CALL)
+		call--;
+	return back < record_count && records[gift].number == from &&
+	       records[gift].value > 0 && records[call].task == (uint32_t)from &&
+	       records[call].number == SYS_write && records[wake].task == (uint32_t)to &&
+	       records[wake].detail == TRACE_WAKE_DONATE && records[wake].value == (uint64_t)from &&
+	       records[wake].number == 0 && records[stop].task == (uint32_t)from &&
+	       records[run].task == (uint32_t)to && records[run].value == records[gift].value &&
+	       records[back].value == 1;
+}
+
+static void a_gift_over_a_pipe_shows_each_step_in_order(void)
+{
+	pid_t me = getpid(), child;
+	int to, from, found = 0;
+
+	pin(0, 0);
+	child = start_echo(0, &to, &from);
+	CHECK(child > 0 && command("on"));
+	for (int i = 0; i < 50; i++)
+		CHECK(ask_echo(to, from));
+	CHECK(command("off"));
+	stop_echo(child, to, from);
+	unpin();
+	CHECK(read_records());
+	for (size_t at = 0; (at = next_of(at, TRACE_DONATE)) < record_count; at++)
+		found += is_gift_over_a_pipe(at, me, child) || is_gift_over_a_pipe(at, child, me);
+	CHECK(found > 0);
+}
+
+static void a_wake_on_another_cpu_rings_it(void)
+{
+	pid_t child;
+	int to, from;
+	size_t wake, ring, arrival;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	pin(0, 0);
+	child = start_echo(1, &to, &from);
+	CHECK(child > 0 && ask_echo(to, from));
+	CHECK(command("on"));
+	for (int i = 0; i < 20; i++)
+		CHECK(ask_echo(to, from));
+	CHECK(command("off"));
+	stop_echo(child, to, from);
+	unpin();
+	CHECK(read_records());
+	/* The first ring that belongs to a wake: one that found the mailbox empty. */
+	for (wake = 0; (wake = find(wake, TRACE_WAKE, child, 0)) < record_count; wake++)
+		if (records[wake].number == 1 && records[wake + 1].kind == TRACE_IPI)
+			break;
+	CHECK(wake < record_count);
+	ring = wake + 1;
+	CHECK(records[ring].number == 1 && records[ring].cpu == 0);
+	for (arrival = 0; (arrival = find(arrival, TRACE_ARRIVE, child, 1)) < record_count; arrival++)
+		if (records[arrival].time_ns >= records[wake].time_ns)
+			break;
+	CHECK(arrival < record_count);
+	CHECK(find(arrival, TRACE_RUN, child, 1) < record_count);
+}
+
+/* The name that task has after the last record that names it. */
+static bool has_name(pid_t task, const char *name)
+{
+	char found[17] = { 0 };
+
+	for (size_t at = 0; (at = find(at, TRACE_NAME, task, -1)) < record_count; at++)
+		if (records[at].detail > 0)
+			memcpy(found + 8 * (records[at].detail - 1), &records[at].value, 8);
+	return strcmp(found, name) == 0;
+}
+
+static void tasks_have_names(void)
+{
+	pid_t child;
+	int go[2];
+	char byte = 'g';
+
+	CHECK(pipe(go) == 0);
+	child = fork();
+	if (child == 0) {
+		if (read(go[0], &byte, 1) == 1)
+			prctl(PR_SET_NAME, "a-longer-name");
+		_exit(0);
+	}
+	CHECK(child > 0 && command("on"));
+	CHECK(write(go[1], &byte, 1) == 1);
+	CHECK(waitpid(child, NULL, 0) == child);
+	CHECK(command("off") && read_records());
+	close(go[0]);
+	close(go[1]);
+	CHECK(has_name(getpid(), "trace"));
+	CHECK(has_name(1, "exo-init") || has_name(1, "init"));
+	CHECK(has_name(child, "a-longer-name"));
+}
+
+static void a_fault_tells_its_address(void)
+{
+	volatile char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+	bool seen = false;
+
+	CHECK(page != MAP_FAILED && command("on"));
+	page[123] = 1;
+	CHECK(command("off") && read_records());
+	for (size_t at = 0; (at = find(at, TRACE_FAULT, getpid(), -1)) < record_count; at++)
+		seen |= records[at].number == 14 && records[at].value == (uint64_t)page + 123;
+	CHECK(seen);
+	munmap((void *)page, 4096);
+}
+
+/* The first number of a CPU's line in /proc/exo/trace, summed over the CPUs. */
+static unsigned long events_counted(void)
+{
+	FILE *f = fopen("/proc/exo/trace", "r");
+	unsigned long sum = 0, events;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*u %lu", &events) == 1)
+			sum += events;
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static void what_is_overwritten_is_counted(void)
+{
+	unsigned long read = 0, lost = 0;
+
+	CHECK(command("on 16"));
+	for (int i = 0; i < 5000; i++)
+		syscall(SYS_getppid);
+	CHECK(command("off") && read_records());
+	for (size_t at = 0; at < record_count; at++)
+		if (records[at].kind == TRACE_LOST)
+			lost += records[at].value;
+		else
+			read += records[at].kind != TRACE_NAME;
+	CHECK(lost > 0);
+	CHECK_EQ(read + lost, events_counted());
+}
+
+static void off_is_off(void)
+{
+	unsigned long events;
+
+	CHECK(command("on") && command("off"));
+	events = events_counted();
+	for (int i = 0; i < 1000; i++)
+		syscall(SYS_getppid);
+	CHECK(events > 0);
+	CHECK_EQ(events_counted(), events);
+}
+
+static void each_ring_is_in_order_of_time(void)
+{
+	uint64_t last[2][64] = { 0 };
+
+	CHECK(command("on"));
+	for (int i = 0; i < 8; i++)
+		if (fork() == 0)
+			_exit(0);
+	while (wait(NULL) > 0)
+		;
+	CHECK(command("off") && read_records());
+	CHECK(record_count > 0);
+	for (size_t at = 0; at < record_count; at++) {
+		uint64_t *before = &last[records[at].kind == TRACE_NAME][records[at].cpu];
+
+		CHECK(records[at].cpu < 64 && records[at].kind < TRACE_KINDS);
+		CHECK(records[at].time_ns >= *before);
+		*before = records[at].time_ns;
+	}
+}
+
+static void small_reads_give_the_same_bytes(void)
+{
+	char piece[7], *copy;
+	size_t used = 0;
+	ssize_t n;
+	int fd;
+
+	CHECK(command("on 16") && command("off") && read_records());
+	copy = malloc(record_count * sizeof(*records));
+	fd = open("/dev/exo/trace", O_RDONLY);
+	CHECK(copy && fd >= 0);
+	while ((n = read(fd, piece, sizeof(piece))) > 0) {
+		CHECK(used + (size_t)n <= record_count * sizeof(*records));
+		memcpy(copy + used, piece, (size_t)n);
+		used += (size_t)n;
+	}
+	close(fd);
+	CHECK_EQ(used, record_count * sizeof(*records));
+	CHECK(memcmp(copy, records, used) == 0);
+	free(copy);
+}
+
+static void nonsense_is_refused(void)
+{
+	static const char *const nonsense[] = { "", "o", "onn", "on x", "on 1", "on 15", "on 1000000",
+						"on -1", "on 99999999999999999999", "offf", "16" };
+
+	for (size_t i = 1; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+		CHECK(!command(nonsense[i]));
+		CHECK_EQ(errno, EINVAL);
+	}
+}
+
+#define WORKERS 4
+#define ROUNDS 300
+
+/* A process that passes numbers through a child of its own, and ends with 0 if none was lost. */
+static pid_t start_worker(void)
+{
+	pid_t worker = fork(), child;
+	int to, from, failed = 0;
+
+	if (worker != 0)
+		return worker;
+	child = start_echo(0, &to, &from);
+	unpin();
+	for (int i = 0; i < ROUNDS; i++)
+		failed |= !ask_echo(to, from);
+	stop_echo(child, to, from);
+	_exit(child < 0 || failed);
+}
+
+static void turning_it_on_and_off_under_load_loses_no_task(void)
+{
+	static const char *const sizes[] = { "on 16", "on 64", "on", "on 16" };
+	int status, left = WORKERS;
+
+	for (int i = 0; i < WORKERS; i++)
+		CHECK(start_worker() > 0);
+	for (unsigned i = 0; left > 0; i++) {
+		CHECK(command(sizes[i % 4]));
+		if (i % 3 == 0)
+			CHECK(read_records());
+		CHECK(command("off"));
+		while (left > 0 && waitpid(-1, &status, WNOHANG) > 0) {
+			CHECK_EQ(status, 0);
+			left--;
+		}
+	}
+}
+
+int main(void)
+{
+	RUN(a_gift_over_a_pipe_shows_each_step_in_order);
+	RUN(a_wake_on_another_cpu_rings_it);
+	RUN(tasks_have_names);
+	RUN(a_fault_tells_its_address);
+	RUN(what_is_overwritten_is_counted);
+	RUN(off_is_off);
+	RUN(each_ring_is_in_order_of_time);
+	RUN(small_reads_give_the_same_bytes);
+	RUN(nonsense_is_refused);
+	RUN(turning_it_on_and_off_under_load_loses_no_task);
+	return test_result();
+}
