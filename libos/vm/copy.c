@@ -11,6 +11,7 @@
  */
 #include "vm/space.h"
 #include "abi/errno.h"
+#include "core/log.h"
 #include "core/memory.h"
 
 #define COPY_PAGES (FILL_PAGES / 2)
@@ -65,12 +66,13 @@ static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t 
 }
 
 static int copy_run(struct vm *v, const struct mapping *m, uint64_t va, const uint64_t *from,
-		    unsigned n, uint64_t *epoch)
+		    unsigned wanted, uint64_t *epoch)
 {
 	struct exo_op ops[2 * COPY_PAGES];
 	uint64_t to[COPY_PAGES];
+	unsigned n = take_frames(to, wanted);
 
-	n = take_frames(to, n);
+	ASSERT_INVARIANT(n <= wanted);
 	if (n == 0)
 		return -ENOMEM;
 	int r = space_update(v, ops, make_ops(ops, to, from, n, va, writable_prot(m)), epoch);
