@@ -16,6 +16,8 @@
  *	           |
  *	           v
  *	        pick(cpu) ---> runs ---> charge(cpu, t, ns) ---> blocks, ends, or enqueue() again
+ *	                        ^
+ *	        donate() -------+      a task that is given the running slice runs at once
  *
  * ---- The rules that hold for every callback, unless its own comment says otherwise
  *
@@ -168,7 +170,8 @@ struct sched_ops {
 
 	/*
 	 * A task that the library has not seen: created, or met for the first time since the
-	 * library came into force.  Runs on the CPU that is about to enqueue it.  Its private
+	 * library came into force.  Runs on the CPU that creates or wakes it, or is about to
+	 * enqueue it, while it is in no queue: so it writes no per-CPU state.  Its private
 	 * state is zeroed; nice, policy and affinity can be read.  An error means that the task
 	 * is left to the core's FIFO, which runs it whenever pick() has nothing.
 	 */
@@ -218,8 +221,12 @@ struct sched_ops {
 	void (*charge)(int cpu, struct task *t, uint64_t ns);
 
 	/*
-	 * May `from`, the running task of this CPU, give the rest of its slice to `to`?  0, or an
-	 * error to refuse: then `to` is only enqueued as SCHED_WOKEN.
+	 * May `from`, which runs on this CPU or has just stopped there, give the rest of its slice
+	 * to `to`?  An error refuses: then `to` is enqueued as SCHED_WOKEN, or stays queued.  0: if
+	 * `to` is to run on this CPU, it runs next, without enqueue() and pick(), after dequeue() if
+	 * it was queued.  charge() and enqueue() follow as for every task that runs.  It is enqueued
+	 * as SCHED_DONATED instead if it goes to another CPU, or if the library calls
+	 * sched_resched() on this CPU before the switch, and pick() decides.
 	 */
 	int (*donate)(struct task *from, struct task *to);
 
@@ -309,19 +316,20 @@ uint64_t sched_key(const struct task *t);                        /* its key, whe
 /* ---------------------------------------------------------------- for the rest of the libos */
 
 enum sched_donate_flag {
-	SCHED_DONATE_WAIT = 1 << 0, /* return when the target has run (it blocked, ended, or used
-				     * the slice up) */
+	SCHED_DONATE_WAIT = 1 << 0, /* return when the target has run: it sleeps, has ended, or has
+				     * used the slice up */
 };
 
 /*
  * sched_donate - give the rest of the running slice to a task
  *
  * target   the task; a stale reference is not an error of the caller (returns -ESRCH)
- * flags    SCHED_DONATE_WAIT: come back to the caller before others of this CPU's queue
+ * flags    SCHED_DONATE_WAIT: return when the target has run.  If it went to sleep or ended before
+ *          the slice did, the caller has the rest of it back, before others of its CPU's queue
  *
- * Runs the target at once when it is queued on this CPU; sends DONATE to its CPU otherwise.  The
- * slice is what is left of the caller's, never more; a chain longer than SCHED_DONATE_CHAIN_MAX
- * ends in an ordinary yield.
+ * Runs the target at once when it is queued on this CPU; puts it at the head of its CPU's queue
+ * otherwise.  The slice is what is left of the caller's, never more; when nothing is left, or after
+ * a chain of SCHED_DONATE_CHAIN_MAX gifts, it is an ordinary yield.
  *
  * Returns 0, -ESRCH, -EAGAIN (refused by the scheduler, or the target is not waiting for a CPU).
  * Task context, unmasked.

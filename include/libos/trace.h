@@ -57,6 +57,7 @@ enum trace_wake {
 	TRACE_WAKE_START,     /* it is new */
 	TRACE_WAKE_DONATE,    /* it was blocked, and is given the rest of a slice */
 	TRACE_WAKE_MIGRATE,   /* it was queued elsewhere (TRACE_ARRIVE alone) */
+	TRACE_WAKE_STOLEN,    /* the same, because this CPU asked for one */
 };
 
 /* Little-endian, like the machine. */

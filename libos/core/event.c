@@ -26,7 +26,16 @@ void vcore_ring(unsigned cpu)
 	struct vcore *v = this_vcore();
 
 	trace(v, TRACE_IPI, 0, 0, cpu, 0);
+	v->stats.ipis_sent++;
 	exo_doorbell(EXO_HANDLE(EXO_SLOT_VCORE + cpu));
+}
+
+void vcore_ring_if(unsigned cpu, bool first)
+{
+	if (first)
+		vcore_ring(cpu);
+	else
+		this_vcore()->stats.ipis_coalesced++;
 }
 
 static void kernel_message(const struct exo_message *m)
@@ -77,7 +86,7 @@ void events_process(struct vcore *v)
 	wakes_deliver(v);
 	if (v->current && v->slice_end_tsc && rdtsc() >= v->slice_end_tsc) {
 		run_queue_check_stall(v);
-		if (atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0)
+		if (vcore_slice_ends(v))
 			v->need_resched = true;
 	}
 	timers_program(v);

@@ -16,8 +16,10 @@ struct task;
  */
 void events_process(struct vcore *v);
 
-/* Any CPU, masked: makes `cpu` look at its mailbox. */
+/* Any CPU, masked: makes `cpu` look at its mailbox; only if `first`, else somebody has rung for what
+ * was there before, and it has not looked yet. */
 void vcore_ring(unsigned cpu);
+void vcore_ring_if(unsigned cpu, bool first);
 
 /* Entered from entry.asm on the event stack, masked. */
 _Noreturn void event_upcall(struct exo_vcore_page *page);

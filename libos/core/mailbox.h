@@ -27,7 +27,8 @@ enum mailbox_message {
 	MESSAGE_WAKE = 1, /* it was blocked and is to run */
 	MESSAGE_START,    /* it is new */
 	MESSAGE_DONATE,   /* as WAKE, to the head of the queue, with task->donated_ns */
-	MESSAGE_MIGRATE,  /* it was queued elsewhere */
+	MESSAGE_MIGRATE,  /* it was queued or ran elsewhere, and may not any more */
+	MESSAGE_STOLEN,   /* it was queued elsewhere: the answer to STEAL */
 };
 
 enum mailbox_flag {

@@ -26,7 +26,7 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "proc/process.h"
-#include "sched/messages.h"
+#include "sched/donation.h"
 #include "sched/place.h"
 #include "time/time.h"
 #include "trace/trace.h"
@@ -108,12 +108,13 @@ void task_charge(void)
  */
 static void leave_blocked(struct vcore *v, struct task *t)
 {
-	t->donation_depth = 0;
 	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
 	task_set_state(t, TASK_BLOCKED);
 	task_move(t, PLACE_RUNNING, PLACE_WAITING);
 	if (atomic_load(&t->wake_pending) && task_claim(t)) {
 		t->message = MESSAGE_WAKE;
+		t->woken_tsc = v->ran_since_tsc;
+		v->stats.wakes++;
 		task_send(v, t, (unsigned)v->cpu);
 	}
 }
@@ -154,7 +155,7 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 	v->need_resched = false;
 	v->slice_end_tsc = 0;
 	trace(v, TRACE_STOP, t->self.id, stop_of(t, why), 0, 0);
-	donor_release(v, t);
+	donation_leave(v, t);
 	switch (task_state(t)) {
 	case TASK_RUNNING:
 		save_registers(t);
@@ -200,23 +201,58 @@ static bool load_space(struct vcore *v, const struct task *t, uint64_t token)
 	return true;
 }
 
+/* From the queue, out of which it has been taken already, or as the heir. */
+static void take_place(struct vcore *v, struct task *t)
+{
+	if (t == v->heir) {
+		v->heir = NULL;
+		v->stats.direct_switches++;
+		if (task_state(t) == TASK_BLOCKED)
+			task_set_state(t, TASK_RUNNABLE);
+		task_move(t, PLACE_MAILBOX, PLACE_RUNNING);
+	} else {
+		task_move(t, PLACE_QUEUED, PLACE_RUNNING);
+	}
+	task_set_state(t, TASK_RUNNING);
+}
+
+/* The waker's TSC may be a little ahead of ours. */
+static void count_latency(struct vcore *v, struct task *t)
+{
+	uint64_t ns = 1;
+	unsigned bucket;
+
+	if (!t->woken_tsc)
+		return;
+	if (v->ran_since_tsc > t->woken_tsc)
+		ns |= tsc_to_ns(v->ran_since_tsc - t->woken_tsc);
+	t->woken_tsc = 0;
+	bucket = 63u - (unsigned)__builtin_clzl(ns);
+	v->stats.latency[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
+}
+
 static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 {
 	ASSERT_INVARIANT(t->run_queue == NULL && list_empty(&t->ready_link)); /* I2 */
 	ASSERT_INVARIANT(!atomic_load(&t->on_cpu) && atomic_load(&t->home) == v->cpu);
-	if (t->donated_ns)
+	if (t->donated_ns) {
 		slice_ns = t->donated_ns;
-	t->donated_ns = 0;
-	task_set_state(t, TASK_RUNNING);
-	task_move(t, PLACE_QUEUED, PLACE_RUNNING);
+		t->donated_ns = 0;
+	} else {
+		t->donation_depth = 0;
+		t->successor.task = NULL;
+	}
+	take_place(v, t);
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
 	v->ran_since_tsc = rdtsc(); /* before `current`: time/cpu_clock.c reads them from elsewhere */
 	v->current = t;
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
 	v->steal_tried = 0;
+	v->must_pick = false;
 	v->stats.switches++;
 	trace(v, TRACE_RUN, t->self.id, 0, 0, slice_ns);
+	count_latency(v, t);
 	load_registers(t);
 	timers_program(v);
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
@@ -232,13 +268,15 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		struct sched_run run;
 
 		events_process(v);
-		run = run_queue_pick(v, prev);
+		run = donation_heir(v);
+		if (!run.task)
+			run = run_queue_pick(v, prev);
 		if (!run.task) {
 			idle(v, token);
 		} else if (load_space(v, run.task, token)) {
 			v->need_resched = false;
 			enter(v, run.task, run.slice_ns);
-		} else {
+		} else if (run.task != v->heir) {
 			run_queue_add(v, run.task, SCHED_PREEMPTED);
 		}
 		prev = NULL;
@@ -275,6 +313,9 @@ void switch_away(enum sched_why why)
 
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
 	ASSERT_INVARIANT(t == current());
+	/* While the task can still give its slice to those whom it has woken. */
+	if (v->deferred)
+		wakes_deliver(v);
 	v->leave_why = why;
 	switch_leave(t, vcore_event_stack_top(v));
 }

@@ -64,6 +64,7 @@ struct task {
 	/* Any CPU. */
 	_Atomic bool on_cpu;       /* release: stack left; acquire: may be resumed or reused */
 	_Atomic bool wake_pending; /* a wake met it before its stack was left; the switch path rechecks */
+	_Atomic bool gift_over;    /* release: whom it waits for in sched_donate() has run */
 
 	/* Looked at together, as one 64-bit word that is zero when a system call may return fast. */
 	_Atomic uint32_t work __attribute__((aligned(8))); /* any CPU; enum task_work */
@@ -82,6 +83,7 @@ struct task {
 	/* Whoever moved it to PLACE_MAILBOX; then the CPU that takes it out. */
 	struct task *mailbox_next; /* a task is in at most one mailbox (I5) */
 	uint8_t message;           /* enum mailbox_message */
+	uint8_t gift;              /* enum donation_kind: of the wake in flight */
 
 	/* Scheduler: owned by home. */
 	struct list ready_link;   /* the core's list of queued tasks (sched/run_queue.h) */
@@ -95,7 +97,13 @@ struct task {
 	uint64_t donated_ns;      /* slice that came with a donation, 0 if none */
 	uint8_t donation_depth;   /* gifts in a row that led to this run */
 	struct task_ref donor;    /* who waits for the end of this run; id 0: nobody */
-	uint64_t ready_tsc;       /* when it became runnable (wake-to-run latency) */
+	struct {                  /* who gets what this run leaves of its slice; NULL: nobody */
+		struct task *task; /* looked at only when it is queued on this CPU */
+		uint32_t generation;
+		uint8_t kind;     /* enum donation_kind */
+	} successor;
+	uint64_t ready_tsc;       /* when it became runnable */
+	uint64_t woken_tsc;       /* when it was woken, until it runs; 0: it was not */
 	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
 
 	/* Under the lock of the task table. */

@@ -11,6 +11,8 @@
  *	                               |                       ZOMBIE, NONE       stack left     |
  *	                               +------------------- BLOCKED, WAITING <-------------------+
  *
+ * The heir of a slice (sched/donate.c) goes from MAILBOX to RUNNING: its mailbox is vcore->heir.
+ *
  * `state` is written by the CPU that owns the task.  `where` says which queue it is in (I3); moving
  * it away from WAITING is a compare-and-swap, which one waker wins: the winner owns the task until
  * it has passed it on.

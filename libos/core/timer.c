@@ -10,6 +10,7 @@
 #include "core/exo.h"
 #include "core/list.h"
 #include "core/log.h"
+#include "core/task.h"
 #include "core/timer_queue.h"
 #include "core/vcore.h"
 #include "time/time.h"
@@ -71,9 +72,7 @@ void timers_program(struct vcore *v)
 	ASSERT_INVARIANT(vcore_is_mine(v));
 	if (v->timers.heap.count)
 		deadline = next_deadline_tsc(&v->timers);
-	/* A slice has an end only for those who wait. */
-	if (v->current && v->slice_end_tsc &&
-	    atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0) {
+	if (v->current && v->slice_end_tsc && vcore_slice_ends(v)) {
 		if (v->slice_end_tsc <= rdtsc())
 			v->need_resched = true;
 		else if (!deadline || v->slice_end_tsc < deadline)

@@ -37,6 +37,12 @@ uint64_t vcore_event_stack_top(const struct vcore *v)
 	return (uint64_t)vcore_stacks[v->cpu] + EVENT_STACK_SIZE;
 }
 
+bool vcore_slice_ends(const struct vcore *v)
+{
+	return atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0 ||
+	       v->current->donor.id;
+}
+
 /*
  * Why no event is lost: an event that comes while masked only sets its bit in `pending`.  The store
  * to `masked` is before the look at `pending` in program order, and the kernel that sets the bit

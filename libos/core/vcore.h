@@ -17,6 +17,7 @@
 #include "core/mailbox.h"
 #include "core/timer_queue.h"
 #include "sched/run_queue.h"
+#include "sched/stats.h"
 
 struct task;
 struct lock;
@@ -47,7 +48,9 @@ struct vcore {
 	exo_handle space;          /* the address space that is loaded */
 	uint64_t slice_end_tsc;    /* of the current task; 0: it may run until it stops by itself */
 	uint64_t ran_since_tsc;    /* the current task is charged from here on */
+	struct task *heir;         /* in flight: runs next, with donated_ns (sched/donate.c) */
 	bool need_resched;         /* switch before the current task goes on */
+	bool must_pick;            /* the library wants to be asked who is next */
 	bool online;               /* has been entered */
 	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
 	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
@@ -73,12 +76,7 @@ struct vcore {
 	struct lock *held[VCORE_HELD_MAX];
 
 	/* This CPU; others may read them at any time. */
-	struct {
-		uint64_t switches, space_switches, preemptions, upcalls, faults, masked_faults;
-		uint64_t wakes, remote_wakes, donations, migrations_in, migrations_out;
-		uint64_t steals_asked, steals_refused, halts, overruns;
-		uint64_t idle_ticks; /* TSC */
-	} stats;
+	struct vcore_stats stats;
 } __attribute__((aligned(1 << VCORE_SHIFT)));
 _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
 
@@ -103,6 +101,9 @@ void vcores_init(void);
 /* Fixed: where the event stack of a vcore begins. */
 uint64_t vcore_event_stack_top(const struct vcore *v);
 extern char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE];
+
+/* This CPU, with a current task: a slice has an end only for those who wait. */
+bool vcore_slice_ends(const struct vcore *v);
 
 /* Why a vcore field is written: by its own CPU, masked (I8). */
 static inline bool vcore_is_mine(const struct vcore *v)

@@ -17,7 +17,7 @@ struct sleep_timer {
 
 static void sleep_timer_fire(struct timer *timer)
 {
-	wake_later(container_of(timer, struct sleep_timer, timer)->task, 0);
+	wake_later(container_of(timer, struct sleep_timer, timer)->task, DONATION_NONE);
 }
 
 void waiter_init(struct waiter *w, uint32_t key)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "list.h"
 #include "lock.h"
+#include "sched/stats.h"
 
 struct task;
 
@@ -67,9 +68,9 @@ int wait_sleep(unsigned flags, uint64_t deadline_ns);
 /* Under the queue's lock; any context.  Wakes are delivered when the last lock is dropped. */
 void wake_all(struct wait_queue *q, uint32_t key);
 /* As wake_all, but for the first waiter whose key intersects; returns it, or NULL.
- * The donating form offers the woken task the rest of the caller's slice. */
+ * The donating form gives the woken task the rest of the caller's slice (sched/donate.c). */
 struct task *wake_one(struct wait_queue *q, uint32_t key);
-struct task *wake_one_donate(struct wait_queue *q, uint32_t key);
+struct task *wake_one_donate(struct wait_queue *q, uint32_t key, enum donation_kind gift);
 #define WAKE_ANY 0xffffffffu
 
 /* Wake one task by pointer whatever it waits for (signals, timeouts).  A reference or a lock

@@ -13,6 +13,7 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wait.h"
+#include "sched/donation.h"
 #include "sched/messages.h"
 #include "sched/place.h"
 #include "trace/trace.h"
@@ -27,7 +28,7 @@ static bool no_leaf_lock_held(const struct vcore *v)
 }
 
 /* leave_blocked() in switch.c argues why no wake is lost here. */
-void wake_later(struct task *t, uint64_t donated_ns)
+void wake_later(struct task *t, enum donation_kind gift)
 {
 	struct vcore *v = this_vcore();
 
@@ -35,8 +36,10 @@ void wake_later(struct task *t, uint64_t donated_ns)
 	atomic_store(&t->wake_pending, true);
 	if (!task_claim(t))
 		return;
-	t->message = donated_ns ? MESSAGE_DONATE : MESSAGE_WAKE;
-	t->donated_ns = donated_ns;
+	t->message = gift == DONATION_NONE || gift == DONATION_SIGNAL ? MESSAGE_WAKE : MESSAGE_DONATE;
+	t->gift = (uint8_t)gift;
+	t->donated_ns = 0;
+	t->woken_tsc = rdtsc();
 	t->mailbox_next = v->deferred;
 	v->deferred = t;
 	v->stats.wakes++;
@@ -50,6 +53,7 @@ static enum sched_why why_of(const struct task *t)
 	case MESSAGE_DONATE:
 		return SCHED_DONATED;
 	case MESSAGE_MIGRATE:
+	case MESSAGE_STOLEN:
 		return SCHED_MIGRATED;
 	default:
 		return SCHED_WOKEN;
@@ -59,16 +63,18 @@ static enum sched_why why_of(const struct task *t)
 void task_accept(struct vcore *v, struct task *t)
 {
 	ASSERT_INVARIANT(vcore_is_mine(v) && atomic_load(&t->home) == v->cpu);
-	if (t->message == MESSAGE_MIGRATE) {
+	if (t->message == MESSAGE_STOLEN) {
+		v->steal_asked = 0;
+		v->stats.steals_won++;
+	}
+	if (t->message == MESSAGE_MIGRATE || t->message == MESSAGE_STOLEN) {
 		t->migrations++;
-		v->steal_asked = 0; /* this is the answer */
 		v->stats.migrations_in++;
-	} else {
+	}
+	if (task_state(t) == TASK_BLOCKED) {
 		task_set_state(t, TASK_RUNNABLE);
 		t->ready_tsc = rdtsc();
 	}
-	if (t->message != MESSAGE_DONATE)
-		t->donation_depth = 0;
 	task_move(t, PLACE_MAILBOX, PLACE_QUEUED);
 	run_queue_add(v, t, why_of(t));
 	place_offer(v, t);
@@ -76,7 +82,7 @@ void task_accept(struct vcore *v, struct task *t)
 
 static void trace_send(struct vcore *v, const struct task *t, unsigned cpu)
 {
-	if (t->message == MESSAGE_MIGRATE)
+	if (t->message == MESSAGE_MIGRATE || t->message == MESSAGE_STOLEN)
 		trace(v, TRACE_MIGRATE, t->self.id, 0, cpu, 0);
 	else
 		trace(v, TRACE_WAKE, t->self.id, t->message, cpu, v->current ? v->current->self.id : 0);
@@ -86,14 +92,31 @@ void task_send(struct vcore *v, struct task *t, unsigned cpu)
 {
 	ASSERT_INVARIANT(task_place(t) == PLACE_MAILBOX);
 	trace_send(v, t, cpu);
+	if ((t->message == MESSAGE_WAKE || t->message == MESSAGE_DONATE) &&
+	    atomic_load_explicit(&t->home, memory_order_relaxed) != (int)cpu)
+		v->stats.pushes++;
 	atomic_store_explicit(&t->home, (int16_t)cpu, memory_order_relaxed);
 	if ((int)cpu == v->cpu) {
 		task_accept(v, t);
 		return;
 	}
 	v->stats.remote_wakes++;
-	if (mailbox_push_task(&vcores[cpu].mailbox, t))
-		vcore_ring(cpu);
+	vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t));
+}
+
+static void deliver(struct vcore *v, struct task *t)
+{
+	unsigned cpu;
+
+	if (t->message == MESSAGE_DONATE) {
+		donation_deliver(v, t);
+		return;
+	}
+	cpu = place_choose(v, t, why_of(t));
+	task_send(v, t, cpu);
+	/* If it went to another CPU, it is that one's by now. */
+	if ((int)cpu == v->cpu && t->gift == DONATION_SIGNAL)
+		donation_signalled(v, t);
 }
 
 void wakes_deliver(struct vcore *v)
@@ -113,19 +136,17 @@ void wakes_deliver(struct vcore *v)
 		struct task *t = oldest;
 
 		oldest = t->mailbox_next;
-		if (t->message == MESSAGE_DONATE)
-			donation_give(v, t);
-		task_send(v, t, place_choose(v, t, why_of(t)));
+		deliver(v, t);
 	}
 	if (any)
 		timers_program(v);
 }
 
-static void wake_waiter(struct waiter *w, uint64_t donated_ns)
+static void wake_waiter(struct waiter *w, enum donation_kind gift)
 {
 	list_remove(&w->link);
 	w->woken = true;
-	wake_later(w->task, donated_ns);
+	wake_later(w->task, gift);
 }
 
 void wake_all(struct wait_queue *q, uint32_t key)
@@ -134,11 +155,11 @@ void wake_all(struct wait_queue *q, uint32_t key)
 		struct waiter *w = list_entry(pos, struct waiter, link);
 
 		if (w->key & key)
-			wake_waiter(w, 0);
+			wake_waiter(w, DONATION_NONE);
 	}
 }
 
-static struct task *wake_first(struct wait_queue *q, uint32_t key, uint64_t donated_ns)
+static struct task *wake_first(struct wait_queue *q, uint32_t key, enum donation_kind gift)
 {
 	list_for_each(pos, &q->waiters) {
 		struct waiter *w = list_entry(pos, struct waiter, link);
@@ -146,7 +167,7 @@ static struct task *wake_first(struct wait_queue *q, uint32_t key, uint64_t dona
 		if (w->key & key) {
 			struct task *t = w->task;
 
-			wake_waiter(w, donated_ns);
+			wake_waiter(w, gift);
 			return t;
 		}
 	}
@@ -155,19 +176,24 @@ static struct task *wake_first(struct wait_queue *q, uint32_t key, uint64_t dona
 
 struct task *wake_one(struct wait_queue *q, uint32_t key)
 {
-	return wake_first(q, key, 0);
+	return wake_first(q, key, DONATION_NONE);
 }
 
-struct task *wake_one_donate(struct wait_queue *q, uint32_t key)
+struct task *wake_one_donate(struct wait_queue *q, uint32_t key, enum donation_kind gift)
 {
-	return wake_first(q, key, donation_offer(this_vcore()));
+	return wake_first(q, key, gift);
+}
+
+static void wake_by_name(struct task *t, enum donation_kind gift)
+{
+	upcalls_mask();
+	wake_later(t, gift);
+	upcalls_unmask();
 }
 
 void wake_task(struct task *t)
 {
-	upcalls_mask();
-	wake_later(t, 0);
-	upcalls_unmask();
+	wake_by_name(t, DONATION_NONE);
 }
 
 /*
@@ -179,5 +205,5 @@ void wake_task_signal(struct task *t)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load(&t->wait_flags) & (WAIT_INTERRUPTIBLE | WAIT_KILLABLE))
-		wake_task(t);
+		wake_by_name(t, DONATION_SIGNAL);
 }

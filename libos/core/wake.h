@@ -4,13 +4,14 @@
 #define LIBOS_WAKE_H
 
 #include <stdint.h>
+#include "sched/stats.h"
 
 struct task;
 struct vcore;
 
-/* Any CPU, masked: ends t's sleep, with a slice as a gift if donated_ns is not 0.  It is delivered
- * when this CPU's mask count falls to zero, or before it schedules. */
-void wake_later(struct task *t, uint64_t donated_ns);
+/* Any CPU, masked: ends t's sleep, with the rest of the running slice if `gift` says for what.  It is
+ * delivered when this CPU's mask count falls to zero, or before it schedules. */
+void wake_later(struct task *t, enum donation_kind gift);
 
 /* This CPU, masked, no lock held: passes on the tasks woken since the last call. */
 void wakes_deliver(struct vcore *v);

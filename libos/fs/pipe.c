@@ -49,7 +49,7 @@ static inline void wake_readers(struct pipe *p, bool donate)
 	if (list_empty(&p->read_wait.waiters))
 		return;
 	if (donate)
-		wake_one_donate(&p->read_wait, WAKE_ANY);
+		wake_one_donate(&p->read_wait, WAKE_ANY, DONATION_PIPE);
 	else
 		wake_one(&p->read_wait, WAKE_ANY);
 }

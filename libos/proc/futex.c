@@ -124,7 +124,7 @@ static unsigned wake_locked(struct bucket *b, const struct futex_name *name, uin
 		list_remove(&w->link);
 		w->woken = true;
 		if (count == 1)
-			wake_one_donate(&w->queue, WAKE_ANY);
+			wake_one_donate(&w->queue, WAKE_ANY, DONATION_FUTEX);
 		else
 			wake_one(&w->queue, WAKE_ANY);
 		woken++;

@@ -86,7 +86,7 @@ void process_tell_parent_locked(struct process *p, int code, int status)
 	/* Who ends gives the rest of its slice to a parent that waits for it.  It may be preempted for
 	 * that at once, and then ends a little later: it has left its address space already. */
 	if (ended)
-		wake_one_donate(&parent->child_wait, WAKE_ANY);
+		wake_one_donate(&parent->child_wait, WAKE_ANY, DONATION_WAIT4);
 	wake_all(&parent->child_wait, WAKE_ANY);
 }
 

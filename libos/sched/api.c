@@ -116,9 +116,10 @@ void sched_resched(int cpu)
 	struct vcore *v = this_vcore();
 
 	if (cpu == v->cpu)
-		v->need_resched = true;
-	else if (!(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_RESCHED) & MAILBOX_RESCHED))
-		vcore_ring((unsigned)cpu);
+		v->need_resched = v->must_pick = true;
+	else
+		vcore_ring_if((unsigned)cpu, !(atomic_fetch_or(&vcores[cpu].mailbox.flags,
+							       MAILBOX_RESCHED) & MAILBOX_RESCHED));
 }
 
 /* ---- dump: each CPU prints its own queue, since nobody else may look at it */

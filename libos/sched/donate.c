@@ -2,21 +2,38 @@
 /*
  * Donation: the rest of a slice goes to a named task.
  *
+ *	giver                            heir                        giver
+ *	wakes it, or sched_donate() ---> runs at once, on the -----> runs on with what the heir left,
+ *	and stops, queued                rest of the slice           if the heir sleeps or ends
+ *
+ * On one CPU the heir is not queued: v->heir holds it from the gift to the switch that follows, and
+ * counts as a mailbox that has room for one (I5).  So a gift costs a switch and no decision.  The
+ * scheduler library has been asked by donate(); the heir goes through its queue all the same, as
+ * SCHED_DONATED, if the library wants to be asked who is next (sched_resched()).
+ *
+ * A heir that runs elsewhere goes through that CPU's mailbox with message DONATE.
+ *
  * What is given is what is left, never a fresh slice, and the giver stops: so a chain of gifts uses
  * no more time than the first slice had, and two tasks that give to each other cannot starve a
  * third.  That a chain also has a largest length bounds what a scheduler library sees of it.
+ *
+ * What a heir leaves of its gift when it goes to sleep returns to the giver, if that still waits in
+ * the queue of this CPU.  Otherwise a writer that wakes a reader would pay for it with a round of the
+ * queue, although neither had used its slice.
+ *
+ * A signal is no gift at once: who sends one goes on as often as not, and may send many.  The sender
+ * remembers whom it woke last, and if it goes to sleep or ends before its slice does, that task gets
+ * the rest, when it has not found a CPU yet.  So kill() and sigsuspend() hand a CPU to and fro, and
+ * kill() alone costs its caller nothing.
  */
-#include <libos/sched.h>
+#include "sched/donation.h"
 #include "abi/errno.h"
 #include "core/cpu.h"
-#include "core/event.h"
 #include "core/log.h"
-#include "core/switch.h"
 #include "core/task_state.h"
 #include "core/vcore.h"
-#include "core/wait.h"
 #include "core/wake.h"
-#include "sched/messages.h"
+#include "sched/place.h"
 #include "time/time.h"
 #include "trace/trace.h"
 
@@ -35,13 +52,38 @@ static bool is_on_its_stack(const struct task *t)
 	return ((stack_pointer ^ (uint64_t)t) & ~(TASK_SLOT_SIZE - 1)) == 0;
 }
 
-uint64_t donation_offer(const struct vcore *v)
+int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind)
 {
-	const struct task *t = v->current;
+	struct task *from = v->current;
+	int64_t left = (int64_t)slice_left_ns(v);
 
-	if (!t || !is_on_its_stack(t) || t->donation_depth >= SCHED_DONATE_CHAIN_MAX)
+	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
+		donation_count(&v->stats, kind, DONATION_CAPPED);
 		return 0;
-	return slice_left_ns(v);
+	}
+	if (left == 0) {
+		donation_count(&v->stats, kind, DONATION_SPENT);
+		return 0;
+	}
+	if (!run_queue_may_donate(v, from, to)) {
+		donation_count(&v->stats, kind, DONATION_REFUSED);
+		return -EAGAIN;
+	}
+	return left;
+}
+
+void donation_inherit(struct vcore *v, struct task *to, uint64_t slice_ns)
+{
+	ASSERT_INVARIANT(!v->heir && task_place(to) == PLACE_MAILBOX);
+	atomic_store_explicit(&to->home, (int16_t)v->cpu, memory_order_relaxed);
+	to->message = MESSAGE_DONATE;
+	to->donated_ns = slice_ns;
+	v->heir = to;
+}
+
+static void trace_gift(struct vcore *v, const struct task *from, const struct task *to, uint64_t ns)
+{
+	trace(v, TRACE_DONATE, to->self.id, to->donation_depth, from->self.id, ns);
 }
 
 /* The running task has nothing left, and stops as soon as it is unmasked. */
@@ -51,149 +93,146 @@ static void end_slice(struct vcore *v)
 	v->need_resched = true;
 }
 
-void donation_give(struct vcore *v, struct task *t)
+static void set_successor(struct task *t, struct task *successor, enum donation_kind kind)
 {
-	uint64_t left = donation_offer(v);
+	t->successor.task = successor;
+	t->successor.generation = successor->self.generation;
+	t->successor.kind = (uint8_t)kind;
+}
 
-	if (left && run_queue_may_donate(v, v->current, t)) {
-		t->donated_ns = left < t->donated_ns ? left : t->donated_ns;
-		t->donation_depth = (uint8_t)(v->current->donation_depth + 1);
-		v->stats.donations++;
-		trace(v, TRACE_DONATE, t->self.id, t->donation_depth, v->current->self.id,
-		      t->donated_ns);
-		end_slice(v);
-	} else {
-		t->donated_ns = 0;
+void donation_deliver(struct vcore *v, struct task *t)
+{
+	struct task *from = v->current;
+	enum donation_kind kind = (enum donation_kind)t->gift;
+	int64_t left = 0;
+	unsigned cpu;
+
+	if (from && is_on_its_stack(from)) {
+		run_queue_admit(v, t);
+		left = donation_offer(v, t, kind);
+	}
+	if (left <= 0) {
 		t->message = MESSAGE_WAKE;
+		task_send(v, t, place_choose(v, t, SCHED_WOKEN));
+		return;
+	}
+	t->donated_ns = (uint64_t)left;
+	t->donation_depth = (uint8_t)(from->donation_depth + 1);
+	cpu = place_choose(v, t, SCHED_DONATED);
+	end_slice(v);
+	trace_gift(v, from, t, t->donated_ns);
+	if ((int)cpu == v->cpu) {
+		donation_count(&v->stats, kind, DONATION_SAME_CPU);
+		trace(v, TRACE_WAKE, t->self.id, MESSAGE_DONATE, cpu, from->self.id);
+		set_successor(t, from, DONATION_RETURN);
+		donation_inherit(v, t, (uint64_t)left); /* who has made an heir has no slice left */
+	} else {
+		donation_count(&v->stats, kind, DONATION_CROSS_CPU);
+		task_send(v, t, cpu);
 	}
 }
 
-void donor_release(struct vcore *v, struct task *t)
+/*
+ * Between the gift and here the heir was in nobody's hands but ours; only what others may change at
+ * any time can have changed: its affinity, and whether the library wants to be asked.
+ */
+struct sched_run donation_heir(struct vcore *v)
 {
+	struct task *t = v->heir;
+
+	if (!t)
+		return (struct sched_run){ 0 };
+	run_queue_admit(v, t);
+	if (!v->must_pick && sched_allowed(t, v->cpu))
+		return (struct sched_run){ t, t->donated_ns };
+	v->heir = NULL;
+	task_send(v, t, sched_allowed(t, v->cpu) ? (unsigned)v->cpu :
+						   place_choose(v, t, SCHED_DONATED));
+	return (struct sched_run){ 0 };
+}
+
+/* May the successor of t, which has stopped, run now?  It is queued here, so that it cannot change
+ * while we look; `generation` tells whether the task slot has gone to another since. */
+static bool may_succeed(struct vcore *v, struct task *t, struct task *successor)
+{
+	return run_queue_holds(v, successor) &&
+	       successor->self.generation == t->successor.generation &&
+	       sched_allowed(successor, v->cpu);
+}
+
+static void leave_to_successor(struct vcore *v, struct task *t)
+{
+	struct task *to = t->successor.task;
+	enum donation_kind kind = (enum donation_kind)t->successor.kind;
+
+	t->successor.task = NULL;
+	if (!to || v->heir || v->must_pick || t->slice_ns == 0 || !may_succeed(v, t, to))
+		return;
+	if (kind == DONATION_SIGNAL && t->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
+		donation_count(&v->stats, kind, DONATION_CAPPED);
+		return;
+	}
+	if (!run_queue_may_donate(v, t, to)) {
+		donation_count(&v->stats, kind, DONATION_REFUSED);
+		return;
+	}
+	/* The library may have been replaced in there, but nobody else takes from this queue. */
+	run_queue_remove(v, to);
+	task_move(to, PLACE_QUEUED, PLACE_MAILBOX);
+	if (kind == DONATION_SIGNAL) {
+		to->donation_depth = (uint8_t)(t->donation_depth + 1);
+		set_successor(to, t, DONATION_RETURN);
+	}
+	donation_count(&v->stats, kind, DONATION_SAME_CPU);
+	trace_gift(v, t, to, t->slice_ns);
+	donation_inherit(v, to, t->slice_ns);
+}
+
+void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns)
+{
+	unsigned cpu = (unsigned)atomic_load_explicit(&giver->home, memory_order_relaxed);
+
+	atomic_store(&giver->wake_pending, true);
+	if (!task_claim(giver))
+		return; /* its stack has not been left yet, and who leaves it looks */
+	giver->woken_tsc = rdtsc();
+	v->stats.wakes++;
+	giver->message = slice_ns ? MESSAGE_DONATE : MESSAGE_WAKE;
+	giver->donated_ns = slice_ns;
+	if (!sched_allowed(giver, (int)cpu))
+		cpu = place_choose(v, giver, SCHED_WOKEN);
+	if (slice_ns && (int)cpu == v->cpu && !v->current && !v->heir && !v->must_pick) {
+		trace(v, TRACE_WAKE, giver->self.id, MESSAGE_DONATE, cpu, 0);
+		donation_inherit(v, giver, slice_ns);
+	} else {
+		task_send(v, giver, cpu);
+	}
+}
+
+void donation_leave(struct vcore *v, struct task *t)
+{
+	bool sleeps = task_state(t) != TASK_RUNNING;
 	struct task *donor;
 
-	if (!t->donor.id)
-		return;
-	donor = task_get(t->donor);
-	t->donor = (struct task_ref){ 0 };
-	if (!donor)
-		return;
-	wake_later(donor, 0);
-	task_put(donor);
-}
-
-/*
- * A gift to a task in another CPU's queue: a CALL to that CPU.  On the giver's stack, who sleeps
- * until the call has been answered.  A wake alone does not say so: one that was meant for an earlier
- * sleep of the giver may come late.
- */
-struct gift {
-	struct mailbox_call call;
-	struct task *from, *to; /* kept alive by references */
-	uint64_t slice_ns;
-	uint8_t depth;
-	bool wait;    /* the giver sleeps until `to` has run */
-	bool refused; /* the answer, valid once: */
-	_Atomic bool answered; /* release: the other CPU does not touch the gift any more */
-};
-
-/* On the CPU of `to`.  One giver at a time may wait for a task's run: it has room for one name. */
-static bool acceptable(const struct vcore *v, const struct gift *g)
-{
-	return run_queue_holds(v, g->to) && !(g->wait && g->to->donor.id);
-}
-
-/* `to` is queued on this CPU: to the head of its queue, with the slice. */
-static void requeue_with_gift(struct vcore *v, struct task *to, const struct gift *g)
-{
-	run_queue_remove(v, to);
-	to->donated_ns = g->slice_ns;
-	to->donation_depth = g->depth;
-	if (g->wait)
-		to->donor = g->from->self;
-	v->stats.donations++;
-	trace(v, TRACE_DONATE, to->self.id, g->depth, g->from->self.id, g->slice_ns);
-	run_queue_add(v, to, SCHED_DONATED);
-}
-
-static void gift_arrives(struct mailbox_call *call)
-{
-	struct gift *g = container_of(call, struct gift, call);
-	struct vcore *v = this_vcore();
-	struct task *from = task_get(g->from->self); /* it sleeps, so it is there */
-
-	g->refused = !acceptable(v, g);
-	if (!g->refused)
-		requeue_with_gift(v, g->to, g);
-	bool over = g->refused || !g->wait;
-
-	atomic_store_explicit(&g->answered, true, memory_order_release);
-	/* The gift may be gone from here on. */
-	if (over)
-		wake_later(from, 0);
-	task_put(from);
-}
-
-/*
- * Masked once.  Sleeps until woken by gift_arrives() or donor_release().  Why the answer is not
- * slept over: it is stored before the wake, and we turn BLOCKING before we look for it.
- */
-static void sleep_for_gift(struct vcore *v, struct gift *g, int cpu)
-{
-	wait_begin();
-	if (cpu == v->cpu) {
-		requeue_with_gift(v, g->to, g);
-		switch_away(SCHED_YIELDED);
-		return;
+	if (t->donor.id) {
+		donor = task_get(t->donor);
+		t->donor = (struct task_ref){ 0 };
+		if (donor) {
+			atomic_store_explicit(&donor->gift_over, true, memory_order_release);
+			donation_wake_giver(v, donor, sleeps && !v->heir ? t->slice_ns : 0);
+			task_put(donor);
+		}
 	}
-	message_call(v, (unsigned)cpu, &g->call);
-	switch_away(SCHED_YIELDED);
-	while (!atomic_load_explicit(&g->answered, memory_order_acquire)) {
-		wait_begin();
-		if (atomic_load_explicit(&g->answered, memory_order_acquire))
-			wait_cancel();
-		else
-			switch_away(SCHED_YIELDED);
-	}
+	if (sleeps)
+		leave_to_successor(v, t);
 }
 
-static int give(struct vcore *v, struct task *to, unsigned flags)
+void donation_signalled(struct vcore *v, struct task *t)
 {
-	struct task *me = v->current;
-	int cpu = atomic_load(&to->home);
-	struct gift g = { .call = { .function = gift_arrives }, .from = me, .to = to,
-			  .slice_ns = donation_offer(v),
-			  .depth = (uint8_t)(me->donation_depth + 1),
-			  .wait = flags & SCHED_DONATE_WAIT };
+	struct task *from = v->current;
 
-	if (to == me || task_place(to) != PLACE_QUEUED || !run_queue_may_donate(v, me, to))
-		return -EAGAIN;
-	if (g.slice_ns == 0) {
-		switch_away(SCHED_YIELDED);
-		return 0;
-	}
-	if (cpu == v->cpu && !acceptable(v, &g))
-		return -EAGAIN;
-	v->slice_end_tsc = rdtsc();
-	if (cpu == v->cpu && !g.wait) {
-		requeue_with_gift(v, to, &g);
-		switch_away(SCHED_YIELDED);
-	} else {
-		sleep_for_gift(v, &g, cpu);
-	}
-	return g.refused ? -EAGAIN : 0;
-}
-
-int sched_donate(struct task_ref target, unsigned flags)
-{
-	struct task *to = task_get(target);
-	int r;
-
-	if (!to)
-		return -ESRCH;
-	upcalls_mask();
-	r = give(this_vcore(), to, flags);
-	upcalls_unmask();
-	task_put(to);
-	return r;
+	/* A timer that fires on a task's stack sends nothing in its name. */
+	if (from && from != t && is_on_its_stack(from) &&
+	    !atomic_load_explicit(&v->timers.firing, memory_order_relaxed))
+		set_successor(from, t, DONATION_SIGNAL);
 }

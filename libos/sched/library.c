@@ -173,9 +173,9 @@ static bool install(struct vcore *v, struct sched_instance *s, struct sched_inst
 static void notify_all(struct vcore *v)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if ((int)cpu != v->cpu && vcores[cpu].online &&
-		    !(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_RESCHED)))
-			vcore_ring(cpu);
+		if ((int)cpu != v->cpu && vcores[cpu].online)
+			vcore_ring_if(cpu, !atomic_fetch_or(&vcores[cpu].mailbox.flags,
+							    MAILBOX_RESCHED));
 }
 
 static const char *const reasons[] = {

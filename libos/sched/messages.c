@@ -5,7 +5,7 @@
  *	thief                                victim
  *	idle: sees count > 0
  *	thieves |= thief, ring  -----------> drain: steal()
- *	drain: task_accept()    <----------- MIGRATE, or
+ *	drain: task_accept()    <----------- STOLEN, or
  *	ask the next one        <----------- refused |= victim
  *
  * A thief asks one CPU at a time, and none twice until something is new: an idle CPU is told by
@@ -27,11 +27,11 @@ static void answer_thief(struct vcore *v, unsigned thief)
 	trace(v, TRACE_STEAL, t ? t->self.id : 0, 0, thief, 0);
 	if (t) {
 		task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
-		t->message = MESSAGE_MIGRATE;
+		t->message = MESSAGE_STOLEN;
 		v->stats.migrations_out++;
 		task_send(v, t, thief);
-	} else if (atomic_fetch_or(&m->refused, 1ul << v->cpu) == 0) {
-		vcore_ring(thief);
+	} else {
+		vcore_ring_if(thief, atomic_fetch_or(&m->refused, 1ul << v->cpu) == 0);
 	}
 }
 
@@ -39,7 +39,7 @@ void messages_drain(struct vcore *v)
 {
 	struct mailbox *m = &v->mailbox;
 	uint32_t flags;
-	uint64_t bits;
+	uint64_t bits, found = 0;
 
 	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
 	if (!mailbox_has_mail(m))
@@ -47,15 +47,19 @@ void messages_drain(struct vcore *v)
 	for (struct mailbox_call *call = mailbox_take_calls(m), *next; call; call = next) {
 		next = call->next;
 		call->function(call);
+		found++;
 	}
 	for (struct task *t = mailbox_take_tasks(m), *next; t; t = next) {
 		next = t->mailbox_next;
 		trace(v, TRACE_ARRIVE, t->self.id, t->message, 0, 0);
 		task_accept(v, t);
+		found++;
 	}
+	if (found > v->stats.mailbox_high)
+		v->stats.mailbox_high = found;
 	flags = atomic_exchange(&m->flags, 0);
 	if (flags & MAILBOX_RESCHED)
-		v->need_resched = true;
+		v->need_resched = v->must_pick = true;
 	if (flags & MAILBOX_PULL)
 		v->steal_tried = 0;
 	bits = atomic_exchange(&m->refused, 0);
@@ -71,8 +75,8 @@ void message_call(struct vcore *v, unsigned cpu, struct mailbox_call *call)
 {
 	if ((int)cpu == v->cpu)
 		call->function(call);
-	else if (mailbox_push_call(&vcores[cpu].mailbox, call))
-		vcore_ring(cpu);
+	else
+		vcore_ring_if(cpu, mailbox_push_call(&vcores[cpu].mailbox, call));
 }
 
 /* The queue that is longest, among those not asked yet. */
@@ -106,6 +110,6 @@ void steal_ask(struct vcore *v)
 	v->steal_tried |= v->steal_asked;
 	v->stats.steals_asked++;
 	trace(v, TRACE_STEAL_ASK, 0, 0, (unsigned)victim, 0);
-	if (atomic_fetch_or(&vcores[victim].mailbox.thieves, 1ul << v->cpu) == 0)
-		vcore_ring((unsigned)victim);
+	vcore_ring_if((unsigned)victim,
+		      atomic_fetch_or(&vcores[victim].mailbox.thieves, 1ul << v->cpu) == 0);
 }

@@ -90,6 +90,6 @@ void place_offer(struct vcore *v, const struct task *t)
 	if (!idle || waiting + (v->current != NULL) < 2)
 		return;
 	cpu = claim_idle(first_from(idle, v->cpu));
-	if (!(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_PULL) & MAILBOX_PULL))
-		vcore_ring((unsigned)cpu);
+	vcore_ring_if((unsigned)cpu,
+		      !(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_PULL) & MAILBOX_PULL));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/exo/sched and /proc/exo/cpus. */
+/* /proc/exo/sched, /proc/exo/cpus and /proc/exo/sched-stats. */
 #ifndef LIBOS_SCHED_PROC_H
 #define LIBOS_SCHED_PROC_H
 

@@ -241,11 +241,27 @@ void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 	failed(v);
 }
 
+void run_queue_admit(struct vcore *v, struct task *t)
+{
+	sched_follow(v);
+	attach(v, t);
+	if (!v->queue.guard.failed && atomic_load_explicit(&t->sched_changed, memory_order_relaxed))
+		tell_params(v, t);
+	failed(v);
+}
+
+/* Has the library in force here met t, and taken it?  Of a task that is another CPU's, a hint. */
+static bool knows(const struct vcore *v, const struct task *t)
+{
+	return t->sched_generation == v->queue.generation && !t->sched_core_only;
+}
+
 bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 {
 	int r;
 
-	if (!ops_of(v)->donate)
+	sched_follow(v);
+	if (!ops_of(v)->donate || !knows(v, from) || !knows(v, to))
 		return true;
 	r = (int)(uint64_t)CALL(v, donate, from, to, 0).task;
 	return !failed(v) && r == 0;
@@ -258,8 +274,13 @@ bool run_queue_has_opinion(const struct vcore *v)
 
 int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
 {
-	int cpu = (int)(uint64_t)CALL(v, select_cpu, t, prev, why).task;
+	int cpu;
 
+	sched_follow(v);
+	attach(v, t);
+	if (failed(v) || !ops_of(v)->select_cpu || !knows(v, t))
+		return prev;
+	cpu = (int)(uint64_t)CALL(v, select_cpu, t, prev, why).task;
 	return failed(v) ? prev : cpu;
 }
 

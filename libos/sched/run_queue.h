@@ -59,7 +59,10 @@ struct sched_run run_queue_pick(struct vcore *v, struct task *prev);
 struct task *run_queue_steal(struct vcore *v, unsigned thief);
 /* The running task used the CPU. */
 void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns);
-/* May the running task give its slice to t? */
+/* t, which is this CPU's or in its hands, is made known to the library. */
+void run_queue_admit(struct vcore *v, struct task *t);
+/* May `from`, which runs here or has just stopped, give its slice to `to`?  That one is queued, on
+ * whatever CPU, or in flight in the hands of this one. */
 bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to);
 /* Where the library wants t to be queued; `prev` when it has no opinion. */
 int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why);

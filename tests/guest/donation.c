@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Donation: pipes, futexes and wait4 hand on the rest of a slice, and a third task still runs. */
+/* Donation: pipes, futexes, wait4 and signals hand on the rest of a slice, /proc/exo/sched-stats counts
+ * it, and a third task still runs. */
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -17,27 +18,48 @@
 
 #define ROUNDS 200
 
-/* The sum over all CPUs of a column of /proc/exo/cpus. */
-static long column(const char *name)
+#define SIGNAL_ROUNDS 100
+#define RING 12 /* longer than a chain of gifts may be */
+
+/* A counter of /proc/exo/sched-stats, over all CPUs; -1: there is none.  The file is read anew, and
+ * with no pipe. */
+static long total(const char *name)
 {
-	char line[512], *word, *rest;
-	FILE *f = fopen("/proc/exo/cpus", "r");
-	int wanted = -1, i = 0;
+	char line[1024], *rest;
+	FILE *f = fopen("/proc/exo/sched-stats", "r");
+	long found = -1;
+
+	while (f && found < 0 && fgets(line, sizeof(line), f))
+		if (!strcmp(strtok_r(line, " ", &rest), name))
+			found = atol(rest);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static long donations(const char *kind, const char *outcome)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "donation-%s-%s", kind, outcome);
+	return total(name);
+}
+
+/* All wakes whose tasks have run since. */
+static long wakes_that_ran(void)
+{
+	char name[64];
 	long sum = 0;
 
-	if (!f || !fgets(line, sizeof(line), f))
-		return -1;
-	for (word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest), i++)
-		if (!strcmp(word, name))
-			wanted = i;
-	while (wanted >= 0 && fgets(line, sizeof(line), f)) {
-		i = 0;
-		for (word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
-			if (i++ == wanted)
-				sum += atol(word);
+	for (unsigned long ns = 1; ns; ns <<= 1) {
+		snprintf(name, sizeof(name), "wake-to-run-%lu-ns", ns);
+		long n = total(name);
+
+		if (n < 0)
+			return sum;
+		sum += n;
 	}
-	fclose(f);
-	return wanted < 0 ? -1 : sum;
+	return -1;
 }
 
 static void run_on(int cpu)
@@ -94,20 +116,52 @@ static int ping_pong(int other, int rounds)
 
 static void a_pipe_donates_on_the_same_cpu(void)
 {
-	long before = column("donations");
+	long same = donations("pipe", "same-cpu"), cross = donations("pipe", "cross-cpu");
+	long spent = donations("pipe", "spent"), direct = total("switches-direct");
 
 	CHECK_EQ(ping_pong(0, ROUNDS), ROUNDS);
-	CHECK(column("donations") - before >= ROUNDS);
+	same = donations("pipe", "same-cpu") - same;
+	spent = donations("pipe", "spent") - spent;
+	/* In each round one wakes the other, but for a round in which both were preempted. */
+	CHECK(same + spent >= ROUNDS * 3 / 4);
+	CHECK(same >= ROUNDS / 2);
+	CHECK_EQ(donations("pipe", "cross-cpu"), cross);
+	CHECK(total("switches-direct") - direct >= same);
 }
 
 static void a_pipe_donates_across_cpus(void)
 {
 	if (cpus() < 2)
 		return;
-	long before = column("donations");
+	long same = donations("pipe", "same-cpu"), cross = donations("pipe", "cross-cpu");
+	long rang = total("ipis-sent");
 
 	CHECK_EQ(ping_pong(1, ROUNDS), ROUNDS);
-	CHECK(column("donations") > before);
+	CHECK_EQ(donations("pipe", "same-cpu"), same);
+	CHECK(donations("pipe", "cross-cpu") > cross);
+	CHECK(total("ipis-sent") > rang);
+	CHECK(total("mailbox-high") >= 1);
+}
+
+/* What the reader left of the writer's slice comes back to the writer, before others. */
+static void what_is_left_of_a_gift_returns(void)
+{
+	long returned = donations("return", "same-cpu");
+
+	CHECK_EQ(ping_pong(0, ROUNDS), ROUNDS);
+	CHECK(donations("return", "same-cpu") - returned >= ROUNDS / 2);
+}
+
+static void every_wake_that_ran_is_in_the_histogram(void)
+{
+	long ran = wakes_that_ran(), woken = total("wakes");
+
+	CHECK_EQ(ping_pong(0, ROUNDS), ROUNDS);
+	ran = wakes_that_ran() - ran;
+	woken = total("wakes") - woken;
+	CHECK(ran >= ROUNDS);
+	/* A few tasks may have been on their way at either look. */
+	CHECK(labs(woken - ran) < ROUNDS / 10);
 }
 
 static _Atomic int word;
@@ -127,7 +181,7 @@ static void *futex_partner(void *unused)
 static void a_futex_donates(void)
 {
 	pthread_t partner;
-	long before = column("donations");
+	long before = donations("futex", "same-cpu");
 
 	run_on(0);
 	CHECK_EQ(pthread_create(&partner, NULL, futex_partner, NULL), 0);
@@ -139,13 +193,13 @@ static void a_futex_donates(void)
 	}
 	pthread_join(partner, NULL);
 	run_anywhere();
-	CHECK(column("donations") - before >= ROUNDS / 2);
+	CHECK(donations("futex", "same-cpu") - before >= ROUNDS / 2);
 }
 
 /* The child ends only once its parent sleeps in wait4. */
 static void an_end_donates_to_the_parent_that_waits(void)
 {
-	long before = column("donations");
+	long before = donations("wait4", "same-cpu");
 
 	run_on(0);
 	for (int i = 0; i < 20; i++) {
@@ -160,7 +214,105 @@ static void an_end_donates_to_the_parent_that_waits(void)
 		CHECK_EQ(WEXITSTATUS(status), 7);
 	}
 	run_anywhere();
-	CHECK(column("donations") - before >= 10);
+	CHECK(donations("wait4", "same-cpu") - before >= 10);
+}
+
+/* Waits for SIGUSR1, answers with SIGUSR2, `rounds` times.  Both are blocked. */
+static int answer_signals(pid_t parent, int rounds)
+{
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGUSR1);
+	for (int i = 0; i < rounds; i++)
+		if (sigwaitinfo(&wanted, NULL) != SIGUSR1 || kill(parent, SIGUSR2) < 0)
+			return 1;
+	return 0;
+}
+
+/* Who sends a signal and then waits for one gives what is left of its slice to whom it woke. */
+static void a_sender_that_sleeps_donates_to_whom_its_signal_woke(void)
+{
+	long before = donations("signal", "same-cpu");
+	sigset_t both, answer;
+	int answered = 0, status;
+
+	sigemptyset(&answer);
+	sigaddset(&answer, SIGUSR2);
+	both = answer;
+	sigaddset(&both, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &both, NULL);
+	run_on(0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(answer_signals(getppid(), SIGNAL_ROUNDS));
+	for (int i = 0; i < SIGNAL_ROUNDS && kill(child, SIGUSR1) == 0; i++)
+		answered += sigwaitinfo(&answer, NULL) == SIGUSR2;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	run_anywhere();
+	sigprocmask(SIG_UNBLOCK, &both, NULL);
+	CHECK_EQ(answered, SIGNAL_ROUNDS);
+	CHECK(donations("signal", "same-cpu") - before >= SIGNAL_ROUNDS / 2);
+}
+
+/* Hands bytes on until there are no more. */
+static void pass_on(int from, int to)
+{
+	char byte;
+
+	while (read(from, &byte, 1) == 1)
+		if (write(to, &byte, 1) != 1)
+			break;
+}
+
+/* A byte goes round a ring of processes on one CPU, each of which wakes the next. */
+static void a_chain_of_gifts_ends(void)
+{
+	long capped = donations("pipe", "capped");
+	int link[RING][2], done = 0;
+	char byte = 'x';
+
+	for (int i = 0; i < RING; i++)
+		CHECK_EQ(pipe(link[i]), 0);
+	run_on(0);
+	for (int i = 0; i < RING - 1; i++) {
+		if (fork() != 0)
+			continue;
+		for (int j = 0; j < RING; j++) {
+			if (j != i)
+				close(link[j][0]);
+			if (j != i + 1)
+				close(link[j][1]);
+		}
+		pass_on(link[i][0], link[i + 1][1]);
+		_exit(0);
+	}
+	for (int i = 0; i < RING; i++) {
+		if (i != RING - 1)
+			close(link[i][0]);
+		if (i != 0)
+			close(link[i][1]);
+	}
+	while (done < ROUNDS && write(link[0][1], &byte, 1) == 1 && read(link[RING - 1][0], &byte, 1) == 1)
+		done++;
+	close(link[0][1]);
+	for (int i = 0; i < RING - 1; i++)
+		wait(NULL);
+	close(link[RING - 1][0]);
+	run_anywhere();
+	CHECK_EQ(done, ROUNDS);
+	CHECK(donations("pipe", "capped") > capped);
+}
+
+/* No question remains open once nobody has anything to do; at most one per CPU is on its way. */
+static void every_steal_is_answered(void)
+{
+	long tried = total("steals-tried"), won = total("steals-won");
+	long refused = total("steals-refused");
+
+	CHECK(tried >= 0);
+	CHECK(labs(tried - won - refused) <= cpus());
+	CHECK(labs(total("migrations-in") - total("migrations-out")) <= cpus());
 }
 
 static void two_that_donate_do_not_starve_a_third(void)
@@ -192,8 +344,13 @@ int main(void)
 {
 	RUN(a_pipe_donates_on_the_same_cpu);
 	RUN(a_pipe_donates_across_cpus);
+	RUN(what_is_left_of_a_gift_returns);
+	RUN(every_wake_that_ran_is_in_the_histogram);
 	RUN(a_futex_donates);
 	RUN(an_end_donates_to_the_parent_that_waits);
+	RUN(a_sender_that_sleeps_donates_to_whom_its_signal_woke);
+	RUN(a_chain_of_gifts_ends);
 	RUN(two_that_donate_do_not_starve_a_third);
+	RUN(every_steal_is_answered);
 	return test_result();
 }

@@ -136,7 +136,10 @@ void wait_cancel(void) {}
 int wait_sleep(unsigned flags, uint64_t deadline_ns) { return -4; }
 void wake_all(struct wait_queue *q, uint32_t key) {}
 struct task *wake_one(struct wait_queue *q, uint32_t key) { return NULL; }
-struct task *wake_one_donate(struct wait_queue *q, uint32_t key) { return NULL; }
+struct task *wake_one_donate(struct wait_queue *q, uint32_t key, enum donation_kind gift)
+{
+	return NULL;
+}
 
 int copy_from_user(void *to, uint64_t from, size_t n)
 {

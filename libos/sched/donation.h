@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving away the rest of a slice, inside the core: see donate.c.
+ *
+ * All of these: this CPU, masked, no lock held.
+ */
+#ifndef LIBOS_DONATION_H
+#define LIBOS_DONATION_H
+
+#include <libos/sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "sched/stats.h"
+
+struct task;
+struct vcore;
+
+/* A task in flight with message DONATE, of which `gift` says for whom: it gets the running slice and
+ * goes where it shall run; or it is an ordinary wake, if there is nothing to give. */
+void donation_deliver(struct vcore *v, struct task *t);
+
+/* How many ns of the running slice may go to `to`.  0: none are left, or the chain is at its end;
+ * -EAGAIN: the library refuses.  Either has been counted. */
+int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind);
+
+/* `to` is in flight and stays on this CPU: it runs next, for slice_ns at most.  There is no heir. */
+void donation_inherit(struct vcore *v, struct task *to, uint64_t slice_ns);
+
+/* The heir, if there is one that may run now: it stays the heir until it is entered. */
+struct sched_run donation_heir(struct vcore *v);
+
+/* t has just stopped running, and is in no queue: who waits for that goes on, and what it left of its
+ * slice goes to its successor if it sleeps or has ended. */
+void donation_leave(struct vcore *v, struct task *t);
+
+/* A sleeping giver goes on, with slice_ns of what it gave.  It holds a reference. */
+void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns);
+
+/* A signal that was sent on this CPU has woken t, and t is queued here. */
+void donation_signalled(struct vcore *v, struct task *t);
+
+static inline void donation_count(struct vcore_stats *s, enum donation_kind kind,
+				  enum donation_outcome outcome)
+{
+	s->donations[kind][outcome]++;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each CPU counts.  Written by that CPU alone, masked, with plain additions; /proc/exo/cpus and
+ * /proc/exo/sched-stats read them from elsewhere, and may find one counter a step ahead of another.
+ */
+#ifndef LIBOS_SCHED_STATS_H
+#define LIBOS_SCHED_STATS_H
+
+#include <stdint.h>
+
+/* Who gave a slice away. */
+enum donation_kind {
+	DONATION_NONE,     /* no donation: an ordinary wake */
+	DONATION_PIPE,     /* a pipe's writer, to the reader that it woke */
+	DONATION_FUTEX,    /* FUTEX_WAKE of one, to that one */
+	DONATION_WAIT4,    /* a process that ended, to the parent that waits for it */
+	DONATION_SIGNAL,   /* a sender that sleeps or ends soon after, to whom its signal woke */
+	DONATION_EXPLICIT, /* sched_donate() */
+	DONATION_RETURN,   /* the rest of a gift, back to the giver when the receiver sleeps */
+	DONATION_KINDS
+};
+
+/* What became of it. */
+enum donation_outcome {
+	DONATION_SAME_CPU,
+	DONATION_CROSS_CPU,
+	DONATION_REFUSED, /* by the scheduler library, or there was nobody to take it */
+	DONATION_CAPPED,  /* the chain was as long as it may be */
+	DONATION_SPENT,   /* the slice was over */
+	DONATION_OUTCOMES
+};
+
+/* Bucket b counts the wakes that took from 2^b to 2^(b+1) - 1 ns, the last one also what is longer. */
+#define LATENCY_BUCKETS 34
+
+struct vcore_stats {
+	uint64_t switches, space_switches, preemptions, upcalls, faults, masked_faults;
+	uint64_t direct_switches; /* of `switches`: to the heir of a slice, with no queue in between */
+	uint64_t wakes;           /* made by this CPU */
+	uint64_t remote_wakes;    /* tasks sent to other CPUs' mailboxes, for whatever reason */
+	uint64_t pushes;          /* wakes that went to another CPU than the task's last */
+	uint64_t migrations_in, migrations_out; /* queued or running tasks that changed CPU */
+	uint64_t steals_asked, steals_won, steals_refused; /* asked = won + refused + in progress */
+	uint64_t ipis_sent, ipis_coalesced; /* messages that rang; that found the bell rung already */
+	uint64_t mailbox_high;    /* most tasks and calls ever found in the mailbox at once */
+	uint64_t halts, overruns;
+	uint64_t idle_ticks;      /* TSC */
+	uint64_t donations[DONATION_KINDS][DONATION_OUTCOMES];
+	uint64_t latency[LATENCY_BUCKETS]; /* from the wake to the run */
+};
+
+#endif
