@@ -38,6 +38,11 @@ static void hand_back(struct frame_list *list, uint64_t frame)
 		list_add(list, frame);
 }
 
+/*
+ * Not before what updates of it have removed is acknowledged everywhere.  That can be later than the
+ * last CPU leaves it, since a frame brings the stamps of its removals from other spaces along; and
+ * once the space has gone nobody could ask for the epoch any more.
+ */
 int space_begin_destroy(struct space *s)
 {
 	int error = 0;
@@ -45,7 +50,8 @@ int space_begin_destroy(struct space *s)
 	lock_acquire(&s->lock);
 	if (!atomic_load(&s->dying)) {
 		atomic_store(&s->dying, true);
-		if (object_users(&s->object) > 1 || atomic_load(&s->active)) {
+		if (object_users(&s->object) > 1 || atomic_load(&s->active) ||
+		    !tlb_acknowledged(atomic_load(&s->stale))) {
 			atomic_store(&s->dying, false);
 			error = -EBUSY;
 		}

@@ -324,7 +324,8 @@ enum exo_call {
 	 * (space, address of uint64_t out[], room) -> frames handed back (tables, pool, root, object)
 	 * in this step; call until it returns 0.  User entries still present are unmapped and the
 	 * frames that nothing maps any more are handed back too.  EBUSY while a CPU has it loaded or
-	 * a vcore would go on in it, or while another CPU uses a handle to it: try again later.
+	 * a vcore would go on in it, while another CPU uses a handle to it, or while an epoch that an
+	 * update of it has returned has not passed: try again later.
 	 */
 	EXO_CALL_SPACE_DESTROY = 13,
 	/* (space, struct exo_update *) -> 0 done, 1 call again, or error (ops_done names the op). */

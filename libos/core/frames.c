@@ -2,16 +2,21 @@
 /*
  * The frame allocator: a small cache on each CPU over one bitmap.
  *
- *	frame_alloc / frame_free -> cache of this CPU (masked, no lock)
+ *	frame_alloc / frame_free -> cache of this CPU
  *	                              | empty, full: half of it at once
- *	                            bitmap (RANK_FRAMES)
+ *	                            bitmap
  *	frames_retire -> batches that wait for their epoch -> bitmap
+ *
+ * When the bitmap is empty, what other CPUs have in their caches is taken one by one, and epochs are
+ * waited for: so frame_take() fails only if there is no free frame anywhere.  That is why a cache
+ * has a lock, which its own CPU finds free nearly always.
  */
 #include <exo/abi.h>
 #include <stdatomic.h>
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/frame_bitmap.h"
+#include "core/frame_retired.h"
 #include "core/frames.h"
 #include "core/lock.h"
 #include "core/log.h"
@@ -19,34 +24,25 @@
 #include "core/vcore.h"
 
 #define CACHE_FRAMES 64
-#define BATCH_FRAMES 60
-#define BATCHES 128
 
 /* The bitmap stands at the start of the dynamic region, the heap after it (heap.c). */
 #define BITMAP_BASE EXO_DYNAMIC_BASE
 
-/* Used by its own CPU only, masked. */
+/* Filled by its own CPU only; emptied by any. */
 struct frame_cache {
-	uint32_t count;
+	struct lock lock; /* guards: */
+	uint32_t count;   /* others may look whether it is worth taking the lock */
 	uint32_t frames[CACHE_FRAMES];
 } __attribute__((aligned(64)));
 
-/* Frames whose last mapping is gone, but maybe not from every TLB. */
-struct batch {
-	struct batch *next;
-	exo_handle space;
-	uint64_t epoch;
-	uint32_t count;
-	uint32_t frames[BATCH_FRAMES];
+static struct frame_cache caches[EXO_CPUS_MAX] = {
+	[0 ... EXO_CPUS_MAX - 1] = { .lock = LOCK_INIT("frame cache", RANK_FRAMES) },
 };
 
-static struct frame_cache caches[EXO_CPUS_MAX];
-
-static struct lock frames_lock = LOCK_INIT("frames", RANK_FRAMES);
-/* Under frames_lock. */
+static struct lock pool_lock = LOCK_INIT("free frames", RANK_FRAMES);
+/* Under pool_lock. */
 static struct frame_bitmap bitmap;
-static struct batch batches[BATCHES], *batch_free, *retired_first, **retired_last = &retired_first;
-static uint64_t retired_count;
+static struct retired_frames retired;
 
 /* Written once at start-up. */
 static uint64_t total;
@@ -59,95 +55,134 @@ static void put_back(uint64_t frame)
 		libos_panic("frame %lx was freed twice", frame);
 }
 
-/* A space that no longer exists is loaded on no CPU, so no TLB holds anything of it. */
+/* A space that no longer exists has no epoch that has not passed: the kernel does not let it go
+ * before (space_begin_destroy). */
 static bool epoch_passed(exo_handle space, uint64_t epoch)
 {
 	return epoch == 0 || exo_tlb_poll(space, epoch, 0) != 0;
 }
 
-/* Moves batches whose epoch has passed to the bitmap; under frames_lock. */
-static void reap_retired(void)
+static uint64_t cache_take(struct frame_cache *c)
 {
-	while (retired_first && epoch_passed(retired_first->space, retired_first->epoch)) {
-		struct batch *b = retired_first;
+	uint64_t frame = 0;
 
-		for (uint32_t i = 0; i < b->count; i++)
-			put_back(b->frames[i]);
-		retired_count -= b->count;
-		retired_first = b->next;
-		if (!retired_first)
-			retired_last = &retired_first;
-		b->next = batch_free;
-		batch_free = b;
-	}
+	if (*(volatile uint32_t *)&c->count == 0)
+		return 0;
+	lock_acquire(&c->lock);
+	if (c->count > 0)
+		frame = c->frames[--c->count];
+	lock_release(&c->lock);
+	return frame;
+}
+
+static void cache_fill(struct frame_cache *c, const uint32_t *frames, size_t n)
+{
+	lock_acquire(&c->lock);
+	ASSERT_INVARIANT(c->count + n <= CACHE_FRAMES);
+	for (size_t i = 0; i < n; i++)
+		c->frames[c->count++] = frames[i];
+	lock_release(&c->lock);
+}
+
+/* Up to `most` frames out of the bitmap.  *waiting: more will come when an epoch has passed. */
+static size_t pool_take(uint32_t *frames, size_t most, bool *waiting)
+{
+	size_t n;
+
+	lock_acquire(&pool_lock);
+	retired_reap(&retired, epoch_passed, put_back);
+	n = frame_bitmap_take(&bitmap, frames, most);
+	*waiting = retired.count > 0;
+	lock_release(&pool_lock);
+	return n;
 }
 
 /*
- * An empty cache.  Frames on their way back are waited for: else memory would seem to be exhausted
- * while most of it is free.  As in batch_take() waiting ends, masked or not; here it holds no lock.
+ * This CPU's cache and the bitmap were empty.
+ *
+ * Waiting for an epoch cannot deadlock, masked or not: acknowledging is the kernel's work on each
+ * CPU, done on an interrupt that has been sent already.
  */
-static void refill(struct frame_cache *c)
+static uint64_t take_anywhere(void)
 {
-	bool more;
+	uint32_t one;
+	bool waiting;
 
 	do {
-		lock_acquire(&frames_lock);
-		if (retired_first)
-			reap_retired();
-		c->count = (uint32_t)frame_bitmap_take(&bitmap, c->frames, CACHE_FRAMES / 2);
-		more = retired_first != NULL;
-		lock_release(&frames_lock);
-		if (c->count == 0)
+		for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+			uint64_t frame = cache_take(&caches[cpu]);
+
+			if (frame)
+				return frame;
+		}
+		if (pool_take(&one, 1, &waiting))
+			return one;
+		if (waiting)
 			__builtin_ia32_pause();
-	} while (c->count == 0 && more);
+	} while (waiting);
+	return 0;
 }
 
 uint64_t frame_take(void)
 {
-	uint64_t frame = 0;
+	uint32_t some[CACHE_FRAMES / 2];
+	bool waiting;
 
 	upcalls_mask();
-	struct frame_cache *c = &caches[this_vcore()->cpu];
+	struct frame_cache *own = &caches[this_vcore()->cpu];
+	uint64_t frame = cache_take(own);
 
-	if (c->count == 0)
-		refill(c);
-	if (c->count > 0)
-		frame = c->frames[--c->count];
+	if (!frame) {
+		size_t n = pool_take(some, CACHE_FRAMES / 2, &waiting);
+
+		if (n > 0) {
+			frame = some[--n];
+			cache_fill(own, some, n);
+		} else {
+			frame = take_anywhere();
+		}
+	}
 	upcalls_unmask();
 	return frame;
 }
 
+/* Half of a full cache. */
+static size_t cache_spill(struct frame_cache *c, uint32_t *frames)
+{
+	size_t n = 0;
+
+	lock_acquire(&c->lock);
+	while (c->count > CACHE_FRAMES / 2)
+		frames[n++] = c->frames[--c->count];
+	lock_release(&c->lock);
+	return n;
+}
+
 void frame_free(uint64_t frame)
 {
+	uint32_t some[CACHE_FRAMES / 2], one = (uint32_t)frame;
+
 	ASSERT_INVARIANT(frame != 0 && frame_maps(frame) == 0); /* I9, I10 */
 	upcalls_mask();
-	struct frame_cache *c = &caches[this_vcore()->cpu];
+	struct frame_cache *own = &caches[this_vcore()->cpu];
 
-	if (c->count == CACHE_FRAMES) {
-		lock_acquire(&frames_lock);
-		while (c->count > CACHE_FRAMES / 2)
-			put_back(c->frames[--c->count]);
-		lock_release(&frames_lock);
+	if (own->count == CACHE_FRAMES) {
+		size_t n = cache_spill(own, some);
+
+		lock_acquire(&pool_lock);
+		while (n > 0)
+			put_back(some[--n]);
+		lock_release(&pool_lock);
 	}
-	c->frames[c->count++] = (uint32_t)frame;
+	cache_fill(own, &one, 1);
 	upcalls_unmask();
 }
 
-/* An empty batch; under frames_lock.  Waiting for the oldest cannot deadlock: acknowledging an
- * epoch is the kernel's work on each CPU, done on an IPI even where upcalls are masked. */
-static struct batch *batch_take(void)
-{
-	reap_retired();
-	while (!batch_free)
-		reap_retired();
-	struct batch *b = batch_free;
-
-	batch_free = b->next;
-	return b;
-}
-
+/* If every batch is in use, waits until one is not: take_anywhere() says why that ends. */
 void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, size_t n)
 {
+	size_t taken;
+
 	if (n == 0)
 		return;
 	if (epoch_passed(space, epoch)) {
@@ -155,24 +190,21 @@ void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, siz
 			frame_free(frames[i]);
 		return;
 	}
-	lock_acquire(&frames_lock);
 	while (n > 0) {
-		struct batch *b = batch_take();
-
-		*b = (struct batch){ .space = space, .epoch = epoch };
-		for (; b->count < BATCH_FRAMES && n > 0; n--)
-			b->frames[b->count++] = (uint32_t)*frames++;
-		retired_count += b->count;
-		*retired_last = b;
-		retired_last = &b->next;
+		lock_acquire(&pool_lock);
+		taken = retired_put(&retired, space, epoch, frames, n);
+		if (taken == 0)
+			retired_reap(&retired, epoch_passed, put_back);
+		lock_release(&pool_lock);
+		frames += taken;
+		n -= taken;
 	}
-	lock_release(&frames_lock);
 }
 
 /* Not exact while others allocate; for statistics and limits. */
 uint64_t frames_free_count(void)
 {
-	uint64_t n = bitmap.free + retired_count;
+	uint64_t n = bitmap.free + retired.count;
 
 	for (int i = 0; i < EXO_CPUS_MAX; i++)
 		n += caches[i].count;
@@ -218,7 +250,7 @@ int shared_update(const struct exo_op *ops, size_t count)
 		}
 	}
 	/* What was taken away may be mapped to other frames next, and no CPU may still see the old
-	 * ones then.  As in batch_take(), masked or not, waiting ends. */
+	 * ones then.  Why waiting ends, masked or not: take_anywhere(). */
 	while (!epoch_passed(shared, epoch))
 		__builtin_ia32_pause();
 	return 0;
@@ -270,8 +302,5 @@ void frames_init(const struct exo_info *info)
 		frame_bitmap_put_range(&bitmap, r->first, r->count);
 	}
 	total = bitmap.free;
-	for (int i = 0; i < BATCHES; i++) {
-		batches[i].next = batch_free;
-		batch_free = &batches[i];
-	}
+	retired_init(&retired);
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@
 #define MEBI (1ul << 20)
 #define USER 1000
 #define KEPT_BACK_KB 8192 /* what caches may keep of the memory */
+#define LAST_PAGES 24     /* the kernel may ask for some of them for page tables */
 
 /* ---------------------------------------------------------------- what there is */
 
@@ -134,6 +136,57 @@ static void one_process_takes_all_memory(void)
 		CHECK(ended_for_lack_of_memory(status));
 	}
 	all_is_back();
+}
+
+/* Touches pages until so few are left; false: there is no place for a mapping. */
+static bool take_all_but(long left_kb)
+{
+	char *p = mmap(NULL, (size_t)memory_kb("MemFree:") << 10, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	while (memory_kb("MemFree:") > left_kb + 4096) {
+		for (size_t end = (size_t)p + MEBI; (size_t)p < end; p += PAGE)
+			*p = 1;
+	}
+	for (; memory_kb("MemFree:") > left_kb; p += PAGE)
+		*p = 1;
+	return true;
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * What is said to be free can be had, on whatever CPU it was given back.  A program that has been
+ * told of a page and does not get it would end by a signal.
+ */
+static void the_last_pages_can_be_had(void)
+{
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (int cpu = cpus - 1; cpu >= 0; cpu--) {
+			run_on(cpu);
+			char *p = mmap(NULL, MEBI, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+			if (p == MAP_FAILED || munmap(p, MEBI))
+				_exit(1);
+		}
+		_exit(take_all_but(LAST_PAGES * PAGE >> 10) ? 0 : 1);
+	}
+	CHECK(child > 0);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
 }
 
 static void many_processes_take_all_memory(void)
@@ -498,6 +551,7 @@ int main(void)
 {
 	system("true"); /* caches are filled before the first look */
 	RUN(one_process_takes_all_memory);
+	RUN(the_last_pages_can_be_had);
 	RUN(many_processes_take_all_memory);
 	RUN(a_large_process_forks_when_memory_is_short);
 	RUN(a_process_takes_mappings_without_end);
