@@ -27,12 +27,21 @@ unit: $(addprefix $(BUILD)/unit/,$(UNIT_TESTS))
 
 TEST_RUN = tests/run --build $(BUILD) --cache $(CACHE) $(if $(JOBS),-j $(JOBS))
 
+# The guest tests run once more with every invariant checked.
+ifneq ($(DEBUG),1)
+DEBUG_BUILD := $(BUILD)/debug
+.PHONY: debug
+debug: all
+	$(Q)+$(MAKE) DEBUG=1 BUILD=$(DEBUG_BUILD) CACHE=$(CACHE) all
+test: debug
+endif
+
 ## make test     every test; the last line is 'N passed, N failed'.  TESTS='words' selects
 ## make check    the two-minute part of them
 ## make stress   tests that run until they have seen enough; likewise fuzz, mutants
 .PHONY: test check stress fuzz mutants
 test: all unit
-	@$(TEST_RUN) $(TESTS)
+	@$(TEST_RUN) $(if $(DEBUG_BUILD),--debug-build $(DEBUG_BUILD)) $(TESTS)
 check: all unit
 	@$(TEST_RUN) --tag check $(TESTS)
 stress fuzz mutants: all unit
