@@ -62,6 +62,7 @@ struct cpu {
 
 	/* Any CPU, set once: stop at the next NMI, another CPU reports a panic. */
 	atomic_bool panic_stop;
+	_Atomic uint64_t panic_stopped_at; /* this CPU, when it stops: where it was */
 
 	/* This CPU; others may read them at any time. */
 	struct exo_cpu_stats stats;

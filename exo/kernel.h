@@ -48,7 +48,10 @@ _Noreturn void panic_with_regs(const struct exo_regs *regs, const char *format, 
 extern bool panic_resets;
 
 /* Called by each CPU when it takes an NMI: does not return if another CPU panics. */
-void panic_stop_if_asked(void);
+void panic_stop_if_asked(const struct exo_regs *regs);
+
+/* With `panic=test` on the command line this is a kernel bug, to see the report. */
+void panic_test(void);
 
 /* x86/reset.c */
 _Noreturn void machine_reset(void);

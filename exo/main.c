@@ -57,6 +57,7 @@ _Noreturn static void boot_domain(void)
 	kprintf("exo: %u CPU%s\n", cpu_count, cpu_count == 1 ? "" : "s");
 	first_domain_create();
 	smp_release();
+	panic_test();
 	cpu_run();
 }
 

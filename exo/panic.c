@@ -5,20 +5,26 @@
  */
 #include "kernel.h"
 #include <exo/symbols.h>
+#include "boot_info.h"
 
 #define BACKTRACE_MAX 24
 #define TRACE_SHOWN 12 /* events per CPU */
 #define NOBODY (-1)
+#define STOP_WAIT_US 100000
+#define STOP_STEP_US 100
 
 static _Atomic int reporter = NOBODY;
 bool panic_resets;
 
 extern char kernel_text_start[], kernel_text_end[];
 
-void panic_stop_if_asked(void)
+void panic_stop_if_asked(const struct exo_regs *regs)
 {
-	if (!atomic_load(&this_cpu()->panic_stop))
+	struct cpu *cpu = this_cpu();
+
+	if (!atomic_load(&cpu->panic_stop))
 		return;
+	atomic_store(&cpu->panic_stopped_at, regs->rip);
 	cpu_halt_forever();
 }
 
@@ -32,7 +38,6 @@ static void become_reporter(void)
 		cpu_halt_forever();
 }
 
-/* Nobody waits for them: a CPU that does not take the NMI could not be helped either. */
 static void stop_other_cpus(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
@@ -58,6 +63,24 @@ static void print_location(uint64_t address, unsigned before)
 		kprintf("  %p  %s+0x%lx\n", (void *)address, name, offset + before);
 	else
 		kprintf("  %p\n", (void *)address);
+}
+
+/* One that does not stop in time may have no part in what follows, but it should be known. */
+static void print_other_cpus(void)
+{
+	for (unsigned i = 0, waited = 0; i < cpu_count; i++) {
+		uint64_t rip = 0;
+
+		if (i == this_cpu()->number)
+			continue;
+		while (!(rip = atomic_load(&cpu_by_number(i)->panic_stopped_at)) &&
+		       waited < STOP_WAIT_US) {
+			wait_us(STOP_STEP_US);
+			waited += STOP_STEP_US;
+		}
+		kprintf("CPU %u %s:\n", i, rip ? "was stopped at" : "does not stop");
+		print_location(rip, 0);
+	}
 }
 
 /* Follows frame pointers as long as they stay within one kernel stack and ascend. */
@@ -114,6 +137,7 @@ _Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t
 	kvprintf(format, arguments);
 	kprintf("\n");
 	stop_other_cpus();
+	print_other_cpus();
 	if (regs)
 		print_regs(regs);
 	kprintf("cr2 %p  cr3 %p  vcore %p\n", (void *)cr2_read(), (void *)cr3_read(),
@@ -141,6 +165,13 @@ void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
 
 	va_start(arguments, format);
 	report(regs, regs->rip, regs->rbp, format, arguments);
+}
+
+/* On a stack that has callers to be shown. */
+void panic_test(void)
+{
+	if (line_has_word(boot_info.loader.command_line, "panic=test"))
+		*(volatile int *)(CPU_AREAS_BASE - EXO_PAGE_SIZE) = 0;
 }
 
 void invariant_failed(const char *condition, const char *file, int line)

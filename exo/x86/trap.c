@@ -133,6 +133,6 @@ void trap_paranoid(struct exo_regs *regs)
 {
 	if (regs->vector != VECTOR_NMI)
 		panic_with_regs(regs, "%s", exception_names[regs->vector]);
-	panic_stop_if_asked();
+	panic_stop_if_asked(regs);
 	this_cpu()->unexpected_nmis++;
 }

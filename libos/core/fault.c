@@ -136,8 +136,8 @@ static bool stop_stepping(struct exo_regs *regs)
 
 static _Noreturn void bug(const char *what, const struct exo_regs *regs, uint64_t address)
 {
-	libos_panic("%s: exception %lu (error %lx) at %lx, address %lx, stack %lx", what,
-		    regs->vector, regs->error, regs->rip, address, regs->rsp);
+	libos_panic_with_regs(regs, "%s: exception %lu (error %lx), address %lx", what,
+			      regs->vector, regs->error, address);
 }
 
 /* On the task's own stack, right below the registers, masked. */

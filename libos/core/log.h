@@ -14,6 +14,10 @@ size_t log_read(char *buf, size_t size, size_t from); /* for dmesg */
 
 /* A libos bug: prints state of this CPU and its task, held locks and a backtrace, and kills the domain. */
 _Noreturn void libos_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+struct exo_regs;
+/* The same for an exception in the libos's own code, with the registers there. */
+_Noreturn void libos_panic_with_regs(const struct exo_regs *regs, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #ifndef EXO_DEBUG
 #define EXO_DEBUG 0

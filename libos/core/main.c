@@ -70,6 +70,13 @@ static void start_trace(void)
 		trace_init(kib);
 }
 
+/* panic=test-libos on the boot command line is a bug of the libos, to see the report. */
+static __attribute__((noinline)) void panic_test(void)
+{
+	if (boot_word("panic=test-libos"))
+		*(volatile int *)(EXO_SHARED_END - EXO_PAGE_SIZE) = 0;
+}
+
 static void start_services(void *unused)
 {
 	int r = fs_init();
@@ -81,6 +88,7 @@ static void start_services(void *unused)
 	console_init();
 	host_channel_init();
 	process_init();
+	panic_test();
 	task_exit();
 }
 

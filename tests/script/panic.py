@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# tags: check
+"""Reports of kernel and libos panics: cause, CPUs, registers, names; and the machine's end is 126."""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import exo_run, run_cases  # noqa: E402
+
+EXIT_MACHINE_DIED = 126
+
+
+def report(cpus, *options):
+    log = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"panic-{os.getpid()}.log")
+    try:
+        run = exo_run("--cpus", str(cpus), "--log", log, *options, "--", "sleep", "1000")
+        with open(log, encoding="utf-8", errors="replace") as stream:
+            text = stream.read()
+    finally:
+        os.unlink(log)
+    assert run.returncode == EXIT_MACHINE_DIED, (run, text[-1500:])
+    # The end of the log is shown to whoever looks only at exo-run's own messages.
+    assert b"exo has stopped." in run.stderr, run.stderr
+    return text
+
+
+def must_follow(text, *patterns):
+    """Lines that match these, in this order."""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.MULTILINE).search(text, at)
+        assert found, (pattern, text[at:at + 1500])
+        at = found.end()
+
+
+def a_kernel_panic_tells_all_and_stops_all(cpus):
+    text = report(cpus, "--append", "panic=test")
+    others = [rf"^CPU {n} was stopped at:\n  [0-9a-f]{{16}}" for n in range(1, cpus)]
+    must_follow(text,
+                r"^PANIC on CPU 0: page fault in the kernel: write to \w+, nothing is mapped there",
+                *others,
+                r"^ +r15 [0-9a-f]{16} ", r"rip [0-9a-f]{16} ", r"^cr2 \w+  cr3 \w+  vcore \w+",
+                r"^backtrace:", r"^  \w{16}  panic_test\+0x", r"^  \w{16}  boot_domain\+0x",
+                *[rf"^cpu {n}, last of \d+ events:" for n in range(cpus)],
+                r"^exo has stopped\.\s*\Z")
+    assert "does not stop" not in text, text
+
+
+def a_libos_panic_tells_all_and_ends_its_domain(cpus):
+    text = report(cpus, "--append", "panic=test-libos")
+    must_follow(text,
+                r"^libos: panic: libos: exception 14 \(error \w+\), address \w+",
+                r"^libos: CPU \d+, masked \d+ deep, task \d+ \(start\)",
+                r"^rip \w{16} rsp \w{16}", r"^r14 \w{16}",
+                r"^  \w{16}  panic_test\+0x", r"^  \w{16}  start_services\+0x",
+                r"^exo: domain 1 died, status 127")
+
+
+run_cases([(f"{case.__name__}-cpus-{cpus}", lambda case=case, cpus=cpus: case(cpus))
+           for case in (a_kernel_panic_tells_all_and_stops_all,
+                        a_libos_panic_tells_all_and_ends_its_domain) for cpus in (1, 4)])
