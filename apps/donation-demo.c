@@ -4,14 +4,20 @@
  * on one CPU that others keep busy:
  *
  *	over pipes, where the writer gives the rest of its slice to the reader that it wakes;
- *	over eventfds, where the woken process queues behind the busy ones.
+ *	over eventfds, where the woken process queues behind the busy ones;
+ *	over eventfds again, with sched_donate() to the process that was woken.
+ *
+ * Then it prints what the scheduling core has counted meanwhile.
  */
 #define _GNU_SOURCE
+#include <libos/donate.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,8 +53,9 @@ static int pass(int from, int to)
 }
 
 /* Microseconds for one round; there[] and back[] are {read end, write end}. */
-static double measure(const int there[2], const int back[2])
+static double measure(const int there[2], const int back[2], bool donate)
 {
+	struct task_ref partner_ref;
 	uint64_t token = 1;
 	pid_t partner = fork();
 	double began;
@@ -58,17 +65,35 @@ static double measure(const int there[2], const int back[2])
 			;
 		_exit(0);
 	}
+	sched_find(partner, &partner_ref);
 	began = seconds();
-	if (write(there[1], &token, sizeof(token)) != sizeof(token))
-		return 0;
-	for (int i = 1; i < ROUNDS; i++)
-		pass(back[0], there[1]);
-	if (read(back[0], &token, sizeof(token)) != sizeof(token))
-		return 0;
+	for (int i = 0; i < ROUNDS; i++) {
+		if (write(there[1], &token, sizeof(token)) != sizeof(token))
+			return 0;
+		if (donate)
+			sched_donate(partner_ref, SCHED_DONATE_WAIT);
+		if (read(back[0], &token, sizeof(token)) != sizeof(token))
+			return 0;
+	}
 	began = seconds() - began;
 	kill(partner, SIGKILL);
 	waitpid(partner, NULL, 0);
 	return began * 1e6 / ROUNDS;
+}
+
+/* The lines of /proc/exo/sched-stats about gifts that were made: counter and total. */
+static void print_statistics(void)
+{
+	char line[1024], name[64];
+	FILE *f = fopen("/proc/exo/sched-stats", "r");
+	long total;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %ld", name, &total) == 2 && total > 0 &&
+		    (strncmp(name, "donation-", 9) == 0 || strncmp(name, "switches", 8) == 0))
+			printf("    %10ld %s\n", total, name);
+	if (f)
+		fclose(f);
 }
 
 int main(void)
@@ -76,7 +101,7 @@ int main(void)
 	pid_t busy[BUSY];
 	int there[2], back[2], events[2] = { eventfd(0, 0), eventfd(0, 0) };
 	cpu_set_t first;
-	double pipes, queued;
+	double pipes, queued, given;
 
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
@@ -87,8 +112,9 @@ int main(void)
 	}
 	for (int i = 0; i < BUSY; i++)
 		busy[i] = start_busy();
-	pipes = measure(there, back);
-	queued = measure((int[]){ events[0], events[0] }, (int[]){ events[1], events[1] });
+	pipes = measure(there, back, false);
+	queued = measure((int[]){ events[0], events[0] }, (int[]){ events[1], events[1] }, false);
+	given = measure((int[]){ events[0], events[0] }, (int[]){ events[1], events[1] }, true);
 	for (int i = 0; i < BUSY; i++)
 		kill(busy[i], SIGKILL);
 	while (wait(NULL) > 0)
@@ -96,5 +122,8 @@ int main(void)
 	printf("one round between two processes, on a CPU that %d others keep busy:\n", BUSY);
 	printf("    %10.1f us over pipes, whose writers donate their slices\n", pipes);
 	printf("    %10.1f us over eventfds, whose writers do not\n", queued);
+	printf("    %10.1f us over eventfds and sched_donate()\n", given);
+	printf("\nof all that ran since the machine started:\n");
+	print_statistics();
 	return 0;
 }

@@ -77,6 +77,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <libos/donate.h>
 #include <libos/ordered.h>
 
 #define SCHED_ABI 1
@@ -86,15 +87,8 @@
 #define SCHED_TIMEOUT_DEFAULT_MS 10000
 #define SCHED_SLICE_DEFAULT_NS SCHED_MS(4)
 #define SCHED_SLICE_MIN_NS SCHED_US(50) /* shorter slices are lengthened to this */
-#define SCHED_DONATE_CHAIN_MAX 8
 
 struct task;
-
-/* How a task is named by those who do not hold it: a stale name finds nothing. */
-struct task_ref {
-	uint32_t id;         /* Linux tid */
-	uint32_t generation; /* never 0 */
-};
 
 /* Why a task comes to a queue, or needs a CPU. */
 enum sched_why {
@@ -314,27 +308,6 @@ unsigned sched_ordered_count(const struct sched_ordered *q);
 uint64_t sched_key(const struct task *t);                        /* its key, when last inserted */
 
 /* ---------------------------------------------------------------- for the rest of the libos */
-
-enum sched_donate_flag {
-	SCHED_DONATE_WAIT = 1 << 0, /* return when the target has run: it sleeps, has ended, or has
-				     * used the slice up */
-};
-
-/*
- * sched_donate - give the rest of the running slice to a task
- *
- * target   the task; a stale reference is not an error of the caller (returns -ESRCH)
- * flags    SCHED_DONATE_WAIT: return when the target has run.  If it went to sleep or ended before
- *          the slice did, the caller has the rest of it back, before others of its CPU's queue
- *
- * Runs the target at once when it is queued on this CPU; puts it at the head of its CPU's queue
- * otherwise.  The slice is what is left of the caller's, never more; when nothing is left, or after
- * a chain of SCHED_DONATE_CHAIN_MAX gifts, it is an ordinary yield.
- *
- * Returns 0, -ESRCH, -EAGAIN (refused by the scheduler, or the target is not waiting for a CPU).
- * Task context, unmasked.
- */
-int sched_donate(struct task_ref target, unsigned flags);
 
 /*
  * sched_swap - put another library in force, while tasks run

@@ -17,10 +17,11 @@
 #ifndef LIBOS_SYSCALL_H
 #define LIBOS_SYSCALL_H
 
+#include <libos/calls.h>
 #include <stdint.h>
 
 #define VECTOR_SYSCALL 0x100
-#define SYSCALL_COUNT 451
+#define SYSCALL_COUNT LIBOS_CALL_END /* Linux's, a gap, and include/libos/calls.h */
 
 typedef long system_call(long, long, long, long, long, long);
 

@@ -38,6 +38,7 @@ long sys_unknown(void)
 
 #define SAME(name, as) [__NR_##name] = (system_call *)(void (*)(void))sys_##as
 #define CALL(name) SAME(name, name)
+#define LIBOS_CALL(NAME, name) [LIBOS_CALL_##NAME] = (system_call *)(void (*)(void))sys_##name
 /* Calls that copy the program's registers: core/entry.asm puts all of them in the frame first. */
 #define CALL_FRAMED(name) [__NR_##name] = framed_##name
 system_call framed_clone, framed_fork, framed_vfork, framed_clone3;
@@ -259,4 +260,6 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL_FRAMED(clone3),
 	CALL(close_range),
 	CALL(faccessat2),
+	LIBOS_CALL(SCHED_FIND, sched_find),
+	LIBOS_CALL(SCHED_DONATE, sched_donate),
 };

@@ -88,6 +88,8 @@ long sys_sched_setparam(int tid, uint64_t param);
 long sys_sched_get_priority_max(int policy);
 long sys_sched_get_priority_min(int policy);
 long sys_sched_rr_get_interval(int tid, uint64_t out);
+long sys_sched_find(int tid, uint64_t ref);
+long sys_sched_donate(uint64_t id, uint64_t generation, uint64_t flags);
 long sys_getpriority(int which, int who);
 long sys_setpriority(int which, int who, int nice);
 

@@ -217,6 +217,29 @@ long sys_sched_rr_get_interval(int tid, uint64_t out)
 	return timespec_write(out, SCHED_SLICE_DEFAULT_NS);
 }
 
+/* The two calls of libos/donate.h. */
+long sys_sched_find(int tid, uint64_t ref_user)
+{
+	int error;
+	struct task *t = find(tid, &error);
+
+	if (!t)
+		return -ESRCH;
+	struct task_ref ref = t->self;
+
+	task_put(t);
+	return copy_to_user(ref_user, &ref, sizeof(ref));
+}
+
+long sys_sched_donate(uint64_t id, uint64_t generation, uint64_t flags)
+{
+	struct task_ref target = { (uint32_t)id, (uint32_t)generation };
+
+	if (flags & ~(uint64_t)SCHED_DONATE_WAIT)
+		return -EINVAL;
+	return sched_donate(target, (unsigned)flags);
+}
+
 /* Does `p` belong to what getpriority and setpriority name? */
 static bool is_named(const struct process *p, int which, uint32_t who)
 {

@@ -61,7 +61,7 @@ int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind
 		donation_count(&v->stats, kind, DONATION_CAPPED);
 		return 0;
 	}
-	if (left == 0) {
+	if (left < (int64_t)SCHED_SLICE_MIN_NS) { /* not worth a switch */
 		donation_count(&v->stats, kind, DONATION_SPENT);
 		return 0;
 	}
@@ -166,7 +166,8 @@ static void leave_to_successor(struct vcore *v, struct task *t)
 	enum donation_kind kind = (enum donation_kind)t->successor.kind;
 
 	t->successor.task = NULL;
-	if (!to || v->heir || v->must_pick || t->slice_ns == 0 || !may_succeed(v, t, to))
+	if (!to || v->heir || v->must_pick || t->slice_ns < SCHED_SLICE_MIN_NS ||
+	    !may_succeed(v, t, to))
 		return;
 	if (kind == DONATION_SIGNAL && t->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
 		donation_count(&v->stats, kind, DONATION_CAPPED);
@@ -203,6 +204,7 @@ void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns)
 		cpu = place_choose(v, giver, SCHED_WOKEN);
 	if (slice_ns && (int)cpu == v->cpu && !v->current && !v->heir && !v->must_pick) {
 		trace(v, TRACE_WAKE, giver->self.id, MESSAGE_DONATE, cpu, 0);
+		donation_count(&v->stats, DONATION_RETURN, DONATION_SAME_CPU);
 		donation_inherit(v, giver, slice_ns);
 	} else {
 		task_send(v, giver, cpu);

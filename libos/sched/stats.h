@@ -26,7 +26,7 @@ enum donation_outcome {
 	DONATION_CROSS_CPU,
 	DONATION_REFUSED, /* by the scheduler library, or there was nobody to take it */
 	DONATION_CAPPED,  /* the chain was as long as it may be */
-	DONATION_SPENT,   /* the slice was over */
+	DONATION_SPENT,   /* the slice was over, or nearly */
 	DONATION_OUTCOMES
 };
 

@@ -2,6 +2,7 @@
 /* Donation: pipes, futexes, wait4 and signals hand on the rest of a slice, /proc/exo/sched-stats counts
  * it, and a third task still runs. */
 #define _GNU_SOURCE
+#include <libos/donate.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -304,6 +306,167 @@ static void a_chain_of_gifts_ends(void)
 	CHECK(donations("pipe", "capped") > capped);
 }
 
+/* ---- sched_donate() from applications */
+
+struct spinner {
+	_Atomic long *count; /* shared with it: grows while it runs */
+	pid_t pid;
+	struct task_ref ref;
+};
+
+static int start_spinner(struct spinner *s, int cpu)
+{
+	s->count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s->count == MAP_FAILED)
+		return -1;
+	s->pid = fork();
+	if (s->pid == 0) {
+		run_on(cpu);
+		for (;;)
+			atomic_fetch_add(s->count, 1);
+	}
+	while (s->pid > 0 && atomic_load(s->count) == 0)
+		sched_yield();
+	return sched_find(s->pid, &s->ref);
+}
+
+static void stop_spinner(struct spinner *s)
+{
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	munmap((void *)s->count, 4096);
+}
+
+/* Gives to it until it has been given `times` slices; how often it had not run then. */
+static int give(struct spinner *s, unsigned flags, int times)
+{
+	int idle = 0;
+
+	for (int given = 0; given < times;) {
+		long before = atomic_load(s->count);
+		int r = sched_donate(s->ref, flags);
+
+		if (r != 0 && r != -EAGAIN)
+			return -1;
+		if (r == 0)
+			idle += atomic_load(s->count) == before;
+		given += r == 0;
+	}
+	return idle;
+}
+
+static void a_task_is_given_a_slice_by_name(void)
+{
+	long same = donations("explicit", "same-cpu"), cross = donations("explicit", "cross-cpu");
+	struct spinner s;
+
+	run_on(0);
+	CHECK_EQ(start_spinner(&s, 0), 0);
+	int idle = give(&s, 0, 50), idle_waiting = give(&s, SCHED_DONATE_WAIT, 50);
+
+	stop_spinner(&s);
+	run_anywhere();
+	/* Now and then the machine's own CPU is taken away for the whole of a slice. */
+	CHECK(idle >= 0 && idle <= 5);
+	CHECK(idle_waiting >= 0 && idle_waiting <= 5);
+	CHECK(donations("explicit", "same-cpu") - same >= 50);
+	CHECK_EQ(donations("explicit", "cross-cpu"), cross);
+}
+
+/* Two spin on CPU 1, so that one of them waits; whoever gives to it from CPU 0 and waits finds that
+ * it has run, and has not run itself in the meantime. */
+static void a_slice_goes_to_a_task_of_another_cpu(void)
+{
+	long cross = donations("explicit", "cross-cpu"), same = donations("explicit", "same-cpu");
+	struct spinner s[2];
+	int given = 0, idle = 0, wrong = 0;
+
+	if (cpus() < 2)
+		return;
+	run_on(0);
+	CHECK(start_spinner(&s[0], 1) == 0 && start_spinner(&s[1], 1) == 0);
+	for (long i = 0; given < 20; i++) {
+		struct spinner *to = &s[i % 2];
+		long before = atomic_load(to->count);
+		int r = sched_donate(to->ref, SCHED_DONATE_WAIT);
+
+		given += r == 0;
+		idle += r == 0 && atomic_load(to->count) == before;
+		wrong += r != 0 && r != -EAGAIN;
+	}
+	stop_spinner(&s[0]);
+	stop_spinner(&s[1]);
+	run_anywhere();
+	CHECK_EQ(wrong, 0);
+	CHECK(idle <= 4);
+	CHECK(donations("explicit", "cross-cpu") - cross >= 10);
+	CHECK_EQ(donations("explicit", "same-cpu"), same);
+}
+
+/* A server that is woken without a gift is given one; what it leaves comes back to the caller. */
+static void a_giver_that_waits_has_the_rest_back(void)
+{
+	long returned = donations("return", "same-cpu");
+	int asked = eventfd(0, 0), answered = eventfd(0, EFD_NONBLOCK), answers = 0, status;
+	struct task_ref server;
+	uint64_t one = 1;
+
+	run_on(0);
+	pid_t child = fork();
+	if (child == 0) {
+		uint64_t n;
+
+		while (read(asked, &n, sizeof(n)) == sizeof(n) && n == 1)
+			if (write(answered, &one, sizeof(one)) != sizeof(one))
+				break;
+		_exit(0);
+	}
+	CHECK_EQ(sched_find(child, &server), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t n = 0;
+
+		CHECK_EQ(write(asked, &one, sizeof(one)), sizeof(one));
+		while (read(answered, &n, sizeof(n)) != sizeof(n))
+			sched_donate(server, SCHED_DONATE_WAIT);
+		answers += n == 1;
+	}
+	one = 2;
+	CHECK_EQ(write(asked, &one, sizeof(one)), sizeof(one));
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	run_anywhere();
+	close(asked);
+	close(answered);
+	CHECK_EQ(answers, ROUNDS);
+	CHECK(donations("return", "same-cpu") - returned >= ROUNDS / 2);
+}
+
+static void stale_and_unfit_targets_are_refused(void)
+{
+	struct task_ref me, gone;
+
+	CHECK_EQ(sched_find(0, &me), 0);
+	CHECK_EQ(me.id, (uint32_t)getpid());
+	CHECK_EQ(sched_donate(me, 0), -EAGAIN);
+	CHECK_EQ(sched_donate(me, ~0u), -EINVAL);
+	CHECK_EQ(sched_find(32767, &gone), -ESRCH);
+	CHECK_EQ(sched_find(-1, &gone), -ESRCH);
+	pid_t child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	CHECK_EQ(sched_find(child, &gone), 0);
+	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	/* The process has been reaped; its task may still be leaving its stack. */
+	int r = sched_donate(gone, 0);
+	for (int i = 0; i < 10000 && r != -ESRCH; i++, r = sched_donate(gone, 0))
+		sched_yield();
+	CHECK_EQ(r, -ESRCH);
+	gone.id = me.id;
+	CHECK_EQ(sched_donate(gone, 0), -ESRCH);
+}
+
 /* No question remains open once nobody has anything to do; at most one per CPU is on its way. */
 static void every_steal_is_answered(void)
 {
@@ -351,6 +514,10 @@ int main(void)
 	RUN(a_sender_that_sleeps_donates_to_whom_its_signal_woke);
 	RUN(a_chain_of_gifts_ends);
 	RUN(two_that_donate_do_not_starve_a_third);
+	RUN(a_task_is_given_a_slice_by_name);
+	RUN(a_slice_goes_to_a_task_of_another_cpu);
+	RUN(a_giver_that_waits_has_the_rest_back);
+	RUN(stale_and_unfit_targets_are_refused);
 	RUN(every_steal_is_answered);
 	return test_result();
 }

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <libos/calls.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@
 #define PAGE 4096ul
 #define AREA_PAGES 16
 #define NUMBERS 450          /* Linux's numbers, and some behind them */
+#define OWN_NUMBERS 4        /* the libos's own, and some behind them */
 #define LOOK_EVERY_MS 50
 #define KEPT_BACK_KB 8192    /* what caches may keep of the memory */
 
@@ -144,8 +146,10 @@ static _Noreturn void work(struct progress *mine, uint64_t state)
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(area + AREA_PAGES * PAGE, PAGE);
 	for (;;) {
-		uint64_t number = random_word(&state) % NUMBERS, a[6];
+		uint64_t number = random_word(&state) % (NUMBERS + OWN_NUMBERS), a[6];
 
+		if (number >= NUMBERS)
+			number = LIBOS_CALL_FIRST + (number - NUMBERS);
 		if (is_rare(number) && random_word(&state) % 64)
 			continue;
 		if (random_word(&state) % 16 == 0)

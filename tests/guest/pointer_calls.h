@@ -7,6 +7,7 @@
 #define TESTS_GUEST_POINTER_CALLS_H
 
 #include <fcntl.h>
+#include <libos/calls.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -214,6 +215,7 @@ static const struct call process_calls[] = {
 	CALL(sched_rr_get_interval, OUT, 16, 0, BAD),
 	CALL(sched_getaffinity, OUT | RACED, 8, 0, 8, BAD),
 	CALL(sched_setaffinity, IN, 8, 0, 8, BAD),
+	{ "sched_find", LIBOS_CALL_SCHED_FIND, OUT | RACED, 8, { 0, BAD } },
 	CALL(getcpu, OUT | MAY_NULL | RACED, 4, BAD, 0, 0),
 	CALL(getcpu, OUT | MAY_NULL, 4, 0, BAD, 0),
 	CALL(prctl, OUT, 16, PR_GET_NAME, BAD),
