@@ -30,19 +30,25 @@ static void halt(struct vcore *v, uint64_t token)
  * Why no task waits while we sleep: we set our bit in idle_cpus, then look at the other queues'
  * counts (steal_ask); who queues a task raises the count, then looks at idle_cpus (place_offer).
  * All four are sequentially consistent, so either we see the task or they see us, and tell us.
+ * The bit stays until we run something (idle_ends), also while we come back here to ask the next
+ * CPU: one that has refused us before is not asked again, so it must be able to tell us what is new.
  *
  * The token is from before the queue was found empty: if another vcore had this CPU since then, the
  * halt fails with EAGAIN, and the caller looks again.
  */
 void idle(struct vcore *v, uint64_t token)
 {
-	uint64_t me = 1ul << v->cpu;
-
 	ASSERT_INVARIANT(v->current == NULL && vcore_is_mine(v) && v->held_count == 0);
-	atomic_fetch_or(&idle_cpus, me);
+	v->idle = true;
+	atomic_fetch_or(&idle_cpus, 1ul << v->cpu);
 	if (!mailbox_has_mail(&v->mailbox)) {
 		steal_ask(v);
 		halt(v, token);
 	}
-	atomic_fetch_and(&idle_cpus, ~me);
+}
+
+void idle_ends(struct vcore *v)
+{
+	v->idle = false;
+	atomic_fetch_and(&idle_cpus, ~(1ul << v->cpu));
 }

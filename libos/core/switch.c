@@ -243,6 +243,8 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 		t->successor.task = NULL;
 	}
 	take_place(v, t);
+	if (v->idle)
+		idle_ends(v);
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
 	v->ran_since_tsc = rdtsc(); /* before `current`: time/cpu_clock.c reads them from elsewhere */

@@ -47,5 +47,7 @@ _Noreturn void return_to_user_masked(void);
 
 /* idle.c: this CPU has no task to run.  Returns when there may be one. */
 void idle(struct vcore *v, uint64_t token);
+/* It runs something again. */
+void idle_ends(struct vcore *v);
 
 #endif

@@ -52,6 +52,7 @@ struct vcore {
 	bool need_resched;         /* switch before the current task goes on */
 	bool must_pick;            /* the library wants to be asked who is next */
 	bool online;               /* has been entered */
+	bool idle;                 /* has set its bit in idle_cpus since it last ran a task */
 	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
 	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */

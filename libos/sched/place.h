@@ -10,8 +10,8 @@
 struct task;
 struct vcore;
 
-/* A bit for each CPU that halts or is about to.  Set by that CPU; cleared by whoever gives it
- * something to do, and by itself. */
+/* A bit for each CPU that has nothing to run.  Set by that CPU; cleared by whoever gives it something
+ * to do, and by itself when it runs something. */
 extern _Atomic uint64_t idle_cpus;
 
 /* This CPU, masked, no lock held: where shall a task that is in flight be queued? */
