@@ -24,7 +24,8 @@ _Static_assert(TASK_OFFSET > 5 * EXO_PAGE_SIZE, "room for a stack");
 static struct lock slot_lock = LOCK_INIT("task slots", RANK_LEAF);
 /* Under slot_lock. */
 static struct task *free_slots; /* linked by mailbox_next */
-/* Any CPU: slots that were ever handed out; only grows. */
+static unsigned next_pages; /* mapped of the slot behind those, for which there was too little memory */
+/* Under slot_lock; read by any CPU.  Slots that are mapped and were handed out; only grows. */
 static _Atomic uint32_t slots_used;
 
 static struct task *slot_task(uint32_t slot)
@@ -40,46 +41,52 @@ bool task_slot_contains(const struct task *t)
 	       offset / TASK_SLOT_SIZE < atomic_load_explicit(&slots_used, memory_order_acquire);
 }
 
-/* All but the first page of a slot, which guards the stack. */
+/* All but the first page of a slot, which guards the stack; from where the last attempt ended.  The
+ * kernel maps them in order.  Under slot_lock. */
 static bool slot_map(uint64_t slot)
 {
-	struct exo_op ops[SLOT_PAGES - 1];
-	unsigned n = 0;
+	struct exo_op ops[SLOT_PAGES - 1] = { 0 };
+	unsigned wanted = SLOT_PAGES - 1 - next_pages, n = 0;
 
-	for (; n < SLOT_PAGES - 1; n++) {
+	for (; n < wanted; n++) {
 		uint64_t frame = frame_alloc();
 
 		if (!frame)
-			goto out_frames;
+			break;
 		ops[n] = (struct exo_op){ .code = EXO_OP_MAP,
 					  .prot = EXO_PROT_READ | EXO_PROT_WRITE,
 					  .count = 1,
-					  .va = slot + (n + 1) * EXO_PAGE_SIZE,
+					  .va = slot + (next_pages + n + 1) * EXO_PAGE_SIZE,
 					  .frame = frame };
 	}
-	if (shared_update(ops, n) == 0)
+	if (n == wanted && shared_update(ops, n) == 0) {
+		next_pages = 0;
 		return true;
-out_frames:
-	/* After a partial update the mapped ones are lost with the slot: out of memory is rare, and
-	 * a slot that is half there cannot be used. */
-	while (n > 0)
-		if (frame_maps(ops[--n].frame) == 0)
-			frame_free(ops[n].frame);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (frame_maps(ops[i].frame) == 0)
+			frame_free(ops[i].frame);
+		else
+			next_pages++;
+	}
 	return false;
 }
 
+/* A slot counts as used only when it is there as a whole: one that could not be mapped is tried again
+ * for the next task. */
 static struct task *slot_new(void)
 {
+	struct task *t = NULL;
 	uint32_t slot;
 
 	lock_acquire(&slot_lock);
 	slot = atomic_load_explicit(&slots_used, memory_order_relaxed);
-	if (slot < SLOTS_MAX)
+	if (slot < SLOTS_MAX && slot_map(SLOT_AREA + slot * TASK_SLOT_SIZE)) {
 		atomic_store_explicit(&slots_used, slot + 1, memory_order_release);
+		t = slot_task(slot);
+	}
 	lock_release(&slot_lock);
-	if (slot == SLOTS_MAX || !slot_map(SLOT_AREA + slot * TASK_SLOT_SIZE))
-		return NULL;
-	return slot_task(slot);
+	return t;
 }
 
 static struct task *slot_reuse(void)
