@@ -28,10 +28,11 @@ run: $(RUNNABLE)
 gdb: $(RUNNABLE)
 	@scripts/gdb/session $(BUILD) $(CPUS) $(MEM)
 
-## make install  exo-cc, exo-run and what they need, under PREFIX (/usr/local)
+## make install  exo-cc, exo-run, exo-sched and what they need, under PREFIX (/usr/local)
 .PHONY: install
 install: $(RUNNABLE) $(SYSROOT_READY)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/exo
-	$(Q)install -m 755 scripts/exo-cc scripts/exo-run $(DESTDIR)$(PREFIX)/bin/
+	$(Q)install -m 755 scripts/exo-cc scripts/exo-run scripts/exo-sched $(DESTDIR)$(PREFIX)/bin/
+	$(Q)install -m 755 scripts/new-scheduler $(DESTDIR)$(PREFIX)/bin/exo-new-scheduler
 	$(Q)install -m 644 $(BUILD)/exo.iso $(DESTDIR)$(PREFIX)/lib/exo/
 	$(Q)cp -r $(SYSROOT) $(DESTDIR)$(PREFIX)/lib/exo/

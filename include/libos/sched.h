@@ -83,7 +83,11 @@
 #define SCHED_ABI 1
 #define SCHED_MS(n) ((uint64_t)(n) * 1000000u)
 #define SCHED_US(n) ((uint64_t)(n) * 1000u)
+#define SCHED_NAME_MAX 16            /* of a library, with its end */
 #define SCHED_TASK_SIZE_MAX 128      /* the most that sched_ops.task_size may be */
+#define SCHED_CPU_SIZE_MAX 65536     /* likewise cpu_size */
+#define SCHED_TUNABLES_MAX 16
+#define SCHED_TUNABLE_NAME_MAX 24    /* with its end */
 #define SCHED_TIMEOUT_DEFAULT_MS 10000
 #define SCHED_SLICE_DEFAULT_NS SCHED_MS(4)
 #define SCHED_SLICE_MIN_NS SCHED_US(50) /* shorter slices are lengthened to this */
@@ -134,6 +138,16 @@ struct sched_exit {
 
 enum sched_flag {
 	SCHED_PARTITIONED = 1 << 0, /* tasks stay where select_cpu() put them: no stealing */
+};
+
+/*
+ * A number that `schedctl param` shows and changes, between min and max, whether the library is in
+ * force or not.  The library may read it at any time, on any CPU; a value is stored as a whole.
+ */
+struct sched_tunable {
+	const char *name;
+	uint64_t *value;
+	uint64_t min, max;
 };
 
 typedef void (*sched_printf)(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -235,12 +249,25 @@ struct sched_ops {
 
 	/* Print cpu's queue, a few lines; `print` takes what the libos's log takes. */
 	void (*dump)(int cpu, sched_printf print);
+
+	/* At most SCHED_TUNABLES_MAX of them; one without a name ends the table. */
+	const struct sched_tunable *tunables;
 };
 
-/* Makes a library known to the libos.  The section holds pointers, one for each. */
+/* Makes a library known to the libos: in the image by a section that holds pointers, one for each;
+ * in a file of its own (compiled with -fPIC, see exo-sched) by an exported one. */
 #define SCHED_LIBRARY(ops)                                                                         \
+	SCHED_EXPORT(ops)                                                                          \
 	static const struct sched_ops *const sched_library_##ops                                   \
 		__attribute__((used, section("sched_libraries"))) = &(ops)
+#if defined(__PIC__) && !defined(__PIE__)
+#define SCHED_EXPORT(ops)                                                                          \
+	extern const struct sched_ops *const sched_loadable;                                       \
+	const struct sched_ops *const sched_loadable                                               \
+		__attribute__((visibility("default"))) = &(ops);
+#else
+#define SCHED_EXPORT(ops)
+#endif
 
 /* ---------------------------------------------------------------- what a library may call */
 
@@ -316,6 +343,26 @@ uint64_t sched_key(const struct task *t);                        /* its key, whe
  * what init() returned.  Task context, unmasked.
  */
 int sched_swap(const char *name);
+
+/*
+ * sched_load - load a library from a file, made by exo-sched; it is not put in force
+ * sched_unload - forget a loaded library, and give its memory back
+ *
+ * A loaded library comes before a linked one of the same name.  Loading the same name again
+ * replaces what was loaded, unless that is in force.
+ *
+ * Return 0, -ENOENT, -EBUSY (in force), -ENOMEM, -EEXIST (the name fifo), or -ENOEXEC: it is no
+ * library that can be loaded; /proc/exo/sched-load says why.  Task context, unmasked.
+ */
+int sched_load(const char *path);
+int sched_unload(const char *name);
+
+/*
+ * sched_set_tunable - change a number that a library offers
+ *
+ * Returns 0, -ENOENT (no such library, or no such number), -ERANGE.  Task context, unmasked.
+ */
+int sched_set_tunable(const char *library, const char *name, uint64_t value);
 
 /* The library in force, and the ones there are: NULL ends the list. */
 const char *sched_current_name(void);

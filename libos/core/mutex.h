@@ -17,6 +17,7 @@ enum mutex_rank {
 	MUTEX_TRACE = 5, /* the trace rings: turned on and off, read with user copies */
 	MUTEX_VM = 6,    /* one address space: regions and page tables together; never held over a user
 			  * copy */
+	MUTEX_SCHED = 7, /* scheduler libraries: load, unload, swap and tune, one at a time */
 };
 
 struct mutex {

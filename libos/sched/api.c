@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "fs/procfs.h"
 #include "sched/library.h"
 #include "sched/messages.h"
 #include "sched/place.h"
@@ -132,20 +133,26 @@ struct dump_call {
 
 static struct dump_call dump_calls[EXO_CPUS_MAX];
 
-static void dump_cpu(struct mailbox_call *call)
+static void dump_this_cpu(sched_printf print)
 {
-	struct dump_call *d = (struct dump_call *)call;
 	struct vcore *v = this_vcore();
 
-	d->print("CPU %d: %s, %s, %u queued\n", v->cpu, v->queue.instance->ops->name,
-		 v->current ? v->current->name : "idle",
-		 atomic_load_explicit(&v->queue.count, memory_order_relaxed));
+	print("CPU %d: %s, %s, %u queued\n", v->cpu, v->queue.instance->ops->name,
+	      v->current ? v->current->name : "idle",
+	      atomic_load_explicit(&v->queue.count, memory_order_relaxed));
 	list_for_each(at, &v->queue.ready) {
 		struct task *t = list_entry(at, struct task, ready_link);
 
-		d->print("  %u %s\n", t->self.id, t->name);
+		print("  %u %s\n", t->self.id, t->name);
 	}
-	run_queue_dump(v, d->print);
+	run_queue_dump(v, print);
+}
+
+static void dump_cpu(struct mailbox_call *call)
+{
+	struct dump_call *d = (struct dump_call *)call;
+
+	dump_this_cpu(d->print);
 	atomic_store(&d->busy, false);
 }
 
@@ -165,4 +172,34 @@ void sched_dump(sched_printf print)
 		message_call(v, cpu, &d->call);
 	}
 	upcalls_unmask();
+}
+
+/* A sched_printf has no argument for where to print to: so one dump at a time, one CPU at a time. */
+static struct text *dump_out; /* under sched_mutex, by the CPU whose turn it is */
+
+static void dump_print(const char *fmt, ...)
+{
+	char line[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vformat(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		text_append(dump_out, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
+static void dump_here(void *unused)
+{
+	dump_this_cpu(dump_print);
+}
+
+void sched_dump_text(struct text *out)
+{
+	mutex_lock(&sched_mutex);
+	dump_out = out;
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		if (vcores[cpu].online)
+			message_call_wait(cpu, dump_here, NULL);
+	mutex_unlock(&sched_mutex);
 }

@@ -18,14 +18,14 @@
 #include "core/string.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "sched/messages.h"
 #include "trace/trace.h"
 
 #define CACHE_LINE 64ul
 
-extern const struct sched_ops *const libos_sched_libraries_start[];
-extern const struct sched_ops *const libos_sched_libraries_end[];
-
 const struct sched_ops sched_fifo_ops = { .name = "fifo", .abi = SCHED_ABI };
+
+struct mutex sched_mutex;
 
 /* The FIFO needs no memory and cannot refuse, so that it can always take over. */
 static struct sched_instance fifo_instance = { .ops = &sched_fifo_ops, .timeout_ns = ~0ul };
@@ -41,36 +41,15 @@ struct sched_instance *sched_instance(void)
 	return atomic_load_explicit(&in_force, memory_order_acquire);
 }
 
-const struct sched_ops *sched_library(unsigned index)
-{
-	if (index == 0)
-		return &sched_fifo_ops;
-	if (&libos_sched_libraries_start[index - 1] >= libos_sched_libraries_end)
-		return NULL;
-	return libos_sched_libraries_start[index - 1];
-}
-
+/* Masked, so that the instance is not left and freed in between; its library's name stays. */
 const char *sched_current_name(void)
 {
-	return sched_instance()->ops->name;
-}
+	const char *name;
 
-static const struct sched_ops *find(const char *name)
-{
-	const struct sched_ops *ops;
-
-	for (unsigned i = 0; (ops = sched_library(i)); i++)
-		if (strcmp(ops->name, name) == 0)
-			return ops;
-	return NULL;
-}
-
-static bool is_well_formed(const struct sched_ops *ops)
-{
-	bool all = ops->enqueue && ops->dequeue && ops->pick;
-	bool none = !ops->enqueue && !ops->dequeue && !ops->pick;
-
-	return ops->abi <= SCHED_ABI && ops->task_size <= SCHED_TASK_SIZE_MAX && (all || none);
+	upcalls_mask();
+	name = sched_instance()->ops->name;
+	upcalls_unmask();
+	return name;
 }
 
 /* One that this library had before, or NULL. */
@@ -101,7 +80,7 @@ static int instance_create(const struct sched_ops *ops, struct sched_instance **
 {
 	struct sched_instance *s;
 
-	if (!is_well_formed(ops))
+	if (!sched_ops_ok(ops))
 		return -EINVAL;
 	*out = instance_reuse(ops);
 	if (*out)
@@ -273,9 +252,9 @@ static void give_up(struct sched_instance *s)
 	lock_release(&swap_lock);
 }
 
-int sched_swap(const char *name)
+static int swap(const char *name)
 {
-	const struct sched_ops *ops = find(name);
+	const struct sched_ops *ops = library_find(name);
 	struct sched_exit why = { .reason = SCHED_EXIT_SWAPPED, .callback = "" };
 	struct sched_instance *s = NULL, *old;
 	struct vcore *v;
@@ -303,6 +282,60 @@ int sched_swap(const char *name)
 	return r;
 }
 
+int sched_swap(const char *name)
+{
+	int r;
+
+	mutex_lock(&sched_mutex);
+	r = swap(name);
+	mutex_unlock(&sched_mutex);
+	return r;
+}
+
+static void follow_here(void *unused)
+{
+	sched_follow(this_vcore());
+}
+
+/* Its instances that are at rest, no longer in the list. */
+static struct sched_instance *take_instances(const struct sched_ops *ops)
+{
+	struct sched_instance *taken = NULL;
+
+	lock_acquire(&swap_lock);
+	for (struct sched_instance **at = &instances; *at;) {
+		struct sched_instance *s = *at;
+
+		if (s->ops == ops && s->at_rest) {
+			*at = s->next;
+			s->next = taken;
+			taken = s;
+		} else {
+			at = &s->next;
+		}
+	}
+	lock_release(&swap_lock);
+	return taken;
+}
+
+/*
+ * A CPU that has answered has followed to what is in force, which `ops` is not, and cannot become
+ * while we have the mutex.  The last one to leave has been through exit() by then.
+ */
+void sched_leave_all(const struct sched_ops *ops)
+{
+	struct sched_instance *s, *next;
+
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		if (vcores[cpu].online)
+			message_call_wait(cpu, follow_here, NULL);
+	for (s = take_instances(ops); s; s = next) {
+		next = s->next;
+		heap_free(s->cpu_private);
+		heap_free(s);
+	}
+}
+
 void sched_cpu_start(struct vcore *v)
 {
 	sched_follow(v);
@@ -311,10 +344,11 @@ void sched_cpu_start(struct vcore *v)
 
 void sched_init(const char *name)
 {
-	const struct sched_ops *ops = find(name);
+	const struct sched_ops *ops = library_find(name);
 	struct sched_instance *s = NULL;
 	struct sched_exit why = { .reason = SCHED_EXIT_INIT, .callback = "init" };
 
+	mutex_init(&sched_mutex, "scheduler libraries", MUTEX_SCHED);
 	if (!ops)
 		log_print("libos: there is no scheduler %s; fifo takes its place\n", name);
 	install(this_vcore(), &fifo_instance, NULL, NULL);

@@ -6,13 +6,14 @@
 #include <libos/sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/mutex.h"
 #include "sched/run_queue.h"
 
 struct exo_regs;
 struct vcore;
 
-/* A library with its private memory.  Never freed, but used again when its library is asked for
- * again: so CPUs may read one that has just been replaced. */
+/* A library with its private memory.  Used again when its library is asked for again, and freed only
+ * by sched_leave_all(): so CPUs may read one that has just been replaced. */
 struct sched_instance {
 	/* Fixed. */
 	const struct sched_ops *ops;
@@ -31,6 +32,19 @@ struct sched_instance {
 	struct sched_instance *next; /* every instance */
 };
 
+/* Task context: libraries are loaded, unloaded, swapped and tuned one at a time. */
+extern struct mutex sched_mutex;
+
+/* Boot, or under sched_mutex: a library by its name, a loaded one first; NULL if there is none. */
+const struct sched_ops *library_find(const char *name);
+/* Are they what <libos/sched.h> asks for? */
+bool sched_ops_ok(const struct sched_ops *ops);
+/*
+ * Under sched_mutex, the library not in force: when this returns, no CPU is in one of its callbacks,
+ * or ever will be, and its instances are freed.
+ */
+void sched_leave_all(const struct sched_ops *ops);
+
 /* The instance in force.  Acquire: what it points to is complete. */
 struct sched_instance *sched_instance(void);
 
@@ -39,6 +53,10 @@ void sched_init(const char *name);
 
 /* A CPU starts taking part; masked. */
 void sched_cpu_start(struct vcore *v);
+
+struct text;
+/* api.c.  Task context, no lock held: every CPU's state and queue, one after the other. */
+void sched_dump_text(struct text *out);
 
 /* This CPU, masked, no callback running: follows to the instance in force, handing over the queued
  * tasks.  Cheap when there is nothing to do. */

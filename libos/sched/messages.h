@@ -15,6 +15,9 @@ void messages_drain(struct vcore *v);
 /* Any CPU, masked: runs call->function(call) on `cpu`, masked; at once if that is this CPU. */
 void message_call(struct vcore *v, unsigned cpu, struct mailbox_call *call);
 
+/* Task context, unmasked: runs function(argument) on `cpu`, masked, and returns when it has. */
+void message_call_wait(unsigned cpu, void (*function)(void *argument), void *argument);
+
 /* This CPU, masked, idle: asks another CPU that has tasks waiting for one. */
 void steal_ask(struct vcore *v);
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler in /proc:
+ * What is counted, in /proc; control.c has the rest:
  *
- *	/proc/exo/sched   the libraries, the one in force in brackets; a name that is written puts
- *	                  that one in force
  *	/proc/exo/cpus    a line of counters for each CPU; whatever is written has every CPU print
  *	                  its queue to the log
  *	/proc/exo/sched-stats   what the scheduling core counts (sched/stats.h): a line for each
@@ -12,40 +10,10 @@
 #include "sched/proc.h"
 #include <libos/sched.h>
 #include <stddef.h>
-#include "abi/errno.h"
 #include "core/log.h"
-#include "core/string.h"
 #include "core/vcore.h"
 #include "fs/procfs.h"
 #include "time/time.h"
-
-#define NAME_MAX 16
-
-static void print_libraries(struct text *out, void *unused)
-{
-	const char *current = sched_current_name();
-	const struct sched_ops *ops;
-
-	for (unsigned i = 0; (ops = sched_library(i)); i++) {
-		bool in_force = strcmp(ops->name, current) == 0;
-
-		text_print(out, in_force ? "%s[%s]" : "%s%s", i ? " " : "", ops->name);
-	}
-	text_print(out, "\n");
-}
-
-static int swap_library(const char *data, size_t n, void *unused)
-{
-	char name[NAME_MAX];
-
-	if (n > 0 && data[n - 1] == '\n')
-		n--;
-	if (n >= sizeof(name))
-		return -ENOENT;
-	memcpy(name, data, n);
-	name[n] = 0;
-	return sched_swap(name);
-}
 
 static uint64_t donations_of(const struct vcore *v)
 {
@@ -172,8 +140,8 @@ static int dump_queues(const char *data, size_t n, void *unused)
 
 void sched_proc_init(void)
 {
-	if (proc_register("exo/sched", print_libraries, swap_library, NULL) < 0 ||
-	    proc_register("exo/cpus", print_cpus, dump_queues, NULL) < 0 ||
+	sched_control_init();
+	if (proc_register("exo/cpus", print_cpus, dump_queues, NULL) < 0 ||
 	    proc_register("exo/sched-stats", print_stats, NULL, NULL) < 0)
 		log_print("libos: no memory for /proc/exo\n");
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/exo/sched, /proc/exo/cpus and /proc/exo/sched-stats. */
+/* What is told of scheduling, and controlled, in /proc/exo. */
 #ifndef LIBOS_SCHED_PROC_H
 #define LIBOS_SCHED_PROC_H
 
 /* Once, in task context. */
 void sched_proc_init(void);
+void sched_control_init(void); /* control.c; called by the other */
 
 #endif

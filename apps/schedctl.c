@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looks at the scheduler libraries, and chooses among them, by the files of /proc/exo.
+ * docs/scheduler.md, "Choosing and swapping".
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILES "/proc/exo/"
+
+static _Noreturn void usage(void)
+{
+	fputs("usage: schedctl list                         the libraries; [the one in force]\n"
+	      "       schedctl current                      the one in force\n"
+	      "       schedctl use NAME | FILE              put one in force; a file is loaded first\n"
+	      "       schedctl load FILE                    load one made by exo-sched\n"
+	      "       schedctl unload NAME                  forget one that was loaded\n"
+	      "       schedctl loaded                       name, address, pages and file of each\n"
+	      "       schedctl param [NAME KEY VALUE]       show numbers of the libraries, or set one\n"
+	      "       schedctl stats                        what the system counts\n"
+	      "       schedctl dump                         every CPU's queue\n",
+	      stderr);
+	exit(2);
+}
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "schedctl: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* The whole text of a file; the caller frees it. */
+static char *read_text(const char *path)
+{
+	size_t size = 0, room = 4096;
+	char *text = malloc(room);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (!text || fd < 0)
+		die(path);
+	while ((n = read(fd, text + size, room - size - 1)) > 0) {
+		size += (size_t)n;
+		if (room - size < 2) {
+			room *= 2;
+			text = realloc(text, room);
+			if (!text)
+				die(path);
+		}
+	}
+	if (n < 0)
+		die(path);
+	close(fd);
+	text[size] = '\0';
+	return text;
+}
+
+static void show(const char *path)
+{
+	char *text = read_text(path);
+
+	fputs(text, stdout);
+	free(text);
+}
+
+/* What the file's write says about it: 0, or -1 with errno. */
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), error;
+	ssize_t n;
+
+	if (fd < 0)
+		die(path);
+	n = write(fd, text, strlen(text));
+	error = errno;
+	close(fd);
+	errno = error;
+	return n < 0 ? -1 : 0;
+}
+
+static void show_current(void)
+{
+	char *text = read_text(FILES "sched"), *name = strchr(text, '[');
+
+	if (!name)
+		die("no scheduler is in force");
+	puts(strtok(name + 1, "]"));
+	free(text);
+}
+
+/* Why the last file was refused is the line that begins with this. */
+static void show_refusal(void)
+{
+	char *text = read_text(FILES "sched-load");
+
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (strncmp(line, "refused ", 8) == 0)
+			fprintf(stderr, "schedctl: %s\n", line);
+	free(text);
+}
+
+/* The name that a library has which was loaded from a file: the caller frees it. */
+static char *loaded_name(const char *path)
+{
+	char *text = read_text(FILES "sched-load"), *name = NULL, *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line && !name; line = strtok_r(NULL, "\n", &rest)) {
+		char first[64], file[128];
+
+		if (sscanf(line, "%63s %*s %*s %127s", first, file) == 2 && strcmp(file, path) == 0)
+			name = strdup(first);
+	}
+	free(text);
+	return name;
+}
+
+/* The path is what the library is found by afterwards, so it is one that means the same to all. */
+static char *load(const char *file)
+{
+	char *path = realpath(file, NULL), *name;
+
+	if (!path)
+		die(file);
+	if (write_text(FILES "sched-load", path) < 0) {
+		int error = errno;
+
+		if (error == ENOEXEC)
+			show_refusal();
+		errno = error;
+		die(path);
+	}
+	name = loaded_name(path);
+	free(path);
+	if (!name)
+		die(file);
+	return name;
+}
+
+static void load_and_say(const char *file)
+{
+	char *name = load(file);
+
+	printf("%s\n", name);
+	free(name);
+}
+
+static void use(const char *what)
+{
+	char *name = strchr(what, '/') ? load(what) : strdup(what);
+
+	if (!name || write_text(FILES "sched", name) < 0)
+		die(what);
+	free(name);
+}
+
+static void unload(const char *name)
+{
+	if (write_text(FILES "sched-unload", name) < 0)
+		die(name);
+}
+
+static void set_param(char **words)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "%s %s %s", words[0], words[1], words[2]);
+	if (write_text(FILES "sched-param", line) < 0)
+		die(line);
+}
+
+/* Every file but those that are other commands' affair. */
+static int is_statistics(const struct dirent *entry)
+{
+	static const char *const others[] = { ".", "..", "sched", "sched-load", "sched-unload",
+					      "sched-param", "sched-dump", "trace" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(entry->d_name, others[i]) == 0)
+			return 0;
+	return 1;
+}
+
+static void show_statistics(void)
+{
+	struct dirent **entries;
+	int n = scandir(FILES, &entries, is_statistics, alphasort);
+
+	if (n < 0)
+		die(FILES);
+	for (int i = 0; i < n; i++) {
+		char path[sizeof(FILES) + sizeof(entries[i]->d_name)];
+
+		snprintf(path, sizeof(path), FILES "%s", entries[i]->d_name);
+		printf("%s:\n", entries[i]->d_name);
+		show(path);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+
+	if (strcmp(command, "list") == 0 && argc == 2)
+		show(FILES "sched");
+	else if (strcmp(command, "current") == 0 && argc == 2)
+		show_current();
+	else if (strcmp(command, "use") == 0 && argc == 3)
+		use(argv[2]);
+	else if (strcmp(command, "load") == 0 && argc == 3)
+		load_and_say(argv[2]);
+	else if (strcmp(command, "unload") == 0 && argc == 3)
+		unload(argv[2]);
+	else if (strcmp(command, "loaded") == 0 && argc == 2)
+		show(FILES "sched-load");
+	else if (strcmp(command, "param") == 0 && argc == 2)
+		show(FILES "sched-param");
+	else if (strcmp(command, "param") == 0 && argc == 5)
+		set_param(argv + 2);
+	else if (strcmp(command, "stats") == 0 && argc == 2)
+		show_statistics();
+	else if (strcmp(command, "dump") == 0 && argc == 2)
+		show(FILES "sched-dump");
+	else
+		usage();
+	return 0;
+}

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# tags: check
+"""A scheduler library of one's own, from an installed toolkit to a program that runs under it."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import BUILD, TOP, run_cases  # noqa: E402
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def header_functions():
+    """The functions of <libos/sched.h> that a library may call."""
+    part = read("include/libos/sched.h").partition("what a library may call")[2]
+    part = part.partition("for the rest of the libos")[0]
+    part = re.sub(r"/\*.*?\*/", "", part, flags=re.DOTALL)
+    return set(re.findall(r"\b(sched_\w+)\(", part))
+
+
+def every_function_of_the_header_is_exported():
+    exported = set(re.findall(r"^\tEXPORT\((\w+)\)", read("libos/sched/exports.c"), re.MULTILINE))
+    assert len(exported) > 30 and header_functions() == exported - {"memcpy", "memmove", "memset", "memcmp"}, \
+        header_functions() ^ exported
+
+
+class Toolkit:
+    """What `make install` installs, in a directory of its own."""
+
+    def __init__(self, folder):
+        self.bin = os.path.join(folder, "bin")
+        subprocess.run(["make", "-s", "install", f"PREFIX={folder}", f"BUILD={BUILD}"], cwd=TOP,
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def run(self, *command, folder, **keywords):
+        """Finds nothing of this tree: only what is installed, and the system's programs."""
+        return subprocess.run([os.path.join(self.bin, command[0]), *command[1:]], cwd=folder,
+                              env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+                              check=False, timeout=300, **keywords)
+
+
+def in_folder(test):
+    def run():
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "work"))
+            test(Toolkit(os.path.join(folder, "kit")), os.path.join(folder, "work"))
+    run.__name__ = test.__name__
+    return run
+
+
+def write(folder, name, text):
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+@in_folder
+def a_new_scheduler_works_out_of_the_tree(kit, folder):
+    made = kit.run("exo-new-scheduler", "mine", folder=folder)
+    assert made.returncode == 0, made.stderr
+    made = kit.run("exo-sched", "-Werror", "mine.c", "-o", "mine.so", folder=folder)
+    assert made.returncode == 0 and not made.stderr, made.stderr
+    line = ("schedctl use /mine.so && schedctl current && /tests/threads > /threads && "
+            "schedctl current && schedctl use fifo && schedctl unload mine && schedctl list")
+    ran = kit.run("exo-run", "--cpus", "4", "--timeout", "120", "--file", "mine.so:/mine.so", "--",
+                  "sh", "-c", line, folder=folder)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    lines = ran.stdout.splitlines()
+    assert lines[:2] == ["mine", "mine"] and "mine" not in lines[2], lines
+
+
+@in_folder
+def a_new_scheduler_does_not_overwrite_a_file(kit, folder):
+    write(folder, "mine.c", "mine\n")
+    made = kit.run("exo-new-scheduler", "mine", folder=folder)
+    assert made.returncode == 1 and "there already" in made.stderr, made.stderr
+    for bad in ("", "Mine", "1st", "a-b", "much_too_long_a_name"):
+        made = kit.run("exo-new-scheduler", bad, folder=folder)
+        assert made.returncode == 2, bad
+
+
+@in_folder
+def what_a_library_may_not_call_is_said_when_it_is_built(kit, folder):
+    write(folder, "bad.c", "#include <libos/sched.h>\n"
+          "int puts(const char *s);\n"
+          "static int start(int ncpu) { return puts(\"hello\"); }\n"
+          "static const struct sched_ops bad = { .name = \"bad\", .init = start };\n"
+          "SCHED_LIBRARY(bad);\n")
+    made = kit.run("exo-sched", "bad.c", "-o", "bad.so", folder=folder)
+    assert made.returncode == 1 and "puts" in made.stderr, made.stderr
+    assert not os.path.exists(os.path.join(folder, "bad.so"))
+
+
+def build_by_hand(folder, name, text, *options):
+    """As somebody would who does not know exo-sched."""
+    write(folder, name + ".c", text)
+    subprocess.run(["gcc", "-shared", "-ffreestanding", "-nostdlib", "-I" + os.path.join(TOP, "include"),
+                    *options, "-o", name + ".so", name + ".c"], cwd=folder, check=True)
+
+
+LIBRARY = """#include <libos/sched.h>
+%s
+static const struct sched_ops by_hand = { %s };
+SCHED_LIBRARY(by_hand);
+"""
+NAME = '.name = "by_hand"'
+SYSV = "-Wl,--hash-style=sysv,-z,max-page-size=4096"
+
+# name: (source, options, what the refusal says; "" if it is loaded)
+BY_HAND = {
+    "plain": (LIBRARY % ("", NAME), ["-fPIC", SYSV], ""),
+    "gnu_hash": (LIBRARY % ("", NAME), ["-fPIC", "-Wl,--hash-style=gnu"], "hash-style"),
+    "no_library": ("int nothing;\n", ["-fPIC", SYSV], "SCHED_LIBRARY"),
+    "no_name": (LIBRARY % ("", ".flags = 0"), ["-fPIC", SYSV], "name"),
+    "long_name": (LIBRARY % ("", '.name = "0123456789abcdef"'), ["-fPIC", SYSV], "name"),
+    "later": (LIBRARY % ("", NAME + ", .abi = SCHED_ABI + 1"), ["-fPIC", SYSV], "later version"),
+    "large": (LIBRARY % ("", NAME + ", .task_size = 4096"), ["-fPIC", SYSV], "sched_ops"),
+    "half": (LIBRARY % ("static struct sched_run pick(int cpu, struct task *t)"
+                        "{ return (struct sched_run){ 0 }; }", NAME + ", .pick = pick"),
+             ["-fPIC", SYSV], "sched_ops"),
+    "not_code": (LIBRARY % ("static int data;", NAME + ", .init = (int (*)(int))&data"),
+                 ["-fPIC", SYSV], "sched_ops"),
+    "tunable": (LIBRARY % ("static const struct sched_tunable all[] = "
+                           "{ { \"x\", (uint64_t *)0x7f0000000000, 0, 1 }, { 0 } };",
+                           NAME + ", .tunables = all"), ["-fPIC", SYSV], "tunables"),
+    "missing": (LIBRARY % ("int puts(const char *s);\n"
+                           "static int init(int n) { return puts(\"\"); }", NAME + ", .init = init"),
+                ["-fPIC", SYSV], "offer: puts"),
+    "constructor": (LIBRARY % ("__attribute__((constructor)) static void start(void) {}", NAME),
+                    ["-fPIC", SYSV], "constructors"),
+    "thread_local": (LIBRARY % ("__thread int mine; int init(int n) { return mine++; }",
+                                NAME + ", .init = init"),
+                     ["-fPIC", SYSV, "-ftls-model=initial-exec"], "thread-local"),
+    "ifunc": (LIBRARY % ("static int one(int n) { return 0; }\n"
+                         "static void *choose(void) { return one; }\n"
+                         "int init(int n) __attribute__((ifunc(\"choose\")));", NAME + ", .init = init"),
+              ["-fPIC", SYSV], "uses"),
+}
+
+
+def libraries_built_by_hand_are_loaded_or_refused_with_the_reason():
+    with tempfile.TemporaryDirectory() as folder:
+        files, line = [], ""
+        for name, (text, options, _) in BY_HAND.items():
+            build_by_hand(folder, name, text, *options)
+            files += ["--file", f"{folder}/{name}.so:/{name}.so"]
+            line += f"echo '@ {name}'; schedctl load /{name}.so 2>&1 | grep -v format; "
+        run = subprocess.run([os.path.join(BUILD, "bin/exo-run"), "--cpus", "2", "--timeout", "120", *files,
+                              "--", "sh", "-c", line], capture_output=True, text=True, check=False,
+                             timeout=180)
+        found = dict(re.findall(r"@ (\w+)\n([^@]*)", run.stdout))
+        for name, (_, _, reason) in BY_HAND.items():
+            said = found.get(name, "nothing")
+            if reason:
+                assert "refused" in said and reason in said, f"{name}: {said}"
+            else:
+                assert said == "by_hand\n", f"{name}: {said}"
+
+
+run_cases([(case.__name__, case) for case in (
+    every_function_of_the_header_is_exported,
+    a_new_scheduler_works_out_of_the_tree,
+    a_new_scheduler_does_not_overwrite_a_file,
+    what_a_library_may_not_call_is_said_when_it_is_built,
+    libraries_built_by_hand_are_loaded_or_refused_with_the_reason,
+)])

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/sched/shared_object.c: what is loaded, what is refused, and that damage leads nowhere */
+#include <elf.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sched/shared_object.h"
+#include "check.h"
+
+#define BASE 0x7f5000000000ul
+#define PAGE 0x1000ul
+
+/* libos/core/string.c has it. */
+size_t string_copy(char *to, const char *from, size_t size);
+size_t string_copy(char *to, const char *from, size_t size)
+{
+	size_t length = strlen(from);
+
+	memcpy(to, from, length < size ? length + 1 : size - 1);
+	to[size - 1] = 0;
+	return length;
+}
+
+/*
+ * What ld makes of a small library: a page each for tables, text and data.  Address and offset in
+ * the file are the same.
+ */
+struct image {
+	struct tables {
+		Elf64_Ehdr header;
+		Elf64_Phdr segment[5];
+		uint32_t hash[2 + 1 + 4];
+		Elf64_Sym symbol[4];
+		Elf64_Rela relocation[4], jump[1];
+		char names[64];
+	} tables __attribute__((aligned(PAGE)));
+	char text[64] __attribute__((aligned(PAGE)));
+	struct data {
+		uint64_t loadable, ops[2], got[2];
+		Elf64_Dyn dynamic[16];
+	} data __attribute__((aligned(PAGE)));
+};
+
+#define AT(part) offsetof(struct image, part)
+
+static const struct tables sound_tables = {
+	.header = {
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = 1,
+		.e_phoff = AT(tables.segment), .e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 5,
+	},
+	.segment = {
+		{ PT_LOAD, PF_R, 0, 0, 0, sizeof(struct tables), sizeof(struct tables), PAGE },
+		{ PT_LOAD, PF_R | PF_X, AT(text), AT(text), 0, 64, 64, PAGE },
+		{ PT_LOAD, PF_R | PF_W, AT(data), AT(data), 0, sizeof(struct data), 0x1800, PAGE },
+		{ PT_DYNAMIC, PF_R | PF_W, AT(data.dynamic), AT(data.dynamic), 0,
+		  sizeof(Elf64_Dyn[16]), sizeof(Elf64_Dyn[16]), 8 },
+		{ PT_GNU_RELRO, PF_R, AT(data), AT(data), 0, PAGE, PAGE, 1 },
+	},
+	.hash = { 1, 4 },
+	.symbol = {
+		{ 0 },
+		{ 1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, SHN_UNDEF, 0, 0 },
+		{ 8, ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), 0, 3, AT(data.loadable), 8 },
+		{ 20, ELF64_ST_INFO(STB_LOCAL, STT_FUNC), 0, 2, AT(text), 16 },
+	},
+	.relocation = {
+		{ AT(data.loadable), ELF64_R_INFO(0, R_X86_64_RELATIVE), AT(data.ops) },
+		{ AT(data.ops[0]), ELF64_R_INFO(3, R_X86_64_64), 4 },
+		{ AT(data.ops[1]), ELF64_R_INFO(0, R_X86_64_RELATIVE), AT(text) },
+		{ AT(data.got[0]), ELF64_R_INFO(2, R_X86_64_GLOB_DAT), 0 },
+	},
+	.jump = { { AT(data.got[1]), ELF64_R_INFO(1, R_X86_64_JUMP_SLOT), 0 } },
+	.names = "\0import\0loadable\0\0\0\0local",
+};
+
+static const Elf64_Dyn sound_dynamic[16] = {
+	{ DT_HASH, { AT(tables.hash) } },
+	{ DT_STRTAB, { AT(tables.names) } },
+	{ DT_STRSZ, { 64 } },
+	{ DT_SYMTAB, { AT(tables.symbol) } },
+	{ DT_SYMENT, { sizeof(Elf64_Sym) } },
+	{ DT_RELA, { AT(tables.relocation) } },
+	{ DT_RELASZ, { sizeof(Elf64_Rela[4]) } },
+	{ DT_RELAENT, { sizeof(Elf64_Rela) } },
+	{ DT_JMPREL, { AT(tables.jump) } },
+	{ DT_PLTRELSZ, { sizeof(Elf64_Rela) } },
+	{ DT_PLTREL, { DT_RELA } },
+	{ DT_FLAGS, { DF_BIND_NOW } },
+};
+
+/* The caller frees it; its end is the end of the allocation, so that reading behind it is seen. */
+static struct image *sound(void)
+{
+	struct image *i = aligned_alloc(PAGE, sizeof(*i));
+
+	memset(i, 0, sizeof(*i));
+	i->tables = sound_tables;
+	memcpy(i->data.dynamic, sound_dynamic, sizeof(sound_dynamic));
+	return i;
+}
+
+static uint64_t resolve(const char *name)
+{
+	return strcmp(name, "import") == 0 ? 0x7f0000001234 : 0;
+}
+
+/* Decodes and builds; *memory is the caller's to free.  NULL: it can be loaded. */
+static const char *load(const void *file, size_t size, struct shared_object *o, char **memory)
+{
+	const char *why = object_decode(file, size, o);
+
+	*memory = NULL;
+	if (why)
+		return why;
+	*memory = calloc(o->pages, PAGE);
+	return object_build(o, file, *memory, BASE, resolve);
+}
+
+static bool refused(struct image *i)
+{
+	struct shared_object o;
+	char *memory;
+	bool no = load(i, sizeof(*i), &o, &memory) != NULL;
+
+	free(memory);
+	free(i);
+	return no;
+}
+
+static void a_library_is_loaded_and_relocated(void)
+{
+	struct image *i = sound();
+	struct shared_object o;
+	char *memory;
+
+	CHECK(load(i, sizeof(*i), &o, &memory) == NULL);
+	CHECK_EQ(o.pages, 4); /* the last one all zeros */
+	const struct data *d = (const struct data *)(memory + AT(data));
+
+	CHECK_EQ(d->loadable, BASE + AT(data.ops));
+	CHECK_EQ(d->ops[0], BASE + AT(text) + 4);
+	CHECK_EQ(d->ops[1], BASE + AT(text));
+	CHECK_EQ(d->got[0], BASE + AT(data.loadable));
+	CHECK_EQ(d->got[1], 0x7f0000001234);
+	CHECK_EQ(object_find(&o, memory, "loadable"), AT(data.loadable));
+	CHECK_EQ(object_find(&o, memory, "import"), 0);
+	free(memory);
+	free(i);
+}
+
+static void pages_are_written_or_executed_never_both(void)
+{
+	struct image *i = sound();
+	struct shared_object o;
+	char *memory;
+
+	CHECK(load(i, sizeof(*i), &o, &memory) == NULL);
+	CHECK(object_covers(&o, AT(text), 64, OBJECT_READ | OBJECT_EXECUTE));
+	CHECK(!object_covers(&o, AT(text), 64, OBJECT_WRITE));
+	CHECK(!object_covers(&o, AT(data), 8, OBJECT_WRITE)); /* read-only after linking */
+	CHECK(object_covers(&o, AT(data) + PAGE, 0x800, OBJECT_WRITE));
+	CHECK(!object_covers(&o, AT(data), PAGE + 1, OBJECT_WRITE));
+	CHECK(!object_covers(&o, AT(text), PAGE + 1, OBJECT_EXECUTE));
+	CHECK(!object_covers(&o, 4 * PAGE, 1, OBJECT_READ));
+	CHECK(!object_covers(&o, 0, ~0ul, OBJECT_READ));
+	CHECK(!object_covers(&o, ~0ul, 2, OBJECT_READ));
+	free(memory);
+	free(i);
+	i = sound(), i->tables.segment[1].p_flags |= PF_W;
+	CHECK(refused(i));
+}
+
+static void bad_headers_are_refused(void)
+{
+	struct image *i = sound();
+
+	CHECK(refused((i->tables.header.e_ident[0] = 0, i)));
+	i = sound();
+	CHECK(refused((i->tables.header.e_type = ET_EXEC, i)));
+	i = sound();
+	CHECK(refused((i->tables.header.e_machine = EM_AARCH64, i)));
+	i = sound();
+	CHECK(refused((i->tables.header.e_phnum = 17, i)));
+	i = sound();
+	CHECK(refused((i->tables.header.e_phoff = ~0ul - 8, i)));
+	i = sound();
+	CHECK(refused((i->tables.header.e_phoff = sizeof(*i) - 100, i)));
+}
+
+static void bad_segments_are_refused(void)
+{
+	struct image *i = sound();
+
+	CHECK(refused((i->tables.segment[2].p_offset = sizeof(*i), i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[2].p_filesz = ~0ul, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[2].p_memsz = 8, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[2].p_memsz = OBJECT_PAGES_MAX * PAGE, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[2].p_vaddr = ~0ul - 8, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[2].p_vaddr = AT(text) + 0x800, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[4].p_memsz = ~0ul, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[4].p_type = PT_TLS, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[4].p_type = PT_INTERP, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[3].p_type = PT_NOTE, i)));
+	i = sound();
+	CHECK(refused((i->tables.segment[3].p_vaddr = 16 * PAGE, i)));
+}
+
+static void bad_dynamic_sections_are_refused(void)
+{
+	static const uint64_t tags[] = { DT_NEEDED, DT_INIT, DT_FINI_ARRAY, DT_TEXTREL, DT_REL,
+					 DT_RPATH, 36 /* DT_RELR */ };
+	struct image *i;
+
+	for (unsigned n = 0; n < sizeof(tags) / sizeof(tags[0]); n++) {
+		i = sound();
+		CHECK(refused((i->data.dynamic[11].d_tag = (Elf64_Sxword)tags[n], i)));
+	}
+	i = sound();
+	CHECK(refused((i->data.dynamic[11].d_un.d_val = DF_TEXTREL, i)));
+	i = sound();
+	CHECK(refused((i->data.dynamic[0].d_tag = DT_DEBUG, i))); /* no hash table */
+	i = sound();
+	CHECK(refused((i->tables.hash[1] = 0x10000000, i)));
+	i = sound();
+	CHECK(refused((i->data.dynamic[2].d_un.d_val = 3, i))); /* no NUL at the end of names */
+	i = sound();
+	CHECK(refused((i->data.dynamic[4].d_un.d_val = 16, i)));
+	i = sound();
+	CHECK(refused((i->data.dynamic[6].d_un.d_val = 25, i)));
+	i = sound();
+	CHECK(refused((i->data.dynamic[6].d_un.d_val = 24 << 20, i)));
+	i = sound();
+	CHECK(refused((i->data.dynamic[5].d_un.d_val = AT(data), i))); /* it could change itself */
+	i = sound();
+	for (int n = 11; n < 16; n++)
+		i->data.dynamic[n].d_tag = DT_DEBUG;
+	CHECK(refused(i)); /* no end */
+}
+
+static void bad_symbols_and_relocations_are_refused(void)
+{
+	struct image *i = sound();
+
+	CHECK(refused((i->tables.names[1] = 'X', i))); /* not among what is offered */
+	i = sound();
+	CHECK(refused((i->tables.symbol[1].st_name = ~0u, i)));
+	i = sound();
+	CHECK(refused((i->tables.symbol[3].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_GNU_IFUNC), i)));
+	i = sound();
+	CHECK(refused((i->tables.symbol[3].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_TLS), i)));
+	i = sound();
+	CHECK(refused((i->tables.symbol[3].st_value = 4 * PAGE, i)));
+	i = sound();
+	CHECK(refused((i->tables.symbol[3].st_shndx = SHN_ABS, i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_info = ELF64_R_INFO(4, R_X86_64_64), i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_info = ELF64_R_INFO(0, R_X86_64_IRELATIVE), i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_info = ELF64_R_INFO(3, R_X86_64_PC32), i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_offset = AT(text), i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_offset = AT(tables.jump), i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_offset = 4 * PAGE - 4, i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[1].r_offset = ~0ul - 3, i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[2].r_addend = 4 * PAGE, i)));
+	i = sound();
+	CHECK(refused((i->tables.relocation[2].r_addend = -8, i)));
+}
+
+static void what_is_missing_is_named(void)
+{
+	struct image *i = sound();
+	struct shared_object o;
+	char *memory;
+
+	memcpy(&i->tables.names[1], "printf", 7);
+	CHECK(load(i, sizeof(*i), &o, &memory) != NULL);
+	CHECK(strcmp(o.culprit, "printf") == 0);
+	free(memory);
+	free(i);
+}
+
+static void a_file_that_ends_early_is_refused(void)
+{
+	struct image *i = sound();
+	size_t whole = AT(data) + sizeof(struct data);
+
+	for (size_t size = 0; size < whole; size += size < 1024 ? 1 : 61) {
+		void *part = malloc(size + !size);
+		struct shared_object o;
+		char *memory;
+
+		memcpy(part, i, size);
+		CHECK(load(part, size, &o, &memory) != NULL);
+		free(memory);
+		free(part);
+	}
+	free(i);
+}
+
+static uint64_t random_state = 88172645463325252ul;
+
+static uint64_t random_word(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* Somewhere in one of the parts that have a meaning. */
+static void damage(struct image *i)
+{
+	uint8_t *parts[] = { (uint8_t *)&i->tables, (uint8_t *)&i->data };
+	size_t sizes[] = { sizeof(i->tables), sizeof(i->data) };
+	unsigned part = random_word() % 2;
+	uint8_t *at = parts[part] + random_word() % sizes[part];
+
+	*at = (uint8_t)(random_word() % 3 ? random_word() : 0xff);
+}
+
+/* The sanitisers see what leads astray; besides, the text is never changed. */
+static void damaged_files_are_refused_or_loaded_as_they_are(void)
+{
+	unsigned loaded = 0, not_loaded = 0;
+
+	for (int round = 0; round < 60000; round++) {
+		struct image *i = sound();
+		struct shared_object o;
+		char *memory;
+
+		memset(i->text, 0x90, sizeof(i->text));
+		for (unsigned n = 1 + random_word() % 3; n > 0; n--)
+			damage(i);
+		if (load(i, sizeof(*i), &o, &memory)) {
+			not_loaded++;
+		} else {
+			loaded++;
+			CHECK(o.pages >= 1 && o.pages <= OBJECT_PAGES_MAX);
+			for (unsigned page = 0; page < o.pages; page++) {
+				unsigned both = OBJECT_WRITE | OBJECT_EXECUTE;
+
+				CHECK((o.rights[page] & both) != both);
+			}
+			object_find(&o, memory, "loadable");
+		}
+		free(memory);
+		free(i);
+	}
+	CHECK(loaded > 1000 && not_loaded > 1000);
+}
+
+int main(void)
+{
+	RUN(a_library_is_loaded_and_relocated);
+	RUN(pages_are_written_or_executed_never_both);
+	RUN(bad_headers_are_refused);
+	RUN(bad_segments_are_refused);
+	RUN(bad_dynamic_sections_are_refused);
+	RUN(bad_symbols_and_relocations_are_refused);
+	RUN(what_is_missing_is_named);
+	RUN(a_file_that_ends_early_is_refused);
+	RUN(damaged_files_are_refused_or_loaded_as_they_are);
+	return check_result();
+}
