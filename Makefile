@@ -40,7 +40,7 @@ include mk/tools.mk
 include mk/compile.mk
 include mk/exo.mk
 include mk/libos.mk
-include $(wildcard mk/sysroot.mk mk/busybox.mk mk/apps.mk mk/image.mk mk/run.mk mk/test.mk)
+include $(wildcard mk/sysroot.mk mk/busybox.mk mk/apps.mk mk/image.mk mk/run.mk mk/test.mk mk/bench.mk)
 
 .PHONY: clean distclean help
 clean:
