@@ -5,8 +5,6 @@
 Each case boots the kernel of the image with modules of its own, which lie on the second disk.
 """
 
-import importlib.machinery
-import importlib.util
 import os
 import struct
 import subprocess
@@ -14,20 +12,12 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import BUILD, EXO_RUN, TOP, run_cases  # noqa: E402
+import run_disk  # noqa: E402
+from cases import BUILD, TOP, run_cases  # noqa: E402
 
 LIMIT_S = 30
 EXIT_MACHINE_DIED = 126
 HEADER_SIZE = 110   # of an entry of a newc archive
-
-
-def load_exo_run():
-    """exo-run as a module: its machine, with another second disk."""
-    loader = importlib.machinery.SourceFileLoader("exo_run", EXO_RUN)
-    sys.dont_write_bytecode = True
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("exo_run", loader))
-    loader.exec_module(module)
-    return module
 
 
 def libos_module():
@@ -40,32 +30,14 @@ def libos_module():
             return stream.read()
 
 
-def boot(modules, limit=LIMIT_S):
+def boot(modules):
     """modules: (name on the disk or path in the image, words, data or None).  (status, log)."""
-    exo_run = load_exo_run()
     lines = ["multiboot2 /boot/exo.elf console=serial panic=reset run"]
-    files = []
-    for name, words, data in modules:
-        lines.append(f"module2 {name if data is None else f'($run)/{name}'} {words}")
-        if data is not None:
-            files.append((name, data))
-
-    def write_run_disk(path, _options, _files):
-        with exo_run.tarfile.open(path, "w", format=exo_run.tarfile.USTAR_FORMAT) as tar:
-            config = "\n".join([*lines, "boot", ""]).encode()
-            for name, data in [("run.cfg", config), *files]:
-                member = exo_run.tarfile.TarInfo(name)
-                member.size = len(data)
-                tar.addfile(member, exo_run.io.BytesIO(data))
-
-    exo_run.write_run_disk = write_run_disk
-    with tempfile.TemporaryDirectory() as directory:
-        log = os.path.join(directory, "log")
-        os.environ["EXO_ISO"] = os.path.join(BUILD, "exo.iso")
-        options = exo_run.parse_arguments(["--timeout", str(limit), "--log", log, "true"])
-        status = exo_run.run(options)
-        with open(log, encoding="utf-8", errors="replace") as stream:
-            return status, stream.read()
+    lines += [f"module2 {name if data is None else f'($run)/{name}'} {words}"
+              for name, words, data in modules]
+    return run_disk.boot([*lines, "boot"],
+                         {name: data for name, _, data in modules if data is not None},
+                         "--timeout", str(LIMIT_S), "true")
 
 
 def must_say(modules, *words):
@@ -81,7 +53,7 @@ ROOT = ("/boot/root.cpio", "archive root", None)
 
 
 def archive(files):
-    return ("run.cpio", "archive run", load_exo_run().newc_archive(files))
+    return ("run.cpio", "archive run", run_disk.load_exo_run().newc_archive(files))
 
 
 def small_archive():
