@@ -162,6 +162,15 @@ static struct task *prio_steal(int victim, int thief)
 	return NULL;
 }
 
+/* Not if the giver, which may stay runnable, or somebody who waits comes before it. */
+static int prio_donate(struct task *from, struct task *to)
+{
+	struct cpu *c = sched_cpu_private(sched_this_cpu());
+	int level = level_of(to);
+
+	return level >= level_of(from) && level >= highest(c, LEVELS - 1) ? 0 : -1;
+}
+
 static void prio_dump(int cpu, sched_printf print)
 {
 	struct cpu *c = sched_cpu_private(cpu);
@@ -181,6 +190,7 @@ static const struct sched_ops prio = {
 	.dequeue = prio_dequeue,
 	.pick = prio_pick,
 	.steal = prio_steal,
+	.donate = prio_donate,
 	.dump = prio_dump,
 };
 SCHED_LIBRARY(prio);
