@@ -20,8 +20,8 @@
 #include "core/vcore.h"
 #include "core/wait.h"
 #include "core/wake.h"
-#include "trace/trace.h"
 #include "sched/place.h"
+#include "trace/trace.h"
 
 static void answer_thief(struct vcore *v, unsigned thief)
 {
