@@ -212,8 +212,6 @@ static const struct call process_calls[] = {
 	CALL(sched_getparam, OUT, 4, 0, BAD),
 	CALL(sched_setparam, IN, 4, 0, BAD),
 	CALL(sched_setscheduler, IN, 4, 0, SCHED_OTHER, BAD),
-	CALL(sched_setattr, IN, 48, 0, BAD, 0),
-	CALL(sched_getattr, OUT, 48, 0, BAD, 48, 0),
 	CALL(sched_rr_get_interval, OUT, 16, 0, BAD),
 	CALL(sched_getaffinity, OUT | RACED, 8, 0, 8, BAD),
 	CALL(sched_setaffinity, IN, 8, 0, 8, BAD),

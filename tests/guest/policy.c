@@ -130,6 +130,16 @@ static void attributes_of_other_sizes_are_read(void)
 	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
 }
 
+static void bad_pointers_are_refused(void)
+{
+	struct sched_attr *bad = (struct sched_attr *)8;
+
+	CHECK(set_attr(0, bad) == -1 && errno == EFAULT);
+	CHECK(get_attr(0, bad) == -1 && errno == EFAULT);
+	CHECK(set_attr(0, NULL) == -1 && errno == EINVAL);
+	CHECK(get_attr(0, NULL) == -1 && errno == EINVAL);
+}
+
 static void deadlines_are_checked_and_admitted(void)
 {
 	struct sched_attr a = deadline_attr(3 * MS, 10 * MS, 0), b = { 0 };
@@ -275,6 +285,7 @@ int main(void)
 	RUN(priorities_out_of_range_are_refused);
 	RUN(attributes_come_back);
 	RUN(attributes_of_other_sizes_are_read);
+	RUN(bad_pointers_are_refused);
 	RUN(deadlines_are_checked_and_admitted);
 	RUN(no_more_bandwidth_is_promised_than_there_is);
 	RUN(children_inherit_or_are_reset);
