@@ -77,7 +77,11 @@ long sys_sysinfo(uint64_t user)
 		.freeram = frames_free_count(),
 		.mem_unit = EXO_PAGE_SIZE,
 	};
+	uint64_t load[LOAD_AVERAGES];
 
+	load_average(load);
+	for (int i = 0; i < LOAD_AVERAGES; i++)
+		info.loads[i] = load[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
 	lock_acquire(&process_tree_lock);
 	list_for_each(node, &all_processes)
 		info.procs++;

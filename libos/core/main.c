@@ -84,6 +84,7 @@ static void start_services(void *unused)
 	if (r < 0)
 		libos_panic("the file system does not start: error %d", r);
 	sched_proc_init();
+	load_average_start();
 	trace_files_init();
 	console_init();
 	host_channel_init();

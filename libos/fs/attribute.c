@@ -78,8 +78,11 @@ static long change_owner(struct inode *i, uint32_t uid, uint32_t gid, int error)
 			i->uid = uid;
 		if (gid != KEEP_ID)
 			i->gid = gid;
-		if (i->type == S_IFREG && p->euid != 0)
-			i->permissions &= ~(S_ISUID | S_ISGID);
+		/* What the old owner allowed to be done in his name; for root's own change as well. */
+		if (i->type != S_IFDIR)
+			i->permissions &= ~S_ISUID;
+		if (i->type != S_IFDIR && (p->euid != 0 || (i->permissions & S_IXGRP)))
+			i->permissions &= ~S_ISGID;
 	}
 	lock_release(&i->lock);
 	if (!error)

@@ -3,6 +3,7 @@
 #ifndef LIBOS_PROC_FILES_H
 #define LIBOS_PROC_FILES_H
 
+#include <stdint.h>
 #include "fs/procfs.h"
 
 struct process;
@@ -19,5 +20,10 @@ void proc_print_mounts(struct process *p, struct text *out);
 void proc_print_stat(struct process *p, struct text *out);
 void proc_print_statm(struct process *p, struct text *out);
 void proc_print_status(struct process *p, struct text *out);
+/* Of one thread, or nothing if it has ended. */
+void proc_print_thread_command_line(struct process *p, uint32_t thread, struct text *out);
+void proc_print_thread_name(struct process *p, uint32_t thread, struct text *out);
+void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out);
+void proc_print_thread_status(struct process *p, uint32_t thread, struct text *out);
 
 #endif

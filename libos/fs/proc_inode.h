@@ -29,8 +29,9 @@ uint32_t proc_next_pid(uint32_t from);
 /* A number in decimal without sign or leading zeros; -1 if it is none. */
 long proc_parse_number(const char *name, size_t length);
 
-/* The directory fd of a process (fs/proc_fd.c); private is its identity (proc_process.h). */
-extern const struct inode_ops proc_fd_ops;
+/* The directories fd and task of a process (fs/proc_fd.c, fs/proc_task.c); private is its identity
+ * (proc_process.h). */
+extern const struct inode_ops proc_fd_ops, proc_task_ops;
 
 void proc_system_init(void); /* registers what describes the machine */
 struct inode *procfs_root(int *error);

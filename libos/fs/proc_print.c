@@ -12,9 +12,9 @@
 #define TICK_NS 10000000ul /* times are told in hundredths of a second */
 #define PAGE_KIB (EXO_PAGE_SIZE / 1024)
 
-/* A process at one moment. */
+/* A process, or one thread of it, at one moment. */
 struct picture {
-	uint32_t pid, parent, group, session, foreground, uid, gid;
+	uint32_t pid, id, parent, group, session, foreground, uid, gid;
 	bool has_terminal;
 	char state, name[16];
 	unsigned threads;
@@ -24,8 +24,14 @@ struct picture {
 	int nice, cpu;
 };
 
+/* `thread` 0 means all of them, here and below. */
+static bool is_in(const struct task *t, uint32_t thread)
+{
+	return !thread || task_thread_id(t) == thread;
+}
+
 /* The state that ps shows: of a process with several tasks, that of the liveliest. */
-static char state_of(const struct process *p)
+static char state_of(const struct process *p, uint32_t thread)
 {
 	if (p->state == PROCESS_ZOMBIE)
 		return 'Z';
@@ -34,38 +40,52 @@ static char state_of(const struct process *p)
 	list_for_each(link, &p->tasks) {
 		const struct task *t = list_entry(link, struct task, thread_link);
 
+		if (!is_in(t, thread))
+			continue;
 		if (t->state == TASK_RUNNING || t->state == TASK_RUNNABLE)
 			return 'R';
 	}
 	return 'S';
 }
 
-/* Under process_tree_lock; times of running tasks are read as they change. */
-static void picture_tasks(struct picture *pic, const struct process *p)
+static void picture_task(struct picture *pic, const struct task *t)
 {
-	pic->own = p->self_usage;
+	uint64_t boot_tsc = ((const struct exo_info *)EXO_INFO_BASE)->boot_tsc;
+
+	pic->nice = t->nice;
+	pic->cpu = t->home;
+	pic->signals_blocked = t->signal_blocked;
+	if (t->start_tsc > boot_tsc)
+		pic->start_ns = tsc_to_ns(t->start_tsc - boot_tsc);
+}
+
+/* Under process_tree_lock; times of running tasks are read as they change. */
+static void picture_tasks(struct picture *pic, const struct process *p, uint32_t thread)
+{
+	if (!thread)
+		pic->own = p->self_usage;
+	if (p->leader)
+		picture_task(pic, p->leader);
 	list_for_each(link, &p->tasks) {
 		const struct task *t = list_entry(link, struct task, thread_link);
 
+		if (!is_in(t, thread))
+			continue;
+		if (thread) {
+			picture_task(pic, t);
+			memcpy(pic->name, t->name, sizeof(pic->name));
+		}
 		pic->own.user_ns += t->user_ns;
 		pic->own.system_ns += t->system_ns;
 		pic->voluntary += t->voluntary_switches;
 		pic->involuntary += t->involuntary_switches;
 	}
-	if (p->leader) {
-		uint64_t boot_tsc = ((const struct exo_info *)EXO_INFO_BASE)->boot_tsc;
-
-		pic->nice = p->leader->nice;
-		pic->cpu = p->leader->home;
-		pic->signals_blocked = p->leader->signal_blocked;
-		if (p->leader->start_tsc > boot_tsc)
-			pic->start_ns = tsc_to_ns(p->leader->start_tsc - boot_tsc);
-	}
 }
 
-static void take_picture(struct picture *pic, struct process *p)
+static void take_picture(struct picture *pic, struct process *p, uint32_t thread)
 {
 	*pic = (struct picture){ .pid = p->pid, .uid = p->uid, .gid = p->gid };
+	pic->id = thread ? thread : p->pid;
 	lock_acquire(&process_tree_lock);
 	pic->parent = p->parent ? p->parent->pid : 0;
 	pic->group = p->process_group;
@@ -75,12 +95,13 @@ static void take_picture(struct picture *pic, struct process *p)
 	pic->threads = p->task_count;
 	pic->children = p->children_usage;
 	pic->signals_pending = p->signal_pending;
-	pic->state = state_of(p);
-	picture_tasks(pic, p);
+	pic->state = state_of(p, thread);
+	picture_tasks(pic, p, thread);
 	lock_release(&process_tree_lock);
 
 	mutex_lock(&p->exec_mutex);
-	memcpy(pic->name, p->name, sizeof(pic->name));
+	if (!pic->name[0])
+		memcpy(pic->name, p->name, sizeof(pic->name));
 	if (p->vm) {
 		pic->pages = vm_resident_pages(p->vm);
 		pic->bytes = vm_size_bytes(p->vm);
@@ -89,12 +110,12 @@ static void take_picture(struct picture *pic, struct process *p)
 	pic->name[sizeof(pic->name) - 1] = 0;
 }
 
-void proc_print_stat(struct process *p, struct text *out)
+void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p);
-	text_print(out, "%u (%s) %c %u %u %u %lu %d 0 ", pic.pid, pic.name, pic.state, pic.parent,
+	take_picture(&pic, p, thread);
+	text_print(out, "%u (%s) %c %u %u %u %lu %d 0 ", pic.id, pic.name, pic.state, pic.parent,
 		   pic.group, pic.session, pic.has_terminal ? device_number(5, 1) : 0,
 		   pic.has_terminal ? (int)pic.foreground : -1);
 	/* Faults of its own and of its children, small and large; then times. */
@@ -109,11 +130,16 @@ void proc_print_stat(struct process *p, struct text *out)
 		   pic.signals_pending, pic.signals_blocked, pic.cpu);
 }
 
+void proc_print_stat(struct process *p, struct text *out)
+{
+	proc_print_thread_stat(p, 0, out);
+}
+
 void proc_print_statm(struct process *p, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p);
+	take_picture(&pic, p, 0);
 	text_print(out, "%lu %lu 0 0 0 %lu 0\n", pic.bytes / EXO_PAGE_SIZE, pic.pages,
 		   pic.bytes / EXO_PAGE_SIZE);
 }
@@ -132,14 +158,14 @@ static const char *state_word(char state)
 	}
 }
 
-void proc_print_status(struct process *p, struct text *out)
+void proc_print_thread_status(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p);
+	take_picture(&pic, p, thread);
 	text_print(out,
 		   "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		   pic.name, pic.state, state_word(pic.state), pic.pid, pic.pid, pic.parent);
+		   pic.name, pic.state, state_word(pic.state), pic.pid, pic.id, pic.parent);
 	text_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
 		   p->euid, p->gid, p->egid, p->sgid, p->egid);
 	text_print(out, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", pic.bytes / 1024,
@@ -150,6 +176,11 @@ void proc_print_status(struct process *p, struct text *out)
 		   pic.voluntary, pic.involuntary);
 }
 
+void proc_print_status(struct process *p, struct text *out)
+{
+	proc_print_thread_status(p, 0, out);
+}
+
 void proc_print_command_line(struct process *p, struct text *out)
 {
 	mutex_lock(&p->exec_mutex);
@@ -158,12 +189,22 @@ void proc_print_command_line(struct process *p, struct text *out)
 	mutex_unlock(&p->exec_mutex);
 }
 
-void proc_print_name(struct process *p, struct text *out)
+void proc_print_thread_command_line(struct process *p, uint32_t thread, struct text *out)
+{
+	proc_print_command_line(p, out);
+}
+
+void proc_print_thread_name(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p);
+	take_picture(&pic, p, thread);
 	text_print(out, "%s\n", pic.name);
+}
+
+void proc_print_name(struct process *p, struct text *out)
+{
+	proc_print_thread_name(p, 0, out);
 }
 
 /* The address space is kept by a reference, so that exec_mutex is not held while it prints. */

@@ -108,6 +108,7 @@ static const struct process_entry entries[] = {
 	{ "stat", S_IFREG | 0444, proc_print_stat, NULL },
 	{ "statm", S_IFREG | 0444, proc_print_statm, NULL },
 	{ "status", S_IFREG | 0444, proc_print_status, NULL },
+	{ "task", S_IFDIR | 0555, NULL, NULL },
 };
 #define ENTRIES (sizeof(entries) / sizeof(entries[0]))
 
@@ -199,7 +200,7 @@ static struct inode *process_lookup(struct inode *dir, const char *name, size_t 
 		if ((entries[n].mode & S_IFMT) == S_IFLNK)
 			ops = &entry_link_ops;
 		else if ((entries[n].mode & S_IFMT) == S_IFDIR)
-			ops = &proc_fd_ops;
+			ops = entries[n].name[0] == 'f' ? &proc_fd_ops : &proc_task_ops;
 		return proc_inode(ops, dir, dir->number + 1 + n, entries[n].mode, dir->private,
 				  error);
 	}

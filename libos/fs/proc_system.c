@@ -156,11 +156,17 @@ static void print_uptime(struct text *out, void *argument)
 	text_print(out, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 }
 
-/* No average is kept: all three numbers are the tasks that could run at this moment. */
 static void print_loadavg(struct text *out, void *argument)
 {
 	unsigned running = 0, tasks = 0, last = 0;
+	uint64_t load[LOAD_AVERAGES];
 
+	load_average(load);
+	for (int i = 0; i < LOAD_AVERAGES; i++) {
+		uint64_t hundredths = (load[i] * 100 + (1 << (LOAD_SHIFT - 1))) >> LOAD_SHIFT;
+
+		text_print(out, "%lu.%02lu ", hundredths / 100, hundredths % 100);
+	}
 	lock_acquire(&process_tree_lock);
 	list_for_each(link, &all_processes) {
 		const struct process *p = list_entry(link, struct process, all_link);
@@ -174,8 +180,7 @@ static void print_loadavg(struct text *out, void *argument)
 		}
 	}
 	lock_release(&process_tree_lock);
-	text_print(out, "%u.00 %u.00 %u.00 %u/%u %u\n", running, running, running, running, tasks,
-		   last);
+	text_print(out, "%u/%u %u\n", running, tasks, last);
 }
 
 static void print_version(struct text *out, void *argument)

@@ -40,6 +40,13 @@ void timer_arm(struct timer *t, uint64_t deadline_ns);
 void timer_cancel(struct timer *t);
 bool timer_is_armed(const struct timer *t); /* a hint, unless its own fire() asks */
 
+/* load_average.c: tasks over the last 1, 5 and 15 minutes, in units of 1 / 2^LOAD_SHIFT.  Started
+ * once, by a task. */
+#define LOAD_AVERAGES 3
+#define LOAD_SHIFT 11
+void load_average_start(void);
+void load_average(uint64_t out[LOAD_AVERAGES]);
+
 struct process;
 
 /* A child, which nobody sees yet, has its parent's limits, and the hard or soft RLIMIT_CPU of

@@ -190,16 +190,20 @@ int tty_get_session(struct tty *t, uint32_t *session)
 	return r;
 }
 
-/* Is there such a group in the session? */
-static bool group_in_session(uint32_t group, uint32_t session)
+/* 0 if there is such a group in the session, -EPERM if it is in another, -ESRCH if there is none. */
+static int look_for_group(uint32_t group, uint32_t session)
 {
+	int r = -ESRCH;
+
 	list_for_each(node, &all_processes) {
 		const struct process *p = list_entry(node, struct process, all_link);
 
-		if (p->process_group == group && p->session == session)
-			return true;
+		if (p->process_group == group)
+			r = p->session == session ? 0 : -EPERM;
+		if (r == 0)
+			break;
 	}
-	return false;
+	return r;
 }
 
 int tty_set_foreground(struct tty *t, uint32_t group)
@@ -212,9 +216,9 @@ int tty_set_foreground(struct tty *t, uint32_t group)
 		r = -ENOTTY;
 	else if ((int32_t)group <= 0)
 		r = -EINVAL;
-	else if (!group_in_session(group, p->session))
-		r = -EPERM;
 	else
+		r = look_for_group(group, p->session);
+	if (r == 0)
 		t->foreground = group;
 	lock_release(&process_tree_lock);
 	return r;

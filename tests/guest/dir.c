@@ -191,6 +191,11 @@ static void modes_obey_umask_and_owners(void)
 	}
 	CHECK(wait(&status) > 0);
 	CHECK_EQ(status, 0);
+	/* A new owner has not said what others may do in his name, whoever made him the owner. */
+	CHECK(chmod("f", 06755) == 0 && chown("f", 1, 2) == 0);
+	CHECK(stat("f", &st) == 0 && (st.st_mode & 07777) == 0755 && st.st_uid == 1 && st.st_gid == 2);
+	CHECK(chmod("d", 02755) == 0 && chown("d", 1, 2) == 0);
+	CHECK(stat("d", &st) == 0 && (st.st_mode & 07777) == 02755);
 }
 
 static void times_are_kept(void)

@@ -3,14 +3,19 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "test.h"
 
 static char text[65536];
+static sem_t thread_is_there;
 
 /* In small pieces, as programs do. */
 static const char *contents(const char *path)
@@ -105,6 +110,75 @@ static void descriptors_are_links(void)
 	close(fd);
 }
 
+static void *wait_for_end(void *gate)
+{
+	pthread_setname_np(pthread_self(), "gatekeeper");
+	sem_post(&thread_is_there);
+	pthread_mutex_lock(gate);
+	pthread_mutex_unlock(gate);
+	return NULL;
+}
+
+static void threads_are_listed(void)
+{
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	pthread_t thread;
+	struct dirent *e;
+	int threads = 0, other = 0, id;
+	char path[64], name[32], state;
+	DIR *d;
+
+	sem_init(&thread_is_there, 0, 0);
+	pthread_mutex_lock(&gate);
+	CHECK(pthread_create(&thread, NULL, wait_for_end, &gate) == 0);
+	while (sem_wait(&thread_is_there) != 0)
+		;
+	d = opendir("/proc/self/task");
+	CHECK(d != NULL);
+	while ((e = readdir(d))) {
+		id = atoi(e->d_name);
+		threads += id > 0;
+		other = id > 0 && id != getpid() ? id : other;
+	}
+	closedir(d);
+	CHECK_EQ(threads, 2);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", other);
+	CHECK(sscanf(contents(path), "%d (%31[^)]) %c", &id, name, &state) == 3);
+	CHECK(id == other && strcmp(name, "gatekeeper") == 0);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", getpid());
+	CHECK(strcmp(contents(path), "proc_files\n") == 0);
+	pthread_mutex_unlock(&gate);
+	CHECK(pthread_join(thread, NULL) == 0);
+	/* A join does not wait for the very end. */
+	snprintf(path, sizeof(path), "/proc/self/task/%d", other);
+	for (int i = 0; i < 5000 && access(path, F_OK) == 0; i++)
+		usleep(1000);
+	CHECK(access(path, F_OK) == -1 && errno == ENOENT);
+	CHECK(access("/proc/self/task/1", F_OK) == -1 && errno == ENOENT); /* init's */
+}
+
+/* What is averaged has to be seen to rise: the first look is five seconds after the boot. */
+static void load_follows_what_runs(void)
+{
+	double load = 0;
+	struct sysinfo info;
+	time_t start = time(NULL);
+	pid_t burner = fork();
+
+	if (burner == 0)
+		for (;;)
+			;
+	CHECK(burner > 0);
+	while (load == 0 && time(NULL) - start < 30) {
+		usleep(100000);
+		sscanf(contents("/proc/loadavg"), "%lf", &load);
+	}
+	kill(burner, SIGKILL);
+	CHECK(waitpid(burner, NULL, 0) == burner);
+	CHECK(load > 0);
+	CHECK(sysinfo(&info) == 0 && info.loads[0] > 0);
+}
+
 static int listed(pid_t pid)
 {
 	char name[16];
@@ -163,6 +237,8 @@ int main(void)
 	RUN(stat_grows_with_time);
 	RUN(own_process_is_described);
 	RUN(descriptors_are_links);
+	RUN(threads_are_listed);
+	RUN(load_follows_what_runs);
 	RUN(processes_come_and_go);
 	RUN(names_are_told);
 	return test_result();

@@ -17,6 +17,7 @@
 
 static int console, line;
 static bool hung_up;
+static volatile sig_atomic_t size_changes;
 
 static void settings_are_kept(void)
 {
@@ -78,6 +79,30 @@ static int in_child(int (*test)(void))
 /* Somebody else's session has the console: the test was started from a shell on it. */
 #define IN_USE 77
 
+static void count_change(int number)
+{
+	size_changes++;
+}
+
+/* The foreground group hears of a new size, once; the same size again is none. */
+static bool changes_of_size_are_told(int terminal)
+{
+	struct winsize w, old;
+	bool told;
+
+	signal(SIGWINCH, count_change);
+	size_changes = 0;
+	if (ioctl(terminal, TIOCGWINSZ, &old) != 0)
+		return false;
+	w = old;
+	w.ws_col += 7;
+	ioctl(terminal, TIOCSWINSZ, &w);
+	ioctl(terminal, TIOCSWINSZ, &w);
+	told = size_changes == 1;
+	ioctl(terminal, TIOCSWINSZ, &old);
+	return told && size_changes == 2;
+}
+
 static int lead_a_session(void)
 {
 	int status, fd = open("/dev/console", O_RDWR | O_NOCTTY);
@@ -90,6 +115,8 @@ static int lead_a_session(void)
 	int own = open("/dev/tty", O_RDWR);
 	if (own < 0 || tcgetpgrp(own) != getpgrp() || tcgetsid(own) != getsid(0))
 		return 3;
+	if (!changes_of_size_are_told(own))
+		return 10;
 	/* A background group is stopped when it reads. */
 	pid_t child = fork();
 	if (child == 0) {
@@ -118,6 +145,9 @@ static int lead_a_session(void)
 	errno = 0;
 	if (tcsetpgrp(own, 1) != -1 || errno != EPERM)
 		return 9;
+	errno = 0;
+	if (tcsetpgrp(own, 999999) != -1 || errno != ESRCH)
+		return 11;
 	return 0;
 }
 

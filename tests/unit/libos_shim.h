@@ -172,6 +172,7 @@ int user_touch(uint64_t address, size_t n, int write)
 	return 0;
 }
 
+size_t string_copy(char *to, const char *from, size_t size);
 size_t string_copy(char *to, const char *from, size_t size)
 {
 	return (size_t)snprintf(to, size, "%s", from);
