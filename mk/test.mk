@@ -52,5 +52,3 @@ stress fuzz mutants: all unit
 lint: $(BUILD)/compile_commands.json
 	@scripts/deps lint
 	@scripts/lint $(BUILD)
-
-include mk/simulator.mk

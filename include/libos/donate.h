@@ -42,7 +42,8 @@ extern "C" {
  * or after a chain of SCHED_DONATE_CHAIN_MAX gifts, it is an ordinary yield.
  *
  * Returns 0, -ESRCH, -EINVAL (unknown flags), -EAGAIN (refused by the scheduler, or the target is
- * not waiting for a CPU: it sleeps, or runs already).  In the libos: task context, unmasked.
+ * not waiting for a CPU: it sleeps, runs already, or has ended and its parent has not asked for it
+ * yet).  In the libos: task context, unmasked.
  */
 int sched_donate(struct task_ref target, unsigned flags);
 

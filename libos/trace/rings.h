@@ -8,10 +8,9 @@
 #include "core/mutex.h"
 #include "trace/ring.h"
 
-/* What is rare and explains the rest, names of tasks and schedulers, is kept apart, so that a storm
- * of events does not bury it. */
+/* Names are kept apart, so that a storm of events does not bury what its tasks are called. */
 struct cpu_trace {
-	struct trace_ring events, rare;
+	struct trace_ring events, names;
 } __attribute__((aligned(64)));
 
 /* A CPU writes its own while its v->traced is set. */
