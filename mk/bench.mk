@@ -10,3 +10,14 @@ bench: all
 	@scripts/deps bench
 	@scripts/bench/run --build $(BUILD) --cache $(CACHE) --cpus $(CPUS) \
 		$(if $(filter 1,$(ICOUNT)),--icount) $(if $(filter 1,$(WRITE)),--write) $(ROWS)
+
+# ROW's own program for exec, and the plugin for QEMU that counts what is executed.
+$(BUILD)/bench-true: scripts/bench/true.c | $(CACHE)/bin/exo-cc
+	$(Q)$(CACHE)/bin/exo-cc -static -O2 -s -o $@ $<
+$(BUILD)/profile-plugin.so: scripts/bench/profile-plugin.c
+	$(Q)$(CC) -std=gnu11 -O2 $(WARNINGS) -Wno-missing-prototypes -shared -fPIC -o $@ $<
+
+## make profile  where the instructions of a row of the benchmark go: ROW=fork_exit
+.PHONY: profile
+profile: all $(BUILD)/bench-true $(BUILD)/profile-plugin.so
+	@scripts/bench/profile --build $(BUILD) $(ROW)
