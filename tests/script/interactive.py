@@ -55,6 +55,11 @@ class Session:
         self.expect(answer)
         self.expect(PROMPT)
 
+    def start(self, command, word=b"ready"):
+        """A command that goes on, seen to run: the word is not in what is echoed."""
+        self.type(b"sh -c 'echo " + word[:1] + b"\"\"" + word[1:] + b"; " + command + b"'\r")
+        self.expect(rb"\n" + word + rb"\r+\n")
+
     def close(self):
         if self.machine.poll() is None:
             os.killpg(self.machine.pid, signal.SIGTERM)
@@ -74,24 +79,42 @@ def session(cpus):
         # A background job, and its end.
         s.line(b"sleep 1 & wait; echo waited", rb"waited\r+\n")
         # ^C ends a loop that never calls the system.
-        s.type(b"while :; do :; done\r")
-        s.expect(rb"done\r+\n")
-        time.sleep(0.3)
+        s.start(b"while :; do :; done")
         s.type(b"\x03")
         s.expect(PROMPT)
+        s.line(b"echo $?", rb"130\r+\n")
         # ^Z stops a job, fg goes on with it, ^C ends it.
-        s.type(b"sleep 1000\r")
-        s.expect(rb"sleep 1000\r+\n")
-        time.sleep(0.5)
+        s.start(b"trap \"echo goes on\" CONT; while :; do sleep 1; done")
         s.type(b"\x1a")
         s.expect(rb"Stopped")
         s.expect(PROMPT)
         s.type(b"fg\r")
-        s.expect(rb"fg\r+\n.*sleep 1000")
-        time.sleep(0.5)
+        s.expect(rb"\ngoes on\r+\n")
         s.type(b"\x03")
         s.expect(PROMPT)
         s.line(b"echo $?", rb"130\r+\n")
+        # A whole pipeline stops, goes on in the background, and is ended by its number.
+        s.start(b"sleep 1000 | cat")
+        s.type(b"\x1a")
+        s.expect(rb"Stopped")
+        s.expect(PROMPT)
+        s.type(b"bg\r")
+        s.expect(PROMPT)
+        s.line(b"jobs", rb"\[1\]\S* +Running +sh -c")
+        s.line(b"kill %1; wait; jobs; echo no jobs", rb"\nno jobs\r+\n")
+        # ^\ ends with SIGQUIT.
+        s.start(b"exec sleep 1000")
+        s.type(b"\x1c")
+        s.expect(PROMPT)
+        s.line(b"echo $?", rb"131\r+\n")
+        # An editor has the keys to itself, and gives the terminal back as it was.
+        s.type(b"vi /tmp/text\r")
+        s.expect(rb"- /tmp/text 1/1")
+        s.type(b"itwo words\x1b")
+        s.expect(rb"- /tmp/text \[[Mm]odified\]")
+        s.type(b":wq\r")
+        s.expect(PROMPT)
+        s.line(b"cat /tmp/text", rb"\ntwo words\r+\n")
         # ^D at an empty line is the end of input for cat.
         s.type(b"cat\r")
         s.expect(rb"cat\r+\n")
@@ -100,6 +123,10 @@ def session(cpus):
         s.type(b"\x04")
         s.expect(PROMPT)
         s.line(b"stty size", rb"\d+ \d+\r+\n")
+        # When the shell ends there is another.
+        s.type(b"old=$$; exit\r")
+        s.expect(PROMPT)
+        s.line(b"echo \"<$old>\"", rb"\n<>\r+\n")
         s.type(b"poweroff\r")
         s.machine.wait(30)
     finally:
