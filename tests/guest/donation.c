@@ -16,36 +16,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "donation_load.h"
 #include "test.h"
 
 #define ROUNDS 200
-
 #define SIGNAL_ROUNDS 100
 #define RING 12 /* longer than a chain of gifts may be */
-
-/* A counter of /proc/exo/sched-stats, over all CPUs; -1: there is none.  The file is read anew, and
- * with no pipe. */
-static long total(const char *name)
-{
-	char line[1024], *rest;
-	FILE *f = fopen("/proc/exo/sched-stats", "r");
-	long found = -1;
-
-	while (f && found < 0 && fgets(line, sizeof(line), f))
-		if (!strcmp(strtok_r(line, " ", &rest), name))
-			found = atol(rest);
-	if (f)
-		fclose(f);
-	return found;
-}
-
-static long donations(const char *kind, const char *outcome)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "donation-%s-%s", kind, outcome);
-	return total(name);
-}
 
 /* All wakes whose tasks have run since. */
 static long wakes_that_ran(void)
@@ -62,58 +38,6 @@ static long wakes_that_ran(void)
 		sum += n;
 	}
 	return -1;
-}
-
-static void run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static void run_anywhere(void)
-{
-	cpu_set_t set;
-
-	memset(&set, 0xff, sizeof(set));
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static int cpus(void)
-{
-	return (int)sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-/* A byte there and back, rounds times, between CPU 0 and `other`. */
-static int ping_pong(int other, int rounds)
-{
-	int there[2], back[2];
-	char byte = 'x';
-
-	if (pipe(there) || pipe(back))
-		return -1;
-	run_on(0);
-	pid_t child = fork();
-	if (child == 0) {
-		run_on(other);
-		close(there[1]);
-		while (read(there[0], &byte, 1) == 1)
-			if (write(back[1], &byte, 1) != 1)
-				break;
-		_exit(0);
-	}
-	close(there[0]);
-	int done = 0;
-	while (done < rounds && write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1)
-		done++;
-	close(there[1]);
-	waitpid(child, NULL, 0);
-	close(back[0]);
-	close(back[1]);
-	run_anywhere();
-	return done;
 }
 
 static void a_pipe_donates_on_the_same_cpu(void)
@@ -307,53 +231,6 @@ static void a_chain_of_gifts_ends(void)
 }
 
 /* ---- sched_donate() from applications */
-
-struct spinner {
-	_Atomic long *count; /* shared with it: grows while it runs */
-	pid_t pid;
-	struct task_ref ref;
-};
-
-static int start_spinner(struct spinner *s, int cpu)
-{
-	s->count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (s->count == MAP_FAILED)
-		return -1;
-	s->pid = fork();
-	if (s->pid == 0) {
-		run_on(cpu);
-		for (;;)
-			atomic_fetch_add(s->count, 1);
-	}
-	while (s->pid > 0 && atomic_load(s->count) == 0)
-		sched_yield();
-	return sched_find(s->pid, &s->ref);
-}
-
-static void stop_spinner(struct spinner *s)
-{
-	kill(s->pid, SIGKILL);
-	waitpid(s->pid, NULL, 0);
-	munmap((void *)s->count, 4096);
-}
-
-/* Gives to it until it has been given `times` slices; how often it had not run then. */
-static int give(struct spinner *s, unsigned flags, int times)
-{
-	int idle = 0;
-
-	for (int given = 0; given < times;) {
-		long before = atomic_load(s->count);
-		int r = sched_donate(s->ref, flags);
-
-		if (r != 0 && r != -EAGAIN)
-			return -1;
-		if (r == 0)
-			idle += atomic_load(s->count) == before;
-		given += r == 0;
-	}
-	return idle;
-}
 
 static void a_task_is_given_a_slice_by_name(void)
 {

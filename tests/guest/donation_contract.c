@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a scheduler library sees of donation.  The libraries of tests/schedulers that are used here
+ * are ejected at the first callback that does not agree with the contract, so that one which is
+ * still in force after a load has seen nothing wrong.
+ */
+#define _GNU_SOURCE
+#include "donation_load.h"
+#include "scheduler_files.h"
+#include "test.h"
+
+#define ROUNDS 100
+
+static char before[NAME_ROOM];
+
+static int use(const char *name)
+{
+	char path[64];
+
+	current_scheduler(before);
+	snprintf(path, sizeof(path), "/tests/%s.so", name);
+	return tell("sched-load", path) || tell("sched", name);
+}
+
+/* 0: it was in force until now, and is no more. */
+static int stop_using(const char *name)
+{
+	char now[NAME_ROOM];
+	int was = strcmp(current_scheduler(now), name) == 0;
+
+	return tell("sched", before) || tell("sched-unload", name) || !was;
+}
+
+/* Gifts of every kind but signals, on one CPU and across two; 0: all came to an end. */
+static int give_in_every_way(void)
+{
+	struct spinner s;
+	int wrong = ping_pong(0, ROUNDS) != ROUNDS;
+
+	if (cpus() > 1)
+		wrong |= ping_pong(1, ROUNDS) != ROUNDS;
+	wrong |= run_threads() != 0;
+	run_on(0);
+	wrong |= start_spinner(&s, 0) != 0;
+	for (int i = 0; i < ROUNDS; i++) {
+		int r = sched_donate(s.ref, i % 2 ? SCHED_DONATE_WAIT : 0);
+
+		wrong |= r != 0 && r != -EAGAIN;
+	}
+	stop_spinner(&s);
+	run_anywhere();
+	return wrong;
+}
+
+static void a_library_is_told_of_gifts_as_the_contract_says(void)
+{
+	long direct = total("switches-direct"), same = donations("pipe", "same-cpu");
+
+	CHECK_EQ(use("strict"), 0);
+	int wrong = give_in_every_way();
+
+	CHECK_EQ(stop_using("strict"), 0);
+	CHECK_EQ(wrong, 0);
+	CHECK(total("switches-direct") - direct >= ROUNDS / 2);
+	CHECK(donations("pipe", "same-cpu") - same >= ROUNDS / 2);
+}
+
+static void a_refused_gift_is_an_ordinary_wake(void)
+{
+	CHECK_EQ(use("refuses"), 0);
+	/* Another CPU may not have come to the library yet, and have no work of ours either. */
+	long refused = donations("pipe", "refused"), same = donations("pipe", "same-cpu");
+	long explicit = donations("explicit", "refused"), given = donations("explicit", "same-cpu");
+	int wrong = give_in_every_way();
+
+	refused = donations("pipe", "refused") - refused;
+	explicit = donations("explicit", "refused") - explicit;
+	CHECK_EQ(stop_using("refuses"), 0);
+	CHECK_EQ(wrong, 0);
+	CHECK(refused >= ROUNDS / 2);
+	CHECK(explicit >= ROUNDS / 2);
+	CHECK_EQ(donations("pipe", "same-cpu"), same);
+	CHECK_EQ(donations("explicit", "same-cpu"), given);
+}
+
+/* The giver is enqueued before its heir runs, and this library wants to be asked then.  What returns to
+ * a giver comes from a task that sleeps: nobody is enqueued, and nothing to ask. */
+static void a_library_that_wants_to_be_asked_is_asked(void)
+{
+	CHECK_EQ(use("asks"), 0);
+	run_on(0);
+	run_anywhere();
+	long direct = total("switches-direct"), same = donations("pipe", "same-cpu");
+	long returned = donations("return", "same-cpu");
+	int wrong = ping_pong(0, ROUNDS) != ROUNDS;
+
+	direct = total("switches-direct") - direct;
+	same = donations("pipe", "same-cpu") - same;
+	returned = donations("return", "same-cpu") - returned;
+	CHECK_EQ(stop_using("asks"), 0);
+	CHECK_EQ(wrong, 0);
+	CHECK(same >= ROUNDS / 2);
+	CHECK(direct <= returned + same / 10);
+}
+
+int main(void)
+{
+	RUN(a_library_is_told_of_gifts_as_the_contract_says);
+	RUN(a_refused_gift_is_an_ordinary_wake);
+	RUN(a_library_that_wants_to_be_asked_is_asked);
+	return test_result();
+}
