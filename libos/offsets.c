@@ -19,6 +19,12 @@ void offsets(void)
 	DEFINE(VCORE_PAGE, offsetof(struct vcore, page));
 	DEFINE(VCORE_CURRENT, offsetof(struct vcore, current));
 	DEFINE(VCORE_MASK_DEPTH, offsetof(struct vcore, mask_depth));
+	DEFINE(VCORE_CPU, offsetof(struct vcore, cpu));
+	DEFINE(VCORE_DEFERRED, offsetof(struct vcore, deferred));
+	DEFINE(VCORE_NEED_RESCHED, offsetof(struct vcore, need_resched));
+	DEFINE(VCORE_OVERRUNS, offsetof(struct vcore, overruns));
+
+	DEFINE(LOCK_HOLDER, offsetof(struct lock, holder));
 
 	DEFINE(EVENT_STACK_SIZE, EVENT_STACK_SIZE);
 	DEFINE(VCORE_STACKS_STRIDE, VCORE_STACKS_STRIDE);

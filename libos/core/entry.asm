@@ -173,43 +173,6 @@ fault_masked_entry:
 	jmp fault_masked_upcall
 
 ; --------------------------------------------------------------------------------------------
-; void upcalls_mask(void): see lock.h.
-;
-; Restartable up to the store: a task that was moved to another CPU after it had asked for the
-; number would mask the CPU that it left.
-global upcalls_mask, mask_start, mask_end
-
-	align 16
-upcalls_mask:
-mask_start:
-	mov eax, CPU_SELECTOR
-	lsl eax, eax
-	shl eax, VCORE_SHIFT
-	add rax, [rel vcores_address]
-	mov rcx, [rax + VCORE_PAGE]
-	mov dword [rcx + PAGE_MASKED], 1
-mask_end:
-	inc dword [rax + VCORE_MASK_DEPTH]
-	ret
-
-; bool upcalls_masked(void): restartable up to the load, for the same reason: the answer is about
-; the CPU that we are on, and only while we are masked do we stay there.
-global upcalls_masked, masked_start, masked_end
-
-upcalls_masked:
-masked_start:
-	mov eax, CPU_SELECTOR
-	lsl eax, eax
-	shl eax, VCORE_SHIFT
-	add rax, [rel vcores_address]
-	mov rax, [rax + VCORE_PAGE]
-	mov eax, [rax + PAGE_MASKED]
-masked_end:
-	test eax, eax
-	setne al
-	ret
-
-; --------------------------------------------------------------------------------------------
 ; _Noreturn void registers_resume(struct exo_regs *regs): goes on where regs say, unmasked.
 ; Masked, mask depth 1.  regs stay intact until IRETQ, except for `vector`, which is overwritten.
 ;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Labels in core/entry.asm and core/switch.asm, for the upcall path.
+ * Labels in core/entry.asm, core/masking.asm and core/switch.asm, for the upcall path.
  *
  * Code of the libos that finds its task or its vcore by the number of the CPU can be interrupted
  * and continued on another CPU; and the doors run partly on the program's stack.  What the event
@@ -12,6 +12,7 @@
  *	[call_exit_checked, call_exit_end)    already the program's: finish it, RIP and RSP from
  *	                                      the frame
  *	[mask_start, mask_end)                libos code: RIP = mask_start
+ *	[lock_take_start, lock_take_end)      libos code: RIP = lock_take_start
  *	[masked_start, masked_end)            libos code: RIP = masked_start
  *	anything else                         libos code if RSP is in the task's slot, else the
  *	                                      program's
@@ -30,6 +31,7 @@ extern const char call_entry[], call_entry_end[];
 extern const char foreign_entry[], foreign_entry_end[];
 extern const char call_exit_start[], call_exit_checked[], call_exit_end[];
 extern const char mask_start[], mask_end[], masked_start[], masked_end[];
+extern const char lock_take_start[], lock_take_end[];
 extern const char event_entry[], fault_entry[], fault_masked_entry[];
 extern const char resume_start[], resume_end[];
 

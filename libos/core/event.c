@@ -116,6 +116,8 @@ bool interrupted_program(const struct task *t, struct exo_regs *regs)
 		regs->rip = (uint64_t)call_exit_start;
 	else if (in_range(regs->rip, mask_start, mask_end))
 		regs->rip = (uint64_t)mask_start;
+	else if (in_range(regs->rip, lock_take_start, lock_take_end))
+		regs->rip = (uint64_t)lock_take_start;
 	else if (in_range(regs->rip, masked_start, masked_end))
 		regs->rip = (uint64_t)masked_start;
 	return !in_range(regs->rip, libos_text_start, libos_text_end) ||

@@ -25,8 +25,7 @@ static void push_held(struct lock *l)
 	struct vcore *v = this_vcore();
 
 	ASSERT_INVARIANT(v->held_count < VCORE_HELD_MAX);
-	if (EXO_DEBUG)
-		v->held[v->held_count++] = l;
+	v->held[v->held_count++] = l;
 }
 
 static void pop_held(struct lock *l)
@@ -34,8 +33,6 @@ static void pop_held(struct lock *l)
 	struct vcore *v = this_vcore();
 	unsigned i = v->held_count;
 
-	if (!EXO_DEBUG)
-		return;
 	while (i > 0 && v->held[i - 1] != l)
 		i--;
 	if (i == 0)
@@ -45,47 +42,38 @@ static void pop_held(struct lock *l)
 	v->held_count--;
 }
 
-/* Acquire: what the last holder wrote before its release is seen from here on. */
-static bool take(struct lock *l, uint32_t me)
-{
-	uint32_t expect = 0;
-
-	return atomic_load_explicit(&l->holder, memory_order_relaxed) == 0 &&
-	       atomic_compare_exchange_strong_explicit(&l->holder, &expect, me,
-						       memory_order_acquire, memory_order_relaxed);
-}
-
-void lock_acquire(struct lock *l)
+/* The inner pair of masks keeps us on this CPU from the check to the entry in the stack. */
+void lock_take_checked(struct lock *l)
 {
 	upcalls_mask();
-	struct vcore *v = this_vcore();
-	uint32_t me = (uint32_t)v->cpu + 1;
-
-	if (EXO_DEBUG)
-		check_order(v, l);
-	while (!take(l, me))
-		__builtin_ia32_pause();
+	check_order(this_vcore(), l);
+	lock_take(l);
 	push_held(l);
+	this_vcore()->mask_depth--;
+}
+
+void lock_drop_checked(struct lock *l)
+{
+	ASSERT_INVARIANT(lock_held(l));
+	pop_held(l);
+	ASSERT_INVARIANT(this_vcore()->mask_depth > 1 || this_vcore()->held_count == 0);
+	lock_drop(l);
 }
 
 bool lock_try(struct lock *l)
 {
-	upcalls_mask();
-	if (take(l, (uint32_t)this_vcore()->cpu + 1)) {
-		push_held(l);
-		return true;
-	}
-	upcalls_unmask();
-	return false;
-}
+	uint32_t expect = 0;
+	bool taken;
 
-void lock_release(struct lock *l)
-{
-	ASSERT_INVARIANT(lock_held(l));
-	pop_held(l);
-	/* Release: whoever takes the lock next sees all that was written under it. */
-	atomic_store_explicit(&l->holder, 0, memory_order_release);
-	upcalls_unmask();
+	upcalls_mask();
+	taken = atomic_compare_exchange_strong_explicit(&l->holder, &expect,
+							(uint32_t)this_vcore()->cpu + 1,
+							memory_order_acquire, memory_order_relaxed);
+	if (!taken)
+		upcalls_unmask();
+	else if (EXO_DEBUG)
+		push_held(l);
+	return taken;
 }
 
 /* By this CPU.  Unmasked, the answer is no: a lock is never held unmasked. */

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/log.h"
 
 enum lock_rank {
 	/* Object locks: wakes are allowed under them.  At most one of each rank at a time. */
@@ -48,11 +49,32 @@ struct lock {
 #define LOCK_INIT(lock_name, lock_rank) { .rank = (lock_rank), .name = (lock_name) }
 void lock_init(struct lock *l, const char *name, enum lock_rank rank);
 
+/* masking.asm, and with the checks of a debug build (I11). */
+void lock_take(struct lock *l);
+void lock_drop(struct lock *l);
+void lock_take_checked(struct lock *l);
+void lock_drop_checked(struct lock *l);
+
 /* Any context.  Masks upcalls; nests by count. */
-void lock_acquire(struct lock *l);
+static inline void lock_acquire(struct lock *l)
+{
+	if (EXO_DEBUG)
+		lock_take_checked(l);
+	else
+		lock_take(l);
+}
+
 bool lock_try(struct lock *l);
+
 /* Delivers queued wakes and pending upcalls when the mask count falls to zero. */
-void lock_release(struct lock *l);
+static inline void lock_release(struct lock *l)
+{
+	if (EXO_DEBUG)
+		lock_drop_checked(l);
+	else
+		lock_drop(l);
+}
+
 bool lock_held(const struct lock *l);
 
 /* Masking alone.  upcalls_mask() nests; every call is paired with upcalls_unmask(). */

@@ -44,16 +44,19 @@ bool vcore_slice_ends(const struct vcore *v)
 }
 
 /*
+ * The rest of upcalls_unmask() (masking.asm), which masks once more for it.
+ *
  * Why no event is lost: an event that comes while masked only sets its bit in `pending`.  The store
  * to `masked` is before the look at `pending` in program order, and the kernel that sets the bit
  * runs on this same CPU: so it either sees us unmasked and enters the event path, or has set the bit
  * before we look.  If we are moved to another CPU between the two, the event path was entered, and
  * has dealt with the bits of the CPU that we left.
  */
-static __attribute__((noinline)) void unmask_slowly(void)
+void unmask_slowly(void)
 {
 	struct vcore *v = this_vcore();
 
+	ASSERT_INVARIANT(v->held_count == 0);
 	for (;;) {
 		if (v->deferred)
 			wakes_deliver(v);
@@ -75,33 +78,9 @@ static __attribute__((noinline)) void unmask_slowly(void)
 }
 
 /* An event came while masked, and nothing has been done about it yet. */
-static __attribute__((noinline)) void handle_and_unmask(void)
+void handle_and_unmask(void)
 {
 	upcalls_mask();
 	events_process(this_vcore());
 	unmask_slowly();
-}
-
-/* The case of nearly every lock release is told apart first: nobody to wake, nothing to give way
- * to, no event.  It calls nothing, and so saves no registers. */
-void upcalls_unmask(void)
-{
-	struct vcore *v = this_vcore();
-
-	ASSERT_INVARIANT(v->mask_depth > 0);
-	if (v->mask_depth > 1) {
-		v->mask_depth--;
-		return;
-	}
-	ASSERT_INVARIANT(v->held_count == 0);
-	if (v->deferred || v->need_resched) {
-		unmask_slowly();
-		return;
-	}
-	v->overruns = 0;
-	v->mask_depth = 0;
-	atomic_signal_fence(memory_order_seq_cst); /* as in unmask_slowly() */
-	*(volatile uint32_t *)&v->page->masked = 0;
-	if (*(volatile uint32_t *)&v->page->pending != 0)
-		handle_and_unmask();
 }

@@ -99,6 +99,11 @@ static inline struct vcore *this_vcore(void)
 /* Once, on the boot CPU: the private part of every vcore, before any lock is taken. */
 void vcores_init(void);
 
+/* What upcalls_unmask() leaves to C (masking.asm): this CPU, masked once, with something to do; and
+ * unmasked, with an event that has come before. */
+void unmask_slowly(void);
+void handle_and_unmask(void);
+
 /* Fixed: where the event stack of a vcore begins. */
 uint64_t vcore_event_stack_top(const struct vcore *v);
 extern char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE];

@@ -87,7 +87,7 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 	*l = (struct lock){ .rank = (uint16_t)rank, .name = name };
 }
 
-void lock_acquire(struct lock *l)
+void lock_take_checked(struct lock *l)
 {
 	if (l->holder)
 		shim_die("a lock is taken twice");
@@ -95,7 +95,7 @@ void lock_acquire(struct lock *l)
 	shim_locks_held++;
 }
 
-void lock_release(struct lock *l)
+void lock_drop_checked(struct lock *l)
 {
 	if (!l->holder)
 		shim_die("a free lock is released");

@@ -1,0 +1,113 @@
+; SPDX-License-Identifier: MIT
+;
+; Masking upcalls, and locks, which are masking and one word more: see lock.h and vcore.c.  What every
+; system call does several times is here in the fewest instructions; what is rare is in C.
+
+%include "offsets.inc"
+
+extern vcores, unmask_slowly, handle_and_unmask
+
+section .text
+
+; %1 = this CPU's vcore.  The low half of %1 is written first.
+%macro THIS_VCORE 2             ; 64-bit register, its low half
+	mov %2, CPU_SELECTOR
+	lsl %2, %2
+	shl %2, VCORE_SHIFT
+	add %1, [rel vcores_address]
+%endmacro
+
+; --------------------------------------------------------------------------------------------
+; void upcalls_mask(void)
+;
+; Restartable up to the store: a task that was moved to another CPU after it had asked for the
+; number would mask the CPU that it left.
+global upcalls_mask, mask_start, mask_end
+
+	align 16
+upcalls_mask:
+mask_start:
+	THIS_VCORE rax, eax
+	mov rcx, [rax + VCORE_PAGE]
+	mov dword [rcx + PAGE_MASKED], 1
+mask_end:
+	inc dword [rax + VCORE_MASK_DEPTH]
+	ret
+
+; --------------------------------------------------------------------------------------------
+; void lock_take(struct lock *l): masks, in the same restartable way, and takes the lock.
+;
+; LOCK CMPXCHG is a full barrier, so what the last holder wrote before its release is seen.
+global lock_take, lock_take_start, lock_take_end
+
+	align 16
+lock_take:
+lock_take_start:
+	THIS_VCORE rax, eax
+	mov rcx, [rax + VCORE_PAGE]
+	mov dword [rcx + PAGE_MASKED], 1
+lock_take_end:
+	inc dword [rax + VCORE_MASK_DEPTH]
+	mov ecx, [rax + VCORE_CPU]
+	inc ecx
+.again:
+	xor eax, eax
+	lock cmpxchg [rdi + LOCK_HOLDER], ecx
+	jne .wait
+	ret
+.wait:
+	pause                           ; only reads, until it looks free
+	cmp dword [rdi + LOCK_HOLDER], 0
+	jne .wait
+	jmp .again
+
+; --------------------------------------------------------------------------------------------
+; void lock_drop(struct lock *l), void upcalls_unmask(void)
+;
+; The plain store releases: x86 does not move it before earlier accesses.
+;
+; The case of nearly every release is told apart first: nobody to wake, nothing to give way to, no
+; event.  Masked, we stay on this CPU; why no event is lost after that is said at unmask_slowly().
+global lock_drop, upcalls_unmask
+
+	align 16
+lock_drop:
+	mov dword [rdi + LOCK_HOLDER], 0
+upcalls_unmask:
+	THIS_VCORE rax, eax
+	dec dword [rax + VCORE_MASK_DEPTH]
+	jnz .still_masked
+	cmp qword [rax + VCORE_DEFERRED], 0
+	jne .slowly
+	cmp byte [rax + VCORE_NEED_RESCHED], 0
+	jne .slowly
+	mov byte [rax + VCORE_OVERRUNS], 0
+	mov rcx, [rax + VCORE_PAGE]
+	mov dword [rcx + PAGE_MASKED], 0
+	cmp dword [rcx + PAGE_PENDING], 0
+	jne handle_and_unmask
+.still_masked:
+	ret
+.slowly:
+	inc dword [rax + VCORE_MASK_DEPTH]
+	jmp unmask_slowly
+
+; --------------------------------------------------------------------------------------------
+; bool upcalls_masked(void): restartable up to the load, for the same reason as masking: the answer
+; is about the CPU that we are on, and only while we are masked do we stay there.
+global upcalls_masked, masked_start, masked_end
+
+	align 16
+upcalls_masked:
+masked_start:
+	THIS_VCORE rax, eax
+	mov rax, [rax + VCORE_PAGE]
+	mov eax, [rax + PAGE_MASKED]
+masked_end:
+	test eax, eax
+	setne al
+	ret
+
+	align 8
+vcores_address:
+	dq vcores
