@@ -101,6 +101,13 @@ static void report_overrun(struct vcore *vcore)
 		mailbox_post(domain->parent_vcore, EXO_MESSAGE_OVERRUN, domain->id, vcore->cpu, 0);
 }
 
+/* A libos that has put `cause` back to 0 is on its way out of the entry, but still on its stack: to
+ * enter it at the top again would destroy what it is about to go on with.  Its next turn comes. */
+static bool is_on_fault_stack(const struct vcore *vcore, const struct exo_regs *regs)
+{
+	return vcore->fault_stack_top - regs->rsp < EXO_PAGE_SIZE;
+}
+
 /*
  * Watches for an upcall that stays pending while the vcore stays masked, by the vcore's own CPU
  * time.  upcall_deliver() starts the wait anew whenever `pending` was 0 before it set a bit, so a
@@ -126,7 +133,7 @@ static void force_if_stuck(struct vcore *vcore, struct exo_regs *regs, uint64_t 
 	vcore->stuck_since = vcore->cpu_time;
 	if (__atomic_load_n(&page->cause, __ATOMIC_RELAXED)) {
 		report_overrun(vcore);
-	} else {
+	} else if (!is_on_fault_stack(vcore, regs)) {
 		page->forced++;
 		enter_fault_masked(vcore, regs, EXO_CAUSE_OVERRUN, 0);
 	}

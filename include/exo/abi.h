@@ -104,7 +104,9 @@ enum exo_event {
 /* exo_vcore_page.cause, with the fault areas. */
 enum exo_cause {
 	EXO_CAUSE_FAULT = 1,   /* a processor exception; regs.vector says which */
-	EXO_CAUSE_OVERRUN = 2, /* an upcall was pending for too long while masked */
+	/* An upcall was pending for too long while masked.  Does not come while RSP is in the page below
+	 * fault_stack_top, so the entry may put cause back to 0 before it has left its stack. */
+	EXO_CAUSE_OVERRUN = 2,
 };
 
 enum exo_message_kind { /* low 8 bits of a message's kind word */

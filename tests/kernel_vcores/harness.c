@@ -183,6 +183,9 @@ void parent_fault(struct exo_vcore_page *page)
 	page->fault.rip += READ_INSTRUCTION_SIZE;
 }
 
+/* The last entry put `cause` back to 0, and takes its time to leave its stack. */
+uint64_t linger_until;
+
 void parent_fault_masked(struct exo_vcore_page *page)
 {
 	struct seen *mine = &seen[this_cpu()];
@@ -195,6 +198,8 @@ void parent_fault_masked(struct exo_vcore_page *page)
 		page->fault_masked.rip += READ_INSTRUCTION_SIZE;
 	}
 	page->cause = 0;
+	while (tsc() < linger_until)
+		asm volatile("pause");
 }
 
 /* The compiler may call them. */

@@ -51,6 +51,7 @@ static inline uint64_t tsc(void)
 	return low | (uint64_t)high << 32;
 }
 
+extern uint64_t linger_until; /* the entry for faults while masked stays on its stack until then */
 extern uint64_t tsc_khz; /* the child has no struct exo_info */
 
 static inline uint64_t ms(uint64_t n)

@@ -102,6 +102,19 @@ static void a_vcore_masked_for_too_long_is_forced_out(void)
 	CHECK(tsc() - start >= info()->masked_limit_ns / 1000000 * tsc_khz);
 }
 
+static void the_overrun_entry_may_leave_its_stack_slowly(void)
+{
+	uint64_t limit = info()->masked_limit_ns / 1000000, before = mine->overruns;
+
+	mask();
+	exo_call(EXO_CALL_DOORBELL, vcore_handle(0), 0, 0, 0);
+	linger_until = tsc() + ms(4 * limit);
+	CHECK_EQ(read_unmapped(), 0x1001);
+	CHECK_EQ(mine->overruns, before);
+	linger_until = 0;
+	unmask(mine);
+}
+
 static void registers_survive_upcalls(void)
 {
 	uint64_t end = tsc() + ms(200), before = mine->timer;
@@ -174,6 +187,7 @@ void cases_of_one_domain(void)
 	RUN(switch_needs_the_current_token);
 	RUN(faults_reach_the_libos);
 	RUN(a_vcore_masked_for_too_long_is_forced_out);
+	RUN(the_overrun_entry_may_leave_its_stack_slowly);
 	RUN(registers_survive_upcalls);
 	RUN(a_mailbox_to_oneself);
 	RUN(the_root_share_cannot_be_overcommitted);
