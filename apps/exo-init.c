@@ -5,7 +5,9 @@
  *
  *	/.exo-run/args    the program's words, each ended by a NUL
  *	/.exo-run/env     the same for NAME=value
+ *	/.exo-run/trace   if it is there, exo-run wants the trace
  *	/dev/host/0 1 2   exo-run's standard input, output and error
+ *	/dev/host/trace   takes the trace, before
  *	/dev/host/ctl     takes the group that exo-run's signals go to, and the wait status
  */
 #include <errno.h>
@@ -105,6 +107,24 @@ static int wait_for(pid_t program)
 	return status;
 }
 
+/* The libos has traced from its start (trace= on the boot command line). */
+static void send_trace(void)
+{
+	int switch_off = open("/proc/exo/trace", O_WRONLY | O_CLOEXEC);
+	int from = open("/dev/exo/trace", O_RDONLY | O_CLOEXEC);
+	int to = open("/dev/host/trace", O_WRONLY | O_CLOEXEC);
+	static char records[1 << 16];
+	ssize_t n;
+
+	if (switch_off < 0 || from < 0 || to < 0 || write(switch_off, "off", 3) != 3)
+		die("/dev/exo/trace");
+	while ((n = read(from, records, sizeof(records))) > 0)
+		if (write(to, records, (size_t)n) != n)
+			die("/dev/host/trace");
+	if (n < 0)
+		die("/dev/exo/trace");
+}
+
 int main(void)
 {
 	char **words = read_words("/.exo-run/args");
@@ -125,6 +145,8 @@ int main(void)
 	if (program == 0)
 		run(control, words, environment);
 	status = wait_for(program);
+	if (access("/.exo-run/trace", F_OK) == 0)
+		send_trace();
 	if (write(control, &status, sizeof(status)) != sizeof(status))
 		die("/dev/host/ctl");
 	reboot(RB_POWER_OFF);

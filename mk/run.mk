@@ -23,16 +23,36 @@ run: $(RUNNABLE)
 	@$(BUILD)/bin/exo-run --interactive --cpus $(CPUS) --mem $(MEM) \
 		$(if $(filter 1,$(MENU)),--menu) $(if $(APP),-- sh -c "$$APP")
 
+TRACE_APP := seq 1 100000 | sort -rn | head -1
+TRACE_KIB ?= 1024
+DETAIL ?=
+
+## make trace    a traced run of APP='cmd': build/trace.json for ui.perfetto.dev, build/trace.svg to
+##               look at; CPUS, MEM, SCHED; TRACE_KIB=1024 for each CPU; DETAIL=START:LENGTH in ms
+.PHONY: trace
+trace: $(RUNNABLE)
+	@app="$${APP:-$(TRACE_APP)}"; \
+	$(BUILD)/bin/exo-run --cpus $(CPUS) --mem $(MEM) --trace $(BUILD)/trace.bin \
+		--trace-size $(TRACE_KIB) -- sh -c "$$app" || echo "$$app: status $$?" >&2; \
+	scripts/trace $(BUILD)/trace.bin --json $(BUILD)/trace.json --svg $(BUILD)/trace.svg \
+		--calls $(SYSROOT)/include/asm/unistd_64.h --title "$$app" \
+		$(if $(DETAIL),--detail $(DETAIL)); \
+	echo "$(BUILD)/trace.json is for https://ui.perfetto.dev, $(BUILD)/trace.svg to look at"
+
 ## make gdb      boot halted, gdb attached; the console goes to build/gdb-console.log
 .PHONY: gdb
 gdb: $(RUNNABLE)
 	@scripts/gdb/session $(BUILD) $(CPUS) $(MEM)
 
-## make install  exo-cc, exo-run, exo-sched and what they need, under PREFIX (/usr/local)
+## make install  exo-cc, exo-run, exo-sched, exo-trace and what they need, under PREFIX (/usr/local)
 .PHONY: install
 install: $(RUNNABLE) $(SYSROOT_READY)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/exo
 	$(Q)install -m 755 scripts/exo-cc scripts/exo-run scripts/exo-sched $(DESTDIR)$(PREFIX)/bin/
 	$(Q)install -m 755 scripts/new-scheduler $(DESTDIR)$(PREFIX)/bin/exo-new-scheduler
+	$(Q)install -m 755 scripts/trace $(DESTDIR)$(PREFIX)/lib/exo/
+	$(Q)install -d $(DESTDIR)$(PREFIX)/lib/exo/tracing
+	$(Q)install -m 644 scripts/tracing/*.py $(DESTDIR)$(PREFIX)/lib/exo/tracing/
+	$(Q)ln -sf ../lib/exo/trace $(DESTDIR)$(PREFIX)/bin/exo-trace
 	$(Q)install -m 644 $(BUILD)/exo.iso $(DESTDIR)$(PREFIX)/lib/exo/
 	$(Q)cp -r $(SYSROOT) $(DESTDIR)$(PREFIX)/lib/exo/

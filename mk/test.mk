@@ -52,3 +52,5 @@ stress fuzz mutants: all unit
 lint: $(BUILD)/compile_commands.json
 	@scripts/deps lint
 	@scripts/lint $(BUILD)
+
+include mk/simulator.mk

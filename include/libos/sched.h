@@ -103,6 +103,7 @@ enum sched_why {
 	SCHED_YIELDED,  /* gave up the CPU, still runnable */
 	SCHED_MIGRATED, /* comes from another CPU's queue */
 	SCHED_TAKEN_OVER, /* was queued when this library replaced another */
+	SCHED_CHANGED,  /* was queued here when one of its parameters changed */
 };
 
 /* The answer of pick(). */
@@ -111,12 +112,26 @@ struct sched_run {
 	uint64_t slice_ns; /* how long it may run while others wait; 0: SCHED_SLICE_DEFAULT_NS */
 };
 
+/* Linux's numbers for what sched_setscheduler(2) and sched_setattr(2) choose. */
+enum sched_policy {
+	SCHED_POLICY_OTHER = 0,
+	SCHED_POLICY_FIFO = 1, /* real time: until it blocks, yields, or a higher priority is ready */
+	SCHED_POLICY_RR = 2,   /* real time: the same, with slices among equals */
+	SCHED_POLICY_BATCH = 3,
+	SCHED_POLICY_IDLE = 5,
+	SCHED_POLICY_DEADLINE = 6, /* sched_task_runtime_ns() in each period, by its deadline */
+};
+
 /* What setparam() is told about. */
 enum sched_parameter {
 	SCHED_PARAM_NICE,     /* -20 .. 19 */
-	SCHED_PARAM_POLICY,   /* Linux's SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5 */
+	SCHED_PARAM_POLICY,   /* enum sched_policy */
 	SCHED_PARAM_PRIORITY, /* rt_priority 0 .. 99 */
 	SCHED_PARAM_AFFINITY, /* bit per CPU */
+	SCHED_PARAM_RUNTIME,  /* ns: of DEADLINE, in each period; of others, the slice asked for, or 0 */
+	SCHED_PARAM_DEADLINE, /* ns from the start of a period */
+	SCHED_PARAM_PERIOD,   /* ns */
+	SCHED_PARAMS
 };
 
 enum sched_exit_reason {
@@ -194,7 +209,7 @@ struct sched_ops {
 	 * Which CPU shall t be queued on?  `prev` is where it last was.  Runs on the CPU that
 	 * creates or wakes t, whichever that is: so it may read per-CPU state only as a hint, and
 	 * must not write it.  An answer that the task's affinity does not allow is overruled.
-	 * Default: prev if that is idle, else an idle CPU, else prev.
+	 * Default: prev if that is idle, else an idle CPU, else prev.  An answer of -1 asks for it.
 	 */
 	int (*select_cpu)(struct task *t, int prev, enum sched_why why);
 
@@ -240,7 +255,8 @@ struct sched_ops {
 
 	/*
 	 * A parameter of t changed (the task's own record has changed already).  Runs on t's CPU
-	 * while t is in no queue, just before it is enqueued.
+	 * while t is in no queue, just before it is enqueued.  A task that waits in a queue is
+	 * dequeued for this at once; one that runs is told when it stops, which is soon.
 	 */
 	void (*setparam)(struct task *t, int key, long value);
 
@@ -282,6 +298,9 @@ int sched_task_cpu(const struct task *t);      /* where it is queued or last ran
 int sched_task_nice(const struct task *t);
 int sched_task_policy(const struct task *t);
 int sched_task_priority(const struct task *t); /* rt_priority */
+uint64_t sched_task_runtime_ns(const struct task *t);  /* see enum sched_parameter */
+uint64_t sched_task_deadline_ns(const struct task *t);
+uint64_t sched_task_period_ns(const struct task *t);
 bool sched_allowed(const struct task *t, int cpu); /* by affinity */
 uint64_t sched_slice_left_ns(const struct task *t); /* when it was last stopped */
 uint64_t sched_donated_ns(const struct task *t);    /* slice that came as a gift, else 0 */
@@ -289,6 +308,13 @@ uint64_t sched_ready_since_ns(const struct task *t); /* when it became runnable 
 
 /* Time in ns since boot.  No kernel entry. */
 uint64_t sched_now_ns(void);
+
+/*
+ * The share of the CPU that a task is to have beside others: 1024 for nice 0, a quarter more for
+ * each step down, as Linux has it.  SCHED_POLICY_IDLE counts less than any nice value.
+ */
+unsigned sched_weight(int policy, int nice);
+#define SCHED_WEIGHT_NICE_0 1024u
 
 /* Uniformly distributed 64 bits; a sequence of its own on each CPU.  Not for secrets. */
 uint64_t sched_random(void);

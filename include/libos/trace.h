@@ -17,7 +17,7 @@
 enum trace_kind {
 	/* `task` is the task that the record is about, 0: none.  What detail, number and value say
 	 * stands beside each. */
-	TRACE_LOST = 1,  /* value: records of this CPU that are gone */
+	TRACE_LOST = 1,  /* value: records of this CPU that are gone; detail 1: names and the like */
 	TRACE_NAME,      /* detail 0: value is the process id, 0 for the libos's own tasks;
 			  * 1 and 2: value is the first and last 8 bytes of its name */
 	TRACE_RUN,       /* it has the CPU.  value: its slice, ns */
@@ -35,7 +35,7 @@ enum trace_kind {
 	TRACE_FAULT,     /* number: the exception; value: address; detail: 1 while masked */
 	TRACE_CALL,      /* a system call begins.  number: its number; value: first argument */
 	TRACE_RETURN,    /* ... and ends.  value: its result */
-	TRACE_SCHED,     /* this CPU follows another scheduler library.  value: 8 bytes of its name */
+	TRACE_SCHED,     /* this CPU follows this scheduler library.  value: 8 bytes of its name */
 	TRACE_EJECT,     /* ... because of what this one did.  detail: enum sched_exit_reason */
 	TRACE_IDLE,      /* nothing to run: detail 1: halts, 0: goes on */
 	TRACE_KINDS

@@ -177,6 +177,8 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL(sched_setparam),
 	CALL(sched_getparam),
 	CALL(sched_setscheduler),
+	CALL(sched_setattr),
+	CALL(sched_getattr),
 	CALL(sched_getscheduler),
 	CALL(sched_get_priority_max),
 	CALL(sched_get_priority_min),

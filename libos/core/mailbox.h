@@ -34,6 +34,7 @@ enum mailbox_message {
 enum mailbox_flag {
 	MAILBOX_RESCHED = 1 << 0, /* look for something better to run, or for work bits */
 	MAILBOX_PULL = 1 << 1,    /* an idle CPU: somebody has tasks waiting, ask for one */
+	MAILBOX_PARAMETERS = 1 << 2, /* sched_changed of a task that is queued there was set */
 };
 
 /* Owned by the sender until done() has been called. */

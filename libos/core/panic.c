@@ -98,6 +98,7 @@ _Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t
 	if (regs)
 		print_regs(regs);
 	print_backtrace(rip, rbp);
+	trace_print_last(this_vcore());
 	give_up();
 }
 

@@ -117,6 +117,8 @@ struct task {
 	struct lock lock;
 	uint64_t affinity;        /* bit per CPU */
 	int nice, policy, rt_priority;
+	bool reset_on_fork;       /* children get SCHED_OTHER, and no nice value below 0 */
+	uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
 
 	/* Signals: under process->signal_lock; see proc/signal.h. */
 	uint64_t signal_blocked, signal_pending, signal_saved_mask;

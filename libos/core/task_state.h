@@ -37,7 +37,8 @@ static inline enum task_state task_state(const struct task *t)
 
 static inline enum task_place task_place(const struct task *t)
 {
-	return (enum task_place)atomic_load_explicit(&t->where, memory_order_relaxed);
+	/* Sequentially consistent: notice_in_queue() in proc/sched_parameters.c looks here. */
+	return (enum task_place)atomic_load(&t->where);
 }
 
 /* A task between wait_begin() and its sleep is about to leave the CPU by itself. */

@@ -81,6 +81,12 @@ long sys_sched_yield(void);
 long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask);
 long sys_sched_setaffinity(int tid, uint64_t size, uint64_t mask);
 long sys_getcpu(uint64_t cpu, uint64_t node, uint64_t unused);
+long sys_getpriority(int which, int who);
+long sys_setpriority(int which, int who, int nice);
+long sys_sched_find(int tid, uint64_t ref);
+long sys_sched_donate(uint64_t id, uint64_t generation, uint64_t flags);
+
+/* sched_policy.c */
 long sys_sched_getscheduler(int tid);
 long sys_sched_setscheduler(int tid, int policy, uint64_t param);
 long sys_sched_getparam(int tid, uint64_t param);
@@ -88,9 +94,7 @@ long sys_sched_setparam(int tid, uint64_t param);
 long sys_sched_get_priority_max(int policy);
 long sys_sched_get_priority_min(int policy);
 long sys_sched_rr_get_interval(int tid, uint64_t out);
-long sys_sched_find(int tid, uint64_t ref);
-long sys_sched_donate(uint64_t id, uint64_t generation, uint64_t flags);
-long sys_getpriority(int which, int who);
-long sys_setpriority(int which, int who, int nice);
+long sys_sched_setattr(int tid, uint64_t attr, unsigned flags);
+long sys_sched_getattr(int tid, uint64_t attr, unsigned size, unsigned flags);
 
 #endif

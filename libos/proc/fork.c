@@ -43,6 +43,8 @@ static int decode(const struct clone_request *c)
 		return -EINVAL;
 	if ((c->flags & CLONE_SETTLS) && c->tls >= EXO_USER_TOP)
 		return -EPERM;
+	if (current()->policy == SCHED_POLICY_DEADLINE && !current()->reset_on_fork)
+		return -EAGAIN; /* its bandwidth cannot be had twice */
 	return 0;
 }
 
@@ -78,6 +80,23 @@ static void copy_registers(struct task *child, const struct clone_request *c)
 	}
 }
 
+/* sched(7), "Resetting the scheduling policy for child processes". */
+static void copy_scheduling(struct task *child, struct task *t)
+{
+	bool real_time = t->policy == SCHED_POLICY_FIFO || t->policy == SCHED_POLICY_RR;
+
+	child->affinity = t->affinity;
+	child->nice = t->nice;
+	if (t->reset_on_fork) {
+		if (real_time || t->policy == SCHED_POLICY_DEADLINE || t->nice < 0)
+			child->nice = 0;
+		return;
+	}
+	child->policy = t->policy;
+	child->rt_priority = t->rt_priority;
+	child->runtime_ns = t->runtime_ns;
+}
+
 static struct task *make_task(struct process *p, const struct clone_request *c)
 {
 	struct task *t = current();
@@ -93,10 +112,7 @@ static struct task *make_task(struct process *p, const struct clone_request *c)
 		child->signal_stack = t->signal_stack;
 	if (c->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = c->child_tid;
-	child->affinity = t->affinity;
-	child->nice = t->nice;
-	child->policy = t->policy;
-	child->rt_priority = t->rt_priority;
+	copy_scheduling(child, t);
 	return child;
 }
 

@@ -1,62 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What programs say about scheduling: sched(7), sched_setaffinity(2), setpriority(2).  It is kept
- * with the task; the scheduler library in force makes of it what it wants.
+ * What programs say about scheduling: sched_setaffinity(2), setpriority(2); policies are in
+ * sched_policy.c.  It is kept with the task; the scheduler library in force makes of it what it
+ * wants.
  */
 #include <linux/resource.h>
-#include <linux/sched.h>
 #include "abi/errno.h"
 #include "core/task.h"
 #include "core/usercopy.h"
 #include "core/vcore.h"
 #include "proc/calls.h"
 #include "proc/process.h"
-#include "time/timespec.h"
+#include "proc/sched_parameters.h"
 
-#define PRIORITY_MAX 99
 #define NICE_MIN (-20)
 #define NICE_MAX 19
-
-/* A counted task; 0: the caller. */
-static struct task *find(int tid, int *error)
-{
-	struct task *t = NULL;
-
-	*error = tid < 0 ? -EINVAL : -ESRCH;
-	if (tid == 0)
-		t = task_get(current()->self);
-	else if (tid > 0)
-		t = task_find((uint32_t)tid);
-	if (t && !t->process) { /* one of the libos's own, or ended */
-		task_put(t);
-		t = NULL;
-	}
-	return t;
-}
-
-/* The record changes first, then the note that the library has to be told; whoever next queues the
- * task finds the note. */
-static void set_parameter(struct task *t, enum sched_parameter key, long value)
-{
-	lock_acquire(&t->lock);
-	switch (key) {
-	case SCHED_PARAM_NICE:
-		t->nice = (int)value;
-		break;
-	case SCHED_PARAM_POLICY:
-		t->policy = (int)value;
-		break;
-	case SCHED_PARAM_PRIORITY:
-		t->rt_priority = (int)value;
-		break;
-	case SCHED_PARAM_AFFINITY:
-		t->affinity = (uint64_t)value;
-		break;
-	}
-	lock_release(&t->lock);
-	atomic_fetch_or_explicit(&t->sched_changed, 1u << key, memory_order_release);
-	task_notice(t, WORK_RESCHED);
-}
 
 long sys_sched_yield(void)
 {
@@ -73,14 +31,12 @@ static uint64_t online_mask(void)
 long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask)
 {
 	int error;
-	struct task *t = find(tid, &error);
+	struct task *t = sched_find_task(tid, &error);
 
 	if (!t)
 		return error;
-	lock_acquire(&t->lock);
-	uint64_t affinity = t->affinity & online_mask();
+	uint64_t affinity = sched_parameters(t).affinity & online_mask();
 
-	lock_release(&t->lock);
 	task_put(t);
 	if (size < sizeof(affinity) || size % sizeof(affinity))
 		return -EINVAL;
@@ -91,21 +47,23 @@ long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask)
 
 long sys_sched_setaffinity(int tid, uint64_t size, uint64_t mask)
 {
-	uint64_t affinity = 0;
+	struct sched_parameters p = { 0 };
 	int error;
 
-	if (copy_from_user(&affinity, mask, size < sizeof(affinity) ? size : sizeof(affinity)) < 0)
+	if (copy_from_user(&p.affinity, mask, size < sizeof(p.affinity) ? size : sizeof(p.affinity)) < 0)
 		return -EFAULT;
-	if (!(affinity & online_mask()))
+	if (!(p.affinity & online_mask()))
 		return -EINVAL;
-	struct task *t = find(tid, &error);
+	struct task *t = sched_find_task(tid, &error);
 
 	if (!t)
 		return error;
-	set_parameter(t, SCHED_PARAM_AFFINITY, (long)affinity);
+	error = sched_may_change(t);
 	/* A running task sees WORK_RESCHED before its program goes on, and moves; so does the caller. */
+	if (error == 0)
+		sched_set_parameters(t, &p, PARAM_BIT(SCHED_PARAM_AFFINITY));
 	task_put(t);
-	return 0;
+	return error;
 }
 
 /* True when it was read; the task may be elsewhere by the time that the program looks. */
@@ -118,110 +76,11 @@ long sys_getcpu(uint64_t cpu, uint64_t node, uint64_t unused)
 	return 0;
 }
 
-static bool is_real_time(int policy)
-{
-	return policy == SCHED_FIFO || policy == SCHED_RR;
-}
-
-static int check_policy(int policy, int priority)
-{
-	if (is_real_time(policy))
-		return priority >= 1 && priority <= PRIORITY_MAX ? 0 : -EINVAL;
-	if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE)
-		return -EINVAL;
-	return priority == 0 ? 0 : -EINVAL;
-}
-
-long sys_sched_getscheduler(int tid)
-{
-	int error;
-	struct task *t = find(tid, &error);
-
-	if (!t)
-		return error;
-	long policy = t->policy;
-
-	task_put(t);
-	return policy;
-}
-
-/* policy -1: as it is. */
-static long set_scheduler(int tid, int policy, uint64_t param)
-{
-	uint32_t priority;
-	int error;
-
-	if (load_user32(&priority, param) < 0)
-		return -EFAULT;
-	struct task *t = find(tid, &error);
-
-	if (!t)
-		return error;
-	if (policy < 0)
-		policy = t->policy;
-	policy &= ~SCHED_RESET_ON_FORK;
-	error = check_policy(policy, (int)priority);
-	if (error == 0) {
-		set_parameter(t, SCHED_PARAM_POLICY, policy);
-		set_parameter(t, SCHED_PARAM_PRIORITY, (long)priority);
-	}
-	task_put(t);
-	return error;
-}
-
-long sys_sched_setscheduler(int tid, int policy, uint64_t param)
-{
-	return policy < 0 ? -EINVAL : set_scheduler(tid, policy, param);
-}
-
-long sys_sched_setparam(int tid, uint64_t param)
-{
-	return set_scheduler(tid, -1, param);
-}
-
-long sys_sched_getparam(int tid, uint64_t param)
-{
-	int error;
-	struct task *t = find(tid, &error);
-
-	if (!t)
-		return error;
-	uint32_t priority = (uint32_t)t->rt_priority;
-
-	task_put(t);
-	return store_user32(param, priority);
-}
-
-long sys_sched_get_priority_max(int policy)
-{
-	if (is_real_time(policy))
-		return PRIORITY_MAX;
-	return check_policy(policy, 0);
-}
-
-long sys_sched_get_priority_min(int policy)
-{
-	if (is_real_time(policy))
-		return 1;
-	return check_policy(policy, 0);
-}
-
-long sys_sched_rr_get_interval(int tid, uint64_t out)
-{
-	int error;
-	struct task *t = find(tid, &error);
-
-	if (!t)
-		return error;
-	task_put(t);
-	return timespec_write(out, SCHED_SLICE_DEFAULT_NS);
-}
-
 /* The two calls of libos/donate.h. */
 long sys_sched_find(int tid, uint64_t ref_user)
 {
 	int error;
-	struct task *t = find(tid, &error);
+	struct task *t = sched_find_task(tid, &error);
 
 	if (!t)
 		return -ESRCH;
@@ -275,11 +134,16 @@ long sys_getpriority(int which, int who)
 
 static int renice_locked(struct process *p, int nice)
 {
+	struct sched_parameters to = { .nice = nice };
+	int r = sched_may_change_locked(p->leader);
+
+	if (r < 0)
+		return r;
 	if (current_process()->euid != 0 && nice < p->leader->nice)
 		return -EACCES;
 	list_for_each(node, &p->tasks)
-		set_parameter(list_entry(node, struct task, thread_link), SCHED_PARAM_NICE,
-				    nice);
+		sched_set_parameters(list_entry(node, struct task, thread_link), &to,
+				     PARAM_BIT(SCHED_PARAM_NICE));
 	return 0;
 }
 

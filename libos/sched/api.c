@@ -54,6 +54,21 @@ int sched_task_priority(const struct task *t)
 	return t->rt_priority;
 }
 
+uint64_t sched_task_runtime_ns(const struct task *t)
+{
+	return t->runtime_ns;
+}
+
+uint64_t sched_task_deadline_ns(const struct task *t)
+{
+	return t->deadline_ns;
+}
+
+uint64_t sched_task_period_ns(const struct task *t)
+{
+	return t->period_ns;
+}
+
 bool sched_allowed(const struct task *t, int cpu)
 {
 	return t->affinity >> cpu & 1;

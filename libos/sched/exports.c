@@ -27,12 +27,16 @@ static const struct {
 	EXPORT(sched_task_nice),
 	EXPORT(sched_task_policy),
 	EXPORT(sched_task_priority),
+	EXPORT(sched_task_runtime_ns),
+	EXPORT(sched_task_deadline_ns),
+	EXPORT(sched_task_period_ns),
 	EXPORT(sched_allowed),
 	EXPORT(sched_slice_left_ns),
 	EXPORT(sched_donated_ns),
 	EXPORT(sched_ready_since_ns),
 
 	EXPORT(sched_now_ns),
+	EXPORT(sched_weight),
 	EXPORT(sched_random),
 
 	EXPORT(sched_cpu_count),

@@ -20,6 +20,7 @@
 #include "core/vcore.h"
 #include "core/wait.h"
 #include "core/wake.h"
+#include "sched/place.h"
 #include "trace/trace.h"
 
 static void answer_thief(struct vcore *v, unsigned thief)
@@ -35,6 +36,37 @@ static void answer_thief(struct vcore *v, unsigned thief)
 		task_send(v, t, thief);
 	} else {
 		vcore_ring_if(thief, atomic_fetch_or(&m->refused, 1ul << v->cpu) == 0);
+	}
+}
+
+/* t is queued, and one of its parameters has changed: the library is told, or t goes where it is
+ * allowed to be. */
+static void requeue_changed(struct vcore *v, struct task *t)
+{
+	run_queue_remove(v, t);
+	if (sched_allowed(t, v->cpu)) {
+		run_queue_add(v, t, SCHED_CHANGED);
+		place_offer(v, t);
+	} else {
+		task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
+		t->message = MESSAGE_MIGRATE;
+		v->stats.migrations_out++;
+		task_send(v, t, place_choose(v, t, SCHED_MIGRATED));
+	}
+}
+
+/* Those that stay go to the end of `ready`, so it is enough to look at as many as there were. */
+static void tell_changes(struct vcore *v)
+{
+	uint32_t count = atomic_load_explicit(&v->queue.count, memory_order_relaxed);
+	struct list *at = v->queue.ready.next;
+
+	for (; count > 0; count--) {
+		struct task *t = list_entry(at, struct task, ready_link);
+
+		at = at->next;
+		if (atomic_load(&t->sched_changed))
+			requeue_changed(v, t);
 	}
 }
 
@@ -65,6 +97,8 @@ void messages_drain(struct vcore *v)
 		v->need_resched = v->must_pick = true;
 	if (flags & MAILBOX_PULL)
 		v->steal_tried = 0;
+	if (flags & MAILBOX_PARAMETERS)
+		tell_changes(v);
 	bits = atomic_exchange(&m->refused, 0);
 	if (bits & v->steal_asked) {
 		v->steal_asked = 0;

@@ -76,6 +76,12 @@ static long param_value(const struct task *t, enum sched_parameter key)
 		return t->policy;
 	case SCHED_PARAM_PRIORITY:
 		return t->rt_priority;
+	case SCHED_PARAM_RUNTIME:
+		return (long)t->runtime_ns;
+	case SCHED_PARAM_DEADLINE:
+		return (long)t->deadline_ns;
+	case SCHED_PARAM_PERIOD:
+		return (long)t->period_ns;
 	default:
 		return (long)t->affinity;
 	}
@@ -87,7 +93,7 @@ static void tell_params(struct vcore *v, struct task *t)
 
 	if (!ops_of(v)->setparam || t->sched_core_only)
 		return;
-	for (int key = SCHED_PARAM_NICE; key <= SCHED_PARAM_AFFINITY; key++)
+	for (int key = SCHED_PARAM_NICE; key < SCHED_PARAMS; key++)
 		if (changed & (1u << key))
 			CALL(v, setparam, t, key, param_value(t, (enum sched_parameter)key));
 }
@@ -100,7 +106,8 @@ static void enqueue(struct vcore *v, struct task *t, enum sched_why why)
 	attach(v, t);
 	if (v->queue.guard.failed)
 		return;
-	if (atomic_load_explicit(&t->sched_changed, memory_order_relaxed))
+	/* Sequentially consistent: sched_set_parameters() argues why. */
+	if (atomic_load(&t->sched_changed))
 		tell_params(v, t);
 	if (ops_of(v)->enqueue && !t->sched_core_only)
 		CALL(v, enqueue, v->cpu, t, why);
@@ -279,9 +286,9 @@ int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_w
 	sched_follow(v);
 	attach(v, t);
 	if (failed(v) || !ops_of(v)->select_cpu || !knows(v, t))
-		return prev;
+		return -1;
 	cpu = (int)(uint64_t)CALL(v, select_cpu, t, prev, why).task;
-	return failed(v) ? prev : cpu;
+	return failed(v) ? -1 : cpu;
 }
 
 void run_queue_forget(struct vcore *v, struct task *t)

@@ -19,6 +19,7 @@
 #include "core/task.h"
 #include "core/wait.h"
 #include "fs/procfs.h"
+#include "sched/library.h"
 #include "sched/messages.h"
 #include "trace/rings.h"
 #include "trace/trace.h"
@@ -27,7 +28,7 @@
 #define KIB_MIN 16u
 #define KIB_MAX 4096u /* the largest run of pages that there is */
 #define PAGE_KIB (EXO_PAGE_SIZE / 1024)
-#define NAMES_PART 8u /* so much less room for names than for events */
+#define RARE_PART 8u /* so much less room for what is rare */
 #define SLOTS_PER_PAGE (EXO_PAGE_SIZE / sizeof(struct trace_slot))
 
 struct mutex trace_mutex;
@@ -45,16 +46,16 @@ static system_call *const traced_table[SYSCALL_COUNT] = {
 
 /* ---- memory */
 
-static uint32_t name_pages(uint32_t events)
+static uint32_t rare_pages(uint32_t events)
 {
-	return events > NAMES_PART ? events / NAMES_PART : 1;
+	return events > RARE_PART ? events / RARE_PART : 1;
 }
 
 static void free_rings(void)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		pages_free(trace_rings[cpu].events.slots, event_pages);
-		pages_free(trace_rings[cpu].names.slots, name_pages(event_pages));
+		pages_free(trace_rings[cpu].rare.slots, rare_pages(event_pages));
 		trace_rings[cpu] = (struct cpu_trace){ 0 };
 	}
 	event_pages = 0;
@@ -65,8 +66,8 @@ static bool alloc_rings(uint32_t pages)
 	event_pages = pages;
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		trace_rings[cpu].events.slots = pages_alloc(pages);
-		trace_rings[cpu].names.slots = pages_alloc(name_pages(pages));
-		if (!trace_rings[cpu].events.slots || !trace_rings[cpu].names.slots) {
+		trace_rings[cpu].rare.slots = pages_alloc(rare_pages(pages));
+		if (!trace_rings[cpu].events.slots || !trace_rings[cpu].rare.slots) {
 			free_rings();
 			return false;
 		}
@@ -92,7 +93,7 @@ static int prepare_rings(uint64_t kib)
 		struct cpu_trace *c = &trace_rings[cpu];
 
 		trace_ring_reset(&c->events, c->events.slots, pages * SLOTS_PER_PAGE);
-		trace_ring_reset(&c->names, c->names.slots, name_pages(pages) * SLOTS_PER_PAGE);
+		trace_ring_reset(&c->rare, c->rare.slots, rare_pages(pages) * SLOTS_PER_PAGE);
 	}
 	trace_session++;
 	return 0;
@@ -113,7 +114,10 @@ static struct wait_queue change_done;
 
 static void change_here(struct mailbox_call *call)
 {
-	this_vcore()->traced = container_of(call, struct change, call)->on;
+	struct vcore *v = this_vcore();
+
+	v->traced = container_of(call, struct change, call)->on;
+	trace(v, TRACE_SCHED, 0, 0, 0, trace_word(v->queue.instance->ops->name));
 	lock_acquire(&change_lock);
 	if (--change_left == 0)
 		wake_all(&change_done, WAKE_ANY);
@@ -200,14 +204,14 @@ void trace_cpu_start(struct vcore *v)
 static void print_state(struct text *out, void *unused)
 {
 	mutex_lock(&trace_mutex);
-	text_print(out, "%s %lu KiB\ncpu events overwritten names overwritten\n",
+	text_print(out, "%s %lu KiB\ncpu events overwritten rare overwritten\n",
 		   is_on ? "on" : "off", event_pages * PAGE_KIB);
 	for (unsigned cpu = 0; cpu < vcore_count && event_pages; cpu++) {
 		const struct cpu_trace *c = &trace_rings[cpu];
 
 		text_print(out, "%u %lu %lu %lu %lu\n", cpu, atomic_load(&c->events.next),
-			   trace_ring_oldest(&c->events), atomic_load(&c->names.next),
-			   trace_ring_oldest(&c->names));
+			   trace_ring_oldest(&c->events), atomic_load(&c->rare.next),
+			   trace_ring_oldest(&c->rare));
 	}
 	mutex_unlock(&trace_mutex);
 }

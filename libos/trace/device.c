@@ -18,14 +18,14 @@ struct reader {
 	struct trace_record part; /* whose last part_left bytes are to be read first */
 	uint32_t part_left;
 	struct {
-		uint64_t names, events;
+		uint64_t rare, events;
 	} at[EXO_CPUS_MAX];
 };
 
-static struct trace_record lost_record(unsigned cpu, uint64_t count)
+static struct trace_record lost_record(unsigned cpu, bool is_rare, uint64_t count)
 {
 	return (struct trace_record){ .time_ns = time_now_ns(), .kind = TRACE_LOST, .cpu = cpu,
-				      .value = count };
+				      .detail = is_rare, .value = count };
 }
 
 /* Up to `room` records of one ring from *at on.  What has been overwritten since is counted by a
@@ -39,7 +39,7 @@ static size_t read_ring(const struct trace_ring *ring, uint64_t *at, unsigned cp
 		uint64_t oldest = trace_ring_oldest(ring), words[TRACE_WORDS];
 
 		if (*at < oldest) {
-			out[n++] = lost_record(cpu, oldest - *at);
+			out[n++] = lost_record(cpu, ring == &trace_rings[cpu].rare, oldest - *at);
 			*at = oldest;
 			continue;
 		}
@@ -62,7 +62,7 @@ static size_t read_rings(struct reader *r, struct trace_record *out, size_t room
 	size_t n = 0;
 
 	for (unsigned cpu = 0; cpu < vcore_count && n < room; cpu++) {
-		n += read_ring(&trace_rings[cpu].names, &r->at[cpu].names, cpu, out + n, room - n);
+		n += read_ring(&trace_rings[cpu].rare, &r->at[cpu].rare, cpu, out + n, room - n);
 		n += read_ring(&trace_rings[cpu].events, &r->at[cpu].events, cpu, out + n, room - n);
 	}
 	return n;

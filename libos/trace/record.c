@@ -48,13 +48,16 @@ void trace_unpack(struct trace_record *record, unsigned cpu, const uint64_t word
 void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
 		  unsigned number, uint64_t value)
 {
+	struct cpu_trace *c = &trace_rings[v->cpu];
+	bool is_rare = kind == TRACE_SCHED || kind == TRACE_EJECT;
+
 	ASSERT_INVARIANT(vcore_is_mine(v));
-	write_event(&trace_rings[v->cpu].events, kind, task, detail, number, value);
+	write_event(is_rare ? &c->rare : &c->events, kind, task, detail, number, value);
 }
 
 void trace_record_name(struct vcore *v, const struct task *t)
 {
-	struct trace_ring *ring = &trace_rings[v->cpu].names;
+	struct trace_ring *ring = &trace_rings[v->cpu].rare;
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
 	write_event(ring, TRACE_NAME, t->self.id, 0, 0, t->process ? t->process->pid : 0);

@@ -8,9 +8,10 @@
 #include "core/mutex.h"
 #include "trace/ring.h"
 
-/* Names are kept apart, so that a storm of events does not bury what its tasks are called. */
+/* What is rare and explains the rest, names of tasks and schedulers, is kept apart, so that a storm
+ * of events does not bury it. */
 struct cpu_trace {
-	struct trace_ring events, names;
+	struct trace_ring events, rare;
 } __attribute__((aligned(64)));
 
 /* A CPU writes its own while its v->traced is set. */

@@ -200,7 +200,7 @@ static int send_number(uint8_t type, uint32_t value)
 	return send_frame(frame, type, sizeof(value), 0);
 }
 
-/* Standard output and error: private is the frame type. */
+/* Standard output, error, and the trace: private is the frame type. */
 static long write_from(struct file *f, uint64_t user, const uint8_t *own, size_t n)
 {
 	uint8_t type = (uint8_t)(uint64_t)f->private;
@@ -405,6 +405,7 @@ void host_channel_init(void)
 	device_register("host/1", MAJOR_HOST, 1, &output_ops, (void *)(uint64_t)HOST_OUTPUT);
 	device_register("host/2", MAJOR_HOST, 2, &output_ops, (void *)(uint64_t)HOST_ERROR);
 	device_register("host/ctl", MAJOR_HOST, 3, &control_ops, NULL);
+	device_register("host/trace", MAJOR_HOST, 4, &output_ops, (void *)(uint64_t)HOST_TRACE);
 	send_frame(ready, HOST_READY, 0, 0);
 	send_number(HOST_GRANT, INPUT_SIZE);
 }

@@ -5,6 +5,7 @@
  *
  *	/dev/host/0    read: standard input of exo-run
  *	/dev/host/1,2  write: its standard output and error
+ *	/dev/host/trace  write: the file that its --trace names
  *	/dev/host/ctl  write 4 bytes: the program's wait status
  *	               write 'g' and 4 bytes: the process group that exo-run's signals go to
  *

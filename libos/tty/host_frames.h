@@ -20,6 +20,7 @@ enum host_frame {
 	/* To the host. */
 	HOST_OUTPUT = 'o',  /* standard output */
 	HOST_ERROR = 'r',   /* standard error */
+	HOST_TRACE = 't',   /* records of /dev/exo/trace */
 	HOST_STATUS = 'x',  /* four bytes: the program's wait status */
 	HOST_READY = 'R',   /* input may be sent, as far as granted */
 	HOST_GRANT = 'w',   /* four bytes: so many more bytes of input may be sent */

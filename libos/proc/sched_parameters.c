@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and changing a task's scheduling parameters: see sched_parameters.h. */
+#include "proc/sched_parameters.h"
+#include "abi/errno.h"
+#include "core/event.h"
+#include "core/task.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "proc/process.h"
+
+struct task *sched_find_task(int tid, int *error)
+{
+	struct task *t = NULL;
+
+	*error = tid < 0 ? -EINVAL : -ESRCH;
+	if (tid == 0)
+		t = task_get(current()->self);
+	else if (tid > 0)
+		t = task_find((uint32_t)tid);
+	if (t && !t->process) { /* one of the libos's own, or ended */
+		task_put(t);
+		t = NULL;
+	}
+	return t;
+}
+
+struct sched_parameters sched_parameters(struct task *t)
+{
+	struct sched_parameters p;
+
+	lock_acquire(&t->lock);
+	p = (struct sched_parameters){ .nice = t->nice, .policy = t->policy,
+				       .priority = t->rt_priority, .reset_on_fork = t->reset_on_fork,
+				       .affinity = t->affinity, .runtime_ns = t->runtime_ns,
+				       .deadline_ns = t->deadline_ns, .period_ns = t->period_ns };
+	lock_release(&t->lock);
+	return p;
+}
+
+static void write_record(struct task *t, const struct sched_parameters *p, uint32_t keys)
+{
+	lock_acquire(&t->lock);
+	if (keys & PARAM_BIT(SCHED_PARAM_NICE))
+		t->nice = p->nice;
+	if (keys & PARAM_BIT(SCHED_PARAM_POLICY)) {
+		t->policy = p->policy;
+		t->reset_on_fork = p->reset_on_fork;
+	}
+	if (keys & PARAM_BIT(SCHED_PARAM_PRIORITY))
+		t->rt_priority = p->priority;
+	if (keys & PARAM_BIT(SCHED_PARAM_AFFINITY))
+		t->affinity = p->affinity;
+	if (keys & PARAM_BIT(SCHED_PARAM_RUNTIME))
+		t->runtime_ns = p->runtime_ns;
+	if (keys & PARAM_BIT(SCHED_PARAM_DEADLINE))
+		t->deadline_ns = p->deadline_ns;
+	if (keys & PARAM_BIT(SCHED_PARAM_PERIOD))
+		t->period_ns = p->period_ns;
+	lock_release(&t->lock);
+}
+
+/* A CPU in whose queue t is looks at its queue. */
+static void notice_in_queue(struct task *t)
+{
+	unsigned cpu;
+
+	upcalls_mask();
+	if (task_place(t) == PLACE_QUEUED) {
+		cpu = (unsigned)atomic_load(&t->home);
+		atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_PARAMETERS);
+		vcore_ring(cpu);
+	}
+	upcalls_unmask();
+}
+
+/*
+ * The record changes first, then the note that the library has to be told; whoever next queues the
+ * task finds the note.  One that is queued already is looked for there.
+ *
+ * Why no queued task keeps the note: we set it, then look at `where`; a CPU that queues the task sets
+ * `where`, then looks at the note (all four sequentially consistent).  So it sees the note, or we
+ * see the task queued.  If it has gone from there when the CPU comes to look, it has been picked,
+ * and finds WORK_RESCHED, or it will be queued elsewhere, which looks at the note again.
+ */
+void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys)
+{
+	write_record(t, p, keys);
+	atomic_fetch_or(&t->sched_changed, keys);
+	task_notice(t, WORK_RESCHED);
+	notice_in_queue(t);
+}
+
+/* An ended task has no process; one that has not is kept from ending by the lock. */
+int sched_may_change_locked(const struct task *t)
+{
+	const struct process *me = current_process(), *p = t->process;
+
+	if (!p)
+		return -ESRCH;
+	return me->euid == 0 || me->euid == p->euid || me->euid == p->uid ? 0 : -EPERM;
+}
+
+int sched_may_change(const struct task *t)
+{
+	int r;
+
+	lock_acquire(&process_tree_lock);
+	r = sched_may_change_locked(t);
+	lock_release(&process_tree_lock);
+	return r;
+}

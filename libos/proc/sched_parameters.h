@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* A task's own record of how it wants to be scheduled; what the calls share that change it. */
+#ifndef LIBOS_SCHED_PARAMETERS_H
+#define LIBOS_SCHED_PARAMETERS_H
+
+#include <libos/sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+
+struct sched_parameters {
+	int nice, policy, priority;
+	bool reset_on_fork;
+	uint64_t affinity;
+	uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+#define PARAM_BIT(key) (1u << (key))
+/* All but the affinity: what sched_setattr(2) sets. */
+#define PARAM_BITS_OF_ATTR \
+	(PARAM_BIT(SCHED_PARAM_NICE) | PARAM_BIT(SCHED_PARAM_POLICY) | PARAM_BIT(SCHED_PARAM_PRIORITY) | \
+	 PARAM_BIT(SCHED_PARAM_RUNTIME) | PARAM_BIT(SCHED_PARAM_DEADLINE) | PARAM_BIT(SCHED_PARAM_PERIOD))
+
+/* A program's task, counted, or NULL and -EINVAL or -ESRCH.  tid 0: the caller. */
+struct task *sched_find_task(int tid, int *error);
+
+/* Any task that is counted; no lock above RANK_TASK held. */
+struct sched_parameters sched_parameters(struct task *t);
+/* Sets those that `keys` names (bits of enum sched_parameter; POLICY brings reset_on_fork), and has
+ * the library told of them. */
+void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys);
+
+/* May the caller change how t is scheduled?  Root may, and everybody may for tasks of the same
+ * user.  0, -EPERM or -ESRCH. */
+int sched_may_change(const struct task *t);
+int sched_may_change_locked(const struct task *t); /* under process_tree_lock */
+
+#endif

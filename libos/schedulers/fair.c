@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Earliest eligible virtual deadline first (Stoica and Abdel-Wahab, "Earliest eligible virtual
+ * deadline first: a flexible and accurate mechanism for proportional share resource allocation",
+ * 1995).
+ *
+ *	virtual time    what each task would have had, per unit of weight, if all ran at once: the
+ *	                average of the tasks' own (`v`), weighted
+ *	lag             virtual time less v: what the task is owed
+ *	eligible        lag >= 0
+ *	deadline        v when the task has used its request (a slice), divided by its weight
+ *
+ * Of those eligible the one with the earliest deadline runs.  Weights come from nice values; the
+ * request is what sched_setattr(2) says in sched_runtime, so it is the hint about latency: who asks
+ * for short slices has early deadlines, and no larger share.
+ *
+ * A task that sleeps keeps its lag, within two requests, and comes back with it: it neither gains
+ * by sleeping nor loses what it is owed.
+ *
+ * Good at: shares and latency, each chosen apart from the other.  Bad at: being explained; and, as
+ * all that share, at throughput for its own sake.  The CPUs are not balanced by weight.
+ */
+#include <libos/sched.h>
+
+#define REQUEST_NS SCHED_MS(3)
+#define SLICE_MIN_NS SCHED_US(700)
+#define CHARGE_MAX_NS SCHED_MS(100000) /* alone for longer: nobody is owed more for that */
+#define VIRTUAL_SHIFT 16 /* virtual time in ns / weight, with so many more bits */
+
+/* What was picked or charged last; a copy, because its task may have gone, and run elsewhere. */
+struct running {
+	const struct task *task; /* to be compared, not looked at */
+	bool counted;            /* in the CPU's sums */
+	uint64_t v, deadline;
+	uint32_t weight;
+};
+
+struct cpu {
+	struct sched_ordered eligible; /* by deadline; may hold some that are not any more */
+	struct sched_ordered early;    /* not eligible yet, by v */
+	struct sched_fifo gifts;       /* tasks that were given a slice, and could not run at once */
+	/* Over all that are queued here or run: of weight * (v - zero), and of weight. */
+	int64_t sum;
+	int64_t weight;
+	uint64_t zero; /* near the virtual time, so that `sum` stays small */
+	struct running running;
+};
+
+enum queue { ELIGIBLE, EARLY, GIFTS };
+
+struct entity {
+	uint64_t v, deadline;
+	int64_t lag;     /* when last charged or dequeued */
+	uint32_t weight; /* with which it is counted */
+	enum queue queue;
+};
+
+static int64_t request(const struct task *t, const struct entity *e)
+{
+	uint64_t ns = sched_task_runtime_ns(t);
+
+	if (ns == 0 || sched_task_policy(t) == SCHED_POLICY_DEADLINE)
+		ns = REQUEST_NS;
+	return (int64_t)((ns << VIRTUAL_SHIFT) / e->weight);
+}
+
+/* ---- the sums */
+
+static void count(struct cpu *c, uint64_t v, uint32_t weight)
+{
+	c->sum += (int64_t)(v - c->zero) * weight;
+	c->weight += weight;
+}
+
+static void uncount(struct cpu *c, uint64_t v, uint32_t weight)
+{
+	c->sum -= (int64_t)(v - c->zero) * weight;
+	c->weight -= weight;
+}
+
+static uint64_t virtual_time(const struct cpu *c)
+{
+	return c->weight ? c->zero + (uint64_t)(c->sum / c->weight) : c->zero;
+}
+
+static void move_zero(struct cpu *c)
+{
+	uint64_t now = virtual_time(c);
+
+	c->sum -= (int64_t)(now - c->zero) * c->weight;
+	c->zero = now;
+}
+
+static bool is_eligible(const struct cpu *c, const struct entity *e)
+{
+	return (int64_t)(e->v - virtual_time(c)) <= 0;
+}
+
+/* ---- coming and going */
+
+/* Coming with a lag moves the virtual time, and so makes the lag less; it is to be what it was. */
+static void join(struct cpu *c, struct entity *e, const struct task *t)
+{
+	int64_t most = 2 * request(t, e), lag = e->lag;
+
+	lag = lag > most ? most : lag < -most ? -most : lag;
+	if (c->weight)
+		lag += lag * e->weight / c->weight;
+	else
+		lag = 0;
+	e->v = virtual_time(c) - (uint64_t)lag;
+	e->deadline = e->v + (uint64_t)request(t, e);
+}
+
+static void insert(struct cpu *c, struct task *t, struct entity *e, bool gift)
+{
+	e->queue = gift ? GIFTS : is_eligible(c, e) ? ELIGIBLE : EARLY;
+	if (e->queue == GIFTS)
+		sched_fifo_push_back(&c->gifts, t);
+	else if (e->queue == ELIGIBLE)
+		sched_ordered_insert(&c->eligible, t, e->deadline);
+	else
+		sched_ordered_insert(&c->early, t, e->v);
+}
+
+static void take_out(struct cpu *c, struct task *t, const struct entity *e)
+{
+	if (e->queue == GIFTS)
+		sched_fifo_remove(&c->gifts, t);
+	else if (e->queue == ELIGIBLE)
+		sched_ordered_remove(&c->eligible, t);
+	else
+		sched_ordered_remove(&c->early, t);
+}
+
+static void forget_running(struct cpu *c)
+{
+	if (c->running.counted)
+		uncount(c, c->running.v, c->running.weight);
+	c->running.counted = false;
+}
+
+static void set_weight(struct entity *e, const struct task *t)
+{
+	e->weight = sched_weight(sched_task_policy(t), sched_task_nice(t));
+}
+
+static void fair_enqueue(int cpu, struct task *t, enum sched_why why)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct entity *e = sched_private(t);
+	bool ran = c->running.counted && (why == SCHED_PREEMPTED || why == SCHED_YIELDED);
+
+	set_weight(e, t);
+	if (ran)
+		forget_running(c);
+	else
+		join(c, e, t);
+	if (why == SCHED_YIELDED)
+		e->deadline += (uint64_t)request(t, e);
+	count(c, e->v, e->weight);
+	insert(c, t, e, why == SCHED_DONATED);
+	if (c->running.counted && e->queue == ELIGIBLE &&
+	    (int64_t)(e->deadline - c->running.deadline) < 0)
+		sched_resched(cpu);
+}
+
+static void fair_dequeue(int cpu, struct task *t)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct entity *e = sched_private(t);
+
+	take_out(c, t, e);
+	e->lag = (int64_t)(virtual_time(c) - e->v);
+	uncount(c, e->v, e->weight);
+}
+
+/* ---- choosing */
+
+/* Each task is moved at most once in each direction: the virtual time stands still meanwhile. */
+static struct task *choose(struct cpu *c)
+{
+	struct task *t;
+
+	while ((t = sched_ordered_first(&c->early)) && is_eligible(c, sched_private(t))) {
+		take_out(c, t, sched_private(t));
+		insert(c, t, sched_private(t), false);
+	}
+	/* One that came with a lag has turned the virtual time back. */
+	while ((t = sched_ordered_first(&c->eligible)) && !is_eligible(c, sched_private(t))) {
+		take_out(c, t, sched_private(t));
+		insert(c, t, sched_private(t), false);
+	}
+	/* The smallest v is not above the average: one is eligible, but for what rounding does. */
+	return t ? t : sched_ordered_first(&c->early);
+}
+
+static void set_running(struct cpu *c, const struct task *t, const struct entity *e)
+{
+	c->running = (struct running){ t, true, e->v, e->deadline, e->weight };
+}
+
+/* The rest of its request, but no less than what a switch should be worth. */
+static uint64_t slice_of(const struct entity *e)
+{
+	uint64_t left_ns = (e->deadline - e->v) * e->weight >> VIRTUAL_SHIFT;
+
+	return left_ns > SLICE_MIN_NS ? left_ns : SLICE_MIN_NS;
+}
+
+static struct sched_run fair_pick(int cpu, struct task *prev)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct task *t = sched_fifo_first(&c->gifts);
+	struct entity *e;
+
+	forget_running(c);
+	move_zero(c);
+	if (!t)
+		t = choose(c);
+	if (!t)
+		return (struct sched_run){ 0 };
+	e = sched_private(t);
+	take_out(c, t, e);
+	set_running(c, t, e);
+	return (struct sched_run){ t, slice_of(e) };
+}
+
+/* One that was given a slice and ran at once has not been in the queue.  It may even be the one that
+ * was picked last, back from another CPU, but then its v is another. */
+static void fair_charge(int cpu, struct task *t, uint64_t ns)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct entity *e = sched_private(t);
+	uint64_t charged_ns = ns < CHARGE_MAX_NS ? ns : CHARGE_MAX_NS;
+
+	bool ran = c->running.counted && c->running.task == t && c->running.v == e->v;
+
+	forget_running(c);
+	if (!ran) {
+		set_weight(e, t);
+		join(c, e, t);
+	}
+	e->v += (charged_ns << VIRTUAL_SHIFT) / e->weight;
+	if ((int64_t)(e->v - e->deadline) >= 0)
+		e->deadline = e->v + (uint64_t)request(t, e);
+	count(c, e->v, e->weight);
+	set_running(c, t, e);
+	move_zero(c);
+	e->lag = (int64_t)(c->zero - e->v);
+}
+
+static void fair_dump(int cpu, sched_printf print)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+
+	print("  %u eligible, %u early, virtual time %lx\n", sched_ordered_count(&c->eligible),
+	      sched_ordered_count(&c->early), virtual_time(c));
+}
+
+static const struct sched_ops fair = {
+	.name = "fair",
+	.abi = SCHED_ABI,
+	.task_size = sizeof(struct entity),
+	.cpu_size = sizeof(struct cpu),
+	.enqueue = fair_enqueue,
+	.dequeue = fair_dequeue,
+	.pick = fair_pick,
+	.charge = fair_charge,
+	.dump = fair_dump,
+};
+SCHED_LIBRARY(fair);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A multi-level feedback queue (Corbato, Merwin-Daggett and Daley, "An experimental time-sharing
+ * system", 1962; the rules as in Arpaci-Dusseau, "Operating Systems: Three Easy Pieces", ch. 8).
+ *
+ *	level 0   2 ms   new tasks, and those that soon sleep again
+ *	level 1   4 ms        |  used up its time here, in however many pieces
+ *	   ...                v
+ *	level 4  32 ms   what computes
+ *
+ * A task that has waited AGE_NS on a lower level starts again at the top: so nothing starves, and a
+ * computation that becomes a dialogue is noticed.  (The paper's cure, and better here than lifting
+ * everybody now and then, since a callback must be short.)
+ *
+ * Good at: response without knowing anything about the tasks.  Bad at: promises.  Nice values and
+ * policies are not looked at.
+ */
+#include <libos/sched.h>
+
+#define LEVELS 5
+#define SLICE_NS(level) (SCHED_MS(2) << (level))
+#define AGE_NS SCHED_MS(200)
+
+struct cpu {
+	struct sched_fifo level[LEVELS];
+	int running; /* level of what was picked last */
+};
+
+struct history {
+	int level;
+	uint64_t used_ns; /* on this level */
+};
+
+static void mlfq_enqueue(int cpu, struct task *t, enum sched_why why)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct history *h = sched_private(t);
+
+	if (why == SCHED_DONATED)
+		sched_fifo_push_front(&c->level[h->level], t);
+	else
+		sched_fifo_push_back(&c->level[h->level], t);
+	/* If the CPU is idle, `running` is of long ago, and it looks into its queue anyway. */
+	if (h->level < c->running)
+		sched_resched(cpu);
+}
+
+static void mlfq_dequeue(int cpu, struct task *t)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct history *h = sched_private(t);
+
+	sched_fifo_remove(&c->level[h->level], t);
+}
+
+/* One that has waited for too long comes first, from the lowest level; then the highest level. */
+static struct task *choose(struct cpu *c)
+{
+	uint64_t now = sched_now_ns();
+
+	for (int level = LEVELS - 1; level > 0; level--) {
+		struct task *t = sched_fifo_first(&c->level[level]);
+
+		if (t && now - sched_ready_since_ns(t) > AGE_NS)
+			return t;
+	}
+	for (int level = 0; level < LEVELS; level++)
+		if (sched_fifo_first(&c->level[level]))
+			return sched_fifo_first(&c->level[level]);
+	return NULL;
+}
+
+/* The rest of its time on the level, but no less than the shortest. */
+static uint64_t slice_of(const struct history *h)
+{
+	uint64_t left_ns = SLICE_NS(h->level) - h->used_ns;
+
+	return left_ns > SLICE_NS(0) ? left_ns : SLICE_NS(0);
+}
+
+static struct sched_run mlfq_pick(int cpu, struct task *prev)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct task *t = choose(c);
+	struct history *h;
+
+	if (!t)
+		return (struct sched_run){ 0 };
+	h = sched_private(t);
+	mlfq_dequeue(cpu, t);
+	if (sched_now_ns() - sched_ready_since_ns(t) > AGE_NS)
+		*h = (struct history){ 0 };
+	c->running = h->level;
+	return (struct sched_run){ t, slice_of(h) };
+}
+
+/* Time counts however it is split: to sleep just before the slice ends gains nothing. */
+static void mlfq_charge(int cpu, struct task *t, uint64_t ns)
+{
+	struct history *h = sched_private(t);
+
+	h->used_ns += ns;
+	if (h->used_ns < SLICE_NS(h->level))
+		return;
+	h->used_ns = 0;
+	if (h->level < LEVELS - 1)
+		h->level++;
+}
+
+static void mlfq_dump(int cpu, sched_printf print)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+
+	for (int level = 0; level < LEVELS; level++)
+		print("  level %d: %u waiting\n", level, c->level[level].count);
+}
+
+static const struct sched_ops mlfq = {
+	.name = "mlfq",
+	.abi = SCHED_ABI,
+	.task_size = sizeof(struct history),
+	.cpu_size = sizeof(struct cpu),
+	.enqueue = mlfq_enqueue,
+	.dequeue = mlfq_dequeue,
+	.pick = mlfq_pick,
+	.charge = mlfq_charge,
+	.dump = mlfq_dump,
+};
+SCHED_LIBRARY(mlfq);

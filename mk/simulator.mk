@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+#
+# Scheduler libraries on the host: each is linked with the simulator of
+# tests/simulator into a program, build/simulator/NAME, with sanitisers.
+
+SIMULATOR_CFLAGS := -std=gnu11 -g -O1 $(WARNINGS) -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -DEXO_DEBUG=1 -Iinclude -iquote libos -iquote tests/simulator
+SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/simulator/objects/%.o,\
+	$(notdir $(wildcard tests/simulator/*.c)) queues.c ordered.c weight.c)
+SIMULATED := $(patsubst %.c,%,$(notdir $(wildcard libos/schedulers/*.c)))
+BROKEN := $(patsubst tests/simulator/%.c,%,$(wildcard tests/simulator/broken/*.c))
+
+vpath %.c tests/simulator libos/sched libos/core
+
+$(SIMULATOR_OBJECTS): $(BUILD)/simulator/objects/%.o: %.c mk/simulator.mk
+	$(call say,HOSTCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SIMULATOR_CFLAGS) -MMD -MP -c -o $@ $<
+-include $(SIMULATOR_OBJECTS:.o=.d)
+
+# $(call simulated_rule,name,source)
+define simulated_rule
+$(BUILD)/simulator/$(1): $(2) include/libos/sched.h $(SIMULATOR_OBJECTS)
+	$$(call say,HOSTCC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(SIMULATOR_CFLAGS) -o $$@ $(2) $(SIMULATOR_OBJECTS)
+endef
+$(foreach name,$(SIMULATED),$(eval $(call simulated_rule,$(name),libos/schedulers/$(name).c)))
+$(foreach name,$(BROKEN),$(eval $(call simulated_rule,$(name),tests/simulator/$(name).c)))
+
+## make simulators       build/simulator/NAME for each library: `NAME WORK` prints a timeline
+## make check-scheduler FILE=mine.c      the conformance suite, for any scheduler library
+.PHONY: simulators check-scheduler
+simulators: $(addprefix $(BUILD)/simulator/,$(SIMULATED) $(BROKEN))
+unit: simulators
+
+check-scheduler: $(SIMULATOR_OBJECTS)
+	@test -n '$(FILE)' || { echo 'make check-scheduler FILE=mine.c' >&2; exit 1; }
+	@CC='$(CC)' LIBOS_CFLAGS='$(filter-out -include mk/hidden.h,$(libos_CFLAGS))' \
+		HOST_CFLAGS='$(SIMULATOR_CFLAGS)' scripts/check-scheduler $(BUILD)/simulator '$(FILE)'

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* sched_setscheduler, sched_setattr and their like: what is kept, refused, and inherited. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#ifndef SCHED_DEADLINE
+#define SCHED_DEADLINE 6
+#endif
+#define MS 1000000ull
+#define RESET_ON_FORK 0x40000000
+
+/* <linux/sched/types.h> has it, and a struct sched_param that <sched.h> has too. */
+struct sched_attr {
+	uint32_t size, sched_policy;
+	uint64_t sched_flags;
+	int32_t sched_nice;
+	uint32_t sched_priority;
+	uint64_t sched_runtime, sched_deadline, sched_period;
+	uint32_t sched_util_min, sched_util_max;
+};
+
+/* musl has wrappers of the same names that refuse. */
+static int set_scheduler(pid_t pid, int policy, int priority)
+{
+	struct sched_param p = { .sched_priority = priority };
+
+	return (int)syscall(SYS_sched_setscheduler, pid, policy, &p);
+}
+
+static int get_scheduler(pid_t pid)
+{
+	return (int)syscall(SYS_sched_getscheduler, pid);
+}
+
+static int set_attr(pid_t pid, const struct sched_attr *a)
+{
+	return (int)syscall(SYS_sched_setattr, pid, a, 0);
+}
+
+static int get_attr(pid_t pid, struct sched_attr *a)
+{
+	return (int)syscall(SYS_sched_getattr, pid, a, sizeof(*a), 0);
+}
+
+static struct sched_attr deadline_attr(unsigned long long runtime, unsigned long long deadline,
+				       unsigned long long period)
+{
+	return (struct sched_attr){ .size = sizeof(struct sched_attr), .sched_policy = SCHED_DEADLINE,
+				    .sched_runtime = runtime, .sched_deadline = deadline,
+				    .sched_period = period };
+}
+
+static void policies_are_kept(void)
+{
+	struct sched_param p = { 0 };
+
+	CHECK_EQ(set_scheduler(0, SCHED_FIFO, 10), 0);
+	CHECK_EQ(get_scheduler(0), SCHED_FIFO);
+	CHECK_EQ(syscall(SYS_sched_getparam, 0, &p), 0);
+	CHECK_EQ(p.sched_priority, 10);
+	p.sched_priority = 20;
+	CHECK_EQ(syscall(SYS_sched_setparam, 0, &p), 0);
+	CHECK_EQ(set_scheduler(0, SCHED_RR, 99), 0);
+	CHECK_EQ(get_scheduler(getpid()), SCHED_RR);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
+	CHECK_EQ(get_scheduler(0), SCHED_OTHER);
+}
+
+static void priorities_out_of_range_are_refused(void)
+{
+	CHECK(set_scheduler(0, SCHED_FIFO, 0) == -1 && errno == EINVAL);
+	CHECK(set_scheduler(0, SCHED_RR, 100) == -1 && errno == EINVAL);
+	CHECK(set_scheduler(0, SCHED_OTHER, 1) == -1 && errno == EINVAL);
+	CHECK(set_scheduler(0, 4, 0) == -1 && errno == EINVAL);
+	CHECK(set_scheduler(0, SCHED_DEADLINE, 0) == -1 && errno == EINVAL);
+	CHECK(set_scheduler(1 << 29, SCHED_OTHER, 0) == -1 && errno == ESRCH);
+	CHECK_EQ(sched_get_priority_max(SCHED_FIFO), 99);
+	CHECK_EQ(sched_get_priority_min(SCHED_RR), 1);
+	CHECK_EQ(sched_get_priority_max(SCHED_DEADLINE), 0);
+}
+
+static void attributes_come_back(void)
+{
+	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_BATCH, .sched_nice = 7,
+				.sched_runtime = 5 * MS }, b = { 0 };
+
+	CHECK_EQ(set_attr(0, &a), 0);
+	CHECK_EQ(get_attr(0, &b), 0);
+	CHECK(b.size == sizeof(b) && b.sched_policy == SCHED_BATCH && b.sched_nice == 7);
+	CHECK_EQ(b.sched_runtime, 5 * MS);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 7);
+	/* A slice that is asked for lies between a tenth of a millisecond and a tenth of a second. */
+	a.sched_runtime = 1;
+	CHECK(set_attr(0, &a) == 0 && get_attr(0, &b) == 0 && b.sched_runtime == MS / 10);
+	a.sched_runtime = 1ull << 40;
+	CHECK(set_attr(0, &a) == 0 && get_attr(0, &b) == 0 && b.sched_runtime == 100 * MS);
+	/* Keeping the policy, or the parameters. */
+	a = (struct sched_attr){ .size = sizeof(a), .sched_flags = 0x18 };
+	CHECK(set_attr(0, &a) == 0 && get_attr(0, &b) == 0);
+	CHECK(b.sched_policy == SCHED_BATCH && b.sched_nice == 7);
+	a = (struct sched_attr){ .size = sizeof(a) };
+	CHECK_EQ(set_attr(0, &a), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
+}
+
+static void attributes_of_other_sizes_are_read(void)
+{
+	struct { struct sched_attr a; char more[16]; } newer = { .a.size = sizeof(newer) };
+	struct sched_attr a = { .size = 48 };
+
+	CHECK_EQ(set_attr(0, &a), 0);
+	CHECK_EQ(set_attr(0, &newer.a), 0);
+	newer.more[3] = 1;
+	CHECK(set_attr(0, &newer.a) == -1 && errno == E2BIG);
+	a.size = 40;
+	CHECK(set_attr(0, &a) == -1 && errno == E2BIG && a.size == sizeof(a));
+	CHECK_EQ(syscall(SYS_sched_getattr, 0, &a, 48, 0), 0);
+	CHECK_EQ(a.size, 48);
+	CHECK(syscall(SYS_sched_getattr, 0, &a, 40, 0) == -1 && errno == EINVAL);
+	a = (struct sched_attr){ .size = sizeof(a), .sched_flags = 1ull << 40 };
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+}
+
+static void bad_pointers_are_refused(void)
+{
+	struct sched_attr *bad = (struct sched_attr *)8;
+
+	CHECK(set_attr(0, bad) == -1 && errno == EFAULT);
+	CHECK(get_attr(0, bad) == -1 && errno == EFAULT);
+	CHECK(set_attr(0, NULL) == -1 && errno == EINVAL);
+	CHECK(get_attr(0, NULL) == -1 && errno == EINVAL);
+}
+
+static void deadlines_are_checked_and_admitted(void)
+{
+	struct sched_attr a = deadline_attr(3 * MS, 10 * MS, 0), b = { 0 };
+	int status;
+
+	CHECK_EQ(set_attr(0, &a), 0);
+	CHECK_EQ(get_attr(0, &b), 0);
+	CHECK(b.sched_policy == SCHED_DEADLINE && b.sched_period == 10 * MS);
+	/* Its bandwidth cannot be had twice. */
+	CHECK(fork() == -1 && errno == EAGAIN);
+	a.sched_flags = 1; /* reset on fork */
+	CHECK_EQ(set_attr(0, &a), 0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(get_scheduler(0) != SCHED_OTHER);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
+
+	a = deadline_attr(11 * MS, 10 * MS, 10 * MS);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+	a = deadline_attr(5 * MS, 10 * MS, 8 * MS);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+	a = deadline_attr(100, 10 * MS, 10 * MS);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+}
+
+/* As many children as there are CPUs may have 90% of one each, and no more. */
+static void no_more_bandwidth_is_promised_than_there_is(void)
+{
+	struct sched_attr a = deadline_attr(9 * MS, 10 * MS, 10 * MS);
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), hold[2], told[2], refused = 0;
+	char answer;
+
+	CHECK(pipe(hold) == 0 && pipe(told) == 0);
+	for (int i = 0; i <= cpus; i++) {
+		if (fork() == 0) {
+			close(hold[1]);
+			answer = set_attr(0, &a) == 0 ? 'y' : errno == EBUSY ? 'n' : '?';
+			if (write(told[1], &answer, 1) != 1 || read(hold[0], &answer, 1) != 0)
+				_exit(1);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i <= cpus; i++) {
+		CHECK_EQ(read(told[0], &answer, 1), 1);
+		CHECK(answer == 'y' || answer == 'n');
+		refused += answer == 'n';
+	}
+	close(hold[1]);
+	close(hold[0]);
+	for (int i = 0; i <= cpus; i++)
+		wait(NULL);
+	close(told[0]);
+	close(told[1]);
+	/* (n + 1) * 90% > n * 95%, if n < 18. */
+	CHECK_EQ(refused, 1);
+	/* What the ended had is free again. */
+	CHECK_EQ(set_attr(0, &a), 0);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
+}
+
+static void children_inherit_or_are_reset(void)
+{
+	int status;
+
+	CHECK_EQ(set_scheduler(0, SCHED_RR, 5), 0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(get_scheduler(0) != SCHED_RR);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK_EQ(set_scheduler(0, SCHED_RR | RESET_ON_FORK, 5), 0);
+	CHECK_EQ(get_scheduler(0), SCHED_RR | RESET_ON_FORK);
+	child = fork();
+	if (child == 0)
+		_exit(get_scheduler(0) != SCHED_OTHER);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
+}
+
+static void only_root_raises_itself_and_others_tasks(void)
+{
+	struct sched_attr deadline = deadline_attr(MS, 10 * MS, 10 * MS), nicer = { .size = 56 };
+	cpu_set_t all;
+	int status;
+	pid_t parent = getpid(), child = fork();
+
+	if (child == 0) {
+		nicer.sched_nice = -1;
+		sched_getaffinity(0, sizeof(all), &all);
+		_exit(setuid(1000) != 0 ? 1 : set_scheduler(0, SCHED_FIFO, 1) != -1 || errno != EPERM ? 2 :
+		      set_attr(0, &deadline) != -1 || errno != EPERM ? 3 :
+		      set_attr(0, &nicer) != -1 || errno != EPERM ? 4 :
+		      set_scheduler(parent, SCHED_BATCH, 0) != -1 || errno != EPERM ? 5 :
+		      sched_setaffinity(parent, sizeof(all), &all) != -1 || errno != EPERM ? 6 :
+		      set_scheduler(0, SCHED_IDLE, 0) != 0 ? 7 : 0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
+static atomic_int spin_stop;
+static atomic_long spins;
+
+static void *spin(void *unused)
+{
+	while (!spin_stop)
+		atomic_fetch_add(&spins, 1);
+	return unused;
+}
+
+/* The other one runs, waits or sleeps when its parameters change. */
+static void tasks_in_every_state_are_changed(void)
+{
+	pthread_t threads[6];
+	pid_t ids[2] = { getpid(), getppid() };
+	struct sched_attr a = { .size = sizeof(a) };
+
+	spin_stop = 0;
+	spins = 0;
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, spin, NULL), 0);
+	for (int i = 0; i < 400; i++) {
+		a.sched_policy = i % 3 ? SCHED_OTHER : SCHED_BATCH;
+		a.sched_nice = i % 2;
+		for (int at = 0; at < 2; at++)
+			CHECK_EQ(set_attr(ids[at], &a), 0);
+		CHECK_EQ(setpriority(PRIO_PROCESS, 0, i % 7), 0);
+	}
+	long before = spins;
+	while (spins == before)
+		usleep(1000);
+	spin_stop = 1;
+	for (int i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	a = (struct sched_attr){ .size = sizeof(a) };
+	for (int at = 0; at < 2; at++)
+		CHECK_EQ(set_attr(ids[at], &a), 0);
+}
+
+int main(void)
+{
+	RUN(policies_are_kept);
+	RUN(priorities_out_of_range_are_refused);
+	RUN(attributes_come_back);
+	RUN(attributes_of_other_sizes_are_read);
+	RUN(bad_pointers_are_refused);
+	RUN(deadlines_are_checked_and_admitted);
+	RUN(no_more_bandwidth_is_promised_than_there_is);
+	RUN(children_inherit_or_are_reset);
+	RUN(only_root_raises_itself_and_others_tasks);
+	RUN(tasks_in_every_state_are_changed);
+	return test_result();
+}

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# tags: check
+"""Traced runs: the records, the JSON for Perfetto, the picture, and a panic's last events."""
+
+import collections
+import copy
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import BUILD, EXO_CC, TOP, exo_run, run_cases  # noqa: E402
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(TOP, "scripts"))
+from tracing.records import KINDS, BadTrace, Trace  # noqa: E402
+
+CONVERT = os.path.join(TOP, "scripts/trace")
+SVG = "{http://www.w3.org/2000/svg}"
+PIPELINE = "seq 1 3000 | sort -rn | head -1"
+BUSY = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done"
+ROUNDING_US = 1e-6
+
+
+def traced(folder, cpus, line, *options):
+    path = os.path.join(folder, "trace.bin")
+    run = exo_run("--cpus", str(cpus), "--trace", path, *options, "--", "sh", "-c", line)
+    assert run.returncode == 0, run
+    with open(path, "rb") as stream:
+        return run, path, Trace(stream.read())
+
+
+def convert(path, *options):
+    run = subprocess.run([CONVERT, path, "--json", path + ".json", "--svg", path + ".svg", *options],
+                         capture_output=True, check=False)
+    assert run.returncode == 0, run
+    with open(path + ".json", encoding="utf-8") as stream:
+        return json.load(stream), path + ".svg"
+
+
+# ---------------------------------------------------------------- the format checker
+
+
+class Malformed(Exception):
+    pass
+
+
+def require(condition, *what):
+    if not condition:
+        raise Malformed(*what)
+
+
+def check_event(event):
+    require(isinstance(event, dict), event)
+    for field in ("ph", "ts", "pid", "tid", "name"):
+        require(field in event, "no", field, event)
+    require(event["ph"] in ("X", "M", "i", "s", "f"), event)
+    for field in ("pid", "tid"):
+        require(isinstance(event[field], int), field, event)
+    require(isinstance(event["ts"], (int, float)) and event["ts"] >= 0, "ts", event)
+    require(isinstance(event["name"], str) and event["name"], "name", event)
+    if event["ph"] == "X":
+        require(event.get("dur", -1) > 0, "dur", event)
+    if event["ph"] == "i":
+        require(event.get("s") in ("g", "p", "t"), "s", event)
+    if event["ph"] == "M":
+        require(event["name"] in ("process_name", "thread_name", "process_sort_index"), event)
+        require(event.get("args"), "args", event)
+
+
+def check_tracks(slices):
+    """Slices of one track are one after the other."""
+    for track, its in slices.items():
+        its.sort(key=lambda event: event["ts"])
+        for before, after in zip(its, its[1:]):
+            require(before["ts"] + before["dur"] <= after["ts"] + ROUNDING_US,
+                    "overlap", track, before, after)
+
+
+def check_flows(flows, slices):
+    """Each has one beginning and one end, not before it, and both are inside of slices."""
+    for key, its in flows.items():
+        require([event["ph"] for event in its] == ["s", "f"], "flow", key, its)
+        start, end = its
+        require(start["ts"] <= end["ts"], "flow backwards", key)
+        require(start["name"] == end["name"] and end.get("bp") == "e", "flow", key)
+        for event in its:
+            require(any(inner["ts"] <= event["ts"] + ROUNDING_US and
+                        event["ts"] <= inner["ts"] + inner["dur"]
+                        for inner in slices[event["pid"], event["tid"]]), "loose end", event)
+
+
+def check_json(document):
+    """What Perfetto asks of the JSON format, and what makes sense besides."""
+    require(isinstance(document.get("traceEvents"), list), "traceEvents")
+    slices, flows = collections.defaultdict(list), collections.defaultdict(list)
+    named, used = set(), set()
+    for event in document["traceEvents"]:
+        check_event(event)
+        track = event["pid"], event["tid"]
+        if event["ph"] == "X":
+            slices[track].append(event)
+        elif event["ph"] in ("s", "f"):
+            require("id" in event and "cat" in event, event)
+            flows[event["cat"], event["id"]].append(event)
+        elif event["ph"] == "M" and event["name"] == "thread_name":
+            named.add(track)
+        if event["ph"] != "M":
+            used.add(track)
+    check_tracks(slices)
+    check_flows(flows, slices)
+    require(used <= named, "tracks without a name", used - named)
+    return slices, flows
+
+
+def the_checker_refuses_what_is_wrong():
+    track = {"pid": 1, "tid": 2}
+    good = {"traceEvents": [
+        {"ph": "M", "ts": 0, "name": "thread_name", "args": {"name": "a"}, **track},
+        {"ph": "X", "ts": 1, "dur": 2, "name": "one", **track},
+        {"ph": "X", "ts": 3, "dur": 2, "name": "two", **track},
+        {"ph": "s", "ts": 2, "name": "wake", "cat": "wake", "id": 1, **track},
+        {"ph": "f", "bp": "e", "ts": 3, "name": "wake", "cat": "wake", "id": 1, **track}]}
+
+    def damaged(index, **changes):
+        bad = copy.deepcopy(good)
+        bad["traceEvents"][index].update(changes)
+        return bad
+
+    check_json(good)
+    for bad in (damaged(0, name="process_name"), damaged(1, dur=3), damaged(1, dur=0),
+                damaged(1, ts="1"), damaged(1, ts=-1), damaged(1, ph="Y"), damaged(1, name=""),
+                damaged(2, tid=3), damaged(3, id=2), damaged(3, ts=9), damaged(4, cat="donate"),
+                damaged(4, ph="s"), {"traceEvents": good["traceEvents"][:4]},
+                {"traceEvents": good["traceEvents"][1:]}, {}):
+        try:
+            check_json(bad)
+        except Malformed:
+            continue
+        raise AssertionError(bad)
+
+
+# ---------------------------------------------------------------- traced runs
+
+
+def check_trace(folder, cpus):
+    """Eight busy shells and a pipeline: every CPU works, every task has a name."""
+    line = f"for n in 1 2 3 4 5 6 7 8; do ( {BUSY} ) & done; wait; {PIPELINE}"
+    run, path, trace = traced(folder, cpus, line)
+    assert run.stdout == b"3000\n", run
+    assert trace.cpus == cpus and not trace.lost, (trace.cpus, trace.lost)
+    unnamed = [task for task in trace.tasks() if not trace.names.known(task)]
+    assert not unnamed, unnamed
+    assert {run.cpu for run in trace.runs} == set(range(cpus))
+
+    document, svg = convert(path)
+    slices, flows = check_json(document)
+    lanes = {tid for (pid, tid) in slices if pid == 1 << 20}
+    assert lanes == set(range(cpus)), lanes
+    names = {event["name"] for its in slices.values() for event in its}
+    assert {"exo-init", "sh", "seq", "sort", "head"} <= names, names
+    assert flows, "no arrows"
+    if cpus > 1:
+        assert any(record.kind == "ipi" for record in trace.records)
+    check_picture(svg, cpus)
+
+
+def check_picture(path, cpus):
+    with open(path, encoding="utf-8") as stream:
+        text = stream.read()
+    tree = xml.etree.ElementTree.fromstring(text)
+    words = [element.text for element in tree.iter(SVG + "text")]
+    for cpu in range(cpus):
+        assert words.count(f"CPU {cpu}") == 2, (cpu, words)     # the whole, and the detail
+    assert "ms" in words and any("sh" in word for word in words), words
+    assert len(text) < 300000, len(text)
+    width, height = (float(tree.get(side)) for side in ("width", "height"))
+    for element in tree.iter(SVG + "rect"):
+        if element.get("x"):
+            right = float(element.get("x")) + float(element.get("width"))
+            bottom = float(element.get("y")) + float(element.get("height"))
+            assert 0 <= right <= width and 0 <= bottom <= height, element.attrib
+
+
+def a_traced_run_shows_every_cpu_and_task(cpus):
+    with tempfile.TemporaryDirectory() as folder:
+        check_trace(folder, cpus)
+
+
+def donations_are_arrows():
+    with tempfile.TemporaryDirectory() as folder:
+        _run, path, trace = traced(folder, 1, "pipeline-demo 2")
+        document, svg = convert(path)
+        _slices, flows = check_json(document)
+        gifts = [key for key in flows if key[0] == "donate"]
+        assert gifts and len(gifts) <= sum(r.kind == "donate" for r in trace.records), len(gifts)
+        arrows = [element.get("class") for element in
+                  xml.etree.ElementTree.parse(svg).iter(SVG + "path")]
+        assert "arrow donate" in arrows, arrows
+
+
+def what_is_overwritten_is_told():
+    with tempfile.TemporaryDirectory() as folder:
+        _run, path, trace = traced(folder, 2, PIPELINE + "; pipeline-demo", "--trace-size", "16")
+        assert sum(trace.lost.values()) > 1000, trace.lost
+        unnamed = [task for task in trace.tasks() if not trace.names.known(task)]
+        assert not unnamed, unnamed
+        document, svg = convert(path)
+        check_json(document)
+        assert document["otherData"]["lost"]
+        with open(svg, encoding="utf-8") as stream:
+            assert "records overwritten" in stream.read()
+
+
+def exotrace_prints_and_saves():
+    with tempfile.TemporaryDirectory() as folder:
+        run = exo_run("--cpus", "2", "--", "sh", "-c",
+                      "exotrace -o /tmp/t sh -c 'exit 5'; echo $? >&2; cat /tmp/t")
+        assert run.stderr == b"5\n" and run.returncode == 0, run.stderr
+        path = os.path.join(folder, "trace.bin")
+        with open(path, "wb") as stream:
+            stream.write(run.stdout)
+        check_json(convert(path)[0])
+        with open(path, "rb") as stream:
+            trace = Trace(stream.read())
+        assert "exotrace" in {trace.names.last(task)[0] for task in trace.tasks()}
+        run = exo_run("--", "exotrace", "true")
+        assert re.search(rb"us  cpu 0  call +true ", run.stdout), run.stdout[-400:]
+
+
+def damaged_records_are_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bad")
+        for data in (b"", bytes(31), bytes(32), b"\xff" * 64):
+            with open(path, "wb") as stream:
+                stream.write(data)
+            run = subprocess.run([CONVERT, path, "--json", "-"], capture_output=True, check=False)
+            assert run.returncode == 1 and run.stderr.startswith(b"trace: "), run
+            try:
+                Trace(data)
+            except BadTrace:
+                continue
+            raise AssertionError(data)
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def make_trace_leaves_both_files():
+    """With the build that is tested, as it is: nothing is to be made again."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+    cache = os.path.dirname(os.path.dirname(EXO_CC))
+    run = subprocess.run(
+        ["make", "-s", "-C", TOP, "trace", "CPUS=2", "APP=echo traced; exit 3",
+         "BUILD=" + os.path.relpath(BUILD, TOP), "CACHE=" + os.path.relpath(cache, TOP),
+         "DEBUG=%d" % ("-DEXO_DEBUG=1" in read(BUILD, "libos/flags")),
+         "SCHED=" + read(BUILD, "libos/default-sched").strip()],
+        env=environment, capture_output=True, check=False)
+    assert run.returncode == 0 and run.stdout.startswith(b"traced\n"), run
+    assert b"status 3" in run.stderr, run
+    check_json(json.loads(read(BUILD, "trace.json")))
+    check_picture(os.path.join(BUILD, "trace.svg"), 2)
+    assert "echo traced" in read(BUILD, "trace.svg")
+
+
+def kinds_are_those_of_the_header():
+    with open(os.path.join(TOP, "include/libos/trace.h"), encoding="utf-8") as stream:
+        header = stream.read()
+    enum = re.search(r"enum trace_kind \{(.*?)\n\};", header, re.DOTALL).group(1)
+    kinds = re.findall(r"^\tTRACE_(\w+)(?: = 1)?,", enum, re.MULTILINE)
+    assert ["", *(kind.lower().replace("_", "-") for kind in kinds)] == list(KINDS), kinds
+    names = re.search(r"TRACE_KIND_NAMES(.*?)\}", header, re.DOTALL).group(1)
+    assert re.findall(r'"([^"]*)"', names) == list(KINDS)
+
+
+PANIC = r"""
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	for (int i = 0; i < 3; i++)
+		getppid();
+	/* What this CPU runs, in the libos's memory, which a program can reach. */
+	*(uint64_t *)strtoull(argv[1], NULL, 16) = 0;
+	*(volatile int *)8 = 0;
+	return 0;
+}
+"""
+
+
+def a_panic_prints_the_last_events():
+    """A program that destroys the libos's state ends its domain; the log says what came before."""
+    symbols = subprocess.run(["nm", os.path.join(BUILD, "libos.elf")], capture_output=True,
+                             check=True).stdout.decode()
+    vcores = int(re.search(r"^([0-9a-f]+) \w vcores$", symbols, re.MULTILINE).group(1), 16)
+    with tempfile.TemporaryDirectory() as folder:
+        source, program = os.path.join(folder, "panic.c"), os.path.join(folder, "panic")
+        with open(source, "w", encoding="ascii") as stream:
+            stream.write(PANIC)
+        subprocess.run([EXO_CC, "-o", program, source], check=True)
+        for traced_too, options in ((True, ("--append", "trace=64")), (False, ())):
+            log = os.path.join(folder, "log")
+            exo_run("--log", log, *options, "--file", f"{program}:/tmp/panic", "--", "/tmp/panic",
+                    hex(vcores + 8))
+            with open(log, encoding="utf-8", errors="replace") as stream:
+                text = stream.read()
+            assert "libos: panic: no task" in text, text[-2000:]
+            assert ("last events of CPU 0" in text) == traced_too, text[-2000:]
+            if traced_too:
+                last = text[text.index("last events"):]
+                assert re.search(r"us call +task \d+ detail 0 number 110 ", last), last
+                assert re.search(r"us fault +task 0 detail 0 number 14 value 8\n", last), last
+
+
+def per_cpu_count(function):
+    for cpus in (1, 2, 4, 8):
+        yield f"{function.__name__}-cpus-{cpus}", lambda cpus=cpus: function(cpus)
+
+
+run_cases([
+    ("the_checker_refuses_what_is_wrong", the_checker_refuses_what_is_wrong),
+    *per_cpu_count(a_traced_run_shows_every_cpu_and_task),
+    *((case.__name__, case) for case in (
+        donations_are_arrows, what_is_overwritten_is_told, exotrace_prints_and_saves,
+        damaged_records_are_refused, make_trace_leaves_both_files,
+        kinds_are_those_of_the_header, a_panic_prints_the_last_events)),
+])

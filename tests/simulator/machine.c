@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events and CPUs: see machine.h.
+ *
+ * An event happens on one CPU.  It is dealt with, then cpu_go() lets that CPU do all that it can do
+ * at this moment, and sets its timer for when that changes by itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "library.h"
+#include "machine.h"
+
+#define HASH_SIZE 4096u
+
+enum event_kind { TIMER, TASK_DUE, ARRIVAL, STEAL, REFUSED, PULL, RESCHED };
+
+struct event {
+	struct ordered_node node;
+	enum event_kind kind;
+	int cpu, from;
+	struct sim_task *task;
+};
+
+struct machine machine;
+
+static struct ordered_heap events;
+static struct sim_task *known[HASH_SIZE];
+/* Addresses and names of tasks that have ended, the last of them. */
+static struct { const void *address; char name[16]; } ended[256];
+static unsigned ended_count;
+
+static struct event *post_event(enum event_kind kind, int cpu, uint64_t at_ns)
+{
+	struct event *e = calloc(1, sizeof(*e));
+
+	e->kind = kind;
+	e->cpu = cpu;
+	e->from = machine.this_cpu;
+	ordered_insert(&events, &e->node, at_ns);
+	return e;
+}
+
+/* When a message that is sent now arrives. */
+static uint64_t arrival_ns(void)
+{
+	uint64_t busy = machine.cpu[machine.this_cpu].busy_until_ns;
+
+	return (busy > machine.now_ns ? busy : machine.now_ns) + machine.message_ns;
+}
+
+/* ---- tasks */
+
+static unsigned hash(const void *p)
+{
+	return (unsigned)((uintptr_t)p >> 6) % HASH_SIZE;
+}
+
+struct sim_task *sim_known(const struct task *p)
+{
+	struct sim_task *t = known[hash(p)];
+
+	while (t && &t->t != p)
+		t = t->hash_next;
+	return t;
+}
+
+const char *sim_ended_name(const struct task *p)
+{
+	for (unsigned i = 0; i < sizeof(ended) / sizeof(ended[0]); i++)
+		if (ended[i].address == p)
+			return ended[i].name;
+	return NULL;
+}
+
+static struct sim_task *first_from(unsigned bucket)
+{
+	while (bucket < HASH_SIZE && !known[bucket])
+		bucket++;
+	return bucket < HASH_SIZE ? known[bucket] : NULL;
+}
+
+struct sim_task *sim_first(void)
+{
+	return first_from(0);
+}
+
+struct sim_task *sim_next(struct sim_task *t)
+{
+	return t->hash_next ? t->hash_next : first_from(hash(&t->t) + 1);
+}
+
+struct sim_task *sim_new(const struct program *p, struct sim_task *parent, int cpu)
+{
+	struct sim_task *t = calloc(1, sizeof(*t));
+	unsigned bucket = hash(&t->t);
+
+	t->program = p;
+	t->parent = parent;
+	t->cpu = cpu;
+	t->state = SIM_SLEEPING;
+	t->t.self = (struct task_ref){ ++machine.created, 1 };
+	t->t.nice = p->nice;
+	t->t.policy = p->policy;
+	t->t.rt_priority = p->priority;
+	t->t.runtime_ns = p->runtime_ns;
+	t->t.deadline_ns = p->deadline_ns;
+	t->t.period_ns = p->period_ns;
+	t->t.affinity = p->affinity;
+	t->letter = (int)machine.created - 1;
+	memcpy(t->t.name, p->name, sizeof(t->t.name));
+	t->hash_next = known[bucket];
+	known[bucket] = t;
+	machine.live++;
+	return t;
+}
+
+static void sim_free(struct sim_task *t)
+{
+	struct sim_task **at = &known[hash(&t->t)];
+
+	while (*at != t)
+		at = &(*at)->hash_next;
+	*at = t->hash_next;
+	ended[ended_count % 256].address = t;
+	memcpy(ended[ended_count++ % 256].name, t->t.name, sizeof(t->t.name));
+	timeline_task_ended(t);
+	machine.live--;
+	free(t);
+}
+
+void machine_add(const struct program *p, uint64_t at_ns, int cpu)
+{
+	struct sim_task *t = sim_new(p, NULL, cpu);
+
+	t->released_ns = at_ns;
+	t->why = SCHED_NEW;
+	post_event(TASK_DUE, cpu, at_ns)->task = t;
+}
+
+void sim_wake_at(struct sim_task *t, uint64_t at_ns)
+{
+	t->why = SCHED_WOKEN;
+	post_event(TASK_DUE, t->cpu, at_ns)->task = t;
+}
+
+/* ---- queues */
+
+static void ready_push(struct sim_cpu *c, struct sim_task *t)
+{
+	t->ready_next = NULL;
+	t->ready_previous = c->ready_last;
+	if (c->ready_last)
+		c->ready_last->ready_next = t;
+	else
+		c->ready_first = t;
+	c->ready_last = t;
+	c->count++;
+}
+
+static void ready_remove(struct sim_cpu *c, struct sim_task *t)
+{
+	if (t->ready_previous)
+		t->ready_previous->ready_next = t->ready_next;
+	else
+		c->ready_first = t->ready_next;
+	if (t->ready_next)
+		t->ready_next->ready_previous = t->ready_previous;
+	else
+		c->ready_last = t->ready_previous;
+	c->count--;
+}
+
+/* The next idle CPU from `from` on, going round; -1 if there is none. */
+static int idle_cpu(const struct sim_task *t, int from)
+{
+	for (int i = 0; i < machine.cpus; i++) {
+		int cpu = (from + i) % machine.cpus;
+
+		if (machine.cpu[cpu].idle && sim_allowed(t, cpu))
+			return cpu;
+	}
+	return -1;
+}
+
+/* Its bit is cleared by who gives it something to do. */
+static int claim(int cpu)
+{
+	machine.cpu[cpu].idle = false;
+	return cpu;
+}
+
+/* t has to wait here although a CPU is idle: that one is told. */
+static void offer(int cpu, const struct sim_task *t)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	int idle;
+
+	if (c->count + (c->current != NULL) < 2)
+		return;
+	idle = idle_cpu(t, cpu);
+	if (idle >= 0 && idle != cpu)
+		post_event(PULL, claim(idle), arrival_ns());
+}
+
+static void queue_here(int cpu, struct sim_task *t, enum sched_why why)
+{
+	t->cpu = cpu;
+	t->state = SIM_QUEUED;
+	ready_push(&machine.cpu[cpu], t);
+	library_enqueue(cpu, t, why);
+	offer(cpu, t);
+}
+
+static void unqueue(struct sim_task *t)
+{
+	library_dequeue(t->cpu, t);
+	ready_remove(&machine.cpu[t->cpu], t);
+	t->state = SIM_FLYING;
+}
+
+/* ---- placing and waking */
+
+static int default_cpu(const struct sim_task *t, enum sched_why why)
+{
+	int cpu = idle_cpu(t, t->cpu), best = -1;
+
+	if (why == SCHED_DONATED && sim_allowed(t, machine.this_cpu))
+		return machine.this_cpu;
+	if (cpu >= 0)
+		return claim(cpu);
+	if (why != SCHED_NEW && sim_allowed(t, t->cpu))
+		return t->cpu;
+	for (int i = 0; i < machine.cpus; i++) {
+		cpu = (t->cpu + i) % machine.cpus;
+		if (sim_allowed(t, cpu) &&
+		    (best < 0 || machine.cpu[cpu].count < machine.cpu[best].count))
+			best = cpu;
+	}
+	return best < 0 ? machine.this_cpu : best;
+}
+
+static int choose_cpu(struct sim_task *t, enum sched_why why)
+{
+	int cpu = library_select_cpu(t, why);
+
+	return cpu >= 0 && sim_allowed(t, cpu) ? cpu : default_cpu(t, why);
+}
+
+static void send_task(struct sim_task *t, int cpu, enum sched_why why)
+{
+	t->state = SIM_FLYING;
+	t->why = why;
+	if (cpu == machine.this_cpu) {
+		queue_here(cpu, t, why);
+		return;
+	}
+	if (t->cpu != cpu)
+		t->record.moves++;
+	post_event(ARRIVAL, cpu, arrival_ns())->task = t;
+}
+
+void sim_wake(struct sim_task *t, enum sched_why why)
+{
+	t->ready_since_ns = machine.now_ns;
+	t->gift_ns = t->gift_depth = 0;
+	send_task(t, choose_cpu(t, why), why);
+}
+
+static uint64_t slice_left_ns(const struct sim_cpu *c)
+{
+	return c->slice_end_ns > machine.now_ns ? c->slice_end_ns - machine.now_ns : 0;
+}
+
+/* The heir runs next on this CPU, unless the library wants to be asked first. */
+static void inherit(struct sim_cpu *c, struct sim_task *t, uint64_t slice_ns)
+{
+	t->gift_ns = slice_ns;
+	t->gift_depth = c->current->gift_depth + 1;
+	t->why = SCHED_DONATED;
+	t->state = SIM_FLYING;
+	c->slice_end_ns = machine.now_ns;
+	c->need_resched = true;
+}
+
+static bool may_give(const struct sim_cpu *c, struct sim_task *t)
+{
+	return slice_left_ns(c) > 0 && !c->heir && c->current->gift_depth < SCHED_DONATE_CHAIN_MAX &&
+	       library_may_donate(c->current, t);
+}
+
+void sim_hand(struct sim_task *t)
+{
+	struct sim_cpu *c = &machine.cpu[machine.this_cpu];
+	int cpu;
+
+	if (!may_give(c, t)) {
+		sim_wake(t, SCHED_WOKEN);
+		return;
+	}
+	t->ready_since_ns = machine.now_ns;
+	inherit(c, t, slice_left_ns(c));
+	cpu = choose_cpu(t, SCHED_DONATED);
+	if (cpu == machine.this_cpu)
+		c->heir = t;
+	else
+		send_task(t, cpu, SCHED_DONATED);
+}
+
+void machine_give(struct sim_task *t)
+{
+	struct sim_cpu *c = &machine.cpu[machine.this_cpu];
+
+	if (t->state != SIM_QUEUED || t->cpu != machine.this_cpu || !c->current || !may_give(c, t))
+		return;
+	unqueue(t);
+	inherit(c, t, slice_left_ns(c));
+	c->heir = t;
+}
+
+/* ---- a CPU: stopping and starting tasks */
+
+static void account(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	struct sim_task *t = c->current;
+	uint64_t ran;
+
+	if (!t || machine.now_ns <= c->run_from_ns)
+		return;
+	ran = machine.now_ns - c->run_from_ns;
+	timeline_ran(cpu, t, c->run_from_ns, machine.now_ns);
+	t->remaining_ns -= ran < t->remaining_ns ? ran : t->remaining_ns;
+	t->record.ran_ns += ran;
+	c->uncharged_ns += ran;
+	c->run_from_ns = machine.now_ns;
+}
+
+void machine_charge(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	uint64_t ns = c->uncharged_ns;
+
+	c->uncharged_ns = 0;
+	if (c->current)
+		library_charge(cpu, c->current, ns);
+}
+
+static struct sim_task *stop(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	struct sim_task *t = c->current;
+
+	t->t.slice_ns = slice_left_ns(c);
+	machine_charge(cpu);
+	c->current = NULL;
+	c->need_resched = false;
+	return t;
+}
+
+static void stop_runnable(int cpu, enum sched_why why)
+{
+	struct sim_task *t = stop(cpu);
+
+	t->ready_since_ns = machine.now_ns;
+	t->state = SIM_FLYING;
+	if (sim_allowed(t, cpu))
+		queue_here(cpu, t, why);
+	else
+		send_task(t, choose_cpu(t, SCHED_MIGRATED), SCHED_MIGRATED);
+}
+
+static void stop_sleeping(int cpu)
+{
+	struct sim_task *t = stop(cpu);
+
+	t->gift_depth = 0;
+	t->state = SIM_SLEEPING;
+}
+
+static void stop_ended(int cpu)
+{
+	struct sim_task *t = stop(cpu);
+
+	library_detach(t);
+	t->state = SIM_ENDED;
+	sim_free(t);
+}
+
+static void start(int cpu, struct sim_task *t, uint64_t slice_ns)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	uint64_t waited = machine.now_ns - t->ready_since_ns;
+
+	if (c->idle_since_ns != SIM_NEVER)
+		c->idle_ns += machine.now_ns - c->idle_since_ns;
+	c->idle_since_ns = SIM_NEVER;
+	t->record.runs++;
+	t->record.waited_ns += waited;
+	if (waited > t->record.longest_wait_ns)
+		t->record.longest_wait_ns = waited;
+	t->state = SIM_RUNNING;
+	t->cpu = cpu;
+	t->gift_ns = 0;
+	c->current = t;
+	c->switches++;
+	c->need_resched = c->must_pick = c->idle = false;
+	c->run_from_ns = machine.now_ns + machine.switch_ns;
+	c->slice_end_ns = c->run_from_ns + slice_ns;
+	memset(c->tried, 0, sizeof(c->tried));
+}
+
+/* The longest queue that has not been asked yet. */
+static void ask_for_task(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	unsigned most = 0;
+	int victim = -1;
+
+	if (c->steal_asked)
+		return;
+	for (int i = 1; i < machine.cpus; i++) {
+		int other = (cpu + i) % machine.cpus;
+
+		if (machine.cpu[other].count > most && !(c->tried[other / 64] >> other % 64 & 1)) {
+			most = machine.cpu[other].count;
+			victim = other;
+		}
+	}
+	if (victim < 0)
+		return;
+	c->steal_asked = true;
+	c->tried[victim / 64] |= 1ul << victim % 64;
+	post_event(STEAL, victim, arrival_ns());
+}
+
+static void check_patience(const struct sim_cpu *c)
+{
+	const struct sim_task *t = c->ready_first;
+
+	if (machine.patience_ns && t && machine.now_ns - t->ready_since_ns > machine.patience_ns)
+		library_is_wrong("task %s has waited for %.0f ms on CPU %d: it is starved", t->t.name,
+				 (double)(machine.now_ns - t->ready_since_ns) / 1e6, t->cpu);
+}
+
+static void schedule(int cpu, struct sim_task *prev)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	struct sim_task *heir = c->heir;
+	struct sched_run run;
+
+	c->heir = NULL;
+	if (heir && !c->must_pick && sim_allowed(heir, cpu)) {
+		start(cpu, heir, heir->gift_ns);
+		return;
+	}
+	if (heir)
+		send_task(heir, sim_allowed(heir, cpu) ? cpu : choose_cpu(heir, SCHED_DONATED),
+			  SCHED_DONATED);
+	check_patience(c);
+	if (c->count) {
+		run = library_pick(cpu, prev && prev->state == SIM_QUEUED && prev->cpu == cpu ? prev : NULL);
+		ready_remove(c, sim_known(run.task));
+		start(cpu, sim_known(run.task), sim_known(run.task)->gift_ns ?
+						 sim_known(run.task)->gift_ns : run.slice_ns);
+		return;
+	}
+	c->idle = true;
+	if (c->idle_since_ns == SIM_NEVER)
+		c->idle_since_ns = machine.now_ns;
+	ask_for_task(cpu);
+}
+
+static void set_timer(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	uint64_t at;
+
+	if (ordered_is_queued(&c->timer->node))
+		ordered_remove(&events, &c->timer->node);
+	if (!c->current)
+		return;
+	at = c->run_from_ns + c->current->remaining_ns;
+	if (c->count && c->slice_end_ns < at)
+		at = c->slice_end_ns > machine.now_ns ? c->slice_end_ns : machine.now_ns;
+	ordered_insert(&events, &c->timer->node, at);
+}
+
+/* The current task's run is over; what it does then happens now. */
+static void step(int cpu)
+{
+	switch (sim_step(machine.cpu[cpu].current)) {
+	case STEP_RUNS:
+		break;
+	case STEP_SLEEPS:
+		stop_sleeping(cpu);
+		break;
+	case STEP_YIELDS:
+		stop_runnable(cpu, SCHED_YIELDED);
+		break;
+	case STEP_ENDS:
+		stop_ended(cpu);
+		break;
+	}
+}
+
+static void cpu_go(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+
+	machine.this_cpu = cpu;
+	account(cpu);
+	do {
+		struct sim_task *prev = c->current;
+
+		if (c->current && c->current->remaining_ns == 0 && c->run_from_ns <= machine.now_ns)
+			step(cpu);
+		if (c->current && c->count && c->slice_end_ns <= machine.now_ns)
+			c->need_resched = true;
+		if (c->current && c->need_resched)
+			stop_runnable(cpu, SCHED_PREEMPTED);
+		if (!c->current) {
+			bool runnable = prev && sim_known(&prev->t);
+
+			schedule(cpu, runnable ? prev : NULL);
+		}
+	} while (c->current && c->current->remaining_ns == 0 && c->run_from_ns <= machine.now_ns);
+	set_timer(cpu);
+}
+
+/* ---- what arrives */
+
+void machine_resched(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+
+	if (cpu == machine.this_cpu)
+		c->need_resched = c->must_pick = true;
+	else
+		post_event(RESCHED, cpu, arrival_ns());
+}
+
+static void answer_thief(int victim, int thief)
+{
+	struct sim_task *t = library_steal(victim, thief);
+
+	machine.cpu[thief].steals += t != NULL;
+	if (t) {
+		ready_remove(&machine.cpu[victim], t);
+		send_task(t, thief, SCHED_MIGRATED);
+	} else {
+		post_event(REFUSED, thief, arrival_ns());
+	}
+}
+
+static void deal_with(const struct event *e)
+{
+	struct sim_cpu *c = &machine.cpu[e->cpu];
+
+	switch (e->kind) {
+	case TIMER:
+		break;
+	case TASK_DUE:
+		sim_wake(e->task, e->task->why);
+		break;
+	case ARRIVAL:
+		if (e->task->why == SCHED_MIGRATED)
+			c->steal_asked = false;
+		queue_here(e->cpu, e->task, e->task->why);
+		break;
+	case STEAL:
+		answer_thief(e->cpu, e->from);
+		break;
+	case REFUSED:
+		c->steal_asked = false;
+		break;
+	case PULL:
+		memset(c->tried, 0, sizeof(c->tried));
+		break;
+	case RESCHED:
+		c->need_resched = true;
+		break;
+	}
+}
+
+/* A message interrupts what runs. */
+static void charge_interrupt(const struct event *e)
+{
+	struct sim_cpu *c = &machine.cpu[e->cpu];
+
+	if (e->kind == TIMER || e->kind == TASK_DUE)
+		return;
+	c->messages++;
+	c->busy_until_ns = machine.now_ns + machine.interrupt_ns;
+	if (c->current) {
+		uint64_t from = c->run_from_ns > machine.now_ns ? c->run_from_ns : machine.now_ns;
+
+		c->run_from_ns = from + machine.interrupt_ns;
+	}
+}
+
+static struct event *next_event(uint64_t until_ns)
+{
+	for (;;) {
+		struct ordered_node *n = ordered_first(&events);
+		struct event *e = (struct event *)n;
+		uint64_t at;
+
+		if (!n || n->key >= until_ns)
+			return NULL;
+		at = n->key;
+		ordered_remove(&events, n);
+		if (e->kind == TIMER || machine.cpu[e->cpu].busy_until_ns <= at) {
+			machine.now_ns = at;
+			return e;
+		}
+		/* The CPU still deals with the last message. */
+		ordered_insert(&events, n, machine.cpu[e->cpu].busy_until_ns);
+	}
+}
+
+void machine_run(uint64_t until_ns)
+{
+	struct event *e;
+
+	while (machine.live && (e = next_event(until_ns))) {
+		int cpu = e->cpu;
+
+		machine.this_cpu = cpu;
+		account(cpu);
+		charge_interrupt(e);
+		deal_with(e);
+		if (e->kind != TIMER)
+			free(e);
+		cpu_go(cpu);
+		if (machine.hook)
+			machine.hook();
+	}
+	if (machine.live)
+		machine.now_ns = until_ns;
+	for (int cpu = 0; cpu < machine.cpus; cpu++) {
+		struct sim_cpu *c = &machine.cpu[cpu];
+
+		account(cpu);
+		if (c->idle_since_ns != SIM_NEVER)
+			c->idle_ns += machine.now_ns - c->idle_since_ns;
+	}
+}
+
+/* ---- from outside */
+
+void machine_start(int cpus, const struct sched_ops *ops, uint64_t seed)
+{
+	library_check_form(ops);
+	machine.cpus = cpus;
+	machine.random = seed * 0x9e3779b97f4a7c15ul + 1;
+	machine.library_random = ~machine.random;
+	machine.message_ns = SCHED_US(2);
+	machine.cpu = calloc((size_t)cpus, sizeof(*machine.cpu));
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		struct sim_cpu *c = &machine.cpu[cpu];
+
+		c->idle = true;
+		c->idle_since_ns = 0;
+		c->timer = calloc(1, sizeof(*c->timer));
+		c->timer->kind = TIMER;
+		c->timer->cpu = cpu;
+	}
+	library_start();
+}
+
+/* On the CPU where it is queued. */
+static void requeue_changed(struct sim_task *t)
+{
+	machine.this_cpu = t->cpu;
+	account(t->cpu);
+	unqueue(t);
+	if (sim_allowed(t, t->cpu))
+		queue_here(t->cpu, t, SCHED_CHANGED);
+	else
+		send_task(t, choose_cpu(t, SCHED_MIGRATED), SCHED_MIGRATED);
+	cpu_go(machine.this_cpu);
+}
+
+void machine_changed(struct sim_task *t, uint32_t keys)
+{
+	int here = machine.this_cpu;
+
+	t->t.sched_changed |= keys;
+	if (t->state == SIM_RUNNING)
+		post_event(RESCHED, t->cpu, arrival_ns());
+	else if (t->state == SIM_QUEUED)
+		requeue_changed(t);
+	machine.this_cpu = here;
+}
+
+void machine_swap(void)
+{
+	int here = machine.this_cpu;
+
+	library_stop(SCHED_EXIT_SWAPPED);
+	for (struct sim_task *t = sim_first(); t; t = sim_next(t)) {
+		t->attached = false;
+		t->t.run_queue = NULL;
+		t->t.run_node.rank = 0;
+	}
+	library_start();
+	for (int cpu = 0; cpu < machine.cpus; cpu++) {
+		struct sim_cpu *c = &machine.cpu[cpu];
+
+		machine.this_cpu = cpu;
+		c->fifo = (struct sched_fifo){ 0 };
+		for (struct sim_task *t = c->ready_first; t; t = t->ready_next)
+			library_enqueue(cpu, t, SCHED_TAKEN_OVER);
+	}
+	machine.this_cpu = here;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A scheduler library in a simulated machine:
+ *
+ *	LIBRARY [--cpus N] [--until TIME] FILE    runs the work of FILE and prints the timeline
+ *	LIBRARY --check                           runs the conformance suite
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "conform.h"
+#include "library.h"
+#include "machine.h"
+
+extern const struct sched_ops *const __start_sched_libraries[], *const __stop_sched_libraries[];
+
+static const struct sched_ops *the_library(void)
+{
+	if (__stop_sched_libraries - __start_sched_libraries != 1) {
+		fprintf(stderr, "the file must have one SCHED_LIBRARY()\n");
+		exit(2);
+	}
+	return __start_sched_libraries[0];
+}
+
+static _Noreturn void usage(void)
+{
+	fprintf(stderr, "usage: LIBRARY [--cpus N] WORK | LIBRARY --check\n");
+	exit(2);
+}
+
+static void simulate(const char *file, int cpus)
+{
+	work_read(file);
+	if (cpus)
+		work.cpus = cpus;
+	if (work.cpus < 1 || work.cpus > SIM_CPUS_MAX)
+		usage();
+	library_case = file;
+	library_watch();
+	timeline_start(work.column_ns, work.until_ns);
+	machine_start(work.cpus, the_library(), work.seed);
+	machine.message_ns = work.message_ns;
+	machine.switch_ns = work.switch_ns;
+	machine.interrupt_ns = work.interrupt_ns;
+	work_add_all();
+	machine_run(work.until_ns);
+	timeline_print();
+}
+
+int main(int argc, char **argv)
+{
+	int cpus = 0;
+
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return conform(the_library());
+	if (argc == 4 && strcmp(argv[1], "--cpus") == 0) {
+		cpus = atoi(argv[2]);
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc != 2 || argv[1][0] == '-')
+		usage();
+	simulate(argv[1], cpus);
+	return 0;
+}
