@@ -20,10 +20,11 @@ $(SIMULATOR_OBJECTS): $(BUILD)/simulator/objects/%.o: %.c mk/simulator.mk
 
 # $(call simulated_rule,name,source)
 define simulated_rule
-$(BUILD)/simulator/$(1): $(2) include/libos/sched.h $(SIMULATOR_OBJECTS)
+$(BUILD)/simulator/$(1): $(2) $(SIMULATOR_OBJECTS)
 	$$(call say,HOSTCC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(SIMULATOR_CFLAGS) -o $$@ $(2) $(SIMULATOR_OBJECTS)
+	$$(Q)$$(CC) $$(SIMULATOR_CFLAGS) -Wp,-MMD,$$@.d,-MP,-MT,$$@ -o $$@ $(2) $(SIMULATOR_OBJECTS)
+-include $(BUILD)/simulator/$(1).d
 endef
 $(foreach name,$(SIMULATED),$(eval $(call simulated_rule,$(name),libos/schedulers/$(name).c)))
 $(foreach name,$(BROKEN),$(eval $(call simulated_rule,$(name),tests/simulator/$(name).c)))
@@ -34,7 +35,6 @@ $(foreach name,$(BROKEN),$(eval $(call simulated_rule,$(name),tests/simulator/$(
 simulators: $(addprefix $(BUILD)/simulator/,$(SIMULATED) $(BROKEN))
 unit: simulators
 
-check-scheduler: $(SIMULATOR_OBJECTS)
-	@test -n '$(FILE)' || { echo 'make check-scheduler FILE=mine.c' >&2; exit 1; }
-	@CC='$(CC)' LIBOS_CFLAGS='$(filter-out -include mk/hidden.h,$(libos_CFLAGS))' \
-		HOST_CFLAGS='$(SIMULATOR_CFLAGS)' scripts/check-scheduler $(BUILD)/simulator '$(FILE)'
+check-scheduler: $(SIMULATOR_OBJECTS) $(CACHE)/bin/exo-sched
+	@CC='$(CC)' HOST_CFLAGS='$(SIMULATOR_CFLAGS)' EXO_SCHED=$(CACHE)/bin/exo-sched \
+		scripts/check-scheduler $(BUILD)/simulator/objects '$(FILE)'

@@ -26,8 +26,6 @@ static volatile struct {
 	unsigned long number;
 } callback;
 
-static volatile bool told;
-
 /* ---- being wrong */
 
 static void tell(const char *text)
@@ -35,7 +33,6 @@ static void tell(const char *text)
 	char buffer[MESSAGE_MAX + 256];
 	int n;
 
-	told = true;
 	if (callback.name)
 		n = snprintf(buffer, sizeof(buffer), "not ok %s: %s: %s() on CPU %d at %.3f ms%s%s%s: %s\n",
 			     library_case, machine.ops->name, callback.name, callback.cpu,
@@ -103,11 +100,12 @@ static void on_tick(int number)
 
 /* ---- the sanitizers' side */
 
-void __sanitizer_set_death_callback(void (*function)(void));
 const char *__asan_get_report_description(void);
-int __asan_report_present(void);
 const char *__asan_default_options(void);
 void __asan_on_error(void);
+void __ubsan_get_current_report_data(const char **kind, const char **message, const char **file,
+				     unsigned *line, unsigned *column, char **address);
+void __ubsan_on_report(void);
 
 const char *__asan_default_options(void)
 {
@@ -124,10 +122,16 @@ void __asan_on_error(void)
 	tell(text);
 }
 
-static void on_sanitizer_death(void)
+void __ubsan_on_report(void)
 {
-	if (!told)
-		tell("did what C does not define: see the sanitizer's report");
+	const char *kind, *message, *file;
+	unsigned source_line, column;
+	char *address, text[MESSAGE_MAX];
+
+	__ubsan_get_current_report_data(&kind, &message, &file, &source_line, &column, &address);
+	snprintf(text, sizeof(text), "did what C does not define: %s (%s:%u)", message, file,
+		 source_line);
+	tell(text);
 }
 
 void library_watch(void)
@@ -143,7 +147,6 @@ void library_watch(void)
 	action = (struct sigaction){ .sa_handler = on_tick, .sa_flags = SA_ONSTACK | SA_RESTART };
 	sigaction(SIGPROF, &action, NULL);
 	setitimer(ITIMER_PROF, &tick, NULL);
-	__sanitizer_set_death_callback(on_sanitizer_death);
 }
 
 /* ---- calling */

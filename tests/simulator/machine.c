@@ -25,6 +25,7 @@ struct machine machine;
 
 static struct ordered_heap events;
 static struct sim_task *known[HASH_SIZE];
+static struct sim_task *all_first, *all_last;
 /* Addresses and names of tasks that have ended, the last of them. */
 static struct { const void *address; char name[16]; } ended[256];
 static unsigned ended_count;
@@ -72,21 +73,36 @@ const char *sim_ended_name(const struct task *p)
 	return NULL;
 }
 
-static struct sim_task *first_from(unsigned bucket)
-{
-	while (bucket < HASH_SIZE && !known[bucket])
-		bucket++;
-	return bucket < HASH_SIZE ? known[bucket] : NULL;
-}
-
 struct sim_task *sim_first(void)
 {
-	return first_from(0);
+	return all_first;
 }
 
 struct sim_task *sim_next(struct sim_task *t)
 {
-	return t->hash_next ? t->hash_next : first_from(hash(&t->t) + 1);
+	return t->all_next;
+}
+
+static void list_add(struct sim_task *t)
+{
+	t->all_previous = all_last;
+	if (all_last)
+		all_last->all_next = t;
+	else
+		all_first = t;
+	all_last = t;
+}
+
+static void list_drop(struct sim_task *t)
+{
+	if (t->all_previous)
+		t->all_previous->all_next = t->all_next;
+	else
+		all_first = t->all_next;
+	if (t->all_next)
+		t->all_next->all_previous = t->all_previous;
+	else
+		all_last = t->all_previous;
 }
 
 struct sim_task *sim_new(const struct program *p, struct sim_task *parent, int cpu)
@@ -110,6 +126,7 @@ struct sim_task *sim_new(const struct program *p, struct sim_task *parent, int c
 	memcpy(t->t.name, p->name, sizeof(t->t.name));
 	t->hash_next = known[bucket];
 	known[bucket] = t;
+	list_add(t);
 	machine.live++;
 	return t;
 }
@@ -121,6 +138,7 @@ static void sim_free(struct sim_task *t)
 	while (*at != t)
 		at = &(*at)->hash_next;
 	*at = t->hash_next;
+	list_drop(t);
 	ended[ended_count % 256].address = t;
 	memcpy(ended[ended_count++ % 256].name, t->t.name, sizeof(t->t.name));
 	timeline_task_ended(t);

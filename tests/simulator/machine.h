@@ -33,7 +33,8 @@ struct sim_task {
 	int cpu;               /* where it is queued or last ran */
 	void *private_state;   /* exactly task_size bytes, so that the sanitizer sees what is beyond */
 	bool attached, refused;
-	struct sim_task *hash_next;  /* machine.known */
+	struct sim_task *hash_next;  /* of those whose addresses hash alike */
+	struct sim_task *all_next, *all_previous; /* every task, in the order of making */
 	struct sim_task *ready_next, *ready_previous; /* the CPU's list of queued tasks, oldest first */
 
 	/* Its program. */
@@ -116,7 +117,7 @@ void sim_wake(struct sim_task *t, enum sched_why why);
 void sim_hand(struct sim_task *t);
 void sim_wake_at(struct sim_task *t, uint64_t at_ns);
 
-/* All tasks that have not ended; for conform.c. */
+/* All tasks that have not ended, in the order of their making; for conform.c. */
 struct sim_task *sim_first(void);
 struct sim_task *sim_next(struct sim_task *t);
 

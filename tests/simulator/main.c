@@ -29,6 +29,32 @@ static _Noreturn void usage(void)
 	exit(2);
 }
 
+/* By policy and rt_priority, as sched(7) orders them. */
+static int urgency(const struct sim_task *t)
+{
+	switch (t->t.policy) {
+	case SCHED_POLICY_FIFO:
+	case SCHED_POLICY_RR:
+		return 1 + t->t.rt_priority;
+	case SCHED_POLICY_IDLE:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+/* After each event, which has changed this CPU. */
+static void check_priorities(void)
+{
+	const struct sim_cpu *c = &machine.cpu[machine.this_cpu];
+
+	for (struct sim_task *t = c->ready_first; t && c->current; t = t->ready_next)
+		if (urgency(t) > urgency(c->current))
+			library_is_wrong("CPU %d runs task %s at %.3f ms, while %s waits there, which has "
+					 "a higher priority", machine.this_cpu, c->current->t.name,
+					 (double)machine.now_ns / 1e6, t->t.name);
+}
+
 static void simulate(const char *file, int cpus)
 {
 	work_read(file);
@@ -43,6 +69,8 @@ static void simulate(const char *file, int cpus)
 	machine.message_ns = work.message_ns;
 	machine.switch_ns = work.switch_ns;
 	machine.interrupt_ns = work.interrupt_ns;
+	if (work.expect_priorities)
+		machine.hook = check_priorities;
 	work_add_all();
 	machine_run(work.until_ns);
 	timeline_print();

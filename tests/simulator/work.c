@@ -262,6 +262,13 @@ static void read_program(char *head, char *steps, bool is_task)
 		read_step(p, strsep(&steps, ";"));
 }
 
+static void read_expectation(const char *word)
+{
+	if (strcmp(word, "priorities") != 0)
+		wrong("%s: not known; there is: priorities", word);
+	work.expect_priorities = true;
+}
+
 static void read_line(char *text)
 {
 	char *steps = text;
@@ -288,6 +295,8 @@ static void read_line(char *text)
 		work.switch_ns = whole_time(needed_word(&text, name));
 	else if (strcmp(name, "interrupt") == 0)
 		work.interrupt_ns = whole_time(needed_word(&text, name));
+	else if (strcmp(name, "expect") == 0)
+		read_expectation(needed_word(&text, name));
 	else
 		wrong("%s: not known", name);
 }

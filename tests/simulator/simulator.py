@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# tags: check
+"""Scheduler libraries in the simulator: timelines, proportions, and the conformance suite.
+
+    tests/simulator/simulator.py --update     writes the golden timelines anew: look at the difference
+"""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../script/lib"))
+from cases import BUILD, TOP, run_cases  # noqa: E402
+
+HERE = os.path.join(TOP, "tests/simulator")
+LIBRARIES = sorted(os.path.basename(path)[:-2]
+                   for path in glob.glob(os.path.join(TOP, "libos/schedulers/*.c")))
+BROKEN = sorted(os.path.basename(path)[:-2]
+                for path in glob.glob(os.path.join(HERE, "broken/*.c")))
+LIMIT_S = 120
+
+# Which library's timeline shows what it is for.
+GOLDEN = [(library, "mixed") for library in LIBRARIES] + [
+    ("prio", "realtime"), ("prio", "priorities"), ("edf", "overrun"), ("edf", "deadlines"),
+    ("mlfq", "dialogue"), ("rr", "dialogue"), ("fair", "latency"), ("forkjoin", "divide"),
+    ("central", "divide"), ("stride", "shares"), ("fair", "shares"), ("lottery", "shares"),
+    ("rr", "thousand"), ("fair", "thousand")]
+
+# sched_weight() of the nice values in work/spinners.work.
+WEIGHTS = {"nice0": 1024, "nice3": 524, "nice6": 268, "nice10": 110}
+
+
+def simulator(name, *arguments):
+    return subprocess.run([os.path.join(BUILD, "simulator", name), *arguments], check=False, cwd=TOP,
+                          capture_output=True, text=True, timeout=LIMIT_S)
+
+
+def simulate(library, work, *options):
+    run = simulator(library, *options, f"tests/simulator/work/{work}.work")
+    assert run.returncode == 0, run.stdout[-500:] + run.stderr[-500:]
+    return run.stdout
+
+
+def golden_path(library, work):
+    return os.path.join(HERE, "golden", f"{library}-{work}.txt")
+
+
+def timeline_is_golden(library, work):
+    with open(golden_path(library, work), encoding="ascii") as stream:
+        wanted = stream.read()
+    found = simulate(library, work)
+    for number, (left, right) in enumerate(zip(wanted.splitlines(), found.splitlines()), 1):
+        assert left == right, f"line {number} was {left!r}, and is {right!r}"
+    assert wanted == found
+
+
+def update():
+    for library, work in GOLDEN:
+        with open(golden_path(library, work), "w", encoding="ascii") as stream:
+            stream.write(simulate(library, work))
+
+
+def tasks_of(timeline):
+    """{name: ms that it ran}"""
+    return {match.group(1): float(match.group(2)) for match in
+            re.finditer(r"^\S (\S+) +([\d.]+) ", timeline, re.MULTILINE)}
+
+
+def shares_of(library):
+    ran = tasks_of(simulate(library, "spinners"))
+    total = sum(ran.values())
+    assert set(ran) == set(WEIGHTS) and total > 9999, ran
+    return {name: (ran[name] / total, WEIGHTS[name] / sum(WEIGHTS.values())) for name in WEIGHTS}
+
+
+def shares_are_within_two_hundredths_of_the_weights(library):
+    """Of each share, that is: 0.057 may be 0.0559 to 0.0581."""
+    for name, (share, wanted) in shares_of(library).items():
+        assert abs(share - wanted) <= 0.02 * wanted, (name, share, wanted)
+
+
+def lotterys_shares_are_within_two_hundredths_of_the_cpu():
+    """Chance allows for no more: the smallest share is 570 wins of 10,000, give or take 23."""
+    for name, (share, wanted) in shares_of("lottery").items():
+        assert abs(share - wanted) <= 0.02, (name, share, wanted)
+
+
+def round_robin_has_other_shares():
+    """So the cases above can fail."""
+    share, wanted = shares_of("rr")["nice10"]
+    assert share > 2 * wanted, (share, wanted)
+
+
+def edf_meets_every_deadline_at_95_percent():
+    timeline = simulate("edf", "deadlines")
+    jobs = re.findall(r"(\d+) of (\d+)$", timeline, re.MULTILINE)
+    assert len(jobs) == 5 and all(late == "0" and int(n) >= 200 for late, n in jobs), jobs
+
+
+def round_robin_misses_some():
+    assert not re.search(r" 0 of 2950$", simulate("rr", "deadlines"), re.MULTILINE)
+
+
+def greed_costs_nobody_else_a_deadline():
+    jobs = re.findall(r"(\d+) of (\d+)$", simulate("edf", "overrun"), re.MULTILINE)
+    assert jobs and all(late == "0" for late, _ in jobs), jobs
+
+
+def priorities_hold_everywhere(work):
+    """The simulator stops with a message if not."""
+    simulate("prio", work)
+    for library in ("rr", "fair"):
+        run = simulator(library, f"tests/simulator/work/{work}.work")
+        assert run.returncode == 1 and "which has a higher priority" in run.stdout, run
+
+
+def a_central_queue_does_not_grow_with_the_machine():
+    """Sixteen times the CPUs, and the same work: sixteen times as fast, or not."""
+    def ends_at(library, cpus):
+        return float(re.search(r"^([\d.]+) ms,", simulate(library, "servers", "--cpus", str(cpus)),
+                               re.MULTILINE).group(1))
+    assert ends_at("rr", 4) / ends_at("rr", 64) > 14
+    assert ends_at("central", 4) / ends_at("central", 64) < 8
+
+
+def the_same_work_gives_the_same_run(library):
+    assert simulate(library, "priorities" if library == "prio" else "mixed") == \
+        simulate(library, "priorities" if library == "prio" else "mixed")
+
+
+def wrong_work_is_named():
+    for text, message in (("cpus two\n", ":1: two: not a number"),
+                          ("task a: run 5\n", ":1: 5: a time needs a unit"),
+                          ("\ntask a: jump 5ms\n", ":2: jump: not a step"),
+                          ("task a: spawn b\n", ":1: b: there is no such work"),
+                          ("task a: repeat\n", "does for ever what takes no time")):
+        with tempfile.NamedTemporaryFile("w", suffix=".work") as stream:
+            stream.write(text)
+            stream.flush()
+            run = simulator("rr", stream.name)
+            assert run.returncode == 2 and message in run.stderr, (text, run)
+
+
+def shipped_library_conforms(library):
+    run = simulator(library, "--check")
+    wrong = [line for line in run.stdout.splitlines() if line.startswith("not ok")]
+    assert run.returncode == 0 and not wrong and run.stdout.count("\nok ") > 10, wrong or run
+
+
+def broken_library_is_found_out(name):
+    with open(os.path.join(HERE, "broken", name + ".c"), encoding="ascii") as stream:
+        expected = re.search(r"/\* expect: (.*) \*/", stream.read()).group(1)
+    run = simulator("broken/" + name, "--check")
+    wrong = [line for line in run.stdout.splitlines() if line.startswith("not ok")]
+    assert run.returncode == 1 and wrong, run
+    assert any(re.search(expected, line) for line in wrong), (expected, wrong)
+
+
+def check_scheduler(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write(text)
+    return subprocess.run(["make", "-s", f"BUILD={os.path.relpath(BUILD, TOP)}", "check-scheduler",
+                           f"FILE={path}"], cwd=TOP, check=False, capture_output=True, text=True,
+                          timeout=LIMIT_S)
+
+
+def one_command_checks_an_authors_file():
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([os.path.join(TOP, "scripts/new-scheduler"), "mine"], cwd=folder, check=True)
+        with open(os.path.join(folder, "mine.c"), encoding="ascii") as stream:
+            mine = stream.read()
+        run = check_scheduler(folder, "mine.c", mine)
+        assert run.returncode == 0 and "conforms" in run.stdout, run
+        run = check_scheduler(folder, "wrong.c", mine.replace("push_back", "push_front"))
+        assert run.returncode != 0 and "is starved" in run.stdout, run
+        run = check_scheduler(folder, "calls.c", mine + "int kill(int, int);\n"
+                              "int calls(void);\nint calls(void) { return kill(1, 9); }\n")
+        assert run.returncode != 0 and "not in <libos/sched.h>: kill" in run.stderr, run
+
+
+def case(function, *arguments):
+    name = "-".join([function.__name__, *(argument.replace("/", "-") for argument in arguments)])
+    return name, lambda: function(*arguments)
+
+
+def main():
+    if sys.argv[1:] == ["--update"]:
+        update()
+        return
+    run_cases([
+        *(case(timeline_is_golden, library, work) for library, work in GOLDEN),
+        *(case(shares_are_within_two_hundredths_of_the_weights, library)
+          for library in ("stride", "fair")),
+        case(lotterys_shares_are_within_two_hundredths_of_the_cpu),
+        case(round_robin_has_other_shares),
+        case(edf_meets_every_deadline_at_95_percent),
+        case(round_robin_misses_some),
+        case(greed_costs_nobody_else_a_deadline),
+        *(case(priorities_hold_everywhere, work) for work in ("realtime", "priorities")),
+        case(a_central_queue_does_not_grow_with_the_machine),
+        *(case(the_same_work_gives_the_same_run, library) for library in LIBRARIES),
+        case(wrong_work_is_named),
+        *(case(shipped_library_conforms, library) for library in LIBRARIES),
+        *(case(broken_library_is_found_out, name) for name in BROKEN),
+        case(one_command_checks_an_authors_file),
+    ])
+
+
+main()
