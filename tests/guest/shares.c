@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What scheduler libraries promise, measured in the system: shares by weight, budgets, priorities.
+ *
+ * Everything happens on CPU 0, and what is compared is CPU time, within one run: however slow or busy
+ * the host is, both sides are measured with the same clock that the library is told of.  A host that
+ * takes the CPU away for long stretches time that one task seems to have used, though.  So a ratio
+ * must come near what it should be, within a third, after some attempts, which are added up: a library
+ * that shares in another way never gets there.  Lottery does not make up for what chance or the host
+ * does, and is given more room.  The simulator shows the exact numbers (tests/simulator).
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "test.h"
+
+#define MS 1000000ll
+#define ATTEMPTS 8
+#define NEAR 1.34
+#define NEAR_BY_CHANCE 1.7 /* alike would be 1.95 away */
+#define TASKS_MAX 4
+
+struct sched_attr {
+	uint32_t size, sched_policy;
+	uint64_t sched_flags;
+	int32_t sched_nice;
+	uint32_t sched_priority;
+	uint64_t sched_runtime, sched_deadline, sched_period;
+	uint32_t sched_util_min, sched_util_max;
+};
+
+static struct shared {
+	atomic_int ready, go, stop, wrong;
+	atomic_long spins[TASKS_MAX];
+	long long used_ns[TASKS_MAX];
+} *shared;
+
+static char before[32];
+
+static int put_in_force(const char *name)
+{
+	int fd = open("/proc/exo/sched", O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, name, strlen(name));
+
+	close(fd);
+	return n == (ssize_t)strlen(name) ? 0 : -1;
+}
+
+static void remember_library(void)
+{
+	char text[512] = "", *name;
+	int fd = open("/proc/exo/sched", O_RDONLY);
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && (name = strchr(text, '[')))
+		snprintf(before, sizeof(before), "%s", strtok(name + 1, "]"));
+	close(fd);
+}
+
+static long long used_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 * MS + t.tv_nsec;
+}
+
+static int set_attr(struct sched_attr a)
+{
+	a.size = sizeof(a);
+	return (int)syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+static void begin(void)
+{
+	memset(shared, 0, sizeof(*shared));
+}
+
+/* A child on CPU 0 with these attributes, that runs `body` when all are there. */
+static pid_t start(int i, struct sched_attr a, void (*body)(int i))
+{
+	cpu_set_t first;
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first) != 0 || set_attr(a) != 0)
+		shared->wrong = 1;
+	shared->ready++;
+	while (!shared->go)
+		usleep(1000);
+	body(i);
+	_exit(0);
+}
+
+static void run_all(const pid_t *children, int n)
+{
+	while (shared->ready < n)
+		usleep(1000);
+	shared->go = 1;
+	for (int i = 0; i < n; i++)
+		waitpid(children[i], NULL, 0);
+}
+
+/* ---- shares */
+
+#define FIRST_USES_NS (400 * MS)
+
+/* Until the first one has had its time. */
+static void spin(int i)
+{
+	long long start_ns = used_ns();
+
+	while (!shared->stop) {
+		for (int n = 0; n < 1000; n++)
+			atomic_fetch_add_explicit(&shared->spins[i], 1, memory_order_relaxed);
+		shared->used_ns[i] = used_ns() - start_ns;
+		if (i == 0 && shared->used_ns[0] >= FIRST_USES_NS)
+			shared->stop = 1;
+	}
+}
+
+static int is_near(double value, double wanted, double near)
+{
+	return value > wanted / near && value < wanted * near;
+}
+
+/* Nice 0, 3 and 8 weigh 1024, 524 and 172.  Adds to what they have used. */
+static int shares_are_by_weight(long long sum[3], double near)
+{
+	static const int nice[] = { 0, 3, 8 };
+	static const double weight[] = { 1024, 524, 172 };
+	pid_t child[3];
+
+	begin();
+	for (int i = 0; i < 3; i++)
+		child[i] = start(i, (struct sched_attr){ .sched_nice = nice[i] }, spin);
+	run_all(child, 3);
+	for (int i = 0; i < 3; i++)
+		sum[i] += shared->used_ns[i];
+	printf("# in all %lld, %lld and %lld ms\n", sum[0] / MS, sum[1] / MS, sum[2] / MS);
+	for (int i = 1; i < 3; i++)
+		if (!is_near((double)sum[0] / (double)(sum[i] + 1), weight[0] / weight[i], near))
+			return 0;
+	return !shared->wrong;
+}
+
+static void check_shares(const char *library, double near)
+{
+	long long sum[3] = { 0 };
+	int good = 0;
+
+	CHECK_EQ(put_in_force(library), 0);
+	for (int i = 0; i < ATTEMPTS && !good; i++)
+		good = shares_are_by_weight(sum, near);
+	CHECK_EQ(put_in_force(before), 0);
+	CHECK(good);
+}
+
+static void stride_gives_shares_by_weight(void)
+{
+	check_shares("stride", NEAR);
+}
+
+static void lottery_gives_shares_by_weight(void)
+{
+	check_shares("lottery", NEAR_BY_CHANCE);
+}
+
+static void fair_gives_shares_by_weight(void)
+{
+	check_shares("fair", NEAR);
+}
+
+/* ---- budgets */
+
+/* One that asked for 30% and takes what it can get, beside one that takes what is left. */
+static int a_budget_is_a_bound(long long sum[2])
+{
+	struct sched_attr budget = { .sched_policy = 6, .sched_runtime = 6 * MS,
+				     .sched_deadline = 20 * MS, .sched_period = 20 * MS };
+	pid_t child[2];
+
+	begin();
+	child[0] = start(0, (struct sched_attr){ 0 }, spin);
+	child[1] = start(1, budget, spin);
+	run_all(child, 2);
+	sum[0] += shared->used_ns[0];
+	sum[1] += shared->used_ns[1];
+	printf("# in all %lld and %lld ms\n", sum[0] / MS, sum[1] / MS);
+	return !shared->wrong && is_near((double)sum[0] / (double)(sum[1] + 1), 7.0 / 3, NEAR);
+}
+
+static void edf_gives_what_was_asked_for_and_no_more(void)
+{
+	long long sum[2] = { 0 };
+	int good = 0;
+
+	CHECK_EQ(put_in_force("edf"), 0);
+	for (int i = 0; i < ATTEMPTS && !good; i++)
+		good = a_budget_is_a_bound(sum);
+	CHECK_EQ(put_in_force(before), 0);
+	CHECK(good);
+}
+
+/* ---- priorities: exact, on any host */
+
+static void spin_until_stopped(int i)
+{
+	while (!shared->stop)
+		shared->spins[i]++;
+}
+
+/* While it is ready, nobody less urgent runs here. */
+static void be_urgent(int i)
+{
+	struct sched_param p = { .sched_priority = 50 };
+	long long end_ns;
+	long seen;
+
+	while (!shared->spins[0])
+		usleep(1000);
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &p) != 0)
+		shared->wrong = 1;
+	seen = shared->spins[0];
+	end_ns = used_ns() + 100 * MS;
+	while (used_ns() < end_ns)
+		shared->spins[i]++;
+	shared->wrong |= shared->spins[0] != seen;
+	shared->stop = 1;
+}
+
+static void fifo_tasks_leave_nothing_to_others(void)
+{
+	pid_t child[2];
+
+	CHECK_EQ(put_in_force("prio"), 0);
+	begin();
+	child[0] = start(0, (struct sched_attr){ 0 }, spin_until_stopped);
+	child[1] = start(1, (struct sched_attr){ 0 }, be_urgent);
+	run_all(child, 2);
+	CHECK_EQ(put_in_force(before), 0);
+	CHECK(shared->spins[1] > 0);
+	CHECK_EQ(shared->wrong, 0);
+}
+
+/* Two of the same priority: each sees the other one go on some times, and the third one never. */
+static void take_turns(int i)
+{
+	long third, mine;
+
+	/* The first of them to come here is alone with the third until the other one is urgent, too. */
+	shared->spins[i] = 1;
+	while (!shared->spins[3 - i])
+		;
+	third = shared->spins[0];
+	for (int turns = 0; turns < 10; turns++) {
+		mine = shared->spins[3 - i];
+		while (shared->spins[3 - i] == mine && !shared->stop)
+			shared->spins[i]++;
+	}
+	shared->wrong |= shared->spins[0] != third;
+	shared->stop = 1;
+}
+
+static void rr_tasks_take_turns_and_leave_nothing_to_others(void)
+{
+	struct sched_attr urgent = { .sched_policy = SCHED_RR, .sched_priority = 7 };
+	pid_t child[3];
+
+	CHECK_EQ(put_in_force("prio"), 0);
+	begin();
+	child[0] = start(0, (struct sched_attr){ 0 }, spin_until_stopped);
+	for (int i = 1; i < 3; i++)
+		child[i] = start(i, urgent, take_turns);
+	run_all(child, 3);
+	CHECK_EQ(put_in_force(before), 0);
+	CHECK_EQ(shared->wrong, 0);
+}
+
+int main(void)
+{
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 1;
+	remember_library();
+	RUN(stride_gives_shares_by_weight);
+	RUN(lottery_gives_shares_by_weight);
+	RUN(fair_gives_shares_by_weight);
+	RUN(edf_gives_what_was_asked_for_and_no_more);
+	RUN(fifo_tasks_leave_nothing_to_others);
+	RUN(rr_tasks_take_turns_and_leave_nothing_to_others);
+	return test_result();
+}
