@@ -37,6 +37,7 @@ extern event_upcall, fault_upcall, fault_masked_upcall, return_to_user
 section .entry progbits alloc exec nowrite align=64
 
 global call_entry, call_entry_end, call_exit_start, call_exit_checked, call_exit_end
+global return_by_call
 
 call_entry:
 	mov ecx, CPU_SELECTOR
@@ -87,6 +88,22 @@ call_slow_exit:
 foreign_exit:
 	mov [rsp + REGS_RAX], rax
 	call return_to_user             ; does not return
+
+; _Noreturn void return_by_call(struct exo_regs *frame): entry.h.  Unmasked, on the task's stack, whose
+; user frame it is: from the check on this is the way out of every call.
+return_by_call:
+	mov rsp, rdi
+	mov rbx, [rsp + REGS_RBX]
+	mov rbp, [rsp + REGS_RBP]
+	mov r12, [rsp + REGS_R12]
+	mov r13, [rsp + REGS_R13]
+	mov r14, [rsp + REGS_R14]
+	mov r15, [rsp + REGS_R15]
+	mov rdi, [rsp + REGS_RDI]
+	mov rsi, [rsp + REGS_RSI]
+	mov rdx, [rsp + REGS_RDX]
+	mov rax, [rsp + REGS_RAX]
+	jmp call_exit_start
 
 ; long framed_NAME(...): sys_NAME(...) with the whole user frame in its place.
 %macro framed 1

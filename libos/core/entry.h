@@ -35,6 +35,13 @@ extern const char lock_take_start[], lock_take_end[];
 extern const char event_entry[], fault_entry[], fault_masked_entry[];
 extern const char resume_start[], resume_end[];
 
+/*
+ * Goes on where the user frame says, as from a call: RAX, RDI, RSI, RDX, RSP and what a call preserves
+ * have the frame's values, all else is lost.  No instruction but jumps: IRETQ costs much more, and
+ * in some emulators a kernel entry (exo/x86/user_iret.c).  Unmasked; work that comes meanwhile is
+ * still seen.
+ */
+_Noreturn void return_by_call(struct exo_regs *frame);
 /* Goes on where regs say, unmasked.  Masked, mask depth 1; overwrites regs->vector. */
 _Noreturn void registers_resume(struct exo_regs *regs);
 /* Goes on where regs say, still masked.  On the fault stack. */

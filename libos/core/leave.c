@@ -19,20 +19,31 @@ static void sanitise(struct exo_regs *frame)
 	frame->rflags = (frame->rflags & FLAGS_OF_PROGRAM) | USER_FLAGS_INITIAL;
 }
 
+static bool has_work(const struct task *t)
+{
+	return atomic_load(&t->work) != 0 || t->frame->rip >= CANONICAL_END;
+}
+
+/* Unmasked. */
+static void do_work(struct task *t)
+{
+	uint32_t resched = atomic_fetch_and(&t->work, ~(uint32_t)WORK_RESCHED) & WORK_RESCHED;
+
+	if (resched)
+		task_yield();
+	if (t->frame->rip >= CANONICAL_END) {
+		t->frame->rip = 0;
+		signal_force(SIGNAL_SEGV, NULL);
+	}
+	task_work();
+}
+
 /* Masked, and with nothing left to do.  Unmasked meanwhile if there was something. */
 static void finish_work(struct task *t)
 {
-	while (atomic_load(&t->work) || t->frame->rip >= CANONICAL_END) {
-		uint32_t resched = atomic_fetch_and(&t->work, ~(uint32_t)WORK_RESCHED) & WORK_RESCHED;
-
+	while (has_work(t)) {
 		upcalls_unmask();
-		if (resched)
-			task_yield();
-		if (t->frame->rip >= CANONICAL_END) {
-			t->frame->rip = 0;
-			signal_force(SIGNAL_SEGV, NULL);
-		}
-		task_work();
+		do_work(t);
 		upcalls_mask();
 	}
 }
@@ -41,10 +52,8 @@ static void finish_work(struct task *t)
  * Masked from the last look at t->work on: work that comes later comes with an event, which stays
  * pending until the resume looks at it, and the event path looks at t->work again.
  */
-_Noreturn void return_to_user_masked(void)
+static _Noreturn void resume(struct task *t)
 {
-	struct task *t = current();
-
 	finish_work(t);
 	if (this_vcore()->deferred || this_vcore()->need_resched) {
 		upcalls_unmask();
@@ -63,9 +72,24 @@ _Noreturn void return_to_user_masked(void)
 	registers_resume(t->frame);
 }
 
+_Noreturn void return_to_user_masked(void)
+{
+	resume(current());
+}
+
+/* Who has called us, or is to start a function, needs none of the registers that only IRETQ can set
+ * together with RIP. */
 _Noreturn void return_to_user(void)
 {
+	struct task *t = current();
+
 	ASSERT_INVARIANT(!upcalls_masked());
+	while (has_work(t))
+		do_work(t);
+	if (t->entry == ENTRY_CALL) {
+		t->vector_live = false;
+		return_by_call(t->frame);
+	}
 	upcalls_mask();
-	return_to_user_masked();
+	resume(t);
 }

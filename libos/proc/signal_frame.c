@@ -31,16 +31,18 @@
 #define VECTOR_PAGE_FAULT 14
 
 #define FLAG_FIXED 0x202ul /* the bit that is always set, and interrupts on */
-#define FLAG_TRAP 0x100ul
-#define FLAG_DIRECTION 0x400ul
-#define FLAG_RESUME 0x10000ul
+#define FLAGS_OF_RESULTS 0x8d5ul /* OF SF ZF AF PF CF */
 /* AC RF OF DF TF SF ZF AF PF CF: Linux's FIX_EFLAGS. */
 #define FLAGS_OF_PROGRAM 0x50dd5ul
 
 #define CANONICAL_END 0x800000000000ul
 
-/* Without vector state the control words, which calls preserve, travel in a reserved field. */
+/* Without vector state the control words, which calls preserve, travel in a reserved field, and so
+ * does the place that the call returns to. */
 #define RESERVED_CONTROL_WORDS 0
+#define RESERVED_CALLER 1
+#define RESERVED_UNUSED 2
+#define RESERVED_WORDS 8
 
 struct signal_context {
 	uint64_t flags;
@@ -68,17 +70,32 @@ void signal_frame_make_full(struct task *t)
 	t->entry = ENTRY_FULL;
 }
 
+/* Field by field, as in signal_frame_build(): a literal would be cleared first. */
 static void registers_save(struct sigcontext_64 *to, const struct exo_regs *from)
 {
-	*to = (struct sigcontext_64){
-		.r8 = from->r8, .r9 = from->r9, .r10 = from->r10, .r11 = from->r11,
-		.r12 = from->r12, .r13 = from->r13, .r14 = from->r14, .r15 = from->r15,
-		.di = from->rdi, .si = from->rsi, .bp = from->rbp, .bx = from->rbx,
-		.dx = from->rdx, .ax = from->rax, .cx = from->rcx, .sp = from->rsp,
-		.ip = from->rip, .flags = from->rflags,
-		.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA,
-		.err = from->error, .trapno = from->vector,
-	};
+	to->r8 = from->r8;
+	to->r9 = from->r9;
+	to->r10 = from->r10;
+	to->r11 = from->r11;
+	to->r12 = from->r12;
+	to->r13 = from->r13;
+	to->r14 = from->r14;
+	to->r15 = from->r15;
+	to->di = from->rdi;
+	to->si = from->rsi;
+	to->bp = from->rbp;
+	to->bx = from->rbx;
+	to->dx = from->rdx;
+	to->ax = from->rax;
+	to->cx = from->rcx;
+	to->sp = from->rsp;
+	to->ip = from->rip;
+	to->flags = from->rflags;
+	to->cs = SELECTOR_USER_CODE;
+	to->gs = to->fs = 0;
+	to->ss = SELECTOR_USER_DATA;
+	to->err = from->error;
+	to->trapno = from->vector;
 }
 
 static void registers_load(struct exo_regs *to, const struct sigcontext_64 *from)
@@ -119,6 +136,26 @@ static uint64_t frame_place(struct task *t, const struct signal_action *action, 
 	return sp < EXO_USER_TOP ? sp : 0;
 }
 
+/* All of the context but the registers that registers_save() takes over. */
+static void context_fill(struct signal_context *c, const struct task *t, bool with_vector,
+			 uint64_t mask_to_restore)
+{
+	c->flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (with_vector ? UC_FP_XSTATE : 0);
+	c->link = 0;
+	c->stack.sp = t->signal_stack.sp;
+	c->stack.size = t->signal_stack.size;
+	c->stack.flags = signal_alternate_stack_flags(t, t->frame->rsp);
+	c->stack.pad = 0;
+	c->mask = mask_to_restore;
+	c->registers.oldmask = mask_to_restore;
+	c->registers.reserved1[RESERVED_CONTROL_WORDS] = with_vector ? 0 : signal_control_words();
+	c->registers.reserved1[RESERVED_CALLER] = with_vector ? 0 : t->frame->rip;
+	for (int i = RESERVED_UNUSED; i < RESERVED_WORDS; i++)
+		c->registers.reserved1[i] = 0;
+}
+
+/* A handler starts like any function that is called: it finds its arguments, and no other register
+ * with a value that it could rely on. */
 bool signal_frame_build(struct task *t, int number, const struct signal_info *info,
 			const struct signal_action *action, uint64_t mask_to_restore)
 {
@@ -132,23 +169,14 @@ bool signal_frame_build(struct task *t, int number, const struct signal_info *in
 	place = frame_place(t, action, with_vector, &vector);
 	if (place == 0)
 		return false;
-	signal_frame_make_full(t);
-	memset(&frame, 0, sizeof(frame));
+	if (!with_vector)
+		regs->rflags = FLAG_FIXED;
 	frame.restorer = action->restorer;
 	frame.info = *info;
-	frame.context.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
-			      (with_vector ? UC_FP_XSTATE : 0);
-	frame.context.stack.sp = t->signal_stack.sp;
-	frame.context.stack.size = t->signal_stack.size;
-	frame.context.stack.flags = signal_alternate_stack_flags(t, regs->rsp);
-	frame.context.mask = mask_to_restore;
+	context_fill(&frame.context, t, with_vector, mask_to_restore);
 	registers_save(&frame.context.registers, regs);
-	frame.context.registers.oldmask = mask_to_restore;
 	frame.context.registers.fpstate = vector;
-	if (regs->vector == VECTOR_PAGE_FAULT)
-		frame.context.registers.cr2 = info->fault.address;
-	if (!with_vector)
-		frame.context.registers.reserved1[RESERVED_CONTROL_WORDS] = signal_control_words();
+	frame.context.registers.cr2 = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
 
 	if (copy_to_user(place, &frame, sizeof(frame)) != 0)
 		return false;
@@ -164,8 +192,21 @@ bool signal_frame_build(struct task *t, int number, const struct signal_info *in
 	regs->rax = 0;
 	regs->rip = action->handler;
 	regs->rsp = place;
-	regs->rflags &= ~(FLAG_TRAP | FLAG_DIRECTION | FLAG_RESUME);
+	t->entry = ENTRY_CALL;
 	return true;
+}
+
+/*
+ * Was the frame made for a call, and does the program want to go on where that returns to?  Then it
+ * finds what a call leaves it.  If a handler has set another place (pthread_cancel() does), or flags
+ * with a meaning, all registers count.
+ */
+static bool returns_from_call(const struct sigcontext_64 *registers)
+{
+	return registers->fpstate == 0 &&
+	       registers->reserved1[RESERVED_CONTROL_WORDS] != 0 &&
+	       registers->reserved1[RESERVED_CALLER] == registers->ip &&
+	       (registers->flags & FLAGS_OF_PROGRAM & ~FLAGS_OF_RESULTS) == 0;
 }
 
 /* Takes the frame over into the task, which then leaves with these registers.  0 or -EFAULT. */
@@ -185,7 +226,7 @@ static int frame_restore(struct task *t)
 	else if (signal_vector_restore(t, registers->fpstate) != 0)
 		return -EFAULT;
 	registers_load(t->frame, registers);
-	t->entry = ENTRY_FULL;
+	t->entry = returns_from_call(registers) ? ENTRY_CALL : ENTRY_FULL;
 	/* As on Linux, what the frame says about the alternate stack is taken if it makes sense. */
 	(void)signal_alternate_stack_set(t, context.stack.sp, context.stack.size,
 					 context.stack.flags, registers->sp);
