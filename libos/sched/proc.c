@@ -28,18 +28,21 @@ static uint64_t donations_of(const struct vcore *v)
 static void print_cpus(struct text *out, void *unused)
 {
 	text_print(out, "cpu queued switches spaces preempted upcalls faults masked-faults wakes "
-			"remote donations in out steals refused halts idle-ms overruns\n");
+			"remote donations in out steals refused halts idle-ms overruns direct "
+			"won ipis coalesced mailbox\n");
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		const struct vcore *v = &vcores[cpu];
 
-		text_print(out, "%u %u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n",
+		text_print(out, "%u %u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu "
+			   "%lu %lu %lu %lu %lu\n",
 			   cpu, sched_cpu_queued((int)cpu), v->stats.switches,
 			   v->stats.space_switches, v->stats.preemptions, v->stats.upcalls,
 			   v->stats.faults, v->stats.masked_faults, v->stats.wakes,
 			   v->stats.remote_wakes, donations_of(v), v->stats.migrations_in,
 			   v->stats.migrations_out, v->stats.steals_asked, v->stats.steals_refused,
 			   v->stats.halts, tsc_to_ns(v->stats.idle_ticks) / 1000000,
-			   v->stats.overruns);
+			   v->stats.overruns, v->stats.direct_switches, v->stats.steals_won,
+			   v->stats.ipis_sent, v->stats.ipis_coalesced, v->stats.mailbox_high);
 	}
 }
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "donation_load.h"
+#include "scheduler_files.h"
 #include "test.h"
 
 #define ROUNDS 200
@@ -380,8 +381,14 @@ static void two_that_donate_do_not_starve_a_third(void)
 	munmap(count, 4096);
 }
 
+/* The counts are known where a wake alone preempts nobody, and no gift is refused. */
 int main(void)
 {
+	char before[NAME_ROOM];
+
+	current_scheduler(before);
+	if (tell("sched", "rr"))
+		return 2;
 	RUN(a_pipe_donates_on_the_same_cpu);
 	RUN(a_pipe_donates_across_cpus);
 	RUN(what_is_left_of_a_gift_returns);
@@ -396,5 +403,7 @@ int main(void)
 	RUN(a_giver_that_waits_has_the_rest_back);
 	RUN(stale_and_unfit_targets_are_refused);
 	RUN(every_steal_is_answered);
+	if (tell("sched", before))
+		return 2;
 	return test_result();
 }
