@@ -60,6 +60,35 @@ static char **read_words(const char *path)
 	return words;
 }
 
+static void read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (n < 0)
+		die(path);
+	text[n] = '\0';
+	close(fd);
+}
+
+/* Whoever asked for a scheduler by a name that is not there wants no result of another one's. */
+static void check_scheduler(void)
+{
+	char line[2048], known[2048], *wanted, *name, *rest;
+
+	read_text("/proc/cmdline", line, sizeof(line));
+	wanted = strstr(line, " sched=");
+	if (!wanted)
+		return;
+	wanted = strtok_r(wanted + strlen(" sched="), " \n", &rest);
+	read_text("/proc/exo/sched", known, sizeof(known));
+	for (name = strtok_r(known, " []\n", &rest); name; name = strtok_r(NULL, " []\n", &rest))
+		if (wanted && strcmp(name, wanted) == 0)
+			return;
+	errno = ENOENT;
+	die("the scheduler named by sched=");
+}
+
 /* The console stays with init: the program gets the host's streams and nothing else. */
 static void connect_streams(void)
 {
@@ -135,6 +164,7 @@ int main(void)
 
 	if (control < 0)
 		die("/dev/host/ctl");
+	check_scheduler();
 	if (!words[0]) {
 		errno = EINVAL;
 		die("/.exo-run/args");

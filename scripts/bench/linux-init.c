@@ -28,7 +28,8 @@ int main(int argc, char **argv)
 	mkdir("/dev/shm", 01777);
 	mount("tmpfs", "/dev/shm", "tmpfs", 0, 0);
 	mount("tmpfs", "/tmp", "tmpfs", 0, 0);
-	printf("linux: first program after %ld.%03ld s of guest time\n", (long)up.tv_sec, up.tv_nsec / 1000000);
+	printf("linux: first program after %ld.%03ld s of guest time\n", (long)up.tv_sec,
+	       up.tv_nsec / 1000000);
 	FILE *f = fopen("/proc/meminfo", "r");
 	for (int i = 0; f && i < 2 && fgets(line, sizeof line, f); i++)
 		printf("linux: %s", line);

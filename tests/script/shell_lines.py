@@ -81,6 +81,11 @@ def a_directory_of_ours_is_there():
     assert run.stdout == bytes(range(256)) + b"sub/data\n640 256 regular file\n", run
 
 
+def an_unknown_scheduler_is_refused():
+    run = exo_run("--sched", "nosuch", "--", "echo", "ran")
+    assert run.returncode == 126 and not run.stdout and b"no scheduler nosuch" in run.stderr, run
+
+
 run_cases([
     *per_cpu_count(every_cpu_is_counted),
     *per_cpu_count(a_pipeline_sorts),
@@ -89,5 +94,5 @@ run_cases([
     *per_cpu_count(eight_busy_processes_use_every_cpu),
     *((case.__name__, case) for case in (
         a_segmentation_fault_gives_139, a_loop_ends_with_124, standard_error_is_apart,
-        a_missing_program_gives_127, a_directory_of_ours_is_there)),
+        a_missing_program_gives_127, an_unknown_scheduler_is_refused, a_directory_of_ours_is_there)),
 ])
