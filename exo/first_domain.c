@@ -27,15 +27,15 @@ static uint64_t take_frame(uint16_t owner, enum exo_frame_type type)
 static void map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, unsigned prot)
 {
 	struct space *shared = d->shared;
-	uint64_t run;
+	struct table_place at;
 
 	lock_acquire(&shared->lock);
 	for (uint64_t frame = first; frame < first + count; frame++, va += EXO_PAGE_SIZE) {
-		table_entry *entry = page_table_walk(shared, va, true, &run);
+		table_entry *entry = page_table_walk(shared, va, true, &at);
 
 		while (!entry) {
 			page_table_pool_add(shared, take_frame(d->id, EXO_FRAME_TABLE));
-			entry = page_table_walk(shared, va, true, &run);
+			entry = page_table_walk(shared, va, true, &at);
 		}
 		if (!frame_map(frame, frame_word_owner(frame_word(frame)), d->id))
 			panic("the first domain cannot map frame 0x%lx", frame);

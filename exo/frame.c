@@ -86,6 +86,16 @@ uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
 	return word;
 }
 
+bool frame_table_share(uint64_t frame)
+{
+	return FRAME_STEP(frame, frame_word_share(old)) != FRAME_WORD_REFUSED;
+}
+
+bool frame_table_leave(uint64_t frame)
+{
+	return FRAME_STEP(frame, frame_word_leave(old)) != FRAME_WORD_REFUSED;
+}
+
 bool frame_pin(uint64_t frame, uint16_t owner)
 {
 	return FRAME_STEP(frame, frame_word_pin(old, owner)) != FRAME_WORD_REFUSED;

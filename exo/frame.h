@@ -57,6 +57,10 @@ bool frame_is_device(uint64_t frame);
 bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner);
 uint64_t frame_unmap(uint64_t frame, uint16_t space_owner);
 
+/* One more or one less space that uses a page table; false: the count is full; it is the only one. */
+bool frame_table_share(uint64_t frame);
+bool frame_table_leave(uint64_t frame);
+
 /* Keep a USER frame from being given away or retyped while the kernel works on its contents. */
 bool frame_pin(uint64_t frame, uint16_t owner);
 void frame_unpin(uint64_t frame);

@@ -14,8 +14,9 @@ bool frame_word_ok(uint64_t word)
 	case EXO_FRAME_FREE:
 		return word == frame_word_make(0, frame_word_type(word));
 	case EXO_FRAME_KERNEL:
-	case EXO_FRAME_TABLE:
 		return frame_word_pins(word) == 0 && frame_word_maps(word) == 0;
+	case EXO_FRAME_TABLE:
+		return frame_word_pins(word) == 0;
 	case EXO_FRAME_USER:
 		return frame_word_owner(word) != 0;
 	case EXO_FRAME_PINNED:
@@ -55,6 +56,20 @@ uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner)
 			return FRAME_WORD_REFUSED;
 		word -= PIN;
 	}
+	return word - MAP;
+}
+
+uint64_t frame_word_share(uint64_t word)
+{
+	if (frame_word_type(word) != EXO_FRAME_TABLE || frame_word_maps(word) == MAPS_MAX)
+		return FRAME_WORD_REFUSED;
+	return word + MAP;
+}
+
+uint64_t frame_word_leave(uint64_t word)
+{
+	if (frame_word_type(word) != EXO_FRAME_TABLE || frame_word_maps(word) == 0)
+		return FRAME_WORD_REFUSED;
 	return word - MAP;
 }
 

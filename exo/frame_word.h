@@ -59,6 +59,13 @@ bool frame_word_ok(uint64_t word);
 uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owner);
 uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner);
 
+/*
+ * A page table is used by one more space, or by one less (table_share.h): `maps` of a TABLE counts the
+ * directory entries that point to it beyond the first.  leave: REFUSED for the only user.
+ */
+uint64_t frame_word_share(uint64_t word);
+uint64_t frame_word_leave(uint64_t word);
+
 /* A use by the kernel or by a loan, which keeps the frame what it is. */
 uint64_t frame_word_pin(uint64_t word, uint16_t owner);
 uint64_t frame_word_unpin(uint64_t word);

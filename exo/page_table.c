@@ -11,9 +11,6 @@
 #include "kernel.h"
 #include "page_table.h"
 
-/* Tables grant everything; the last level decides. */
-#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
-
 static unsigned top_level(const struct space *s)
 {
 	return s->is_shared ? 2 : 3;
@@ -32,17 +29,18 @@ static uint64_t pages_left(uint64_t va, unsigned level)
 	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
 }
 
-table_entry *page_table_walk(struct space *s, uint64_t va, bool make, uint64_t *run)
+static table_entry *walk(struct space *s, uint64_t va, unsigned last, bool make,
+			 struct table_place *at)
 {
 	table_entry *table = frame_pointer(s->root);
 
 	ASSERT_INVARIANT(lock_held(&s->lock));
-	for (unsigned level = top_level(s); level > 0; level--) {
+	for (unsigned level = top_level(s); level > last; level--) {
 		table_entry *entry = &table[index_at(va, level)];
 		uint64_t frame = pte_frame(atomic_load_explicit(entry, memory_order_relaxed));
 
 		if (!frame) {
-			*run = pages_left(va, level);
+			at->run = pages_left(va, level);
 			frame = make ? page_table_pool_take(s) : 0;
 			if (!frame)
 				return NULL;
@@ -50,10 +48,23 @@ table_entry *page_table_walk(struct space *s, uint64_t va, bool make, uint64_t *
 			atomic_store_explicit(entry, frame << EXO_PAGE_SHIFT | TABLE_BITS,
 					      memory_order_release);
 		}
+		at->directory = entry;
 		table = frame_pointer(frame);
 	}
-	*run = pages_left(va, 1);
-	return &table[index_at(va, 0)];
+	at->run = pages_left(va, last + 1);
+	return &table[index_at(va, last)];
+}
+
+table_entry *page_table_walk(struct space *s, uint64_t va, bool make, struct table_place *at)
+{
+	return walk(s, va, 0, make, at);
+}
+
+table_entry *page_table_directory(struct space *s, uint64_t va)
+{
+	struct table_place at;
+
+	return walk(s, va, 1, true, &at);
 }
 
 void page_table_pool_add(struct space *s, uint64_t frame)

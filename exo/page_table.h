@@ -11,17 +11,31 @@
 
 #define TABLE_ENTRIES 512u
 
+#define TABLE_SPAN (TABLE_ENTRIES * EXO_PAGE_SIZE) /* of addresses */
+/* Tables grant everything; the last level decides.  But see table_share.h for PTE_WRITE. */
+#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
+
 /* The processor sets ACCESSED and DIRTY at any time, hence atomic. */
 typedef _Atomic uint64_t table_entry;
+
+/* Where a walk has ended. */
+struct table_place {
+	table_entry *directory; /* the last entry on the way that was there: points to the page's table */
+	/* For how many pages from va on the answer holds: so many entries follow in the same table,
+	 * or, if there is none, so many pages have no table. */
+	uint64_t run;
+};
 
 /*
  * page_table_walk - the entry for a page
  *
  * make  make missing tables; NULL when the pool has no frame left.  Without it, NULL: no table
- * run   out: for how many pages from va on the answer holds: that many entries follow in the same
- *       table; or, when NULL is returned, so many pages have no table
+ *
+ * Before an entry is changed: table_is_shared(at->directory)?
  */
-table_entry *page_table_walk(struct space *s, uint64_t va, bool make, uint64_t *run);
+table_entry *page_table_walk(struct space *s, uint64_t va, bool make, struct table_place *at);
+/* The directory entry for the 2 MiB around va, which may be 0; NULL: the pool has no frame left. */
+table_entry *page_table_directory(struct space *s, uint64_t va);
 
 /* A frame for the pool; the caller has claimed it as a TABLE. */
 void page_table_pool_add(struct space *s, uint64_t frame);

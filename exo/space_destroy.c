@@ -83,6 +83,19 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 	return true;
 }
 
+/* A table to be emptied, which other spaces may use as well: then it is left to them.  If not, it and
+ * its pages may still be in the TLBs of those who used it before. */
+static bool leave_table(struct stripping *st, uint64_t table)
+{
+	if (frame_table_leave(table))
+		return true;
+	if (!tlb_frame_acknowledged(table)) {
+		tlb_remind(atomic_load(&frame_private[table].stamp));
+		st->blocked = true;
+	}
+	return false;
+}
+
 /* Empty the first `count` entries of a table; false if the step ends before that is done. */
 static bool strip_table(struct stripping *st, uint64_t table_frame, unsigned level, unsigned count)
 {
@@ -101,7 +114,11 @@ static bool strip_table(struct stripping *st, uint64_t table_frame, unsigned lev
 				return false;
 			continue;
 		}
-		if (!strip_table(st, pte_frame(entry), level - 1, TABLE_ENTRIES) ||
+		if (level == 1 && leave_table(st, pte_frame(entry))) {
+			atomic_store(&table[i], 0);
+			continue;
+		}
+		if (st->blocked || !strip_table(st, pte_frame(entry), level - 1, TABLE_ENTRIES) ||
 		    st->list->count == st->list->room)
 			return false;
 		atomic_store(&table[i], 0);

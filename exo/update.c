@@ -38,16 +38,22 @@ static void harvest_bring_in(struct update *u, struct harvest *h)
 	unsigned free = 0;
 	tlb_stamp stamp;
 
+	u->stamp = tlb_stamp_union(u->stamp, h->left);
 	if (!h->changed)
 		return;
-	stamp = tlb_publish(h->space);
+	stamp = tlb_stamp_union(tlb_publish(h->space), h->left);
 	u->stamp = tlb_stamp_union(u->stamp, stamp);
 	flush_here(h);
 	for (unsigned i = 0; i < h->frame_count; i++) {
 		uint64_t frame = h->frames[i], word;
 
 		u->stamp = tlb_stamp_union(u->stamp, tlb_stamp_frame(frame, stamp));
-		word = frame_unmap(frame, space_owner);
+		if (frame_word_type(frame_word(frame)) == EXO_FRAME_TABLE) {
+			frame_release(frame);
+			word = frame_word(frame);
+		} else {
+			word = frame_unmap(frame, space_owner);
+		}
 		if (frame_word_maps(word) == 0 && frame_word_type(word) == EXO_FRAME_USER &&
 		    frame_word_owner(word) == u->domain->id)
 			h->frames[free++] = frame;
@@ -67,12 +73,16 @@ static int deliver(struct update *u, const struct harvest *h)
 	return copy_to_user(to, h->frames, h->frame_count * sizeof(h->frames[0]));
 }
 
-/* How much one chunk may do: no more than the list of freed frames has room for. */
-static unsigned chunk_limit(const struct update *u)
+/* How much one chunk may do: no more than the list of freed frames has room for.  The last page of a
+ * table may bring the table along. */
+static unsigned chunk_limit(const struct update *u, const struct update_plan *plan)
 {
+	bool tables = plan->code == EXO_OP_UNMAP && plan->count >= TABLE_ENTRIES;
 	unsigned limit = u->work < UPDATE_CHUNK ? u->work : UPDATE_CHUNK;
 	unsigned room = u->header.freed_max - u->header.freed_count;
 
+	if (tables && room > 0)
+		room--;
 	return u->header.freed_max && room < limit ? room : limit;
 }
 
@@ -85,8 +95,9 @@ static int run_op(struct update *u, const struct update_plan *plan)
 		int error, undelivered;
 
 		step.pages = step.cost = step.harvest.changed = step.harvest.frame_count = 0;
+		step.harvest.left = 0;
 		step.copies.entry = NULL;
-		step.limit = chunk_limit(u);
+		step.limit = chunk_limit(u, plan);
 		if (!step.limit)
 			return 1;
 		update_lock(plan);
@@ -150,6 +161,8 @@ int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 		return -EINVAL;
 	if (!u.header.freed)
 		u.header.freed_max = 0;
+	if (u.header.freed_max == 1)
+		return -EINVAL;
 	u.header.freed_count = 0;
 	result = run_ops(&u);
 	u.header.epoch = pending_epoch(u.target, u.stamp);

@@ -21,6 +21,8 @@
 #define UPDATE_CHUNK 128u
 /* Zeroing or copying a page takes about as long as so many entries. */
 #define UPDATE_COPY_COST 8u
+/* As does looking at all the entries of a table. */
+#define UPDATE_TABLE_COST 64u
 /* Above this many it is cheaper to flush the whole TLB than page by page. */
 #define UPDATE_FLUSH_SINGLY 16u
 
@@ -39,21 +41,23 @@ struct update_plan {
 /* Entries that lost rights in one chunk, and frames whose entries are gone. */
 struct harvest {
 	struct space *space;
-	unsigned changed;
+	unsigned changed;     /* above UPDATE_FLUSH_SINGLY: anything may have */
 	uint64_t va[UPDATE_FLUSH_SINGLY];
 	unsigned frame_count;
-	uint64_t frames[UPDATE_CHUNK]; /* afterwards: those that nothing maps any more */
+	uint64_t frames[UPDATE_CHUNK + 1]; /* afterwards: those that nothing maps any more */
+	tlb_stamp left;       /* of spaces that used the same tables, or of this one (table_share.h) */
 };
 
 /* CLONE: where the copies of neighbouring entries go, so that their table is looked for once. */
 struct copy_cursor {
-	table_entry *entry; /* NULL: not looked for yet */
-	uint64_t index, run; /* entry is for page `index` of the op, and run entries stand together */
+	table_entry *entry;    /* NULL: not looked for yet */
+	uint64_t index;        /* entry is for this page of the op */
+	struct table_place at;
 };
 
 /* A chunk of an op. */
 struct update_step {
-	unsigned limit, cost; /* cost stays near limit: it ends when it has reached it */
+	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
 	struct copy_cursor copies;
 	struct harvest harvest;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Carrying out a chunk of an op.  No user pointer comes in here. */
 #include "kernel.h"
-#include "page_table.h"
+#include "table_share.h"
 #include "update.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -49,6 +49,81 @@ static int map_page(const struct update_plan *plan, table_entry *entry, uint64_t
 	return 0;
 }
 
+/* Directory entries have changed: no single address says what TLBs have to forget. */
+static void harvest_tables(struct harvest *h)
+{
+	h->changed += UPDATE_FLUSH_SINGLY + 1;
+}
+
+/* Is all that the table around va maps in the range of the op? */
+static bool covers_table(const struct update_plan *plan, uint64_t va)
+{
+	uint64_t start = va & ~(TABLE_SPAN - 1);
+
+	return start >= plan->va &&
+	       start - plan->va + TABLE_SPAN <= plan->count * EXO_PAGE_SIZE;
+}
+
+/*
+ * The entry for the page at va, in a table that is the space's own; NULL in *entry without an error:
+ * there is none.  A table that is shared is copied first, or left if the op removes all of it.
+ */
+static int entry_to_change(const struct update_plan *plan, struct space *s, uint64_t va, bool make,
+			   struct update_step *step, struct table_place *at, table_entry **entry)
+{
+	int error = 0;
+
+	*entry = page_table_walk(s, va, make, at);
+	if (!*entry)
+		return make ? -ENOMEM : 0;
+	if (table_is_shared(at->directory)) {
+		step->cost += UPDATE_TABLE_COST;
+		if (plan->code == EXO_OP_UNMAP && covers_table(plan, va))
+			table_leave(s, at->directory, &step->harvest.left);
+		else
+			error = table_unshare(s, at->directory, &step->harvest.left);
+		*entry = page_table_walk(s, va, false, at);
+	}
+	if (*entry && !tlb_frame_acknowledged(pte_frame(*at->directory)))
+		step->harvest.left = tlb_stamp_union(
+			step->harvest.left,
+			atomic_load(&frame_private[pte_frame(*at->directory)].stamp));
+	return error;
+}
+
+/* The op has removed all pages of a table: it is given back like them. */
+static void remove_table(table_entry *directory, struct harvest *h)
+{
+	h->frames[h->frame_count++] = pte_frame(atomic_exchange(directory, 0));
+	harvest_tables(h);
+}
+
+/*
+ * CLONE: the table around va as a whole, if the op clones all of it copy-on-write.  False: page by
+ * page, then.
+ */
+static bool clone_table(const struct update_plan *plan, uint64_t index, table_entry *source,
+			struct update_step *step)
+{
+	uint64_t va = plan->va + index * EXO_PAGE_SIZE;
+	table_entry *target;
+	bool shared = table_is_shared(source), lost = false, done;
+
+	if (!plan->copy_on_write || va % TABLE_SPAN || plan->count - index < TABLE_ENTRIES)
+		return false;
+	target = page_table_directory(plan->target, va);
+	if (!target)
+		return false;
+	done = table_share(plan->source, source, plan->target, target, &lost);
+	if (lost || (done && !shared))
+		harvest_tables(&step->harvest);
+	if (!done)
+		return false;
+	step->pages += TABLE_ENTRIES;
+	step->cost += shared ? 1 : UPDATE_TABLE_COST;
+	return true;
+}
+
 /*
  * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
  * make: for every entry, in tables that are made where they are missing; else for each present
@@ -60,27 +135,44 @@ static int commit_entries(const struct update_plan *plan, struct space *s, uint6
 				   uint64_t index, struct update_step *step))
 {
 	while (step->cost < step->limit && done + step->pages < plan->count) {
-		uint64_t at = done + step->pages, run, va = start + at * EXO_PAGE_SIZE;
-		table_entry *entry = page_table_walk(s, va, make, &run);
+		uint64_t at = done + step->pages, va = start + at * EXO_PAGE_SIZE, run;
+		struct table_place place;
+		table_entry *entry;
+		int error = 0;
 
-		run = least(run, plan->count - at);
-		if (!entry && make)
-			return -ENOMEM;
+		/* A source is only marked, and if it is shared it is marked already. */
+		if (plan->code == EXO_OP_CLONE && plan->source != plan->target)
+			entry = page_table_walk(s, va, false, &place);
+		else
+			error = entry_to_change(plan, s, va, make, step, &place, &entry);
+		if (error)
+			return error;
+		run = least(place.run, plan->count - at);
 		if (!entry) {
 			step->pages += run;
 			step->cost++;
 			continue;
 		}
+		if (plan->code == EXO_OP_CLONE && va % TABLE_SPAN == 0 &&
+		    clone_table(plan, at, place.directory, step))
+			continue;
+		if (step->cost >= step->limit)
+			break;
 		run = least(run, step->limit - step->cost);
 		for (uint64_t i = 0; i < run; i++) {
 			uint64_t old = atomic_load_explicit(entry + i, memory_order_relaxed);
-			int error = 0;
 
 			if (make || (old & PTE_PRESENT))
 				error = page(plan, entry + i, va + i * EXO_PAGE_SIZE, at + i, step);
 			if (error)
 				return error;
 			step->pages++;
+			step->cost++;
+		}
+		va += run * EXO_PAGE_SIZE;
+		if (plan->code == EXO_OP_UNMAP && va % TABLE_SPAN == 0 &&
+		    covers_table(plan, va - EXO_PAGE_SIZE)) {
+			remove_table(place.directory, &step->harvest);
 			step->cost++;
 		}
 	}
@@ -119,15 +211,21 @@ static int protect_page(const struct update_plan *plan, table_entry *entry, uint
 }
 
 /* The target's entry for page `index`; made only here, since holes of the source need no tables. */
-static table_entry *copy_entry(const struct update_plan *plan, uint64_t index,
-			       struct copy_cursor *c)
+static int copy_entry(const struct update_plan *plan, uint64_t index, struct update_step *step,
+		      table_entry **copy)
 {
-	if (!c->entry || index - c->index >= c->run) {
-		c->entry = page_table_walk(plan->target, plan->va + index * EXO_PAGE_SIZE, true,
-					   &c->run);
+	struct copy_cursor *c = &step->copies;
+
+	if (!c->entry || index - c->index >= c->at.run) {
+		int error = entry_to_change(plan, plan->target, plan->va + index * EXO_PAGE_SIZE, true,
+					    step, &c->at, &c->entry);
+
+		if (error)
+			return error;
 		c->index = index;
 	}
-	return c->entry ? c->entry + (index - c->index) : NULL;
+	*copy = c->entry + (index - c->index);
+	return 0;
 }
 
 /* `entry` is the source's.  The copy starts neither accessed nor dirty. */
@@ -136,10 +234,11 @@ static int clone_page(const struct update_plan *plan, table_entry *entry, uint64
 {
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new = old;
 	uint64_t frame = pte_frame(old);
-	table_entry *copy = copy_entry(plan, index, &step->copies);
+	table_entry *copy;
+	int error = copy_entry(plan, index, step, &copy);
 
-	if (!copy)
-		return -ENOMEM;
+	if (error)
+		return error;
 	if (atomic_load_explicit(copy, memory_order_relaxed) & PTE_PRESENT)
 		return -EEXIST;
 	if (frame_is_ram(frame) && !frame_map(frame, frame_word_owner(frame_word(frame)),

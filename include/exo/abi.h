@@ -197,7 +197,7 @@ struct exo_frame_info {
 	uint16_t owner; /* domain id, 0 = none */
 	uint8_t type;   /* enum exo_frame_type */
 	uint8_t pins;   /* uses other than mappings: retyped, lent */
-	uint32_t maps;  /* page table entries that point here */
+	uint32_t maps;  /* page table entries that point here; TABLE: directory entries but one */
 };
 
 /* ---------------------------------------------------------------- address space updates */
@@ -230,7 +230,8 @@ enum exo_op_code {
 	 */
 	EXO_OP_MAP = 1,
 	/* Remove count entries from va on; holes are skipped.  Frames that nothing maps any more
-	 * are reported in the result's freed list. */
+	 * are reported in the result's freed list; and so are page tables all of whose pages are in
+	 * the range. */
 	EXO_OP_UNMAP = 2,
 	/* Give present entries the permissions and software bits in prot; none at all leaves them
 	 * present, but not for ring 3 (EXO_PTE_USER clear).  With EXO_OP_KEEP_COW, entries that have
@@ -241,6 +242,10 @@ enum exo_op_code {
 	 * With EXO_OP_COW, entries become read-only with EXO_PTE_SOFT0 in both, also those that
 	 * were read-only before.
 	 * Entries already present here are an error (EEXIST).
+	 * With EXO_OP_COW, a page table that is cloned as a whole to where none is may become both
+	 * spaces' until one changes an entry in it.  Then EXO_PDE has EXO_PTE_WRITE clear in both, and
+	 * `maps` counts the table's entries once; the space that changes one gets a table of its own,
+	 * if there is another user, out of its pool.
 	 */
 	EXO_OP_CLONE = 4,
 	/* Fill count frames from frame on with zeros.  They must be the caller's and unpinned. */
@@ -274,7 +279,7 @@ struct exo_update {
 	uint64_t ops;       /* in: address of an array of struct exo_op */
 	uint64_t freed;     /* in: address of an array of uint64_t frame numbers, or 0 */
 	uint32_t op_count;  /* in: at most EXO_UPDATE_OPS_MAX */
-	uint32_t freed_max; /* in: room in freed */
+	uint32_t freed_max; /* in: room in freed, more than 1 */
 	uint32_t ops_done;  /* in: where to start; out: operations completed */
 	uint32_t pages_done; /* in: where to start within that operation; out: as far as it got */
 	uint32_t freed_count; /* out: of this call alone */

@@ -27,7 +27,20 @@ static bool waits_for_write(uint64_t entry)
 	       (EXO_PTE_SOFT0 | EXO_PTE_USER);
 }
 
-/* Pages from va on that are in the same case as the first; their frames. */
+/*
+ * After a fork the kernel may let both spaces use one page table (exo/table_share.h), whose entries
+ * then count once however many spaces have them.  Any change gives this space a table of its own:
+ * here one that leaves the entry as it is.
+ */
+static int own_table(struct vm *v, const struct mapping *m, uint64_t va, uint64_t *epoch)
+{
+	struct exo_op op = mapping_protect_op(m, va, va + PAGE);
+
+	return EXO_PDE(va) & EXO_PTE_WRITE ? 0 : space_update(v, &op, 1, epoch);
+}
+
+/* Pages from va on that are in the same case as the first, as far as they share its table; their
+ * frames. */
 static unsigned same_case(const struct mapping *m, uint64_t va, uint64_t entry, uint64_t *frames)
 {
 	unsigned n = 0, wanted = touched_below(m, va, EXO_PTE_WRITE) + 1;
@@ -36,7 +49,7 @@ static unsigned same_case(const struct mapping *m, uint64_t va, uint64_t entry, 
 	do {
 		frames[n++] = EXO_PTE_FRAME(entry);
 		va += PAGE;
-		entry = va < m->region.end ? space_entry(va) : 0;
+		entry = va < m->region.end && va % TABLE_SPAN ? space_entry(va) : 0;
 	} while (n < wanted && n < COPY_PAGES && waits_for_write(entry) && is_sole(entry) == sole);
 	return n;
 }
@@ -87,6 +100,10 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 		  uint64_t *epoch)
 {
 	uint64_t frames[COPY_PAGES];
+	int r = own_table(v, m, va, epoch);
+
+	if (r < 0)
+		return r;
 	unsigned n = same_case(m, va, entry, frames);
 
 	if (!is_sole(entry))

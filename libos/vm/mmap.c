@@ -76,8 +76,14 @@ static long choose_address(struct vm *v, uint64_t wish, uint64_t len, int flags)
 	wish = PAGE_DOWN(wish);
 	if (wish && vm_range_ok(wish, len) && is_free(v, wish, len))
 		return (long)wish;
-	uint64_t place = region_gap_below(&v->regions, VM_LOW, v->mmap_top, len);
+	/* What has page tables of its own is cheap to fork and to unmap: in whole tables. */
+	uint64_t slack = len >= TABLE_SPAN ? TABLE_SPAN - PAGE : 0;
+	uint64_t place = region_gap_below(&v->regions, VM_LOW, v->mmap_top, len + slack);
 
+	if (place && slack)
+		return (long)((place + slack) & ~(TABLE_SPAN - 1));
+	if (!place)
+		place = region_gap_below(&v->regions, VM_LOW, v->mmap_top, len);
 	return place ? (long)place : -ENOMEM;
 }
 

@@ -141,6 +141,81 @@ static void read_only_pages_are_apart_too(void)
 	munmap(p, PAGES * PAGE);
 }
 
+/* Three page tables' worth: where whole tables are shared, each change parts one of them. */
+#define TABLE (512ul * PAGE)
+#define LARGE (3 * TABLE)
+
+static void mark_large(char *p, char value)
+{
+	for (size_t at = 0; at < LARGE; at += PAGE)
+		p[at] = value;
+}
+
+/* Pages of [start, end) that do not hold the value. */
+static int wrong_in(const char *p, size_t start, size_t end, char value)
+{
+	int wrong = 0;
+
+	for (size_t at = start; at < end; at += PAGE)
+		wrong += p[at] != value;
+	return wrong;
+}
+
+/* A child changes single pages of the first table, removes half of the second, and has a child of its
+ * own that writes everything. */
+static int change_large(char *p)
+{
+	p[0] = p[7 * PAGE] = 2;
+	if (munmap(p + TABLE, TABLE / 2) != 0 || mprotect(p + 2 * TABLE, PAGE, PROT_READ) != 0)
+		return 1;
+	pid_t grandchild = fork();
+
+	if (grandchild == 0) {
+		if (wrong_in(p, 8 * PAGE, TABLE, 1) || wrong_in(p, 2 * TABLE, LARGE, 1))
+			_exit(1);
+		for (size_t at = 0; at < TABLE; at += PAGE)
+			p[at] = 4;
+		_exit(wrong_in(p, 0, TABLE, 4) ? 2 : 0);
+	}
+	if (status_of(grandchild) != 0 || p[0] != 2 || p[7 * PAGE] != 2)
+		return 2;
+	return wrong_in(p, PAGE, 7 * PAGE, 1) || wrong_in(p, 8 * PAGE, TABLE, 1) ||
+	       wrong_in(p, TABLE + TABLE / 2, LARGE, 1);
+}
+
+static void large_memory_parts_where_it_is_changed(void)
+{
+	char *p = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *moved;
+
+	CHECK(p != MAP_FAILED);
+	mark_large(p, 1);
+	for (int round = 0; round < 4; round++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(change_large(p));
+		if (round == 2) /* while it has the tables, or has had them */
+			p[TABLE + PAGE] = 1;
+		CHECK_EQ(status_of(child), 0);
+		CHECK_EQ(wrong_in(p, 0, LARGE, 1), 0);
+	}
+	pid_t child = fork();
+
+	if (child == 0) {
+		moved = mremap(p, LARGE, LARGE + TABLE, MREMAP_MAYMOVE);
+		if (moved == MAP_FAILED || wrong_in(moved, 0, LARGE, 1))
+			_exit(1);
+		mark_large(moved, 3);
+		_exit(wrong_in(moved, 0, LARGE, 3) ? 2 : 0);
+	}
+	CHECK_EQ(status_of(child), 0);
+	CHECK_EQ(wrong_in(p, 0, LARGE, 1), 0);
+	mark_large(p, 5);
+	CHECK_EQ(wrong_in(p, 0, LARGE, 5), 0);
+	munmap(p, LARGE);
+}
+
 static void data_and_stack_are_private(void)
 {
 	static int in_data = 1;
@@ -250,6 +325,7 @@ int main(void)
 	RUN(three_generations_are_apart);
 	RUN(shared_memory_stays_shared);
 	RUN(read_only_pages_are_apart_too);
+	RUN(large_memory_parts_where_it_is_changed);
 	RUN(data_and_stack_are_private);
 	RUN(a_copy_does_not_change_under_the_child);
 	RUN(all_threads_see_the_new_page);

@@ -296,9 +296,11 @@ static void mapping_counts_frames(void)
 	CHECK_EQ(freed_total, 0);
 	CHECK(touch_read((void *)va));
 	CHECK_EQ(unmap(SPACE, 0, 1u << 20), 0);
-	CHECK_EQ(freed_total, 1);
+	CHECK_EQ(freed_total, 2); /* the page, and the table that it was alone in */
 	CHECK_EQ(freed[0], frame);
 	CHECK_EQ(frames[frame].maps, 0);
+	CHECK_EQ(frames[freed[1]].type, EXO_FRAME_USER);
+	CHECK_EQ(exo_space_feed(SPACE, &freed[1], 1), 0);
 	CHECK(touch_read((void *)(va + 4096)));
 }
 
@@ -424,7 +426,7 @@ static void spaces_are_cloned_switched_and_destroyed(void)
 	CHECK_EQ(map(SPACE, va, a, 1, RW), 0);
 	page[0] = 11;
 	CHECK_EQ(update(child, (struct exo_op){ .code = EXO_OP_CLONE, .flags = EXO_OP_COW,
-			.count = 1u << 20, .va = 0, .source = SPACE, .source_va = 0 }), 0);
+			.count = va / 4096 + 1, .va = 0, .source = SPACE, .source_va = 0 }), 0);
 	CHECK_EQ(frames[a].maps, 2);
 	CHECK(touch_write((void *)va));
 	CHECK(EXO_PTE(va) & EXO_PTE_SOFT0);
@@ -467,7 +469,129 @@ static void long_updates_go_on_where_they_stopped(void)
 	while ((r = exo_update(SPACE, &u)) == 1)
 		total += u.freed_count;
 	CHECK_EQ(r, 0);
-	CHECK_EQ(total + u.freed_count, PAGES);
+	CHECK_EQ(total + u.freed_count, PAGES + (PAGES + 511) / 512);
+}
+
+#define TABLE_PAGES 512u
+#define TABLE_SPAN (TABLE_PAGES * 4096ul)
+
+static int64_t clone_cow(exo_handle to, exo_handle from, uint64_t va, unsigned count)
+{
+	return update(to, (struct exo_op){ .code = EXO_OP_CLONE, .flags = EXO_OP_COW, .count = count,
+					   .va = va, .source = from, .source_va = va });
+}
+
+static int64_t protect(exo_handle space, uint64_t va, unsigned prot)
+{
+	return update(space, (struct exo_op){ .code = EXO_OP_PROTECT, .flags = EXO_OP_KEEP_COW,
+					      .prot = prot, .count = 1, .va = va });
+}
+
+static uint64_t table_of(uint64_t va)
+{
+	return EXO_PTE_FRAME(EXO_PDE(va));
+}
+
+/* Three spaces use one table; the first to change an entry gets a copy, another leaves with nothing,
+ * and the last finds the table its own. */
+static void page_tables_are_shared_until_one_changes(void)
+{
+	uint64_t va = 16 * TABLE_SPAN, first = far_frames(8192), table;
+	exo_handle child = new_space(), other = new_space();
+
+	CHECK_EQ(feed(SPACE, 16), 0);
+	CHECK_EQ(map(SPACE, va, first, TABLE_PAGES, RW), 0);
+	*(volatile uint64_t *)va = 7;
+	table = table_of(va);
+	CHECK_EQ(clone_cow(child, SPACE, va, TABLE_PAGES), 0);
+	CHECK_EQ(clone_cow(other, child, va, TABLE_PAGES), 0);
+	CHECK_EQ(table_of(va), table);
+	CHECK_EQ(frames[table].maps, 2);
+	CHECK_EQ(frames[first].maps, 1);
+	CHECK(!(EXO_PDE(va) & EXO_PTE_WRITE));
+	CHECK(touch_write((void *)va));
+
+	CHECK_EQ(protect(SPACE, va, RW), 0); /* keeps the mark for copy on write */
+	CHECK(table_of(va) != table && (EXO_PDE(va) & EXO_PTE_WRITE));
+	CHECK(EXO_PTE(va) & EXO_PTE_SOFT0);
+	CHECK_EQ(frames[table].maps, 1);
+	CHECK_EQ(frames[first].maps, 2);
+	CHECK_EQ(frames[first + TABLE_PAGES - 1].maps, 2);
+	CHECK_EQ(map(SPACE, va, first, 1, RW), -EEXIST);
+
+	CHECK_EQ(unmap(other, va, TABLE_PAGES), 0);
+	CHECK_EQ(freed_total, 0);
+	CHECK_EQ(frames[table].maps, 0);
+	CHECK_EQ(frames[first].maps, 2);
+	CHECK_EQ(exo_switch(child, page_of(0)->token), 0);
+	CHECK_EQ(*(volatile uint64_t *)va, 7);
+	CHECK(touch_write((void *)va));
+	CHECK_EQ(unmap(child, va + 4096, 1), 0);
+	CHECK_EQ(table_of(va), table);
+	CHECK_EQ(frames[first + 1].maps, 1);
+	CHECK_EQ(exo_switch(SPACE, page_of(0)->token), 0);
+
+	CHECK_EQ(unmap(SPACE, va, TABLE_PAGES), 0);
+	CHECK_EQ(freed_total, 2); /* the page that the child had let go, and the table */
+	CHECK_EQ(unmap(child, va, TABLE_PAGES), 0);
+	CHECK_EQ(freed_total, TABLE_PAGES);
+	CHECK_EQ(frames[table].type, EXO_FRAME_USER);
+	destroy_space(child);
+	destroy_space(other);
+}
+
+/* What would let somebody else's page out of sight of its owner, or a hole be filled, is not shared. */
+static void page_tables_are_shared_only_as_a_whole(void)
+{
+	uint64_t va = 32 * TABLE_SPAN, first = far_frames(8192), table;
+	uint64_t frame_table = EXO_PTE_FRAME(EXO_PTE(EXO_FRAMES_BASE));
+	exo_handle child = new_space(), half = new_space();
+
+	CHECK_EQ(map(SPACE, va, first, 8, RW), 0);
+	table = table_of(va);
+	CHECK_EQ(clone_cow(half, SPACE, va, TABLE_PAGES - 1), 0);
+	CHECK_EQ(frames[table].maps, 0);
+	CHECK_EQ(frames[first].maps, 2);
+	CHECK_EQ(map(SPACE, va + 8 * 4096, frame_table, 1, EXO_PROT_READ), 0);
+	CHECK_EQ(clone_cow(child, SPACE, va, TABLE_PAGES), 0);
+	CHECK_EQ(frames[table].maps, 0);
+	CHECK_EQ(frames[first].maps, 3);
+	CHECK_EQ(unmap(child, va, TABLE_PAGES), 0);
+	CHECK_EQ(unmap(SPACE, va + 8 * 4096, 1), 0);
+
+	CHECK_EQ(clone_cow(child, SPACE, va, TABLE_PAGES), 0);
+	CHECK_EQ(frames[table].maps, 1);
+	CHECK_EQ(frames[first].maps, 2);
+	CHECK_EQ(map(child, va + 9 * 4096, first, 1, RW), 0); /* in the child's own table */
+	CHECK_EQ(frames[table].maps, 0);
+	CHECK_EQ(frames[first].maps, 4);
+	CHECK(!(EXO_PTE(va + 9 * 4096) & EXO_PTE_PRESENT));
+
+	CHECK_EQ(clone_cow(SPACE, SPACE, va, TABLE_PAGES), -EEXIST);
+	CHECK_EQ(unmap(SPACE, va, TABLE_PAGES), 0);
+	destroy_space(half);
+	destroy_space(child);
+	CHECK_EQ(frames[first].maps, 0);
+}
+
+/* A space with a shared table goes: the table stays with the other one, then goes as well. */
+static void shared_page_tables_outlive_a_space(void)
+{
+	uint64_t va = 48 * TABLE_SPAN, first = far_frames(8192);
+	exo_handle parent = new_space(), child = new_space();
+	unsigned parts;
+
+	CHECK_EQ(map(parent, va, first, TABLE_PAGES, RW), 0);
+	CHECK_EQ(clone_cow(child, parent, va, TABLE_PAGES), 0);
+	parts = destroy_space(parent);
+	CHECK_EQ(parts, 2 + 16 - 1);
+	CHECK_EQ(frames[first].maps, 1);
+	CHECK_EQ(exo_switch(child, page_of(0)->token), 0);
+	CHECK(!touch_read((void *)(va + TABLE_SPAN - 8)));
+	CHECK(touch_write((void *)va));
+	CHECK_EQ(exo_switch(SPACE, page_of(0)->token), 0);
+	CHECK_EQ(destroy_space(child), 2 + 16 + 1 + TABLE_PAGES);
+	CHECK_EQ(frames[first].maps, 0);
 }
 
 static void handles_are_dropped_and_revoked(void)
@@ -665,6 +789,86 @@ static void updates_on_all_cpus_at_once_stay_exact(void)
 	map_and_unmap_much(0);
 	for (unsigned cpu = 1; cpu < info->cpu_count; cpu++)
 		finish_work(cpu);
+}
+
+#define RACE_VA (64 * TABLE_SPAN)
+#define RACE_TABLES 64
+
+/* Frames that this CPU feeds as tables; what comes free goes back to them.  They wander between CPUs:
+ * who is left with a shared table frees it, not who has fed it. */
+struct table_frames {
+	uint64_t frame[2 * RACE_TABLES];
+	unsigned count;
+};
+
+/* Runs an op of RACE_VA's table, feeding what it asks for. */
+static void race_update(unsigned cpu, exo_handle space, struct exo_op op, struct table_frames *t)
+{
+	uint64_t list[64];
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1, .freed = (uint64_t)list,
+				.freed_max = 64 };
+	int64_t r;
+
+	do {
+		r = exo_update(space, &u);
+		for (unsigned i = 0; i < u.freed_count && t->count < 2 * RACE_TABLES; i++)
+			t->frame[t->count++] = list[i];
+		if (r == -ENOMEM && t->count > 0) {
+			while ((r = exo_space_feed(space, &t->frame[t->count - 1], 1)) == -EAGAIN)
+				take_events(cpu);
+			t->count -= r == 0;
+			r = r == 0 ? 1 : r;
+		}
+		take_events(cpu);
+	} while (r == 1);
+	CHECK_EQ(r, 0);
+}
+
+static exo_handle race_child[EXO_CPUS_MAX];
+
+/* All get the table of one space, and change it, or give it up, at the same time. */
+static void share_and_leave(unsigned cpu)
+{
+	struct exo_op clone = { .code = EXO_OP_CLONE, .flags = EXO_OP_COW, .count = TABLE_PAGES,
+				.va = RACE_VA, .source = SPACE, .source_va = RACE_VA };
+	struct exo_op change = { .code = EXO_OP_PROTECT, .flags = EXO_OP_KEEP_COW, .prot = RW,
+				 .count = 1, .va = RACE_VA };
+	struct exo_op out = { .code = EXO_OP_UNMAP, .count = TABLE_PAGES, .va = RACE_VA };
+	struct table_frames tables = { .count = RACE_TABLES };
+
+	for (unsigned i = 0; i < tables.count; i++)
+		tables.frame[i] = far_frames(9000 + cpu * RACE_TABLES + i);
+	for (unsigned i = 0; i < 200; i++) {
+		race_update(cpu, race_child[cpu], clone, &tables);
+		if ((i + cpu) % 3 == 0)
+			race_update(cpu, race_child[cpu], change, &tables);
+		if ((i + cpu) % 5 == 0)
+			race_update(cpu, SPACE, change, &tables);
+		race_update(cpu, race_child[cpu], out, &tables);
+	}
+}
+
+static void page_tables_shared_on_all_cpus_stay_exact(void)
+{
+	uint64_t first = far_frames(8192);
+
+	CHECK_EQ(feed(SPACE, 4), 0);
+	CHECK_EQ(map(SPACE, RACE_VA, first, 32, RW), 0);
+	for (unsigned cpu = 0; cpu < info->cpu_count; cpu++)
+		race_child[cpu] = new_space();
+	for (unsigned cpu = 1; cpu < info->cpu_count; cpu++)
+		start_work(cpu, share_and_leave);
+	share_and_leave(0);
+	for (unsigned cpu = 1; cpu < info->cpu_count; cpu++)
+		finish_work(cpu);
+	for (unsigned i = 0; i < 32; i++)
+		CHECK_EQ(frames[first + i].maps, 1);
+	CHECK_EQ(frames[table_of(RACE_VA)].maps, 0);
+	for (unsigned cpu = 0; cpu < info->cpu_count; cpu++)
+		destroy_space(race_child[cpu]);
+	CHECK_EQ(unmap(SPACE, RACE_VA, TABLE_PAGES), 0);
+	CHECK_EQ(freed_total, 33);
+	CHECK_EQ(feed(SPACE, 4), 0); /* the pool as it was */
 }
 
 /* ---------------------------------------------------------------- another domain */
@@ -998,11 +1202,15 @@ static const struct {
 	TEST(contents_are_zeroed_and_copied),
 	TEST(spaces_are_cloned_switched_and_destroyed),
 	TEST(long_updates_go_on_where_they_stopped),
+	TEST(page_tables_are_shared_until_one_changes),
+	TEST(page_tables_are_shared_only_as_a_whole),
+	TEST(shared_page_tables_outlive_a_space),
 	TEST(handles_are_dropped_and_revoked),
 	TEST(retyped_frames_cannot_be_used_otherwise),
 	TEST(epochs_end_when_all_cpus_have_flushed),
 	TEST(waiting_for_an_epoch_ends_in_an_event),
 	TEST(updates_on_all_cpus_at_once_stay_exact),
+	TEST(page_tables_shared_on_all_cpus_stay_exact),
 	TEST(a_domain_lives_and_dies),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),

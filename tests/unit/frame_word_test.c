@@ -83,6 +83,20 @@ static void a_dead_owner_s_frame_is_seized_when_unmapped(void)
 	CHECK(frame_word_seize(lent, OTHER) == FRAME_WORD_REFUSED);
 }
 
+static void a_shared_page_table_is_not_released(void)
+{
+	uint64_t table = frame_word_make(ME, EXO_FRAME_TABLE), shared = frame_word_share(table);
+
+	CHECK(frame_word_ok(shared));
+	CHECK_EQ(frame_word_maps(shared), 1);
+	CHECK(frame_word_release(shared, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_leave(shared) == table);
+	CHECK(frame_word_leave(table) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_share(user(ME)) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_leave(frame_word_map(user(ME), ME, ME)) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_share(table | 0xffffffffull << 32) == FRAME_WORD_REFUSED);
+}
+
 /* Random steps, beside counters kept the plain way. */
 static void any_sequence_of_steps_keeps_the_counts_exact(void)
 {
@@ -140,6 +154,7 @@ int main(void)
 	RUN(the_frame_table_is_mapped_by_all_without_pins);
 	RUN(counts_do_not_overflow);
 	RUN(a_used_frame_is_not_retyped);
+	RUN(a_shared_page_table_is_not_released);
 	RUN(a_dead_owner_s_frame_is_seized_when_unmapped);
 	RUN(any_sequence_of_steps_keeps_the_counts_exact);
 	return check_result();
