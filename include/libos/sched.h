@@ -35,10 +35,11 @@
  * ---- Ejection
  *
  * The core checks what it is told.  A library is ejected when a callback faults or overruns; when
- * pick() returns a task that is not queued on that CPU, or none though tasks are queued there; or
- * when a task has stayed queued for longer than timeout_ms.  The built-in FIFO takes over from the
- * core's own list of tasks, a report names the culprit, and no task notices.  A library that has
- * been ejected gets exit() and is not called again.
+ * pick() returns a task that is not queued on that CPU, or that it leaves in its own queue, or none
+ * though tasks are queued there; when it queues what it was not given; or when a task has stayed
+ * queued for longer than timeout_ms of the time that its CPU was given.  The built-in FIFO takes over
+ * from the core's own list of tasks, a report names the culprit, and no task notices.  A library that
+ * has been ejected gets exit() and is not called again.
  *
  * ---- A whole scheduler
  *
@@ -138,7 +139,8 @@ enum sched_exit_reason {
 	SCHED_EXIT_SWAPPED, /* another library was asked for */
 	SCHED_EXIT_FAULT,   /* a callback faulted; detail: the address of the instruction */
 	SCHED_EXIT_OVERRUN, /* a callback ran too long; detail: the address where it was */
-	SCHED_EXIT_BAD_TASK, /* pick() or steal() returned what is not queued there; detail: the pointer */
+	SCHED_EXIT_BAD_TASK, /* pick() or steal() returned what is not queued there, or a task was left
+			      * in, or put into, a queue where it must not be; detail: the pointer */
 	SCHED_EXIT_IDLED,   /* pick() returned none; detail: how many tasks were queued */
 	SCHED_EXIT_STALLED, /* detail: id of the task that waited too long */
 	SCHED_EXIT_INIT,    /* init() returned an error; detail: the error */
@@ -149,6 +151,7 @@ struct sched_exit {
 	int cpu;              /* where it was noticed */
 	const char *callback; /* name of the callback, or "" */
 	uint64_t detail;
+	struct task_ref task; /* whom it was about; id 0: nobody */
 };
 
 enum sched_flag {
@@ -260,7 +263,10 @@ struct sched_ops {
 	 */
 	void (*setparam)(struct task *t, int key, long value);
 
-	/* A CPU starts (up = 1) or stops taking part. */
+	/*
+	 * A CPU starts (up = 1) or stops taking part: at boot, or when it comes to this library
+	 * after another.  The first callback that runs on it, but for init().
+	 */
 	void (*cpu_online)(int cpu, int up);
 
 	/* Print cpu's queue, a few lines; `print` takes what the libos's log takes. */
@@ -329,8 +335,9 @@ unsigned sched_cpu_queued(int cpu); /* tasks in its queue */
 void sched_resched(int cpu);
 
 /*
- * A FIFO queue of tasks.  All zeros is empty.  A task is in at most one queue of either kind; a
- * push of a task that is queued already is a bug that debug builds stop at (I3).
+ * A FIFO queue of tasks.  All zeros is empty.  A task is in at most one queue of either kind (I3);
+ * to push one that is queued already, or to remove one from a queue that it is not in, counts as a
+ * fault of the callback.
  */
 struct sched_fifo {
 	struct task *first, *last;

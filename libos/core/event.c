@@ -17,6 +17,7 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "sched/messages.h"
+#include "sched/stall.h"
 #include "trace/trace.h"
 
 extern const char libos_text_start[], libos_text_end[];
@@ -84,9 +85,9 @@ void events_process(struct vcore *v)
 		timers_run(v);
 	messages_drain(v);
 	wakes_deliver(v);
-	if (v->current && v->slice_end_tsc && rdtsc() >= v->slice_end_tsc) {
-		run_queue_check_stall(v);
-		if (vcore_slice_ends(v))
+	if (v->current) {
+		stall_check(v);
+		if (v->slice_end_tsc && rdtsc() >= v->slice_end_tsc && vcore_slice_ends(v))
 			v->need_resched = true;
 	}
 	timers_program(v);

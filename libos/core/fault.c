@@ -24,7 +24,7 @@
 #include "core/vcore.h"
 #include "proc/process.h"
 #include "proc/signal.h"
-#include "sched/library.h"
+#include "sched/guard.h"
 #include "trace/trace.h"
 #include "vm/vm.h"
 
@@ -199,7 +199,7 @@ static void masked_overrun(struct vcore *v, struct exo_regs *regs)
 	if (!in_callback)
 		bug("masked for too long", regs, 0);
 	v->overruns = 0;
-	sched_guard_abandon(&v->queue.guard, regs, SCHED_EXIT_OVERRUN);
+	guard_abandon(&v->queue.guard, regs, SCHED_EXIT_OVERRUN);
 }
 
 static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t address)
@@ -213,7 +213,7 @@ static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t ad
 	if (fixup && regs->vector == VECTOR_PAGE_FAULT && address < EXO_USER_TOP)
 		regs->rip = fixup;
 	else if (may_abandon(v))
-		sched_guard_abandon(&v->queue.guard, regs, SCHED_EXIT_FAULT);
+		guard_abandon(&v->queue.guard, regs, SCHED_EXIT_FAULT);
 	else
 		bug("libos, masked", regs, address);
 }

@@ -149,7 +149,7 @@ static enum trace_stop stop_of(const struct task *t, enum sched_why why)
 static void leave(struct vcore *v, struct task *t, enum sched_why why)
 {
 	ASSERT_INVARIANT(v->current == t && atomic_load(&t->home) == v->cpu);
-	ASSERT_INVARIANT(t->run_queue == NULL && list_empty(&t->ready_link)); /* I2 */
+	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
 	charge(v, t);
 	v->current = NULL;
 	v->need_resched = false;
@@ -233,7 +233,7 @@ static void count_latency(struct vcore *v, struct task *t)
 
 static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 {
-	ASSERT_INVARIANT(t->run_queue == NULL && list_empty(&t->ready_link)); /* I2 */
+	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
 	ASSERT_INVARIANT(!atomic_load(&t->on_cpu) && atomic_load(&t->home) == v->cpu);
 	if (t->donated_ns) {
 		slice_ns = t->donated_ns;

@@ -89,6 +89,7 @@ struct task {
 	struct list ready_link;   /* the core's list of queued tasks (sched/run_queue.h) */
 	struct task *run_next, *run_previous; /* FIFO queues */
 	struct ordered_node run_node; /* ordered queues */
+	uint64_t queued_at;       /* on the clock of its CPU's queue (run_queue.granted) */
 	const void *run_queue;    /* the library's queue that it is in, NULL: none (I3) */
 	uint32_t sched_generation; /* of the library that has attached it */
 	bool sched_core_only;     /* the library refused it: it is in the core's FIFO */

@@ -13,6 +13,7 @@
 #include "core/task.h"
 #include "core/timer_queue.h"
 #include "core/vcore.h"
+#include "sched/stall.h"
 #include "time/time.h"
 
 #define FIRED_AT_ONCE_MAX 64 /* bounds one event; the rest fires with the next */
@@ -67,7 +68,7 @@ static uint64_t next_deadline_tsc(struct timer_queue *q)
 
 void timers_program(struct vcore *v)
 {
-	uint64_t deadline = 0, set = v->page->deadline_tsc;
+	uint64_t deadline = 0, set = v->page->deadline_tsc, look;
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
 	if (v->timers.heap.count)
@@ -78,6 +79,9 @@ void timers_program(struct vcore *v)
 		else if (!deadline || v->slice_end_tsc < deadline)
 			deadline = v->slice_end_tsc;
 	}
+	look = stall_check_due_tsc(v);
+	if (look && (!deadline || look < deadline))
+		deadline = look;
 	if (deadline && (!set || deadline < set))
 		exo_timer(deadline);
 }

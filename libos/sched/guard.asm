@@ -2,16 +2,18 @@
 ;
 ; Calling a scheduler library's callback so that it can be abandoned in the middle.
 
-; The order of struct sched_guard (sched/run_queue.h).
+; The order of struct sched_guard (sched/guard.h).
 %define GUARD_STACK_POINTER 0
+%define GUARD_STACK_TOP 8
 
 section .text
 
 ; struct sched_run sched_guarded_call(struct sched_guard *g, void *callback, uint64_t a, uint64_t b,
 ;                                     uint64_t c)
 ;
-; Returns callback(a, b, c), in RAX and RDX.  While it runs, g->stack_pointer says where to return
-; to if it must be abandoned; then the result is 0 and g->failed is set.
+; Returns callback(a, b, c), in RAX and RDX.  It runs on the guard's own stack.  While it does,
+; g->stack_pointer says where to return to if it must be abandoned; then the result is 0 and
+; g->failed is set.
 global sched_guarded_call
 sched_guarded_call:
 	push rbp
@@ -22,12 +24,15 @@ sched_guarded_call:
 	push r14
 	push r15
 	push rdi
-	mov [rdi + GUARD_STACK_POINTER], rsp
+	mov rbx, rdi
+	mov [rbx + GUARD_STACK_POINTER], rsp
+	mov rsp, [rbx + GUARD_STACK_TOP]
 	mov rax, rsi
 	mov rdi, rdx
 	mov rsi, rcx
 	mov rdx, r8
 	call rax
+	mov rsp, [rbx + GUARD_STACK_POINTER]
 .return:
 	pop rdi
 	mov qword [rdi + GUARD_STACK_POINTER], 0

@@ -11,14 +11,18 @@
  */
 #include "sched/library.h"
 #include "abi/errno.h"
+#include "core/cpu.h"
 #include "core/event.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/task.h"
+#include "core/timer_queue.h"
 #include "core/vcore.h"
 #include "sched/messages.h"
+#include "sched/stall.h"
+#include "time/time.h"
 #include "trace/trace.h"
 
 #define CACHE_LINE 64ul
@@ -28,7 +32,8 @@ const struct sched_ops sched_fifo_ops = { .name = "fifo", .abi = SCHED_ABI };
 struct mutex sched_mutex;
 
 /* The FIFO needs no memory and cannot refuse, so that it can always take over. */
-static struct sched_instance fifo_instance = { .ops = &sched_fifo_ops, .timeout_ns = ~0ul };
+static struct sched_instance fifo_instance = { .ops = &sched_fifo_ops,
+					       .timeout_ticks = STALL_NEVER };
 
 static struct sched_instance *_Atomic in_force;
 static struct lock swap_lock = LOCK_INIT("scheduler swap", RANK_LEAF);
@@ -71,7 +76,7 @@ static struct sched_instance *instance_reuse(const struct sched_ops *ops)
 static uint64_t timeout_of(const struct sched_ops *ops)
 {
 	if (ops == &sched_fifo_ops)
-		return ~0ul; /* nothing could take over */
+		return STALL_NEVER; /* nothing could take over */
 	return SCHED_MS(ops->timeout_ms ? ops->timeout_ms : SCHED_TIMEOUT_DEFAULT_MS);
 }
 
@@ -90,7 +95,7 @@ static int instance_create(const struct sched_ops *ops, struct sched_instance **
 		return -ENOMEM;
 	s->ops = ops;
 	s->cpu_stride = (ops->cpu_size + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
-	s->timeout_ns = timeout_of(ops);
+	stall_limit_set(s, timeout_of(ops));
 	if (s->cpu_stride) {
 		s->cpu_private = heap_alloc(s->cpu_stride * vcore_count);
 		if (!s->cpu_private) {
@@ -106,6 +111,22 @@ static int instance_create(const struct sched_ops *ops, struct sched_instance **
 	return 0;
 }
 
+static struct sched_exit why_abandoned(const struct vcore *v)
+{
+	const struct sched_guard *g = &v->queue.guard;
+
+	return (struct sched_exit){ .reason = g->reason, .cpu = v->cpu, .callback = g->callback,
+				    .detail = g->detail, .task = g->task };
+}
+
+/* exit() was abandoned: there is nothing left to be ejected. */
+static void report_end(struct vcore *v, const struct sched_ops *ops)
+{
+	struct sched_exit why = why_abandoned(v);
+
+	sched_report(v, ops, &why, "ended badly");
+}
+
 /*
  * The last CPU has left s, or it never had one.  This CPU, masked, no callback running.
  *
@@ -117,8 +138,10 @@ static void retire(struct vcore *v, struct sched_instance *s)
 	/* Its private state is what exit() sees, not that of its successor. */
 	v->queue.visited = s;
 	if (s->ops->exit)
-		sched_guarded_call(&v->queue.guard, (void *)s->ops->exit, (uint64_t)&s->why, 0, 0);
+		guard_call(v, "exit", (void *)s->ops->exit, RESULT_NONE, NULL, (uint64_t)&s->why, 0, 0);
 	v->queue.visited = NULL;
+	if (v->queue.guard.failed)
+		report_end(v, s->ops);
 	v->queue.guard.failed = false;
 	lock_acquire(&swap_lock);
 	s->at_rest = true;
@@ -157,21 +180,14 @@ static void notify_all(struct vcore *v)
 							    MAILBOX_RESCHED));
 }
 
-static const char *const reasons[] = {
-	[SCHED_EXIT_SWAPPED] = "was swapped out",
-	[SCHED_EXIT_FAULT] = "faulted, at",
-	[SCHED_EXIT_OVERRUN] = "ran too long, at",
-	[SCHED_EXIT_BAD_TASK] = "returned a task that is not queued here:",
-	[SCHED_EXIT_IDLED] = "had nothing to run, while this many tasks were queued:",
-	[SCHED_EXIT_STALLED] = "did not run a task in time, id",
-	[SCHED_EXIT_INIT] = "could not start: error",
-};
-
-static void report(const struct sched_ops *ops, const struct sched_exit *why)
+/* What runs was given its slice by the other library, which may have thought it could be for ever.
+ * The caller programs the timer. */
+static void shorten_slice(struct vcore *v)
 {
-	log_print("libos: scheduler %s is ejected: on CPU %d it%s%s%s %s 0x%lx; fifo takes over\n",
-		  ops->name, why->cpu, *why->callback ? "s " : "", why->callback,
-		  *why->callback ? "()" : "", reasons[why->reason], why->detail);
+	uint64_t latest = rdtsc() + ns_to_tsc(SCHED_SLICE_DEFAULT_NS);
+
+	if (v->current && v->slice_end_tsc > latest)
+		v->slice_end_tsc = latest;
 }
 
 /* Out of the way of sched_follow(), which is called at every step and has nothing to do. */
@@ -186,6 +202,7 @@ static __attribute__((noinline)) void follow(struct vcore *v)
 	last = old && --old->users == 0 && old != now;
 	lock_release(&swap_lock);
 	trace(v, TRACE_SCHED, 0, 0, 0, trace_word(now->ops->name));
+	shorten_slice(v);
 	run_queue_hand_over(v, now);
 	if (last)
 		retire(v, old);
@@ -201,46 +218,42 @@ void sched_follow(struct vcore *v)
 }
 
 void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,
-		 uint64_t detail)
+		 struct task_ref task, uint64_t detail)
 {
 	struct sched_instance *old = v->queue.instance;
 	struct sched_exit why = { .reason = reason, .cpu = v->cpu, .callback = callback,
-				  .detail = detail };
+				  .detail = detail, .task = task };
 
 	v->queue.guard.failed = false;
 	if (old->ops == &sched_fifo_ops)
 		libos_panic("the built-in scheduler: reason %d, detail %lx", reason, detail);
 	trace(v, TRACE_EJECT, 0, reason, 0, trace_word(old->ops->name));
 	if (install(v, &fifo_instance, old, &why)) {
-		report(old->ops, &why);
+		sched_report(v, old->ops, &why, "is ejected, and fifo takes over");
 		notify_all(v);
 	}
 	sched_follow(v);
 }
 
-void sched_guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason)
-{
-	g->failed = true;
-	g->reason = reason;
-	g->detail = regs->rip;
-	regs->rip = (uint64_t)sched_guard_return;
-	regs->rsp = g->stack_pointer;
-}
-
+/* 0, or the error that keeps the library out of force; it has been reported. */
 static int start(struct vcore *v, struct sched_instance *s)
 {
-	struct sched_guard *g = &v->queue.guard;
-	struct sched_run r = { 0 };
+	struct sched_exit why = { .reason = SCHED_EXIT_INIT, .cpu = v->cpu, .callback = "init" };
+	struct sched_run r;
 
 	if (!s->ops->init)
 		return 0;
 	v->queue.visited = s;
-	r = sched_guarded_call(g, (void *)s->ops->init, vcore_count, 0, 0);
+	r = guard_call(v, "init", (void *)s->ops->init, RESULT_NUMBER, NULL, vcore_count, 0, 0);
 	v->queue.visited = NULL;
-	if (g->failed) {
-		g->failed = false;
-		return -EINVAL;
+	why.detail = (uint64_t)(int)(uint64_t)r.task;
+	if (v->queue.guard.failed) {
+		why = why_abandoned(v);
+		v->queue.guard.failed = false;
+		r.task = (struct task *)(uint64_t)-EINVAL;
 	}
+	if (r.task)
+		sched_report(v, s->ops, &why, "is not put in force");
 	return (int)(uint64_t)r.task;
 }
 
@@ -277,6 +290,7 @@ static int swap(const char *name)
 		while (!install(v, s, old, &why));
 		notify_all(v);
 		sched_follow(v);
+		timers_program(v);
 	}
 	upcalls_unmask();
 	return r;
@@ -339,26 +353,25 @@ void sched_leave_all(const struct sched_ops *ops)
 void sched_cpu_start(struct vcore *v)
 {
 	sched_follow(v);
-	run_queue_cpu_online(v, 1);
 }
 
 void sched_init(const char *name)
 {
 	const struct sched_ops *ops = library_find(name);
+	const struct sched_exit why = { .reason = SCHED_EXIT_SWAPPED, .callback = "" };
 	struct sched_instance *s = NULL;
-	struct sched_exit why = { .reason = SCHED_EXIT_INIT, .callback = "init" };
+	int r;
 
+	guard_init();
 	mutex_init(&sched_mutex, "scheduler libraries", MUTEX_SCHED);
 	if (!ops)
 		log_print("libos: there is no scheduler %s; fifo takes its place\n", name);
 	install(this_vcore(), &fifo_instance, NULL, NULL);
 	if (!ops || ops == &sched_fifo_ops)
 		return;
-	why.detail = (uint64_t)instance_create(ops, &s);
-	if (why.detail == 0)
-		why.detail = (uint64_t)start(this_vcore(), s);
-	if (why.detail == 0)
+	r = instance_create(ops, &s);
+	if (r)
+		log_print("libos: scheduler %s is not put in force: error %d\n", name, r);
+	else if (start(this_vcore(), s) == 0)
 		install(this_vcore(), s, &fifo_instance, &why);
-	else
-		report(ops, &why);
 }

@@ -9,7 +9,6 @@
 #include "core/mutex.h"
 #include "sched/run_queue.h"
 
-struct exo_regs;
 struct vcore;
 
 /* A library with its private memory.  Used again when its library is asked for again, and freed only
@@ -17,7 +16,7 @@ struct vcore;
 struct sched_instance {
 	/* Fixed. */
 	const struct sched_ops *ops;
-	uint64_t timeout_ns;
+	uint64_t timeout_ticks, look_ticks; /* stall.c */
 	void *cpu_private; /* cpu_stride bytes for each CPU */
 	size_t cpu_stride; /* ops->cpu_size, rounded up to cache lines */
 
@@ -54,6 +53,11 @@ void sched_init(const char *name);
 /* A CPU starts taking part; masked. */
 void sched_cpu_start(struct vcore *v);
 
+/* report.c.  This CPU, masked: who did what, where, when, about whom, and what came before, to the
+ * log.  `fate` says what becomes of it. */
+void sched_report(struct vcore *v, const struct sched_ops *ops, const struct sched_exit *why,
+		  const char *fate);
+
 struct text;
 /* api.c.  Task context, no lock held: every CPU's state and queue, one after the other. */
 void sched_dump_text(struct text *out);
@@ -67,16 +71,7 @@ void sched_follow(struct vcore *v);
  * already.  This CPU, masked, no callback running; follows at once.
  */
 void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,
-		 uint64_t detail);
-
-/* For fault.c: makes regs return from the guarded call that they are in. */
-void sched_guard_abandon(struct sched_guard *g, struct exo_regs *regs,
-			 enum sched_exit_reason reason);
-
-/* guard.asm */
-struct sched_run sched_guarded_call(struct sched_guard *g, void *callback, uint64_t a, uint64_t b,
-				    uint64_t c);
-void sched_guard_return(void);
+		 struct task_ref task, uint64_t detail);
 
 /* The ops of the built-in FIFO: everything is the core's default. */
 extern const struct sched_ops sched_fifo_ops;

@@ -8,22 +8,12 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "sched/library.h"
-#include "time/time.h"
+#include "sched/stall.h"
 
-/* Splits a library's name for a callback from its address. */
-#define CALL(v, callback, a, b, c) \
-	call(v, #callback, (void *)(v)->queue.instance->ops->callback, (uint64_t)(a), (uint64_t)(b), \
-	     (uint64_t)(c))
-
-static struct sched_run call(struct vcore *v, const char *name, void *callback, uint64_t a,
-			     uint64_t b, uint64_t c)
-{
-	struct sched_guard *g = &v->queue.guard;
-
-	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
-	g->callback = name;
-	return sched_guarded_call(g, callback, a, b, c);
-}
+/* A callback's name and address; the kind of its result; the task that it is about, or NULL. */
+#define CALL(v, callback, kind, t, a, b, c) \
+	guard_call(v, #callback, (void *)(v)->queue.instance->ops->callback, kind, t, \
+		   (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
 
 /* After a callback: was it abandoned?  Then another library is in force on return. */
 static bool failed(struct vcore *v)
@@ -32,8 +22,18 @@ static bool failed(struct vcore *v)
 
 	if (!g->failed)
 		return false;
-	sched_eject(v, g->reason, g->callback, g->detail);
+	sched_eject(v, g->reason, g->callback, g->task, g->detail);
 	return true;
+}
+
+/* Because of a task that it returned, or left where it must not be.  Of one that is none, only the
+ * address is told. */
+static void eject_for(struct vcore *v, enum sched_exit_reason reason, const char *callback,
+		      const struct task *t)
+{
+	struct task_ref ref = task_slot_contains(t) ? t->self : (struct task_ref){ 0 };
+
+	sched_eject(v, reason, callback, ref, (uint64_t)t);
 }
 
 static const struct sched_ops *ops_of(const struct vcore *v)
@@ -54,6 +54,11 @@ bool run_queue_holds(const struct vcore *v, const struct task *t)
 	       !list_empty(&t->ready_link);
 }
 
+struct task *run_queue_oldest(const struct vcore *v)
+{
+	return list_entry(v->queue.ready.next, struct task, ready_link);
+}
+
 /* ---- attaching */
 
 static void attach(struct vcore *v, struct task *t)
@@ -63,8 +68,9 @@ static void attach(struct vcore *v, struct task *t)
 	memset(t->sched_private, 0, sizeof(t->sched_private));
 	t->sched_generation = v->queue.generation;
 	t->sched_core_only = false;
+	t->run_queue = NULL;
 	if (ops_of(v)->attach)
-		t->sched_core_only = (int)(uint64_t)CALL(v, attach, t, 0, 0).task != 0;
+		t->sched_core_only = (int)(uint64_t)CALL(v, attach, RESULT_NUMBER, t, t, 0, 0).task != 0;
 }
 
 static long param_value(const struct task *t, enum sched_parameter key)
@@ -95,7 +101,8 @@ static void tell_params(struct vcore *v, struct task *t)
 		return;
 	for (int key = SCHED_PARAM_NICE; key < SCHED_PARAMS; key++)
 		if (changed & (1u << key))
-			CALL(v, setparam, t, key, param_value(t, (enum sched_parameter)key));
+			CALL(v, setparam, RESULT_NONE, t, t, key,
+			     param_value(t, (enum sched_parameter)key));
 }
 
 /* ---- the queue */
@@ -109,12 +116,14 @@ static void enqueue(struct vcore *v, struct task *t, enum sched_why why)
 	/* Sequentially consistent: sched_set_parameters() argues why. */
 	if (atomic_load(&t->sched_changed))
 		tell_params(v, t);
-	if (ops_of(v)->enqueue && !t->sched_core_only)
-		CALL(v, enqueue, v->cpu, t, why);
-	else if (why == SCHED_DONATED)
-		sched_fifo_push_front(&v->queue.fifo, t);
-	else
-		sched_fifo_push_back(&v->queue.fifo, t);
+	if (v->queue.guard.failed)
+		return;
+	if (ops_of(v)->enqueue && !t->sched_core_only) {
+		CALL(v, enqueue, RESULT_NONE, t, v->cpu, t, why);
+	} else if (why == SCHED_DONATED) {
+		list_remove(&t->ready_link);
+		list_push_front(&v->queue.ready, &t->ready_link);
+	}
 }
 
 void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
@@ -125,7 +134,13 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 	/* I1, I3 */
 	ASSERT_INVARIANT(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
 	ASSERT_INVARIANT(atomic_load(&t->home) == v->cpu && v->current != t);
-	ASSERT_INVARIANT(list_empty(&t->ready_link) && t->run_queue == NULL);
+	ASSERT_INVARIANT(list_empty(&t->ready_link));
+	/* The library has queued what it was not given.  (If another one did, attach() sees to it.) */
+	if (t->run_queue && t->sched_generation == q->generation && ops_of(v)->enqueue)
+		eject_for(v, SCHED_EXIT_BAD_TASK, "", t);
+	t->run_queue = NULL;
+	stall_clock_advance(q);
+	t->queued_at = q->granted;
 	list_push_back(&q->ready, &t->ready_link);
 	/* Sequentially consistent: idle() argues why. */
 	atomic_fetch_add(&q->count, 1);
@@ -145,12 +160,15 @@ void run_queue_remove(struct vcore *v, struct task *t)
 	sched_follow(v);
 	/* A library that fails in this leaves t to the one that is in force then: the FIFO, or
 	 * whatever somebody has put in force meanwhile. */
-	do {
-		if (ops_of(v)->dequeue && !t->sched_core_only)
-			CALL(v, dequeue, v->cpu, t, 0);
-		else
-			sched_fifo_remove(&v->queue.fifo, t);
-	} while (failed(v));
+	while (ops_of(v)->dequeue && !t->sched_core_only) {
+		CALL(v, dequeue, RESULT_NONE, t, v->cpu, t, 0);
+		if (failed(v))
+			continue;
+		if (!t->run_queue)
+			break;
+		eject_for(v, SCHED_EXIT_BAD_TASK, "dequeue", t);
+	}
+	t->run_queue = NULL;
 	take_out(v, t);
 }
 
@@ -160,14 +178,30 @@ static struct sched_run ask(struct vcore *v, struct task *prev)
 	struct sched_run run = { 0 };
 
 	if (ops_of(v)->pick)
-		run = CALL(v, pick, v->cpu, prev, 0);
+		run = CALL(v, pick, RESULT_TASK, prev, v->cpu, prev, 0);
 	if (failed(v))
 		return (struct sched_run){ 0 };
 	if (run.task && (!run_queue_holds(v, run.task) || run.task->run_queue)) {
-		sched_eject(v, SCHED_EXIT_BAD_TASK, "pick", (uint64_t)run.task);
+		eject_for(v, SCHED_EXIT_BAD_TASK, "pick", run.task);
 		return (struct sched_run){ 0 };
 	}
 	return run;
+}
+
+/* The built-in FIFO's answer: of all tasks, or of those that the library has refused. */
+static struct task *first_of_fifo(struct vcore *v)
+{
+	bool all = !ops_of(v)->pick;
+
+	list_for_each(at, &v->queue.ready) {
+		struct task *t = list_entry(at, struct task, ready_link);
+
+		if (all || t->sched_core_only) {
+			t->run_queue = NULL;
+			return t;
+		}
+	}
+	return NULL;
 }
 
 struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
@@ -178,7 +212,7 @@ struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
 	sched_follow(v);
 	if (list_empty(&q->ready))
 		return (struct sched_run){ 0 };
-	run_queue_check_stall(v);
+	stall_check(v);
 	if (prev && !run_queue_holds(v, prev))
 		prev = NULL;
 	for (;;) {
@@ -186,12 +220,13 @@ struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
 
 		run = ask(v, prev);
 		if (!run.task)
-			run.task = sched_fifo_pop(&q->fifo);
+			run.task = first_of_fifo(v);
 		if (run.task)
 			break;
 		/* One that has just come into force in the place of a failed one is asked first. */
 		if (q->generation == asked)
-			sched_eject(v, SCHED_EXIT_IDLED, "pick", atomic_load(&q->count));
+			sched_eject(v, SCHED_EXIT_IDLED, "pick", run_queue_oldest(v)->self,
+				    atomic_load(&q->count));
 	}
 	if (run.slice_ns == 0)
 		run.slice_ns = SCHED_SLICE_DEFAULT_NS;
@@ -226,11 +261,11 @@ struct task *run_queue_steal(struct vcore *v, unsigned thief)
 			run_queue_remove(v, t);
 		return t;
 	}
-	t = CALL(v, steal, v->cpu, thief, 0).task;
+	t = CALL(v, steal, RESULT_TASK, NULL, v->cpu, thief, 0).task;
 	if (failed(v) || !t)
 		return NULL;
 	if (!run_queue_holds(v, t) || t->run_queue || !sched_allowed(t, (int)thief)) {
-		sched_eject(v, SCHED_EXIT_BAD_TASK, "steal", (uint64_t)t);
+		eject_for(v, SCHED_EXIT_BAD_TASK, "steal", t);
 		return NULL;
 	}
 	take_out(v, t);
@@ -244,7 +279,7 @@ void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 	sched_follow(v);
 	if (!ops_of(v)->charge || t->sched_core_only || t->sched_generation != v->queue.generation)
 		return;
-	CALL(v, charge, v->cpu, t, ns);
+	CALL(v, charge, RESULT_NONE, t, v->cpu, t, ns);
 	failed(v);
 }
 
@@ -270,7 +305,7 @@ bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 	sched_follow(v);
 	if (!ops_of(v)->donate || !knows(v, from) || !knows(v, to))
 		return true;
-	r = (int)(uint64_t)CALL(v, donate, from, to, 0).task;
+	r = (int)(uint64_t)CALL(v, donate, RESULT_NUMBER, to, from, to, 0).task;
 	return !failed(v) && r == 0;
 }
 
@@ -287,7 +322,7 @@ int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_w
 	attach(v, t);
 	if (failed(v) || !ops_of(v)->select_cpu || !knows(v, t))
 		return -1;
-	cpu = (int)(uint64_t)CALL(v, select_cpu, t, prev, why).task;
+	cpu = (int)(uint64_t)CALL(v, select_cpu, RESULT_NUMBER, t, t, prev, why).task;
 	return failed(v) ? -1 : cpu;
 }
 
@@ -295,28 +330,7 @@ void run_queue_forget(struct vcore *v, struct task *t)
 {
 	if (!ops_of(v)->detach || t->sched_core_only || t->sched_generation != v->queue.generation)
 		return;
-	CALL(v, detach, t, 0, 0);
-	failed(v);
-}
-
-void run_queue_check_stall(struct vcore *v)
-{
-	struct task *oldest;
-	uint64_t now = rdtsc();
-
-	if (list_empty(&v->queue.ready))
-		return;
-	oldest = list_entry(v->queue.ready.next, struct task, ready_link);
-	if (now > oldest->ready_tsc &&
-	    tsc_to_ns(now - oldest->ready_tsc) > v->queue.instance->timeout_ns)
-		sched_eject(v, SCHED_EXIT_STALLED, "", oldest->self.id);
-}
-
-void run_queue_cpu_online(struct vcore *v, int up)
-{
-	if (!ops_of(v)->cpu_online)
-		return;
-	CALL(v, cpu_online, v->cpu, up, 0);
+	CALL(v, detach, RESULT_NONE, t, t, 0, 0);
 	failed(v);
 }
 
@@ -324,7 +338,7 @@ void run_queue_dump(struct vcore *v, sched_printf print)
 {
 	if (!ops_of(v)->dump)
 		return;
-	CALL(v, dump, v->cpu, print, 0);
+	CALL(v, dump, RESULT_NONE, NULL, v->cpu, print, 0);
 	failed(v);
 }
 
@@ -336,17 +350,21 @@ void run_queue_dump(struct vcore *v, sched_printf print)
 void run_queue_hand_over(struct vcore *v, struct sched_instance *to)
 {
 	struct run_queue *q = &v->queue;
-	uint64_t now = rdtsc();
 
 	q->instance = to;
 	q->generation = atomic_load_explicit(&to->generation, memory_order_relaxed);
-	q->fifo = (struct sched_fifo){ 0 };
+	stall_clock_advance(q);
 	list_for_each(at, &q->ready) {
 		struct task *t = list_entry(at, struct task, ready_link);
 
 		t->run_queue = NULL;
 		t->run_node.rank = 0;
-		t->ready_tsc = now;
+		t->queued_at = q->granted;
+	}
+	if (ops_of(v)->cpu_online) {
+		CALL(v, cpu_online, RESULT_NONE, NULL, v->cpu, 1, 0);
+		if (failed(v))
+			return;
 	}
 	list_for_each(at, &q->ready) {
 		enqueue(v, list_entry(at, struct task, ready_link), SCHED_TAKEN_OVER);

@@ -3,9 +3,9 @@
  * The core's side of one CPU's queue: what must be right whatever the library does.
  *
  *	ready    the core's own list of the tasks queued here, oldest first.  It is what the
- *	         library's answers are checked against, and what the FIFO takes over from.
- *	fifo     the built-in scheduler's queue: all of the tasks while it is in force, otherwise
- *	         only those that the library refused to attach
+ *	         library's answers are checked against, and it is the built-in FIFO: that takes the
+ *	         first of them while it is in force, otherwise the first that the library refused to
+ *	         attach.  So the FIFO rests on nothing that a library can reach.
  *	instance the library whose callbacks this CPU calls.  Each CPU changes it by itself, when it
  *	         sees that another is in force (library.c).
  */
@@ -17,18 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/list.h"
+#include "sched/guard.h"
 
 struct sched_instance;
 struct vcore;
-
-/* Where a callback that must be abandoned is left to: see sched/guard.asm. */
-struct sched_guard {
-	uint64_t stack_pointer; /* inside sched_guarded_call(); 0: no callback is running */
-	const char *callback;   /* its name */
-	bool failed;            /* it was abandoned */
-	enum sched_exit_reason reason;
-	uint64_t detail;
-};
 
 struct run_queue {
 	/* This CPU. */
@@ -36,9 +28,10 @@ struct run_queue {
 	uint32_t generation;    /* of the instance, when this CPU came to it */
 	struct sched_instance *visited; /* whose init() or exit() runs on this CPU now, or NULL */
 	struct list ready;      /* struct task.ready_link */
-	struct sched_fifo fifo;
 	struct sched_guard guard;
 	uint64_t random;        /* state of sched_random() */
+	uint64_t granted;       /* ticks that this CPU has been given: stall.c */
+	uint64_t looked_tsc;    /* when that was last brought up to date */
 
 	/* This CPU; others read it as a hint. */
 	_Atomic uint32_t count; /* tasks in `ready` */
@@ -69,11 +62,10 @@ int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_w
 bool run_queue_has_opinion(const struct vcore *v); /* it has select_cpu() */
 /* The task has ended. */
 void run_queue_forget(struct vcore *v, struct task *t);
-/* Ejects the library if a queued task has been waiting for longer than its limit. */
-void run_queue_check_stall(struct vcore *v);
+/* Of a queue that is not empty. */
+struct task *run_queue_oldest(const struct vcore *v);
 /* All queued tasks go to another instance's queue. */
 void run_queue_hand_over(struct vcore *v, struct sched_instance *to);
-void run_queue_cpu_online(struct vcore *v, int up);
 void run_queue_dump(struct vcore *v, sched_printf print);
 /* Is t queued here?  For pointers that a library made up, too. */
 bool run_queue_holds(const struct vcore *v, const struct task *t);

@@ -100,16 +100,16 @@ static inline void *compute(void *argument)
 
 static inline int run_threads(void)
 {
-	pthread_t threads[12];
+	pthread_t threads[6];
 	int started = 0, wrong = 0;
 	void *sum;
 
-	for (; started < 12; started++)
+	for (; started < 6; started++)
 		if (pthread_create(&threads[started], NULL, compute, NULL) != 0)
 			break;
 	for (int i = 0; i < started; i++)
 		wrong += pthread_join(threads[i], &sum) != 0 || (unsigned long)sum != 199990000;
-	return wrong + (12 - started);
+	return wrong + (6 - started);
 }
 
 #endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What the log says of a scheduler library that broke the rules. */
+#include "core/log.h"
+#include "sched/library.h"
+#include "time/time.h"
+
+static const struct {
+	const char *what;
+	bool address; /* what `detail` is; otherwise a number */
+} reasons[] = {
+	[SCHED_EXIT_SWAPPED] = { "was swapped out", false },
+	[SCHED_EXIT_FAULT] = { "faulted, at", true },
+	[SCHED_EXIT_OVERRUN] = { "ran too long, at", true },
+	[SCHED_EXIT_BAD_TASK] = { "returned, or kept in a queue, a task that it must not:", true },
+	[SCHED_EXIT_IDLED] = { "had nothing to run, while this many tasks were queued:", false },
+	[SCHED_EXIT_STALLED] = { "did not run a task in time, id", false },
+	[SCHED_EXIT_INIT] = { "returned error", false },
+};
+
+void sched_report(struct vcore *v, const struct sched_ops *ops, const struct sched_exit *why,
+		  const char *fate)
+{
+	uint64_t us = time_now_ns() / 1000;
+
+	log_print("libos: scheduler %s %s: on CPU %d it%s%s%s %s ", ops->name, fate, why->cpu,
+		  *why->callback ? "s " : "", why->callback, *why->callback ? "()" : "",
+		  reasons[why->reason].what);
+	log_print(reasons[why->reason].address ? "0x%lx\n" : "%ld\n", why->detail);
+	if (why->task.id)
+		log_print("libos:   at %lu.%06lu s, about task %u\n", us / 1000000, us % 1000000,
+			  why->task.id);
+	else
+		log_print("libos:   at %lu.%06lu s, about no task\n", us / 1000000, us % 1000000);
+	guard_report(v);
+}
