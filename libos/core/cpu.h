@@ -64,9 +64,10 @@ static inline uint16_t read_x87_control(void)
 	return value;
 }
 
+/* The stack is empty, as before and after every call, whatever another task has left in it. */
 static inline void write_x87_control(uint16_t value)
 {
-	__asm__ volatile("fldcw %0" : : "m"(value));
+	__asm__ volatile("fninit\n\tfldcw %0" : : "m"(value));
 }
 
 /* x87, SSE, AVX and what else the kernel has enabled; `area` is 64-byte aligned, and zeroed before
