@@ -25,7 +25,9 @@
 #define HEAP_PAGES_MAX (16u << 20) /* 64 GiB of addresses */
 
 /* Block sizes; the last is half a page.  Larger requests take whole pages. */
-static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1008, 1344, 2048 };
+#define BLOCK_MAX 2048
+static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1008, 1344,
+				       BLOCK_MAX };
 #define CLASSES (sizeof(class_size) / sizeof(class_size[0]))
 #define BLOCK_UNIT 16
 
@@ -233,13 +235,12 @@ uint64_t frame_of_page(const void *p)
 	return EXO_PTE_FRAME(EXO_PTE(p));
 }
 
+/* By size in units, rounded up; filled in once. */
+static uint8_t class_by_units[BLOCK_MAX / BLOCK_UNIT + 1];
+
 static unsigned class_of(size_t size)
 {
-	unsigned c = 0;
-
-	while (class_size[c] < size)
-		c++;
-	return c;
+	return class_by_units[(size + BLOCK_UNIT - 1) / BLOCK_UNIT];
 }
 
 /* Cut a fresh page into blocks, each free one holding the place of the next in its first bytes. */
@@ -301,7 +302,7 @@ static void block_put(uint32_t page, void *block)
 
 void *heap_alloc(size_t size)
 {
-	if (size > class_size[CLASSES - 1])
+	if (size > BLOCK_MAX)
 		return pages_alloc((size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE);
 	unsigned c = class_of(size);
 
@@ -352,4 +353,7 @@ void heap_init(void)
 	page_runs_init(&runs, (struct page_run *)HEAP_TABLE);
 	for (size_t i = 0; i < CLASSES; i++)
 		slabs[i] = RUN_NONE;
+	for (unsigned c = 0, units = 0; c < CLASSES; c++)
+		while (units <= class_size[c] / BLOCK_UNIT)
+			class_by_units[units++] = (uint8_t)c;
 }

@@ -19,17 +19,26 @@ section .text
 global user_copy
 	align 16
 user_copy:
-	mov rcx, rdx
+	cmp rdx, 8
+	jb .tail
 	cmp rdx, 16
-	jb .bytes
+	jae .long
+.word_load:                             ; pointers and masks, without the start of a REP
+	mov rax, [rsi]
+.word_store:
+	mov [rdi], rax
+	add rsi, 8
+	add rdi, 8
+	sub edx, 8
+	jmp .tail
+.long:
+	mov rcx, rdx
 	shr rcx, 3
 .words_fault:
 	rep movsq
-	mov ecx, edx
-	and ecx, 7
-	jz .done
-.bytes:
-	test ecx, ecx
+	and edx, 7
+.tail:
+	test edx, edx
 	jz .done
 .byte_load:
 	movzx eax, byte [rsi]
@@ -37,11 +46,13 @@ user_copy:
 	mov [rdi], al
 	inc rsi
 	inc rdi
-	dec ecx
+	dec edx
 	jnz .byte_load
 .done:
 	xor eax, eax
 	ret
+	may_fault .word_load, failed
+	may_fault .word_store, failed
 	may_fault .words_fault, failed
 	may_fault .byte_load, failed
 	may_fault .byte_store, failed

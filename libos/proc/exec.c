@@ -108,13 +108,6 @@ static void reset_process(struct process *p)
 	lock_release(&process_tree_lock);
 }
 
-/* XSAVE's fixed part (SDM vol. 1, 13.4): no component is in it, so all get their initial state. */
-static const struct {
-	uint8_t legacy[24];
-	uint32_t mxcsr;
-	uint8_t rest[484 + 64];
-} initial_vectors __attribute__((aligned(64))) = { .mxcsr = MXCSR_INITIAL };
-
 static void set_registers(uint64_t entry, uint64_t stack_pointer)
 {
 	struct task *t = current();
@@ -131,7 +124,7 @@ static void set_registers(uint64_t entry, uint64_t stack_pointer)
 	write_fs_base(0);
 	write_gs_base(0);
 	t->vector_live = true; /* from here on a preemption keeps what the registers hold */
-	vector_load(&initial_vectors);
+	signal_vector_reset();
 }
 
 /* The old program is gone. */

@@ -103,6 +103,9 @@ bool signal_children_discarded_locked(struct process *parent);
 void signal_mask_replace(uint64_t mask);
 void signal_mask_restore(void);
 
+/* The vector registers as a program, or a handler, finds them when it starts. */
+void signal_vector_reset(void);
+
 /* Called by task_work() before a return to the program: delivers, stops, or ends the process. */
 void signal_deliver(void);
 

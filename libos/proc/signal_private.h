@@ -47,9 +47,9 @@ void signal_frame_make_full(struct task *t);
 /* signal_vector.c; no lock held */
 /* Bytes that the vector state takes on the program's stack. */
 uint64_t signal_vector_size(void);
-/* Writes the live vector state to `user` and gives the handler a clean one.  0 or -errno. */
+/* Writes the live vector state to `user` and gives the handler a clean one.  0 or -EFAULT. */
 int signal_vector_save(struct task *t, uint64_t user);
-/* Loads the vector state from `user`.  0 or -errno; then nothing has changed. */
+/* Loads the vector state from `user`.  0 or -EFAULT; then the state is a clean one. */
 int signal_vector_restore(struct task *t, uint64_t user);
 /* The control words alone, for frames without vector state. */
 uint64_t signal_control_words(void);

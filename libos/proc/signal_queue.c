@@ -18,6 +18,12 @@
 /* The most entries in one queue: bounds both the memory and the walk below. */
 #define QUEUE_MAX 1024
 
+/* Entries for the next signals, under process_tree_lock as all here: most are taken out before
+ * another is sent, and then the heap has nothing to do with them. */
+#define SPARE_MAX 16
+static struct list spare = LIST_INIT(spare);
+static unsigned spare_count;
+
 static bool queue_is_full(const struct list *queue)
 {
 	unsigned n = 0;
@@ -29,11 +35,29 @@ static bool queue_is_full(const struct list *queue)
 
 static struct signal_entry *entry_alloc(const struct list *queue, const struct signal_info *info)
 {
-	struct signal_entry *entry = queue_is_full(queue) ? NULL : heap_alloc(sizeof(*entry));
+	struct signal_entry *entry;
+	struct list *node;
 
+	if (queue_is_full(queue))
+		return NULL;
+	node = list_pop_front(&spare);
+	if (node != NULL)
+		spare_count--;
+	entry = node != NULL ? list_entry(node, struct signal_entry, link)
+			     : heap_alloc(sizeof(*entry));
 	if (entry != NULL)
 		entry->info = *info;
 	return entry;
+}
+
+static void entry_free(struct signal_entry *entry)
+{
+	if (spare_count == SPARE_MAX) {
+		heap_free(entry);
+		return;
+	}
+	list_push_back(&spare, &entry->link);
+	spare_count++;
 }
 
 int signal_queue_add(uint64_t *pending, struct list *queue, int number,
@@ -62,7 +86,7 @@ static void entry_remove(struct signal_entry *entry)
 	if (entry->borrowed)
 		entry->taken_overrun = entry->info.timer.overrun;
 	else
-		heap_free(entry);
+		entry_free(entry);
 }
 
 /* Takes the first entry of a signal out; *more says whether there is another. */

@@ -3,26 +3,24 @@
  * The vector state of a signal frame: an XSAVE image, described in the bytes that FXSAVE leaves
  * to software, as Linux's asm/sigcontext.h says.
  *
- * The image goes through libos memory in both directions: XSAVE and XRSTOR would fault on a bad
- * user address, or on a header that the program has spoilt, with nobody to turn that into an error.
+ * The image goes through the task's own area in both directions: XSAVE and XRSTOR would fault on a
+ * bad user address, or on a header that the program has spoilt, with nobody to turn that into an error.
  */
 #include <asm/sigcontext.h>
 #include <exo/abi.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include "abi/errno.h"
-#include "core/memory.h"
+#include "core/cpu.h"
 #include "core/string.h"
 #include "core/usercopy.h"
 #include "proc/signal_private.h"
 
-#define IMAGE_ALIGNMENT 64ul
 #define LEGACY_SIZE 512u  /* FXSAVE; the XSAVE header follows */
 #define HEADER_SIZE 64u
 #define FEATURES_LEGACY 3ul /* x87, SSE */
 
-#define MXCSR_INITIAL 0x1f80u
 #define MXCSR_VALID 0xffffu /* the others are reserved: loading them faults */
-#define X87_CONTROL_INITIAL 0x37fu
 #define CONTROL_WORDS_VALID (1ul << 63)
 
 static const struct exo_info *machine(void)
@@ -35,67 +33,39 @@ uint64_t signal_vector_size(void)
 	return machine()->vector_size + FP_XSTATE_MAGIC2_SIZE;
 }
 
-/* An image in the heap; *block is what is to be freed. */
-static struct _xstate *image_alloc(void **block)
+/* Without a bit in the header XRSTOR initialises all (SDM vol. 1, 13.8), and reads nothing of the rest
+ * but MXCSR. */
+static const struct {
+	struct _fpstate_64 legacy;
+	struct _header header;
+} initial __attribute__((aligned(64))) = { .legacy.mxcsr = MXCSR_INITIAL };
+
+void signal_vector_reset(void)
 {
-	*block = heap_alloc(signal_vector_size() + IMAGE_ALIGNMENT);
-	return (struct _xstate *)(((uint64_t)*block + IMAGE_ALIGNMENT - 1) & ~(IMAGE_ALIGNMENT - 1));
+	vector_load(&initial);
 }
 
-static void xsave(struct _xstate *image)
-{
-	uint64_t features = machine()->vector_features;
-
-	__asm__ volatile("xsave64 (%0)"
-			 :
-			 : "r"(image), "a"((uint32_t)features), "d"((uint32_t)(features >> 32))
-			 : "memory");
-}
-
-static void xrstor(const struct _xstate *image)
-{
-	uint64_t features = machine()->vector_features;
-
-	__asm__ volatile("xrstor64 (%0)"
-			 :
-			 : "r"(image), "a"((uint32_t)features), "d"((uint32_t)(features >> 32))
-			 : "memory");
-}
-
-static uint32_t *magic2(struct _xstate *image)
-{
-	return (uint32_t *)((char *)image + machine()->vector_size);
-}
-
-/* The state that a program starts with, whatever XRSTOR is given to read besides the header. */
-static void vector_reset(struct _xstate *image)
-{
-	memset(image, 0, LEGACY_SIZE + HEADER_SIZE);
-	image->fpstate.mxcsr = MXCSR_INITIAL;
-	xrstor(image);
-}
-
+/*
+ * The image is made where a preemption would make it.  It would save the same once more, if the
+ * registers are live: nothing in the libos changes them.  XSAVE leaves the bytes that describe the
+ * image alone, and XRSTOR does not look at them.
+ */
 int signal_vector_save(struct task *t, uint64_t user)
 {
-	void *block;
-	struct _xstate *image = image_alloc(&block);
-	int r;
+	struct _xstate *image = t->vector_area;
+	uint32_t size = machine()->vector_size;
 
-	if (block == NULL)
-		return -ENOMEM;
-	xsave(image);
+	vector_save(image);
 	image->fpstate.sw_reserved = (struct _fpx_sw_bytes){
 		.magic1 = FP_XSTATE_MAGIC1,
 		.extended_size = (uint32_t)signal_vector_size(),
 		.xfeatures = machine()->vector_features,
-		.xstate_size = machine()->vector_size,
+		.xstate_size = size,
 	};
-	*magic2(image) = FP_XSTATE_MAGIC2;
-	r = copy_to_user(user, image, signal_vector_size());
-	if (r == 0)
-		vector_reset(image);
-	heap_free(block);
-	return r;
+	if (copy_to_user(user, image, size) != 0 || store_user32(user + size, FP_XSTATE_MAGIC2) != 0)
+		return -EFAULT;
+	signal_vector_reset();
+	return 0;
 }
 
 /* Whatever the program wrote, XRSTOR accepts the result (SDM vol. 1, 13.8). */
@@ -109,32 +79,43 @@ static void sanitise(struct _xstate *image, bool extended)
 	image->fpstate.mxcsr &= MXCSR_VALID;
 }
 
+/* Reads the image as far as it is one; *extended says whether there is more than FXSAVE's. */
+static int image_read(struct _xstate *image, uint64_t user, bool *extended)
+{
+	const struct _fpx_sw_bytes *described = &image->fpstate.sw_reserved;
+	uint32_t size = machine()->vector_size, magic2;
+
+	if (copy_from_user(image, user, LEGACY_SIZE) != 0)
+		return -EFAULT;
+	*extended = described->magic1 == FP_XSTATE_MAGIC1 && described->xstate_size == size;
+	if (!*extended)
+		return 0;
+	if (copy_from_user((char *)image + LEGACY_SIZE, user + LEGACY_SIZE, size - LEGACY_SIZE) != 0 ||
+	    copy_from_user(&magic2, user + size, sizeof(magic2)) != 0)
+		return -EFAULT;
+	*extended = magic2 == FP_XSTATE_MAGIC2;
+	return 0;
+}
+
+/*
+ * What the registers hold now is lost, so a preemption need not save it: it leaves the task's area to
+ * the image.  That the registers are live again and that they are loaded is one step.
+ */
 int signal_vector_restore(struct task *t, uint64_t user)
 {
-	void *block;
-	struct _xstate *image = image_alloc(&block);
-	const struct _fpx_sw_bytes *described = &image->fpstate.sw_reserved;
-	bool extended = false;
+	struct _xstate *image = t->vector_area;
+	bool extended;
 	int r;
 
-	if (block == NULL)
-		return -ENOMEM;
-	r = copy_from_user(image, user, LEGACY_SIZE);
-	if (r == 0) {
-		extended = described->magic1 == FP_XSTATE_MAGIC1 &&
-			   described->xstate_size == machine()->vector_size;
-		if (extended)
-			r = copy_from_user((char *)image + LEGACY_SIZE, user + LEGACY_SIZE,
-					   signal_vector_size() - LEGACY_SIZE);
-	}
-	if (r == 0) {
-		sanitise(image, extended && *magic2(image) == FP_XSTATE_MAGIC2);
-		/* First: a preemption between the two then keeps what XRSTOR has loaded. */
-		t->vector_live = true;
-		__asm__ volatile("" ::: "memory");
-		xrstor(image);
-	}
-	heap_free(block);
+	t->vector_live = false;
+	atomic_signal_fence(memory_order_seq_cst);
+	r = image_read(image, user, &extended);
+	if (r == 0)
+		sanitise(image, extended);
+	upcalls_mask();
+	t->vector_live = true;
+	vector_load(r == 0 ? (const void *)image : &initial);
+	upcalls_unmask();
 	return r;
 }
 
