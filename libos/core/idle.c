@@ -12,14 +12,18 @@
 
 static void halt(struct vcore *v, uint64_t token)
 {
+	uint64_t idle = atomic_load_explicit(&v->stats.idle_clock, memory_order_relaxed);
 	uint64_t start = rdtsc();
 
 	timers_program(v);
+	atomic_store_explicit(&v->stats.idle_clock, (idle - start) | IDLE_HALTED,
+			      memory_order_relaxed);
 	trace(v, TRACE_IDLE, 0, 1, 0, 0);
 	exo_halt(token, 0);
 	trace(v, TRACE_IDLE, 0, 0, 0, 0);
 	v->stats.halts++;
-	v->stats.idle_ticks += rdtsc() - start;
+	atomic_store_explicit(&v->stats.idle_clock, (idle + rdtsc() - start) & ~IDLE_HALTED,
+			      memory_order_relaxed);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include "fs/proc_files.h"
 #include "fs/linux.h"
 #include "proc/process.h"
+#include "time/cpu_clock.h"
 #include "time/time.h"
 #include "tty/tty.h"
 #include "vm/vm.h"
@@ -59,7 +60,7 @@ static void picture_task(struct picture *pic, const struct task *t)
 		pic->start_ns = tsc_to_ns(t->start_tsc - boot_tsc);
 }
 
-/* Under process_tree_lock; times of running tasks are read as they change. */
+/* Under process_tree_lock. */
 static void picture_tasks(struct picture *pic, const struct process *p, uint32_t thread)
 {
 	if (!thread)
@@ -68,6 +69,7 @@ static void picture_tasks(struct picture *pic, const struct process *p, uint32_t
 		picture_task(pic, p->leader);
 	list_for_each(link, &p->tasks) {
 		const struct task *t = list_entry(link, struct task, thread_link);
+		uint64_t user_ns = 0, total_ns = 0;
 
 		if (!is_in(t, thread))
 			continue;
@@ -75,8 +77,9 @@ static void picture_tasks(struct picture *pic, const struct process *p, uint32_t
 			picture_task(pic, t);
 			memcpy(pic->name, t->name, sizeof(pic->name));
 		}
-		pic->own.user_ns += t->user_ns;
-		pic->own.system_ns += t->system_ns;
+		cpu_time_of_task(t, &user_ns, &total_ns);
+		pic->own.user_ns += user_ns;
+		pic->own.system_ns += total_ns - user_ns;
 		pic->voluntary += t->voluntary_switches;
 		pic->involuntary += t->involuntary_switches;
 	}

@@ -10,7 +10,10 @@
 #include "sched/proc.h"
 #include <libos/sched.h>
 #include <stddef.h>
+#include "core/cpu.h"
 #include "core/log.h"
+#include "core/string.h"
+#include "core/task.h"
 #include "core/vcore.h"
 #include "fs/procfs.h"
 #include "time/time.h"
@@ -25,24 +28,42 @@ static uint64_t donations_of(const struct vcore *v)
 	return sum;
 }
 
+/* What a CPU runs, as it changes: a task's memory is never unmapped, so at worst the name is that of
+ * the next one. */
+static void print_current(struct text *out, const struct vcore *v)
+{
+	const struct task *t = *(struct task *const volatile *)&v->current;
+	char name[sizeof(t->name)];
+
+	if (!t) {
+		text_print(out, " 0 -\n");
+		return;
+	}
+	memcpy(name, t->name, sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	text_print(out, " %u %s\n", t->self.id, name);
+}
+
 static void print_cpus(struct text *out, void *unused)
 {
 	text_print(out, "cpu queued switches spaces preempted upcalls faults masked-faults wakes "
 			"remote donations in out steals refused halts idle-ms overruns direct "
-			"won ipis coalesced mailbox\n");
+			"won ipis coalesced mailbox task name\n");
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		const struct vcore *v = &vcores[cpu];
 
 		text_print(out, "%u %u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu "
-			   "%lu %lu %lu %lu %lu\n",
+			   "%lu %lu %lu %lu %lu",
 			   cpu, sched_cpu_queued((int)cpu), v->stats.switches,
 			   v->stats.space_switches, v->stats.preemptions, v->stats.upcalls,
 			   v->stats.faults, v->stats.masked_faults, v->stats.wakes,
 			   v->stats.remote_wakes, donations_of(v), v->stats.migrations_in,
 			   v->stats.migrations_out, v->stats.steals_asked, v->stats.steals_refused,
-			   v->stats.halts, tsc_to_ns(v->stats.idle_ticks) / 1000000,
+			   v->stats.halts,
+			   tsc_to_ns(stats_idle_ticks(&v->stats, rdtsc())) / 1000000,
 			   v->stats.overruns, v->stats.direct_switches, v->stats.steals_won,
 			   v->stats.ipis_sent, v->stats.ipis_coalesced, v->stats.mailbox_high);
+		print_current(out, v);
 	}
 }
 

@@ -6,6 +6,7 @@
 #ifndef LIBOS_SCHED_STATS_H
 #define LIBOS_SCHED_STATS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 /* Who gave a slice away. */
@@ -44,9 +45,25 @@ struct vcore_stats {
 	uint64_t ipis_sent, ipis_coalesced; /* messages that rang; that found the bell rung already */
 	uint64_t mailbox_high;    /* most tasks and calls ever found in the mailbox at once */
 	uint64_t halts, overruns;
-	uint64_t idle_ticks;      /* TSC */
+	_Atomic uint64_t idle_clock; /* see stats_idle_ticks() */
 	uint64_t donations[DONATION_KINDS][DONATION_OUTCOMES];
 	uint64_t latency[LATENCY_BUCKETS]; /* from the wake to the run */
 };
+
+#define IDLE_HALTED 1ul
+
+/*
+ * How long the CPU has been halted, in TSC ticks, up to now if it is: one word, so that it is read
+ * whole.  Bit 0 clear: that long.  Bit 0 set: what must be added to the TSC.
+ */
+static inline uint64_t stats_idle_ticks(const struct vcore_stats *s, uint64_t now_tsc)
+{
+	uint64_t clock = atomic_load_explicit(&s->idle_clock, memory_order_relaxed), ticks;
+
+	if (!(clock & IDLE_HALTED))
+		return clock;
+	ticks = now_tsc + (clock & ~IDLE_HALTED);
+	return (int64_t)ticks < 0 ? 0 : ticks; /* its TSC may be a little ahead of ours */
+}
 
 #endif

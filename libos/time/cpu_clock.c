@@ -19,7 +19,7 @@
 /* The compiler keeps this order too; x86 does not reorder loads. */
 #define READ_ONCE(place) (*(const volatile __typeof__(place) *)&(place))
 
-static void add_used(const struct task *t, uint64_t *user_ns, uint64_t *total_ns)
+void cpu_time_of_task(const struct task *t, uint64_t *user_ns, uint64_t *total_ns)
 {
 	const struct vcore *v = &vcores[atomic_load_explicit(&t->home, memory_order_relaxed)];
 	uint64_t user = READ_ONCE(t->user_ns), system = READ_ONCE(t->system_ns);
@@ -37,7 +37,7 @@ static uint64_t used_ns(const struct task *t)
 {
 	uint64_t user_ns = 0, total_ns = 0;
 
-	add_used(t, &user_ns, &total_ns);
+	cpu_time_of_task(t, &user_ns, &total_ns);
 	return total_ns;
 }
 
@@ -62,7 +62,7 @@ void cpu_time_locked(const struct process *p, uint64_t *user_ns, uint64_t *total
 	*user_ns = p->self_usage.user_ns;
 	*total_ns = *user_ns + p->self_usage.system_ns;
 	list_for_each(node, &p->tasks)
-		add_used(list_entry(node, struct task, thread_link), user_ns, total_ns);
+		cpu_time_of_task(list_entry(node, struct task, thread_link), user_ns, total_ns);
 }
 
 int cpu_clock_of_process(uint32_t pid, uint64_t *ns)
