@@ -316,7 +316,7 @@ struct server {
 struct answers {
 	_Atomic int count[SERVERS];
 	_Atomic bool moved[SERVERS]; /* it may not run on CPU 0: the parent has said so */
-	_Atomic int placed, misplaced; /* answers of those, from another CPU and from CPU 0 */
+	_Atomic int placed, misplaced; /* answers from another CPU; of those, from CPU 0 */
 };
 
 static struct answers *answers;
@@ -330,8 +330,13 @@ static int start_server(struct server *s, int number)
 	s->pid = fork();
 	if (s->pid == 0) {
 		while (read(s->asked, &one, sizeof(one)) == sizeof(one)) {
-			if (answers->moved[number])
-				atomic_fetch_add(sched_getcpu() ? &answers->placed : &answers->misplaced, 1);
+			/* In this order; a queued task is moved before the parent can say so. */
+			bool moved = answers->moved[number];
+
+			if (sched_getcpu() != 0)
+				answers->placed++;
+			else if (moved)
+				answers->misplaced++;
 			answers->count[number]++;
 		}
 		_exit(0);
