@@ -156,6 +156,53 @@ static void a_gift_over_a_pipe_shows_each_step_in_order(void)
 	CHECK(found > 0);
 }
 
+/* The run that the giver was in: the last one of this CPU before the gift; or record_count. */
+static size_t run_before(size_t gift)
+{
+	size_t at = gift;
+
+	while (at > 0 && (records[at].kind != TRACE_RUN || records[at].cpu != records[gift].cpu))
+		at--;
+	return records[at].kind == TRACE_RUN && records[at].task == records[gift].number ?
+		       at : record_count;
+}
+
+/*
+ * No gift is more than the giver's slice without what it has used of it; so a chain of gifts has one
+ * slice in all.  Each record is written a moment after what it tells, and the machine may be off its
+ * host's CPU in between: hence "nearly all".
+ */
+static void a_gift_is_what_is_left_and_never_a_fresh_slice(void)
+{
+	int to, from, gifts = 0, fresh = 0;
+	pid_t child;
+
+	pin(0, 0);
+	child = start_echo(0, &to, &from);
+	CHECK(child > 0 && command("on"));
+	for (int i = 0; i < 50; i++) {
+		for (volatile int work = 0; work < 50000; work++)
+			;
+		CHECK(ask_echo(to, from));
+	}
+	CHECK(command("off"));
+	stop_echo(child, to, from);
+	unpin();
+	CHECK(read_records());
+	for (size_t at = 0; (at = next_of(at, TRACE_DONATE)) < record_count; at++) {
+		size_t run = run_before(at);
+
+		if (run == record_count)
+			continue;
+		gifts++;
+		fresh += records[at].value + (records[at].time_ns - records[run].time_ns) >
+			 records[run].value + 20000;
+	}
+	printf("%d gifts, %d too large\n", gifts, fresh);
+	CHECK(gifts >= 50);
+	CHECK(fresh <= gifts / 4);
+}
+
 static void a_wake_on_another_cpu_rings_it(void)
 {
 	pid_t child;
@@ -383,6 +430,7 @@ static void turning_it_on_and_off_under_load_loses_no_task(void)
 int main(void)
 {
 	RUN(a_gift_over_a_pipe_shows_each_step_in_order);
+	RUN(a_gift_is_what_is_left_and_never_a_fresh_slice);
 	RUN(a_wake_on_another_cpu_rings_it);
 	RUN(tasks_have_names);
 	RUN(a_fault_tells_its_address);
