@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scheduler libraries that are loaded from files, put in force, and unloaded again. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -55,6 +56,38 @@ static void a_loaded_library_comes_before_a_linked_one(void)
 	CHECK_EQ(tell("sched", "rr"), 0);
 	CHECK_EQ(tell("sched-unload", "rr"), -1);
 	CHECK_EQ(errno, ENOENT);
+	CHECK_EQ(tell("sched", before), 0);
+}
+
+static int is_library(const struct dirent *entry)
+{
+	return strstr(entry->d_name, ".so") != NULL;
+}
+
+/* Those that ship run from their files as they do when they are linked in. */
+static void every_library_that_ships_can_be_loaded(void)
+{
+	struct dirent **files;
+	int n = scandir("/lib/sched", &files, is_library, alphasort);
+	char before[NAME_ROOM];
+
+	current_scheduler(before);
+	CHECK(n >= 1);
+	for (int i = 0; i < n; i++) {
+		char path[300], name[NAME_ROOM], now[NAME_ROOM];
+
+		snprintf(path, sizeof(path), "/lib/sched/%s", files[i]->d_name);
+		CHECK_EQ(tell("sched", "fifo"), 0);
+		CHECK_EQ(tell("sched-load", path), 0);
+		CHECK(first_line("sched-unload", name));
+		CHECK_EQ(tell("sched", name), 0);
+		CHECK_EQ(run_threads(), 0);
+		CHECK(strcmp(current_scheduler(now), name) == 0);
+		CHECK_EQ(tell("sched", "fifo"), 0);
+		CHECK_EQ(tell("sched-unload", name), 0);
+		free(files[i]);
+	}
+	free(files);
 	CHECK_EQ(tell("sched", before), 0);
 }
 
@@ -193,6 +226,7 @@ int main(void)
 {
 	RUN(a_library_is_loaded_used_and_unloaded);
 	RUN(a_loaded_library_comes_before_a_linked_one);
+	RUN(every_library_that_ships_can_be_loaded);
 	RUN(what_is_loaded_again_replaces_what_was);
 	RUN(tunables_keep_their_limits);
 	RUN(queues_are_dumped_to_the_reader);
