@@ -22,8 +22,8 @@
  */
 #include <libos/sched.h>
 
-#define REQUEST_NS SCHED_MS(3)
-#define SLICE_MIN_NS SCHED_US(700)
+#define REQUEST_NS SCHED_MS(4)
+#define SLICE_MIN_DIVISOR 4 /* of a request: what a switch should be worth */
 #define CHARGE_MAX_NS SCHED_MS(100000) /* alone for longer: nobody is owed more for that */
 #define VIRTUAL_SHIFT 16 /* virtual time in ns / weight, with so many more bits */
 
@@ -200,14 +200,6 @@ static void set_running(struct cpu *c, const struct task *t, const struct entity
 	c->running = (struct running){ t, true, e->v, e->deadline, e->weight };
 }
 
-/* The rest of its request, but no less than what a switch should be worth. */
-static uint64_t slice_of(const struct entity *e)
-{
-	uint64_t left_ns = (e->deadline - e->v) * e->weight >> VIRTUAL_SHIFT;
-
-	return left_ns > SLICE_MIN_NS ? left_ns : SLICE_MIN_NS;
-}
-
 static struct sched_run fair_pick(int cpu, struct task *prev)
 {
 	struct cpu *c = sched_cpu_private(cpu);
@@ -223,7 +215,7 @@ static struct sched_run fair_pick(int cpu, struct task *prev)
 	e = sched_private(t);
 	take_out(c, t, e);
 	set_running(c, t, e);
-	return (struct sched_run){ t, slice_of(e) };
+	return (struct sched_run){ t, (e->deadline - e->v) * e->weight >> VIRTUAL_SHIFT };
 }
 
 /* One that was given a slice and ran at once has not been in the queue.  It may even be the one that
@@ -242,7 +234,7 @@ static void fair_charge(int cpu, struct task *t, uint64_t ns)
 		join(c, e, t);
 	}
 	e->v += (charged_ns << VIRTUAL_SHIFT) / e->weight;
-	if ((int64_t)(e->v - e->deadline) >= 0)
+	if ((int64_t)(e->deadline - e->v) < request(t, e) / SLICE_MIN_DIVISOR)
 		e->deadline = e->v + (uint64_t)request(t, e);
 	count(c, e->v, e->weight);
 	set_running(c, t, e);

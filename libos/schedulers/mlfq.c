@@ -40,8 +40,9 @@ static void mlfq_enqueue(int cpu, struct task *t, enum sched_why why)
 		sched_fifo_push_front(&c->level[h->level], t);
 	else
 		sched_fifo_push_back(&c->level[h->level], t);
-	/* If the CPU is idle, `running` is of long ago, and it looks into its queue anyway. */
-	if (h->level < c->running)
+	/* After one that stops somebody is chosen anyway.  If the CPU is idle, `running` is of long
+	 * ago, and it looks into its queue anyway, too. */
+	if (h->level < c->running && why != SCHED_PREEMPTED && why != SCHED_YIELDED)
 		sched_resched(cpu);
 }
 

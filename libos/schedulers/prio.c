@@ -79,8 +79,10 @@ static void prio_enqueue(int cpu, struct task *t, enum sched_why why)
 	else
 		sched_fifo_push_back(&c->level[p->level], t);
 	c->waiting[p->level / 64] |= 1ul << p->level % 64;
-	/* If the CPU is idle, `running` is of long ago, and it looks into its queue anyway. */
-	if (p->level > atomic_load_explicit(&c->running, memory_order_relaxed))
+	/* After one that stops somebody is chosen anyway.  If the CPU is idle, `running` is of long
+	 * ago, and it looks into its queue anyway, too. */
+	if (why != SCHED_PREEMPTED && why != SCHED_YIELDED &&
+	    p->level > atomic_load_explicit(&c->running, memory_order_relaxed))
 		sched_resched(cpu);
 }
 

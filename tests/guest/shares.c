@@ -188,8 +188,9 @@ static void fair_gives_shares_by_weight(void)
 /* One that asked for 30% and takes what it can get, beside one that takes what is left. */
 static int a_budget_is_a_bound(long long sum[2])
 {
-	struct sched_attr budget = { .sched_policy = 6, .sched_runtime = 6 * MS,
-				     .sched_deadline = 20 * MS, .sched_period = 20 * MS };
+	/* Long periods: what a host takes away in one stretch is then no large part of a budget. */
+	struct sched_attr budget = { .sched_policy = 6, .sched_runtime = 30 * MS,
+				     .sched_deadline = 100 * MS, .sched_period = 100 * MS };
 	pid_t child[2];
 
 	begin();

@@ -69,10 +69,10 @@ _Noreturn void libos_panic(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (strstr(text, "run_queue == NULL"))
-		library_is_wrong("put a task into a queue that is in one already (I3)");
 	if (strstr(text, "run_queue == queue"))
 		library_is_wrong("took a task out of a queue that it is not in (I3)");
+	if (strstr(text, "run_queue == ")) /* NULL, however that is written */
+		library_is_wrong("put a task into a queue that is in one already (I3)");
 	library_is_wrong("%s", text);
 }
 
