@@ -72,9 +72,9 @@ static void gift_arrives(struct mailbox_call *call)
 	task_put(from);
 }
 
-/* Sleeps until *done.  Masked once.  Why nothing is slept over: it is set before the wake, and we turn
- * BLOCKING before we look.  A wake alone does not say so: one that was meant for an earlier sleep may
- * come late. */
+/* Sleeps until *done.  Masked once.  Why nothing is slept over: it is set before the wake, and we
+ * turn BLOCKING before we look.  A wake alone does not say so: one that was meant for an earlier
+ * sleep may come late. */
 static void sleep_until(const _Atomic bool *done)
 {
 	for (;;) {

@@ -31,7 +31,7 @@ enum donation_outcome {
 	DONATION_OUTCOMES
 };
 
-/* Bucket b counts the wakes that took from 2^b to 2^(b+1) - 1 ns, the last one also what is longer. */
+/* Bucket b counts the wakes that took from 2^b to 2^(b+1) - 1 ns, the last one what is longer, too. */
 #define LATENCY_BUCKETS 34
 
 struct vcore_stats {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Donation: pipes, futexes, wait4 and signals hand on the rest of a slice, /proc/exo/sched-stats counts
- * it, and a third task still runs. */
+/* Donation: pipes, futexes, wait4 and signals hand on the rest of a slice, /proc/exo/sched-stats
+ * counts it, and a third task still runs. */
 #define _GNU_SOURCE
 #include <libos/donate.h>
 #include <linux/futex.h>
@@ -220,7 +220,8 @@ static void a_chain_of_gifts_ends(void)
 		if (i != 0)
 			close(link[i][1]);
 	}
-	while (done < ROUNDS && write(link[0][1], &byte, 1) == 1 && read(link[RING - 1][0], &byte, 1) == 1)
+	while (done < ROUNDS && write(link[0][1], &byte, 1) == 1 &&
+	       read(link[RING - 1][0], &byte, 1) == 1)
 		done++;
 	close(link[0][1]);
 	for (int i = 0; i < RING - 1; i++)

@@ -83,8 +83,8 @@ static void a_refused_gift_is_an_ordinary_wake(void)
 	CHECK_EQ(donations("explicit", "same-cpu"), given);
 }
 
-/* The giver is enqueued before its heir runs, and this library wants to be asked then.  What returns to
- * a giver comes from a task that sleeps: nobody is enqueued, and nothing to ask. */
+/* The giver is enqueued before its heir runs, and this library wants to be asked then.  What returns
+ * to a giver comes from a task that sleeps: nobody is enqueued, and there is nothing to ask. */
 static void a_library_that_wants_to_be_asked_is_asked(void)
 {
 	CHECK_EQ(use("asks"), 0);
