@@ -14,7 +14,11 @@ $(BUILD)/bin/exo-run: scripts/exo-run
 	$(Q)cp $< $@
 
 RUNNABLE := $(BUILD)/exo.iso $(BUILD)/bin/exo-run
-all: $(BUILD)/bin/exo-run
+all: $(BUILD)/bin/exo-run $(BUILD)/bin/exo-trace
+
+$(BUILD)/bin/exo-trace: scripts/trace
+	@mkdir -p $(@D)
+	$(Q)ln -sf $(TOP)/scripts/trace $@
 
 ## make run      boot, console in this terminal; CPUS=4 MEM=256M SCHED=rr APP='cmd' UEFI=1
 ##               ACCEL=auto|tcg|kvm DISPLAY_MODE=serial|vga MENU=1 (show GRUB's menu)
