@@ -131,6 +131,8 @@ foreign_entry:
 	lsl r11d, r11d
 	shl r11d, VCORE_SHIFT
 	add r11, [rel vcores_address]
+	cmp dword [r11 + VCORE_MASK_DEPTH], 0
+	jne foreign_masked
 	mov r11, [r11 + VCORE_CURRENT]
 	mov [r11 + FRAME(RIP)], rcx
 	mov [r11 + FRAME(RSP)], rsp
@@ -165,6 +167,11 @@ foreign_entry_end:
 foreign_unknown:
 	call sys_unknown
 	jmp foreign_exit
+
+	; No program is masked: it is a scheduler library's callback, which may not do this.  The
+	; fault ejects it.
+foreign_masked:
+	ud2
 
 	align 8
 vcores_address:

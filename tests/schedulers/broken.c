@@ -64,7 +64,7 @@ static void enter(enum broken_callback which)
 	void (*nowhere)(void) = (void (*)(void))0x123456789000;
 	volatile int *volatile nothing = NULL;
 
-	if (callback != which || rule < BREAK_LOOP || rule > BREAK_RECURSE || !is_time())
+	if (callback != which || rule < BREAK_LOOP || rule > BREAK_CALL || !is_time())
 		return;
 	switch (rule) {
 	case BREAK_LOOP:
@@ -78,6 +78,9 @@ static void enter(enum broken_callback which)
 		break;
 	case BREAK_RECURSE:
 		recurse(0);
+		break;
+	case BREAK_CALL: /* getpid() */
+		__asm__ volatile("syscall" : : "a"(39) : "rcx", "r11", "memory");
 		break;
 	}
 }

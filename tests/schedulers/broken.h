@@ -11,6 +11,7 @@ enum broken_rule {
 	BREAK_FAULT,     /* writes through a null pointer */
 	BREAK_JUMP,      /* calls what is no code */
 	BREAK_RECURSE,   /* runs out of stack */
+	BREAK_CALL,      /* makes a system call */
 	/* In pick(): */
 	BREAK_IDLE,      /* nothing to run, though tasks are queued */
 	BREAK_BLOCKED,   /* a task that sleeps */
