@@ -391,8 +391,8 @@ struct sched_run library_pick(int cpu, struct sim_task *prev)
 		if (run.task && !queued_here(run.task, cpu))
 			library_is_wrong("returned %s", what_is(run.task, cpu));
 		if (!run.task && c->count > c->fifo.count)
-			library_is_wrong("returned nothing, though %u tasks are queued: it lost them, or idles",
-					 c->count - c->fifo.count);
+			library_is_wrong("returned nothing, though %u tasks are queued: it lost them, "
+					 "or idles", c->count - c->fifo.count);
 		end();
 	}
 	if (!run.task)
