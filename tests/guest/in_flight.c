@@ -433,8 +433,14 @@ static void a_queued_target_may_have_come_under_another_scheduler(void)
 
 static void a_queued_target_may_not_run_here_any_more(void)
 {
-	if (cpus > 1)
-		run_servers(move_in_between, true);
+	char before[32];
+
+	if (cpus < 2)
+		return;
+	snprintf(before, sizeof(before), "%s", in_force());
+	CHECK_EQ(put_in_force("rr"), 0); /* where who is woken waits, and does not run at once */
+	run_servers(move_in_between, true);
+	CHECK_EQ(put_in_force(before), 0);
 }
 
 static void a_queued_target_may_have_both_happen_to_it(void)
