@@ -26,19 +26,27 @@ static long free_pages(void)
 	return (long)(info.freeram * info.mem_unit / PAGE);
 }
 
-/* How much rather than others a process is to be ended for its memory; the parent of the process. */
-static pid_t adjust(pid_t pid, int by)
+/* How much rather than others a process is to be ended for its memory. */
+static bool adjust(pid_t pid, int by)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/oom_score_adj", pid);
+	int fd = open(name, O_WRONLY);
+	bool done = fd >= 0 && dprintf(fd, "%d", by) > 0;
+
+	close(fd);
+	return done;
+}
+
+static pid_t parent_of(pid_t pid)
 {
 	char name[64], text[512] = "";
 	int parent = 0;
 
-	snprintf(name, sizeof(name), "/proc/%d/oom_score_adj", pid);
-	int fd = open(name, O_WRONLY);
-
-	CHECK(fd >= 0 && dprintf(fd, "%d", by) > 0);
-	close(fd);
 	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-	fd = open(name, O_RDONLY);
+	int fd = open(name, O_RDONLY);
+
 	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
 	close(fd);
 	CHECK_EQ(sscanf(strrchr(text, ')') + 1, " %*c %d", &parent), 1);
@@ -48,19 +56,22 @@ static pid_t adjust(pid_t pid, int by)
 /* This process, its children to come, and those that wait for it: the test's shell. */
 static void adjust_all(int by)
 {
-	for (pid_t pid = getpid(); pid > 1;)
-		pid = adjust(pid, by);
+	for (pid_t pid = getpid(); pid > 1; pid = parent_of(pid))
+		CHECK(adjust(pid, by));
 }
 
 /* A process that holds all memory but `left` pages until it is killed; it stops when it has them,
- * which takes no memory to tell.  0: it was ended when it took the last. */
-static pid_t hog(long left)
+ * which takes no memory to tell.  0: it was ended when it took the last.  As a last resort it is
+ * ended after all who take little, but before those who are protected. */
+static pid_t hog(long left, bool last_resort)
 {
 	pid_t child = fork();
 	int status;
 
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* none of it outlives this program */
+		if (last_resort && !adjust(getpid(), -999))
+			_exit(1);
 		for (;;) {
 			long n = free_pages() - left;
 
@@ -128,14 +139,14 @@ static void try_everything(void)
 static void survive_with(long left)
 {
 	long before = free_pages();
-	pid_t greedy = hog(left);
+	pid_t greedy = hog(left, true);
 
 	for (int i = 0; i < 4; i++) {
 		pid_t child = fork();
 
 		if (child == 0) {
-			adjust(getpid(), 0);
-			try_everything();
+			if (adjust(getpid(), 0))
+				try_everything();
 			_exit(0);
 		}
 		if (child > 0)
@@ -176,7 +187,7 @@ static void with_little_left(void)
 static void the_largest_is_ended(void)
 {
 	enum { WANTED = 2000 };
-	pid_t greedy = hog(300), modest;
+	pid_t greedy = hog(300, false), modest;
 	int status;
 
 	CHECK(greedy > 0);

@@ -198,8 +198,11 @@ void parent_fault_masked(struct exo_vcore_page *page)
 		page->fault_masked.rip += READ_INSTRUCTION_SIZE;
 	}
 	page->cause = 0;
+	uint64_t before = mine->overruns;
+
 	while (tsc() < linger_until)
 		asm volatile("pause");
+	mine->overruns_on_stack += mine->overruns - before;
 }
 
 /* The compiler may call them. */

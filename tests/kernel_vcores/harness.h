@@ -19,7 +19,8 @@ extern const struct exo_entries child_entries;
 
 /* What each CPU's vcore has seen.  Written by it, read by all. */
 struct seen {
-	_Atomic uint64_t timer, doorbell, mailbox, budget, messages, faults, masked_faults, overruns;
+	_Atomic uint64_t timer, doorbell, mailbox, budget, messages, faults, masked_faults, overruns,
+		overruns_on_stack; /* that came while an entry for another was on its stack */
 	_Atomic uint64_t last_kind, last_word;
 	atomic_bool started;
 };
