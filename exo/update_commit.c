@@ -91,11 +91,21 @@ static int entry_to_change(const struct update_plan *plan, struct space *s, uint
 	return error;
 }
 
-/* The op has removed all pages of a table: it is given back like them. */
-static void remove_table(table_entry *directory, struct harvest *h)
+/*
+ * UNMAP has come to the end of a table all of whose pages it removes: the table is given back like
+ * them.  Unless it is not empty: the op may have been begun in the middle, and between its chunks
+ * others may map.
+ */
+static void remove_table(table_entry *directory, struct update_step *step)
 {
-	h->frames[h->frame_count++] = pte_frame(atomic_exchange(directory, 0));
-	harvest_tables(h);
+	const table_entry *table = frame_pointer(pte_frame(*directory));
+
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		if (atomic_load_explicit(&table[i], memory_order_relaxed))
+			return;
+	step->harvest.frames[step->harvest.frame_count++] = pte_frame(atomic_exchange(directory, 0));
+	harvest_tables(&step->harvest);
+	step->cost++;
 }
 
 /*
@@ -124,15 +134,35 @@ static bool clone_table(const struct update_plan *plan, uint64_t index, table_en
 	return true;
 }
 
+typedef int page_step(const struct update_plan *plan, table_entry *entry, uint64_t va, uint64_t index,
+		      struct update_step *step);
+
+/* Calls `page` for `run` entries that stand together, or for those that are present. */
+static int commit_run(const struct update_plan *plan, table_entry *entry, uint64_t va, uint64_t index,
+		      uint64_t run, bool all, struct update_step *step, page_step page)
+{
+	uint64_t done = 0;
+	int error = 0;
+
+	for (; done < run; done++) {
+		if (!all && !(atomic_load_explicit(&entry[done], memory_order_relaxed) & PTE_PRESENT))
+			continue;
+		error = page(plan, &entry[done], va + done * EXO_PAGE_SIZE, index + done, step);
+		if (error)
+			break;
+	}
+	step->pages += done;
+	step->cost += done;
+	return error;
+}
+
 /*
  * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
  * make: for every entry, in tables that are made where they are missing; else for each present
  * entry, skipping missing tables at the cost of one.
  */
 static int commit_entries(const struct update_plan *plan, struct space *s, uint64_t start, bool make,
-			  uint64_t done, struct update_step *step,
-			  int page(const struct update_plan *plan, table_entry *entry, uint64_t va,
-				   uint64_t index, struct update_step *step))
+			  uint64_t done, struct update_step *step, page_step page)
 {
 	while (step->cost < step->limit && done + step->pages < plan->count) {
 		uint64_t at = done + step->pages, va = start + at * EXO_PAGE_SIZE, run;
@@ -159,22 +189,12 @@ static int commit_entries(const struct update_plan *plan, struct space *s, uint6
 		if (step->cost >= step->limit)
 			break;
 		run = least(run, step->limit - step->cost);
-		for (uint64_t i = 0; i < run; i++) {
-			uint64_t old = atomic_load_explicit(entry + i, memory_order_relaxed);
-
-			if (make || (old & PTE_PRESENT))
-				error = page(plan, entry + i, va + i * EXO_PAGE_SIZE, at + i, step);
-			if (error)
-				return error;
-			step->pages++;
-			step->cost++;
-		}
-		va += run * EXO_PAGE_SIZE;
-		if (plan->code == EXO_OP_UNMAP && va % TABLE_SPAN == 0 &&
-		    covers_table(plan, va - EXO_PAGE_SIZE)) {
-			remove_table(place.directory, &step->harvest);
-			step->cost++;
-		}
+		error = commit_run(plan, entry, va, at, run, make, step, page);
+		if (error)
+			return error;
+		if (plan->code == EXO_OP_UNMAP && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
+		    covers_table(plan, va))
+			remove_table(place.directory, step);
 	}
 	return 0;
 }

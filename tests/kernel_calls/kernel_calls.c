@@ -540,6 +540,24 @@ static void page_tables_are_shared_until_one_changes(void)
 	destroy_space(other);
 }
 
+/* An UNMAP that is told to begin behind a page leaves it, and the table that it is in. */
+static void a_page_table_in_use_is_not_given_back(void)
+{
+	uint64_t va = 28 * TABLE_SPAN, frame = far_frames(8192);
+	struct exo_op op = { .code = EXO_OP_UNMAP, .count = TABLE_PAGES, .va = va };
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1, .pages_done = TABLE_PAGES - 2,
+				.freed = (uint64_t)freed, .freed_max = 64 };
+
+	CHECK_EQ(map(SPACE, va, frame, 1, RW), 0);
+	CHECK_EQ(exo_update(SPACE, &u), 0);
+	CHECK_EQ(u.freed_count, 0);
+	CHECK_EQ(frames[frame].maps, 1);
+	CHECK(EXO_PDE(va) & EXO_PTE_PRESENT);
+	CHECK(!touch_write((void *)va));
+	CHECK_EQ(unmap(SPACE, va, TABLE_PAGES), 0);
+	CHECK_EQ(freed_total, 2);
+}
+
 /* What would let somebody else's page out of sight of its owner, or a hole be filled, is not shared. */
 static void page_tables_are_shared_only_as_a_whole(void)
 {
@@ -1203,6 +1221,7 @@ static const struct {
 	TEST(spaces_are_cloned_switched_and_destroyed),
 	TEST(long_updates_go_on_where_they_stopped),
 	TEST(page_tables_are_shared_until_one_changes),
+	TEST(a_page_table_in_use_is_not_given_back),
 	TEST(page_tables_are_shared_only_as_a_whole),
 	TEST(shared_page_tables_outlive_a_space),
 	TEST(handles_are_dropped_and_revoked),
