@@ -322,10 +322,11 @@ enum exo_call {
 	 * everything back. */
 	EXO_CALL_FRAME_TAKE_BACK = 10,
 
-	/* (object frame, root frame) -> handle. */
+	/* (object frame, root frame) -> handle.  EAGAIN while a TLB may still hold one of them. */
 	EXO_CALL_SPACE_CREATE = 11,
 	/* (space, address of uint64_t frames[], count <= 64): page-table frames for the space's pool,
-	 * all or none.  UPDATE returns ENOMEM when the pool is empty: feed, and call it again. */
+	 * all or none, EAGAIN as above.  UPDATE returns ENOMEM when the pool is empty: feed, and call it
+	 * again. */
 	EXO_CALL_SPACE_FEED = 12,
 	/*
 	 * (space, address of uint64_t out[], room) -> frames handed back (tables, pool, root, object)
