@@ -37,7 +37,7 @@ class Toolkit:
 
     def __init__(self, folder):
         self.bin = os.path.join(folder, "bin")
-        subprocess.run(["make", "-s", "install", f"PREFIX={folder}", f"BUILD={BUILD}"], cwd=TOP,
+        subprocess.run(["make", "-s", "install", f"PREFIX={folder}", f"BUILD={os.path.relpath(BUILD, TOP)}"], cwd=TOP,
                        check=True, stdout=subprocess.DEVNULL)
 
     def run(self, *command, folder, **keywords):
