@@ -9,7 +9,7 @@
 #include <exo/abi.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "abi/errno.h"
+
 
 static inline int64_t exo_call4(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -89,28 +89,14 @@ static inline int64_t exo_frame_take_back(exo_handle loan)
 	return exo_call2(EXO_CALL_FRAME_TAKE_BACK, loan, 0);
 }
 
-/*
- * The kernel takes no frame for itself that a TLB may still hold.  A frame that was shared by two
- * spaces is freed when the epoch of the second has passed; that of the first may not have, on another
- * CPU.  The kernel answers EAGAIN and reminds that CPU, which acknowledges on an interrupt even where
- * upcalls are masked: so waiting ends, whatever the caller holds.
- */
 static inline int64_t exo_space_create(uint64_t object_frame, uint64_t root_frame)
 {
-	int64_t r;
-
-	while ((r = exo_call2(EXO_CALL_SPACE_CREATE, object_frame, root_frame)) == -EAGAIN)
-		__builtin_ia32_pause();
-	return r;
+	return exo_call2(EXO_CALL_SPACE_CREATE, object_frame, root_frame);
 }
 
 static inline int64_t exo_space_feed(exo_handle space, const uint64_t *frames, size_t count)
 {
-	int64_t r;
-
-	while ((r = exo_call4(EXO_CALL_SPACE_FEED, space, (uint64_t)frames, count, 0)) == -EAGAIN)
-		__builtin_ia32_pause();
-	return r;
+	return exo_call4(EXO_CALL_SPACE_FEED, space, (uint64_t)frames, count, 0);
 }
 
 static inline int64_t exo_space_destroy(exo_handle space, uint64_t *out, size_t room)

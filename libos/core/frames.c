@@ -216,6 +216,24 @@ uint64_t frames_total_count(void)
 	return total;
 }
 
+int64_t frames_into_space(uint64_t object, uint64_t root)
+{
+	int64_t r;
+
+	while ((r = exo_space_create(object, root)) == -EAGAIN)
+		__builtin_ia32_pause();
+	return r;
+}
+
+int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count)
+{
+	int64_t r;
+
+	while ((r = exo_space_feed(space, frames, count)) == -EAGAIN)
+		__builtin_ia32_pause();
+	return r;
+}
+
 int shared_update(const struct exo_op *ops, size_t count)
 {
 	uint64_t freed[32];
@@ -243,7 +261,7 @@ int shared_update(const struct exo_op *ops, size_t count)
 
 		if (!table)
 			return -ENOMEM;
-		r = exo_space_feed(shared, &table, 1);
+		r = frames_into_tables(shared, &table, 1);
 		if (r < 0) {
 			frame_free(table);
 			return (int)r;
@@ -276,7 +294,7 @@ static uint64_t map_bitmap(const struct exo_info *info, size_t pages, struct exo
 		int64_t r = exo_update(shared, &u);
 
 		if (r == -ENOMEM)
-			r = exo_space_feed(shared, &frame, 1);
+			r = frames_into_tables(shared, &frame, 1);
 		else
 			va += EXO_PAGE_SIZE;
 		if (r < 0)

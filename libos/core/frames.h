@@ -15,6 +15,16 @@ void frames_init(const struct exo_info *info);
 uint64_t frame_take(void);
 
 /*
+ * exo_space_create() and exo_space_feed() that wait while the kernel answers EAGAIN: it takes no frame
+ * for itself that a TLB may still hold.  A frame that was shared by two spaces is freed when the epoch
+ * of the second has passed; that of the first may not have, on another CPU.  The kernel reminds that
+ * CPU, which acknowledges on an interrupt even where upcalls are masked: so waiting ends, whatever
+ * the caller holds.  Any context.
+ */
+int64_t frames_into_space(uint64_t object, uint64_t root);
+int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count);
+
+/*
  * Run ops on the shared region, feeding it page-table frames as it asks for them.
  * Frames freed by UNMAP are retired.  0, -ENOMEM, or the kernel's error.  Any context.
  */

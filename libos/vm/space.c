@@ -3,6 +3,7 @@
 #include "vm/space.h"
 #include "abi/errno.h"
 #include "core/exo.h"
+#include "core/frames.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/task.h"
@@ -19,7 +20,7 @@ static int feed(struct vm *v)
 		n++;
 	if (n == 0)
 		return -ENOMEM;
-	int64_t r = exo_space_feed(v->space, frames, n);
+	int64_t r = frames_into_tables(v->space, frames, n);
 
 	for (unsigned i = 0; r < 0 && i < n; i++)
 		frame_free(frames[i]);

@@ -11,6 +11,7 @@
  */
 #include "abi/errno.h"
 #include "core/exo.h"
+#include "core/frames.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vcore.h"
@@ -109,7 +110,7 @@ static struct vm *make(void)
 	int64_t space = -ENOMEM;
 
 	if (v && object && root)
-		space = exo_space_create(object, root);
+		space = frames_into_space(object, root);
 	if (space > 0) {
 		v->space = (exo_handle)space;
 		return v;
