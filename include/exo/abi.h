@@ -173,7 +173,9 @@ _Static_assert(sizeof(struct exo_vcore_page) <= EXO_PAGE_SIZE, "the vcore page i
  *
  * [resume_start, resume_end) is the restartable range that ends in IRETQ: an event that arrives
  * when RIP is inside it, unmasked, sets its pending bit and moves RIP back to resume_start
- * instead of entering the libos.  The instructions inside must be idempotent.
+ * instead of entering the libos.  The instructions inside must be idempotent; one that finds
+ * something pending must set masked again before RIP leaves the range, or an event between the two
+ * would be entered on top of the frame that IRETQ has yet to take.
  */
 struct exo_entries {
 	uint64_t text_start, text_end; /* exo calls are accepted from here only */

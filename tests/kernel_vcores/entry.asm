@@ -109,14 +109,14 @@ resume_start:
 	mov r15, [rsp - 8]
 	mov dword [r15 + PAGE_MASKED], 0
 	cmp dword [r15 + PAGE_PENDING], 0
-	jne resume_pending
+	jne .pending
 	mov r15, [rsp - 16]
 	iretq
-resume_end:
+.pending:
+	mov dword [r15 + PAGE_MASKED], 1
+resume_end:				; an event before this would be entered on top of our frame
 
 ; Something is pending: as if an event had interrupted what was about to be resumed.
-resume_pending:
-	mov dword [r15 + PAGE_MASKED], 1
 	mov r15, [rsp - 16]
 	sub rsp, 16
 	push rsi

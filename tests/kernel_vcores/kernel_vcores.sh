@@ -58,7 +58,7 @@ boot() {
 	# The last line says that the test came to its end, and how.
 	if ! tail -n 1 "$work/log" | grep -q '^vcore tests passed'; then
 		echo "# with $cpus CPUs it ended so:"
-		tail -n 15 "$work/log"
+		tail -n 15 "$work/log" | sed 's/^/#   /'
 		status=1
 	fi
 }
