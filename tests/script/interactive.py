@@ -27,7 +27,7 @@ def session(cpus):
         s.expect(PROMPT)
         s.line(b"echo $?", rb"130\r+\n")
         # ^Z stops a job, fg goes on with it, ^C ends it.
-        s.start(b"trap \"echo goes on\" CONT; while :; do sleep 1; done")
+        s.start(b"while :; do sleep 1; done", prepare=b"trap \"echo goes on\" CONT")
         s.type(b"\x1a")
         s.expect(rb"Stopped")
         s.expect(PROMPT)

@@ -52,9 +52,11 @@ class Session:
         self.expect(answer)
         self.expect(PROMPT)
 
-    def start(self, command, word=b"ready"):
-        """A command that goes on, seen to run: the word is not in what is echoed."""
-        self.type(b"sh -c 'echo " + word[:1] + b"\"\"" + word[1:] + b"; " + command + b"'\r")
+    def start(self, command, prepare=b":", word=b"ready"):
+        """A command that goes on, seen to run, and before it one that has ended by then.  The word
+        that tells of it is not in what is echoed."""
+        self.type(b"sh -c '" + prepare + b"; echo " + word[:1] + b"\"\"" + word[1:] + b"; " +
+                  command + b"'\r")
         self.expect(rb"\n" + word + rb"\r+\n")
 
     def close(self):
