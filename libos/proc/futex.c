@@ -19,6 +19,7 @@
 #include "core/task.h"
 #include "core/usercopy.h"
 #include "proc/calls.h"
+#include "proc/futex_operation.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
 #include "time/timespec.h"
@@ -293,70 +294,6 @@ static long futex_requeue(const struct requeue *q)
 	}
 }
 
-static int operate(uint32_t operation, uint32_t old, uint32_t argument, uint32_t *result)
-{
-	switch (operation) {
-	case FUTEX_OP_SET:
-		*result = argument;
-		return 0;
-	case FUTEX_OP_ADD:
-		*result = old + argument;
-		return 0;
-	case FUTEX_OP_OR:
-		*result = old | argument;
-		return 0;
-	case FUTEX_OP_ANDN:
-		*result = old & ~argument;
-		return 0;
-	case FUTEX_OP_XOR:
-		*result = old ^ argument;
-		return 0;
-	default:
-		return -ENOSYS;
-	}
-}
-
-static bool compare(uint32_t comparison, int32_t old, int32_t argument)
-{
-	switch (comparison) {
-	case FUTEX_OP_CMP_EQ:
-		return old == argument;
-	case FUTEX_OP_CMP_NE:
-		return old != argument;
-	case FUTEX_OP_CMP_LT:
-		return old < argument;
-	case FUTEX_OP_CMP_LE:
-		return old <= argument;
-	case FUTEX_OP_CMP_GT:
-		return old > argument;
-	default:
-		return old >= argument;
-	}
-}
-
-/* Changes the word as encoded in `code`; *old is what it was.  0, -ENOSYS or -EFAULT. */
-static int change_word(uint64_t address, uint32_t code, uint32_t *old)
-{
-	uint32_t operation = (code >> 28) & 0xf;
-	uint32_t argument = (uint32_t)((int32_t)(code << 8) >> 20), result, found;
-
-	if (operation & FUTEX_OP_OPARG_SHIFT) {
-		operation &= ~(uint32_t)FUTEX_OP_OPARG_SHIFT;
-		argument = 1u << (argument & 31);
-	}
-	int r = load_user32(old, address);
-
-	while (r == 0) {
-		r = operate(operation, *old, argument, &result);
-		if (r == 0)
-			r = cmpxchg_user32(address, *old, result, &found);
-		if (r < 0 || found == *old)
-			break;
-		*old = found;
-	}
-	return r;
-}
-
 /* FUTEX_WAKE_OP: change the second word, wake the first, and the second if its old value says so. */
 static long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigned count,
 			  unsigned count2, uint32_t code)
@@ -368,7 +305,7 @@ static long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigne
 		r = name_word(second, private, &name2);
 	if (r)
 		return r;
-	if (((code >> 24) & 0xf) > FUTEX_OP_CMP_GE)
+	if (!futex_operation_known(code))
 		return -ENOSYS;
 	struct bucket *a = bucket_of(&name), *b = bucket_of(&name2);
 
@@ -376,10 +313,10 @@ static long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigne
 		uint32_t old;
 
 		bucket_lock_two(a, b);
-		r = change_word(second, code, &old);
+		r = futex_change_word(second, code, &old);
 		if (r == 0) {
 			r = (int)wake_locked(a, &name, FUTEX_BITSET_MATCH_ANY, count);
-			if (compare((code >> 24) & 0xf, (int32_t)old, (int32_t)(code << 20) >> 20))
+			if (futex_word_was(code, old))
 				r += (int)wake_locked(b, &name2, FUTEX_BITSET_MATCH_ANY, count2);
 		}
 		bucket_unlock_two(a, b);
