@@ -140,39 +140,62 @@ static size_t idle_pages(void)
 	return mapped_pages - (runs.count - runs.free_pages);
 }
 
-/* Unmap what is mapped of a part of a free run; under heap_lock. */
-static size_t trim_part(uint32_t page, uint32_t count)
+/* Parts of free runs that are to be unmapped in one update, so with one wait for the other CPUs. */
+struct trim {
+	struct exo_op ops[EXO_UPDATE_OPS_MAX];
+	size_t count, pages;
+};
+
+/* Adds what is mapped of a part; under heap_lock. */
+static void trim_add(struct trim *t, uint32_t page, uint32_t count)
 {
-	struct exo_op op = { .code = EXO_OP_UNMAP, .count = count,
-			     .va = (uint64_t)page_address(page) };
-	size_t n = 0;
+	size_t mapped = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		n += runs.pages[page + i].mapped;
-	if (n == 0 || shared_update(&op, 1) < 0)
-		return 0;
-	for (uint32_t i = 0; i < count; i++)
-		runs.pages[page + i].mapped = 0;
-	mapped_pages -= n;
-	return n;
+		mapped += runs.pages[page + i].mapped;
+	if (mapped == 0)
+		return;
+	t->ops[t->count++] = (struct exo_op){ .code = EXO_OP_UNMAP, .count = count,
+					      .va = (uint64_t)page_address(page) };
+	t->pages += mapped;
 }
 
 /* Large runs first: they are wanted least. */
-static size_t trim_locked(void)
+static void trim_choose(struct trim *t)
 {
-	size_t n = 0;
-
 	for (unsigned order = ARENA_ORDER + 1; order-- > 0;) {
 		uint32_t part = 1u << order < TRIM_PAGES ? 1u << order : TRIM_PAGES;
 
 		for (uint32_t p = runs.free[order]; p != RUN_NONE; p = runs.pages[p].next) {
-			for (uint32_t at = 0; at < 1u << order && n < TRIM_PAGES; at += part)
-				n += trim_part(p + at, part);
-			if (n >= TRIM_PAGES)
-				return n;
+			for (uint32_t at = 0; at < 1u << order; at += part) {
+				if (t->pages >= TRIM_PAGES || t->count == EXO_UPDATE_OPS_MAX)
+					return;
+				trim_add(t, p + at, part);
+			}
 		}
 	}
-	return n;
+}
+
+/* Taking away what is ours needs nothing that could be missing. */
+static size_t trim_locked(void)
+{
+	struct trim t = { .count = 0 };
+
+	trim_choose(&t);
+	if (t.count == 0)
+		return 0;
+	int r = shared_update(t.ops, t.count);
+
+	if (r < 0)
+		libos_panic("heap: cannot unmap free pages: error %d", r);
+	for (size_t i = 0; i < t.count; i++) {
+		struct page_run *first = &runs.pages[page_index((void *)t.ops[i].va)];
+
+		for (uint32_t at = 0; at < t.ops[i].count; at++)
+			first[at].mapped = 0;
+	}
+	mapped_pages -= t.pages;
+	return t.pages;
 }
 
 size_t heap_trim(void)
