@@ -7,7 +7,7 @@
 #define UART_STATUS_EMPTY 0x20
 #define UART_WAIT_MAX 200000 /* reads of the status: enough for a byte at 9600 baud */
 
-static struct lock console_lock = LOCK_INITIAL(LOCK_CONSOLE);
+static struct lock console_lock = { .rank = LOCK_CONSOLE };
 
 /* Set for good by the CPU that panics. */
 static atomic_bool lock_broken;

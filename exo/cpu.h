@@ -66,7 +66,6 @@ struct cpu {
 
 	/* This CPU; others may read them at any time. */
 	struct exo_cpu_stats stats;
-	uint64_t spurious_interrupts, unexpected_nmis, apic_errors;
 };
 _Static_assert(sizeof(struct cpu) <= EXO_PAGE_SIZE, "the block is one page");
 

@@ -72,20 +72,16 @@ static void take_rung(struct cpu *cpu, uint64_t now)
 /* Timers of the vcores that are here, and replenishments. */
 static void take_due(struct cpu *cpu, uint64_t now)
 {
-	struct vcore_list *halted = &cpu->run.lists[VCORE_HALTED];
-	struct vcore_list *waiting = &cpu->run.lists[VCORE_WAITING];
-	struct vcore *current = cpu->current;
+	struct vcore **lists = cpu->run.lists, *current = cpu->current, *first;
 
 	if (current && current->deadline_tsc && current->deadline_tsc <= now)
 		timer_expire(current);
-	while (halted->first && halted->first->sort_key <= now) {
-		struct vcore *vcore = halted->first;
-
-		timer_expire(vcore);
-		vcore_wake(vcore, now);
+	while ((first = lists[VCORE_HALTED]) && first->sort_key <= now) {
+		timer_expire(first);
+		vcore_wake(first, now);
 	}
-	while (waiting->first && waiting->first->sort_key <= now)
-		vcore_replenished(waiting->first, now);
+	while ((first = lists[VCORE_WAITING]) && first->sort_key <= now)
+		vcore_replenished(first, now);
 }
 
 /*
@@ -95,7 +91,7 @@ static void take_due(struct cpu *cpu, uint64_t now)
 static bool must_leave(struct cpu *cpu, uint64_t now)
 {
 	struct run *run = &cpu->run;
-	const struct vcore *first = run->lists[VCORE_READY].first;
+	const struct vcore *first = run->lists[VCORE_READY];
 	bool due = run->expired || (first && first->sort_key < sc_deadline(run->sc));
 
 	if (!due || !vcore_is_masked(cpu->current)) {
@@ -113,7 +109,7 @@ static void choose(struct cpu *cpu, uint64_t now)
 
 	if (cpu->current && must_leave(cpu, now))
 		run_leave(cpu, now);
-	first = cpu->run.lists[VCORE_READY].first;
+	first = cpu->run.lists[VCORE_READY];
 	if (!cpu->current && first)
 		run_dispatch(cpu, first);
 	ASSERT_INVARIANT(places_ok(cpu));

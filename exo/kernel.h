@@ -58,12 +58,10 @@ _Noreturn void machine_reset(void);
 
 /* ------------------------------------------------------ string.c */
 
-/* The few string functions that the kernel uses; the compiler may call the first four itself. */
+/* The few string functions that the kernel uses; the compiler may call the first two itself. */
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
 
 size_t strlen(const char *string);
 

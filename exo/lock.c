@@ -2,14 +2,6 @@
 /* The ranked ticket lock. */
 #include "kernel.h"
 
-void lock_init(struct lock *lock, enum lock_rank rank)
-{
-	lock->rank = rank;
-	atomic_init(&lock->next, 0);
-	atomic_init(&lock->serving, 0);
-	atomic_init(&lock->owner, LOCK_NO_OWNER);
-}
-
 /* I11: no lock of a rank above `rank` is held, nor of that rank itself unless it is one of a pair. */
 static bool rank_allowed(enum lock_rank rank, bool second_of_pair)
 {
@@ -32,7 +24,7 @@ static void acquire(struct lock *lock, bool second_of_pair)
 	/* Acquire pairs with the release in lock_release: what the previous holder wrote is seen. */
 	while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket)
 		cpu_pause();
-	atomic_store_explicit(&lock->owner, (int)cpu->number, memory_order_relaxed);
+	atomic_store_explicit(&lock->owner, cpu->number + 1, memory_order_relaxed);
 	cpu->locks_held[lock->rank]++;
 }
 
@@ -47,7 +39,7 @@ void lock_release(struct lock *lock)
 
 	ASSERT_INVARIANT(lock_held(lock));
 	this_cpu()->locks_held[lock->rank]--;
-	atomic_store_explicit(&lock->owner, LOCK_NO_OWNER, memory_order_relaxed);
+	atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
 	/* Only the holder writes `serving`, so a plain increment published by a release does. */
 	atomic_store_explicit(&lock->serving, serving + 1, memory_order_release);
 }
@@ -68,6 +60,5 @@ void lock_release_pair(struct lock *first, struct lock *second)
 
 bool lock_held(const struct lock *lock)
 {
-	return atomic_load_explicit(&lock->owner, memory_order_relaxed) ==
-	       (int)this_cpu()->number;
+	return atomic_load_explicit(&lock->owner, memory_order_relaxed) == this_cpu()->number + 1;
 }

@@ -19,22 +19,17 @@ enum lock_rank {
 	LOCK_RANKS,
 };
 
-#define LOCK_NO_OWNER (-1)
-
 struct lock {
-	/* Fixed after initialisation. */
+	/* Fixed after initialisation, which is to set it in a zeroed structure. */
 	enum lock_rank rank;
 
 	/* Any CPU.  A taker draws `next` and waits until `serving` reaches it. */
 	_Atomic uint32_t next, serving;
 
 	/* Written by the CPU that holds the lock; read by any for diagnosis. */
-	_Atomic int owner; /* CPU number, or LOCK_NO_OWNER */
+	_Atomic uint32_t owner; /* CPU number + 1, or 0 */
 };
 
-#define LOCK_INITIAL(lock_rank) { .rank = (lock_rank), .owner = LOCK_NO_OWNER }
-
-void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_acquire(struct lock *lock);
 void lock_release(struct lock *lock);
 

@@ -86,7 +86,6 @@ void exo_main(uint32_t magic, uint32_t information)
 		panic("not loaded by a Multiboot2 boot loader");
 	read_loader_info(information);
 	kprintf("exo: %s\n", boot_info.loader.command_line);
-	features_print();
 	read_acpi();
 	paging_init();
 	cr3_write(kernel_root);

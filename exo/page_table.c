@@ -122,11 +122,5 @@ uint64_t page_table_bits(unsigned prot)
 		bits |= PTE_WRITE;
 	if (!(prot & EXO_PROT_EXEC))
 		bits |= PTE_NX;
-	if (prot & EXO_PROT_SOFT0)
-		bits |= EXO_PTE_SOFT0;
-	if (prot & EXO_PROT_SOFT1)
-		bits |= EXO_PTE_SOFT1;
-	if (prot & EXO_PROT_SOFT2)
-		bits |= EXO_PTE_SOFT2;
-	return bits;
+	return bits | (prot * (EXO_PTE_SOFT0 / EXO_PROT_SOFT0) & PTE_SOFT); /* in the same order */
 }

@@ -6,7 +6,7 @@
  *	run->lists[WAITING]: key = time of replenishment -> the first becomes READY next
  *	run->lists[HALTED]:  key = timer deadline        -> the first is woken next
  *
- * Sorted doubly linked lists: a CPU has at most one vcore of each domain, so there are fewer than
+ * Sorted singly linked lists: a CPU has at most one vcore of each domain, so there are fewer than
  * DOMAINS_MAX, in practice a handful, and the question is always about the first.
  */
 #include "kernel.h"
@@ -32,46 +32,29 @@ static bool has_list(enum vcore_place place)
 	return place == VCORE_READY || place == VCORE_WAITING || place == VCORE_HALTED;
 }
 
-static bool list_contains(const struct vcore_list *list, const struct vcore *vcore)
+/* The link that points to the vcore; the one at the list's end if it is not there. */
+static struct vcore **list_find(struct vcore **link, const struct vcore *vcore)
 {
-	for (const struct vcore *v = list->first; v; v = v->next) {
-		if (v == vcore)
-			return true;
-	}
-	return false;
+	while (*link && *link != vcore)
+		link = &(*link)->next;
+	return link;
 }
 
-static void list_remove(struct vcore_list *list, struct vcore *vcore)
+static void list_remove(struct vcore **list, struct vcore *vcore)
 {
-	ASSERT_INVARIANT(list_contains(list, vcore));
-	if (vcore->previous)
-		vcore->previous->next = vcore->next;
-	else
-		list->first = vcore->next;
-	if (vcore->next)
-		vcore->next->previous = vcore->previous;
-	else
-		list->last = vcore->previous;
-	vcore->next = vcore->previous = NULL;
+	struct vcore **link = list_find(list, vcore);
+
+	ASSERT_INVARIANT(*link == vcore);
+	*link = vcore->next;
 }
 
-static void list_insert(struct vcore_list *list, struct vcore *vcore)
+static void list_insert(struct vcore **list, struct vcore *vcore)
 {
-	struct vcore *before = list->last;
-
-	ASSERT_INVARIANT(!list_contains(list, vcore));
-	while (before && before->sort_key > vcore->sort_key)
-		before = before->previous;
-	vcore->previous = before;
-	vcore->next = before ? before->next : list->first;
-	if (before)
-		before->next = vcore;
-	else
-		list->first = vcore;
-	if (vcore->next)
-		vcore->next->previous = vcore;
-	else
-		list->last = vcore;
+	ASSERT_INVARIANT(!*list_find(list, vcore));
+	while (*list && (*list)->sort_key <= vcore->sort_key)
+		list = &(*list)->next;
+	vcore->next = *list;
+	*list = vcore;
 }
 
 void vcore_move(struct vcore *vcore, enum vcore_place from, enum vcore_place to, uint64_t sort_key)
@@ -91,32 +74,23 @@ void vcore_move(struct vcore *vcore, enum vcore_place from, enum vcore_place to,
 	atomic_store_explicit(&vcore->where, to, memory_order_release);
 }
 
-static bool list_ok(const struct vcore_list *list, enum vcore_place place, unsigned cpu)
+static bool list_ok(const struct vcore *v, enum vcore_place place, const struct cpu *cpu)
 {
-	const struct vcore *previous = NULL;
-
-	for (const struct vcore *v = list->first; v; v = v->next) {
-		if (vcore_place(v) != place || v->cpu != cpu || v->previous != previous)
+	for (; v; v = v->next) {
+		if (vcore_place(v) != place || v->cpu != cpu->number || v == cpu->current)
 			return false;
-		if (previous && previous->sort_key > v->sort_key)
+		if (v->next && v->next->sort_key < v->sort_key)
 			return false;
 		if (place == VCORE_READY && !v->sc)
 			return false;
-		previous = v;
 	}
-	return list->last == previous;
+	return true;
 }
 
-bool places_ok(struct cpu *cpu)
+bool places_ok(const struct cpu *cpu)
 {
-	static const enum vcore_place listed[] = { VCORE_READY, VCORE_WAITING, VCORE_HALTED };
-	unsigned i;
-
-	for (i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
-		if (!list_ok(&cpu->run.lists[listed[i]], listed[i], cpu->number))
+	for (enum vcore_place place = 0; place < VCORE_PLACES; place++)
+		if (!list_ok(cpu->run.lists[place], place, cpu))
 			return false;
-		if (cpu->current && list_contains(&cpu->run.lists[listed[i]], cpu->current))
-			return false;
-	}
 	return !cpu->current || vcore_place(cpu->current) == VCORE_RUNNING;
 }

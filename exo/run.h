@@ -28,10 +28,6 @@ enum run_wish {
 	RUN_RECLAIM, /* take wish_sc, which no handle names any more, away from whoever uses it */
 };
 
-struct vcore_list {
-	struct vcore *first, *last;
-};
-
 /* Embedded in struct cpu. */
 struct run {
 	/* This CPU only. */
@@ -50,7 +46,7 @@ struct run {
 	uint64_t armed;               /* TSC at which the timer interrupts, 0 = off */
 	uint64_t put_off_since;       /* a preemption is put off since then, 0 = none is */
 	uint64_t masked_limit, recheck; /* ticks; fixed in cpu_run() */
-	struct vcore_list lists[VCORE_PLACES]; /* of READY, WAITING, HALTED */
+	struct vcore *lists[VCORE_PLACES]; /* the first of READY, WAITING and HALTED; else NULL */
 	struct sched_context *contexts; /* every SC of this CPU, through next */
 
 	/* This CPU writes, any CPU reads: odd while `stats` is being changed. */
@@ -95,7 +91,7 @@ static inline enum vcore_place vcore_place(const struct vcore *vcore)
 }
 
 /* I1, I2, I3 for this CPU's lists and its current vcore. */
-bool places_ok(struct cpu *cpu);
+bool places_ok(const struct cpu *cpu);
 
 /* ------------------------------------------------- transitions.c */
 

@@ -25,7 +25,7 @@ struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t r
 	}
 	s->is_shared = !shared;
 	s->root = root_frame;
-	lock_init(&s->lock, LOCK_SPACE);
+	s->lock.rank = LOCK_SPACE;
 	object_init(&s->object, OBJECT_SPACE, owner, object_frame);
 	return s;
 }

@@ -11,34 +11,12 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 	return start;
 }
 
-void *memmove(void *to, const void *from, size_t size)
-{
-	char *t = to;
-	const char *f = from;
-
-	if (t <= f || t >= f + size)
-		return memcpy(to, from, size);
-	while (size-- > 0)
-		t[size] = f[size];
-	return to;
-}
-
 void *memset(void *to, int byte, size_t size)
 {
 	void *start = to;
 
 	asm volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
 	return start;
-}
-
-int memcmp(const void *a, const void *b, size_t size)
-{
-	const unsigned char *x = a, *y = b;
-
-	for (size_t i = 0; i < size; i++)
-		if (x[i] != y[i])
-			return x[i] - y[i];
-	return 0;
 }
 
 size_t strlen(const char *string)

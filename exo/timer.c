@@ -59,8 +59,8 @@ static uint64_t next_for_current(const struct run *run, const struct vcore *vcor
 void timer_set(struct cpu *cpu, uint64_t now)
 {
 	struct run *run = &cpu->run;
-	const struct vcore *halted = run->lists[VCORE_HALTED].first;
-	const struct vcore *waiting = run->lists[VCORE_WAITING].first;
+	const struct vcore *halted = run->lists[VCORE_HALTED];
+	const struct vcore *waiting = run->lists[VCORE_WAITING];
 	uint64_t next = VCORE_NEVER;
 
 	if (halted)

@@ -52,7 +52,7 @@ struct vcore {
 
 	/* Written by its CPU only (K4, I8). */
 	_Atomic uint8_t where;        /* enum vcore_place; places.c has the only writer (I3) */
-	struct vcore *next, *previous; /* in the list of its place */
+	struct vcore *next;           /* in the list of its place */
 	uint64_t sort_key;            /* the list's order */
 	struct space *space;          /* loaded while it runs; the vcore holds a reference */
 	struct sched_context *sc;     /* its own; NULL = none bound */

@@ -70,9 +70,7 @@ void features_detect(void)
 	f->smap = seven.ebx >> 20 & 1;
 	f->umip = seven.ecx >> 2 & 1;
 	f->gigabyte_pages = extended.edx >> 26 & 1;
-	f->rdtscp = extended.edx >> 27 & 1;
 	f->physical_bits = last_extended >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
-	f->invariant_tsc = last_extended >= 0x80000007 && (cpuid(0x80000007, 0).edx >> 8 & 1);
 	f->vector_features = supported_vector_features();
 }
 
@@ -101,15 +99,4 @@ void features_enable(void)
 	xcr0_write(f->vector_features);
 	/* CPUID tells the size for what has just been enabled: at most 2696 bytes. */
 	f->vector_size = cpuid(0xd, 0).ebx;
-}
-
-void features_print(void)
-{
-	const struct cpu_features *f = &cpu_features;
-
-	kprintf("exo: NX SYSCALL FSGSBASE%s%s%s%s%s%s%s, XCR0 %lx (%u bytes)\n",
-		f->smep ? " SMEP" : "", f->smap ? " SMAP" : "", f->umip ? " UMIP" : "",
-		f->gigabyte_pages ? " 1G" : "", f->x2apic ? " x2APIC" : "",
-		f->tsc_deadline ? " TSC-deadline" : "", f->invariant_tsc ? " invariant-TSC" : "",
-		f->vector_features, f->vector_size);
 }

@@ -28,7 +28,6 @@
 #define MSR_SFMASK 0xc0000084
 #define MSR_GS_BASE 0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX 0xc0000103
 
 static inline uint64_t msr_read(uint32_t msr)
 {

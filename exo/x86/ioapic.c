@@ -65,15 +65,13 @@ void ioapic_init(const struct acpi_info *acpi)
 		struct ioapic *io = &ioapics[i];
 
 		io->registers = mmio_map(acpi->ioapics[i].address, EXO_PAGE_SIZE);
-		lock_init(&io->lock, LOCK_IOAPIC);
+		io->lock.rank = LOCK_IOAPIC;
 		lock_acquire(&io->lock);
 		io->gsi_base = acpi->ioapics[i].gsi_base;
 		io->gsi_count = (register_read(io, REGISTER_VERSION) >> 16 & 0xff) + 1;
 		for (unsigned pin = 0; pin < io->gsi_count; pin++)
 			register_write(io, REGISTER_REDIRECTION + 2 * pin, REDIRECTION_MASKED);
 		lock_release(&io->lock);
-		kprintf("exo: IO APIC %u: interrupts %u .. %u\n", acpi->ioapics[i].id, io->gsi_base,
-			io->gsi_base + io->gsi_count - 1);
 	}
 }
 

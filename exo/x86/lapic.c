@@ -99,7 +99,7 @@ void lapic_end_of_interrupt(void)
 void lapic_error_interrupt(void)
 {
 	lapic_write(REGISTER_ERROR, 0);
-	this_cpu()->apic_errors++;
+	trace("apic error", lapic_read(REGISTER_ERROR), 0);
 }
 
 void lapic_timer_free_run(void)

@@ -38,6 +38,12 @@ enum vector {
 	VECTOR_EXO_CALL = 0x100,  /* regs->vector of an entry by SYSCALL */
 };
 
+/* What LGDT and LIDT load. */
+struct table_pointer {
+	uint16_t limit;
+	const void *base;
+} __attribute__((packed));
+
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10
 #define SELECTOR_USER_DATA 0x1b
@@ -79,8 +85,7 @@ void trap_paranoid(struct exo_regs *regs); /* NMI, #DF, #MC */
 
 /* Found on the boot CPU, the same on all; fixed afterwards. */
 struct cpu_features {
-	bool gigabyte_pages, smep, smap, umip, xsaveopt, x2apic, tsc_deadline, rdtscp;
-	bool invariant_tsc;
+	bool gigabyte_pages, smep, smap, umip, xsaveopt, x2apic, tsc_deadline;
 	unsigned physical_bits;   /* width of a physical address */
 	uint64_t vector_features; /* for XCR0 */
 	uint32_t vector_size;     /* bytes of save area for them */
@@ -96,9 +101,6 @@ void features_patch(void);
 /* On each CPU: control registers, EFER and XCR0. */
 void features_enable(void);
 
-/* One line for the boot log. */
-void features_print(void);
-
 /* ------------------------------------------------------- lapic.c */
 
 /* This CPU's local APIC: timer, interrupts between CPUs, end of interrupt. */
@@ -112,7 +114,7 @@ uint32_t lapic_id(void);
 
 void lapic_end_of_interrupt(void);
 
-/* Counts and clears the error register; on VECTOR_APIC_ERROR. */
+/* Traces and clears the error register; on VECTOR_APIC_ERROR. */
 void lapic_error_interrupt(void);
 
 /* Interrupts a CPU by APIC ID: a vector, or one of these (STARTUP | number of the page to start

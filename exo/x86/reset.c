@@ -9,7 +9,7 @@
 
 void machine_reset(void)
 {
-	static const struct { uint16_t limit; uint64_t base; } __attribute__((packed)) no_idt;
+	static const struct table_pointer no_idt;
 
 	asm volatile("cli");
 	port_out8(RESET_CONTROL, 2);

@@ -25,11 +25,6 @@ struct tss {
 	uint16_t io_map; /* beyond the limit: ring 3 may use no port directly */
 } __attribute__((packed));
 
-struct table_pointer {
-	uint16_t limit;
-	const void *base;
-} __attribute__((packed));
-
 extern char syscall_entry[];
 
 void segments_set_block(struct cpu *cpu)
@@ -61,25 +56,12 @@ static void fill_gdt(uint64_t *gdt, uint64_t tss, unsigned number)
 	gdt[EXO_CPU_SELECTOR / 8] = DESCRIPTOR_CPU_NUMBER | number;
 }
 
+/* What boot/ has loaded, selectors and descriptors, is the same in this table: nothing is reloaded. */
 static void load_gdt(const uint64_t *gdt)
 {
 	struct table_pointer pointer = { GDT_ENTRIES * sizeof(*gdt) - 1, gdt };
 
-	asm volatile("lgdt %0\n\t"
-		     "pushq %1\n\t"
-		     "leaq 1f(%%rip), %%rax\n\t"
-		     "pushq %%rax\n\t"
-		     "lretq\n"
-		     "1:\n\t"
-		     "movl %2, %%ss\n\t"
-		     "xorl %%eax, %%eax\n\t"
-		     "movl %%eax, %%ds\n\t"
-		     "movl %%eax, %%es\n\t"
-		     "movl %%eax, %%fs\n\t"
-		     "movl %%eax, %%gs"
-		     :
-		     : "m"(pointer), "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA)
-		     : "rax", "memory");
+	asm volatile("lgdt %0" : : "m"(pointer));
 	asm volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
 
@@ -100,8 +82,6 @@ void segments_init(struct cpu *cpu)
 	fill_tss((struct tss *)(area + CPU_AREA_TSS), cpu);
 	fill_gdt((uint64_t *)(area + CPU_AREA_GDT), area + CPU_AREA_TSS, cpu->number);
 	load_gdt((const uint64_t *)(area + CPU_AREA_GDT));
-	segments_set_block(cpu); /* loading the GS selector has cleared the base */
+	segments_set_block(cpu);
 	enable_syscall();
-	if (cpu_features.rdtscp)
-		msr_write(MSR_TSC_AUX, cpu->number);
 }

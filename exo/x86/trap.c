@@ -12,11 +12,6 @@ struct gate {
 	uint32_t offset_high, reserved;
 };
 
-struct table_pointer {
-	uint16_t limit;
-	const void *base;
-} __attribute__((packed));
-
 /* A kernel instruction that may fault, and where to go on if it does. */
 struct fixup {
 	uint64_t fault, resume;
@@ -67,10 +62,8 @@ static void dispatch_interrupt(unsigned vector)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (vector == VECTOR_SPURIOUS || vector < VECTOR_TIMER) {
-		cpu->spurious_interrupts++; /* the LAPIC's, or the masked PIC's: no end of interrupt */
-		return;
-	}
+	if (vector == VECTOR_SPURIOUS || vector < VECTOR_TIMER)
+		return; /* the LAPIC's, or the masked PIC's: no end of interrupt */
 	if (vector != VECTOR_WAKE) {
 		run_account(cpu, tsc_read());
 		trace("interrupt", vector, 0);
@@ -134,5 +127,4 @@ void trap_paranoid(struct exo_regs *regs)
 	if (regs->vector != VECTOR_NMI)
 		panic_with_regs(regs, "%s", exception_names[regs->vector]);
 	panic_stop_if_asked(regs);
-	this_cpu()->unexpected_nmis++;
 }
