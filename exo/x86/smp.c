@@ -51,13 +51,6 @@ static void cpu_init(struct cpu *cpu)
 	calibrate_cpu();
 }
 
-static void report_cpu(const struct cpu *cpu)
-{
-	kprintf("exo: CPU %u: APIC %u, TSC %lu.%03lu MHz, timer %lu.%03lu MHz\n", cpu->number,
-		cpu->apic_id, cpu->tsc_khz / 1000, cpu->tsc_khz % 1000, cpu->timer_khz / 1000,
-		cpu->timer_khz % 1000);
-}
-
 void smp_init_boot_cpu(void)
 {
 	struct cpu *cpu = cpu_by_number(0);
@@ -65,7 +58,6 @@ void smp_init_boot_cpu(void)
 	paging_map_cpu_area(0);
 	prepare_block(0, 0);
 	cpu_init(cpu);
-	report_cpu(cpu);
 }
 
 /* From boot/trampoline.asm. */
@@ -130,7 +122,6 @@ static void bring_up(uint32_t apic_id)
 	fill_trampoline(cpu);
 	atomic_store(&arrived, false);
 	if (start_cpu(apic_id)) {
-		report_cpu(cpu);
 		cpu_count++;
 		return;
 	}
