@@ -26,34 +26,39 @@ int64_t call_reset(struct exo_regs *regs, struct handle_view *h)
 	machine_reset();
 }
 
-#define CALL_ENTRY(number, handler, kind, rights) \
-	[EXO_CALL_##number] = { handler, kind, rights },
+#define NOTHING { OBJECT_NONE, 0 }
+#define NEEDS(kind, right) { OBJECT_##kind, EXO_RIGHT_##right }
+#define CALL_ENTRY(number, handler, first, second) \
+	[EXO_CALL_##number] = { handler, { first, second } },
 
 static const struct {
 	int64_t (*handler)(struct exo_regs *regs, struct handle_view *h);
-	enum object_kind kind;
-	unsigned rights;
+	struct {
+		enum object_kind kind;
+		unsigned rights;
+	} needs[2];
 } calls[EXO_CALLS] = { EXO_CALL_LIST(CALL_ENTRY) };
 
 static int64_t call(uint64_t number, struct exo_regs *regs)
 {
-	struct handle_view h = { .kind = OBJECT_NONE };
-	int64_t result;
+	const exo_handle named[2] = { regs->rdi, regs->rsi };
+	struct handle_view h[2];
+	unsigned held = 0;
+	int64_t result = 0;
 
 	if (number >= EXO_CALLS)
 		return -ENOSYS;
-	if (calls[number].kind == OBJECT_NONE)
-		return calls[number].handler(regs, &h);
-	result = handle_view(domain_current(), regs->rdi, calls[number].kind, calls[number].rights, &h);
-	if (result)
-		return result;
-	/* A space that is being destroyed: see space_lookup(). */
-	if (calls[number].kind == OBJECT_SPACE && atomic_load(&h.space->dying))
-		result = -EBADF;
-	else
-		result = calls[number].handler(regs, &h);
-	if (!h.kept)
-		handle_view_put(&h);
+	for (; held < 2 && calls[number].needs[held].kind != OBJECT_NONE; held++) {
+		result = handle_view(domain_current(), named[held], calls[number].needs[held].kind,
+				     calls[number].needs[held].rights, &h[held]);
+		if (result)
+			break;
+	}
+	if (!result)
+		result = calls[number].handler(regs, h);
+	while (held-- > 0)
+		if (!h[held].kept)
+			handle_view_put(&h[held]);
 	return result;
 }
 

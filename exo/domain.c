@@ -54,125 +54,89 @@ bool domain_entries_ok(const struct exo_entries *e)
 	       e->resume_end >= e->resume_start && e->resume_end <= e->text_end;
 }
 
-struct domain *domain_init(const struct domain_parts *parts)
+/* What a domain can name from the start: itself and its shared region. */
+static void install(struct domain *d, uint32_t slot, enum object_kind kind, const struct object *o)
 {
-	struct domain *d = frame_pointer(parts->object_frame);
+	handle_fill(d, handle_reserve_slot(d, slot), kind, EXO_RIGHTS_ALL, o->frame, 0, 0);
+}
 
-	frame_zero(parts->object_frame);
+struct domain *domain_init(const struct exo_domain_create *create)
+{
+	struct domain *d = frame_pointer(create->object_frame);
+
+	frame_zero(create->object_frame);
 	d->id = take_id(d);
 	if (!d->id)
 		return NULL;
-	d->entries = parts->entries;
-	for (unsigned i = 0; i < parts->handle_frame_count; i++) {
-		frame_zero(parts->handle_frames[i]);
-		d->handles[i] = frame_pointer(parts->handle_frames[i]);
-	}
+	d->entries = create->entries;
+	handle_feed(d, create->handle_frame);
 	d->handle_hint = FIRST_COPIED_SLOT;
-	object_init(&d->object, OBJECT_DOMAIN, d, parts->object_frame);
-	d->shared = space_init(d, parts->shared_object_frame, parts->shared_root_frame, NULL);
+	object_init(&d->object, OBJECT_DOMAIN, d, create->object_frame);
+	d->shared = space_init(d, create->shared_object_frame, create->shared_root_frame, NULL);
+	install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, &d->object);
+	install(d, EXO_SLOT_SHARED, OBJECT_SPACE, &d->shared->object);
 	return d;
 }
 
 /* ---------------------------------------------------------------- the call */
 
-/* Checked and held. */
-struct create_plan {
-	struct exo_domain_create args;
-	struct domain *parent;
-	struct object *parent_vcore;
-	struct creation making;
-	int64_t shared_slot;
-};
-
-static unsigned children_of(const struct object *vcore)
+static unsigned children_of(const struct vcore *vcore)
 {
 	unsigned count = 0;
 
 	for (uint16_t id = 1; id < DOMAINS_MAX; id++) {
 		const struct domain *d = domain_by_id(id);
 
-		count += d && (const struct object *)d->parent_vcore == vcore;
+		count += d && d->parent_vcore == vcore;
 	}
 	return count;
 }
 
-static int decode_create(struct create_plan *plan)
-{
-	struct exo_domain_create *args = &plan->args;
-	int error;
-
-	if (!domain_entries_ok(&args->entries))
-		return -EINVAL;
-	error = handle_lookup(plan->parent, args->parent_vcore, OBJECT_VCORE, EXO_RIGHT_MANAGE,
-			      &plan->parent_vcore);
-	if (error)
-		return error;
-	error = -ENOSPC;
-	if (children_of(plan->parent_vcore) >= CHILDREN_PER_VCORE)
-		goto out_vcore;
-	plan->shared_slot = handle_reserve(plan->parent);
-	if (plan->shared_slot < 0)
-		goto out_vcore;
-	plan->making = (struct creation){ .count = 4, .frames = { args->object_frame,
-		args->handle_frame, args->shared_object_frame, args->shared_root_frame } };
-	error = creation_begin(&plan->making, EXO_FRAME_TABLE);
-	if (!error)
-		return 0;
-	handle_cancel(plan->parent, plan->shared_slot);
-out_vcore:
-	object_put(plan->parent_vcore);
-	return error;
-}
-
-/* What a domain can name from the start: itself and its shared region. */
-static void install_own_handles(struct domain *d)
-{
-	handle_fill(d, handle_reserve_slot(d, EXO_SLOT_DOMAIN), OBJECT_DOMAIN, EXO_RIGHTS_ALL,
-		    d->object.frame, 0, 0);
-	handle_fill(d, handle_reserve_slot(d, EXO_SLOT_SHARED), OBJECT_SPACE, EXO_RIGHTS_ALL,
-		    d->shared->object.frame, 0, 0);
-}
-
-/* (struct exo_domain_create *) -> handle */
+/* (vcore of the parent, struct exo_domain_create *) -> handle */
 int64_t call_domain_create(struct exo_regs *regs, struct handle_view *h)
 {
-	struct create_plan plan = { .parent = domain_current() };
-	struct exo_domain_create *args = &plan.args;
-	struct domain_parts parts;
-	struct domain *d;
+	struct domain *parent = domain_current(), *d;
+	struct exo_domain_create args;
+	struct creation making;
 	exo_handle handle;
-	int error = copy_from_user(args, regs->rdi, sizeof(*args));
+	int64_t shared_slot;
+	int error = copy_from_user(&args, regs->rsi, sizeof(args));
 
-	if (!error)
-		error = decode_create(&plan);
 	if (error)
 		return error;
-	parts = (struct domain_parts){
-		.object_frame = args->object_frame,
-		.shared_object_frame = args->shared_object_frame,
-		.shared_root_frame = args->shared_root_frame,
-		.handle_frames = &args->handle_frame,
-		.handle_frame_count = 1,
-		.entries = args->entries,
-	};
-	d = domain_init(&parts);
-	if (!d) {
-		creation_undo(&plan.making);
-		handle_cancel(plan.parent, plan.shared_slot);
-		object_put(plan.parent_vcore);
+	if (!domain_entries_ok(&args.entries))
+		return -EINVAL;
+	if (children_of(h->vcore) >= CHILDREN_PER_VCORE)
 		return -ENOSPC;
-	}
-	d->parent_id = plan.parent->id;
-	d->parent_vcore = (struct vcore *)plan.parent_vcore;
-	d->parent_word = args->parent_word;
-	install_own_handles(d);
-	args->shared = handle_fill(plan.parent, plan.shared_slot, OBJECT_SPACE, EXO_RIGHTS_ALL,
-				   args->shared_object_frame, 0, 0);
-	handle = creation_finish(&plan.making, OBJECT_DOMAIN);
+	shared_slot = handle_reserve(parent);
+	if (shared_slot < 0)
+		return shared_slot;
+	making = (struct creation){ .count = 4, .frames = { args.object_frame, args.handle_frame,
+		args.shared_object_frame, args.shared_root_frame } };
+	error = creation_begin(&making, EXO_FRAME_TABLE);
+	if (error)
+		goto out_slot;
+	error = -ENOSPC;
+	d = domain_init(&args);
+	if (!d)
+		goto out_making;
+	d->parent_id = parent->id;
+	d->parent_vcore = h->vcore;
+	h->kept = true;
+	d->parent_word = args.parent_word;
+	args.shared = handle_fill(parent, shared_slot, OBJECT_SPACE, EXO_RIGHTS_ALL,
+				  args.shared_object_frame, 0, 0);
+	handle = creation_finish(&making, OBJECT_DOMAIN);
 	object_put(&d->shared->object);
 	object_put(&d->object);
 	/* If this fails the caller has lost the shared region's handle, and can kill the domain. */
-	return copy_to_user(regs->rdi, args, sizeof(*args)) ? -EFAULT : (int64_t)handle;
+	return copy_to_user(regs->rsi, &args, sizeof(args)) ? -EFAULT : (int64_t)handle;
+
+out_making:
+	creation_undo(&making);
+out_slot:
+	handle_cancel(parent, shared_slot);
+	return error;
 }
 
 /* ---------------------------------------------------------------- death */

@@ -60,8 +60,7 @@ static bool revoke_and_retire(struct object *o)
 static void release_vcore(struct vcore *v)
 {
 	frame_release_unmapped(v->page_frame);
-	for (unsigned i = 0; i < vcore_vector_frames(); i++)
-		frame_release(v->vector_frame[i]);
+	frame_release(frame_of_pointer(v->vector_state));
 	frame_release(v->object.frame);
 }
 

@@ -11,9 +11,6 @@
 
 #define HANDLE_FRAMES 4
 #define IMAGE_END EXO_VCORE_BASE /* the image's part of the shared region ends here */
-#define PORT_COUNT 65536
-#define LINE_COUNT 4096
-#define FRAME_NUMBERS (1ul << 40)
 
 _Static_assert(HANDLE_FRAMES * HANDLE_SLOTS_PER_FRAME >= EXO_SLOTS_FIRST_FREE, "fixed slots fit");
 
@@ -90,35 +87,32 @@ static void map_image(struct domain *d, const struct exo_image *image)
 
 static struct domain *make_domain(const struct exo_image *table)
 {
-	uint64_t handle_frames[HANDLE_FRAMES];
-	struct domain_parts parts = {
+	struct exo_domain_create create = {
 		.object_frame = take_frame(0, EXO_FRAME_KERNEL),
+		.handle_frame = take_frame(0, EXO_FRAME_KERNEL),
 		.shared_object_frame = take_frame(0, EXO_FRAME_KERNEL),
 		.shared_root_frame = take_frame(0, EXO_FRAME_TABLE),
-		.handle_frames = handle_frames,
-		.handle_frame_count = HANDLE_FRAMES,
 		.entries = table->entries,
 	};
+	struct domain *d = domain_init(&create);
 
-	for (unsigned i = 0; i < HANDLE_FRAMES; i++)
-		handle_frames[i] = take_frame(0, EXO_FRAME_KERNEL);
-	return domain_init(&parts);
+	for (unsigned i = 1; i < HANDLE_FRAMES; i++)
+		handle_feed(d, take_frame(0, EXO_FRAME_KERNEL));
+	return d;
 }
 
-static void install(struct domain *d, uint32_t slot, enum object_kind kind, uint64_t object_frame,
-		    uint64_t count)
+static void install(struct domain *d, uint32_t slot, enum object_kind kind, uint64_t object_frame)
 {
-	handle_fill(d, handle_reserve_slot(d, slot), kind, EXO_RIGHTS_ALL, object_frame, 0, count);
+	handle_fill(d, handle_reserve_slot(d, slot), kind, EXO_RIGHTS_ALL, object_frame, 0, 0);
 }
 
-static void make_vcore(struct domain *d, struct space *space,
-				const struct exo_image *table, unsigned cpu)
+static void make_vcore(struct domain *d, struct space *space, const struct exo_image *table,
+		       unsigned cpu)
 {
-	struct vcore_parts parts = {
-		.domain = d,
-		.space = space,
+	struct exo_vcore_create create = {
 		.cpu = cpu,
 		.object_frame = take_frame(d->id, EXO_FRAME_KERNEL),
+		.vector_frame = take_frame(d->id, EXO_FRAME_KERNEL),
 		.page_frame = take_frame(d->id, EXO_FRAME_PINNED),
 		.stack_top = table->event_stack_top + cpu * table->stack_stride,
 		.fault_stack_top = table->fault_stack_top + cpu * table->stack_stride,
@@ -126,18 +120,15 @@ static void make_vcore(struct domain *d, struct space *space,
 	struct sched_context *sc = sc_init_root(d, take_frame(d->id, EXO_FRAME_KERNEL), cpu);
 	struct vcore *v;
 
-	parts.vector_frame[0] = frame_take(vcore_vector_frames(), d->id, EXO_FRAME_KERNEL);
-	for (unsigned i = 1; i < vcore_vector_frames(); i++)
-		parts.vector_frame[i] = parts.vector_frame[0] + i;
-	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, parts.page_frame, 1,
+	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, create.page_frame, 1,
 	    EXO_PROT_READ | EXO_PROT_WRITE);
 	object_get(&space->object);
-	v = vcore_init(&parts);
+	v = vcore_init(d, space, &create);
 	v->sc = sc;
 	sc->vcore = v;
 	atomic_store(&d->vcores[cpu], v);
-	install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame, 0);
-	install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame, 0);
+	install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame);
+	install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame);
 	object_put(&sc->object);
 	object_put(&v->object);
 }
@@ -175,17 +166,12 @@ static struct exo_info *show_info(struct domain *d)
 	return frame_pointer(first);
 }
 
-static void install_machine_handles(struct domain *d)
+static void install_machine(struct domain *d, uint32_t slot, enum object_kind kind,
+			    enum machine_frame frame)
 {
-	static const enum machine_frame frames[] = { MACHINE_PORTS_FRAME, MACHINE_IRQS_FRAME,
-						     MACHINE_DEVICES_FRAME };
-
-	for (unsigned i = 0; i < 3; i++)
-		if (!object_word_start(frames[i]))
-			BUG();
-	install(d, EXO_SLOT_PORTS, OBJECT_PORTS, MACHINE_PORTS_FRAME, PORT_COUNT);
-	install(d, EXO_SLOT_IRQS, OBJECT_IRQS, MACHINE_IRQS_FRAME, LINE_COUNT);
-	install(d, EXO_SLOT_DEVICES, OBJECT_DEVICES, MACHINE_DEVICES_FRAME, FRAME_NUMBERS);
+	if (!object_word_start(frame))
+		BUG();
+	install(d, slot, kind, frame);
 }
 
 /* Everything that is still FREE; what does not fit the list of ranges stays so. */
@@ -214,7 +200,7 @@ static void make_vcores(struct domain *d, const struct exo_image *table)
 	struct space *space = space_init(d, object_frame, take_frame(d->id, EXO_FRAME_TABLE),
 					 d->shared);
 
-	install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame, 0);
+	install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame);
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		make_vcore(d, space, table, cpu);
 	object_put(&space->object);
@@ -258,9 +244,9 @@ void first_domain_create(void)
 	map_image(d, image);
 	map(d, EXO_FRAMES_BASE, table.first, table.count, EXO_PROT_READ);
 	show_modules(d, info);
-	install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, d->object.frame, 0);
-	install(d, EXO_SLOT_SHARED, OBJECT_SPACE, d->shared->object.frame, 0);
-	install_machine_handles(d);
+	install_machine(d, EXO_SLOT_PORTS, OBJECT_PORTS, MACHINE_PORTS_FRAME);
+	install_machine(d, EXO_SLOT_IRQS, OBJECT_IRQS, MACHINE_IRQS_FRAME);
+	install_machine(d, EXO_SLOT_DEVICES, OBJECT_DEVICES, MACHINE_DEVICES_FRAME);
 	make_vcores(d, image);
 	d->handle_hint = EXO_SLOTS_FIRST_FREE;
 	object_put(&d->shared->object);

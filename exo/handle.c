@@ -59,15 +59,8 @@ static bool slot_read(struct handle_slot *slot, uint32_t generation, struct hand
 
 	if (tag != tag_make(generation, SLOT_LIVE))
 		return false;
-	*out = (struct handle_view){
-		.kind = atomic_load_explicit(&slot->kind, memory_order_relaxed),
-		.rights = atomic_load_explicit(&slot->rights, memory_order_relaxed),
-		.object_frame = atomic_load_explicit(&slot->object_frame, memory_order_relaxed),
-		.object_generation =
-			atomic_load_explicit(&slot->object_generation, memory_order_relaxed),
-		.first = atomic_load_explicit(&slot->first, memory_order_relaxed),
-		.count = atomic_load_explicit(&slot->count, memory_order_relaxed),
-	};
+	for (unsigned i = 0; i < HANDLE_WORDS; i++)
+		out->words[i] = atomic_load_explicit(&slot->words[i], memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
 }
@@ -85,25 +78,19 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 		return -EPERM;
 	if (!object_word_get(out->object_frame, out->object_generation))
 		return -EBADF;
-	if (has_object(out->kind))
-		out->object = frame_pointer(out->object_frame);
-	return 0;
+	out->object = has_object(out->kind) ? frame_pointer(out->object_frame) : NULL;
+	out->kept = false;
+	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
+	 * references.  Either it sees ours and gives up, or we see `dying`. */
+	if (kind != OBJECT_SPACE || !atomic_load(&out->space->dying))
+		return 0;
+	handle_view_put(out);
+	return -EBADF;
 }
 
 void handle_view_put(const struct handle_view *view)
 {
 	object_word_put(view->object_frame);
-}
-
-int handle_lookup(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
-		  struct object **out)
-{
-	struct handle_view view;
-	int error = handle_view(d, h, kind, rights, &view);
-
-	if (!error)
-		*out = view.object;
-	return error;
 }
 
 int64_t handle_reserve(struct domain *d)
@@ -155,13 +142,8 @@ static exo_handle slot_fill(struct domain *d, int64_t number, const struct handl
 	ASSERT_INVARIANT(tag_state(atomic_load(&slot->tag)) == SLOT_FILLING);
 	/* Whoever sees one of these fields also sees that the tag had become FILLING. */
 	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&slot->kind, view->kind, memory_order_relaxed);
-	atomic_store_explicit(&slot->rights, view->rights, memory_order_relaxed);
-	atomic_store_explicit(&slot->object_frame, view->object_frame, memory_order_relaxed);
-	atomic_store_explicit(&slot->object_generation, view->object_generation,
-			      memory_order_relaxed);
-	atomic_store_explicit(&slot->first, view->first, memory_order_relaxed);
-	atomic_store_explicit(&slot->count, view->count, memory_order_relaxed);
+	for (unsigned i = 0; i < HANDLE_WORDS; i++)
+		atomic_store_explicit(&slot->words[i], view->words[i], memory_order_relaxed);
 	atomic_store_explicit(&slot->tag, tag_make(generation, SLOT_LIVE), memory_order_release);
 	return (uint64_t)generation << 32 | (uint32_t)number;
 }
@@ -200,37 +182,18 @@ bool handle_drop(struct domain *d, exo_handle h)
 						      tag_make(h >> 32, SLOT_FREE));
 }
 
-bool handle_drop_stale(struct domain *d, exo_handle h, enum object_kind kind)
-{
-	struct handle_slot *slot = slot_at(d, (uint32_t)h);
-	struct handle_view view;
-
-	if (!slot || !slot_read(slot, h >> 32, &view) || view.kind != kind ||
-	    object_generation(view.object_frame) == view.object_generation)
-		return false;
-	return handle_drop(d, h);
-}
-
 int64_t call_handle_drop(struct exo_regs *regs, struct handle_view *h)
 {
 	return handle_drop(domain_current(), regs->rdi) ? 0 : -EBADF;
 }
 
+/* (handle, domain handle, rights) */
 int64_t call_handle_copy(struct exo_regs *regs, struct handle_view *h)
 {
-	struct object *target;
-	int64_t result = handle_lookup(domain_current(), regs->rsi, OBJECT_DOMAIN, EXO_RIGHT_USE,
-				       &target);
+	int64_t slot = handle_reserve(h[1].domain);
 
-	if (result)
-		return result;
-	result = handle_reserve((struct domain *)target);
-	if (result >= 0) {
-		h->rights &= regs->rdx;
-		result = slot_fill((struct domain *)target, result, h);
-	}
-	object_put(target);
-	return result;
+	h->rights &= regs->rdx;
+	return slot < 0 ? slot : (int64_t)slot_fill(h[1].domain, slot, h);
 }
 
 int64_t call_handle_revoke(struct exo_regs *regs, struct handle_view *h)
@@ -249,14 +212,8 @@ int64_t call_handle_revoke(struct exo_regs *regs, struct handle_view *h)
 	return slot_fill(d, slot, h);
 }
 
-int64_t call_handle_feed(struct exo_regs *regs, struct handle_view *h)
+int handle_feed(struct domain *d, uint64_t frame)
 {
-	struct domain *d = domain_current();
-	uint64_t frame = regs->rdi;
-	int error = frame_claim(frame, d->id, EXO_FRAME_KERNEL);
-
-	if (error)
-		return error;
 	frame_zero(frame);
 	for (unsigned i = 0; i < HANDLE_FRAMES_MAX; i++) {
 		struct handle_slot *none = NULL;
@@ -264,6 +221,18 @@ int64_t call_handle_feed(struct exo_regs *regs, struct handle_view *h)
 		if (atomic_compare_exchange_strong(&d->handles[i], &none, frame_pointer(frame)))
 			return 0;
 	}
-	frame_release(frame);
 	return -ENOSPC;
+}
+
+int64_t call_handle_feed(struct exo_regs *regs, struct handle_view *h)
+{
+	struct domain *d = domain_current();
+	int error = frame_claim(regs->rdi, d->id, EXO_FRAME_KERNEL);
+
+	if (error)
+		return error;
+	error = handle_feed(d, regs->rdi);
+	if (error)
+		frame_release(regs->rdi);
+	return error;
 }

@@ -84,17 +84,6 @@ void irq_latch(unsigned vector)
 
 /* ---------------------------------------------------------------- binding */
 
-static bool take(struct line *line)
-{
-	uint32_t free = 0;
-
-	if (atomic_compare_exchange_strong(&line->state, &free, LINE_TAKEN))
-		return true;
-	/* An interrupt that came late for an earlier binding. */
-	free = LINE_EVENT;
-	return atomic_compare_exchange_strong(&line->state, &free, LINE_TAKEN);
-}
-
 static unsigned lines_of(const struct vcore *v)
 {
 	unsigned count = 0;
@@ -104,106 +93,91 @@ static unsigned lines_of(const struct vcore *v)
 	return count;
 }
 
-/* What a binding needs: checked and held. */
-struct bind_plan {
-	struct object *vcore;
+/* -> a slot for its handle, or -EBUSY, -ENOSPC.  EVENT: an interrupt that came late for an earlier
+ * binding. */
+static int64_t take(struct line *line, const struct vcore *vcore)
+{
+	uint32_t free = 0, late = LINE_EVENT;
 	int64_t slot;
-};
 
-static int decode_bind(uint64_t vcore, struct bind_plan *plan)
-{
-	int error = handle_lookup(domain_current(), vcore, OBJECT_VCORE, EXO_RIGHT_MANAGE,
-				  &plan->vcore);
-
-	if (error)
-		return error;
-	plan->slot = lines_of((struct vcore *)plan->vcore) < LINES_PER_VCORE ?
-			     handle_reserve(domain_current()) : -ENOSPC;
-	if (plan->slot < 0)
-		object_put(plan->vcore);
-	return plan->slot < 0 ? plan->slot : 0;
+	if (lines_of(vcore) >= LINES_PER_VCORE)
+		return -ENOSPC;
+	if (!atomic_compare_exchange_strong(&line->state, &free, LINE_TAKEN) &&
+	    !atomic_compare_exchange_strong(&line->state, &late, LINE_TAKEN))
+		return -EBUSY;
+	slot = handle_reserve(domain_current());
+	if (slot < 0)
+		atomic_store(&line->state, 0);
+	return slot;
 }
 
-static void undo_bind(struct bind_plan *plan)
+static void give_up(struct line *line, int64_t slot)
 {
-	handle_cancel(domain_current(), plan->slot);
-	object_put(plan->vcore);
+	handle_cancel(domain_current(), slot);
+	atomic_store(&line->state, 0);
 }
 
-/* The line has been taken.  The reference to the vcore becomes the line's. */
-static exo_handle commit_bind(struct bind_plan *plan, struct line *line, uint64_t word)
+/* The reference to the vcore becomes the line's. */
+static exo_handle bind(struct line *line, int64_t slot, struct handle_view *vcore, uint64_t word)
 {
 	unsigned rights = EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE;
 	exo_handle handle;
 
-	line->vcore = (struct vcore *)plan->vcore;
+	line->vcore = vcore->vcore;
+	vcore->kept = true;
 	line->word = word;
 	line->binding++;
-	handle = handle_fill(domain_current(), plan->slot, OBJECT_LINE, rights, MACHINE_IRQS_FRAME,
+	handle = handle_fill(domain_current(), slot, OBJECT_LINE, rights, MACHINE_IRQS_FRAME,
 			     line - lines, line->binding);
 	atomic_fetch_or(&line->state, LINE_BOUND);
 	return handle;
 }
 
-static uint32_t apic_id_of(const struct object *vcore)
+static uint32_t apic_id_of(const struct vcore *vcore)
 {
-	return cpu_by_number(((const struct vcore *)vcore)->cpu)->apic_id;
+	return cpu_by_number(vcore->cpu)->apic_id;
 }
 
-/* (IRQ handle, line, vcore, word) */
+/* (IRQ handle, vcore, line, word) */
 int64_t call_irq_bind(struct exo_regs *regs, struct handle_view *h)
 {
-	uint64_t number = regs->rsi;
-	struct bind_plan plan;
+	uint64_t number = regs->rdx;
 	exo_handle handle;
-	int error = decode_bind(regs->rdx, &plan);
+	int64_t slot;
+	int error;
 
-	if (error)
-		return error;
-	if (number >= MSI_FIRST || number < h->first ||
-	    number - h->first >= h->count) {
-		error = -EINVAL;
-	} else if (!take(&lines[number])) {
-		error = -EBUSY;
-	} else {
-		error = ioapic_route(number, VECTOR_DEVICE_FIRST + number, apic_id_of(plan.vcore));
-		if (error)
-			atomic_store(&lines[number].state, 0);
-	}
+	if (number >= MSI_FIRST)
+		return -EINVAL;
+	slot = take(&lines[number], h[1].vcore);
+	if (slot < 0)
+		return slot;
+	error = ioapic_route(number, VECTOR_DEVICE_FIRST + number, apic_id_of(h[1].vcore));
 	if (error) {
-		undo_bind(&plan);
+		give_up(&lines[number], slot);
 		return error;
 	}
-	handle = commit_bind(&plan, &lines[number], regs->r10);
+	handle = bind(&lines[number], slot, &h[1], regs->r10);
 	ioapic_set_mask(number, false);
 	return handle;
 }
 
-/* (IRQ handle, vcore, word, struct exo_msi *) */
+/* (IRQ handle, vcore, struct exo_msi *, word) */
 int64_t call_msi_bind(struct exo_regs *regs, struct handle_view *h)
 {
-	struct bind_plan plan;
-	struct exo_msi msi = { 0 };
+	struct exo_msi msi = { .address = MSI_ADDRESS | apic_id_of(h[1].vcore) << 12 };
 	unsigned number = MSI_FIRST;
-	int error = decode_bind(regs->rsi, &plan);
+	int64_t slot = take(&lines[number], h[1].vcore);
 
-	if (error)
-		return error;
-	while (number < LINES && !take(&lines[number]))
-		number++;
-	if (number >= LINES) {
-		undo_bind(&plan);
+	while (slot == -EBUSY && ++number < LINES)
+		slot = take(&lines[number], h[1].vcore);
+	if (slot < 0)
 		return -ENOSPC;
-	}
-	msi.address = MSI_ADDRESS | apic_id_of(plan.vcore) << 12;
 	msi.data = VECTOR_DEVICE_FIRST + number;
-	error = copy_to_user(regs->r10, &msi, sizeof(msi));
-	if (error) {
-		atomic_store(&lines[number].state, 0);
-		undo_bind(&plan);
-		return error;
+	if (copy_to_user(regs->rdx, &msi, sizeof(msi))) {
+		give_up(&lines[number], slot);
+		return -EFAULT;
 	}
-	return commit_bind(&plan, &lines[number], regs->rdx);
+	return bind(&lines[number], slot, &h[1], regs->r10);
 }
 
 /* (line handle) */

@@ -32,7 +32,7 @@ enum object_kind {
 	OBJECT_VCORE,
 	OBJECT_SC,
 	OBJECT_LOAN,    /* lent frames: alive under the first frame's word; no struct object */
-	OBJECT_PORTS,   /* first, count: a range of I/O ports.  No struct object ... */
+	OBJECT_PORTS,   /* the right to use I/O ports.  No struct object ... */
 	OBJECT_IRQS,    /* ... the right to bind lines ... */
 	OBJECT_LINE,    /* ... first: a bound line; count: the binding's number ... */
 	OBJECT_DEVICES, /* ... the right to map device pages */
@@ -51,6 +51,8 @@ struct object {
 	uint64_t frame;
 };
 
+#define HANDLE_WORDS 5
+
 /* One slot of a domain's handle table. */
 struct handle_slot {
 	/*
@@ -58,10 +60,7 @@ struct handle_slot {
 	 * are written by the CPU that moved it FREE -> FILLING, and fixed while it is LIVE.
 	 */
 	_Atomic uint64_t tag;
-	_Atomic uint32_t kind, rights;
-	_Atomic uint64_t object_frame;      /* whose word tells whether the handle is stale */
-	_Atomic uint64_t object_generation; /* what that word must say */
-	_Atomic uint64_t first, count;
+	_Atomic uint64_t words[HANDLE_WORDS]; /* the first part of struct handle_view */
 	uint64_t reserved[2];
 };
 _Static_assert(sizeof(struct handle_slot) == 64, "a page holds 64 slots");
@@ -71,8 +70,16 @@ _Static_assert(sizeof(struct handle_slot) == 64, "a page holds 64 slots");
 
 /* A handle looked up: its slot by value, and a reference to what it names. */
 struct handle_view {
-	enum object_kind kind;
-	unsigned rights;
+	union {
+		uint64_t words[HANDLE_WORDS];
+		struct {
+			enum object_kind kind;
+			uint32_t rights;
+			uint64_t object_frame;      /* whose word tells whether the handle is stale */
+			uint64_t object_generation; /* what that word must say */
+			uint64_t first, count;
+		};
+	};
 	bool kept;             /* whoever looks after the view need not put it */
 	union {                /* NULL for LOAN, PORTS, IRQS, LINE and DEVICES */
 		struct object *object;
@@ -81,8 +88,6 @@ struct handle_view {
 		struct vcore *vcore;
 		struct sched_context *sc;
 	};
-	uint64_t object_frame, object_generation;
-	uint64_t first, count;
 };
 
 /*
@@ -144,7 +149,7 @@ struct space {
 	uint64_t pool;       /* page-table frames fed and not yet used, linked through the frames */
 	uint32_t pool_count;
 
-	/* Set under lock, read by any CPU after it has taken a reference (see space_lookup). */
+	/* Set under lock, read by any CPU after it has taken a reference (handle_view). */
 	atomic_bool dying;
 
 	/* Each CPU sets and clears its own bit: set before CR3 is loaded, cleared after it was left.
@@ -190,13 +195,12 @@ uint64_t object_revoke(uint64_t frame, uint64_t generation);
 /* ---------------------------------------------------------------- handle.c */
 
 /*
- * handle_lookup - find what a handle names, with a reference
+ * handle_view - find what a handle names, with a reference
  *
- * Returns 0, -EBADF (stale, empty, of another kind) or -EPERM (a right is missing).
- * On success the caller ends its use with object_put (after handle_lookup) or handle_view_put.
+ * Returns 0, -EBADF (stale, empty, of another kind; or a space, asked for as such, that is being
+ * destroyed) or -EPERM (a right is missing).
+ * On success the caller ends its use with handle_view_put.
  */
-int handle_lookup(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
-		  struct object **out);
 int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
 		struct handle_view *out);
 void handle_view_put(const struct handle_view *view);
@@ -216,8 +220,8 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 int64_t handle_reserve_slot(struct domain *d, uint32_t number);
 /* Empty the slot; false if the handle was stale. */
 bool handle_drop(struct domain *d, exo_handle h);
-/* The same for a handle to an object of that kind which has died since. */
-bool handle_drop_stale(struct domain *d, exo_handle h, enum object_kind kind);
+/* One more page of slots, in a claimed frame: 0 or -ENOSPC. */
+int handle_feed(struct domain *d, uint64_t frame);
 
 /* ---------------------------------------------------------------- creation.c */
 
@@ -227,16 +231,13 @@ struct creation {
 	struct domain *payer;
 	int64_t slot;
 	unsigned count, claimed;
-	uint64_t frames[6];
+	uint64_t frames[4];
 };
 int creation_begin(struct creation *c, enum exo_frame_type last_type); /* 0, or errno and nothing done */
 void creation_undo(struct creation *c);
 exo_handle creation_finish(struct creation *c, enum object_kind kind);
 
 /* ---------------------------------------------------------------- space.c */
-
-/* Look up a space for use; -EBADF if it is being destroyed.  End the use with object_put. */
-int space_lookup(struct domain *d, exo_handle h, unsigned rights, struct space **out);
 
 /*
  * Load CR3, keep the active masks of the old and the new space and of the shared regions, and the
@@ -286,19 +287,12 @@ struct domain *domain_current(void);
  */
 void domain_die(struct domain *d, uint64_t status);
 
-/* What a domain is made of: claimed frames (KERNEL, but shared_root a TABLE). */
-struct domain_parts {
-	uint64_t object_frame, shared_object_frame, shared_root_frame;
-	const uint64_t *handle_frames;
-	unsigned handle_frame_count;
-	struct exo_entries entries;
-};
-
 /*
- * Makes a domain, with a number of its own, and its shared region; NULL if all numbers are taken.
- * The caller holds one reference to each of the two objects.
+ * Makes a domain, with a number of its own, its shared region, and its handles to both; NULL if all
+ * numbers are taken.  The frames are claimed: KERNEL, but the shared root a TABLE.  The caller holds
+ * one reference to each of the two objects.
  */
-struct domain *domain_init(const struct domain_parts *parts);
+struct domain *domain_init(const struct exo_domain_create *create);
 
 /* Are these entries inside a text range in the image's part of the shared region? */
 bool domain_entries_ok(const struct exo_entries *entries);

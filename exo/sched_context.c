@@ -165,28 +165,19 @@ int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
 	return handle;
 }
 
-/* On any CPU: the vcore's own commits it (vcore_bind). */
+/* (SC, vcore), on any CPU: the vcore's own commits it (vcore_bind). */
 int64_t call_sc_bind(struct exo_regs *regs, struct handle_view *h)
 {
 	struct sched_context *none = NULL;
-	struct object *object;
-	struct vcore *vcore;
-	int error = handle_lookup(domain_current(), regs->rsi, OBJECT_VCORE, EXO_RIGHT_MANAGE,
-				  &object);
+	struct vcore *vcore = h[1].vcore;
 
-	if (error)
-		return error;
-	vcore = (struct vcore *)object;
-	if (vcore->cpu != h->sc->cpu) {
-		error = -EINVAL;
-	} else if (!atomic_compare_exchange_strong(&vcore->bind_request, &none, h->sc)) {
-		error = -EBUSY;
-	} else {
-		h->kept = true; /* by the request */
-		vcore_ring(vcore, VCORE_REQUEST_BIND);
-	}
-	object_put(object);
-	return error;
+	if (vcore->cpu != h->sc->cpu)
+		return -EINVAL;
+	if (!atomic_compare_exchange_strong(&vcore->bind_request, &none, h->sc))
+		return -EBUSY;
+	h->kept = true; /* by the request */
+	vcore_ring(vcore, VCORE_REQUEST_BIND);
+	return 0;
 }
 
 int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)

@@ -62,53 +62,26 @@ void space_load(struct space *s)
 	}
 }
 
-/*
- * Why the look at `dying` comes after the reference: the destroyer sets `dying` and then counts
- * references.  Either it sees ours and gives up, or we see `dying`.
- */
-int space_lookup(struct domain *d, exo_handle h, unsigned rights, struct space **out)
-{
-	struct object *o;
-	int error = handle_lookup(d, h, OBJECT_SPACE, rights, &o);
-
-	if (error)
-		return error;
-	*out = (struct space *)o;
-	if (!atomic_load(&(*out)->dying))
-		return 0;
-	object_put(o);
-	return -EBADF;
-}
-
 /* ---------------------------------------------------------------- calls */
 
-static int64_t create(struct domain *owner, uint64_t object_frame, uint64_t root_frame)
+/* (domain handle, object frame, root frame) */
+int64_t call_space_create(struct exo_regs *regs, struct handle_view *h)
 {
-	struct creation c = { .count = 2, .frames = { object_frame, root_frame } };
-	int error = creation_begin(&c, EXO_FRAME_TABLE);
+	struct creation c = { .count = 2, .frames = { regs->rsi, regs->rdx } };
+	struct domain *owner = h->domain;
 	struct space *s;
 	exo_handle handle;
+	int error;
 
+	if (atomic_load(&owner->state) != DOMAIN_ALIVE)
+		return -ESRCH; /* see stop() in domain_kill.c */
+	error = creation_begin(&c, EXO_FRAME_TABLE);
 	if (error)
 		return error;
-	s = space_init(owner, object_frame, root_frame, owner->shared);
+	s = space_init(owner, regs->rsi, regs->rdx, owner->shared);
 	handle = creation_finish(&c, OBJECT_SPACE);
 	object_put(&s->object);
 	return handle;
-}
-
-/* (object frame, root frame) */
-int64_t call_space_create(struct exo_regs *regs, struct handle_view *h)
-{
-	return create(domain_current(), regs->rdi, regs->rsi);
-}
-
-/* (domain handle, object frame, root frame) */
-int64_t call_space_create_in(struct exo_regs *regs, struct handle_view *h)
-{
-	if (atomic_load(&h->domain->state) != DOMAIN_ALIVE)
-		return -ESRCH;
-	return create(h->domain, regs->rsi, regs->rdx);
 }
 
 /* (space, frames, count): all or none. */

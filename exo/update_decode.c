@@ -70,18 +70,15 @@ static int decode_map_device(struct domain *d, const struct exo_op *op, struct u
 
 static int decode_clone(struct domain *d, const struct exo_op *op, struct update_plan *plan)
 {
-	unsigned rights = EXO_RIGHT_USE;
-	int error;
+	unsigned rights = EXO_RIGHT_USE | (op->flags & EXO_OP_COW ? EXO_RIGHT_WRITE : 0);
+	struct handle_view view;
+	int error = handle_view(d, op->source, OBJECT_SPACE, rights, &view);
 
+	if (error)
+		return error;
 	plan->copy_on_write = op->flags & EXO_OP_COW;
 	plan->source_va = op->source_va;
-	if (plan->copy_on_write)
-		rights |= EXO_RIGHT_WRITE;
-	error = space_lookup(d, op->source, rights, &plan->source);
-	if (error) {
-		plan->source = NULL;
-		return error;
-	}
+	plan->source = view.space;
 	return page_table_range_ok(plan->source, d, op->source_va, op->count) ? 0 : -EINVAL;
 }
 

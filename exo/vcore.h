@@ -47,8 +47,7 @@ struct vcore {
 	uint64_t page_address;        /* its address in ring 3 */
 	uint64_t page_frame;
 	uint64_t stack_top, fault_stack_top;
-	void *vector_state;           /* XSAVE area */
-	uint64_t vector_frame[3];     /* what it lies in; 0 = unused */
+	void *vector_state;           /* XSAVE area, in a frame of its own */
 
 	/* Written by its CPU only (K4, I8). */
 	_Atomic uint8_t where;        /* enum vcore_place; places.c has the only writer (I3) */
@@ -78,21 +77,11 @@ struct vcore {
 };
 _Static_assert(sizeof(struct vcore) <= EXO_PAGE_SIZE, "the object is one frame");
 
-/* What a vcore is made of; frames already are the kernel's (retyped), and count as checked. */
-struct vcore_parts {
-	struct domain *domain;
-	struct space *space;          /* the caller's reference becomes the vcore's */
-	unsigned cpu;
-	uint64_t object_frame, page_frame;
-	uint64_t vector_frame[3];     /* consecutive; as many as vector_frames() says, rest 0 */
-	uint64_t stack_top, fault_stack_top;
-};
-
 /* vcore.c */
-/* How many frames hold the vector state of one vcore: 1 .. 3. */
-unsigned vcore_vector_frames(void);
-/* The vcore, in place NEW, alive, with a reference that the caller holds. */
-struct vcore *vcore_init(const struct vcore_parts *parts);
+/* The vcore, in place NEW, alive, with a reference that the caller holds.  The frames are claimed, the
+ * rest of what is to be made has been checked; the caller's reference to the space becomes its own. */
+struct vcore *vcore_init(struct domain *domain, struct space *space,
+			 const struct exo_vcore_create *create);
 /* On a change of vcore: what the processor holds of one, and back.  `frame` is where its registers
  * are, which may be vcore->regs itself. */
 void vcore_save(struct vcore *vcore, const struct exo_regs *frame);

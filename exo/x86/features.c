@@ -97,6 +97,6 @@ void features_enable(void)
 	cr4_write(cr4);
 	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
 	xcr0_write(f->vector_features);
-	/* CPUID tells the size for what has just been enabled: at most 2696 bytes. */
+	/* CPUID tells the size for what has just been enabled: at most 2696 bytes, so a frame holds it. */
 	f->vector_size = cpuid(0xd, 0).ebx;
 }

@@ -311,7 +311,7 @@ enum exo_call {
 	/* (frame): one more page of handle table. */
 	EXO_CALL_HANDLE_FEED = 5,
 
-	/* (struct exo_domain_create *) -> handle. */
+	/* (vcore whose mailbox gets the DEATH message, struct exo_domain_create *) -> handle. */
 	EXO_CALL_DOMAIN_CREATE = 6,
 	/* (domain handle, status).  Also for oneself.  Returns 1 while there is more to take apart. */
 	EXO_CALL_DOMAIN_KILL = 7,
@@ -324,7 +324,8 @@ enum exo_call {
 	 * everything back. */
 	EXO_CALL_FRAME_TAKE_BACK = 10,
 
-	/* (object frame, root frame) -> handle.  EAGAIN while a TLB may still hold one of them. */
+	/* (domain handle, object frame, root frame) -> handle: a space of that domain, made from one's own
+	 * frames.  EAGAIN while a TLB may still hold one of them. */
 	EXO_CALL_SPACE_CREATE = 11,
 	/* (space, address of uint64_t frames[], count <= 64): page-table frames for the space's pool,
 	 * all or none, EAGAIN as above.  UPDATE returns ENOMEM when the pool is empty: feed, and call it
@@ -332,7 +333,7 @@ enum exo_call {
 	EXO_CALL_SPACE_FEED = 12,
 	/*
 	 * (space, address of uint64_t out[], room) -> frames handed back (tables, pool, root, object)
-	 * in this step; call until it returns 0.  User entries still present are unmapped and the
+	 * in this step; call until it returns EBADF: then there is no such space.  User entries still present are unmapped and the
 	 * frames that nothing maps any more are handed back too.  EBUSY while a CPU has it loaded or
 	 * a vcore would go on in it, while another CPU uses a handle to it, or while an epoch that an
 	 * update of it has returned has not passed: try again later.
@@ -343,7 +344,7 @@ enum exo_call {
 	/* (space, epoch, wait) -> 1 acknowledged, 0 not yet.  wait: EXO_EVENT_TLB will be sent. */
 	EXO_CALL_TLB_POLL = 15,
 
-	/* (struct exo_vcore_create *) -> handle. */
+	/* (domain handle, one of its spaces, struct exo_vcore_create *) -> handle. */
 	EXO_CALL_VCORE_CREATE = 16,
 	/* (vcore): enter it for the first time, EXO_EVENT_START pending.  Of the first domain's
 	 * vcores the kernel has started that of CPU 0. */
@@ -380,7 +381,7 @@ enum exo_call {
 	/* (vcore): EXO_EVENT_DOORBELL for it. */
 	EXO_CALL_DOORBELL = 27,
 
-	/* (IRQ handle, line, vcore, word) -> handle to this line. */
+	/* (IRQ handle, vcore, line, word) -> handle to this line. */
 	EXO_CALL_IRQ_BIND = 28,
 	/* (line handle): handled; the line may interrupt again. */
 	EXO_CALL_IRQ_ACK = 29,
@@ -390,14 +391,11 @@ enum exo_call {
 	EXO_CALL_PORT_WRITE = 31,
 	/* (cpu, struct exo_cpu_stats *) */
 	EXO_CALL_CPU_STATS = 32,
-	/* (IRQ handle, vcore, word, struct exo_msi *) -> line handle; the result says which address
+	/* (IRQ handle, vcore, struct exo_msi *, word) -> line handle; the result says which address
 	 * and data to program into the device. */
 	EXO_CALL_MSI_BIND = 33,
-	/* (domain handle, object frame, root frame) -> handle: a space of another domain, made from
-	 * one's own frames. */
-	EXO_CALL_SPACE_CREATE_IN = 34,
 	/* (ports handle, port, buffer, length <= 256): read that many bytes from one port. */
-	EXO_CALL_PORT_READ = 35,
+	EXO_CALL_PORT_READ = 34,
 	EXO_CALLS,
 };
 
@@ -414,10 +412,8 @@ struct exo_msi {
 struct exo_vcore_create {
 	uint32_t cpu;
 	uint32_t reserved;
-	exo_handle domain;      /* whose vcore */
-	exo_handle space;       /* where it starts */
 	uint64_t object_frame;  /* becomes the kernel's vcore object */
-	uint64_t vector_frame[3]; /* vector state while another vcore runs; as info says, rest 0 */
+	uint64_t vector_frame;  /* vector state while another vcore runs */
 	uint64_t page_frame;    /* becomes the vcore page, mapped by the caller */
 	uint64_t stack_top;     /* for events and faults */
 	uint64_t fault_stack_top; /* for faults while masked */
@@ -429,7 +425,6 @@ struct exo_domain_create {
 	uint64_t shared_object_frame, shared_root_frame; /* its shared region */
 	struct exo_entries entries;
 	uint64_t parent_word;        /* comes back as word[0] of the DEATH message */
-	exo_handle parent_vcore;     /* whose mailbox gets it */
 	exo_handle shared;           /* out: the shared region, for its maker to fill */
 };
 

@@ -64,9 +64,10 @@ static inline int64_t exo_handle_feed(uint64_t frame)
 	return exo_call2(EXO_CALL_HANDLE_FEED, frame, 0);
 }
 
-static inline int64_t exo_domain_create(const struct exo_domain_create *create)
+static inline int64_t exo_domain_create(exo_handle parent_vcore,
+					const struct exo_domain_create *create)
 {
-	return exo_call2(EXO_CALL_DOMAIN_CREATE, (uint64_t)create, 0);
+	return exo_call2(EXO_CALL_DOMAIN_CREATE, parent_vcore, (uint64_t)create);
 }
 
 static inline int64_t exo_domain_kill(exo_handle domain, uint64_t status)
@@ -89,9 +90,10 @@ static inline int64_t exo_frame_take_back(exo_handle loan)
 	return exo_call2(EXO_CALL_FRAME_TAKE_BACK, loan, 0);
 }
 
-static inline int64_t exo_space_create(uint64_t object_frame, uint64_t root_frame)
+static inline int64_t exo_space_create(exo_handle domain, uint64_t object_frame,
+				       uint64_t root_frame)
 {
-	return exo_call2(EXO_CALL_SPACE_CREATE, object_frame, root_frame);
+	return exo_call4(EXO_CALL_SPACE_CREATE, domain, object_frame, root_frame, 0);
 }
 
 static inline int64_t exo_space_feed(exo_handle space, const uint64_t *frames, size_t count)
@@ -114,9 +116,10 @@ static inline int64_t exo_tlb_poll(exo_handle space, uint64_t epoch, int wait)
 	return exo_call4(EXO_CALL_TLB_POLL, space, epoch, (uint64_t)wait, 0);
 }
 
-static inline int64_t exo_vcore_create(const struct exo_vcore_create *create)
+static inline int64_t exo_vcore_create(exo_handle domain, exo_handle space,
+				       const struct exo_vcore_create *create)
 {
-	return exo_call2(EXO_CALL_VCORE_CREATE, (uint64_t)create, 0);
+	return exo_call4(EXO_CALL_VCORE_CREATE, domain, space, (uint64_t)create, 0);
 }
 
 static inline int64_t exo_vcore_start(exo_handle vcore)
@@ -175,9 +178,9 @@ static inline int64_t exo_doorbell(exo_handle vcore)
 	return exo_call2(EXO_CALL_DOORBELL, vcore, 0);
 }
 
-static inline int64_t exo_irq_bind(exo_handle irqs, unsigned line, exo_handle vcore, uint64_t word)
+static inline int64_t exo_irq_bind(exo_handle irqs, exo_handle vcore, unsigned line, uint64_t word)
 {
-	return exo_call4(EXO_CALL_IRQ_BIND, irqs, line, vcore, word);
+	return exo_call4(EXO_CALL_IRQ_BIND, irqs, vcore, line, word);
 }
 
 static inline int64_t exo_irq_ack(exo_handle line)
@@ -206,10 +209,10 @@ static inline int64_t exo_cpu_stats(unsigned cpu, struct exo_cpu_stats *stats)
 	return exo_call2(EXO_CALL_CPU_STATS, cpu, (uint64_t)stats);
 }
 
-static inline int64_t exo_msi_bind(exo_handle irqs, exo_handle vcore, uint64_t word,
-				   struct exo_msi *msi)
+static inline int64_t exo_msi_bind(exo_handle irqs, exo_handle vcore, struct exo_msi *msi,
+				   uint64_t word)
 {
-	return exo_call4(EXO_CALL_MSI_BIND, irqs, vcore, word, (uint64_t)msi);
+	return exo_call4(EXO_CALL_MSI_BIND, irqs, vcore, (uint64_t)msi, word);
 }
 
 #endif

@@ -220,7 +220,7 @@ int64_t frames_into_space(uint64_t object, uint64_t root)
 {
 	int64_t r;
 
-	while ((r = exo_space_create(object, root)) == -EAGAIN)
+	while ((r = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), object, root)) == -EAGAIN)
 		__builtin_ia32_pause();
 	return r;
 }

@@ -23,7 +23,7 @@ int irq_register(unsigned line, void (*handler)(void *argument), void *argument)
 
 	if (line >= IRQ_LINES || atomic_load_explicit(&irq->handler, memory_order_relaxed) != NULL)
 		return -EBUSY;
-	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), line, EXO_HANDLE(EXO_SLOT_VCORE), line);
+	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), EXO_HANDLE(EXO_SLOT_VCORE), line, line);
 	if (handle < 0)
 		return (int)handle;
 	irq->argument = argument;

@@ -397,7 +397,7 @@ static void contents_are_zeroed_and_copied(void)
 
 static exo_handle new_space(void)
 {
-	int64_t space = exo_space_create(frame_alloc(), frame_alloc());
+	int64_t space = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), frame_alloc(), frame_alloc());
 
 	CHECK(space > 0);
 	CHECK_EQ(feed(space, 16), 0);
@@ -413,7 +413,7 @@ static unsigned destroy_space(exo_handle space)
 
 	while ((n = exo_space_destroy(space, out, 40)) > 0 || n == -EBUSY)
 		total += n > 0 ? n : 0;
-	CHECK_EQ(n, 0);
+	CHECK_EQ(n, -EBADF);
 	return total;
 }
 
@@ -963,16 +963,6 @@ struct child {
 	uint16_t id;
 };
 
-static uint64_t vector_frames(uint64_t out[3])
-{
-	unsigned count = (info->vector_size + 4095) / 4096;
-
-	out[0] = far_frames(5000);
-	for (unsigned i = 1; i < count; i++)
-		out[i] = out[0] + i;
-	return count;
-}
-
 /* The child's image: our text and constants, and a copy of our data. */
 static void child_image(struct child *child)
 {
@@ -1008,19 +998,18 @@ static void child_start(struct child *child)
 		.object_frame = frame_alloc(), .handle_frame = frame_alloc(),
 		.shared_object_frame = frame_alloc(), .shared_root_frame = frame_alloc(),
 		.entries = ENTRIES, .parent_word = 777,
-		.parent_vcore = EXO_HANDLE(EXO_SLOT_VCORE),
 	};
 	struct exo_vcore_create vcore = {
 		.cpu = 0, .object_frame = frame_alloc(), .page_frame = frame_alloc(),
+		.vector_frame = frame_alloc(),
 		.stack_top = (uint64_t)stacks + STACK_SIZE,
 		.fault_stack_top = (uint64_t)stacks + 2 * STACK_SIZE,
 	};
 
-	child->domain = exo_domain_create(&create);
+	child->domain = exo_domain_create(EXO_HANDLE(EXO_SLOT_VCORE), &create);
 	child->shared = create.shared;
 	CHECK(child->domain > 0 && child->shared > 0);
-	child->space = exo_call4(EXO_CALL_SPACE_CREATE_IN, child->domain, frame_alloc(),
-				 frame_alloc(), 0);
+	child->space = exo_space_create(child->domain, frame_alloc(), frame_alloc());
 	CHECK(child->space > 0);
 	CHECK_EQ(feed(child->shared, 16), 0);
 	CHECK_EQ(feed(child->space, 16), 0);
@@ -1030,10 +1019,7 @@ static void child_start(struct child *child)
 					     EXO_RIGHT_USE);
 	CHECK(child_parent_vcore > 0);
 	child_image(child);
-	vcore.domain = child->domain;
-	vcore.space = child->space;
-	vector_frames(vcore.vector_frame);
-	child->vcore = exo_vcore_create(&vcore);
+	child->vcore = exo_vcore_create(child->domain, child->space, &vcore);
 	CHECK((int64_t)child->vcore > 0);
 	CHECK_EQ(map(child->shared, EXO_VCORE_BASE, vcore.page_frame, 1, RW), 0);
 	child->sc = exo_sc_split(EXO_HANDLE(EXO_SLOT_SC), frame_alloc(), 4000000, 10000000);
@@ -1184,10 +1170,10 @@ static void ports_and_lines_work_by_handle(void)
 	CHECK_EQ(exo_port(ports, EXO_PORT_IN32, 0x1e, 0), -EPERM);
 	CHECK_EQ(exo_port(ports, EXO_PORT_IN16, 0xffff, 0), -EPERM);
 	CHECK_EQ(exo_port(irqs, EXO_PORT_IN8, 0x70, 0), -EBADF);
-	CHECK_EQ(exo_irq_bind(irqs, 4000, EXO_HANDLE(EXO_SLOT_VCORE), 0), -EINVAL);
-	line = exo_irq_bind(irqs, 8, EXO_HANDLE(EXO_SLOT_VCORE), 1234);
+	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 4000, 0), -EINVAL);
+	line = exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 1234);
 	CHECK((int64_t)line > 0);
-	CHECK_EQ(exo_irq_bind(irqs, 8, EXO_HANDLE(EXO_SLOT_VCORE), 0), -EBUSY);
+	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 0), -EBUSY);
 	exo_port(ports, EXO_PORT_OUT8, 0x70, 0x0b);
 	exo_port(ports, EXO_PORT_OUT8, 0x71, 0x42); /* periodic interrupts, 24 hours */
 	for (unsigned i = 0; i < 20; i++) {

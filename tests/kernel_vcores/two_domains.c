@@ -91,12 +91,6 @@ static uint64_t new_frame(void)
 	return spare_frame(1 + frames_used++);
 }
 
-static uint64_t new_frames(unsigned count)
-{
-	frames_used += count;
-	return spare_frame(frames_used);
-}
-
 static void update(struct exo_op *op)
 {
 	struct exo_update call = { .ops = (uint64_t)op, .op_count = 1 };
@@ -140,37 +134,31 @@ static void make_domain(void)
 		.shared_root_frame = new_frame(),
 		.entries = child_entries,
 		.parent_word = 4711,
-		.parent_vcore = vcore_handle(0),
 	};
 	uint64_t tables[CHILD_TABLES];
 
-	child.domain = exo_call(EXO_CALL_DOMAIN_CREATE, (uint64_t)&args, 0, 0, 0);
+	child.domain = exo_call(EXO_CALL_DOMAIN_CREATE, vcore_handle(0), (uint64_t)&args, 0, 0);
 	CHECK(child.domain > 0);
 	child.shared = args.shared;
 	for (unsigned i = 0; i < CHILD_TABLES; i++)
 		tables[i] = new_frame();
 	CHECK_EQ(exo_call(EXO_CALL_SPACE_FEED, child.shared, (uint64_t)tables, CHILD_TABLES, 0), 0);
-	child.space = exo_call(EXO_CALL_SPACE_CREATE_IN, child.domain, new_frame(), new_frame(), 0);
+	child.space = exo_call(EXO_CALL_SPACE_CREATE, child.domain, new_frame(), new_frame(), 0);
 	CHECK(child.space > 0);
 }
 
 static void make_vcore(void)
 {
-	unsigned vector_frames = (info()->vector_size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE;
-	uint64_t first = new_frames(vector_frames);
 	struct exo_vcore_create args = {
 		.cpu = 0,
-		.domain = child.domain,
-		.space = child.space,
 		.object_frame = new_frame(),
+		.vector_frame = new_frame(),
 		.page_frame = new_frame(),
 		.stack_top = (uint64_t)child_event_stack + STACK_SIZE,
 		.fault_stack_top = (uint64_t)child_fault_stack + STACK_SIZE,
 	};
 
-	for (unsigned i = 0; i < vector_frames; i++)
-		args.vector_frame[i] = first + i;
-	child.vcore = exo_call(EXO_CALL_VCORE_CREATE, (uint64_t)&args, 0, 0, 0);
+	child.vcore = exo_call(EXO_CALL_VCORE_CREATE, child.domain, child.space, (uint64_t)&args, 0);
 	CHECK(child.vcore > 0);
 	map_in_child(EXO_VCORE_BASE, args.page_frame, EXO_PROT_READ | EXO_PROT_WRITE);
 }

@@ -173,7 +173,7 @@ static void the_dead_stay_while_they_are_used(void)
 	CHECK(object_word_retire(THING));
 	CHECK(!object_is_live(THING));
 	CHECK_EQ(view(h, &v), -9);
-	CHECK(handle_drop_stale(&domain, h, OBJECT_PORTS));
+	CHECK(handle_drop(&domain, h));
 	CHECK(object_word_start(THING));
 	CHECK(!object_word_start(THING));
 	CHECK_EQ(view(h, &v), -9);
