@@ -32,59 +32,39 @@ static void put(char c)
 	port_out8(COM1, (uint8_t)c);
 }
 
-static void put_padded(const char *text, size_t length, unsigned width, bool left, char padding)
+static void put_text(const char *text)
 {
-	for (size_t n = length; !left && n < width; n++)
-		put(padding);
-	for (size_t i = 0; i < length; i++)
-		put(text[i]);
-	for (size_t n = length; left && n < width; n++)
-		put(padding);
+	while (*text)
+		put(*text++);
 }
 
-static void put_number(uint64_t value, unsigned base, unsigned width, char padding)
+/* At least so many digits. */
+static void put_number(uint64_t value, unsigned base, unsigned least)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char text[24];
+	size_t at = sizeof(text) - 1;
 
+	text[at] = '\0';
 	do {
-		digits[--at] = "0123456789abcdef"[value % base];
+		text[--at] = "0123456789abcdef"[value % base];
 		value /= base;
-	} while (value);
-	put_padded(digits + at, sizeof(digits) - at, width, false, padding);
+	} while (value || sizeof(text) - 1 - at < least);
+	put_text(text + at);
 }
 
 /* One conversion; `format` is behind its '%'.  Returns what follows it. */
 static const char *convert(const char *format, va_list *arguments)
 {
-	bool left = *format == '-', is_long;
-	char padding = *format == '0' ? '0' : ' ';
-	unsigned width = 0;
-	const char *text;
+	bool is_long = *format == 'l';
 
-	for (format += left; *format >= '0' && *format <= '9'; format++)
-		width = width * 10 + (unsigned)(*format - '0');
-	is_long = *format == 'l';
 	format += is_long;
-	switch (*format) {
-	case 'u':
-	case 'x':
+	if (*format == 's')
+		put_text(va_arg(*arguments, const char *));
+	else if (*format == 'p')
+		put_number(va_arg(*arguments, uintptr_t), 16, 16);
+	else
 		put_number(is_long ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned),
-			   *format == 'u' ? 10 : 16, width, padding);
-		break;
-	case 'd':
-		put_number((uint64_t)va_arg(*arguments, int), 10, width, padding);
-		break;
-	case 'p':
-		put_number(va_arg(*arguments, uintptr_t), 16, 16, '0');
-		break;
-	case 's':
-		text = va_arg(*arguments, const char *);
-		put_padded(text, strlen(text), width, left, ' ');
-		break;
-	default:
-		put(*format);
-	}
+			   *format == 'u' ? 10 : 16, 1);
 	return format + 1;
 }
 

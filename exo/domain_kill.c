@@ -38,9 +38,10 @@ void domain_dismantle_end(struct domain *d)
  * faster with either: the next step finds what that made of it. */
 static bool revoke_and_get(struct object *o)
 {
-	uint64_t generation = object_revoke(o->frame, object_generation(o->frame));
+	uint64_t generation = object_generation(o->frame);
 
-	return generation && object_word_get(o->frame, generation);
+	return object_word_advance(o->frame, generation, 2) &&
+	       object_word_get(o->frame, generation + 2);
 }
 
 /* Every handle to it becomes stale; then, if nobody uses it, it is dead. */
@@ -48,7 +49,7 @@ static bool revoke_and_retire(struct object *o)
 {
 	if (!revoke_and_get(o))
 		return false;
-	if (object_retire(o))
+	if (object_word_retire(o->frame))
 		return true;
 	object_put(o);
 	return false;
@@ -74,9 +75,9 @@ static bool stop_vcore(struct domain *d, unsigned cpu)
 
 	if (!v)
 		return true;
-	object_revoke(v->object.frame, object_generation(v->object.frame));
+	object_word_advance(v->object.frame, object_generation(v->object.frame), 2);
 	object_get(&v->object);
-	if (vcore_gone(v) && object_retire(&v->object)) {
+	if (vcore_gone(v) && object_word_retire(v->object.frame)) {
 		release_vcore(v);
 		atomic_store(&d->vcores[cpu], NULL);
 		return true;
@@ -157,12 +158,14 @@ static int destroy_object(struct object *o)
 /* 0 when the frame is not, or no longer, the domain's; scrubbed and passed on. */
 static int take_frame(const struct domain *d, uint64_t frame, unsigned *scrubs)
 {
-	uint64_t word = frame_word(frame);
+	uint64_t word = frame_word(frame), generation = object_generation(frame);
 
 	if (frame_word_owner(word) != d->id || frame_word_type(word) == EXO_FRAME_KERNEL)
 		return 0;
-	if (frame_word_type(word) == EXO_FRAME_USER && object_is_live(frame))
-		object_word_kill(frame); /* a loan that begins here: nobody maps it any more */
+	if (frame_word_type(word) == EXO_FRAME_USER && (generation & 1))
+		/* A loan that begins here: nobody maps it any more. */
+		if (!object_word_advance(frame, generation, 1))
+			return -EBUSY;
 	if (!frame_seize(frame, d->id))
 		return -EBUSY;
 	frame_zero(frame);
@@ -216,7 +219,7 @@ static int finish(struct domain *d)
 	uint64_t frame = d->object.frame;
 	uint16_t heir = d->parent_id;
 
-	if (!object_retire(&d->object))
+	if (!object_word_retire(d->object.frame))
 		return -EBUSY;
 	domain_forget(d);
 	object_put(&d->parent_vcore->object);

@@ -96,7 +96,7 @@ int64_t call_frame_take_back(struct exo_regs *regs, struct handle_view *h)
 		return -EBUSY;
 	h->kept = true; /* the reference ended with the loan */
 	if (!is_unused(h->first, h->count)) {
-		object_word_revive(h->first, h->object_generation);
+		object_word_advance(h->first, h->object_generation + 1, -1);
 		return -EBUSY;
 	}
 	unpin_range(h->first, h->count);

@@ -203,11 +203,11 @@ int64_t call_handle_revoke(struct exo_regs *regs, struct handle_view *h)
 
 	if (slot < 0)
 		return slot;
-	h->object_generation = object_revoke(h->object_frame, h->object_generation);
-	if (!h->object_generation) { /* another revoke was faster */
-		handle_cancel(d, slot);
+	if (!object_word_advance(h->object_frame, h->object_generation, 2)) {
+		handle_cancel(d, slot); /* another revoke was faster */
 		return -EBADF;
 	}
+	h->object_generation += 2;
 	handle_drop(d, regs->rdi);
 	return slot_fill(d, slot, h);
 }

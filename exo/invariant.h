@@ -11,7 +11,7 @@
 #define EXO_DEBUG 0
 #endif
 
-_Noreturn void invariant_failed(const char *condition, const char *file, int line);
+_Noreturn void invariant_failed(const char *condition, const char *file, unsigned line);
 
 #define ASSERT_INVARIANT(condition)                                            \
 	do {                                                                   \

@@ -21,7 +21,7 @@
 /* The debug console: COM1.  Everything is polled and bounded, and usable from the first C
  * instruction. */
 
-/* Conversions: %u %x with l, %p, %s, %d (not negative), %%; a width, '0' or '-' before it. */
+/* Conversions: %u %x, with l, %p, %s. */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kvprintf(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
@@ -63,12 +63,10 @@ _Noreturn void machine_reset(void);
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memset(void *to, int byte, size_t size);
 
-size_t strlen(const char *string);
-
 /* Copies at most size - 1 bytes and always terminates; size is at least 1. */
 void string_copy(char *to, const char *from, size_t size);
 
-/* Is `word` one of the words, separated by spaces, of a line? */
+/* Does a word of a line, in which spaces separate them, end in `word`? */
 bool line_has_word(const char *line, const char *word);
 
 #endif

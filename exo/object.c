@@ -62,15 +62,6 @@ bool object_word_start(uint64_t frame)
 	return true;
 }
 
-void object_word_kill(uint64_t frame)
-{
-	uint64_t word = atomic_load(word_of(frame));
-
-	while ((generation_of(word) & 1) &&
-	       !atomic_compare_exchange_weak(word_of(frame), &word, word + GENERATION_STEP))
-		;
-}
-
 bool object_word_retire(uint64_t frame)
 {
 	uint64_t word = atomic_load(word_of(frame));
@@ -81,25 +72,15 @@ bool object_word_retire(uint64_t frame)
 	return atomic_compare_exchange_strong(word_of(frame), &word, word - 1 + GENERATION_STEP);
 }
 
-void object_word_revive(uint64_t frame, uint64_t generation)
-{
-	uint64_t word = atomic_load(word_of(frame));
-
-	/* Unless the owner has begun something new with the frame meanwhile. */
-	while (generation_of(word) == generation + 1 &&
-	       !atomic_compare_exchange_weak(word_of(frame), &word, word - GENERATION_STEP))
-		;
-}
-
-uint64_t object_revoke(uint64_t frame, uint64_t generation)
+bool object_word_advance(uint64_t frame, uint64_t generation, int64_t by)
 {
 	uint64_t word = atomic_load(word_of(frame));
 
 	do {
 		if (generation_of(word) != generation)
-			return 0;
-	} while (!atomic_compare_exchange_weak(word_of(frame), &word, word + 2 * GENERATION_STEP));
-	return generation + 2;
+			return false;
+	} while (!atomic_compare_exchange_weak(word_of(frame), &word, word + by * GENERATION_STEP));
+	return true;
 }
 
 void object_init(struct object *o, enum object_kind kind, struct domain *owner, uint64_t frame)
@@ -121,11 +102,6 @@ void object_get(struct object *o)
 void object_put(struct object *o)
 {
 	object_word_put(o->frame);
-}
-
-bool object_retire(struct object *o)
-{
-	return object_word_retire(o->frame);
 }
 
 unsigned object_users(const struct object *o)

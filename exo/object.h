@@ -177,20 +177,18 @@ void object_put(struct object *o);
 bool object_word_get(uint64_t frame, uint64_t generation);
 void object_word_put(uint64_t frame);
 bool object_word_start(uint64_t frame);  /* dead -> alive, with one reference; false: is alive */
-bool object_word_retire(uint64_t frame); /* see object_retire */
-void object_word_revive(uint64_t frame, uint64_t generation); /* undo the retire just made */
-void object_word_kill(uint64_t frame);   /* alive -> dead, whoever has references */
-bool object_is_live(uint64_t frame);
-uint64_t object_generation(uint64_t frame);
-/* With a reference held: how many there are. */
-unsigned object_users(const struct object *o);
 /*
  * Kill it if the caller's reference is the only one: no handle names it any more and the frame
  * may be handed back.  False, and nothing changed, while others use it.
  */
-bool object_retire(struct object *o);
-/* Make every handle to it stale.  -> the new generation, 0 if it died meanwhile. */
-uint64_t object_revoke(uint64_t frame, uint64_t generation);
+bool object_word_retire(uint64_t frame);
+/* Its generation goes up by so many, which makes every handle to it stale: 2 leaves it alive (revoke), 1
+ * kills it, whoever has references, and -1 undoes a retire.  False if it is of another generation. */
+bool object_word_advance(uint64_t frame, uint64_t generation, int64_t by);
+bool object_is_live(uint64_t frame);
+uint64_t object_generation(uint64_t frame);
+/* With a reference held: how many there are. */
+unsigned object_users(const struct object *o);
 
 /* ---------------------------------------------------------------- handle.c */
 

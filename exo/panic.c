@@ -109,7 +109,7 @@ static void print_regs(const struct exo_regs *regs)
 		"rflags", "rsp", "ss" };
 
 	for (unsigned i = 0; i < sizeof(*regs) / sizeof(uint64_t); i++)
-		kprintf("%6s %p%s", names[i], ((void *const *)regs)[i], i % 4 == 3 ? "\n" : " ");
+		kprintf(" %s %p%s", names[i], ((void *const *)regs)[i], i % 4 == 3 ? "\n" : " ");
 	kprintf("\n");
 }
 
@@ -123,7 +123,7 @@ static void print_trace(const struct cpu *cpu)
 	for (; index < end; index++) {
 		const struct trace_event *event = &ring->events[index % TRACE_EVENTS];
 
-		kprintf("  %16lu %-9s 0x%lx 0x%lx\n", event->tsc, event->what, event->a, event->b);
+		kprintf("  %lu %s 0x%lx 0x%lx\n", event->tsc, event->what, event->a, event->b);
 	}
 }
 
@@ -174,7 +174,7 @@ void panic_test(void)
 		*(volatile int *)(CPU_AREAS_BASE - EXO_PAGE_SIZE) = 0;
 }
 
-void invariant_failed(const char *condition, const char *file, int line)
+void invariant_failed(const char *condition, const char *file, unsigned line)
 {
-	panic("invariant does not hold: %s (%s:%d)", condition, file, line);
+	panic("invariant does not hold: %s (%s:%u)", condition, file, line);
 }

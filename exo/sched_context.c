@@ -188,7 +188,7 @@ int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)
 		return -EXDEV;
 	if (!h->sc->parent)
 		return -EPERM;
-	if (!object_retire(h->object))
+	if (!object_word_retire(h->object_frame))
 		return -EBUSY;
 	h->kept = true;
 	cpu->run.wish = RUN_RECLAIM;

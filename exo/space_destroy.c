@@ -151,7 +151,7 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 	lock_release(&s->lock);
 	if (st.blocked && list->count == 0)
 		return -EBUSY;
-	if (!stripped || !object_retire(&s->object))
+	if (!stripped || !object_word_retire(s->object.frame))
 		return 1;
 	hand_back(list, root);
 	hand_back(list, object);

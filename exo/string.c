@@ -19,15 +19,6 @@ void *memset(void *to, int byte, size_t size)
 	return start;
 }
 
-size_t strlen(const char *string)
-{
-	size_t n = 0;
-
-	while (string[n])
-		n++;
-	return n;
-}
-
 void string_copy(char *to, const char *from, size_t size)
 {
 	size_t i = 0;
@@ -39,16 +30,13 @@ void string_copy(char *to, const char *from, size_t size)
 
 bool line_has_word(const char *line, const char *word)
 {
-	size_t n = strlen(word), i = 0;
+	for (; *line; line++) {
+		size_t i = 0;
 
-	for (;; line++) {
-		for (i = 0; i < n && line[i] == word[i]; i++)
-			;
-		if (i == n && (line[n] == ' ' || line[n] == '\0'))
+		while (word[i] && line[i] == word[i])
+			i++;
+		if (!word[i] && (line[i] == ' ' || line[i] == '\0'))
 			return true;
-		while (*line && *line != ' ')
-			line++;
-		if (!*line)
-			return false;
 	}
+	return false;
 }

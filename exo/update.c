@@ -89,8 +89,11 @@ static unsigned chunk_limit(const struct update *u, const struct update_plan *pl
 /* 0: the op is complete; 1: call again; or an errno. */
 static int run_op(struct update *u, const struct update_plan *plan)
 {
+	struct lock *first = &plan->target->lock, *second = &plan->source->lock;
+	bool locked = update_changes_entries(plan->code);
 	struct update_step step;
 
+	step.plan = plan;
 	while (u->header.pages_done < plan->count) {
 		int error, undelivered;
 
@@ -100,10 +103,13 @@ static int run_op(struct update *u, const struct update_plan *plan)
 		step.limit = chunk_limit(u, plan);
 		if (!step.limit)
 			return 1;
-		update_lock(plan);
-		error = update_commit(u->domain, plan, u->header.pages_done, &step);
+		step.done = u->header.pages_done;
+		if (locked)
+			lock_acquire_pair(first, second);
+		error = update_commit(u->domain, &step);
 		harvest_bring_in(u, &step.harvest);
-		update_unlock(plan);
+		if (locked)
+			lock_release_pair(first, second);
 		undelivered = deliver(u, &step.harvest);
 		u->header.pages_done += step.pages;
 		u->work -= step.cost < u->work ? step.cost : u->work;

@@ -34,9 +34,15 @@ struct update_plan {
 	uint64_t count, va, frame, source_frame, source_va;
 	uint16_t frame_owner;     /* MAP: must be the frames' */
 	struct space *target;
-	struct space *source;     /* CLONE: holds a reference; else NULL */
-	struct handle_view loan;  /* MAP of lent frames: holds a reference; else kind NONE */
+	struct space *source;     /* CLONE: whose entries are copied; else the target too */
+	struct handle_view held;  /* of a loan, the source, or devices; kind NONE: nothing is held */
 };
+
+/* Does it change entries, under the locks?  ZERO and COPY do not. */
+static inline bool update_changes_entries(enum exo_op_code code)
+{
+	return code != EXO_OP_ZERO && code != EXO_OP_COPY;
+}
 
 /* Entries that lost rights in one chunk, and frames whose entries are gone. */
 struct harvest {
@@ -57,6 +63,8 @@ struct copy_cursor {
 
 /* A chunk of an op. */
 struct update_step {
+	const struct update_plan *plan;
+	uint64_t done;        /* pages of the op in earlier chunks */
 	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
 	struct copy_cursor copies;
@@ -68,11 +76,8 @@ int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 		  struct update_plan *plan);
 void update_plan_put(struct update_plan *plan);
 
-/* Carries out what follows the first `done` pages of the plan, limit <= UPDATE_CHUNK, under
- * update_lock().  0 or an errno; step->pages were done in either case. */
-int update_commit(struct domain *d, const struct update_plan *plan, uint64_t done,
-		  struct update_step *step);
-void update_lock(const struct update_plan *plan);
-void update_unlock(const struct update_plan *plan);
+/* Carries out what follows the first `done` pages of the plan, limit <= UPDATE_CHUNK, under the locks
+ * of both spaces if it changes entries.  0 or an errno; step->pages were done in either case. */
+int update_commit(struct domain *d, struct update_step *step);
 
 #endif

@@ -32,9 +32,9 @@ static bool entry_swap(table_entry *entry, uint64_t *seen, uint64_t new)
 	return atomic_compare_exchange_weak(entry, seen, new | marks);
 }
 
-static int map_page(const struct update_plan *plan, table_entry *entry, uint64_t va,
-		    uint64_t index, struct update_step *step)
+static int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
+	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), frame = plan->frame + index;
 	uint16_t space_owner = plan->target->object.owner->id;
 
@@ -68,9 +68,10 @@ static bool covers_table(const struct update_plan *plan, uint64_t va)
  * The entry for the page at va, in a table that is the space's own; NULL in *entry without an error:
  * there is none.  A table that is shared is copied first, or left if the op removes all of it.
  */
-static int entry_to_change(const struct update_plan *plan, struct space *s, uint64_t va, bool make,
-			   struct update_step *step, struct table_place *at, table_entry **entry)
+static int entry_to_change(struct update_step *step, struct space *s, uint64_t va, bool make,
+			   struct table_place *at, table_entry **entry)
 {
+	tlb_stamp *left = &step->harvest.left;
 	int error = 0;
 
 	*entry = page_table_walk(s, va, make, at);
@@ -78,16 +79,14 @@ static int entry_to_change(const struct update_plan *plan, struct space *s, uint
 		return make ? -ENOMEM : 0;
 	if (table_is_shared(at->directory)) {
 		step->cost += UPDATE_TABLE_COST;
-		if (plan->code == EXO_OP_UNMAP && covers_table(plan, va))
-			table_leave(s, at->directory, &step->harvest.left);
+		if (step->plan->code == EXO_OP_UNMAP && covers_table(step->plan, va))
+			table_leave(s, at->directory, left);
 		else
-			error = table_unshare(s, at->directory, &step->harvest.left);
+			error = table_unshare(s, at->directory, left);
 		*entry = page_table_walk(s, va, false, at);
 	}
 	if (*entry && !tlb_frame_acknowledged(pte_frame(*at->directory)))
-		step->harvest.left = tlb_stamp_union(
-			step->harvest.left,
-			atomic_load(&frame_private[pte_frame(*at->directory)].stamp));
+		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
 	return error;
 }
 
@@ -112,9 +111,9 @@ static void remove_table(table_entry *directory, struct update_step *step)
  * CLONE: the table around va as a whole, if the op clones all of it copy-on-write.  False: page by
  * page, then.
  */
-static bool clone_table(const struct update_plan *plan, uint64_t index, table_entry *source,
-			struct update_step *step)
+static bool clone_table(struct update_step *step, uint64_t index, table_entry *source)
 {
+	const struct update_plan *plan = step->plan;
 	uint64_t va = plan->va + index * EXO_PAGE_SIZE;
 	table_entry *target;
 	bool shared = table_is_shared(source), lost = false, done;
@@ -134,12 +133,11 @@ static bool clone_table(const struct update_plan *plan, uint64_t index, table_en
 	return true;
 }
 
-typedef int page_step(const struct update_plan *plan, table_entry *entry, uint64_t va, uint64_t index,
-		      struct update_step *step);
+typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index);
 
 /* Calls `page` for `run` entries that stand together, or for those that are present. */
-static int commit_run(const struct update_plan *plan, table_entry *entry, uint64_t va, uint64_t index,
-		      uint64_t run, bool all, struct update_step *step, page_step page)
+static int commit_run(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index,
+		      uint64_t run, bool all, page_step page)
 {
 	uint64_t done = 0;
 	int error = 0;
@@ -147,7 +145,7 @@ static int commit_run(const struct update_plan *plan, table_entry *entry, uint64
 	for (; done < run; done++) {
 		if (!all && !(atomic_load_explicit(&entry[done], memory_order_relaxed) & PTE_PRESENT))
 			continue;
-		error = page(plan, &entry[done], va + done * EXO_PAGE_SIZE, index + done, step);
+		error = page(step, &entry[done], va + done * EXO_PAGE_SIZE, index + done);
 		if (error)
 			break;
 	}
@@ -161,11 +159,13 @@ static int commit_run(const struct update_plan *plan, table_entry *entry, uint64
  * make: for every entry, in tables that are made where they are missing; else for each present
  * entry, skipping missing tables at the cost of one.
  */
-static int commit_entries(const struct update_plan *plan, struct space *s, uint64_t start, bool make,
-			  uint64_t done, struct update_step *step, page_step page)
+static int commit_entries(struct update_step *step, struct space *s, uint64_t start, bool make,
+			  page_step page)
 {
-	while (step->cost < step->limit && done + step->pages < plan->count) {
-		uint64_t at = done + step->pages, va = start + at * EXO_PAGE_SIZE, run;
+	const struct update_plan *plan = step->plan;
+
+	while (step->cost < step->limit && step->done + step->pages < plan->count) {
+		uint64_t at = step->done + step->pages, va = start + at * EXO_PAGE_SIZE, run;
 		struct table_place place;
 		table_entry *entry;
 		int error = 0;
@@ -174,7 +174,7 @@ static int commit_entries(const struct update_plan *plan, struct space *s, uint6
 		if (plan->code == EXO_OP_CLONE && plan->source != plan->target)
 			entry = page_table_walk(s, va, false, &place);
 		else
-			error = entry_to_change(plan, s, va, make, step, &place, &entry);
+			error = entry_to_change(step, s, va, make, &place, &entry);
 		if (error)
 			return error;
 		run = least(place.run, plan->count - at);
@@ -184,12 +184,12 @@ static int commit_entries(const struct update_plan *plan, struct space *s, uint6
 			continue;
 		}
 		if (plan->code == EXO_OP_CLONE && va % TABLE_SPAN == 0 &&
-		    clone_table(plan, at, place.directory, step))
+		    clone_table(step, at, place.directory))
 			continue;
 		if (step->cost >= step->limit)
 			break;
 		run = least(run, step->limit - step->cost);
-		error = commit_run(plan, entry, va, at, run, make, step, page);
+		error = commit_run(step, entry, va, at, run, make, page);
 		if (error)
 			return error;
 		if (plan->code == EXO_OP_UNMAP && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
@@ -199,8 +199,7 @@ static int commit_entries(const struct update_plan *plan, struct space *s, uint6
 	return 0;
 }
 
-static int unmap_page(const struct update_plan *plan, table_entry *entry, uint64_t va,
-		      uint64_t index, struct update_step *step)
+static int unmap_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	harvest_removed(&step->harvest, va, atomic_exchange(entry, 0));
 	return 0;
@@ -213,9 +212,9 @@ static bool may_gain_write(const struct space *s, uint64_t entry)
 	return frame_word_owner(frame_word(pte_frame(entry))) == s->object.owner->id;
 }
 
-static int protect_page(const struct update_plan *plan, table_entry *entry, uint64_t va,
-			uint64_t index, struct update_step *step)
+static int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
+	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
 
 	do {
@@ -231,14 +230,14 @@ static int protect_page(const struct update_plan *plan, table_entry *entry, uint
 }
 
 /* The target's entry for page `index`; made only here, since holes of the source need no tables. */
-static int copy_entry(const struct update_plan *plan, uint64_t index, struct update_step *step,
-		      table_entry **copy)
+static int copy_entry(struct update_step *step, uint64_t index, table_entry **copy)
 {
+	const struct update_plan *plan = step->plan;
 	struct copy_cursor *c = &step->copies;
 
 	if (!c->entry || index - c->index >= c->at.run) {
-		int error = entry_to_change(plan, plan->target, plan->va + index * EXO_PAGE_SIZE, true,
-					    step, &c->at, &c->entry);
+		int error = entry_to_change(step, plan->target, plan->va + index * EXO_PAGE_SIZE, true,
+					    &c->at, &c->entry);
 
 		if (error)
 			return error;
@@ -249,13 +248,13 @@ static int copy_entry(const struct update_plan *plan, uint64_t index, struct upd
 }
 
 /* `entry` is the source's.  The copy starts neither accessed nor dirty. */
-static int clone_page(const struct update_plan *plan, table_entry *entry, uint64_t va,
-		      uint64_t index, struct update_step *step)
+static int clone_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
+	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new = old;
 	uint64_t frame = pte_frame(old);
 	table_entry *copy;
-	int error = copy_entry(plan, index, step, &copy);
+	int error = copy_entry(step, index, &copy);
 
 	if (error)
 		return error;
@@ -279,11 +278,12 @@ static int clone_page(const struct update_plan *plan, table_entry *entry, uint64
  * Contents are reached through the physmap, so no entry and no lock is involved; the pin keeps the
  * frame the caller's until it is done.
  */
-static int commit_contents(struct domain *d, const struct update_plan *plan, uint64_t done,
-			   struct update_step *step)
+static int commit_contents(struct domain *d, struct update_step *step)
 {
-	while (step->cost < step->limit && done + step->pages < plan->count) {
-		uint64_t at = done + step->pages, to = plan->frame + at;
+	const struct update_plan *plan = step->plan;
+
+	while (step->cost < step->limit && step->done + step->pages < plan->count) {
+		uint64_t at = step->done + step->pages, to = plan->frame + at;
 		uint64_t from = plan->source_frame + at;
 
 		if (!frame_pin(to, d->id))
@@ -304,45 +304,24 @@ static int commit_contents(struct domain *d, const struct update_plan *plan, uin
 	return 0;
 }
 
-static bool needs_lock(const struct update_plan *plan)
+int update_commit(struct domain *d, struct update_step *step)
 {
-	return plan->code != EXO_OP_ZERO && plan->code != EXO_OP_COPY;
-}
+	const struct update_plan *plan = step->plan;
 
-void update_lock(const struct update_plan *plan)
-{
-	if (needs_lock(plan))
-		lock_acquire_pair(&plan->target->lock,
-				  plan->source ? &plan->source->lock : &plan->target->lock);
-}
-
-void update_unlock(const struct update_plan *plan)
-{
-	if (needs_lock(plan))
-		lock_release_pair(&plan->target->lock,
-				  plan->source ? &plan->source->lock : &plan->target->lock);
-}
-
-int update_commit(struct domain *d, const struct update_plan *plan, uint64_t done,
-		  struct update_step *step)
-{
-	struct space *target = plan->target;
-
-	step->harvest.space = plan->source ? plan->source : target;
+	step->harvest.space = plan->source;
 	switch (plan->code) {
 	case EXO_OP_MAP:
 	case EXO_OP_MAP_DEVICE:
-		return commit_entries(plan, target, plan->va, true, done, step, map_page);
+		return commit_entries(step, plan->target, plan->va, true, map_page);
 	case EXO_OP_UNMAP:
-		return commit_entries(plan, target, plan->va, false, done, step, unmap_page);
+		return commit_entries(step, plan->target, plan->va, false, unmap_page);
 	case EXO_OP_PROTECT:
-		return commit_entries(plan, target, plan->va, false, done, step, protect_page);
+		return commit_entries(step, plan->target, plan->va, false, protect_page);
 	case EXO_OP_CLONE:
-		return commit_entries(plan, plan->source, plan->source_va, false, done, step,
-				      clone_page);
+		return commit_entries(step, plan->source, plan->source_va, false, clone_page);
 	case EXO_OP_ZERO:
 	case EXO_OP_COPY:
-		return commit_contents(d, plan, done, step);
+		return commit_contents(d, step);
 	}
 	BUG();
 }

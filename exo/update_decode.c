@@ -17,20 +17,30 @@ static bool prot_ok(const struct space *s, unsigned prot)
 	return !(s->is_shared && (prot & both) == both);
 }
 
+/* What the handle in the op names, held as long as the plan; WRITE too if a condition asks for it. */
+static int hold(struct domain *d, const struct exo_op *op, enum object_kind kind, bool write,
+		struct update_plan *plan)
+{
+	int error = handle_view(d, op->source, kind,
+				EXO_RIGHT_USE | (write ? EXO_RIGHT_WRITE : 0), &plan->held);
+
+	if (error)
+		plan->held.kind = OBJECT_NONE;
+	return error;
+}
+
 /* Frames out of a loan: the op counts them from the loan's first. */
 static int decode_loan(struct domain *d, const struct exo_op *op, struct update_plan *plan)
 {
-	unsigned rights = EXO_RIGHT_USE | (op->prot & EXO_PROT_WRITE ? EXO_RIGHT_WRITE : 0);
-	int error = handle_view(d, op->source, OBJECT_LOAN, rights, &plan->loan);
+	const struct handle_view *loan = &plan->held;
+	int error = hold(d, op, OBJECT_LOAN, op->prot & EXO_PROT_WRITE, plan);
 
-	if (error) {
-		plan->loan.kind = OBJECT_NONE;
+	if (error)
 		return error;
-	}
-	if (op->frame > plan->loan.count || op->count > plan->loan.count - op->frame)
+	if (op->frame > loan->count || op->count > loan->count - op->frame)
 		return -EINVAL;
-	plan->frame = plan->loan.first + op->frame;
-	plan->frame_owner = frame_word_owner(frame_word(plan->loan.first));
+	plan->frame = loan->first + op->frame;
+	plan->frame_owner = frame_word_owner(frame_word(loan->first));
 	return 0;
 }
 
@@ -53,32 +63,23 @@ static int decode_map(struct domain *d, const struct exo_op *op, struct update_p
 
 static int decode_map_device(struct domain *d, const struct exo_op *op, struct update_plan *plan)
 {
-	unsigned rights = EXO_RIGHT_USE | (op->prot & EXO_PROT_WRITE ? EXO_RIGHT_WRITE : 0);
-	struct handle_view view;
-	int error = handle_view(d, op->source, OBJECT_DEVICES, rights, &view);
-
-	if (error)
-		return error;
-	handle_view_put(&view);
 	plan->replace = op->flags & EXO_OP_REPLACE;
 	/* Page attribute table: entry 1 is write-combining (features.c), 3 uncached. */
 	plan->bits |= PTE_WRITE_THROUGH;
 	if (!(op->flags & EXO_OP_WRITE_COMBINE))
 		plan->bits |= PTE_CACHE_DISABLE;
-	return 0;
+	return hold(d, op, OBJECT_DEVICES, op->prot & EXO_PROT_WRITE, plan);
 }
 
 static int decode_clone(struct domain *d, const struct exo_op *op, struct update_plan *plan)
 {
-	unsigned rights = EXO_RIGHT_USE | (op->flags & EXO_OP_COW ? EXO_RIGHT_WRITE : 0);
-	struct handle_view view;
-	int error = handle_view(d, op->source, OBJECT_SPACE, rights, &view);
+	int error = hold(d, op, OBJECT_SPACE, op->flags & EXO_OP_COW, plan);
 
 	if (error)
 		return error;
 	plan->copy_on_write = op->flags & EXO_OP_COW;
 	plan->source_va = op->source_va;
-	plan->source = view.space;
+	plan->source = plan->held.space;
 	return page_table_range_ok(plan->source, d, op->source_va, op->count) ? 0 : -EINVAL;
 }
 
@@ -115,7 +116,6 @@ int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 		  struct update_plan *plan)
 {
 	struct exo_op op;
-	bool addresses;
 	int error = copy_from_user(&op, user_op, sizeof(op));
 
 	if (error)
@@ -129,9 +129,9 @@ int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 		.va = op.va,
 		.frame = op.frame,
 		.target = target,
+		.source = target,
 	};
-	addresses = op.code != EXO_OP_ZERO && op.code != EXO_OP_COPY;
-	if (addresses && !page_table_range_ok(target, d, op.va, op.count))
+	if (update_changes_entries(op.code) && !page_table_range_ok(target, d, op.va, op.count))
 		return -EINVAL;
 	if (!prot_ok(target, op.prot))
 		return -EPERM;
@@ -143,8 +143,6 @@ int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 
 void update_plan_put(struct update_plan *plan)
 {
-	if (plan->source)
-		object_put(&plan->source->object);
-	if (plan->loan.kind == OBJECT_LOAN)
-		handle_view_put(&plan->loan);
+	if (plan->held.kind != OBJECT_NONE)
+		handle_view_put(&plan->held);
 }

@@ -105,7 +105,7 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 
 	vcore = vcore_init(domain, h[1].space, &args);
 	if (!atomic_compare_exchange_strong(&domain->vcores[args.cpu], &none, vcore)) {
-		object_retire(&vcore->object); /* somebody else has made it meanwhile */
+		object_word_retire(vcore->object.frame); /* somebody else has made it meanwhile */
 		creation_undo(&making);
 		return -EEXIST;
 	}

@@ -88,7 +88,7 @@ void vcore_save(struct vcore *vcore, const struct exo_regs *frame);
 void vcore_restore(const struct vcore *vcore);
 /*
  * The CPU has let go of a vcore that was killed (VCORE_REQUEST_KILL) and of the domain's SCs on
- * that CPU, and the caller's reference to it is the last: object_retire() will succeed, and its
+ * that CPU, and the caller's reference to it is the last: object_word_retire() will succeed, and its
  * frames may be taken.  Any CPU; the vcore is in nobody's handle table any more.
  */
 bool vcore_gone(struct vcore *vcore);

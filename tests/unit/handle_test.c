@@ -18,9 +18,9 @@ uint64_t frame_end = FRAMES;
 static struct domain domain;
 static struct handle_slot pages[2][HANDLE_SLOTS_PER_FRAME] __attribute__((aligned(64)));
 
-_Noreturn void invariant_failed(const char *condition, const char *file, int line)
+_Noreturn void invariant_failed(const char *condition, const char *file, unsigned line)
 {
-	printf("# %s:%d: %s\n", file, line, condition);
+	printf("# %s:%u: %s\n", file, line, condition);
 	abort();
 }
 

@@ -16,9 +16,9 @@ static uint64_t random_below(uint64_t limit)
 }
 
 /* exo/invariant.h wants it; tests build without EXO_DEBUG unless they ask for it. */
-_Noreturn void invariant_failed(const char *condition, const char *file, int line)
+_Noreturn void invariant_failed(const char *condition, const char *file, unsigned line)
 {
-	printf("# invariant %s, %s:%d\n", condition, file, line);
+	printf("# invariant %s, %s:%u\n", condition, file, line);
 	abort();
 }
 
