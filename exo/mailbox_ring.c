@@ -14,10 +14,11 @@ enum mailbox_ring_result mailbox_ring_send(const struct mailbox_ring *ring,
 	unsigned tries = 0;
 
 	do {
-		/* Acquire: the reader is done with the slots before its head. */
-		uint32_t used = index - __atomic_load_n(ring->head, __ATOMIC_ACQUIRE);
+		/* Acquire: the reader is done with the slots before its head.  Below 0: the reader has
+		 * passed our index, so it is not the tail any more, and the exchange will tell us. */
+		int32_t used = (int32_t)(index - __atomic_load_n(ring->head, __ATOMIC_ACQUIRE));
 
-		if (used >= limit || tries++ == MAILBOX_RING_TRIES)
+		if (used >= (int32_t)limit || tries++ == MAILBOX_RING_TRIES)
 			return MAILBOX_RING_FULL;
 		/* Relaxed: only the index is claimed here; the slot is published below. */
 	} while (!atomic_compare_exchange_weak_explicit(ring->tail, &index, index + 1,

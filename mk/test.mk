@@ -54,3 +54,4 @@ lint: $(BUILD)/compile_commands.json
 	@scripts/lint $(BUILD)
 
 include mk/simulator.mk
+include mk/explore.mk

@@ -8,6 +8,7 @@
 #include "core/entry.h"
 #include "core/exo.h"
 #include "core/irq.h"
+#include "core/kernel_mailbox.h"
 #include "core/log.h"
 #include "core/main.h"
 #include "core/string.h"
@@ -58,20 +59,12 @@ static void kernel_message(const struct exo_message *m)
 	}
 }
 
-/* The kernel fills a slot, then its sequence number; we read in the opposite order. */
 static void kernel_messages(struct exo_vcore_page *page)
 {
-	for (;;) {
-		uint32_t head = page->mailbox_head;
-		struct exo_message *slot = &page->mailbox[head % EXO_MAILBOX_SLOTS];
-		struct exo_message message;
+	struct exo_message message;
 
-		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) != head + 1)
-			return;
-		message = *slot;
-		__atomic_store_n(&page->mailbox_head, head + 1, __ATOMIC_RELEASE);
+	while (kernel_mailbox_take(page, &message))
 		kernel_message(&message);
-	}
 }
 
 void events_process(struct vcore *v)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The reader's side of the ring in a vcore page that the kernel fills (exo/mailbox_ring.h). */
+#ifndef LIBOS_KERNEL_MAILBOX_H
+#define LIBOS_KERNEL_MAILBOX_H
+
+#include <exo/abi.h>
+#include <stdbool.h>
+
+/*
+ * The oldest message, which leaves the ring; false: there is none.  The page's own CPU, masked.
+ * Called until it says false whenever EXO_EVENT_MAILBOX was pending, it leaves no message behind
+ * that will not make it pending again.
+ */
+bool kernel_mailbox_take(struct exo_vcore_page *page, struct exo_message *out);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads, and the search through their schedules.
+ *
+ * A schedule is a list of choices.  Each run follows the list made so far, takes the first option
+ * wherever it is at its end, and notes how many there were; the next run changes the last choice
+ * that has an option left.  So no state is ever stored: all threads start afresh each time.
+ */
+#include "engine.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STACK_SIZE 65536
+#define CHOICES_MAX 4096
+#define LOG_MAX 4096
+#define NAMES_MAX 64
+#define RUNS_MAX 20000000ul /* a case that needs more has bounds that are too wide */
+
+struct thread {
+	void *stack_pointer;
+	char *stack;
+	size_t stack_size;
+	bool ended;
+	bool (*ready)(void *); /* sleeps until then; NULL: does not sleep */
+	void *argument;
+	const char *waits_for;
+};
+
+struct event {
+	unsigned thread;
+	const char *what;
+	const volatile void *address;
+	uint64_t value;
+};
+
+static char own_stacks[EXPLORE_THREADS_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static struct thread threads[EXPLORE_THREADS_MAX];
+static const struct explore_case *the_case;
+static unsigned current = NOBODY;
+static void *engine_stack_pointer;
+static jmp_buf failed;
+
+static struct {
+	uint16_t chosen, options;
+} choices[CHOICES_MAX];
+static unsigned choice_count, choice_at;
+static unsigned preemptions_left, delays_left;
+
+static struct event events[LOG_MAX];
+static unsigned event_count;
+static struct {
+	const volatile char *address;
+	size_t size;
+	const char *name;
+} names[NAMES_MAX];
+static unsigned name_count;
+static char reason[512];
+
+/* void context_switch(void **save, void *load): the registers that a call keeps. */
+void context_switch(void **save, void *load);
+__asm__(".text\n"
+	"context_switch:\n"
+	"	push %rbp\n	push %rbx\n	push %r12\n	push %r13\n	push %r14\n	"
+	"push %r15\n"
+	"	mov %rsp, (%rdi)\n"
+	"	mov %rsi, %rsp\n"
+	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbx\n	"
+	"pop %rbp\n"
+	"	ret\n");
+
+/* ---------------------------------------------------------------- what is printed */
+
+void explore_name(const volatile void *address, size_t size, const char *name)
+{
+	if (name_count < NAMES_MAX) {
+		names[name_count].address = address;
+		names[name_count].size = size;
+		names[name_count++].name = name;
+	}
+}
+
+void engine_log(unsigned thread, const char *what, const volatile void *address, uint64_t value)
+{
+	if (event_count < LOG_MAX)
+		events[event_count++] = (struct event){ thread, what, address, value };
+}
+
+/* NULL: it has none. */
+static const char *name_of(const volatile char *address, size_t *offset)
+{
+	for (unsigned i = 0; i < name_count; i++) {
+		*offset = (size_t)(address - names[i].address);
+		if (address >= names[i].address && *offset < names[i].size)
+			return names[i].name;
+	}
+	return NULL;
+}
+
+bool engine_on_own_stack(const volatile void *address)
+{
+	const struct thread *t = &threads[current];
+
+	return (size_t)((const volatile char *)address - t->stack) < t->stack_size;
+}
+
+bool engine_has_name(const volatile void *address)
+{
+	size_t offset;
+
+	return name_of(address, &offset) != NULL;
+}
+
+static void print_place(const volatile void *address)
+{
+	size_t offset;
+	const char *name = name_of(address, &offset);
+
+	if (!name)
+		printf("%p", (const void *)address);
+	else if (offset)
+		printf("%s+%zu", name, offset);
+	else
+		printf("%s", name);
+}
+
+static void print_schedule(void)
+{
+	for (unsigned i = 0; i < event_count; i++) {
+		const struct event *e = &events[i];
+
+		printf("#   %*sthread %u: %s", (int)e->thread * 4, "", e->thread, e->what);
+		if (e->address) {
+			printf(" ");
+			print_place(e->address);
+			printf(" = 0x%lx", e->value);
+		}
+		printf("\n");
+	}
+}
+
+/* ---------------------------------------------------------------- threads */
+
+unsigned explore_self(void)
+{
+	return current;
+}
+
+void explore_stack(unsigned thread, void *bottom, size_t size)
+{
+	threads[thread].stack = bottom;
+	threads[thread].stack_size = size;
+}
+
+static void to_engine(void)
+{
+	context_switch(&threads[current].stack_pointer, engine_stack_pointer);
+}
+
+_Noreturn void explore_fail(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	longjmp(failed, 1);
+}
+
+static void thread_main(void)
+{
+	the_case->thread(current);
+	engine_point();
+	memory_drain_all(current);
+	engine_log(current, "ends", NULL, 0);
+	threads[current].ended = true;
+	to_engine();
+	abort();
+}
+
+static void start_threads(void)
+{
+	for (unsigned i = 0; i < the_case->threads; i++) {
+		struct thread *t = &threads[i];
+		uint64_t *top = (uint64_t *)(t->stack + t->stack_size);
+
+		*--top = 0; /* as if somebody had called thread_main() */
+		*--top = (uint64_t)thread_main;
+		for (unsigned n = 0; n < 6; n++)
+			*--top = 0;
+		t->stack_pointer = top;
+	}
+}
+
+/* Conditions are the engine's: what they read is no access of any thread. */
+static bool can_run(unsigned number)
+{
+	struct thread *t = &threads[number];
+	unsigned saved = current;
+	bool ready;
+
+	if (t->ended)
+		return false;
+	if (!t->ready)
+		return true;
+	current = NOBODY;
+	ready = t->ready(t->argument);
+	current = saved;
+	return ready;
+}
+
+/* ---------------------------------------------------------------- choices */
+
+unsigned engine_choose(unsigned options)
+{
+	if (options == 1)
+		return 0;
+	if (choice_at == CHOICES_MAX)
+		explore_fail("a schedule has more than %d choices: the case is too long",
+			     CHOICES_MAX);
+	if (choice_at == choice_count) {
+		choices[choice_count].chosen = 0;
+		choices[choice_count++].options = (uint16_t)options;
+	} else if (choices[choice_at].options != options) {
+		explore_fail("the same schedule went another way: the case keeps something over");
+	}
+	return choices[choice_at++].chosen;
+}
+
+/* To the next schedule; false after the last. */
+static bool next_schedule(void)
+{
+	while (choice_count > 0) {
+		if (++choices[choice_count - 1].chosen < choices[choice_count - 1].options)
+			return true;
+		choice_count--;
+	}
+	return false;
+}
+
+bool engine_may_delay(void)
+{
+	if (delays_left == 0 || engine_choose(2) == 0)
+		return false;
+	delays_left--;
+	return true;
+}
+
+/*
+ * Whoever is left may have stores under way.  How many of them others will see is chosen when another
+ * thread goes on, since only then it makes a difference.
+ */
+static void drain_some(void)
+{
+	for (unsigned i = 0; i < the_case->threads; i++)
+		for (unsigned n = engine_choose(memory_buffered(i) + 1); n > 0; n--)
+			memory_drain_one(i);
+}
+
+/* First what costs nothing.  NOBODY was running, or sleeps: any may. */
+static unsigned list_options(unsigned *options)
+{
+	bool on = current != NOBODY && can_run(current);
+	unsigned count = 0;
+
+	if (on)
+		options[count++] = current;
+	for (unsigned i = 0; i < the_case->threads; i++)
+		if (i != current && (!on || preemptions_left > 0) && can_run(i))
+			options[count++] = i;
+	return count;
+}
+
+/* Who goes on?  NOBODY: none can, and nothing is under way. */
+static unsigned decide(void)
+{
+	unsigned options[EXPLORE_THREADS_MAX], count = list_options(options), next;
+
+	if (count == 0) {
+		for (unsigned i = 0; i < the_case->threads; i++)
+			memory_drain_all(i);
+		count = list_options(options);
+	}
+	if (count == 0)
+		return NOBODY;
+	next = options[engine_choose(count)];
+	if (next == current)
+		return next;
+	if (options[0] == current)
+		preemptions_left--;
+	drain_some();
+	return next;
+}
+
+void engine_point(void)
+{
+	unsigned next;
+
+	if (current == NOBODY)
+		return;
+	next = decide();
+	if (next != current) {
+		unsigned from = current;
+
+		current = next;
+		context_switch(&threads[from].stack_pointer, threads[next].stack_pointer);
+	}
+}
+
+void explore_wait(bool (*ready)(void *), void *argument, const char *what)
+{
+	struct thread *t = &threads[current];
+
+	engine_point();
+	memory_drain_all(current);
+	t->argument = argument;
+	t->waits_for = what;
+	t->ready = ready;
+	if (!can_run(current)) {
+		engine_log(current, what, NULL, 0);
+		to_engine();
+	}
+	t->ready = NULL;
+}
+
+/* ---------------------------------------------------------------- runs */
+
+static void report_stuck(void)
+{
+	char text[256] = "";
+
+	for (unsigned i = 0; i < the_case->threads; i++) {
+		size_t length = strlen(text);
+
+		if (!threads[i].ended)
+			snprintf(text + length, sizeof(text) - length, "%sthread %u %s",
+				 length ? ", " : "", i, threads[i].waits_for);
+	}
+	explore_fail("nobody can go on: %s", text);
+}
+
+static bool all_ended(void)
+{
+	for (unsigned i = 0; i < the_case->threads; i++)
+		if (!threads[i].ended)
+			return false;
+	return true;
+}
+
+static void run_once(void)
+{
+	memset(threads, 0, sizeof(threads));
+	event_count = name_count = choice_at = 0;
+	for (unsigned i = 0; i < the_case->threads; i++)
+		explore_stack(i, own_stacks[i], STACK_SIZE);
+	current = NOBODY;
+	memory_reset(the_case->threads);
+	the_case->setup();
+	start_threads();
+	while (!all_ended()) {
+		unsigned next;
+
+		/* Whoever was running sleeps or has ended: to leave it costs nothing. */
+		current = NOBODY;
+		next = decide();
+		if (next == NOBODY)
+			report_stuck();
+		current = next;
+		context_switch(&engine_stack_pointer, threads[next].stack_pointer);
+	}
+	current = NOBODY;
+	the_case->check();
+}
+
+/* All schedules within the bounds; returns how many, 0 if one failed. */
+static unsigned long run_all(unsigned preemptions, unsigned delays)
+{
+	volatile unsigned long runs = 0; /* survives the longjmp() */
+
+	choice_count = 0;
+	if (setjmp(failed))
+		return 0;
+	do {
+		preemptions_left = preemptions;
+		delays_left = delays;
+		run_once();
+		if (++runs > RUNS_MAX)
+			explore_fail("more than %lu schedules: the bounds are too wide", RUNS_MAX);
+	} while (next_schedule());
+	return runs;
+}
+
+static bool run_case(const struct explore_case *c)
+{
+	unsigned long runs = 0;
+
+	the_case = c;
+	for (unsigned bound = 0; bound <= c->preemptions || bound <= c->delays; bound++) {
+		unsigned preemptions = bound < c->preemptions ? bound : c->preemptions;
+		unsigned delays = bound < c->delays ? bound : c->delays;
+
+		runs = run_all(preemptions, delays);
+		if (runs)
+			continue;
+		if (c->finds && strstr(reason, c->finds)) {
+			printf("ok %s\n", c->name);
+			return true;
+		}
+		printf("# %s\n# with %u preemptions and %u delayed stores:\n", reason, preemptions,
+		       delays);
+		print_schedule();
+		printf("not ok %s\n", c->name);
+		return false;
+	}
+	if (c->finds) {
+		printf("# in %lu schedules nothing was found\nnot ok %s\n", runs, c->name);
+		return false;
+	}
+	printf("# %lu schedules: up to %u preemptions, %u delayed stores\nok %s\n", runs,
+	       c->preemptions, c->delays, c->name);
+	return true;
+}
+
+int explore(const struct explore_case *cases, size_t count)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < count; i++) {
+		all &= run_case(&cases[i]);
+		fflush(stdout);
+	}
+	return all ? 0 : 1;
+}
