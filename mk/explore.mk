@@ -5,7 +5,8 @@
 # thread sanitiser, whose functions tests/explore/memory.c provides.
 
 EXPLORED := $(patsubst %_case.c,%,$(notdir $(wildcard tests/explore/*_case.c)))
-EXPLORE_CFLAGS := -std=gnu11 -g -O1 $(WARNINGS) -Iinclude -iquote exo -iquote libos
+EXPLORE_CFLAGS := -std=gnu11 -g -O1 $(WARNINGS) -Iinclude -iquote tests/explore/host \
+	-iquote tests/explore -iquote exo -iquote libos
 EXPLORE_ENGINE := $(addprefix $(BUILD)/explore/,engine.o memory.o)
 
 $(EXPLORE_ENGINE): $(BUILD)/explore/%.o: tests/explore/%.c mk/explore.mk

@@ -91,34 +91,6 @@ void task_charge(void)
 	upcalls_unmask();
 }
 
-/*
- * The stack has been left: from here on anyone may wake the task, and another CPU may run it.
- *
- * Why no wake is lost, and none acts twice: we store `where` = WAITING, then look at wake_pending.
- * A waker sets wake_pending, then looks at `where` (wake.c).  All four are sequentially consistent,
- * so at least one of the two sees the other's store; if both do, the compare-and-swap in
- * task_claim() lets one of them have the task.
- *
- * I12: on_cpu falls before `where` is stored, so who claims the task finds its stack left.
- *
- * If our host CPU stalls between the store and the look, the task may have run elsewhere meanwhile
- * and be asleep again, even as another task in the same slot.  Then the wake that we find is meant
- * for that sleep, and the claim as good as the waker's; but its home is not here any more.  Hence
- * task_send(), which makes it so.
- */
-static void leave_blocked(struct vcore *v, struct task *t)
-{
-	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
-	task_set_state(t, TASK_BLOCKED);
-	task_move(t, PLACE_RUNNING, PLACE_WAITING);
-	if (atomic_load(&t->wake_pending) && task_claim(t)) {
-		t->message = MESSAGE_WAKE;
-		t->woken_tsc = v->ran_since_tsc;
-		v->stats.wakes++;
-		task_send(v, t, (unsigned)v->cpu);
-	}
-}
-
 static void leave_runnable(struct vcore *v, struct task *t, enum sched_why why)
 {
 	task_set_state(t, TASK_RUNNABLE);

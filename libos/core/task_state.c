@@ -42,7 +42,7 @@ void task_move(struct task *t, enum task_place from, enum task_place to)
 	if (at != from || !(allowed_places[from] & BIT(to)))
 		libos_panic("task %u (%s): moved from place %d to %d, but it is in %d", t->self.id,
 			    t->name, from, to, at);
-	/* Sequentially consistent: leave_blocked() in switch.c argues why. */
+	/* Sequentially consistent: leave_blocked() in wake.c argues why. */
 	atomic_store(&t->where, (uint8_t)to);
 }
 

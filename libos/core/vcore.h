@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/cpu_number.h"
 #include "core/list.h"
 #include "core/mailbox.h"
 #include "core/timer_queue.h"
@@ -90,10 +91,7 @@ extern unsigned vcore_count; /* CPUs that this domain has; fixed after vcores_in
  */
 static inline struct vcore *this_vcore(void)
 {
-	uint64_t cpu;
-
-	__asm__ volatile("lsl %1, %0" : "=r"(cpu) : "r"((uint64_t)EXO_CPU_SELECTOR) : "cc");
-	return (struct vcore *)((char *)vcores + (cpu << VCORE_SHIFT));
+	return (struct vcore *)((char *)vcores + (cpu_number() << VCORE_SHIFT));
 }
 
 /* Once, on the boot CPU: the private part of every vcore, before any lock is taken. */

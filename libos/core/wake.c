@@ -27,7 +27,7 @@ static bool no_leaf_lock_held(const struct vcore *v)
 	return true;
 }
 
-/* leave_blocked() in switch.c argues why no wake is lost here. */
+/* leave_blocked() argues why no wake is lost here. */
 void wake_later(struct task *t, enum donation_kind gift)
 {
 	struct vcore *v = this_vcore();
@@ -102,6 +102,34 @@ void task_send(struct vcore *v, struct task *t, unsigned cpu)
 	}
 	v->stats.remote_wakes++;
 	vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t));
+}
+
+/*
+ * The stack has been left: from here on anyone may wake the task, and another CPU may run it.
+ *
+ * Why no wake is lost, and none acts twice: we store `where` = WAITING, then look at wake_pending.
+ * A waker sets wake_pending, then looks at `where` (wake_later).  All four are sequentially consistent,
+ * so at least one of the two sees the other's store; if both do, the compare-and-swap in
+ * task_claim() lets one of them have the task.
+ *
+ * I12: on_cpu falls before `where` is stored, so who claims the task finds its stack left.
+ *
+ * If our host CPU stalls between the store and the look, the task may have run elsewhere meanwhile
+ * and be asleep again, even as another task in the same slot.  Then the wake that we find is meant
+ * for that sleep, and the claim as good as the waker's; but its home is not here any more.  Hence
+ * task_send(), which makes it so.
+ */
+void leave_blocked(struct vcore *v, struct task *t)
+{
+	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
+	task_set_state(t, TASK_BLOCKED);
+	task_move(t, PLACE_RUNNING, PLACE_WAITING);
+	if (atomic_load(&t->wake_pending) && task_claim(t)) {
+		t->message = MESSAGE_WAKE;
+		t->woken_tsc = v->ran_since_tsc;
+		v->stats.wakes++;
+		task_send(v, t, (unsigned)v->cpu);
+	}
 }
 
 static void deliver(struct vcore *v, struct task *t)

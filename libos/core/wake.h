@@ -16,6 +16,10 @@ void wake_later(struct task *t, enum donation_kind gift);
 /* This CPU, masked, no lock held: passes on the tasks woken since the last call. */
 void wakes_deliver(struct vcore *v);
 
+/* This CPU, masked, no lock held, off t's stack: t, which is BLOCKING, sleeps from now on, or goes on
+ * at once if a wake has come meanwhile. */
+void leave_blocked(struct vcore *v, struct task *t);
+
 /* The owner of a task in flight (MAILBOX), masked, no lock held: to the CPU's queue or mailbox. */
 void task_send(struct vcore *v, struct task *t, unsigned cpu);
 

@@ -181,6 +181,19 @@ static void keep_back(unsigned thread, const struct buffered *b)
 	engine_log(thread, "stores (buffered)", b->address, b->value);
 }
 
+/*
+ * May this store wait?  Once one does, those behind it must.  Not on the thread's own stack, where what
+ * the compiler pushes goes past the hooks, and must find the earlier store done.
+ */
+static bool may_wait(unsigned thread, const volatile void *address)
+{
+	if (engine_on_own_stack(address)) {
+		drain_all(thread);
+		return false;
+	}
+	return memory_buffered(thread) || engine_may_delay();
+}
+
 /* What the thread itself would load: its youngest store to it, else what is visible. */
 static uint64_t forwarded(unsigned thread, const volatile void *address, unsigned size, bool *own)
 {
@@ -305,9 +318,9 @@ static void plain_write(volatile void *address, unsigned size)
 	}
 	engine_point();
 	clocks[thread].at[thread]++;
-	if (size > sizeof(uint64_t))
+	if (size > sizeof(uint64_t)) {
 		drain_all(thread);
-	else if (memory_buffered(thread) || engine_may_delay()) {
+	} else if (may_wait(thread, address)) {
 		unsettled.what = STORE_TO_KEEP_BACK;
 		unsettled.address = address;
 		unsettled.size = size;
@@ -382,7 +395,7 @@ static void atomic_store_sized(volatile void *address, uint64_t value, unsigned 
 	}
 	b.issued = clocks[thread];
 	b.released = releases(order) ? clocks[thread] : fence_released[thread];
-	if (order != SEQ_CST && (memory_buffered(thread) || engine_may_delay())) {
+	if (order != SEQ_CST && may_wait(thread, address)) {
 		keep_back(thread, &b);
 		return;
 	}
