@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/proc/futex.c, libos/proc/futex_operation.c, libos/core/wait.c, libos/core/wake.c,
+ * libos/core/mailbox.c, libos/core/task_state.c: no waiter is forgotten, whatever meets its wait */
+#include "libos_cpus.h"
+#include "../../libos/proc/futex.c"
+
+static struct process process;
+static _Atomic uint32_t word, other_word;
+
+/* ---------------------------------------------------------------- what futex.c calls */
+
+int load_user32(uint32_t *out, uint64_t address)
+{
+	*out = atomic_load_explicit((_Atomic uint32_t *)address, memory_order_acquire);
+	return 0;
+}
+
+int cmpxchg_user32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found)
+{
+	*found = expected;
+	atomic_compare_exchange_strong((_Atomic uint32_t *)address, found, desired);
+	return 0;
+}
+
+int user_touch(uint64_t address, size_t n, int write)
+{
+	explore_fail("all pages are there");
+}
+
+int vm_shared_name(struct vm *v, uint64_t address, const void **object, uint64_t *offset)
+{
+	explore_fail("all words are private");
+}
+
+int copy_from_user(void *to, uint64_t from, size_t size)
+{
+	explore_fail("nobody waits for a time");
+}
+
+uint64_t time_real_ns(void)
+{
+	return 1;
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void name_bucket(_Atomic uint32_t *futex, const char *name)
+{
+	struct futex_name of = { process.vm, (uint64_t)futex };
+	struct bucket *b = bucket_of(&of);
+
+	memset(&b->waiters, 0, sizeof(b->waiters));
+	b->lock.holder = 0;
+	explore_name(b, sizeof(*b), name);
+}
+
+static void setup(void)
+{
+	cpus_setup();
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
+		task_of(cpu)->process = &process;
+	word = other_word = 0;
+	explore_name(&word, sizeof(word), "word");
+	explore_name(&other_word, sizeof(other_word), "other word");
+	explore_name(&process, sizeof(process), "process");
+	name_bucket(&word, "bucket");
+	name_bucket(&other_word, "other bucket");
+}
+
+static void nobody_waits(void)
+{
+	cpus_check();
+	for (unsigned i = 0; i < BUCKETS; i++)
+		EXPLORE_CHECK(!buckets[i].waiters.next || list_empty(&buckets[i].waiters));
+}
+
+static void wait_while(_Atomic uint32_t *futex, uint32_t value)
+{
+	while (atomic_load_explicit(futex, memory_order_acquire) == value)
+		sys_futex((uint64_t)futex, FUTEX_WAIT_PRIVATE, value, 0, 0, 0);
+}
+
+static void wake(_Atomic uint32_t *futex, unsigned count)
+{
+	sys_futex((uint64_t)futex, FUTEX_WAKE_PRIVATE, count, 0, 0, 0);
+}
+
+/* The waker need not lock anything: it changes the word, and then wakes. */
+static void word_and_wake(unsigned cpu)
+{
+	if (cpu == 0) {
+		wait_while(&word, 0);
+	} else {
+		atomic_store_explicit(&word, 1, memory_order_release);
+		wake(&word, 1);
+	}
+}
+
+static void two_wait(unsigned cpu)
+{
+	if (cpu < 2) {
+		wait_while(&word, 0);
+	} else {
+		atomic_store_explicit(&word, 1, memory_order_release);
+		wake(&word, 2);
+	}
+}
+
+/* As a condition variable does: who waited for the one word now waits for the other. */
+static void requeue_then_wake(unsigned cpu)
+{
+	if (cpu == 0) {
+		sys_futex((uint64_t)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+		return;
+	}
+	atomic_store_explicit(&word, 1, memory_order_release);
+	sys_futex((uint64_t)&word, FUTEX_REQUEUE_PRIVATE, 0, 1, (uint64_t)&other_word, 0);
+	wake(&other_word, 1);
+}
+
+/* A signal ends the wait while a requeue moves the waiter from bucket to bucket. */
+static void requeue_meets_signal(unsigned cpu)
+{
+	if (cpu == 0) {
+		sys_futex((uint64_t)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+	} else if (cpu == 1) {
+		sys_futex((uint64_t)&word, FUTEX_REQUEUE_PRIVATE, 0, 1, (uint64_t)&other_word, 0);
+	} else {
+		atomic_store_explicit(&signalled, true, memory_order_release);
+		wake_task_signal(task_of(0));
+	}
+}
+
+int main(void)
+{
+	static const struct explore_case cases[] = {
+		{ "a_changed_word_wakes", 2, 2, 1, setup, word_and_wake, nobody_waits, NULL },
+		{ "two_waiters_are_woken", 3, 1, 1, setup, two_wait, nobody_waits, NULL },
+		{ "a_requeued_waiter_is_woken", 2, 2, 1, setup, requeue_then_wake, nobody_waits,
+		  NULL },
+		{ "a_signal_finds_a_requeued_waiter", 3, 1, 1, setup, requeue_meets_signal,
+		  nobody_waits, NULL },
+	};
+
+	return explore(cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUs of a libos for the explorer: each of its threads is a CPU that runs one task, on that task's
+ * stack, as core/task.h lays it out.  Include it once.
+ *
+ * The scheduler is the smallest there is: a CPU whose task has left its stack halts, as idle() does,
+ * until its mailbox has been rung, and goes on with the task when that has been queued.
+ */
+#ifndef TESTS_EXPLORE_LIBOS_CPUS_H
+#define TESTS_EXPLORE_LIBOS_CPUS_H
+
+#include <string.h>
+#include "core/event.h"
+#include "core/lock.h"
+#include "core/switch.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "core/wait.h"
+#include "core/wake.h"
+#include "explore.h"
+#include "proc/signal.h"
+#include "sched/donation.h"
+#include "sched/place.h"
+#include "time/time.h"
+#include "trace/trace.h"
+
+#define SHARED_STACK 2048 /* what others may touch of a stack: its upper end */
+#define CPUS 3
+
+struct vcore vcores[EXO_CPUS_MAX];
+static struct exo_vcore_page pages[CPUS];
+static char slots[CPUS][TASK_SLOT_SIZE] __attribute__((aligned(TASK_SLOT_SIZE)));
+
+static _Atomic bool signalled;
+static _Atomic bool queued[CPUS]; /* each CPU's run queue: its one task */
+
+static struct task *task_of(unsigned cpu)
+{
+	return (struct task *)(slots[cpu] + TASK_OFFSET);
+}
+
+/* ---------------------------------------------------------------- what the code under test calls */
+
+static bool lock_is_free(void *l)
+{
+	return ((struct lock *)l)->holder == 0;
+}
+
+/* masking.asm; an upcall cannot come between, so masking is only counted. */
+void upcalls_mask(void)
+{
+	this_vcore()->mask_depth++;
+}
+
+void upcalls_unmask(void)
+{
+	struct vcore *v = this_vcore();
+
+	if (v->mask_depth == 1 && v->deferred)
+		wakes_deliver(v);
+	v->mask_depth--;
+}
+
+void lock_take(struct lock *l)
+{
+	uint32_t free = 0;
+
+	upcalls_mask();
+	while (!atomic_compare_exchange_strong(&l->holder, &free, 1)) {
+		explore_wait(lock_is_free, l, "waits for the lock");
+		free = 0;
+	}
+}
+
+bool lock_try(struct lock *l)
+{
+	uint32_t free = 0;
+
+	upcalls_mask();
+	if (atomic_compare_exchange_strong(&l->holder, &free, 1))
+		return true;
+	upcalls_unmask();
+	return false;
+}
+
+void lock_drop(struct lock *l)
+{
+	atomic_store_explicit(&l->holder, 0, memory_order_release);
+	upcalls_unmask();
+}
+
+_Noreturn void libos_panic(const char *why, ...)
+{
+	explore_fail("%s", why);
+}
+
+static bool is_rung(void *cpu)
+{
+	return pages[(uintptr_t)cpu].pending != 0;
+}
+
+void vcore_ring_if(unsigned cpu, bool first)
+{
+	if (first)
+		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
+}
+
+/* The stack is left in name only: nothing of this function is on it that a resume would destroy. */
+void switch_away(enum sched_why why)
+{
+	struct vcore *v = this_vcore();
+	struct task *t = v->current, *arrived;
+
+	EXPLORE_CHECK(v->mask_depth == 1);
+	if (v->deferred)
+		wakes_deliver(v);
+	v->current = NULL;
+	leave_blocked(v, t);
+	while (!atomic_load(&queued[v->cpu])) {
+		explore_wait(is_rung, (void *)(uintptr_t)v->cpu, "halts");
+		__atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+		for (arrived = mailbox_take_tasks(&v->mailbox); arrived; arrived = t) {
+			EXPLORE_CHECK(arrived == t);
+			t = arrived->mailbox_next;
+			task_accept(v, arrived);
+		}
+		t = task_of((unsigned)v->cpu);
+	}
+	atomic_store(&queued[v->cpu], false);
+	EXPLORE_CHECK(!atomic_load(&t->on_cpu));
+	task_move(t, PLACE_QUEUED, PLACE_RUNNING);
+	task_set_state(t, TASK_RUNNING);
+	atomic_store(&t->on_cpu, true);
+	v->current = t;
+}
+
+void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
+{
+	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && v == this_vcore());
+	EXPLORE_CHECK(!atomic_exchange(&queued[v->cpu], true));
+}
+
+unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
+{
+	return (unsigned)atomic_load(&t->home);
+}
+
+void place_offer(struct vcore *v, const struct task *t)
+{
+}
+
+void donation_deliver(struct vcore *v, struct task *t)
+{
+	task_send(v, t, place_choose(v, t, SCHED_DONATED)); /* nothing is left of the slice */
+}
+
+void donation_signalled(struct vcore *v, struct task *t)
+{
+}
+
+void timers_program(struct vcore *v)
+{
+}
+
+void timer_arm(struct timer *t, uint64_t deadline_ns)
+{
+}
+
+void timer_cancel(struct timer *t)
+{
+}
+
+uint64_t time_now_ns(void)
+{
+	return 1;
+}
+
+bool signal_is_pending(void)
+{
+	return atomic_load(&signalled);
+}
+
+void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
+		  unsigned number, uint64_t value)
+{
+}
+
+/* ---------------------------------------------------------------- for the case */
+
+static void cpus_setup(void)
+{
+	static const char *const names[CPUS][4] = {
+		{ "task 0", "stack 0", "mailbox 0", "pending 0" },
+		{ "task 1", "stack 1", "mailbox 1", "pending 1" },
+		{ "task 2", "stack 2", "mailbox 2", "pending 2" },
+	};
+
+	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
+	memset(pages, 0, sizeof(pages));
+	memset(queued, 0, sizeof(queued));
+	signalled = false;
+	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+		struct task *t = task_of(cpu);
+
+		memset(t, 0, sizeof(*t));
+		t->self.id = cpu + 1;
+		t->state = TASK_RUNNING;
+		t->where = PLACE_RUNNING;
+		t->home = (int16_t)cpu;
+		t->on_cpu = true;
+		vcores[cpu].cpu = (int32_t)cpu;
+		vcores[cpu].page = &pages[cpu];
+		vcores[cpu].current = t;
+		explore_stack(cpu, slots[cpu], TASK_OFFSET);
+		explore_name(t, sizeof(*t), names[cpu][0]);
+		/* A waiter is on its sleeper's stack. */
+		explore_name(slots[cpu] + TASK_OFFSET - SHARED_STACK, SHARED_STACK, names[cpu][1]);
+		explore_name(&vcores[cpu].mailbox, sizeof(vcores[cpu].mailbox), names[cpu][2]);
+		explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), names[cpu][3]);
+	}
+	explore_name(&signalled, sizeof(signalled), "signalled");
+	explore_name(queued, sizeof(queued), "queued");
+}
+
+/* Nothing is under way, and nobody waits to run. */
+static void cpus_check(void)
+{
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
+		EXPLORE_CHECK(!queued[cpu] && !vcores[cpu].mailbox.tasks && !vcores[cpu].deferred);
+}
+
+#endif
