@@ -228,7 +228,9 @@ static void describe(const struct domain *d, const struct exo_image *image, stru
 	for (unsigned i = 0; i < cpu_count; i++) {
 		const struct cpu *cpu = cpu_by_number(i);
 
-		info->cpus[i] = (struct exo_cpu_info){ 1, cpu->apic_id, cpu->tsc_khz, cpu->timer_khz };
+		info->cpus[i] = (struct exo_cpu_info){ 1, cpu->apic_id, cpu->tsc_khz, cpu->timer_khz,
+						       EXO_HANDLE(EXO_SLOT_VCORE + i),
+						       EXO_HANDLE(EXO_SLOT_SC + i) };
 	}
 	string_copy(info->command_line, boot_info.loader.command_line,
 		    sizeof(info->command_line));

@@ -12,19 +12,20 @@
 #define GIVE_MAX 64  /* scrubbed in one call */
 #define LOAN_MAX 256 /* frames */
 
-/* Scrubbed first: the receiver must learn nothing, and the giver must know nothing about it. */
-static int give(uint64_t frame, const struct domain *from, const struct domain *to)
+/* Scrubbed first, so that the receiver learns nothing; unless it is to have the contents. */
+static int give(uint64_t frame, const struct domain *from, const struct domain *to, uint64_t flags)
 {
 	int error = frame_claim(frame, from->id, EXO_FRAME_KERNEL);
 
 	if (error)
 		return error;
-	frame_zero(frame);
+	if (!(flags & EXO_GIVE_CONTENTS))
+		frame_zero(frame);
 	frame_release_to(frame, to->id);
 	return 0;
 }
 
-/* (domain handle, first frame, count) -> frames given */
+/* (domain handle, first frame, count, flags) -> frames given */
 int64_t call_frame_give(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *from = domain_current();
@@ -36,7 +37,7 @@ int64_t call_frame_give(struct exo_regs *regs, struct handle_view *h)
 	if (atomic_load(&h->domain->state) != DOMAIN_ALIVE)
 		error = -ESRCH;
 	while (!error && given < regs->rdx && given < GIVE_MAX) {
-		error = give(regs->rsi + given, from, h->domain);
+		error = give(regs->rsi + given, from, h->domain, regs->r10);
 		given += !error;
 	}
 	return given ? (int64_t)given : error;

@@ -16,6 +16,7 @@ $(BUILD)/root.list: scripts/root.list mk/image.mk mk/apps.mk mk/schedulers.mk FO
 	@mkdir -p $(@D)
 	@{ cat scripts/root.list; \
 	   echo 'file /bin/busybox $(BUSYBOX) 0755'; \
+	   echo 'file /lib/exo/libos $(BUILD)/libos.module 0644'; \
 	   $(foreach app,$(APPS) $(GUEST_TESTS), \
 		echo 'file $(call installed_path,$(app)) $(BUILD)/$(app).stripped 0755';) \
 	   $(foreach scheduler,$(SCHEDULERS), \
@@ -23,7 +24,12 @@ $(BUILD)/root.list: scripts/root.list mk/image.mk mk/apps.mk mk/schedulers.mk FO
 	   echo 'links $(BUSYBOX).links /bin/busybox'; } > $@.new
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
 
-$(BUILD)/root.cpio: $(BUILD)/root.list scripts/mkarchive $(BUSYBOX) $(ROOTFS_FILES) \
+# For domains that are made later.
+$(BUILD)/libos.module: $(BUILD)/libos.elf scripts/mkmodule
+	$(call say,MODULE,$@)
+	$(Q)scripts/mkmodule $< $@
+
+$(BUILD)/root.cpio: $(BUILD)/root.list scripts/mkarchive $(BUILD)/libos.module $(BUSYBOX) $(ROOTFS_FILES) \
 		$(addsuffix .stripped,$(PROGRAMS)) $(patsubst %,$(BUILD)/%.stripped.so,$(SCHEDULERS))
 	$(call say,ARCHIVE,$@)
 	$(Q)scripts/mkarchive $@ rootfs $<

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define EXO_ABI_VERSION 1
+#define EXO_ABI_VERSION 2
 
 #define EXO_PAGE_SHIFT 12
 #define EXO_PAGE_SIZE 4096ul
@@ -316,7 +316,8 @@ enum exo_call {
 	/* (domain handle, status).  Also for oneself.  Returns 1 while there is more to take apart. */
 	EXO_CALL_DOMAIN_KILL = 7,
 
-	/* (domain handle, first frame, count) -> frames given (scrubbed); less than count: again. */
+	/* (domain handle, first frame, count, enum exo_give_flag) -> frames given (scrubbed); less than
+	 * count: again. */
 	EXO_CALL_FRAME_GIVE = 8,
 	/* (first frame, count, rights) -> a handle that others may map after HANDLE_COPY. */
 	EXO_CALL_FRAME_LEND = 9,
@@ -399,6 +400,10 @@ enum exo_call {
 	EXO_CALLS,
 };
 
+enum exo_give_flag {
+	EXO_GIVE_CONTENTS = 1 << 0, /* not scrubbed: the receiver is to have what is in them */
+};
+
 enum exo_port_op {
 	EXO_PORT_IN8, EXO_PORT_IN16, EXO_PORT_IN32, EXO_PORT_OUT8, EXO_PORT_OUT16, EXO_PORT_OUT32,
 };
@@ -449,10 +454,11 @@ struct exo_module {
 };
 
 struct exo_cpu_info {
-	uint32_t online;
+	uint32_t online;   /* the domain has a vcore here */
 	uint32_t apic_id;
 	uint64_t tsc_khz;
 	uint64_t timer_khz;
+	exo_handle vcore, sc; /* the domain's own */
 };
 
 #define EXO_RANGES_MAX 64
@@ -462,7 +468,7 @@ struct exo_cpu_info {
 
 struct exo_info {
 	uint32_t abi_version;
-	uint32_t cpu_count;      /* CPUs that came up, numbered 0 .. cpu_count - 1 */
+	uint32_t cpu_count;      /* the domain's CPUs are among those numbered 0 .. cpu_count - 1 */
 	uint32_t domain_id;
 	uint32_t vector_size;    /* bytes of XSAVE area for the enabled features */
 	uint64_t vector_features; /* XCR0 */

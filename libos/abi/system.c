@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/power.h"
+#include "domain/parent.h"
 #include "core/string.h"
 #include "core/usercopy.h"
 #include "proc/process.h"
@@ -169,7 +170,7 @@ long sys_reboot(uint32_t magic, uint32_t magic2, uint32_t command, uint64_t argu
 		break;
 	case LINUX_REBOOT_CMD_RESTART:
 	case LINUX_REBOOT_CMD_RESTART2:
-		r = exo_reset();
+		r = parent_exists() ? machine_power_off() : exo_reset();
 		break;
 	default:
 		return -EINVAL;

@@ -17,6 +17,8 @@
 #include "core/timer_queue.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "domain/domain.h"
+#include "domain/parent.h"
 #include "sched/messages.h"
 #include "sched/stall.h"
 #include "trace/trace.h"
@@ -29,7 +31,7 @@ void vcore_ring(unsigned cpu)
 
 	trace(v, TRACE_IPI, 0, 0, cpu, 0);
 	v->stats.ipis_sent++;
-	exo_doorbell(EXO_HANDLE(EXO_SLOT_VCORE + cpu));
+	exo_doorbell(vcores[cpu].handle);
 }
 
 void vcore_ring_if(unsigned cpu, bool first)
@@ -50,21 +52,30 @@ static void kernel_message(const struct exo_message *m)
 		log_print("libos: the kernel takes back handle %lx\n", m->word[0]);
 		break;
 	case EXO_MESSAGE_DEATH:
+		domain_died(m->word[0], m->word[1]);
+		break;
 	case EXO_MESSAGE_OVERRUN:
-		log_print("libos: domain %lu: %s %ld\n", m->word[0],
-			  (m->kind & 0xff) == EXO_MESSAGE_DEATH ? "died with status" :
-								 "overran on CPU",
-			  (long)m->word[1]);
+		log_print("libos: domain %lu overran on CPU %ld\n", m->word[0], (long)m->word[1]);
 		break;
 	}
 }
 
+/*
+ * A message of another domain says no more than that there may be something to see; one that was not
+ * taken because the mailbox was full would have said no more either.  So we look after whatever has
+ * come.
+ */
 static void kernel_messages(struct exo_vcore_page *page)
 {
 	struct exo_message message;
+	bool some = false;
 
-	while (kernel_mailbox_take(page, &message))
+	for (; kernel_mailbox_take(page, &message); some = true)
 		kernel_message(&message);
+	if (some) {
+		domains_rung();
+		parent_rung();
+	}
 }
 
 void events_process(struct vcore *v)

@@ -75,9 +75,10 @@ static inline int64_t exo_domain_kill(exo_handle domain, uint64_t status)
 	return exo_call2(EXO_CALL_DOMAIN_KILL, domain, status);
 }
 
-static inline int64_t exo_frame_give(exo_handle domain, uint64_t first, uint64_t count)
+static inline int64_t exo_frame_give(exo_handle domain, uint64_t first, uint64_t count,
+				     unsigned flags)
 {
-	return exo_call4(EXO_CALL_FRAME_GIVE, domain, first, count, 0);
+	return exo_call4(EXO_CALL_FRAME_GIVE, domain, first, count, flags);
 }
 
 static inline int64_t exo_frame_lend(uint64_t first, uint64_t count, unsigned rights)

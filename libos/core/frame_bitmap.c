@@ -32,6 +32,45 @@ size_t frame_bitmap_take(struct frame_bitmap *b, uint32_t *frames, size_t max)
 	return n;
 }
 
+/* How many frames in a row are free from `frame` on, up to max. */
+static uint64_t run_length(const struct frame_bitmap *b, uint64_t frame, uint64_t max)
+{
+	uint64_t n = 0;
+
+	while (n < max && (frame + n) / 64 < b->word_count) {
+		uint64_t at = frame + n, taken = ~b->words[at / 64] >> (at % 64);
+		uint64_t more = taken ? (uint64_t)__builtin_ctzl(taken) : 64 - at % 64;
+
+		n += more;
+		if (taken)
+			break;
+	}
+	return n < max ? n : max;
+}
+
+uint64_t frame_bitmap_take_run(struct frame_bitmap *b, uint64_t max, uint64_t *first)
+{
+	uint64_t longest = 0, end = b->word_count * 64ul, length;
+
+	for (uint64_t frame = b->hint * 64ul; frame < end && longest < max; frame += length) {
+		uint64_t rest = b->words[frame / 64] >> (frame % 64);
+
+		if (!(rest & 1)) { /* to the next free one, or the next word */
+			length = rest ? (uint64_t)__builtin_ctzl(rest) : 64 - frame % 64;
+			continue;
+		}
+		length = run_length(b, frame, max);
+		if (length > longest) {
+			longest = length;
+			*first = frame;
+		}
+	}
+	for (uint64_t i = 0; i < longest; i++)
+		b->words[(*first + i) / 64] &= ~(1ul << ((*first + i) % 64));
+	b->free -= longest;
+	return longest;
+}
+
 bool frame_bitmap_put(struct frame_bitmap *b, uint64_t frame)
 {
 	size_t w = frame / 64;

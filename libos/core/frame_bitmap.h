@@ -24,6 +24,9 @@ struct frame_bitmap {
 void frame_bitmap_init(struct frame_bitmap *b, uint64_t *words, size_t word_count);
 /* Take up to max frames in rising order; returns how many. */
 size_t frame_bitmap_take(struct frame_bitmap *b, uint32_t *frames, size_t max);
+/* Take the first run of max frames in a row, or if there is none the longest one; returns its length,
+ * 0 when no frame is free. */
+uint64_t frame_bitmap_take_run(struct frame_bitmap *b, uint64_t max, uint64_t *first);
 /* Put one back; false if it was free already or is out of range. */
 bool frame_bitmap_put(struct frame_bitmap *b, uint64_t frame);
 void frame_bitmap_put_range(struct frame_bitmap *b, uint64_t first, uint64_t count);

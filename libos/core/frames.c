@@ -201,6 +201,25 @@ void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, siz
 	}
 }
 
+uint64_t frames_take_run(uint64_t max, uint64_t *first)
+{
+	uint64_t n;
+
+	lock_acquire(&pool_lock);
+	retired_reap(&retired, epoch_passed, put_back);
+	n = frame_bitmap_take_run(&bitmap, max, first);
+	lock_release(&pool_lock);
+	return n;
+}
+
+void frames_put_run(uint64_t first, uint64_t count)
+{
+	lock_acquire(&pool_lock);
+	for (uint64_t i = 0; i < count; i++)
+		put_back(first + i);
+	lock_release(&pool_lock);
+}
+
 /* Not exact while others allocate; for statistics and limits. */
 uint64_t frames_free_count(void)
 {
@@ -216,13 +235,31 @@ uint64_t frames_total_count(void)
 	return total;
 }
 
+/* The table of handles is full: one more page for it. */
+static int64_t feed_handles(void)
+{
+	uint64_t frame = frame_take();
+	int64_t r = -ENOMEM;
+
+	while (frame && (r = exo_handle_feed(frame)) == -EAGAIN)
+		__builtin_ia32_pause();
+	if (frame && r < 0)
+		frame_free(frame);
+	return r;
+}
+
 int64_t frames_into_space(uint64_t object, uint64_t root)
 {
 	int64_t r;
 
-	while ((r = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), object, root)) == -EAGAIN)
+	for (;;) {
+		r = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), object, root);
+		if (r == -ENOSPC && feed_handles() < 0)
+			return -ENOMEM;
+		if (r != -EAGAIN && r != -ENOSPC)
+			return r;
 		__builtin_ia32_pause();
-	return r;
+	}
 }
 
 int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count)

@@ -24,6 +24,11 @@ uint64_t frame_take(void);
 int64_t frames_into_space(uint64_t object, uint64_t root);
 int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count);
 
+/* Frames in a row, for what wants to name many of them in few words: up to max, the longest run there
+ * is; 0: there is none.  Any context. */
+uint64_t frames_take_run(uint64_t max, uint64_t *first);
+void frames_put_run(uint64_t first, uint64_t count);
+
 /*
  * Run ops on the shared region, feeding it page-table frames as it asks for them.
  * Frames freed by UNMAP are retired.  0, -ENOMEM, or the kernel's error.  Any context.

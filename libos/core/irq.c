@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/lock.h"
+#include "core/vcore.h"
 
 struct irq {
 	/* Fixed once `handler` is set. */
@@ -23,7 +24,7 @@ int irq_register(unsigned line, void (*handler)(void *argument), void *argument)
 
 	if (line >= IRQ_LINES || atomic_load_explicit(&irq->handler, memory_order_relaxed) != NULL)
 		return -EBUSY;
-	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), EXO_HANDLE(EXO_SLOT_VCORE), line, line);
+	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcores[0].handle, line, line);
 	if (handle < 0)
 		return (int)handle;
 	irq->argument = argument;

@@ -14,6 +14,8 @@
 #include "core/switch.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "domain/device.h"
+#include "domain/parent.h"
 #include "fs/fs.h"
 #include "proc/process.h"
 #include "sched/library.h"
@@ -87,17 +89,20 @@ static void start_services(void *unused)
 	load_average_start();
 	trace_files_init();
 	console_init();
+	domain_device_init();
 	host_channel_init();
 	process_init();
 	panic_test();
 	task_exit();
 }
 
-static void start_other_cpus(void)
+static void start_other_cpus(const struct vcore *boot)
 {
-	for (unsigned cpu = 1; cpu < vcore_count; cpu++) {
-		int64_t r = exo_vcore_start(EXO_HANDLE(EXO_SLOT_VCORE + cpu));
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		int64_t r = 0;
 
+		if (vcores[cpu].handle && (int)cpu != boot->cpu)
+			r = exo_vcore_start(vcores[cpu].handle);
 		if (r < 0)
 			log_print("libos: CPU %u does not start: error %ld\n", cpu, (long)r);
 	}
@@ -110,19 +115,21 @@ static void start_libos(struct vcore *v)
 
 	vcores_init();
 	v->mask_depth = 1;
+	parent_find();
 	time_init();
 	frames_init(machine());
 	heap_init();
 	start_trace();
 	sched_name(name);
 	sched_init(name);
-	log_print("libos: %u CPUs, %lu MiB, scheduler %s\n", vcore_count,
+	log_print("libos: %u CPUs, %lu MiB, scheduler %s\n",
+		  (unsigned)__builtin_popcountl(vcores_present()),
 		  machine()->ram_frames >> (20 - EXO_PAGE_SHIFT), sched_current_name());
 	t = task_create(NULL, start_services, NULL, "start");
 	if (!t)
 		libos_panic("no memory for the first task");
 	task_start(t);
-	start_other_cpus();
+	start_other_cpus(v);
 }
 
 _Noreturn void vcore_start(struct vcore *v)

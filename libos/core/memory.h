@@ -28,6 +28,11 @@ static inline uint32_t frame_maps(uint64_t frame)
 	return ((const volatile struct exo_frame_info *)EXO_FRAMES_BASE)[frame].maps;
 }
 
+static inline uint16_t frame_owner(uint64_t frame)
+{
+	return ((const volatile struct exo_frame_info *)EXO_FRAMES_BASE)[frame].owner;
+}
+
 /* heap.c: any context, leaf lock.  NULL when out of memory.  Blocks are zeroed. */
 void *heap_alloc(size_t size);
 void heap_free(void *p);

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "domain/parent.h"
 
 #define HEADER_SIZE 36u
 #define TABLE_SIZE_MAX (16u << 20)
@@ -131,6 +132,8 @@ int64_t machine_power_off(void)
 	uint16_t control_a, control_b;
 	int type_a, type_b;
 
+	if (parent_exists())
+		parent_leave(0);
 	if (!open_table(machine->acpi_fadt, "FACP", &fadt) || fadt.size < 116 ||
 	    !open_table(read32(fadt.bytes + 40), "DSDT", &dsdt) || !find_s5(&dsdt, &type_a, &type_b)) {
 		log_print("the firmware does not say how to power off\n");

@@ -26,10 +26,20 @@ void vcores_init(void)
 
 		v->page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
 		v->cpu = (int32_t)cpu;
+		v->handle = info->cpus[cpu].online ? info->cpus[cpu].vcore : 0;
 		v->space = EXO_HANDLE(EXO_SLOT_SPACE);
 		timer_queue_init(&v->timers);
 		run_queue_init(&v->queue, cpu);
 	}
+}
+
+uint64_t vcores_present(void)
+{
+	uint64_t present = 0;
+
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		present |= (uint64_t)(vcores[cpu].handle != 0) << cpu;
+	return present;
 }
 
 uint64_t vcore_event_stack_top(const struct vcore *v)

@@ -43,6 +43,7 @@ struct vcore {
 
 	/* Fixed after vcores_init(). */
 	int32_t cpu;
+	exo_handle handle;         /* of the vcore itself; 0: the domain has none on this CPU */
 
 	/* This CPU: the rest of this line. */
 	struct task *deferred;     /* tasks woken under a lock, linked by mailbox_next */
@@ -83,7 +84,10 @@ struct vcore {
 _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
 
 extern struct vcore vcores[EXO_CPUS_MAX];
-extern unsigned vcore_count; /* CPUs that this domain has; fixed after vcores_init() */
+extern unsigned vcore_count; /* the domain's CPUs are among 0 .. vcore_count - 1; fixed likewise */
+
+/* Fixed: a bit for each CPU that this domain has. */
+uint64_t vcores_present(void);
 
 /*
  * The vcore of the CPU that executes this.  A task that is not masked may be on another CPU by

@@ -69,6 +69,8 @@ static void print_cpuinfo(struct text *out, void *argument)
 	for (uint32_t cpu = 0; cpu < machine()->cpu_count; cpu++) {
 		const struct exo_cpu_info *c = &machine()->cpus[cpu];
 
+		if (!c->online)
+			continue;
 		text_print(out,
 			   "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n",
 			   cpu, vendor_name, leaf1[0] >> 8 & 0xf,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Process 1: the first program.  In run mode (the word `run` on the boot command line) it is
- * /sbin/exo-init, which runs one program for exo-run; otherwise /sbin/init.
+ * /sbin/exo-init, which runs one program for exo-run; in a child domain /sbin/domain-init, which runs
+ * one for the domain that made it; otherwise /sbin/init.
  */
 #include <exo/abi.h>
 #include <linux/fcntl.h>
@@ -12,6 +13,7 @@
 #include "core/power.h"
 #include "core/string.h"
 #include "core/task.h"
+#include "domain/parent.h"
 #include "fs/file.h"
 #include "proc/exec.h"
 #include "proc/proc_private.h"
@@ -58,6 +60,16 @@ static void open_console(void)
 	file_put(f);
 }
 
+/* In a child domain, what its parent wants run. */
+static int add_words(struct exec_strings *strings)
+{
+	int r = 0;
+
+	for (const char *w = parent_word(NULL); w && r == 0; w = parent_word(w))
+		r = exec_strings_add_argument(strings, w);
+	return r;
+}
+
 /* The first code of process 1, on its own stack, with an empty address space. */
 static void init_start(void *unused)
 {
@@ -66,9 +78,13 @@ static void init_start(void *unused)
 	const char *path = run ? "/sbin/exo-init" : "/sbin/init";
 	struct exec_strings strings = { 0 };
 
+	if (parent_exists())
+		path = "/sbin/domain-init";
 	open_console();
 	int r = exec_strings_add_argument(&strings, path);
 
+	if (r == 0 && parent_exists())
+		r = add_words(&strings);
 	if (r == 0)
 		r = exec_strings_add_environment(&strings, "PATH=/bin:/sbin:/usr/bin:/usr/sbin");
 	if (r == 0)

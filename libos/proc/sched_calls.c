@@ -22,11 +22,6 @@ long sys_sched_yield(void)
 	return 0;
 }
 
-static uint64_t online_mask(void)
-{
-	return vcore_count >= 64 ? ~0ul : (1ul << vcore_count) - 1;
-}
-
 /* The raw call returns the bytes it wrote. */
 long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask)
 {
@@ -35,7 +30,7 @@ long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask)
 
 	if (!t)
 		return error;
-	uint64_t affinity = sched_parameters(t).affinity & online_mask();
+	uint64_t affinity = sched_parameters(t).affinity & vcores_present();
 
 	task_put(t);
 	if (size < sizeof(affinity) || size % sizeof(affinity))
@@ -52,7 +47,7 @@ long sys_sched_setaffinity(int tid, uint64_t size, uint64_t mask)
 
 	if (copy_from_user(&p.affinity, mask, size < sizeof(p.affinity) ? size : sizeof(p.affinity)) < 0)
 		return -EFAULT;
-	if (!(p.affinity & online_mask()))
+	if (!(p.affinity & vcores_present()))
 		return -EINVAL;
 	struct task *t = sched_find_task(tid, &error);
 

@@ -79,7 +79,9 @@ static int admit_locked(const struct task *t, const struct sched_parameters *p)
 				sum += bandwidth(other->policy, other->runtime_ns, other->period_ns);
 		}
 	}
-	return sum <= BANDWIDTH_ONE * vcore_count * BANDWIDTH_MAX_PERCENT / 100 ? 0 : -EBUSY;
+	uint64_t cpus = (uint64_t)__builtin_popcountl(vcores_present());
+
+	return sum <= BANDWIDTH_ONE * cpus * BANDWIDTH_MAX_PERCENT / 100 ? 0 : -EBUSY;
 }
 
 /* What needs root's right: more of the CPU than before. */

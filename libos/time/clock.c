@@ -10,6 +10,7 @@
  */
 #include <exo/abi.h>
 #include <stdatomic.h>
+#include "domain/parent.h"
 #include "time/time.h"
 
 #define NS_PER_MS 1000000ul
@@ -62,7 +63,10 @@ static _Atomic uint64_t offset_ns;
 
 void time_init(void)
 {
-	time_set_real_ns(rtc_unix_seconds() * 1000 * NS_PER_MS);
+	if (parent_exists())
+		time_set_real_ns(time_now_ns() + (uint64_t)parent_real_offset_ns());
+	else
+		time_set_real_ns(rtc_unix_seconds() * 1000 * NS_PER_MS);
 }
 
 uint64_t time_real_ns(void)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include "core/log.h"
 #include "core/string.h"
+#include "domain/parent.h"
 #include "fs/device.h"
 #include "tty/serial.h"
 #include "tty/tty.h"
@@ -51,6 +52,8 @@ void console_init(void)
 		add("tty1", MAJOR_TTY, MINOR_TTY1, &tty_file_ops, vga);
 	if (vga != NULL && (serial == NULL || command_line_has("console=vga")))
 		console = vga;
+	if (console == NULL)
+		console = parent_console_init();
 	if (console != NULL)
 		add("console", MAJOR_CONSOLE, MINOR_CONSOLE, &tty_console_ops, console);
 	add("tty", MAJOR_CONSOLE, MINOR_TTY_OWN, &tty_own_ops, NULL);

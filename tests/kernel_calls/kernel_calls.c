@@ -1097,13 +1097,20 @@ static void a_domain_lives_and_dies(void)
 	CHECK_EQ(child_ask(&child, 6, 0), -EBADF);
 	CHECK_EQ(map(SPACE, 0xb00000, gift, 1, RW), 0);
 	*(volatile uint64_t *)0xb00000 = 99;
-	CHECK_EQ(exo_frame_give(child.domain, gift, 2), -EBUSY);
+	CHECK_EQ(exo_frame_give(child.domain, gift, 2, 0), -EBUSY);
 	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
-	CHECK_EQ(exo_frame_give(child.domain, gift, 2), 2);
+	CHECK_EQ(exo_frame_give(child.domain, gift, 1, 0), 1);
 	CHECK_EQ(frames[gift].owner, child.id);
 	CHECK_EQ(map(SPACE, 0xb00000, gift, 1, RW), -EPERM);
 	CHECK_EQ(child_ask(&child, 1, gift), 0);
 	CHECK_EQ(child_ask(&child, 3, 0), 0); /* scrubbed */
+	CHECK_EQ(map(SPACE, 0xb00000, gift + 1, 1, RW), 0);
+	*(volatile uint64_t *)0xb00000 = 99;
+	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+	CHECK_EQ(exo_frame_give(child.domain, gift + 1, 1, EXO_GIVE_CONTENTS), 1);
+	CHECK_EQ(child_ask(&child, 4, 0), 0);
+	CHECK_EQ(child_ask(&child, 1, gift + 1), 0);
+	CHECK_EQ(child_ask(&child, 3, 0), 99); /* as it was */
 	child_bury(&child, 5);
 	CHECK_EQ(frames[gift].owner, info->domain_id);
 	CHECK_EQ(kernel_frames(), before);

@@ -32,6 +32,27 @@ static void frames_come_in_rising_order(void)
 		CHECK_EQ(frames[i], 3 + i);
 }
 
+static void a_run_is_the_first_that_is_long_enough_or_the_longest(void)
+{
+	uint64_t first;
+
+	frame_bitmap_init(&b, words, WORDS);
+	CHECK_EQ(frame_bitmap_take_run(&b, 10, &first), 0);
+	frame_bitmap_put_range(&b, 5, 20);
+	frame_bitmap_put_range(&b, 60, 140);
+	frame_bitmap_put_range(&b, 1000, 24); /* up to the end of the bitmap */
+	CHECK_EQ(frame_bitmap_take_run(&b, 20, &first), 20);
+	CHECK_EQ(first, 5);
+	CHECK_EQ(frame_bitmap_take_run(&b, 500, &first), 140);
+	CHECK_EQ(first, 60);
+	CHECK_EQ(frame_bitmap_take_run(&b, 500, &first), 24);
+	CHECK_EQ(first, 1000);
+	CHECK_EQ(b.free, 0);
+	CHECK_EQ(frame_bitmap_take_run(&b, 1, &first), 0);
+	frame_bitmap_put_range(&b, 60, 140);
+	CHECK_EQ(b.free, 140);
+}
+
 static void a_second_put_is_refused(void)
 {
 	frame_bitmap_init(&b, words, WORDS);
@@ -74,6 +95,7 @@ int main(void)
 {
 	RUN(a_new_bitmap_is_empty);
 	RUN(frames_come_in_rising_order);
+	RUN(a_run_is_the_first_that_is_long_enough_or_the_longest);
 	RUN(a_second_put_is_refused);
 	RUN(random_use_matches_a_model);
 	return check_result();

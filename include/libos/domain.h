@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making domains: other instances of the libos on the same machine.  For programs, by ioctl() on a
+ * file opened on /dev/domain (apps/domainctl.c uses all of it):
+ *
+ *	int fd = open("/dev/domain", O_RDWR);
+ *
+ *	ioctl(fd, DOMAIN_CREATE, &create);     the domain runs; fd is its console from now on
+ *	read(fd, ...), write(fd, ...)          what it prints, what it is to read; read() returns 0 when
+ *	                                       it is dead and all has been read
+ *	ioctl(fd, DOMAIN_WAIT, &status);       waits until it is dead and all it had has come back
+ *
+ * A domain is killed, and forgotten, when the file that it was made through is closed (but DOMAIN_KEEP).
+ * Other files reach it by its number (DOMAIN_ATTACH), to wait for it or to kill it.
+ */
+#ifndef LIBOS_DOMAIN_H
+#define LIBOS_DOMAIN_H
+
+#include <stdint.h>
+
+enum domain_ioctl {
+	DOMAIN_CREATE = 0x4401, /* struct domain_create; EINVAL, ENOMEM, EBUSY (the CPU's time is given
+				 * out), ENOSPC (too many domains), EPERM (not root) */
+	DOMAIN_ATTACH = 0x4402, /* the number itself; ESRCH */
+	DOMAIN_KILL = 0x4403,
+	DOMAIN_WAIT = 0x4404,   /* struct domain_status; the domain's number means nothing afterwards */
+	DOMAIN_KEEP = 0x4405,   /* closing the file does not end the domain, and its end is remembered
+				 * until somebody waits for it */
+};
+
+struct domain_create {
+	uint64_t cpus;       /* a bit for each CPU that it is to have a vcore on */
+	uint64_t memory;     /* bytes: all that it costs */
+	uint64_t budget_ns, period_ns; /* on each of them */
+	uint64_t command_line; /* address of a string: words for its libos, such as sched=edf */
+	uint64_t words, words_size; /* the program and its arguments, each ended by a NUL */
+	uint64_t image;      /* address of a path: the libos; 0: DOMAIN_IMAGE */
+	uint32_t id;         /* out: its number */
+	uint32_t reserved;
+};
+#define DOMAIN_IMAGE "/lib/exo/libos"
+
+enum domain_cause {
+	DOMAIN_CAUSE_NONE,   /* it is alive */
+	DOMAIN_CAUSE_EXIT,   /* its program ended; status is as wait(2) has it */
+	DOMAIN_CAUSE_PANIC,  /* its libos found a bug in itself */
+	DOMAIN_CAUSE_FAULT,  /* its libos faulted while it handled a fault */
+	DOMAIN_CAUSE_KILLED, /* by DOMAIN_KILL, or because its file was closed */
+};
+
+struct domain_status {
+	uint32_t id;
+	uint32_t cause; /* enum domain_cause */
+	int32_t status;
+	uint32_t reserved;
+};
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /dev/domain (include/libos/domain.h): a file opened on it makes a domain, and is its console then;
+ * or it is attached to one that another file has made.  /proc/exo/domains lists them.
+ */
+#include "domain/device.h"
+#include <linux/fcntl.h>
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "core/vcore.h"
+#include "domain/domain.h"
+#include "fs/device.h"
+#include "fs/poll.h"
+#include "fs/procfs.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "time/time.h"
+
+#define MAJOR_DOMAIN 242 /* Linux's range for local use */
+#define PIECE 512u
+#define MEMORY_LEAST (4ul << 20)
+#define MEMORY_MOST (1ul << 40)
+
+/* What a file is attached to; private of the file. */
+struct domain_file {
+	struct lock lock;
+	struct domain *domain; /* under lock, and fixed once it is not NULL */
+	bool is_console;       /* likewise */
+	_Atomic bool keep;     /* closing the console's file does not kill the domain */
+};
+
+static struct domain *domain_of(struct file *f)
+{
+	struct domain_file *df = f->private;
+	struct domain *d;
+
+	lock_acquire(&df->lock);
+	d = df->domain;
+	lock_release(&df->lock);
+	return d;
+}
+
+/* Consumes the caller's reference. */
+static int attach(struct file *f, struct domain *d, bool console)
+{
+	struct domain_file *df = f->private;
+	bool taken;
+
+	lock_acquire(&df->lock);
+	taken = df->domain != NULL;
+	if (!taken) {
+		df->domain = d;
+		df->is_console = console;
+	}
+	lock_release(&df->lock);
+	if (taken)
+		domain_put(d);
+	return taken ? -EBUSY : 0;
+}
+
+/* ---------------------------------------------------------------- the console */
+
+/* No lock held.  If it finds the mailbox full, there is a message that the domain has yet to take,
+ * and it looks at its console after that. */
+static void ring_domain(const struct domain *d, bool ring)
+{
+	if (ring)
+		(void)exo_send(d->first_vcore, 0, 0, 0);
+}
+
+/* With domains_lock held: 0 if there may be something to do, and else why not. */
+static int wait_for_change(struct file *f, struct domain *d)
+{
+	if (f->flags & O_NONBLOCK)
+		return -EAGAIN;
+	return wait_on(&d->changed, &domains_lock, WAIT_INTERRUPTIBLE, 0) == -EINTR ? -ERESTARTSYS : 0;
+}
+
+/* Bytes, 0 when there will be no more, or -errno. */
+static long take_output(struct file *f, struct domain *d, uint8_t *bytes, size_t n)
+{
+	size_t got;
+	bool ring = false;
+	int r = 0;
+
+	lock_acquire(&domains_lock);
+	while ((got = byte_ring_take(&d->output, bytes, n, &ring)) == 0 && d->state != DOMAIN_DEAD &&
+	       r == 0)
+		if (byte_ring_reader_sleeps(&d->output))
+			r = wait_for_change(f, d);
+	lock_release(&domains_lock);
+	ring_domain(d, ring);
+	return got ? (long)got : r;
+}
+
+static long domain_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct domain *d = domain_of(f);
+	uint8_t bytes[PIECE];
+	long got;
+
+	if (!d || !((struct domain_file *)f->private)->is_console)
+		return -EINVAL;
+	got = take_output(f, d, bytes, n < sizeof(bytes) ? n : sizeof(bytes));
+	if (got > 0 && copy_to_user(user, bytes, (size_t)got) != 0)
+		return -EFAULT;
+	return got;
+}
+
+/* All of it, unless the domain dies (EPIPE) or nobody may wait. */
+static long put_input(struct file *f, struct domain *d, const uint8_t *bytes, size_t n)
+{
+	size_t done = 0;
+	bool ring = false;
+	int r = 0;
+
+	lock_acquire(&domains_lock);
+	while (done < n && r == 0) {
+		size_t put;
+
+		if (d->state != DOMAIN_ALIVE) {
+			r = -EPIPE;
+			break;
+		}
+		put = byte_ring_put(&d->input, bytes + done, n - done, &ring);
+		done += put;
+		if (ring) {
+			lock_release(&domains_lock);
+			ring_domain(d, ring);
+			lock_acquire(&domains_lock);
+		} else if (put == 0 && byte_ring_writer_sleeps(&d->input)) {
+			r = wait_for_change(f, d);
+		}
+	}
+	lock_release(&domains_lock);
+	return done ? (long)done : r;
+}
+
+static long domain_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct domain *d = domain_of(f);
+	uint8_t bytes[PIECE];
+
+	if (!d || !((struct domain_file *)f->private)->is_console)
+		return -EINVAL;
+	if (n > sizeof(bytes))
+		n = sizeof(bytes);
+	if (copy_from_user(bytes, user, n) != 0)
+		return -EFAULT;
+	return put_input(f, d, bytes, n);
+}
+
+static uint32_t domain_poll(struct file *f, struct poll_waiter *w)
+{
+	struct domain *d = domain_of(f);
+	uint32_t events = 0;
+
+	if (!d)
+		return POLLERR;
+	lock_acquire(&domains_lock);
+	if (w)
+		poll_wait(w, &d->changed, &domains_lock);
+	if (byte_ring_used(&d->output) > 0 || !byte_ring_reader_sleeps(&d->output))
+		events |= POLLIN | POLLRDNORM;
+	if (byte_ring_room(&d->input) > 0 || !byte_ring_writer_sleeps(&d->input))
+		events |= POLLOUT | POLLWRNORM;
+	if (d->state == DOMAIN_DEAD)
+		events |= POLLIN | POLLHUP;
+	lock_release(&domains_lock);
+	return events;
+}
+
+/* ---------------------------------------------------------------- making one */
+
+static int check_request(const struct domain_create *c)
+{
+	if (!c->cpus || (c->cpus & ~vcores_present()) || c->words_size == 0 ||
+	    c->words_size > DOMAIN_WORDS_MAX || c->memory < MEMORY_LEAST || c->memory > MEMORY_MOST)
+		return -EINVAL;
+	return 0;
+}
+
+/* Copies what the request names into d. */
+static int take_request(const struct domain_create *c, struct domain *d)
+{
+	int r = copy_from_user(d->words, c->words, c->words_size);
+
+	d->cpus = c->cpus;
+	d->memory_bytes = c->memory & ~(EXO_PAGE_SIZE - 1);
+	d->budget_ns = c->budget_ns;
+	d->period_ns = c->period_ns;
+	d->words_size = (uint32_t)c->words_size;
+	d->words[c->words_size - 1] = 0;
+	string_copy(d->image, DOMAIN_IMAGE, sizeof(d->image));
+	if (r == 0 && c->image)
+		r = (int)copy_string_from_user(d->image, c->image, sizeof(d->image));
+	if (r >= 0 && c->command_line)
+		r = (int)copy_string_from_user(d->command_line, c->command_line,
+					       sizeof(d->command_line));
+	return r < 0 ? r : 0;
+}
+
+/* Builds it and lets it run. */
+static int bring_up(const struct domain_create *c, struct domain *d)
+{
+	int r = take_request(c, d);
+
+	if (r == 0)
+		r = domain_build(d);
+	if (r)
+		return r;
+	domain_begin(d);
+	return domain_start(d);
+}
+
+static long create(struct file *f, uint64_t user)
+{
+	struct domain_create c;
+	struct domain *d;
+	int r;
+
+	if (current_process()->euid != 0)
+		return -EPERM;
+	if (copy_from_user(&c, user, sizeof(c)) != 0)
+		return -EFAULT;
+	r = check_request(&c);
+	if (r)
+		return r;
+	d = domain_new();
+	if (!d)
+		return -ENOMEM;
+	r = bring_up(&c, d);
+	c.id = d->id;
+	if (r == 0 && copy_to_user(user, &c, sizeof(c)) != 0)
+		r = -EFAULT;
+	if (r == 0)
+		return attach(f, d, true);
+	domain_kill(d);
+	domain_told(d);
+	domain_put(d);
+	return r;
+}
+
+/* ---------------------------------------------------------------- the rest */
+
+static long wait_for_end(struct domain *d, uint64_t user)
+{
+	struct domain_status s = { .id = d->id };
+	int r = 0;
+
+	lock_acquire(&domains_lock);
+	while (d->state != DOMAIN_DEAD && r != -EINTR)
+		r = wait_on(&d->changed, &domains_lock, WAIT_INTERRUPTIBLE, 0);
+	s.cause = d->cause;
+	s.status = d->status;
+	r = d->state == DOMAIN_DEAD ? 0 : -ERESTARTSYS;
+	lock_release(&domains_lock);
+	if (r == 0)
+		r = copy_to_user(user, &s, sizeof(s));
+	if (r == 0)
+		domain_told(d);
+	return r;
+}
+
+static long domain_ioctl(struct file *f, unsigned command, uint64_t argument)
+{
+	struct domain *d = domain_of(f);
+
+	if (command == DOMAIN_CREATE)
+		return d ? -EBUSY : create(f, argument);
+	if (command == DOMAIN_ATTACH) {
+		struct domain *other = domain_find((uint32_t)argument);
+
+		return other ? attach(f, other, false) : -ESRCH;
+	}
+	if (command != DOMAIN_KILL && command != DOMAIN_WAIT && command != DOMAIN_KEEP)
+		return -ENOTTY;
+	if (!d)
+		return -EINVAL;
+	if (command == DOMAIN_WAIT)
+		return wait_for_end(d, argument);
+	if (command == DOMAIN_KILL)
+		domain_kill(d);
+	else
+		((struct domain_file *)f->private)->keep = true;
+	return 0;
+}
+
+static int domain_open(struct file *f)
+{
+	struct domain_file *df = heap_alloc(sizeof(*df));
+
+	if (!df)
+		return -ENOMEM;
+	lock_init(&df->lock, "domain file", RANK_LEAF);
+	f->private = df;
+	return 0;
+}
+
+static void domain_release(struct file *f)
+{
+	struct domain_file *df = f->private;
+
+	if (df->domain && df->is_console && !df->keep) {
+		domain_kill(df->domain);
+		domain_told(df->domain);
+	}
+	if (df->domain)
+		domain_put(df->domain);
+	heap_free(df);
+}
+
+static const struct file_ops domain_ops = {
+	.read = domain_read,
+	.write = domain_write,
+	.poll = domain_poll,
+	.ioctl = domain_ioctl,
+	.open = domain_open,
+	.release = domain_release,
+};
+
+/* ---------------------------------------------------------------- /proc/exo/domains */
+
+static const char *const states[] = {
+	[DOMAIN_MAKING] = "making", [DOMAIN_ALIVE] = "alive", [DOMAIN_DYING] = "dying",
+	[DOMAIN_DEAD] = "dead",
+};
+
+static void print_domains(struct text *out, void *unused)
+{
+	struct domain *d;
+
+	text_print(out, "id state cpus memory-KiB budget-us period-us program\n");
+	for (uint32_t id = 0; (d = domain_next(id)) != NULL; id++) {
+		id = d->id;
+		text_print(out, "%u %s %lx %lu %lu %lu %s\n", d->id, states[d->state], d->cpus,
+			   d->memory_bytes / 1024, d->budget_ns / 1000, d->period_ns / 1000, d->words);
+		domain_put(d);
+	}
+}
+
+void domain_device_init(void)
+{
+	if (device_register("domain", MAJOR_DOMAIN, 0, &domain_ops, NULL) != 0 ||
+	    proc_register("exo/domains", print_domains, NULL, NULL) != 0)
+		log_print("domain: /dev/domain cannot be made\n");
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A child domain, as the libos that made it sees it.
+ *
+ *	           built            its DEATH message,      the reaper has
+ *	                            or somebody kills it    all of it back
+ *	MAKING -----------> ALIVE --------------> DYING --------------> DEAD
+ *	   |                                        ^
+ *	   +----------------------------------------+  it could not be made
+ */
+#ifndef LIBOS_DOMAIN_DOMAIN_H
+#define LIBOS_DOMAIN_DOMAIN_H
+
+#include <exo/abi.h>
+#include <libos/domain.h>
+#include "core/list.h"
+#include "core/lock.h"
+#include "core/wait.h"
+#include "domain/boot.h"
+#include "domain/memory.h"
+
+#define DOMAIN_PATH_MAX 256
+
+enum domain_state { DOMAIN_MAKING, DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
+
+struct domain {
+	/* Fixed once it is in the list. */
+	uint32_t id;
+	uint64_t cpus;                 /* a bit for each */
+	uint64_t memory_bytes;
+	uint64_t budget_ns, period_ns;
+	char command_line[EXO_COMMAND_LINE_MAX];
+	char image[DOMAIN_PATH_MAX];
+	char words[DOMAIN_WORDS_MAX];
+	uint32_t words_size;
+
+	/* The task that makes it, then the reaper. */
+	struct domain_memory memory;
+	exo_handle domain, shared, space;
+	struct {
+		exo_handle vcore, sc;
+		uint64_t sc_frame;     /* while it is being split off */
+		int64_t result;
+	} vcores[EXO_CPUS_MAX];
+	struct exo_info *info;         /* these three are pages of our heap that it has mapped */
+	struct domain_boot *boot;
+	struct domain_console *console;
+
+	/* Fixed when it becomes ALIVE: the vcore that is told of the console. */
+	exo_handle first_vcore;
+
+	/* Under domains_lock. */
+	struct list link;              /* of all */
+	enum domain_state state;
+	enum domain_cause cause;
+	int32_t status;
+	uint32_t references;           /* files, and one while it is not DEAD */
+	bool waited;                   /* somebody has been told of its end */
+	struct byte_ring input, output; /* our ends of the console */
+	struct wait_queue changed;     /* state, or the console's readiness */
+};
+
+extern struct lock domains_lock;
+
+/* table.c: task context. */
+/* In the list, MAKING, with two references: the caller's and its own.  NULL: no memory. */
+struct domain *domain_new(void);
+/* With a reference; NULL: there is none of this number, or its end has been told. */
+struct domain *domain_find(uint32_t id);
+/* The one with the smallest number that is not below this one; likewise. */
+struct domain *domain_next(uint32_t id);
+void domain_put(struct domain *d);
+void domain_told(struct domain *d);  /* nobody needs to be told of its end any more */
+void domain_begin(struct domain *d); /* MAKING -> ALIVE */
+void domain_kill(struct domain *d);  /* unless it is dying already */
+
+/* Any context, no lock of rank >= RANK_TTY held: a message has come; and a death among them. */
+void domains_rung(void);
+void domain_died(uint64_t id, uint64_t status);
+
+/* build.c: makes all of it but the vcores and starts nothing; 0 or -errno, and then what there is of
+ * it is to be taken apart. */
+int domain_build(struct domain *d);
+/* In its shared region, feeding it page tables out of its memory; 0, -ENOMEM or the kernel's error. */
+int domain_update(struct domain *d, const struct exo_op *ops, unsigned count);
+
+/* vcores.c: the same for its vcores and their time; and starts the first. */
+int domain_make_vcores(struct domain *d, const struct exo_image *image);
+int domain_start(struct domain *d);
+/* Its time is ours again. */
+void domain_reclaim_time(struct domain *d);
+
+#endif

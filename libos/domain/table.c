@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The domains that this libos has made, and the task that takes them apart.
+ *
+ * Why none is forgotten: a domain that must be taken apart is DYING in the list, and the reaper, which
+ * is woken under the same lock, does not sleep while there is one.
+ */
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/task.h"
+#include "domain/domain.h"
+#include "fs/linux.h"
+#include "time/timespec.h"
+
+/* Between two steps when others still hold something. */
+#define RETRY_NS 1000000ul
+
+struct lock domains_lock = LOCK_INIT("domains", RANK_TTY);
+/* Under domains_lock. */
+static struct list domains = { &domains, &domains };
+static uint32_t last_id;
+static struct wait_queue reaper_wait = { { &reaper_wait.waiters, &reaper_wait.waiters } };
+static bool reaper_runs;
+
+/* How many are in the list: looked at without the lock, as most libOSes never have one. */
+static _Atomic uint32_t count;
+
+static struct domain *find_locked(uint64_t id)
+{
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+
+		if (d->id == id)
+			return d;
+	}
+	return NULL;
+}
+
+/* Out of the list, if nobody has anything to ask of it any more. */
+static bool is_over_locked(struct domain *d)
+{
+	if (d->state != DOMAIN_DEAD || d->references > 0 || !d->waited)
+		return false;
+	list_remove(&d->link);
+	atomic_fetch_sub(&count, 1);
+	return true;
+}
+
+static void free_domain(struct domain *d)
+{
+	heap_free(d->info);
+	heap_free(d->boot);
+	heap_free(d->console);
+	heap_free(d);
+}
+
+/* ---------------------------------------------------------------- taking apart */
+
+static void drop_handles(struct domain *d)
+{
+	for (unsigned cpu = 0; cpu < EXO_CPUS_MAX; cpu++)
+		if (d->vcores[cpu].vcore)
+			exo_handle_drop(d->vcores[cpu].vcore);
+	exo_handle_drop(d->space);
+	exo_handle_drop(d->shared);
+	exo_handle_drop(d->domain);
+}
+
+/* All that the kernel has of it; its frames are ours again afterwards. */
+static void dismantle(struct domain *d)
+{
+	uint64_t lost;
+	int64_t r;
+
+	while (d->domain && (r = exo_domain_kill(d->domain, 0)) != 0) {
+		if (r != 1 && r != -EBUSY) {
+			log_print("domain %u: cannot be taken apart: error %ld\n", d->id, (long)r);
+			break;
+		}
+		if (r == 1) {
+			task_yield();
+			continue;
+		}
+		wait_begin();
+		(void)wait_sleep(0, deadline_after(RETRY_NS));
+	}
+	domain_reclaim_time(d);
+	drop_handles(d);
+	lost = domain_memory_return(&d->memory);
+	if (lost)
+		log_print("domain %u: %lu of its frames have not come back\n", d->id, lost);
+}
+
+static struct domain *dying_locked(void)
+{
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+
+		if (d->state == DOMAIN_DYING)
+			return d;
+	}
+	return NULL;
+}
+
+static void reaper(void *unused)
+{
+	lock_acquire(&domains_lock);
+	for (;;) {
+		struct domain *d = dying_locked();
+
+		if (!d) {
+			(void)wait_on(&reaper_wait, &domains_lock, 0, 0);
+			continue;
+		}
+		lock_release(&domains_lock);
+		dismantle(d);
+		lock_acquire(&domains_lock);
+		d->state = DOMAIN_DEAD;
+		wake_all(&d->changed, WAKE_ANY);
+		lock_release(&domains_lock);
+		domain_put(d);
+		lock_acquire(&domains_lock);
+	}
+}
+
+/* The first domain brings the reaper. */
+static int start_reaper(void)
+{
+	struct task *t;
+	bool runs;
+
+	lock_acquire(&domains_lock);
+	runs = reaper_runs;
+	reaper_runs = true;
+	lock_release(&domains_lock);
+	if (runs)
+		return 0;
+	t = task_create(NULL, reaper, NULL, "domains");
+	if (t) {
+		task_start(t);
+		return 0;
+	}
+	lock_acquire(&domains_lock);
+	reaper_runs = false;
+	lock_release(&domains_lock);
+	return -ENOMEM;
+}
+
+/* ---------------------------------------------------------------- the list */
+
+struct domain *domain_new(void)
+{
+	struct domain *d = heap_alloc(sizeof(*d));
+
+	if (!d || start_reaper() != 0) {
+		heap_free(d);
+		return NULL;
+	}
+	wait_queue_init(&d->changed);
+	d->references = 2;
+	lock_acquire(&domains_lock);
+	d->id = ++last_id;
+	list_push_back(&domains, &d->link);
+	atomic_fetch_add(&count, 1);
+	lock_release(&domains_lock);
+	return d;
+}
+
+struct domain *domain_find(uint32_t id)
+{
+	struct domain *d;
+
+	lock_acquire(&domains_lock);
+	d = find_locked(id);
+	if (d && d->waited)
+		d = NULL;
+	if (d)
+		d->references++;
+	lock_release(&domains_lock);
+	return d;
+}
+
+struct domain *domain_next(uint32_t id)
+{
+	struct domain *next = NULL;
+
+	lock_acquire(&domains_lock);
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+
+		if (d->id >= id && !d->waited && (!next || d->id < next->id))
+			next = d;
+	}
+	if (next)
+		next->references++;
+	lock_release(&domains_lock);
+	return next;
+}
+
+void domain_put(struct domain *d)
+{
+	bool over;
+
+	lock_acquire(&domains_lock);
+	d->references--;
+	over = is_over_locked(d);
+	lock_release(&domains_lock);
+	if (over)
+		free_domain(d);
+}
+
+void domain_told(struct domain *d)
+{
+	lock_acquire(&domains_lock);
+	d->waited = true;
+	lock_release(&domains_lock);
+}
+
+void domain_begin(struct domain *d)
+{
+	lock_acquire(&domains_lock);
+	byte_ring_init(&d->input, &d->console->input, d->console->input_bytes, DOMAIN_INPUT_SIZE);
+	byte_ring_init(&d->output, &d->console->output, d->console->output_bytes, DOMAIN_OUTPUT_SIZE);
+	d->state = DOMAIN_ALIVE;
+	lock_release(&domains_lock);
+}
+
+static void end_locked(struct domain *d, enum domain_cause cause, int32_t status)
+{
+	if (d->state != DOMAIN_ALIVE && d->state != DOMAIN_MAKING)
+		return;
+	d->state = DOMAIN_DYING;
+	d->cause = cause;
+	d->status = status;
+	wake_all(&reaper_wait, WAKE_ANY);
+}
+
+void domain_kill(struct domain *d)
+{
+	lock_acquire(&domains_lock);
+	end_locked(d, DOMAIN_CAUSE_KILLED, 0);
+	lock_release(&domains_lock);
+}
+
+/* ---------------------------------------------------------------- messages */
+
+void domain_died(uint64_t id, uint64_t status)
+{
+	enum domain_cause cause = DOMAIN_CAUSE_FAULT;
+	struct domain *d;
+
+	if (status & DOMAIN_ENDED)
+		cause = DOMAIN_CAUSE_EXIT;
+	else if (status == DOMAIN_STATUS_PANIC)
+		cause = DOMAIN_CAUSE_PANIC;
+	lock_acquire(&domains_lock);
+	d = find_locked(id);
+	if (d)
+		end_locked(d, cause, (int32_t)status);
+	lock_release(&domains_lock);
+}
+
+/* Which domain has rung is of no matter: who finds nothing sleeps on. */
+void domains_rung(void)
+{
+	if (atomic_load_explicit(&count, memory_order_relaxed) == 0)
+		return;
+	lock_acquire(&domains_lock);
+	list_for_each(link, &domains)
+		wake_all(&list_entry(link, struct domain, link)->changed, WAKE_ANY);
+	lock_release(&domains_lock);
+}
