@@ -13,11 +13,7 @@ extern exo_main
 LONG_MODE equ 29 ; bit of EDX in CPUID leaf 0x80000001
 PRESENT_WRITABLE equ 3
 LARGE equ 0x80
-CR0_PE equ 1 << 0
-CR0_MP equ 1 << 1
-CR0_NE equ 1 << 5
-CR0_WP equ 1 << 16
-CR0_PG equ 1 << 31
+CR0_PE_MP_NE_WP_PG equ 1 << 0 | 1 << 1 | 1 << 5 | 1 << 16 | 1 << 31
 CR4_PAE equ 1 << 5
 MSR_EFER equ 0xc0000080
 EFER_LME equ 1 << 8
@@ -52,7 +48,7 @@ boot_entry:
 	or eax, EFER_LME
 	wrmsr
 	mov eax, cr0
-	or eax, CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_PE
+	or eax, CR0_PE_MP_NE_WP_PG
 	mov cr0, eax
 	lgdt [boot_gdt_pointer]
 	jmp 0x08:boot_entry64

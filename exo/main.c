@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot CPU's way from the boot loader to the first domain.  In three steps, since it changes
- * page tables and stack on the way: on the boot tables, what has to be read before memory is
- * mapped for good; on the kernel's own, the devices and CPUs; and then the domain.
+ * The boot CPU's way from the boot loader to the first domain: on the boot tables, what has to be read
+ * before memory is mapped for good; on the kernel's own, the devices and CPUs; and then the domain.  All
+ * on the boot stack, which is left when the first vcore is entered: what enters the kernel afterwards
+ * begins on the stack of the CPU's own area.
  */
 #include "kernel.h"
 #include "boot_info.h"
@@ -50,27 +51,6 @@ static void read_acpi(void)
 		panic("ACPI: %s: %s", boot_info.acpi.broken_table, boot_info.acpi.message);
 }
 
-/* On the boot CPU's own stack. */
-_Noreturn static void boot_domain(void)
-{
-	smp_start_others(&boot_info.acpi);
-	kprintf("exo: %u CPU%s\n", cpu_count, cpu_count == 1 ? "" : "s");
-	first_domain_create();
-	smp_release();
-	panic_test();
-	cpu_run();
-}
-
-_Noreturn static void boot_devices(void)
-{
-	const struct acpi_info *acpi = &boot_info.acpi;
-
-	lapic_init(acpi->lapic_address);
-	ioapic_init(acpi);
-	smp_init_boot_cpu();
-	call_on_stack(this_cpu()->stack_top, boot_domain);
-}
-
 void exo_main(uint32_t magic, uint32_t information);
 void exo_main(uint32_t magic, uint32_t information)
 {
@@ -89,5 +69,13 @@ void exo_main(uint32_t magic, uint32_t information)
 	read_acpi();
 	paging_init();
 	cr3_write(kernel_root);
-	boot_devices();
+	lapic_init(boot_info.acpi.lapic_address);
+	ioapic_init(&boot_info.acpi);
+	smp_init_boot_cpu();
+	smp_start_others(&boot_info.acpi);
+	kprintf("exo: %u CPUs\n", cpu_count);
+	first_domain_create();
+	smp_release();
+	panic_test();
+	cpu_run();
 }

@@ -3,7 +3,35 @@
 #include "kernel.h"
 #include "calls.h"
 #include "sched_context.h"
-#include "x86/vector_state.h"
+
+/*
+ * x87, SSE and AVX registers.  The kernel itself never uses them; it saves them only when a CPU
+ * changes to another vcore.  Save areas are kernel memory, so what is in them came from the
+ * processor and needs no checking.  They are cpu_features.vector_size bytes, 64-byte aligned.
+ */
+#define MXCSR_INITIAL 0x1f80u /* every exception masked, round to nearest */
+#define X87_CONTROL_INITIAL 0x37fu
+
+/* Makes an area from which vector_restore() loads the state after a reset. */
+static void vector_init(void *area)
+{
+	memset(area, 0, cpu_features.vector_size);
+	*(uint16_t *)area = X87_CONTROL_INITIAL;
+	*(uint32_t *)((char *)area + 24) = MXCSR_INITIAL;
+}
+
+static void vector_save(void *area)
+{
+	if (cpu_features.xsaveopt)
+		asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	else
+		asm volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+static void vector_restore(const void *area)
+{
+	asm volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
 
 struct vcore *vcore_init(struct domain *domain, struct space *space,
 			 const struct exo_vcore_create *create)

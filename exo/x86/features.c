@@ -2,26 +2,14 @@
 /* CPUID, and the control registers that follow from it. */
 #include "kernel.h"
 
-#define CR0_PE (1ul << 0)
-#define CR0_MP (1ul << 1)
-#define CR0_ET (1ul << 4)
-#define CR0_NE (1ul << 5)
-#define CR0_WP (1ul << 16)
-#define CR0_PG (1ul << 31)
-#define CR4_PAE (1ul << 5)
-#define CR4_MCE (1ul << 6)
-#define CR4_PGE (1ul << 7)
-#define CR4_OSFXSR (1ul << 9)
-#define CR4_OSXMMEXCPT (1ul << 10)
+#define CR0_PE_MP_ET_NE_WP_PG (1ul << 0 | 1ul << 1 | 1ul << 4 | 1ul << 5 | 1ul << 16 | 1ul << 31)
+#define CR4_PAE_MCE_PGE (1ul << 5 | 1ul << 6 | 1ul << 7)
+#define CR4_OSFXSR_OSXMMEXCPT (1ul << 9 | 1ul << 10)
 #define CR4_UMIP (1ul << 11)
-#define CR4_FSGSBASE (1ul << 16)
-#define CR4_OSXSAVE (1ul << 18)
+#define CR4_FSGSBASE_OSXSAVE (1ul << 16 | 1ul << 18)
 #define CR4_SMEP (1ul << 20)
 #define CR4_SMAP (1ul << 21)
-#define EFER_SCE (1ul << 0)
-#define EFER_LME (1ul << 8)
-#define EFER_LMA (1ul << 10)
-#define EFER_NXE (1ul << 11)
+#define EFER_SCE_LME_LMA_NXE (1ul << 0 | 1ul << 8 | 1ul << 10 | 1ul << 11)
 
 #define EXTENDED_EDX_SYSCALL (1u << 11)
 #define EXTENDED_EDX_NX (1u << 20)
@@ -87,15 +75,14 @@ void features_patch(void)
 void features_enable(void)
 {
 	struct cpu_features *f = &cpu_features;
-	uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE |
-		       CR4_OSXSAVE;
+	uint64_t cr4 = CR4_PAE_MCE_PGE | CR4_OSFXSR_OSXMMEXCPT | CR4_FSGSBASE_OSXSAVE;
 
 	cr4 |= f->umip ? CR4_UMIP : 0;
 	cr4 |= f->smep ? CR4_SMEP : 0;
 	cr4 |= f->smap ? CR4_SMAP : 0;
-	cr0_write(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
+	cr0_write(CR0_PE_MP_ET_NE_WP_PG);
 	cr4_write(cr4);
-	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	msr_write(MSR_EFER, EFER_SCE_LME_LMA_NXE);
 	xcr0_write(f->vector_features);
 	/* CPUID tells the size for what has just been enabled: at most 2696 bytes, so a frame holds it. */
 	f->vector_size = cpuid(0xd, 0).ebx;

@@ -22,6 +22,7 @@ enum {
 #define COMMAND_PENDING (1u << 12)
 #define COMMAND_ASSERT (1u << 14)
 #define DIVIDE_BY_1 0xbu
+#define XAPIC_ID_MAX 0xfeu
 #define COMMAND_WAIT_MAX 1000000 /* polls; delivery takes microseconds */
 
 /* The xAPIC's registers; NULL where the x2APIC's, which are MSRs, are used.  Fixed at boot. */
@@ -45,6 +46,8 @@ bool lapic_send(uint32_t apic_id, uint32_t command)
 	unsigned tries = COMMAND_WAIT_MAX;
 
 	command |= COMMAND_ASSERT;
+	if (registers && apic_id > XAPIC_ID_MAX)
+		return false;
 	if (!registers) {
 		/* Unlike a store to the xAPIC, this WRMSR does not wait for earlier stores; what they
 		 * say has to be visible to the target when the interrupt arrives. */

@@ -118,7 +118,8 @@ void lapic_end_of_interrupt(void);
 void lapic_error_interrupt(void);
 
 /* Interrupts a CPU by APIC ID: a vector, or one of these (STARTUP | number of the page to start
- * in).  Bounded; false if the previous one is still on its way after that. */
+ * in).  Bounded; false if the previous one is still on its way after that, or without x2APIC the CPU is
+ * out of reach. */
 enum lapic_command { LAPIC_NMI = 4 << 8, LAPIC_INIT = 5 << 8, LAPIC_STARTUP = 6 << 8 };
 bool lapic_send(uint32_t apic_id, uint32_t command);
 
@@ -174,7 +175,7 @@ void segments_set_block(struct cpu *cpu);
  * there, so the page is only borrowed. */
 #define TRAMPOLINE_PAGE 0x8000ul
 
-/* Makes the boot CPU number 0, with an area of its own.  Runs on the boot stack still. */
+/* Makes the boot CPU number 0, with an area of its own. */
 void smp_init_boot_cpu(void);
 
 /* Starts every other CPU that ACPI lists, one after the other, and sets cpu_count.  One that does
@@ -183,9 +184,6 @@ void smp_start_others(const struct acpi_info *acpi);
 
 /* Lets the other CPUs enter cpu_run(). */
 void smp_release(void);
-
-/* Goes on in `function` on another stack. */
-_Noreturn void call_on_stack(uint64_t stack_top, void (*function)(void));
 
 /* ---------------------------------------------------- usercopy.asm */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Builds the kernel half: kernel image, physmap, per-CPU areas, device window. */
 #include "kernel.h"
+#include "boot_info.h"
 
 #define SIZE_4K (1ul << 12)
 #define SIZE_2M (1ul << 21)
@@ -25,13 +26,13 @@ static unsigned table_index(uint64_t address, unsigned level)
 	return address >> (12 + 9 * level) & (ENTRIES - 1);
 }
 
-/* The table that entry `index` points to, made if missing. */
 /* Zeroed memory of the kernel's own. */
 static uint64_t take(uint64_t frames)
 {
 	return frame_take(frames, 0, EXO_FRAME_KERNEL) << EXO_PAGE_SHIFT;
 }
 
+/* The table that entry `index` points to, made if missing. */
 static uint64_t *next_table(uint64_t *table, unsigned index)
 {
 	if (!(table[index] & PTE_PRESENT))
@@ -83,6 +84,24 @@ static void map_physmap(uint64_t start, uint64_t end)
 		    i == 1 ? KERNEL_R : KERNEL_RW);
 }
 
+static void map_cpu_part(unsigned number, uint64_t offset, uint64_t size)
+{
+	map(CPU_AREAS_BASE + number * CPU_AREA_SIZE + offset, take(size / SIZE_4K),
+	    size, KERNEL_RW);
+}
+
+/* With guard pages between the parts (cpu.h). */
+static void map_cpu_area(unsigned number)
+{
+	map_cpu_part(number, CPU_AREA_BLOCK, SIZE_4K);
+	map_cpu_part(number, CPU_AREA_GDT, SIZE_4K);
+	map_cpu_part(number, CPU_AREA_TSS, SIZE_4K);
+	map_cpu_part(number, CPU_AREA_STACK, CPU_AREA_STACK_SIZE);
+	for (unsigned i = 0; i < IST_COUNT; i++)
+		map_cpu_part(number, CPU_AREA_IST + i * CPU_AREA_IST_STRIDE, CPU_AREA_IST_SIZE);
+	map_cpu_part(number, CPU_AREA_TRACE, CPU_AREA_TRACE_SIZE);
+}
+
 void paging_init(void)
 {
 	uint64_t first, end = 0;
@@ -93,26 +112,10 @@ void paging_init(void)
 	map_image_part(kernel_data_start, kernel_bss_end, KERNEL_RW);
 	while (frame_next_ram(&first, &end))
 		map_physmap(first << EXO_PAGE_SHIFT, end << EXO_PAGE_SHIFT);
-	/* Make the tables of the window now: no top-level entry appears later. */
+	for (unsigned cpu = 0; cpu < boot_info.acpi.cpu_count; cpu++)
+		map_cpu_area(cpu);
+	/* Make the table of the window now: no top-level entry appears later. */
 	next_table(phys_to_virt(kernel_root), table_index(MMIO_BASE, 3));
-	next_table(phys_to_virt(kernel_root), table_index(CPU_AREAS_BASE, 3));
-}
-
-static void map_cpu_part(unsigned number, uint64_t offset, uint64_t size)
-{
-	map(CPU_AREAS_BASE + number * CPU_AREA_SIZE + offset, take(size / SIZE_4K),
-	    size, KERNEL_RW);
-}
-
-void paging_map_cpu_area(unsigned number)
-{
-	map_cpu_part(number, CPU_AREA_BLOCK, SIZE_4K);
-	map_cpu_part(number, CPU_AREA_GDT, SIZE_4K);
-	map_cpu_part(number, CPU_AREA_TSS, SIZE_4K);
-	map_cpu_part(number, CPU_AREA_STACK, CPU_AREA_STACK_SIZE);
-	for (unsigned i = 0; i < IST_COUNT; i++)
-		map_cpu_part(number, CPU_AREA_IST + i * CPU_AREA_IST_STRIDE, CPU_AREA_IST_SIZE);
-	map_cpu_part(number, CPU_AREA_TRACE, CPU_AREA_TRACE_SIZE);
 }
 
 volatile void *mmio_map(uint64_t physical, size_t size)

@@ -46,11 +46,9 @@ static inline uint64_t virt_to_phys(const void *address)
 /* Physical address of the kernel's own top-level table: the kernel half and nothing else. */
 extern uint64_t kernel_root;
 
-/* Builds the kernel half, without per-CPU areas.  The caller then loads kernel_root. */
+/* Builds the kernel half, with a zeroed area for each CPU that ACPI lists.  The caller then loads
+ * kernel_root. */
 void paging_init(void);
-
-/* Maps the parts of CPU `number`'s area, zeroed, before that CPU is started. */
-void paging_map_cpu_area(unsigned number);
 
 /* Maps device registers, uncached, for good.  At boot, on the boot CPU. */
 volatile void *mmio_map(uint64_t physical, size_t size);

@@ -21,9 +21,6 @@ extern uint64_t boot_pml4[];
 /* The CPU that is being started sets it (release: its block is filled in). */
 static atomic_bool arrived;
 
-/* Highest CPU number whose area is mapped.  The boot CPU only. */
-static unsigned areas_mapped;
-
 /* The boot CPU, once (release: the first domain is complete). */
 static atomic_bool released;
 
@@ -53,11 +50,8 @@ static void cpu_init(struct cpu *cpu)
 
 void smp_init_boot_cpu(void)
 {
-	struct cpu *cpu = cpu_by_number(0);
-
-	paging_map_cpu_area(0);
 	prepare_block(0, 0);
-	cpu_init(cpu);
+	cpu_init(cpu_by_number(0));
 }
 
 /* From boot/trampoline.asm. */
@@ -103,7 +97,6 @@ static void fill_trampoline(struct cpu *cpu)
 	*(struct cpu **)(copy + (trampoline_cpu - trampoline_start)) = cpu;
 }
 
-
 /*
  * Starts one CPU as number cpu_count.  One that does not answer in time is sent back to wait for
  * a start that never comes, so that it cannot wake up later in an area that is another CPU's by
@@ -113,10 +106,6 @@ static void bring_up(uint32_t apic_id)
 {
 	struct cpu *cpu = cpu_by_number(cpu_count);
 
-	if (cpu_count > areas_mapped) {
-		paging_map_cpu_area(cpu_count);
-		areas_mapped = cpu_count;
-	}
 	memset(cpu, 0, sizeof(*cpu));
 	prepare_block(cpu_count, apic_id);
 	fill_trampoline(cpu);
@@ -139,15 +128,9 @@ void smp_start_others(const struct acpi_info *acpi)
 	/* The trampoline's first instructions run where the boot tables map memory one to one;
 	 * everything after them in the kernel half. */
 	paging_copy_kernel_half(phys_to_virt((uint64_t)boot_pml4));
-	for (unsigned i = 0; i < acpi->cpu_count; i++) {
-		if (acpi->apic_ids[i] == self)
-			continue;
-		if (!cpu_features.x2apic && acpi->apic_ids[i] >= 0xff)
-			kprintf("exo: APIC %u is out of reach without x2APIC\n",
-				acpi->apic_ids[i]);
-		else
+	for (unsigned i = 0; i < acpi->cpu_count; i++)
+		if (acpi->apic_ids[i] != self)
 			bring_up(acpi->apic_ids[i]);
-	}
 	memcpy(phys_to_virt(TRAMPOLINE_PAGE), saved, EXO_PAGE_SIZE);
 	if (acpi->cpus_left_out)
 		kprintf("exo: %u more CPUs than the kernel takes\n", acpi->cpus_left_out);

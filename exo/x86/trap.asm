@@ -9,7 +9,7 @@
 %include "offsets.inc"
 %include "smap.inc"
 
-global trap_stubs, trap_return, cpu_idle_wait, syscall_entry, call_on_stack
+global trap_stubs, trap_return, cpu_idle_wait, syscall_entry
 extern trap_entry, trap_paranoid, exo_call_entry
 
 ; The general registers of struct exo_regs, in the order in which they are pushed.
@@ -162,10 +162,3 @@ cpu_idle_wait:
 	hlt
 	cli
 	ret
-
-; _Noreturn void call_on_stack(uint64_t stack_top, void (*function)(void))
-call_on_stack:
-	mov rsp, rdi
-	xor ebp, ebp
-	call rsi
-	ud2
