@@ -12,19 +12,13 @@
  * The counters as others see them: a reader that finds the sequence odd, or changed, tries again.
  * The fences order the counters between the two changes of the sequence, on both sides.
  */
-static void stats_begin(struct run *run)
+static void stats_turn(struct run *run)
 {
 	uint32_t sequence = atomic_load_explicit(&run->stats_sequence, memory_order_relaxed);
 
+	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&run->stats_sequence, sequence + 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-}
-
-static void stats_end(struct run *run)
-{
-	uint32_t sequence = atomic_load_explicit(&run->stats_sequence, memory_order_relaxed);
-
-	atomic_store_explicit(&run->stats_sequence, sequence + 1, memory_order_release);
 }
 
 bool run_stats(struct cpu *of, struct exo_cpu_stats *out)
@@ -65,7 +59,7 @@ void run_account(struct cpu *cpu, uint64_t now)
 	/* An interrupt, another CPU's first request, may come before cpu_run() has set the clock. */
 	if (run->start == 0)
 		return;
-	stats_begin(run);
+	stats_turn(run);
 	if (atomic_load_explicit(&cpu->idle, memory_order_relaxed)) {
 		stats->idle += ticks;
 	} else if (run->sc) {
@@ -76,7 +70,7 @@ void run_account(struct cpu *cpu, uint64_t now)
 	}
 	run->stamp += ticks;
 	stats->elapsed = run->stamp - run->start;
-	stats_end(run);
+	stats_turn(run);
 	ASSERT_INVARIANT(stats->charged + stats->idle + stats->kernel == stats->elapsed);
 }
 

@@ -44,26 +44,26 @@ static bool checksum_good(const uint8_t *bytes, size_t size)
 }
 
 /* Makes a whole table readable and checks it. */
-static bool open_table(struct reader *reader, uint64_t address, const char *name,
-		       const char *signature, struct table *table)
+static bool open_table(struct reader *reader, uint64_t address, const char *signature,
+		       struct table *table)
 {
 	const uint8_t *header = reader->read(reader->context, address, HEADER_SIZE);
 	uint32_t size;
 
 	if (!header)
-		return fail(reader->out, name, "the table is not in readable memory");
+		return fail(reader->out, signature, "the table is not in readable memory");
 	if (!signature_is(header, signature))
-		return fail(reader->out, name, "the signature is wrong");
+		return fail(reader->out, signature, "the signature is wrong");
 	size = read32(header + 4);
 	if (size < HEADER_SIZE || size > TABLE_SIZE_MAX)
-		return fail(reader->out, name, "the length is impossible");
+		return fail(reader->out, signature, "the length is impossible");
 	table->bytes = reader->read(reader->context, address, size);
 	table->size = size;
 	table->address = address;
 	if (!table->bytes)
-		return fail(reader->out, name, "the table runs out of readable memory");
+		return fail(reader->out, signature, "the table runs out of readable memory");
 	if (!checksum_good(table->bytes, size))
-		return fail(reader->out, name, "the checksum is wrong");
+		return fail(reader->out, signature, "the checksum is wrong");
 	return true;
 }
 
@@ -108,7 +108,7 @@ static void add_override(struct acpi_info *out, uint8_t line, uint32_t gsi, uint
 static bool add_ioapic(struct acpi_info *out, const uint8_t *entry)
 {
 	if (out->ioapic_count == ACPI_IOAPICS_MAX)
-		return fail(out, "MADT", "more IO APICs than the kernel takes");
+		return fail(out, "APIC", "more IO APICs than the kernel takes");
 	out->ioapics[out->ioapic_count++] = (struct acpi_ioapic){
 		.id = entry[2], .address = read32(entry + 4), .gsi_base = read32(entry + 8),
 	};
@@ -143,7 +143,7 @@ static bool parse_madt(struct acpi_info *out, const struct table *madt)
 	size_t at = HEADER_SIZE + 8;
 
 	if (madt->size < at)
-		return fail(out, "MADT", "the table is too short");
+		return fail(out, "APIC", "the table is too short");
 	out->lapic_address = read32(madt->bytes + HEADER_SIZE);
 	for (uint32_t line = 0; line < ACPI_ISA_LINES; line++)
 		out->isa_lines[line] = (struct acpi_isa_line){ .gsi = line };
@@ -151,14 +151,14 @@ static bool parse_madt(struct acpi_info *out, const struct table *madt)
 		const uint8_t *entry = madt->bytes + at;
 
 		if (entry[1] < 2 || entry[1] > madt->size - at)
-			return fail(out, "MADT", "an entry runs past the table's end");
+			return fail(out, "APIC", "an entry runs past the table's end");
 		if (entry[0] < sizeof(madt_entry_size) && entry[1] < madt_entry_size[entry[0]])
-			return fail(out, "MADT", "an entry is too short for its kind");
+			return fail(out, "APIC", "an entry is too short for its kind");
 		if (!parse_madt_entry(out, entry))
 			return false;
 		at += entry[1];
 	}
-	return out->cpu_count > 0 || fail(out, "MADT", "there is no usable CPU");
+	return out->cpu_count > 0 || fail(out, "APIC", "there is no usable CPU");
 }
 
 /* ------------------------------------------------------------------------------------- root */
@@ -172,13 +172,13 @@ static bool open_root(struct reader *reader, const uint8_t *rsdp, size_t rsdp_si
 		return fail(reader->out, "RSDP", "the root pointer is damaged");
 	if (rsdp[15] >= 2 && rsdp_size >= 36 && read64(rsdp + 24)) {
 		*entry_size = 8;
-		return open_table(reader, read64(rsdp + 24), "XSDT", "XSDT", root);
+		return open_table(reader, read64(rsdp + 24), "XSDT", root);
 	}
-	return open_table(reader, read32(rsdp + 16), "RSDT", "RSDT", root);
+	return open_table(reader, read32(rsdp + 16), "RSDT", root);
 }
 
 static bool find_table(struct reader *reader, const struct table *root, size_t entry_size,
-		       const char *name, const char *signature, struct table *table)
+		       const char *signature, struct table *table)
 {
 	size_t count = (root->size - HEADER_SIZE) / entry_size;
 
@@ -188,9 +188,9 @@ static bool find_table(struct reader *reader, const struct table *root, size_t e
 		const uint8_t *header = reader->read(reader->context, address, HEADER_SIZE);
 
 		if (header && signature_is(header, signature))
-			return open_table(reader, address, name, signature, table);
+			return open_table(reader, address, signature, table);
 	}
-	return fail(reader->out, name, "the table is missing");
+	return fail(reader->out, signature, "the table is missing");
 }
 
 bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *context,
@@ -202,13 +202,13 @@ bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *co
 
 	*out = (struct acpi_info){ 0 };
 	if (!open_root(&reader, rsdp, rsdp_size, &root, &entry_size) ||
-	    !find_table(&reader, &root, entry_size, "MADT", "APIC", &table) ||
+	    !find_table(&reader, &root, entry_size, "APIC", &table) ||
 	    !parse_madt(out, &table) ||
-	    !find_table(&reader, &root, entry_size, "FADT", "FACP", &table))
+	    !find_table(&reader, &root, entry_size, "FACP", &table))
 		return false;
 	if (table.size < 80)
-		return fail(out, "FADT", "the table is too short");
+		return fail(out, "FACP", "the table is too short");
 	out->fadt = table.address;
 	out->pm_timer_port = (uint16_t)read32(table.bytes + 76);
-	return out->pm_timer_port || fail(out, "FADT", "there is no power-management timer");
+	return out->pm_timer_port || fail(out, "FACP", "there is no power-management timer");
 }

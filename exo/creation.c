@@ -4,26 +4,21 @@
 
 int creation_begin(struct creation *c, enum exo_frame_type last_type)
 {
+	int error;
+
 	c->payer = domain_current();
 	c->slot = handle_reserve(c->payer);
 	if (c->slot < 0)
 		return c->slot;
-	for (c->claimed = 0; c->claimed < c->count; c->claimed++) {
-		int error = frame_claim(c->frames[c->claimed], c->payer->id,
-					c->claimed + 1 < c->count ? EXO_FRAME_KERNEL : last_type);
-
-		if (error) {
-			creation_undo(c);
-			return error;
-		}
-	}
-	return 0;
+	error = frame_claim_all(c->frames, c->count, c->payer->id, EXO_FRAME_KERNEL, last_type);
+	if (error)
+		handle_cancel(c->payer, c->slot);
+	return error;
 }
 
 void creation_undo(struct creation *c)
 {
-	while (c->claimed > 0)
-		frame_release(c->frames[--c->claimed]);
+	frame_release_all(c->frames, c->count);
 	handle_cancel(c->payer, c->slot);
 }
 

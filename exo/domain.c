@@ -54,12 +54,6 @@ bool domain_entries_ok(const struct exo_entries *e)
 	       e->resume_end >= e->resume_start && e->resume_end <= e->text_end;
 }
 
-/* What a domain can name from the start: itself and its shared region. */
-static void install(struct domain *d, uint32_t slot, enum object_kind kind, const struct object *o)
-{
-	handle_fill(d, handle_reserve_slot(d, slot), kind, EXO_RIGHTS_ALL, o->frame, 0, 0);
-}
-
 struct domain *domain_init(const struct exo_domain_create *create)
 {
 	struct domain *d = frame_pointer(create->object_frame);
@@ -70,11 +64,11 @@ struct domain *domain_init(const struct exo_domain_create *create)
 		return NULL;
 	d->entries = create->entries;
 	handle_feed(d, create->handle_frame);
-	d->handle_hint = FIRST_COPIED_SLOT;
 	object_init(&d->object, OBJECT_DOMAIN, d, create->object_frame);
 	d->shared = space_init(d, create->shared_object_frame, create->shared_root_frame, NULL);
-	install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, &d->object);
-	install(d, EXO_SLOT_SHARED, OBJECT_SPACE, &d->shared->object);
+	handle_install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, create->object_frame);
+	handle_install(d, EXO_SLOT_SHARED, OBJECT_SPACE, create->shared_object_frame);
+	d->handle_hint = FIRST_COPIED_SLOT;
 	return d;
 }
 

@@ -44,9 +44,11 @@ static void grant_wish(struct cpu *cpu, uint64_t now)
  */
 static void take_rung(struct cpu *cpu, uint64_t now)
 {
-	struct vcore *next;
+	struct vcore *v = NULL, *next;
 
-	for (struct vcore *v = run_take_rung(&cpu->run); v; v = next) {
+	if (atomic_load_explicit(&cpu->run.rung, memory_order_relaxed))
+		v = atomic_exchange_explicit(&cpu->run.rung, NULL, memory_order_acquire);
+	for (; v; v = next) {
 		bool dead = vcore_place(v) == VCORE_DEAD;
 		uint64_t latched;
 

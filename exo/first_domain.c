@@ -101,11 +101,6 @@ static struct domain *make_domain(const struct exo_image *table)
 	return d;
 }
 
-static void install(struct domain *d, uint32_t slot, enum object_kind kind, uint64_t object_frame)
-{
-	handle_fill(d, handle_reserve_slot(d, slot), kind, EXO_RIGHTS_ALL, object_frame, 0, 0);
-}
-
 static void make_vcore(struct domain *d, struct space *space, const struct exo_image *table,
 		       unsigned cpu)
 {
@@ -127,8 +122,8 @@ static void make_vcore(struct domain *d, struct space *space, const struct exo_i
 	v->sc = sc;
 	sc->vcore = v;
 	atomic_store(&d->vcores[cpu], v);
-	install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame);
-	install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame);
+	handle_install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame);
+	handle_install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame);
 	object_put(&sc->object);
 	object_put(&v->object);
 }
@@ -171,7 +166,7 @@ static void install_machine(struct domain *d, uint32_t slot, enum object_kind ki
 {
 	if (!object_word_start(frame))
 		BUG();
-	install(d, slot, kind, frame);
+	handle_install(d, slot, kind, frame);
 }
 
 /* Everything that is still FREE; what does not fit the list of ranges stays so. */
@@ -200,7 +195,7 @@ static void make_vcores(struct domain *d, const struct exo_image *table)
 	struct space *space = space_init(d, object_frame, take_frame(d->id, EXO_FRAME_TABLE),
 					 d->shared);
 
-	install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame);
+	handle_install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame);
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		make_vcore(d, space, table, cpu);
 	object_put(&space->object);

@@ -93,7 +93,8 @@ bool frame_table_share(uint64_t frame)
 
 bool frame_table_leave(uint64_t frame)
 {
-	return FRAME_STEP(frame, frame_word_leave(old)) != FRAME_WORD_REFUSED;
+	return FRAME_STEP(frame, frame_word_unmap(old, frame_word_owner(old))) !=
+	       FRAME_WORD_REFUSED;
 }
 
 bool frame_pin(uint64_t frame, uint16_t owner)
@@ -137,18 +138,23 @@ bool frame_seize(uint64_t frame, uint16_t owner)
 }
 
 int frame_claim_all(const uint64_t *frames, unsigned count, uint16_t owner,
-		    enum exo_frame_type type)
+		    enum exo_frame_type type, enum exo_frame_type last_type)
 {
 	for (unsigned i = 0; i < count; i++) {
-		int error = frame_claim(frames[i], owner, type);
+		int error = frame_claim(frames[i], owner, i + 1 < count ? type : last_type);
 
 		if (error) {
-			while (i-- > 0)
-				frame_release(frames[i]);
+			frame_release_all(frames, i);
 			return error;
 		}
 	}
 	return 0;
+}
+
+void frame_release_all(const uint64_t *frames, unsigned count)
+{
+	while (count > 0)
+		frame_release(frames[--count]);
 }
 
 void frame_release_to(uint64_t frame, uint16_t new_owner)

@@ -75,13 +75,14 @@ void frame_unpin(uint64_t frame);
  * whose epoch was polled (EXO_CALL_TLB_POLL) never gives EAGAIN.
  */
 int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type);
-/* Claim `count` frames or none. */
+/* Claim `count` frames or none; the last one as a type of its own. */
 int frame_claim_all(const uint64_t *frames, unsigned count, uint16_t owner,
-		    enum exo_frame_type type);
+		    enum exo_frame_type type, enum exo_frame_type last_type);
 /* Claim a dead domain's frame, lent or not; false while somebody maps it, or a TLB might. */
 bool frame_seize(uint64_t frame, uint16_t owner);
 /* The way back, to its owner as a USER frame.  The contents are as the kernel left them. */
 void frame_release(uint64_t frame);
+void frame_release_all(const uint64_t *frames, unsigned count);
 /* The same for a PINNED page that the kernel shares no longer, unless it is still mapped. */
 bool frame_release_unmapped(uint64_t frame);
 /* To somebody else, or to nobody (0); the caller has scrubbed it. */

@@ -66,13 +66,6 @@ uint64_t frame_word_share(uint64_t word)
 	return word + MAP;
 }
 
-uint64_t frame_word_leave(uint64_t word)
-{
-	if (frame_word_type(word) != EXO_FRAME_TABLE || frame_word_maps(word) == 0)
-		return FRAME_WORD_REFUSED;
-	return word - MAP;
-}
-
 uint64_t frame_word_pin(uint64_t word, uint16_t owner)
 {
 	if (frame_word_type(word) != EXO_FRAME_USER || frame_word_owner(word) != owner ||

@@ -60,11 +60,10 @@ uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owne
 uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner);
 
 /*
- * A page table is used by one more space, or by one less (table_share.h): `maps` of a TABLE counts the
- * directory entries that point to it beyond the first.  leave: REFUSED for the only user.
+ * A page table is used by one more space (table_share.h): `maps` of a TABLE counts the directory entries
+ * that point to it beyond the first.  By one less: frame_word_unmap(), REFUSED for the only user.
  */
 uint64_t frame_word_share(uint64_t word);
-uint64_t frame_word_leave(uint64_t word);
 
 /* A use by the kernel or by a loan, which keeps the frame what it is. */
 uint64_t frame_word_pin(uint64_t word, uint16_t owner);

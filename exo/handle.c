@@ -163,14 +163,10 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 	return slot_fill(d, number, &view);
 }
 
-int64_t handle_reserve_slot(struct domain *d, uint32_t number)
+void handle_install(struct domain *d, uint32_t number, enum object_kind kind, uint64_t object_frame)
 {
-	struct handle_slot *slot = slot_at(d, number);
-	uint64_t tag = tag_make(0, SLOT_FREE);
-
-	if (!slot || !atomic_compare_exchange_strong(&slot->tag, &tag, tag_make(0, SLOT_FILLING)))
-		return -ENOSPC;
-	return number;
+	d->handle_hint = number; /* the search begins and ends here */
+	handle_fill(d, handle_reserve(d), kind, EXO_RIGHTS_ALL, object_frame, 0, 0);
 }
 
 bool handle_drop(struct domain *d, exo_handle h)

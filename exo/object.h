@@ -214,8 +214,8 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 
 /* The exo calls on handles, and what only the making of a domain needs. */
 
-/* Reserve a slot of a new table by its number (enum exo_first_slot); it gets generation 1. */
-int64_t handle_reserve_slot(struct domain *d, uint32_t number);
+/* Fill a slot of a new table by its number (enum exo_first_slot), with all rights; it gets generation 1. */
+void handle_install(struct domain *d, uint32_t number, enum object_kind kind, uint64_t object_frame);
 /* Empty the slot; false if the handle was stale. */
 bool handle_drop(struct domain *d, exo_handle h);
 /* One more page of slots, in a claimed frame: 0 or -ENOSPC. */
@@ -228,7 +228,7 @@ int handle_feed(struct domain *d, uint64_t frame);
 struct creation {
 	struct domain *payer;
 	int64_t slot;
-	unsigned count, claimed;
+	unsigned count;
 	uint64_t frames[4];
 };
 int creation_begin(struct creation *c, enum exo_frame_type last_type); /* 0, or errno and nothing done */
@@ -244,8 +244,6 @@ exo_handle creation_finish(struct creation *c, enum object_kind kind);
  * map nothing of ring 3.  Loading what is loaded costs nothing.
  */
 void space_load(struct space *s);
-/* What this CPU has loaded; NULL for the kernel's own tables. */
-struct space *space_loaded(void);
 
 /*
  * Make the address space in two claimed frames (KERNEL and TABLE).  shared: NULL to make a shared

@@ -71,9 +71,6 @@ void run_charge(struct cpu *cpu, struct sched_context *sc, uint64_t now);
 /* A CPU's counters, of one instant and with I7; any CPU may ask about any.  False: try again. */
 bool run_stats(struct cpu *of, struct exo_cpu_stats *out);
 
-/* rung.c, called by this CPU: takes what other CPUs and this one have rung, NULL = nothing. */
-struct vcore *run_take_rung(struct run *run);
-
 /* ------------------------------------------------------ places.c */
 
 /* Where vcores are: the table of allowed moves, and the lists of a CPU. */

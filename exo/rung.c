@@ -52,10 +52,3 @@ void vcore_ring(struct vcore *vcore, uint64_t bits)
 	else if (!first)
 		cpu_interrupt(target, VECTOR_RESCHEDULE);
 }
-
-struct vcore *run_take_rung(struct run *run)
-{
-	if (!atomic_load_explicit(&run->rung, memory_order_relaxed))
-		return NULL;
-	return atomic_exchange_explicit(&run->rung, NULL, memory_order_acquire);
-}

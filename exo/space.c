@@ -32,11 +32,6 @@ struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t r
 
 /* ---------------------------------------------------------------- loading */
 
-struct space *space_loaded(void)
-{
-	return this_cpu()->run.space;
-}
-
 void space_load(struct space *s)
 {
 	struct cpu *cpu = this_cpu();
@@ -96,7 +91,7 @@ int64_t call_space_feed(struct exo_regs *regs, struct handle_view *h)
 		return -E2BIG;
 	error = copy_from_user(frames, regs->rsi, count * sizeof(frames[0]));
 	if (!error)
-		error = frame_claim_all(frames, count, d->id, EXO_FRAME_TABLE);
+		error = frame_claim_all(frames, count, d->id, EXO_FRAME_TABLE, EXO_FRAME_TABLE);
 	if (error)
 		return error;
 	lock_acquire(&s->lock);

@@ -35,9 +35,10 @@
  * is written before the map count goes down; so whoever sees a count of 0 sees all stamps.
  *
  * Nobody waits in here.  A vcore that waits for an epoch leaves its stamp with its CPU and gets
- * EXO_EVENT_TLB: the CPU whose acknowledgement was missing looks at who waits and interrupts them.
- * Waiting is: note the stamp, set the bit in `waiting`, look at the stamp again.  Acknowledging is:
- * write `seen` (a locked exchange), look at `waiting`.  One of the two sees the other.
+ * EXO_EVENT_TLB: the CPU whose acknowledgement was missing looks at who waits and rings them.
+ * Waiting is: note vcore and stamp, set the bit in `waiting`, look at the stamp again.  Acknowledging
+ * is: write `seen` (a locked exchange), look at `waiting`.  One of the two sees the other.  A vcore may
+ * be rung for a wait that it has just begun in place of another: it looks, and waits again.
  */
 #include "kernel.h"
 #include "calls.h"
@@ -50,9 +51,8 @@ struct tlb_cpu {
 	/* While this CPU's bit is set in `waiting`: what is waited for. */
 	_Atomic tlb_stamp awaited;
 
-	/* This CPU only: who waits, NULL if nobody; a reference is held by its place on this CPU
-	 * and ended by tlb_forget_waiter(). */
-	struct vcore *waiter;
+	/* Set by this CPU, taken by any: who waits, with a reference; NULL if nobody. */
+	struct vcore *_Atomic waiter;
 };
 
 static struct tlb_cpu tlb_cpus[EXO_CPUS_MAX];
@@ -150,26 +150,28 @@ bool tlb_frame_acknowledged(uint64_t frame)
 
 /* ---------------------------------------------------------------- this CPU's side */
 
-/* On this CPU: does the wait that it noted end? */
-static void waiter_check(struct tlb_cpu *me, unsigned cpu)
+/* The wait that a CPU noted ends.  The bit goes first: who notes a wait sets the bit last. */
+static void end_wait(unsigned cpu, bool ring)
 {
-	if (!me->waiter || !tlb_acknowledged(atomic_load(&me->awaited)))
-		return;
+	struct vcore *v;
+
 	atomic_fetch_and(&waiting, ~cpu_bit(cpu));
-	vcore_ring(me->waiter, EXO_EVENT_TLB);
-	me->waiter = NULL;
+	v = atomic_exchange(&tlb_cpus[cpu].waiter, NULL);
+	if (v && ring)
+		vcore_ring(v, EXO_EVENT_TLB);
+	if (v)
+		object_put(&v->object);
 }
 
-/* After this CPU's `seen` has moved: interrupt those who need not wait any longer. */
+/* After this CPU's `seen` has moved: ring those that need not wait any longer.  Nobody waits for the CPU
+ * that he is on (call_tlb_poll). */
 static void waiters_ring(unsigned self)
 {
 	uint64_t set = atomic_load(&waiting) & ~cpu_bit(self);
 
 	for (unsigned cpu = 0; set && cpu < cpu_count; cpu++)
-		if ((set & cpu_bit(cpu)) && tlb_acknowledged(atomic_load(&tlb_cpus[cpu].awaited))) {
-			atomic_fetch_and(&waiting, ~cpu_bit(cpu));
-			cpu_interrupt(cpu_by_number(cpu), VECTOR_TLB);
-		}
+		if ((set & cpu_bit(cpu)) && tlb_acknowledged(atomic_load(&tlb_cpus[cpu].awaited)))
+			end_wait(cpu, true);
 }
 
 static void acknowledge(unsigned cpu, uint64_t clock)
@@ -205,7 +207,7 @@ void tlb_catch_up(void)
 {
 	unsigned cpu = this_cpu()->number;
 	uint64_t clock = atomic_load(&tlb_clock);
-	struct space *space = space_loaded();
+	struct space *space = this_cpu()->run.space;
 
 	if (clock == atomic_load(&tlb_cpus[cpu].seen))
 		return;
@@ -221,35 +223,23 @@ void tlb_catch_up(void)
 	acknowledge(cpu, clock);
 }
 
-void tlb_interrupt(void)
-{
-	unsigned cpu = this_cpu()->number;
-
-	tlb_catch_up();
-	waiter_check(&tlb_cpus[cpu], cpu);
-}
-
 void tlb_forget_waiter(const struct vcore *v)
 {
-	struct tlb_cpu *me = &tlb_cpus[this_cpu()->number];
-
-	if (me->waiter != v)
-		return;
-	atomic_fetch_and(&waiting, ~cpu_bit(this_cpu()->number));
-	me->waiter = NULL;
+	if (atomic_load(&tlb_cpus[v->cpu].waiter) == v)
+		end_wait(v->cpu, false);
 }
 
 /* One vcore waits per CPU.  If another one did, it is woken, finds its epoch still unacknowledged,
  * and waits again. */
 static void wait_for(tlb_stamp stamp, struct vcore *v)
 {
-	struct tlb_cpu *me = &tlb_cpus[this_cpu()->number];
+	struct tlb_cpu *me = &tlb_cpus[v->cpu];
 
-	if (me->waiter && me->waiter != v)
-		vcore_ring(me->waiter, EXO_EVENT_TLB);
-	me->waiter = v;
+	end_wait(v->cpu, atomic_load(&me->waiter) != v);
+	object_get(&v->object);
+	atomic_store(&me->waiter, v);
 	atomic_store(&me->awaited, stamp);
-	atomic_fetch_or(&waiting, cpu_bit(this_cpu()->number));
+	atomic_fetch_or(&waiting, cpu_bit(v->cpu));
 	tlb_remind(stamp);
 }
 

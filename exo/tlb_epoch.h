@@ -49,13 +49,11 @@ bool tlb_frame_acknowledged(uint64_t frame);
 void tlb_load_root(uint64_t root_frame, struct space *space, struct space *shared);
 
 /*
- * This CPU, on every way out to ring 3 (run_exit): flush if it is behind, and acknowledge.
+ * This CPU, on every way out to ring 3 (run_exit), and in the interrupt that tlb_publish and tlb_remind
+ * send: flush if it is behind, and acknowledge.
  * Two loads and a compare when nothing was published anywhere.
  */
 void tlb_catch_up(void);
-/* This CPU: the interrupt that tlb_publish and tlb_remind send.  The handler ends the interrupt. */
-void tlb_interrupt(void);
-
 /* This CPU: the vcore will not be woken any more. */
 void tlb_forget_waiter(const struct vcore *vcore);
 

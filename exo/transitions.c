@@ -230,7 +230,7 @@ void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 
 	if (run->loaded == vcore)
 		run->loaded = NULL;
-	if (space_loaded() == vcore->space)
+	if (run->space == vcore->space)
 		space_load(NULL);
 	object_put(&vcore->space->object);
 	vcore->space = NULL;

@@ -5,7 +5,6 @@
 #include "sched_context.h"
 
 #define DONATION_CHAIN_MAX 4
-#define STATS_TRIES 100
 
 /* The fast path between two processes: no time is read, nothing is charged, no list is touched. */
 int64_t call_switch(struct exo_regs *regs, struct handle_view *h)
@@ -110,16 +109,12 @@ int64_t call_donate(struct exo_regs *regs, struct handle_view *h)
 int64_t call_cpu_stats(struct exo_regs *regs, struct handle_view *h)
 {
 	struct exo_cpu_stats stats;
-	unsigned tries = 0;
 
 	if (regs->rdi >= cpu_count)
 		return -EINVAL;
 	if (regs->rdi == this_cpu()->number)
 		run_account(this_cpu(), tsc_read());
-	while (!run_stats(cpu_by_number(regs->rdi), &stats)) {
-		if (tries++ == STATS_TRIES)
-			return -EAGAIN;
-		cpu_pause();
-	}
+	if (!run_stats(cpu_by_number(regs->rdi), &stats))
+		return -EAGAIN;
 	return copy_to_user(regs->rsi, &stats, sizeof(stats));
 }

@@ -69,7 +69,7 @@ static void dispatch_interrupt(unsigned vector)
 	else if (vector != VECTOR_WAKE)
 		cpu->stats.ipis_received++; /* VECTOR_RESCHEDULE: its sender has rung a vcore (rung.c) */
 	if (vector == VECTOR_TLB)
-		tlb_interrupt();
+		tlb_catch_up();
 	lapic_end_of_interrupt();
 }
 

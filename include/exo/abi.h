@@ -390,7 +390,7 @@ enum exo_call {
 	EXO_CALL_PORT = 30,
 	/* (ports handle, port, buffer, length <= 256): write bytes to one port. */
 	EXO_CALL_PORT_WRITE = 31,
-	/* (cpu, struct exo_cpu_stats *) */
+	/* (cpu, struct exo_cpu_stats *): EAGAIN when they have just changed. */
 	EXO_CALL_CPU_STATS = 32,
 	/* (IRQ handle, vcore, struct exo_msi *, word) -> line handle; the result says which address
 	 * and data to program into the device. */

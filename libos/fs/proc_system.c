@@ -115,7 +115,8 @@ static struct exo_cpu_stats cpu_stats(unsigned cpu)
 {
 	struct exo_cpu_stats s = { 0 };
 
-	exo_cpu_stats(cpu, &s);
+	while (exo_cpu_stats(cpu, &s) == -EAGAIN)
+		;
 	return s;
 }
 

@@ -90,10 +90,9 @@ static void a_shared_page_table_is_not_released(void)
 	CHECK(frame_word_ok(shared));
 	CHECK_EQ(frame_word_maps(shared), 1);
 	CHECK(frame_word_release(shared, ME) == FRAME_WORD_REFUSED);
-	CHECK(frame_word_leave(shared) == table);
-	CHECK(frame_word_leave(table) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_unmap(shared, ME) == table);
+	CHECK(frame_word_unmap(table, ME) == FRAME_WORD_REFUSED);
 	CHECK(frame_word_share(user(ME)) == FRAME_WORD_REFUSED);
-	CHECK(frame_word_leave(frame_word_map(user(ME), ME, ME)) == FRAME_WORD_REFUSED);
 	CHECK(frame_word_share(table | 0xffffffffull << 32) == FRAME_WORD_REFUSED);
 }
 

@@ -189,7 +189,8 @@ static void *change(void *argument)
 {
 	unsigned seed = (unsigned)(uintptr_t)argument;
 
-	for (unsigned i = 0; i < 100000; i++) {
+	/* Long enough, and until somebody has looked, who may be slow to begin. */
+	for (unsigned i = 0; i < 100000 || (!found && i < 100000000); i++) {
 		uint64_t value = rand_r(&seed);
 		int64_t slot = handle_reserve(&domain);
 		exo_handle h, old;
