@@ -6,6 +6,7 @@
 #include "core/entry.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "proc/process.h"
 
 #define REGS(field) ((long)offsetof(struct exo_regs, field))
 
@@ -56,6 +57,14 @@ void offsets(void)
 	DEFINE(REGS_SS, REGS(ss));
 	DEFINE(REGS_SIZE, sizeof(struct exo_regs));
 
+	DEFINE(QUICK_SIZE, QUICK_SIZE);
+	DEFINE(PROCESS_PID, offsetof(struct process, pid));
+	DEFINE(PROCESS_UID, offsetof(struct process, uid));
+	DEFINE(PROCESS_EUID, offsetof(struct process, euid));
+	DEFINE(PROCESS_GID, offsetof(struct process, gid));
+	DEFINE(PROCESS_EGID, offsetof(struct process, egid));
+
+	DEFINE(TASK_PROCESS, offsetof(struct task, process));
 	DEFINE(TASK_WORK_AND_ENTRY, offsetof(struct task, work));
 	DEFINE(TASK_ENTRY, offsetof(struct task, entry));
 	DEFINE(TASK_VECTOR_LIVE, offsetof(struct task, vector_live));

@@ -112,6 +112,11 @@ bool interrupted_program(const struct task *t, struct exo_regs *regs)
 		regs->rip = (uint64_t)foreign_entry;
 		return true;
 	}
+	if (in_range(regs->rip, quick_start, quick_end)) {
+		if (regs->rip % QUICK_SIZE)
+			regs->rip = (regs->rip & ~(uint64_t)(QUICK_SIZE - 1)) + QUICK_JUMP;
+		return true;
+	}
 	if (in_range(regs->rip, call_exit_checked, call_exit_end)) {
 		regs->rip = t->frame->rip;
 		regs->rsp = t->frame->rsp;

@@ -9,9 +9,11 @@
  * Conversions multiply by a 32.32 fixed-point rate: no division, and monotone.
  */
 #include <exo/abi.h>
+#include <linux/time.h>
 #include <stdatomic.h>
 #include "domain/parent.h"
 #include "time/time.h"
+#include "time/timespec.h"
 
 #define NS_PER_MS 1000000ul
 
@@ -28,6 +30,10 @@ static uint64_t read_tsc(void)
 	return (uint64_t)high << 32 | low;
 }
 
+/* Fixed after time_init(). */
+static uint64_t boot_tsc;
+static uint64_t ns_per_tick, ticks_per_ns; /* 32.32 */
+
 static uint64_t scale(uint64_t value, uint64_t rate)
 {
 	return (uint64_t)(((unsigned __int128)value * rate) >> 32);
@@ -35,17 +41,17 @@ static uint64_t scale(uint64_t value, uint64_t rate)
 
 uint64_t tsc_to_ns(uint64_t ticks)
 {
-	return scale(ticks, (NS_PER_MS << 32) / machine()->tsc_khz);
+	return scale(ticks, ns_per_tick);
 }
 
 uint64_t ns_to_tsc(uint64_t ns)
 {
-	return scale(ns, (machine()->tsc_khz << 32) / NS_PER_MS);
+	return scale(ns, ticks_per_ns);
 }
 
 uint64_t time_now_ns(void)
 {
-	return tsc_to_ns(read_tsc() - machine()->boot_tsc);
+	return tsc_to_ns(read_tsc() - boot_tsc);
 }
 
 /* A tick more than the conversion gives, for its rounding: a timer never fires too early. */
@@ -55,7 +61,7 @@ uint64_t time_deadline_tsc(uint64_t monotonic_ns)
 
 	if (monotonic_ns > longest_ns)
 		monotonic_ns = longest_ns;
-	return machine()->boot_tsc + ns_to_tsc(monotonic_ns) + 1;
+	return boot_tsc + ns_to_tsc(monotonic_ns) + 1;
 }
 
 /* Real time minus monotonic time.  One word: a reader sees the old or the new setting. */
@@ -63,6 +69,9 @@ static _Atomic uint64_t offset_ns;
 
 void time_init(void)
 {
+	boot_tsc = machine()->boot_tsc;
+	ns_per_tick = (NS_PER_MS << 32) / machine()->tsc_khz;
+	ticks_per_ns = (machine()->tsc_khz << 32) / NS_PER_MS;
 	if (parent_exists())
 		time_set_real_ns(time_now_ns() + (uint64_t)parent_real_offset_ns());
 	else
@@ -77,4 +86,13 @@ uint64_t time_real_ns(void)
 void time_set_real_ns(uint64_t ns)
 {
 	atomic_store_explicit(&offset_ns, ns - time_now_ns(), memory_order_relaxed);
+}
+
+/* CLOCK_REALTIME or CLOCK_MONOTONIC, on the program's stack (core/quick.asm). */
+long clock_quick(int clock, struct linux_timespec *user)
+{
+	uint64_t ns = clock == CLOCK_REALTIME ? time_real_ns() : time_now_ns();
+
+	*user = timespec_from_ns(ns);
+	return 0;
 }

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct linux_timespec;
+long clock_quick(int clock, struct linux_timespec *user);
+
 /* clock.c: once, on the boot CPU, before anybody asks for real time: reads the CMOS clock. */
 void time_init(void);
 uint64_t rtc_unix_seconds(void); /* rtc.c; 0 if it makes no sense */

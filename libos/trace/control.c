@@ -12,6 +12,7 @@
  */
 #include "abi/errno.h"
 #include "abi/syscall.h"
+#include "core/entry.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -157,12 +158,22 @@ static void name_all_tasks(void)
 	}
 }
 
+/* Which table the doors use, and whether calls that only read go through the doors at all. */
+static void trace_calls(bool on)
+{
+	atomic_store_explicit(&syscall_table_in_force, on ? traced_table : syscall_table,
+			      memory_order_relaxed);
+	for (unsigned i = 0; i < QUICK_COUNT; i++)
+		atomic_store_explicit(&quick_in_force[i], on ? call_entry : quick_untraced[i],
+				      memory_order_relaxed);
+}
+
 static void turn_off(void)
 {
 	if (!is_on)
 		return;
 	is_on = false;
-	atomic_store_explicit(&syscall_table_in_force, syscall_table, memory_order_relaxed);
+	trace_calls(false);
 	change_all(false);
 }
 
@@ -176,7 +187,7 @@ static int turn_on(uint64_t kib)
 		return r;
 	is_on = true;
 	change_all(true);
-	atomic_store_explicit(&syscall_table_in_force, traced_table, memory_order_relaxed);
+	trace_calls(true);
 	name_all_tasks();
 	return 0;
 }
@@ -190,7 +201,7 @@ void trace_init(uint64_t kib)
 		return;
 	}
 	is_on = true;
-	atomic_store_explicit(&syscall_table_in_force, traced_table, memory_order_relaxed);
+	trace_calls(true);
 	trace_cpu_start(this_vcore());
 }
 

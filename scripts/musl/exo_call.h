@@ -15,8 +15,17 @@
  * which is as long as SYSCALL.  So the libos restarts an interrupted call as
  * Linux does: two bytes back, with the number in rax, the arguments restored
  * and its own entry address in rcx.
+ *
+ * Calls that only read have entries of their own (libos/core/quick.asm), which
+ * are called in the same way.
  */
 #define EXO_LIBOS_ENTRY 0x7f0000000000
+#define EXO_QUICK_GETPID (EXO_LIBOS_ENTRY + 0x400)
+#define EXO_QUICK_GETUID (EXO_LIBOS_ENTRY + 0x440)
+#define EXO_QUICK_GETEUID (EXO_LIBOS_ENTRY + 0x480)
+#define EXO_QUICK_GETGID (EXO_LIBOS_ENTRY + 0x4c0)
+#define EXO_QUICK_GETEGID (EXO_LIBOS_ENTRY + 0x500)
+#define EXO_QUICK_CLOCK_GETTIME (EXO_LIBOS_ENTRY + 0x540)
 
 #ifdef __ASSEMBLER__
 .macro exo_call

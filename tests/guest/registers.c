@@ -289,6 +289,35 @@ static void thread_local_storage_is_each_threads_own(void)
 	CHECK_EQ(run_threads(thread_local_storage), 0);
 }
 
+/*
+ * More processes than CPUs ask who they are, again and again, and are preempted and moved in between:
+ * the answer is found through the CPU, and must not be about another process on it.  (QEMU interrupts
+ * only between blocks of code; with its option -singlestep every instruction is one.)
+ */
+static void process_id_is_ones_own(void)
+{
+	pid_t children[THREADS];
+	int status;
+
+	for (int i = 0; i < THREADS; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			pid_t me = (pid_t)syscall(SYS_getpid);
+			long long end = now() + DURATION_NS;
+			int wrong = 0;
+
+			while (!wrong && now() < end)
+				for (int n = 0; n < 1000; n++)
+					wrong |= getpid() != me;
+			_exit(wrong);
+		}
+	}
+	for (int i = 0; i < THREADS; i++) {
+		CHECK_EQ(waitpid(children[i], &status, 0), children[i]);
+		CHECK_EQ(status, 0);
+	}
+}
+
 /* A SYSCALL instruction outside the libos: all but RAX, RCX and R11 come back. */
 static long foreign_call(uint64_t seed)
 {
@@ -329,6 +358,7 @@ int main(void)
 	RUN(nested_task_flag_does_no_harm);
 	RUN(rounding_modes_are_each_threads_own);
 	RUN(thread_local_storage_is_each_threads_own);
+	RUN(process_id_is_ones_own);
 	RUN(foreign_system_calls_keep_registers);
 	return test_result();
 }

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "test.h"
 
@@ -285,6 +286,26 @@ static void a_fault_tells_its_address(void)
 	munmap((void *)page, 4096);
 }
 
+/* They have entries of their own, which calls take only while nobody traces. */
+static void calls_that_only_read_are_seen(void)
+{
+	struct timespec now;
+	pid_t me = getpid();
+	size_t call, back;
+
+	CHECK(command("on"));
+	CHECK_EQ(getpid(), me);
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+	CHECK(command("off") && read_records());
+	for (call = 0; (call = find(call, TRACE_CALL, me, -1)) < record_count; call++)
+		if (records[call].number == SYS_getpid)
+			break;
+	back = find(call, TRACE_RETURN, me, -1);
+	CHECK(back < record_count && records[back].value == (uint64_t)me);
+	call = find(back, TRACE_CALL, me, -1);
+	CHECK(call < record_count && records[call].number == SYS_clock_gettime);
+}
+
 /* What has a ring of its own. */
 static bool is_rare(const struct trace_record *r)
 {
@@ -434,6 +455,7 @@ int main(void)
 	RUN(a_wake_on_another_cpu_rings_it);
 	RUN(tasks_have_names);
 	RUN(a_fault_tells_its_address);
+	RUN(calls_that_only_read_are_seen);
 	RUN(what_is_overwritten_is_counted);
 	RUN(off_is_off);
 	RUN(each_ring_is_in_order_of_time);

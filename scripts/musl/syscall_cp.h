@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cancellation points, cheaply: included at the end of musl's src/internal/syscall.h.
+ *
+ * Only a program that can cancel threads has to look for a cancellation around
+ * a call.  Those link pthread_cancel.o, and with it syscall_cp.S; in all others
+ * its label is nowhere, and the call is made in place.
+ */
+#ifndef EXO_SYSCALL_CP_H
+#define EXO_SYSCALL_CP_H
+
+extern hidden const char __cp_begin[1] __attribute__((__weak__));
+#define __exo_cancels() (__cp_begin != 0)
+
+#undef __syscall_cp0
+#undef __syscall_cp1
+#undef __syscall_cp2
+#undef __syscall_cp3
+#undef __syscall_cp4
+#undef __syscall_cp5
+#undef __syscall_cp6
+#define __syscall_cp0(n) \
+	(__exo_cancels() ? (__syscall_cp)(n, 0, 0, 0, 0, 0, 0) : __syscall0(n))
+#define __syscall_cp1(n, a) \
+	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), 0, 0, 0, 0, 0) : __syscall1(n, a))
+#define __syscall_cp2(n, a, b) \
+	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), __scc(b), 0, 0, 0, 0) : __syscall2(n, a, b))
+#define __syscall_cp3(n, a, b, c) \
+	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), __scc(b), __scc(c), 0, 0, 0) \
+			 : __syscall3(n, a, b, c))
+#define __syscall_cp4(n, a, b, c, d) \
+	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), __scc(b), __scc(c), __scc(d), 0, 0) \
+			 : __syscall4(n, a, b, c, d))
+#define __syscall_cp5(n, a, b, c, d, e) \
+	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), __scc(b), __scc(c), __scc(d), __scc(e), 0) \
+			 : __syscall5(n, a, b, c, d, e))
+#define __syscall_cp6(n, a, b, c, d, e, f) \
+	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), __scc(b), __scc(c), __scc(d), __scc(e), __scc(f)) \
+			 : __syscall6(n, a, b, c, d, e, f))
+
+#endif
