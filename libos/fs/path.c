@@ -211,15 +211,14 @@ static struct inode *stride(struct walk *w, unsigned flags)
 	return found;
 }
 
-/* Consumes the reference on start; r's text is set up. */
+/* Consumes the reference on start, which is the root if the path is absolute; r's text is set up. */
 static int walk_from(struct inode *start, const char *text, unsigned flags, struct path *r)
 {
-	struct walk w = { .result = r, .root = context_root(), .here = start, .rest = text };
+	struct walk w = { .result = r, .here = start, .rest = text };
 	struct inode *found;
 	int error = 0;
 
-	if (*text == '/')
-		move_to(&w, inode_get(w.root));
+	w.root = *text == '/' ? inode_get(start) : context_root();
 	while (error == 0) {
 		found = stride(&w, flags);
 		error = found ? arrive(&w, found) ?: 1 : step(&w, flags);
@@ -233,13 +232,15 @@ static int walk_from(struct inode *start, const char *text, unsigned flags, stru
 	return 0;
 }
 
-/* Where a relative path starts, counted; NULL with *error. */
+/* Where a path starts, counted; NULL with *error. */
 static struct inode *start_of(int dirfd, unsigned flags, const char *text, int *error)
 {
 	struct inode *start;
 	struct file *f;
 
-	if (dirfd == AT_FDCWD || *text == '/')
+	if (*text == '/')
+		return context_root();
+	if (dirfd == AT_FDCWD)
 		return context_directory();
 	f = fd_get(dirfd);
 	*error = f ? -ENOTDIR : -EBADF;
@@ -292,7 +293,7 @@ int path_kernel(const char *text, unsigned flags, struct path *r)
 	r->long_text = NULL;
 	if (*text == 0)
 		return -ENOENT;
-	return walk_from(context_directory(), text, flags, r);
+	return walk_from(*text == '/' ? context_root() : context_directory(), text, flags, r);
 }
 
 void path_release(struct path *r)
