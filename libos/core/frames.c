@@ -18,6 +18,7 @@
 #include "core/frame_bitmap.h"
 #include "core/frame_retired.h"
 #include "core/frames.h"
+#include "core/handles.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -235,26 +236,13 @@ uint64_t frames_total_count(void)
 	return total;
 }
 
-/* The table of handles is full: one more page for it. */
-static int64_t feed_handles(void)
-{
-	uint64_t frame = frame_take();
-	int64_t r = -ENOMEM;
-
-	while (frame && (r = exo_handle_feed(frame)) == -EAGAIN)
-		__builtin_ia32_pause();
-	if (frame && r < 0)
-		frame_free(frame);
-	return r;
-}
-
 int64_t frames_into_space(uint64_t object, uint64_t root)
 {
 	int64_t r;
 
 	for (;;) {
 		r = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), object, root);
-		if (r == -ENOSPC && feed_handles() < 0)
+		if (r == -ENOSPC && handles_feed() < 0)
 			return -ENOMEM;
 		if (r != -EAGAIN && r != -ENOSPC)
 			return r;

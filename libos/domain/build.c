@@ -19,6 +19,7 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/frames.h"
+#include "core/handles.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
@@ -304,7 +305,7 @@ static int create(struct domain *d, const struct exo_image *image)
 	};
 	int64_t r;
 
-	if (!first)
+	if (!first || handles_make_room(3 + 2 * (unsigned)__builtin_popcountl(d->cpus)) != 0)
 		return -ENOMEM;
 	r = exo_domain_create(machine()->cpus[__builtin_ctzl(d->cpus)].vcore, &args);
 	if (r < 0)

@@ -174,6 +174,19 @@ static uint32_t domain_poll(struct file *f, struct poll_waiter *w)
 	return events;
 }
 
+/* 0 or -ERESTARTSYS. */
+static int wait_until_dead(struct domain *d, unsigned flags)
+{
+	int r = 0;
+
+	lock_acquire(&domains_lock);
+	while (d->state != DOMAIN_DEAD && r != -EINTR)
+		r = wait_on(&d->changed, &domains_lock, flags, 0);
+	r = d->state == DOMAIN_DEAD ? 0 : -ERESTARTSYS;
+	lock_release(&domains_lock);
+	return r;
+}
+
 /* ---------------------------------------------------------------- making one */
 
 static int check_request(const struct domain_create *c)
@@ -239,7 +252,9 @@ static long create(struct file *f, uint64_t user)
 		r = -EFAULT;
 	if (r == 0)
 		return attach(f, d, true);
+	/* Whoever tries again finds all that this one had. */
 	domain_kill(d);
+	(void)wait_until_dead(d, 0);
 	domain_told(d);
 	domain_put(d);
 	return r;
@@ -250,17 +265,13 @@ static long create(struct file *f, uint64_t user)
 static long wait_for_end(struct domain *d, uint64_t user)
 {
 	struct domain_status s = { .id = d->id };
-	int r = 0;
+	int r = wait_until_dead(d, WAIT_INTERRUPTIBLE);
 
-	lock_acquire(&domains_lock);
-	while (d->state != DOMAIN_DEAD && r != -EINTR)
-		r = wait_on(&d->changed, &domains_lock, WAIT_INTERRUPTIBLE, 0);
+	if (r)
+		return r;
 	s.cause = d->cause;
 	s.status = d->status;
-	r = d->state == DOMAIN_DEAD ? 0 : -ERESTARTSYS;
-	lock_release(&domains_lock);
-	if (r == 0)
-		r = copy_to_user(user, &s, sizeof(s));
+	r = copy_to_user(user, &s, sizeof(s));
 	if (r == 0)
 		domain_told(d);
 	return r;
@@ -273,8 +284,11 @@ static long domain_ioctl(struct file *f, unsigned command, uint64_t argument)
 	if (command == DOMAIN_CREATE)
 		return d ? -EBUSY : create(f, argument);
 	if (command == DOMAIN_ATTACH) {
-		struct domain *other = domain_find((uint32_t)argument);
+		struct domain *other;
 
+		if (current_process()->euid != 0)
+			return -EPERM;
+		other = domain_find((uint32_t)argument);
 		return other ? attach(f, other, false) : -ESRCH;
 	}
 	if (command != DOMAIN_KILL && command != DOMAIN_WAIT && command != DOMAIN_KEEP)
@@ -330,15 +344,29 @@ static const char *const states[] = {
 	[DOMAIN_DEAD] = "dead",
 };
 
+/* What it has had on all of its CPUs. */
+static uint64_t consumed_ns(const struct domain *d)
+{
+	uint64_t sum = 0;
+
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		int64_t ns = d->vcores[cpu].sc ? exo_sc_consumed(d->vcores[cpu].sc) : 0;
+
+		sum += ns > 0 ? (uint64_t)ns : 0;
+	}
+	return sum;
+}
+
 static void print_domains(struct text *out, void *unused)
 {
 	struct domain *d;
 
-	text_print(out, "id state cpus memory-KiB budget-us period-us program\n");
+	text_print(out, "id state cpus memory-KiB budget-us period-us consumed-us program\n");
 	for (uint32_t id = 0; (d = domain_next(id)) != NULL; id++) {
 		id = d->id;
-		text_print(out, "%u %s %lx %lu %lu %lu %s\n", d->id, states[d->state], d->cpus,
-			   d->memory_bytes / 1024, d->budget_ns / 1000, d->period_ns / 1000, d->words);
+		text_print(out, "%u %s %lx %lu %lu %lu %lu %s\n", d->id, states[d->state], d->cpus,
+			   d->memory_bytes / 1024, d->budget_ns / 1000, d->period_ns / 1000,
+			   consumed_ns(d) / 1000, d->words);
 		domain_put(d);
 	}
 }

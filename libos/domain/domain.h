@@ -36,6 +36,7 @@ struct domain {
 
 	/* The task that makes it, then the reaper. */
 	struct domain_memory memory;
+	uint64_t lost;                 /* frames that the kernel did not give back */
 	exo_handle domain, shared, space;
 	struct {
 		exo_handle vcore, sc;

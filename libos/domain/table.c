@@ -48,11 +48,14 @@ static bool is_over_locked(struct domain *d)
 	return true;
 }
 
+/* Pages that a domain may still have mapped are nobody's any more. */
 static void free_domain(struct domain *d)
 {
-	heap_free(d->info);
-	heap_free(d->boot);
-	heap_free(d->console);
+	if (!d->lost) {
+		heap_free(d->info);
+		heap_free(d->boot);
+		heap_free(d->console);
+	}
 	heap_free(d);
 }
 
@@ -71,7 +74,6 @@ static void drop_handles(struct domain *d)
 /* All that the kernel has of it; its frames are ours again afterwards. */
 static void dismantle(struct domain *d)
 {
-	uint64_t lost;
 	int64_t r;
 
 	while (d->domain && (r = exo_domain_kill(d->domain, 0)) != 0) {
@@ -88,9 +90,9 @@ static void dismantle(struct domain *d)
 	}
 	domain_reclaim_time(d);
 	drop_handles(d);
-	lost = domain_memory_return(&d->memory);
-	if (lost)
-		log_print("domain %u: %lu of its frames have not come back\n", d->id, lost);
+	d->lost = domain_memory_return(&d->memory);
+	if (d->lost)
+		log_print("domain %u: %lu of its frames have not come back\n", d->id, d->lost);
 }
 
 static struct domain *dying_locked(void)

@@ -5,6 +5,7 @@
 #include "abi/release.h"
 #include "abi/syscall.h"
 #include "core/exo.h"
+#include "core/handles.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
@@ -240,9 +241,9 @@ static void print_exo_stats(struct text *out, void *argument)
 			   s.switches, s.exo_calls, s.faults, s.tlb_flushes);
 	}
 	text_print(out, "frames free %lu of %lu\nfiles %lu of %lu bytes, %lu inodes\n"
-		   "unknown system calls %lu\n", frames_free_count(), frames_total_count(),
+		   "handle pages added %u\nunknown system calls %lu\n", frames_free_count(), frames_total_count(),
 		   files_space.used_bytes, files_space.limit_bytes, files_space.inodes,
-		   (uint64_t)syscalls_unknown);
+		   handle_pages, (uint64_t)syscalls_unknown);
 }
 
 static const struct {

@@ -4,7 +4,9 @@
 """Domains made by domainctl: what they print, how they end, and that all they had comes back."""
 
 import os
+import re
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from cases import run_cases, shell  # noqa: E402
@@ -12,8 +14,8 @@ from cases import run_cases, shell  # noqa: E402
 CPU_COUNTS = (1, 2, 4)
 
 
-def run(cpus, line, **keywords):
-    result = shell(cpus, line, **keywords)
+def run(cpus, line, options=(), **keywords):
+    result = shell(cpus, line, *options, **keywords)
     assert result.returncode == 0, (result.returncode, result.stdout, result.stderr)
     return result.stdout.decode()
 
@@ -64,7 +66,7 @@ def a_domain_makes_one_of_its_own(cpus):
 def one_that_is_detached_is_listed_and_killed(cpus):
     out = run(cpus, f"""
         id=$(domainctl create --detach --cpus {cpus - 1} -- sleep 1000)
-        domainctl list | awk -v id=$id '$1 == id {{ print $2, $4, $7 }}'
+        domainctl list | awk -v id=$id '$1 == id {{ print $2, $4, $8 }}'
         domainctl kill $id
         domainctl wait $id 2>/dev/null; echo $?
         domainctl list | wc -l
@@ -74,10 +76,74 @@ def one_that_is_detached_is_listed_and_killed(cpus):
     assert out == "alive 32768 sleep\n137\n1\ndomainctl: 1: No such process\n", out
 
 
+COUNTS = """
+    counts() { awk '/^frames free/ { print $3 } /^handle pages/ { print $4 }' /proc/exo/stats; }
+"""
+
+
+def bad_ends_are_the_domains_own(cpus):
+    """A panic, no memory left, no time left, an image that is none: nobody else is hurt."""
+    out = run(cpus, f"""
+        domainctl create --cpus {cpus - 1} --append panic=test-libos -- true 2>&1; echo $?
+        domainctl create --cpus {cpus - 1} --mem 12M -- dd if=/dev/zero of=/dev/null bs=64M count=1; echo $?
+        domainctl create --cpus {cpus - 1} --mem 5M -- true 2>&1
+        domainctl create --cpus {cpus - 1} --budget 100/100ms -- true 2>&1
+        domainctl create --cpus {cpus} -- true 2>&1
+        domainctl create --image /bin/busybox -- true 2>&1
+        id=$(domainctl create --detach --cpus {cpus - 1} -- sh -c 'while :; do :; done')
+        domainctl kill $id; domainctl wait $id 2>/dev/null; echo $?
+        """)
+    assert out.splitlines() == ["domainctl: domain 1 died: its libos panicked", "126", "137"] + [
+        "domainctl: create: " + text for text in ("Out of memory", "Resource busy",
+                                                  "Invalid argument", "Exec format error")] + ["137"], out
+
+
+def a_hundred_lives_leave_nothing(cpus):
+    """Most are killed while they start, each a little later than the one before.  One frame that each
+    leaves would be missed fifty times in either half, its handles would want pages, and its number
+    would not be used again."""
+    with tempfile.NamedTemporaryFile() as log:
+        out = run(cpus, COUNTS + f"""
+            end() {{ domainctl kill $1; domainctl wait $1 2>/dev/null; }}
+            make="domainctl create --cpus {cpus - 1} --mem 10M"
+            for half in 1 2; do
+                for i in $(seq 40); do
+                    id=$($make --detach -- true)
+                    n=0; while [ $n -lt $((i * 40)) ]; do n=$((n + 1)); done
+                    end $id
+                done
+                for i in $(seq 10); do $make -- sh -c "exit $i"; [ $? = $i ] || echo status; done
+                counts
+            done
+            domainctl list | wc -l
+            """, options=("--log", log.name))
+        numbers = set(re.findall(r"^exo: domain (\d+) died", log.read().decode(), re.MULTILINE))
+    free, pages, free_later, pages_later, listed = map(int, out.split())
+    assert free - free_later < 25 and (pages, pages_later, listed) == (0, 0, 1), out
+    assert numbers == {"2"}, numbers
+
+
+def a_budget_holds_beside_a_greedy_neighbour(_):
+    """30 of every 100 ms, within 2 in a hundred, where the clock counts instructions."""
+    out = run(1, """
+        while :; do :; done &
+        id=$(domainctl create --detach --budget 30/100ms -- sh -c 'while :; do :; done')
+        had() { awk -v id=$id '$1 == id { print $7 }' /proc/exo/domains; cut -d' ' -f1 /proc/uptime; }
+        sleep 1; had; sleep 2; had
+        """, environment={"ACCEL": "icount"})
+    had, start, had_later, later = map(float, out.split())
+    part = (had_later - had) / (later - start) / 1e6
+    assert 0.30 * 0.98 <= part <= 0.30 * 1.02, (part, out)
+
+
 CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_given,
                                a_domain_makes_one_of_its_own,
-                               one_that_is_detached_is_listed_and_killed)
+                               one_that_is_detached_is_listed_and_killed,
+                               bad_ends_are_the_domains_own)
          for case in for_cpus(function)]
+CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
+          for function, cpus in ((a_hundred_lives_leave_nothing, 2),
+                                 (a_budget_holds_beside_a_greedy_neighbour, 1))]
 
 if __name__ == "__main__":
     run_cases(CASES)

@@ -15,12 +15,12 @@ CPU_COUNTS = (1, 2, 4, 8)
 LIMIT_S = 120
 
 
-def exo_run(*arguments, stdin=b"", limit=LIMIT_S):
+def exo_run(*arguments, stdin=b"", limit=LIMIT_S, environment=None):
     """Run exo-run with these arguments; its own --timeout ends a machine that hangs."""
     if "--timeout" not in arguments:
         arguments = ("--timeout", str(limit), *arguments)
     return subprocess.run([EXO_RUN, *arguments], input=stdin, capture_output=True, check=False,
-                          timeout=limit + 60)
+                          timeout=limit + 60, env={**os.environ, **(environment or {})})
 
 
 def shell(cpus, line, *options, **keywords):

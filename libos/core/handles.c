@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The domain's handle table: see handles.h. */
+#include "core/handles.h"
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/frames.h"
+#include "core/memory.h"
+#include "core/vcore.h"
+
+#define COPIES_MAX 64u
+
+_Atomic uint32_t handle_pages;
+
+int handles_feed(void)
+{
+	uint64_t frame = frame_take();
+	int64_t r = -ENOMEM;
+
+	while (frame && (r = exo_handle_feed(frame)) == -EAGAIN)
+		__builtin_ia32_pause();
+	if (r == 0)
+		atomic_fetch_add(&handle_pages, 1);
+	else if (frame)
+		frame_free(frame);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* The kernel does not tell how many slots are free, so they are taken and let go again. */
+int handles_make_room(unsigned count)
+{
+	exo_handle copies[COPIES_MAX], any = this_vcore()->handle;
+	unsigned n = 0;
+	int r = 0;
+
+	if (count > COPIES_MAX)
+		count = COPIES_MAX;
+	while (n < count && r == 0) {
+		int64_t copy = exo_handle_copy(any, EXO_HANDLE(EXO_SLOT_DOMAIN), EXO_RIGHT_USE);
+
+		if (copy > 0)
+			copies[n++] = (exo_handle)copy;
+		else
+			r = copy == -ENOSPC ? handles_feed() : (int)copy;
+	}
+	while (n > 0)
+		exo_handle_drop(copies[--n]);
+	return r;
+}
