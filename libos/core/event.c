@@ -83,11 +83,13 @@ void events_process(struct vcore *v)
 	uint32_t pending = __atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
+	v->in_event = true;
 	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE))
 		kernel_messages(v->page);
 	if (pending & EXO_EVENT_TIMER)
 		timers_run(v);
 	messages_drain(v);
+	v->in_event = false;
 	wakes_deliver(v);
 	if (v->current) {
 		stall_check(v);

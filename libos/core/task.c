@@ -174,6 +174,7 @@ void task_start(struct task *t)
 	task_move(t, PLACE_NONE, PLACE_MAILBOX);
 	t->message = MESSAGE_START;
 	trace_name(v, t);
+	trace_waker(v, t, v->current ? v->current->self.id : 0);
 	t->mailbox_next = v->deferred;
 	v->deferred = t;
 	upcalls_unmask();

@@ -64,6 +64,7 @@ struct task {
 	/* Any CPU. */
 	_Atomic bool on_cpu;       /* release: stack left; acquire: may be resumed or reused */
 	_Atomic bool wake_pending; /* a wake met it before its stack was left; the switch path rechecks */
+	_Atomic uint32_t waker;    /* for the trace: id of the task that woke it last, 0: an event */
 	_Atomic bool gift_over;    /* release: whom it waits for in sched_donate() has run */
 
 	/* Looked at together, as one 64-bit word that is zero when a system call may return fast. */

@@ -60,6 +60,7 @@ struct vcore {
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
 	uint64_t steal_tried;      /* bits of those asked since something was new */
 	uint8_t leave_why;         /* enum sched_why: for the switch in progress */
+	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
 
 	/* Any CPU pushes, this CPU drains. */
 	struct mailbox mailbox __attribute__((aligned(64)));

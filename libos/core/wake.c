@@ -33,6 +33,7 @@ void wake_later(struct task *t, enum donation_kind gift)
 	struct vcore *v = this_vcore();
 
 	ASSERT_INVARIANT(vcore_is_mine(v) && no_leaf_lock_held(v));
+	trace_waker(v, t, v->current && !v->in_event ? v->current->self.id : 0);
 	atomic_store(&t->wake_pending, true);
 	if (!task_claim(t))
 		return;
@@ -85,7 +86,8 @@ static void trace_send(struct vcore *v, const struct task *t, unsigned cpu)
 	if (t->message == MESSAGE_MIGRATE || t->message == MESSAGE_STOLEN)
 		trace(v, TRACE_MIGRATE, t->self.id, 0, cpu, 0);
 	else
-		trace(v, TRACE_WAKE, t->self.id, t->message, cpu, v->current ? v->current->self.id : 0);
+		trace(v, TRACE_WAKE, t->self.id, t->message, cpu,
+		      atomic_load_explicit(&t->waker, memory_order_relaxed));
 }
 
 void task_send(struct vcore *v, struct task *t, unsigned cpu)

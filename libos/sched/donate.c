@@ -189,10 +189,11 @@ static void leave_to_successor(struct vcore *v, struct task *t)
 	donation_inherit(v, to, t->slice_ns);
 }
 
-void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns)
+void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns, uint32_t waker)
 {
 	unsigned cpu = (unsigned)atomic_load_explicit(&giver->home, memory_order_relaxed);
 
+	trace_waker(v, giver, waker);
 	atomic_store(&giver->wake_pending, true);
 	if (!task_claim(giver))
 		return; /* its stack has not been left yet, and who leaves it looks */
@@ -203,7 +204,7 @@ void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns)
 	if (!sched_allowed(giver, (int)cpu))
 		cpu = place_choose(v, giver, SCHED_WOKEN);
 	if (slice_ns && (int)cpu == v->cpu && !v->current && !v->heir && !v->must_pick) {
-		trace(v, TRACE_WAKE, giver->self.id, MESSAGE_DONATE, cpu, 0);
+		trace(v, TRACE_WAKE, giver->self.id, MESSAGE_DONATE, cpu, waker);
 		donation_count(&v->stats, DONATION_RETURN, DONATION_SAME_CPU);
 		donation_inherit(v, giver, slice_ns);
 	} else {
@@ -221,7 +222,8 @@ void donation_leave(struct vcore *v, struct task *t)
 		t->donor = (struct task_ref){ 0 };
 		if (donor) {
 			atomic_store_explicit(&donor->gift_over, true, memory_order_release);
-			donation_wake_giver(v, donor, sleeps && !v->heir ? t->slice_ns : 0);
+			donation_wake_giver(v, donor, sleeps && !v->heir ? t->slice_ns : 0,
+					    t->self.id);
 			task_put(donor);
 		}
 	}

@@ -33,8 +33,9 @@ struct sched_run donation_heir(struct vcore *v);
  * slice goes to its successor if it sleeps or has ended. */
 void donation_leave(struct vcore *v, struct task *t);
 
-/* A sleeping giver goes on, with slice_ns of what it gave.  It holds a reference. */
-void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns);
+/* A sleeping giver goes on, with slice_ns of what it gave.  It holds a reference.  `waker` is for the
+ * trace: id of the task that is the cause, or 0. */
+void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns, uint32_t waker);
 
 /* A signal that was sent on this CPU has woken t, and t is queued here. */
 void donation_signalled(struct vcore *v, struct task *t);

@@ -68,7 +68,7 @@ static void gift_arrives(struct mailbox_call *call)
 	atomic_store_explicit(&g->answered, true, memory_order_release);
 	/* The gift may be gone from here on. */
 	if (over)
-		donation_wake_giver(v, from, back_ns);
+		donation_wake_giver(v, from, back_ns, 0);
 	task_put(from);
 }
 

@@ -236,6 +236,35 @@ static void a_wake_on_another_cpu_rings_it(void)
 	CHECK(find(arrival, TRACE_RUN, child, 1) < record_count);
 }
 
+/* Its timers fire on the CPU on which we compute, and wake nobody in our name. */
+static void who_computes_is_not_who_wakes_a_sleeper(void)
+{
+	const struct timespec nap = { .tv_nsec = 5000000 };
+	unsigned wakes = 0;
+	pid_t child;
+
+	pin(0, 0);
+	CHECK(command("on"));
+	child = fork();
+	if (child == 0) {
+		for (int i = 0; i < 10; i++)
+			nanosleep(&nap, NULL);
+		_exit(0);
+	}
+	CHECK(child > 0);
+	while (waitpid(child, NULL, WNOHANG) == 0)
+		for (volatile int work = 0; work < 10000; work++)
+			;
+	CHECK(command("off"));
+	unpin();
+	CHECK(read_records());
+	for (size_t at = 0; (at = find(at, TRACE_WAKE, child, 0)) < record_count; at++) {
+		CHECK_EQ(records[at].value, records[at].detail == TRACE_WAKE_START ? getpid() : 0);
+		wakes++;
+	}
+	CHECK(wakes > 10);
+}
+
 /* The name that task has after the last record that names it. */
 static bool has_name(pid_t task, const char *name)
 {
@@ -453,6 +482,7 @@ int main(void)
 	RUN(a_gift_over_a_pipe_shows_each_step_in_order);
 	RUN(a_gift_is_what_is_left_and_never_a_fresh_slice);
 	RUN(a_wake_on_another_cpu_rings_it);
+	RUN(who_computes_is_not_who_wakes_a_sleeper);
 	RUN(tasks_have_names);
 	RUN(a_fault_tells_its_address);
 	RUN(calls_that_only_read_are_seen);
