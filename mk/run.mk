@@ -43,6 +43,18 @@ trace: $(RUNNABLE)
 		$(if $(DETAIL),--detail $(DETAIL)); \
 	echo "$(BUILD)/trace.json is for https://ui.perfetto.dev, $(BUILD)/trace.svg to look at"
 
+UNDER ?= rr fair
+
+## make replay   the same, recorded and then repeated in the simulator UNDER='rr fair': their timelines;
+##               build/trace.work is what was recorded
+.PHONY: replay
+replay: trace $(addprefix $(BUILD)/simulator/,$(UNDER))
+	@app="$${APP:-$(TRACE_APP)}"; \
+	scripts/trace $(BUILD)/trace.bin --work $(BUILD)/trace.work --title "$$app"
+	@for library in $(UNDER); do \
+		echo; $(BUILD)/simulator/$$library $(BUILD)/trace.work || exit 1; \
+	done
+
 ## make gdb      boot halted, gdb attached; the console goes to build/gdb-console.log
 .PHONY: gdb
 gdb: $(RUNNABLE)

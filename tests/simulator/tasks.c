@@ -61,6 +61,12 @@ static void spawn(struct sim_task *t, const struct step *s)
 	sim_wake(child, SCHED_NEW);
 }
 
+/* Nobody's child: who starts it does not wait for its end. */
+static void start(const struct step *s)
+{
+	sim_wake(sim_new(&work.program[s->number], NULL, machine.this_cpu), SCHED_NEW);
+}
+
 /* The end of a job: late if the next one should have begun already. */
 static enum step_result wait_for_period(struct sim_task *t, uint64_t period_ns)
 {
@@ -103,6 +109,9 @@ static enum step_result take(struct sim_task *t, const struct step *s)
 		return wait_on(t, s->number);
 	case SPAWN:
 		spawn(t, s);
+		return STEP_RUNS;
+	case START:
+		start(s);
 		return STEP_RUNS;
 	case JOIN:
 		t->joining = t->children > 0;

@@ -140,12 +140,21 @@ static const char *needed_word(char **at, const char *what)
 	return word;
 }
 
+static struct step *new_step(struct program *p)
+{
+	if (p->steps == p->room) {
+		p->room = p->room ? 2 * p->room : 8;
+		p->step = realloc(p->step, p->room * sizeof(*p->step));
+	}
+	return &p->step[p->steps++];
+}
+
 static void read_step(struct program *p, char *text)
 {
 	static const char *const names[] = { "run", "sleep", "next", "yield", "post", "hand", "wait",
-					     "spawn", "join", "repeat" };
+					     "spawn", "start", "join", "repeat" };
 	const char *name = word_of(&text), *word;
-	struct step *s = &p->step[p->steps];
+	struct step *s;
 	unsigned kind = 0;
 
 	if (!name)
@@ -154,14 +163,14 @@ static void read_step(struct program *p, char *text)
 		kind++;
 	if (kind == sizeof(names) / sizeof(names[0]))
 		wrong("%s: not a step", name);
-	if (p->steps++ == STEPS_MAX)
-		wrong("more than %d steps", STEPS_MAX);
-	s->kind = (enum step_kind)kind;
-	s->below = ~0u;
+	s = new_step(p);
+	*s = (struct step){ .kind = (enum step_kind)kind, .below = ~0u };
 	if (kind <= NEXT) {
 		read_span(s, needed_word(&text, name));
 	} else if (kind == POST || kind == HAND || kind == WAIT) {
 		s->number = semaphore(needed_word(&text, name));
+	} else if (kind == START) {
+		s->number = program(needed_word(&text, name));
 	} else if (kind == SPAWN) {
 		s->number = program(needed_word(&text, name));
 		word = word_of(&text);
@@ -176,6 +185,12 @@ static void read_step(struct program *p, char *text)
 	word = word_of(&text);
 	if (word)
 		wrong("%s: one word too many", word);
+}
+
+static void read_steps(struct program *p, char *steps)
+{
+	while (steps)
+		read_step(p, strsep(&steps, ";"));
 }
 
 /* ---- attributes */
@@ -258,8 +273,15 @@ static void read_program(char *head, char *steps, bool is_task)
 		read_attribute(p, word);
 	if (p->period_ns == 0)
 		p->period_ns = p->deadline_ns;
-	while (steps)
-		read_step(p, strsep(&steps, ";"));
+	read_steps(p, steps);
+}
+
+/* then: step; step...   The program above goes on. */
+static void read_more(char *steps)
+{
+	if (!work.programs)
+		wrong("then: there is nothing above that could go on");
+	read_steps(&work.program[work.programs - 1], steps);
 }
 
 static void read_expectation(const char *word)
@@ -281,6 +303,8 @@ static void read_line(char *text)
 		return;
 	if (strcmp(name, "task") == 0 || strcmp(name, "work") == 0)
 		read_program(text, steps, *name == 't');
+	else if (strcmp(name, "then") == 0)
+		read_more(steps);
 	else if (strcmp(name, "cpus") == 0)
 		work.cpus = (int)whole_number(needed_word(&text, name));
 	else if (strcmp(name, "seed") == 0)
@@ -307,6 +331,8 @@ void work_read_text(const char *name, const char *text)
 
 	source = name;
 	line = 0;
+	for (unsigned i = 0; i < work.programs; i++)
+		free(work.program[i].step);
 	work = (struct work){ .cpus = 1, .until_ns = SCHED_MS(100), .column_ns = SCHED_MS(1), .seed = 1,
 			      .message_ns = SCHED_US(2) };
 	while ((one = strsep(&rest, "\n"))) {

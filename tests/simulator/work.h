@@ -8,12 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STEPS_MAX 64
-#define PROGRAMS_MAX 256
-#define SEMAPHORES_MAX 64
+#define PROGRAMS_MAX 2048
+#define SEMAPHORES_MAX 2048
 #define ROUNDS_ENDLESS 0u
 
-enum step_kind { RUN, SLEEP, NEXT, YIELD, POST, HAND, WAIT, SPAWN, JOIN, REPEAT };
+enum step_kind { RUN, SLEEP, NEXT, YIELD, POST, HAND, WAIT, SPAWN, START, JOIN, REPEAT };
 
 struct step {
 	enum step_kind kind;
@@ -24,14 +23,14 @@ struct step {
 
 struct program {
 	char name[16];
-	bool is_task;          /* starts by itself; otherwise it is spawned */
+	bool is_task;          /* starts by itself; otherwise others start it */
 	unsigned copies;
 	uint64_t at_ns, every_ns; /* of the first copy, and how much later each other one */
 	int nice, policy, priority;
 	uint64_t runtime_ns, deadline_ns, period_ns;
 	uint64_t affinity;     /* bit per CPU; ~0: any, also those beyond 63 */
-	unsigned steps;
-	struct step step[STEPS_MAX];
+	unsigned steps, room;
+	struct step *step;
 };
 
 struct work {
