@@ -65,11 +65,6 @@ void trace_record_name(struct vcore *v, const struct task *t)
 	write_event(ring, TRACE_NAME, t->self.id, 2, 0, trace_word(t->name + sizeof(uint64_t)));
 }
 
-void trace_record_waker(struct task *t, uint32_t waker)
-{
-	atomic_store_explicit(&t->waker, waker, memory_order_relaxed);
-}
-
 void trace_name_changed(void)
 {
 	upcalls_mask();

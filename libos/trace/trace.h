@@ -18,7 +18,6 @@ struct task;
 __attribute__((cold)) void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task,
 					unsigned detail, unsigned number, uint64_t value);
 __attribute__((cold)) void trace_record_name(struct vcore *v, const struct task *t);
-__attribute__((cold)) void trace_record_waker(struct task *t, uint32_t waker);
 
 /*
  * trace(v, kind, task, detail, number, value) - an event of this CPU
@@ -39,13 +38,13 @@ static inline void trace_name(struct vcore *v, const struct task *t)
 		trace_record_name(v, t);
 }
 
-/* The same: t is about to be woken.  Kept with it, since another CPU may find the wake; a wake that
- * comes at the same time may put another waker in its place. */
-static inline void trace_waker(struct vcore *v, struct task *t, uint32_t waker)
-{
-	if (__builtin_expect(v->traced, false))
-		trace_record_waker(t, waker);
-}
+/* The same: t is about to be woken, by the task with this id.  Kept with it, since another CPU may
+ * find the wake; a wake that comes at the same time may put another waker in its place. */
+#define trace_waker(v, t, id) \
+	do { \
+		if (__builtin_expect((v)->traced, false)) \
+			atomic_store_explicit(&(t)->waker, (id), memory_order_relaxed); \
+	} while (0)
 
 /* Task context: the calling task has another name. */
 void trace_name_changed(void);
