@@ -17,6 +17,7 @@
 #define CHOICES_MAX 4096
 #define LOG_MAX 4096
 #define NAMES_MAX 64
+#define STEPS_MAX 100000u /* of one schedule; a thread that spins makes no end of them */
 #define RUNS_MAX 20000000ul /* a case that needs more has bounds that are too wide */
 
 struct thread {
@@ -47,7 +48,7 @@ static struct {
 	uint16_t chosen, options;
 } choices[CHOICES_MAX];
 static unsigned choice_count, choice_at;
-static unsigned preemptions_left, delays_left;
+static unsigned preemptions_left, delays_left, steps;
 
 static struct event events[LOG_MAX];
 static unsigned event_count;
@@ -300,6 +301,8 @@ void engine_point(void)
 
 	if (current == NOBODY)
 		return;
+	if (++steps > STEPS_MAX)
+		explore_fail("a schedule without an end: thread %u spins", current);
 	next = decide();
 	if (next != current) {
 		unsigned from = current;
@@ -352,7 +355,7 @@ static bool all_ended(void)
 static void run_once(void)
 {
 	memset(threads, 0, sizeof(threads));
-	event_count = name_count = choice_at = 0;
+	event_count = name_count = choice_at = steps = 0;
 	for (unsigned i = 0; i < the_case->threads; i++)
 		explore_stack(i, own_stacks[i], STACK_SIZE);
 	current = NOBODY;

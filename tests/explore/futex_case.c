@@ -118,17 +118,25 @@ static void requeue_then_wake(unsigned cpu)
 	wake(&other_word, 1);
 }
 
-/* A signal ends the wait while a requeue moves the waiter from bucket to bucket. */
+/* A signal ends the wait while a requeue moves the waiter, and a wake looks where it came to be. */
 static void requeue_meets_signal(unsigned cpu)
 {
 	if (cpu == 0) {
 		sys_futex((uint64_t)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
 	} else if (cpu == 1) {
-		sys_futex((uint64_t)&word, FUTEX_REQUEUE_PRIVATE, 0, 1, (uint64_t)&other_word, 0);
-	} else {
 		atomic_store_explicit(&signalled, true, memory_order_release);
 		wake_task_signal(task_of(0));
+		sys_futex((uint64_t)&word, FUTEX_REQUEUE_PRIVATE, 0, 1, (uint64_t)&other_word, 0);
+	} else {
+		wake(&other_word, 1);
 	}
+}
+
+static void requeues_cross(unsigned cpu)
+{
+	_Atomic uint32_t *from = cpu ? &word : &other_word, *to = cpu ? &other_word : &word;
+
+	sys_futex((uint64_t)from, FUTEX_REQUEUE_PRIVATE, 0, 1, (uint64_t)to, 0);
 }
 
 int main(void)
@@ -138,8 +146,9 @@ int main(void)
 		{ "two_waiters_are_woken", 3, 1, 1, setup, two_wait, nobody_waits, NULL },
 		{ "a_requeued_waiter_is_woken", 2, 2, 1, setup, requeue_then_wake, nobody_waits,
 		  NULL },
-		{ "a_signal_finds_a_requeued_waiter", 3, 1, 1, setup, requeue_meets_signal,
+		{ "a_signal_finds_a_requeued_waiter", 3, 2, 0, setup, requeue_meets_signal,
 		  nobody_waits, NULL },
+		{ "requeues_may_cross", 2, 2, 1, setup, requeues_cross, nobody_waits, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

@@ -61,11 +61,19 @@ void upcalls_unmask(void)
 	v->mask_depth--;
 }
 
+/* What a CPU has tried in vain to take: whoever tries again and again would never let the holder go
+ * on, so before its next lock it waits until that one is free. */
+static struct lock *tried[CPUS];
+
 void lock_take(struct lock *l)
 {
+	struct lock **in_vain = &tried[explore_self()];
 	uint32_t free = 0;
 
 	upcalls_mask();
+	if (*in_vain)
+		explore_wait(lock_is_free, *in_vain, "waits for the lock that it has tried");
+	*in_vain = NULL;
 	while (!atomic_compare_exchange_strong(&l->holder, &free, 1)) {
 		explore_wait(lock_is_free, l, "waits for the lock");
 		free = 0;
@@ -80,6 +88,7 @@ bool lock_try(struct lock *l)
 	if (atomic_compare_exchange_strong(&l->holder, &free, 1))
 		return true;
 	upcalls_unmask();
+	tried[explore_self()] = l;
 	return false;
 }
 
@@ -198,6 +207,7 @@ static void cpus_setup(void)
 	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
 	memset(pages, 0, sizeof(pages));
 	memset(queued, 0, sizeof(queued));
+	memset(tried, 0, sizeof(tried));
 	signalled = false;
 	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
 		struct task *t = task_of(cpu);
@@ -220,6 +230,7 @@ static void cpus_setup(void)
 	}
 	explore_name(&signalled, sizeof(signalled), "signalled");
 	explore_name(queued, sizeof(queued), "queued");
+	explore_name(tried, sizeof(tried), "tried");
 }
 
 /* Nothing is under way, and nobody waits to run. */
