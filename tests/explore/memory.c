@@ -42,7 +42,8 @@ struct buffered {
 struct shadow {
 	const volatile char *address; /* NULL: free */
 	uint32_t generation;          /* of the run that uses the slot */
-	unsigned user;                /* of what has no name */
+	unsigned users;               /* of what has no name: bit for each thread ... */
+	bool changed;                 /* ... and whether one writes */
 	unsigned writer;              /* NOBODY: setup */
 	uint32_t written;             /* at this time of the writer */
 	bool written_atomically;
@@ -78,7 +79,7 @@ static struct shadow *shadow_of(const volatile char *address)
 			memset(s, 0, sizeof(*s));
 			s->generation = generation;
 			s->address = address;
-			s->writer = s->user = NOBODY;
+			s->writer = NOBODY;
 			return s;
 		}
 		if (s->address == address)
@@ -261,15 +262,16 @@ void memory_reset(unsigned threads)
 		clocks[i].at[i] = 1;
 }
 
-/* What has no name is thought to be one thread's alone, and that is checked. */
-static void unnamed(unsigned thread, const volatile char *address)
+/* What has no name is thought to be one thread's alone, or read only; and that is checked. */
+static void unnamed(unsigned thread, const volatile char *address, bool write)
 {
 	struct shadow *s = shadow_of(address);
 
-	if (s->user != NOBODY && s->user != thread)
-		explore_fail("threads %u and %u both use %p: explore_name() it", s->user, thread,
-			     (const void *)address);
-	s->user = thread;
+	s->users |= 1u << thread;
+	s->changed |= write;
+	if (s->changed && (s->users & (s->users - 1)))
+		explore_fail("threads share %p (thread %u %s it): explore_name() it",
+			     (const void *)address, thread, write ? "writes" : "reads");
 }
 
 static void plain_read(volatile void *address, unsigned size)
@@ -282,7 +284,7 @@ static void plain_read(volatile void *address, unsigned size)
 		return;
 	settle();
 	if (!engine_has_name(address)) {
-		unnamed(thread, address);
+		unnamed(thread, address, false);
 		return;
 	}
 	engine_point();
@@ -313,7 +315,7 @@ static void plain_write(volatile void *address, unsigned size)
 		return;
 	settle();
 	if (!engine_has_name(address)) {
-		unnamed(thread, address);
+		unnamed(thread, address, true);
 		return;
 	}
 	engine_point();
