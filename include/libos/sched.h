@@ -101,7 +101,7 @@ enum sched_why {
 	SCHED_WOKEN,    /* was blocked */
 	SCHED_DONATED,  /* somebody gave it a slice: it belongs at the head; see sched_donated_ns() */
 	SCHED_PREEMPTED, /* its slice is over, or another task had to run at once */
-	SCHED_YIELDED,  /* gave up the CPU, still runnable */
+	SCHED_YIELDED,  /* gave up the CPU to those that are queued, still runnable */
 	SCHED_MIGRATED, /* comes from another CPU's queue */
 	SCHED_TAKEN_OVER, /* was queued when this library replaced another */
 	SCHED_CHANGED,  /* was queued here when one of its parameters changed */

@@ -78,7 +78,7 @@ static void kernel_messages(struct exo_vcore_page *page)
 	}
 }
 
-void events_process(struct vcore *v)
+void events_take(struct vcore *v)
 {
 	uint32_t pending = __atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
 
@@ -96,6 +96,11 @@ void events_process(struct vcore *v)
 		if (v->slice_end_tsc && rdtsc() >= v->slice_end_tsc && vcore_slice_ends(v))
 			v->need_resched = true;
 	}
+}
+
+void events_process(struct vcore *v)
+{
+	events_take(v);
 	timers_program(v);
 }
 

@@ -15,6 +15,8 @@ struct task;
  * v->need_resched rather than switching.
  */
 void events_process(struct vcore *v);
+/* The same, but leaves the kernel's timer to the caller, who is about to set it (timers_program). */
+void events_take(struct vcore *v);
 
 /* Any CPU, masked: makes `cpu` look at its mailbox; only if `first`, else somebody has rung for what
  * was there before, and it has not looked yet. */

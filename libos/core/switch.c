@@ -241,7 +241,8 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		uint64_t token = v->page->token;
 		struct sched_run run;
 
-		events_process(v);
+		/* The timer is set when it is known what the CPU does next: in enter() or halt(). */
+		events_take(v);
 		run = donation_heir(v);
 		if (!run.task)
 			run = run_queue_pick(v, prev);

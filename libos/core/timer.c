@@ -30,6 +30,15 @@ static struct timer *first_timer(const struct timer_queue *q)
 	return n ? container_of(n, struct timer, node) : NULL;
 }
 
+/* Under the lock: the heap has changed. */
+static void first_changed(struct timer_queue *q)
+{
+	const struct timer *t = first_timer(q);
+
+	atomic_store_explicit(&q->first_tsc, t ? time_deadline_tsc(t->deadline_ns) : 0,
+			      memory_order_relaxed);
+}
+
 void timers_run(struct vcore *v)
 {
 	struct timer_queue *q = &v->timers;
@@ -50,29 +59,16 @@ void timers_run(struct vcore *v)
 		lock_acquire(&q->lock);
 		atomic_store_explicit(&q->firing, NULL, memory_order_release);
 	}
+	first_changed(q);
 	lock_release(&q->lock);
-}
-
-static uint64_t next_deadline_tsc(struct timer_queue *q)
-{
-	uint64_t deadline = 0;
-	struct timer *t;
-
-	lock_acquire(&q->lock);
-	t = first_timer(q);
-	if (t)
-		deadline = time_deadline_tsc(t->deadline_ns);
-	lock_release(&q->lock);
-	return deadline;
 }
 
 void timers_program(struct vcore *v)
 {
-	uint64_t deadline = 0, set = v->page->deadline_tsc, look;
+	uint64_t deadline = atomic_load_explicit(&v->timers.first_tsc, memory_order_relaxed);
+	uint64_t set = v->page->deadline_tsc, look;
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
-	if (v->timers.heap.count)
-		deadline = next_deadline_tsc(&v->timers);
 	if (v->current && v->slice_end_tsc && vcore_slice_ends(v)) {
 		if (v->slice_end_tsc <= rdtsc())
 			v->need_resched = true;
@@ -95,8 +91,10 @@ static void detach(struct timer *t)
 		return;
 	q = &vcores[cpu].timers;
 	lock_acquire(&q->lock);
-	if (ordered_is_queued(&t->node))
+	if (ordered_is_queued(&t->node)) {
 		ordered_remove(&q->heap, &t->node);
+		first_changed(q);
+	}
 	lock_release(&q->lock);
 }
 
@@ -131,6 +129,7 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	t->deadline_ns = deadline_ns;
 	atomic_store(&t->cpu, v->cpu + 1);
 	ordered_insert(&v->timers.heap, &t->node, deadline_ns);
+	first_changed(&v->timers);
 	lock_release(&v->timers.lock);
 	timers_program(v);
 	upcalls_unmask();

@@ -16,6 +16,10 @@ struct timer_queue {
 	/* Under lock; ordered by deadline_ns.  Only the owner inserts, any CPU removes. */
 	struct ordered_heap heap;
 
+	/* Written under lock by who changes the heap: when its first timer is due, 0: none is armed.
+	 * The owner reads it at any time: at worst it is of a timer that has just been removed. */
+	_Atomic uint64_t first_tsc;
+
 	/* Written by the owner under lock: the timer whose fire() runs now. */
 	struct timer *_Atomic firing;
 };

@@ -49,8 +49,7 @@ uint64_t vcore_event_stack_top(const struct vcore *v)
 
 bool vcore_slice_ends(const struct vcore *v)
 {
-	return atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0 ||
-	       v->current->donor.id;
+	return vcore_has_waiting(v) || v->current->donor.id;
 }
 
 /*

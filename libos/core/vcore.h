@@ -114,6 +114,12 @@ extern char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE];
 /* This CPU, with a current task: a slice has an end only for those who wait. */
 bool vcore_slice_ends(const struct vcore *v);
 
+/* Are tasks queued on this CPU?  A hint, unless masked. */
+static inline bool vcore_has_waiting(const struct vcore *v)
+{
+	return atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0;
+}
+
 /* Why a vcore field is written: by its own CPU, masked (I8). */
 static inline bool vcore_is_mine(const struct vcore *v)
 {

@@ -168,7 +168,8 @@ void wakes_deliver(struct vcore *v)
 		oldest = t->mailbox_next;
 		deliver(v, t);
 	}
-	if (any)
+	/* A CPU that is about to switch sets it then. */
+	if (any && !v->need_resched)
 		timers_program(v);
 }
 

@@ -2,9 +2,9 @@
 /*
  * The scheduler library in force: choosing, swapping and ejecting it.
  *
- *	in_force ---> instance 3: rr          each CPU has its own idea of what is in force
- *	              instance 2: lottery     (run_queue.generation), and follows in_force when it
- *	              instance 1: fifo        next comes by, handing its own queue over
+ *	sched_in_force ---> instance 3: rr        each CPU has its own idea of what is in force
+ *	                    instance 2: lottery   (run_queue.generation), and follows when it next
+ *	                    instance 1: fifo      comes by, handing its own queue over
  *
  * So no CPU touches another's queue, and nobody waits for anybody.  A library's exit() is called by
  * the last CPU that leaves it; until then its callbacks may still run on others.
@@ -35,16 +35,11 @@ struct mutex sched_mutex;
 static struct sched_instance fifo_instance = { .ops = &sched_fifo_ops,
 					       .timeout_ticks = STALL_NEVER };
 
-static struct sched_instance *_Atomic in_force;
+struct sched_instance *_Atomic sched_in_force;
 static struct lock swap_lock = LOCK_INIT("scheduler swap", RANK_LEAF);
 /* Under swap_lock. */
 static uint32_t generations;
 static struct sched_instance *instances;
-
-struct sched_instance *sched_instance(void)
-{
-	return atomic_load_explicit(&in_force, memory_order_acquire);
-}
 
 /* Masked, so that the instance is not left and freed in between; its library's name stays. */
 const char *sched_current_name(void)
@@ -162,7 +157,7 @@ static bool install(struct vcore *v, struct sched_instance *s, struct sched_inst
 			unused = expect->users == 0;
 		}
 		atomic_store_explicit(&s->generation, ++generations, memory_order_relaxed);
-		atomic_store_explicit(&in_force, s, memory_order_release);
+		atomic_store_explicit(&sched_in_force, s, memory_order_release);
 		done = true;
 	}
 	lock_release(&swap_lock);
@@ -190,8 +185,7 @@ static void shorten_slice(struct vcore *v)
 		v->slice_end_tsc = latest;
 }
 
-/* Out of the way of sched_follow(), which is called at every step and has nothing to do. */
-static __attribute__((noinline)) void follow(struct vcore *v)
+void sched_follow_now(struct vcore *v)
 {
 	struct sched_instance *now, *old = v->queue.instance;
 	bool last;
@@ -206,15 +200,6 @@ static __attribute__((noinline)) void follow(struct vcore *v)
 	run_queue_hand_over(v, now);
 	if (last)
 		retire(v, old);
-}
-
-void sched_follow(struct vcore *v)
-{
-	const struct sched_instance *now = sched_instance();
-
-	if (v->queue.instance != now ||
-	    v->queue.generation != atomic_load_explicit(&now->generation, memory_order_relaxed))
-		follow(v);
 }
 
 void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,

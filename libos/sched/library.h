@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/mutex.h"
+#include "core/vcore.h"
 #include "sched/run_queue.h"
-
-struct vcore;
 
 /* A library with its private memory.  Used again when its library is asked for again, and freed only
  * by sched_leave_all(): so CPUs may read one that has just been replaced. */
@@ -44,8 +43,13 @@ bool sched_ops_ok(const struct sched_ops *ops);
  */
 void sched_leave_all(const struct sched_ops *ops);
 
+extern struct sched_instance *_Atomic sched_in_force;
+
 /* The instance in force.  Acquire: what it points to is complete. */
-struct sched_instance *sched_instance(void);
+static inline struct sched_instance *sched_instance(void)
+{
+	return atomic_load_explicit(&sched_in_force, memory_order_acquire);
+}
 
 /* Boot CPU, before any task runs: the library that sched= names, or the default. */
 void sched_init(const char *name);
@@ -62,9 +66,19 @@ struct text;
 /* api.c.  Task context, no lock held: every CPU's state and queue, one after the other. */
 void sched_dump_text(struct text *out);
 
+/* Out of the way of sched_follow(), which is called at every step and has nothing to do. */
+void sched_follow_now(struct vcore *v);
+
 /* This CPU, masked, no callback running: follows to the instance in force, handing over the queued
  * tasks.  Cheap when there is nothing to do. */
-void sched_follow(struct vcore *v);
+static inline void sched_follow(struct vcore *v)
+{
+	const struct sched_instance *now = sched_instance();
+
+	if (v->queue.instance != now ||
+	    v->queue.generation != atomic_load_explicit(&now->generation, memory_order_relaxed))
+		sched_follow_now(v);
+}
 
 /*
  * Replaces the library in force by the FIFO because of what it did, unless it has been replaced

@@ -61,16 +61,20 @@ struct task *run_queue_oldest(const struct vcore *v)
 
 /* ---- attaching */
 
-static void attach(struct vcore *v, struct task *t)
+static __attribute__((noinline)) void attach_now(struct vcore *v, struct task *t)
 {
-	if (t->sched_generation == v->queue.generation)
-		return;
 	memset(t->sched_private, 0, sizeof(t->sched_private));
 	t->sched_generation = v->queue.generation;
 	t->sched_core_only = false;
 	t->run_queue = NULL;
 	if (ops_of(v)->attach)
 		t->sched_core_only = (int)(uint64_t)CALL(v, attach, RESULT_NUMBER, t, t, 0, 0).task != 0;
+}
+
+static inline void attach(struct vcore *v, struct task *t)
+{
+	if (t->sched_generation != v->queue.generation)
+		attach_now(v, t);
 }
 
 static long param_value(const struct task *t, enum sched_parameter key)
@@ -93,7 +97,7 @@ static long param_value(const struct task *t, enum sched_parameter key)
 	}
 }
 
-static void tell_params(struct vcore *v, struct task *t)
+static __attribute__((noinline)) void tell_params(struct vcore *v, struct task *t)
 {
 	uint32_t changed = atomic_exchange(&t->sched_changed, 0);
 

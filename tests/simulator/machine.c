@@ -513,7 +513,8 @@ static void step(int cpu)
 		stop_sleeping(cpu);
 		break;
 	case STEP_YIELDS:
-		stop_runnable(cpu, SCHED_YIELDED);
+		if (machine.cpu[cpu].count) /* else there is nobody to give way to */
+			stop_runnable(cpu, SCHED_YIELDED);
 		break;
 	case STEP_ENDS:
 		stop_ended(cpu);
