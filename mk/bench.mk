@@ -21,3 +21,13 @@ $(BUILD)/profile-plugin.so: scripts/bench/profile-plugin.c
 .PHONY: profile
 profile: all $(BUILD)/bench-true $(BUILD)/profile-plugin.so
 	@scripts/bench/profile --build $(BUILD) $(ROW)
+
+## make bench-baseline  rows that have become faster go into tests/bench-baseline
+.PHONY: bench-baseline
+bench-baseline: all
+	@BUILD=$(abspath $(BUILD)) EXO_CC=$(abspath $(CACHE))/bin/exo-cc tests/script/bench_baseline.py --lower
+
+## make bench-ours  in instructions, what Linux cannot be asked: kernel operations, schedulers, tracing
+.PHONY: bench-ours
+bench-ours: all
+	@TOP=$(TOP) BUILD=$(abspath $(BUILD)) EXO_RUN=$(abspath $(BUILD))/bin/exo-run scripts/bench/ours
