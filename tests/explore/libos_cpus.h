@@ -151,6 +151,8 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 
 unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
 {
+	/* It is ours to give to any CPU, which may run it at once: its stack must have been left. */
+	EXPLORE_CHECK(!atomic_load(&t->on_cpu));
 	return (unsigned)atomic_load(&t->home);
 }
 
