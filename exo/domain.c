@@ -57,6 +57,8 @@ bool domain_entries_ok(const struct exo_entries *e)
 struct domain *domain_init(const struct exo_domain_create *create)
 {
 	struct domain *d = frame_pointer(create->object_frame);
+	/* Its maker names these two as well, and must not lose them by its revoking them. */
+	unsigned rights = EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE;
 
 	frame_zero(create->object_frame);
 	d->id = take_id(d);
@@ -66,8 +68,8 @@ struct domain *domain_init(const struct exo_domain_create *create)
 	handle_feed(d, create->handle_frame);
 	object_init(&d->object, OBJECT_DOMAIN, d, create->object_frame);
 	d->shared = space_init(d, create->shared_object_frame, create->shared_root_frame, NULL);
-	handle_install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, create->object_frame);
-	handle_install(d, EXO_SLOT_SHARED, OBJECT_SPACE, create->shared_object_frame);
+	handle_install(d, EXO_SLOT_DOMAIN, OBJECT_DOMAIN, create->object_frame, rights);
+	handle_install(d, EXO_SLOT_SHARED, OBJECT_SPACE, create->shared_object_frame, rights);
 	d->handle_hint = FIRST_COPIED_SLOT;
 	return d;
 }

@@ -122,8 +122,8 @@ static void make_vcore(struct domain *d, struct space *space, const struct exo_i
 	v->sc = sc;
 	sc->vcore = v;
 	atomic_store(&d->vcores[cpu], v);
-	handle_install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame);
-	handle_install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame);
+	handle_install(d, EXO_SLOT_VCORE + cpu, OBJECT_VCORE, v->object.frame, EXO_RIGHTS_ALL);
+	handle_install(d, EXO_SLOT_SC + cpu, OBJECT_SC, sc->object.frame, EXO_RIGHTS_ALL);
 	object_put(&sc->object);
 	object_put(&v->object);
 }
@@ -166,7 +166,7 @@ static void install_machine(struct domain *d, uint32_t slot, enum object_kind ki
 {
 	if (!object_word_start(frame))
 		BUG();
-	handle_install(d, slot, kind, frame);
+	handle_install(d, slot, kind, frame, EXO_RIGHTS_ALL);
 }
 
 /* Everything that is still FREE; what does not fit the list of ranges stays so. */
@@ -195,7 +195,7 @@ static void make_vcores(struct domain *d, const struct exo_image *table)
 	struct space *space = space_init(d, object_frame, take_frame(d->id, EXO_FRAME_TABLE),
 					 d->shared);
 
-	handle_install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame);
+	handle_install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame, EXO_RIGHTS_ALL);
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		make_vcore(d, space, table, cpu);
 	object_put(&space->object);

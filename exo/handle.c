@@ -163,10 +163,11 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 	return slot_fill(d, number, &view);
 }
 
-void handle_install(struct domain *d, uint32_t number, enum object_kind kind, uint64_t object_frame)
+void handle_install(struct domain *d, uint32_t number, enum object_kind kind, uint64_t object_frame,
+		    unsigned rights)
 {
 	d->handle_hint = number; /* the search begins and ends here */
-	handle_fill(d, handle_reserve(d), kind, EXO_RIGHTS_ALL, object_frame, 0, 0);
+	handle_fill(d, handle_reserve(d), kind, rights, object_frame, 0, 0);
 }
 
 bool handle_drop(struct domain *d, exo_handle h)

@@ -214,8 +214,9 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 
 /* The exo calls on handles, and what only the making of a domain needs. */
 
-/* Fill a slot of a new table by its number (enum exo_first_slot), with all rights; it gets generation 1. */
-void handle_install(struct domain *d, uint32_t number, enum object_kind kind, uint64_t object_frame);
+/* Fill a slot of a new table by its number (enum exo_first_slot); it gets generation 1. */
+void handle_install(struct domain *d, uint32_t number, enum object_kind kind, uint64_t object_frame,
+		    unsigned rights);
 /* Empty the slot; false if the handle was stale. */
 bool handle_drop(struct domain *d, exo_handle h);
 /* One more page of slots, in a claimed frame: 0 or -ENOSPC. */

@@ -74,7 +74,8 @@ enum exo_right {
 	EXO_RIGHTS_ALL = (1 << 6) - 1,
 };
 
-/* What the first domain starts with, generation 1, all rights. */
+/* What the first domain starts with, generation 1; others with the first and the third.  All rights, but
+ * that to revoke those two. */
 enum exo_first_slot {
 	EXO_SLOT_DOMAIN = 1,  /* itself */
 	EXO_SLOT_SPACE = 2,   /* the address space it starts in */

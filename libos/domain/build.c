@@ -317,7 +317,7 @@ static int create(struct domain *d, const struct exo_image *image)
 		return (int)r;
 	d->space = (exo_handle)r;
 	/* The first to be copied becomes EXO_SLOT_SPACE. */
-	r = exo_handle_copy(d->space, d->domain, EXO_RIGHTS_ALL);
+	r = exo_handle_copy(d->space, d->domain, DOMAIN_OWN_RIGHTS);
 	return r < 0 ? (int)r : 0;
 }
 

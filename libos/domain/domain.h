@@ -21,6 +21,9 @@
 
 #define DOMAIN_PATH_MAX 256
 
+/* To what is a domain's own but named by its maker as well: it must not be able to revoke it. */
+#define DOMAIN_OWN_RIGHTS (EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE)
+
 enum domain_state { DOMAIN_MAKING, DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 
 struct domain {

@@ -89,8 +89,8 @@ static int create(struct domain *d, const struct exo_image *image, unsigned cpu)
 static int tell(struct domain *d, unsigned cpu)
 {
 	struct exo_cpu_info *c = &d->info->cpus[cpu];
-	int64_t vcore = exo_handle_copy(d->vcores[cpu].vcore, d->domain, EXO_RIGHTS_ALL);
-	int64_t sc = exo_handle_copy(d->vcores[cpu].sc, d->domain, EXO_RIGHTS_ALL);
+	int64_t vcore = exo_handle_copy(d->vcores[cpu].vcore, d->domain, DOMAIN_OWN_RIGHTS);
+	int64_t sc = exo_handle_copy(d->vcores[cpu].sc, d->domain, DOMAIN_OWN_RIGHTS);
 
 	if (vcore < 0 || sc < 0)
 		return (int)(vcore < 0 ? vcore : sc);
