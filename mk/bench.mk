@@ -10,6 +10,9 @@ bench: all
 	@scripts/deps bench
 	@scripts/bench/run --build $(BUILD) --cache $(CACHE) --cpus $(CPUS) \
 		$(if $(filter 1,$(ICOUNT)),--icount) $(if $(filter 1,$(WRITE)),--write) $(ROWS)
+ifeq ($(ICOUNT)$(ROWS),1)
+	@$(MAKE) bench-ours
+endif
 
 # ROW's own program for exec, and the plugin for QEMU that counts what is executed.
 $(BUILD)/bench-true: scripts/bench/true.c | $(CACHE)/bin/exo-cc

@@ -127,8 +127,11 @@ static bool told(const char *word)
 static void boot_main(void)
 {
 	tsc_khz = info()->tsc_khz;
-	cases_of_several_cpus();
-	if (!told("only=races")) {
+	if (told("only=rows"))
+		rows_of_the_kernel();
+	else
+		cases_of_several_cpus();
+	if (!told("only=")) {
 		cases_of_one_domain();
 		cases_of_two_domains();
 	}

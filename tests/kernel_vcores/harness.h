@@ -113,5 +113,6 @@ uint64_t spare_frame(unsigned number);
 void cases_of_one_domain(void);
 void cases_of_several_cpus(void);
 void cases_of_two_domains(void);
+void rows_of_the_kernel(void); /* no cases: a table of costs */
 
 #endif

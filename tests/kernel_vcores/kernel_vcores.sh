@@ -5,6 +5,8 @@
 # "ok" lines.  Cases about time run where an instruction takes 4 ns (-icount), so that a busy host
 # changes nothing; there the CPUs take turns.  Cases about several CPUs run once more where each CPU
 # is a thread of its own.
+#
+# With --rows it prints what the kernel's operations cost instead, in instructions: `make bench-ours`.
 set -eu
 
 here=$TOP/tests/kernel_vcores
@@ -23,7 +25,7 @@ compile -include "$TOP/mk/offsets.h" -S -o "$work/offsets.s" "$here/offsets.c"
 sed -n 's/^.*\.ascii "->\([^ ]*\) \$*\(-\{0,1\}[0-9]*\) .*"$/%define \1 \2/p' \
 	"$work/offsets.s" > "$work/offsets.inc"
 nasm -f elf64 -g -F dwarf -I"$work/" -o "$work/entry.o" "$here/entry.asm"
-for source in harness one_domain two_domains; do
+for source in harness one_domain two_domains rows; do
 	compile -c -o "$work/$source.o" "$here/$source.c"
 done
 ld -nostdlib -static -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
@@ -63,6 +65,13 @@ boot() {
 	fi
 }
 
+if [ "${1:-}" = --rows ]; then
+	image rows only=rows
+	status=0
+	boot rows 1 1 -accel tcg -icount shift=0,sleep=off -rtc base=2024-01-01T00:00:00,clock=vm -seed 1
+	grep '^kernel_' "$work/log"
+	exit $status
+fi
 image all ''
 image races only=races
 status=0

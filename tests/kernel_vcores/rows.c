@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel's own operations cost, which no program can ask for: `make bench-ours`.  Where the
+ * TSC counts instructions (-icount shift=0) the numbers are instructions; each is the mean of a loop,
+ * with the few of the loop itself, and of the test domain's upcall entries.
+ */
+#include "harness.h"
+
+#define TIMES 200
+#define TABLES 12           /* page tables that the largest range may need */
+#define PAGES_MAX 2048
+#define AREA 0x40000000ul   /* nothing else is there */
+
+static struct seen *const mine = &seen[0];
+
+static void mean(const char *name, void (*operation)(void))
+{
+	uint64_t start;
+
+	operation();
+	start = tsc();
+	for (unsigned i = 0; i < TIMES; i++)
+		operation();
+	print_number(name, (int64_t)((tsc() - start) / TIMES));
+}
+
+static void no_work(void)
+{
+	exo_call(EXO_CALLS, 0, 0, 0, 0);
+}
+
+static void same_space(void)
+{
+	exo_call(EXO_CALL_SWITCH, EXO_HANDLE(EXO_SLOT_SPACE), my_page()->token, 0, 0);
+}
+
+static void set_timer(void)
+{
+	exo_call(EXO_CALL_TIMER, tsc() + ms(10000), 0, 0, 0);
+}
+
+static void timer_upcall(void)
+{
+	exo_call(EXO_CALL_TIMER, 1, 0, 0, 0); /* has passed: delivered at once */
+}
+
+static void doorbell_upcall(void)
+{
+	exo_call(EXO_CALL_DOORBELL, vcore_handle(0), 0, 0, 0);
+}
+
+static void doorbell_pending(void)
+{
+	mask();
+	exo_call(EXO_CALL_DOORBELL, vcore_handle(0), 0, 0, 0);
+	unmask(mine);
+}
+
+static void send_upcall(void)
+{
+	exo_call(EXO_CALL_SEND, vcore_handle(0), 1, 2, 3);
+}
+
+static void fault(void)
+{
+	read_unmapped();
+}
+
+static void fault_masked(void)
+{
+	mask();
+	read_unmapped();
+	unmask(mine);
+}
+
+static uint64_t freed[PAGES_MAX + TABLES];
+
+static uint64_t update(struct exo_op op, uint64_t *spent)
+{
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1, .freed = (uint64_t)freed,
+				.freed_max = PAGES_MAX + TABLES };
+	uint64_t count = 0, start = tsc();
+	int64_t r;
+
+	do {
+		r = exo_call(EXO_CALL_UPDATE, EXO_HANDLE(EXO_SLOT_SPACE), (uint64_t)&u, 0, 0);
+		count += u.freed_count;
+		u.freed += u.freed_count * sizeof(freed[0]);
+		u.freed_max -= u.freed_count;
+	} while (r == 1);
+	*spent += tsc() - start;
+	CHECK_EQ(r, 0);
+	return count;
+}
+
+static void feed(const uint64_t *frames, uint64_t count)
+{
+	CHECK_EQ(exo_call(EXO_CALL_SPACE_FEED, EXO_HANDLE(EXO_SLOT_SPACE), (uint64_t)frames, count, 0),
+		 0);
+}
+
+/* Page tables that went with their pages come back; what is measured is not that. */
+static void feed_tables(uint64_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		if (freed[i] < first || freed[i] >= first + PAGES_MAX)
+			feed(&freed[i], 1);
+}
+
+static void range(uint32_t pages, const char *map, const char *protect, const char *unmap)
+{
+	uint64_t first = spare_frame(PAGES_MAX + TABLES), spent[3] = { 0 };
+	struct exo_op op = { .prot = EXO_PROT_READ | EXO_PROT_WRITE, .count = pages, .va = AREA,
+			     .frame = first };
+	unsigned times = TIMES / pages + 3;
+
+	for (unsigned i = 0; i < times; i++) {
+		op.code = EXO_OP_MAP;
+		op.prot = EXO_PROT_READ | EXO_PROT_WRITE;
+		update(op, &spent[0]);
+		op.code = EXO_OP_PROTECT;
+		op.prot = EXO_PROT_READ;
+		update(op, &spent[1]);
+		op.code = EXO_OP_UNMAP;
+		feed_tables(first, update(op, &spent[2]));
+	}
+	print_number(map, (int64_t)(spent[0] / times));
+	print_number(protect, (int64_t)(spent[1] / times));
+	print_number(unmap, (int64_t)(spent[2] / times));
+}
+
+static void one_frame(const char *name, uint8_t code)
+{
+	struct exo_op op = { .code = code, .count = 1, .frame = spare_frame(TABLES + 1),
+			     .source = spare_frame(TABLES + 2) };
+	uint64_t spent = 0;
+
+	for (unsigned i = 0; i < TIMES; i++)
+		update(op, &spent);
+	print_number(name, (int64_t)(spent / TIMES));
+}
+
+void rows_of_the_kernel(void)
+{
+	uint64_t tables[TABLES];
+
+	mean("kernel_no_work ", no_work);
+	mean("kernel_switch_same ", same_space);
+	mean("kernel_timer_set ", set_timer);
+	exo_call(EXO_CALL_TIMER, 0, 0, 0, 0);
+	mean("kernel_timer_upcall ", timer_upcall);
+	mean("kernel_doorbell_upcall ", doorbell_upcall);
+	mean("kernel_doorbell_masked ", doorbell_pending);
+	mean("kernel_send_upcall ", send_upcall);
+	mean("kernel_fault ", fault);
+	mean("kernel_fault_masked ", fault_masked);
+	for (unsigned i = 0; i < TABLES; i++)
+		tables[i] = spare_frame(i);
+	feed(tables, TABLES);
+	one_frame("kernel_zero_frame ", EXO_OP_ZERO);
+	one_frame("kernel_copy_frame ", EXO_OP_COPY);
+	range(1, "kernel_map_1 ", "kernel_protect_1 ", "kernel_unmap_1 ");
+	range(512, "kernel_map_512 ", "kernel_protect_512 ", "kernel_unmap_512 ");
+	range(2048, "kernel_map_2048 ", "kernel_protect_2048 ", "kernel_unmap_2048 ");
+}
