@@ -23,9 +23,17 @@
 #include "sched/place.h"
 #include "trace/trace.h"
 
+/* A CPU that is about to run the one task that it has keeps it: elsewhere it would only wait longer. */
+static bool has_to_spare(const struct vcore *v)
+{
+	unsigned waiting = atomic_load_explicit(&v->queue.count, memory_order_relaxed);
+
+	return waiting + (v->current || v->heir) >= 2;
+}
+
 static void answer_thief(struct vcore *v, unsigned thief)
 {
-	struct task *t = run_queue_steal(v, thief);
+	struct task *t = has_to_spare(v) ? run_queue_steal(v, thief) : NULL;
 	struct mailbox *m = &vcores[thief].mailbox;
 
 	trace(v, TRACE_STEAL, t ? t->self.id : 0, 0, thief, 0);
