@@ -54,12 +54,13 @@ static struct process *heaviest_locked(void)
 	return heaviest;
 }
 
+/* Until it is a zombie, not only until its `vm` is gone from here: the space is taken apart after that. */
 static bool memory_is_coming_back_locked(void)
 {
 	list_for_each(node, &all_processes) {
 		const struct process *p = list_entry(node, struct process, all_link);
 
-		if (p->group_exit && p->vm)
+		if (p->group_exit && (p->state == PROCESS_ALIVE || p->state == PROCESS_EXITING))
 			return true;
 	}
 	return false;

@@ -40,6 +40,17 @@ void stall_clock_advance(struct run_queue *q)
 	q->looked_tsc = now;
 }
 
+/* Among a thousand tasks even the fairest library lets each wait for a thousand slices, and one that
+ * draws lots for some more: each that is queued may take the time of a look. */
+static bool waits_too_long(const struct run_queue *q, const struct task *t)
+{
+	uint64_t timeout = q->instance->timeout_ticks;
+	uint32_t count = atomic_load_explicit(&q->count, memory_order_relaxed);
+
+	return timeout != STALL_NEVER &&
+	       q->granted - t->queued_at > timeout + count * q->instance->look_ticks;
+}
+
 void stall_check(struct vcore *v)
 {
 	struct run_queue *q = &v->queue;
@@ -49,7 +60,7 @@ void stall_check(struct vcore *v)
 		return;
 	stall_clock_advance(q);
 	oldest = run_queue_oldest(v);
-	if (q->granted - oldest->queued_at > q->instance->timeout_ticks)
+	if (waits_too_long(q, oldest))
 		sched_eject(v, SCHED_EXIT_STALLED, "", oldest->self, oldest->self.id);
 }
 
