@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; From the boot loader to C.  GRUB enters at boot_entry in 32-bit protected mode without paging,
-; EAX = loader's magic number, EBX = physical address of the Multiboot2 information.  A processor
-; without 64-bit mode gets a message instead of a triple fault; the rest is checked in C.
+; EAX = loader's magic number, EBX = physical address of the Multiboot2 information.  That the
+; processor has 64-bit mode is taken for granted; everything else that is needed is checked in C.
 ;
 ; The tables built here map the first 4 GiB twice, at 0 and in the physmap, and the first GiB a
 ; third time where the kernel is linked.  They serve the boot CPU until paging_init(), and every
@@ -10,15 +10,12 @@
 global boot_entry, boot_pml4, boot_gdt
 extern exo_main
 
-LONG_MODE equ 29 ; bit of EDX in CPUID leaf 0x80000001
 PRESENT_WRITABLE equ 3
 LARGE equ 0x80
 CR0_PE_MP_NE_WP_PG equ 1 << 0 | 1 << 1 | 1 << 5 | 1 << 16 | 1 << 31
 CR4_PAE equ 1 << 5
 MSR_EFER equ 0xc0000080
 EFER_LME equ 1 << 8
-COM1 equ 0x3f8
-VGA_TEXT equ 0xb8000
 
 section .boot.text progbits alloc exec nowrite align=16
 bits 32
@@ -28,14 +25,6 @@ boot_entry:
 	mov esp, boot_stack_low_end
 	mov [boot_magic], eax
 	mov [boot_information], ebx
-	mov eax, 0x80000000
-	cpuid
-	cmp eax, 0x80000001
-	jb fail
-	mov eax, 0x80000001
-	cpuid
-	bt edx, LONG_MODE
-	jnc fail
 	call build_tables
 
 	mov eax, cr4
@@ -76,27 +65,6 @@ build_tables:
 	jb .next
 	ret
 
-; Shows the message on the screen and on COM1, and stops.
-fail:
-	mov edi, VGA_TEXT
-	mov esi, message
-.next:	lodsb
-	mov ah, 0x4f
-	stosw
-	mov bl, al
-	mov ecx, 100000			; bounded: the port may be missing
-.wait:	mov dx, COM1 + 5
-	in al, dx
-	test al, 0x20
-	loopz .wait
-	mov dx, COM1
-	mov al, bl
-	out dx, al
-	cmp esi, message_end
-	jb .next
-.stop:	hlt
-	jmp .stop
-
 bits 64
 boot_entry64:
 	mov ax, 0x10
@@ -128,8 +96,6 @@ boot_gdt_pointer:
 	dq boot_gdt
 boot_magic: dd 0
 boot_information: dd 0
-message: db "exo cannot start: this processor has no 64-bit mode", 13, 10
-message_end:
 
 section .boot.bss nobits alloc noexec write align=4096
 boot_tables:

@@ -56,9 +56,6 @@ void run_account(struct cpu *cpu, uint64_t now)
 	/* A TSC that is read behind itself (a virtual machine that moved) counts as standing still. */
 	uint64_t ticks = now > run->stamp ? now - run->stamp : 0;
 
-	/* An interrupt, another CPU's first request, may come before cpu_run() has set the clock. */
-	if (run->start == 0)
-		return;
 	stats_turn(run);
 	if (atomic_load_explicit(&cpu->idle, memory_order_relaxed)) {
 		stats->idle += ticks;

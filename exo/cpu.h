@@ -3,7 +3,7 @@
  * What each CPU has of its own.  Every CPU has an area of CPU_AREA_SIZE bytes in the kernel half,
  * with unmapped guard pages between its parts:
  *
- *	block | GDT | TSS | kernel stack | IST stacks: #DF, NMI, #MC | trace ring
+ *	block with GDT and TSS | kernel stack | IST stacks: #DF, NMI, #MC | trace ring
  *
  * The areas are aligned to their size, so that an IST stack's address gives the block's: the
  * entries for NMI, #DF and #MC cannot trust GS.
@@ -17,8 +17,6 @@
 #define CPU_AREAS_BASE 0xffffff0000000000ul
 #define CPU_AREA_SIZE 0x40000ul
 #define CPU_AREA_BLOCK 0x00000ul
-#define CPU_AREA_GDT 0x02000ul
-#define CPU_AREA_TSS 0x04000ul
 #define CPU_AREA_STACK 0x06000ul
 #define CPU_AREA_STACK_SIZE 0x4000ul
 #define CPU_AREA_IST 0x0c000ul         /* the first IST stack; the others follow ... */
@@ -28,6 +26,17 @@
 #define CPU_AREA_TRACE_SIZE 0x10000ul
 
 enum cpu_ist { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3, IST_COUNT = 3 };
+
+/* SDM vol. 3A, figure 8-11. */
+struct tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t io_map; /* beyond the limit: ring 3 may use no port directly */
+} __attribute__((packed));
 
 struct trace_ring;
 
@@ -42,6 +51,8 @@ struct cpu {
 	uint64_t timer_khz;    /* LAPIC timer ticks per millisecond, measured by this CPU */
 	uint64_t timer_scale;  /* timer ticks per TSC tick, as a fraction of 2^32 */
 	struct trace_ring *trace; /* CPU_AREA_TRACE_SIZE bytes, zeroed at boot */
+	uint64_t gdt[8];
+	struct tss tss;
 
 	/* This CPU, in the SYSCALL stub and in trap_entry. */
 	uint64_t user_rsp;     /* of the SYSCALL in progress */

@@ -14,11 +14,6 @@
 
 _Static_assert(HANDLE_FRAMES * HANDLE_SLOTS_PER_FRAME >= EXO_SLOTS_FIRST_FREE, "fixed slots fit");
 
-static uint64_t take_frame(uint16_t owner, enum exo_frame_type type)
-{
-	return frame_take(1, owner, type);
-}
-
 /* ---------------------------------------------------------------- mapping */
 
 static void map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, unsigned prot)
@@ -31,7 +26,7 @@ static void map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, u
 		table_entry *entry = page_table_walk(shared, va, true, &at);
 
 		while (!entry) {
-			page_table_pool_add(shared, take_frame(d->id, EXO_FRAME_TABLE));
+			page_table_pool_add(shared, frame_take(d->id, EXO_FRAME_TABLE));
 			entry = page_table_walk(shared, va, true, &at);
 		}
 		if (!frame_map(frame, frame_word_owner(frame_word(frame)), d->id))
@@ -76,7 +71,7 @@ static void map_image(struct domain *d, const struct exo_image *image)
 		if (va >= image->rodata_end)
 			prot |= EXO_PROT_WRITE;
 		if (va >= image->data_end)
-			frame = take_frame(d->id, EXO_FRAME_PINNED);
+			frame = frame_take(d->id, EXO_FRAME_PINNED);
 		else
 			frame_assign(frame, d->id, EXO_FRAME_PINNED);
 		map(d, va, frame, 1, prot);
@@ -88,16 +83,16 @@ static void map_image(struct domain *d, const struct exo_image *image)
 static struct domain *make_domain(const struct exo_image *table)
 {
 	struct exo_domain_create create = {
-		.object_frame = take_frame(0, EXO_FRAME_KERNEL),
-		.handle_frame = take_frame(0, EXO_FRAME_KERNEL),
-		.shared_object_frame = take_frame(0, EXO_FRAME_KERNEL),
-		.shared_root_frame = take_frame(0, EXO_FRAME_TABLE),
+		.object_frame = frame_take(0, EXO_FRAME_KERNEL),
+		.handle_frame = frame_take(0, EXO_FRAME_KERNEL),
+		.shared_object_frame = frame_take(0, EXO_FRAME_KERNEL),
+		.shared_root_frame = frame_take(0, EXO_FRAME_TABLE),
 		.entries = table->entries,
 	};
 	struct domain *d = domain_init(&create);
 
 	for (unsigned i = 1; i < HANDLE_FRAMES; i++)
-		handle_feed(d, take_frame(0, EXO_FRAME_KERNEL));
+		handle_feed(d, frame_take(0, EXO_FRAME_KERNEL));
 	return d;
 }
 
@@ -106,13 +101,13 @@ static void make_vcore(struct domain *d, struct space *space, const struct exo_i
 {
 	struct exo_vcore_create create = {
 		.cpu = cpu,
-		.object_frame = take_frame(d->id, EXO_FRAME_KERNEL),
-		.vector_frame = take_frame(d->id, EXO_FRAME_KERNEL),
-		.page_frame = take_frame(d->id, EXO_FRAME_PINNED),
+		.object_frame = frame_take(d->id, EXO_FRAME_KERNEL),
+		.vector_frame = frame_take(d->id, EXO_FRAME_KERNEL),
+		.page_frame = frame_take(d->id, EXO_FRAME_PINNED),
 		.stack_top = table->event_stack_top + cpu * table->stack_stride,
 		.fault_stack_top = table->fault_stack_top + cpu * table->stack_stride,
 	};
-	struct sched_context *sc = sc_init_root(d, take_frame(d->id, EXO_FRAME_KERNEL), cpu);
+	struct sched_context *sc = sc_init_root(d, frame_take(d->id, EXO_FRAME_KERNEL), cpu);
 	struct vcore *v;
 
 	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, create.page_frame, 1,
@@ -155,10 +150,16 @@ static void show_modules(struct domain *d, struct exo_info *info)
 
 static struct exo_info *show_info(struct domain *d)
 {
-	uint64_t first = frame_take(EXO_INFO_PAGES, d->id, EXO_FRAME_PINNED);
+	static union {
+		struct exo_info info;
+		char pages[EXO_INFO_PAGES * EXO_PAGE_SIZE];
+	} window __attribute__((aligned(EXO_PAGE_SIZE)));
+	uint64_t first = ((uint64_t)&window - KERNEL_OFFSET) >> EXO_PAGE_SHIFT;
 
+	for (uint64_t frame = first; frame < first + EXO_INFO_PAGES; frame++)
+		frame_assign(frame, d->id, EXO_FRAME_PINNED);
 	map(d, EXO_INFO_BASE, first, EXO_INFO_PAGES, EXO_PROT_READ);
-	return frame_pointer(first);
+	return &window.info;
 }
 
 static void install_machine(struct domain *d, uint32_t slot, enum object_kind kind,
@@ -191,8 +192,8 @@ static void give_memory(struct domain *d, struct exo_info *info)
 
 static void make_vcores(struct domain *d, const struct exo_image *table)
 {
-	uint64_t object_frame = take_frame(d->id, EXO_FRAME_KERNEL);
-	struct space *space = space_init(d, object_frame, take_frame(d->id, EXO_FRAME_TABLE),
+	uint64_t object_frame = frame_take(d->id, EXO_FRAME_KERNEL);
+	struct space *space = space_init(d, object_frame, frame_take(d->id, EXO_FRAME_TABLE),
 					 d->shared);
 
 	handle_install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame, EXO_RIGHTS_ALL);

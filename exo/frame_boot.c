@@ -112,22 +112,15 @@ bool frame_next_ram(uint64_t *first, uint64_t *end)
 	return *first < *end;
 }
 
-uint64_t frame_take(uint64_t count, uint16_t owner, enum exo_frame_type type)
+uint64_t frame_take(uint16_t owner, enum exo_frame_type type)
 {
 	static uint64_t next; /* nothing before it is FREE */
-	uint64_t run = 0;
 
-	for (uint64_t frame = next; frame < EARLY_MAP_END >> EXO_PAGE_SHIFT; frame++) {
-		run = frame_word_type(frame_word(frame)) == EXO_FRAME_FREE ? run + 1 : 0;
-		if (run < count)
-			continue;
-		if (count == 1)
-			next = frame + 1;
-		for (uint64_t first = frame + 1 - count; frame >= first; frame--) {
-			frame_assign(frame, owner, type);
-			frame_zero(frame);
+	for (; next < EARLY_MAP_END >> EXO_PAGE_SHIFT; next++)
+		if (frame_word_type(frame_word(next)) == EXO_FRAME_FREE) {
+			frame_assign(next, owner, type);
+			frame_zero(next);
+			return next;
 		}
-		return frame + 1;
-	}
-	panic("not enough memory: no %lu frames in one piece below 4 GiB", count);
+	panic("not enough memory below 4 GiB");
 }

@@ -75,7 +75,6 @@ void exo_main(uint32_t magic, uint32_t information)
 	smp_start_others(&boot_info.acpi);
 	kprintf("exo: %u CPUs\n", cpu_count);
 	first_domain_create();
-	smp_release();
 	panic_test();
 	cpu_run();
 }

@@ -45,20 +45,18 @@ static uint64_t supported_vector_features(void)
 void features_detect(void)
 {
 	struct cpu_features *f = &cpu_features;
-	uint32_t last_extended = cpuid(0x80000000, 0).eax;
 	struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0), extended = cpuid(0x80000001, 0);
 
 	if (~extended.edx & (EXTENDED_EDX_SYSCALL | EXTENDED_EDX_NX) ||
 	    ~seven.ebx & SEVEN_EBX_FSGSBASE || ~one.ecx & ONE_ECX_XSAVE)
 		panic("this processor (or its firmware's setup) lacks SYSCALL, NX, FSGSBASE or XSAVE");
 	f->x2apic = one.ecx >> 21 & 1;
-	f->tsc_deadline = one.ecx >> 24 & 1;
 	f->xsaveopt = cpuid(0xd, 1).eax & 1;
 	f->smep = seven.ebx >> 7 & 1;
 	f->smap = seven.ebx >> 20 & 1;
 	f->umip = seven.ecx >> 2 & 1;
 	f->gigabyte_pages = extended.edx >> 26 & 1;
-	f->physical_bits = last_extended >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+	f->physical_bits = cpuid(0x80000008, 0).eax & 0xff;
 	f->vector_features = supported_vector_features();
 }
 

@@ -30,7 +30,6 @@ enum vector {
 	VECTOR_TIMER = 0x30,      /* this CPU's LAPIC timer */
 	VECTOR_RESCHEDULE = 0x31, /* IPI: look at what other CPUs have asked for */
 	VECTOR_TLB = 0x32,        /* IPI: a space's generation has moved on */
-	VECTOR_WAKE = 0x33,       /* IPI: end a cpu_idle_wait(), nothing else */
 	VECTOR_APIC_ERROR = 0x3f,
 	VECTOR_DEVICE_FIRST = 0x40, /* + line; above the lines come message-signalled interrupts */
 	VECTOR_DEVICE_LAST = 0xef,
@@ -85,7 +84,7 @@ void trap_paranoid(struct exo_regs *regs); /* NMI, #DF, #MC */
 
 /* Found on the boot CPU, the same on all; fixed afterwards. */
 struct cpu_features {
-	bool gigabyte_pages, smep, smap, umip, xsaveopt, x2apic, tsc_deadline;
+	bool gigabyte_pages, smep, smap, umip, xsaveopt, x2apic;
 	unsigned physical_bits;   /* width of a physical address */
 	uint64_t vector_features; /* for XCR0 */
 	uint32_t vector_size;     /* bytes of save area for them */
@@ -127,7 +126,7 @@ bool lapic_send(uint32_t apic_id, uint32_t command);
  * may come early when the deadline is further off than the timer can count; the caller looks at
  * the time and arms it again.  Replaces the previous deadline. */
 void lapic_timer_arm(uint64_t deadline_tsc);
-void lapic_timer_stop(void);
+void lapic_timer_stop(void); /* after lapic_timer_free_run(), and makes it ready to be armed */
 
 /* For calibration: let the timer count down without interrupting, and read it. */
 void lapic_timer_free_run(void);
@@ -179,11 +178,8 @@ void segments_set_block(struct cpu *cpu);
 void smp_init_boot_cpu(void);
 
 /* Starts every other CPU that ACPI lists, one after the other, and sets cpu_count.  One that does
- * not come up is reported and left out.  Those that do wait for smp_release(). */
+ * not come up is reported and left out.  Those that do sleep in cpu_run(). */
 void smp_start_others(const struct acpi_info *acpi);
-
-/* Lets the other CPUs enter cpu_run(). */
-void smp_release(void);
 
 /* ---------------------------------------------------- usercopy.asm */
 

@@ -27,16 +27,16 @@ static unsigned table_index(uint64_t address, unsigned level)
 }
 
 /* Zeroed memory of the kernel's own. */
-static uint64_t take(uint64_t frames)
+static uint64_t take(void)
 {
-	return frame_take(frames, 0, EXO_FRAME_KERNEL) << EXO_PAGE_SHIFT;
+	return frame_take(0, EXO_FRAME_KERNEL) << EXO_PAGE_SHIFT;
 }
 
 /* The table that entry `index` points to, made if missing. */
 static uint64_t *next_table(uint64_t *table, unsigned index)
 {
 	if (!(table[index] & PTE_PRESENT))
-		table[index] = take(1) | PTE_PRESENT | PTE_WRITE;
+		table[index] = take() | PTE_PRESENT | PTE_WRITE;
 	return phys_to_virt(table[index] & PTE_ADDRESS);
 }
 
@@ -86,16 +86,16 @@ static void map_physmap(uint64_t start, uint64_t end)
 
 static void map_cpu_part(unsigned number, uint64_t offset, uint64_t size)
 {
-	map(CPU_AREAS_BASE + number * CPU_AREA_SIZE + offset, take(size / SIZE_4K),
-	    size, KERNEL_RW);
+	uint64_t start = CPU_AREAS_BASE + number * CPU_AREA_SIZE + offset;
+
+	for (uint64_t at = start; at < start + size; at += SIZE_4K)
+		map(at, take(), SIZE_4K, KERNEL_RW);
 }
 
 /* With guard pages between the parts (cpu.h). */
 static void map_cpu_area(unsigned number)
 {
 	map_cpu_part(number, CPU_AREA_BLOCK, SIZE_4K);
-	map_cpu_part(number, CPU_AREA_GDT, SIZE_4K);
-	map_cpu_part(number, CPU_AREA_TSS, SIZE_4K);
 	map_cpu_part(number, CPU_AREA_STACK, CPU_AREA_STACK_SIZE);
 	for (unsigned i = 0; i < IST_COUNT; i++)
 		map_cpu_part(number, CPU_AREA_IST + i * CPU_AREA_IST_STRIDE, CPU_AREA_IST_SIZE);
@@ -106,7 +106,7 @@ void paging_init(void)
 {
 	uint64_t first, end = 0;
 
-	kernel_root = take(1);
+	kernel_root = take();
 	map_image_part(kernel_text_start, kernel_text_end, KERNEL_RX);
 	map_image_part(kernel_rodata_start, kernel_rodata_end, KERNEL_R);
 	map_image_part(kernel_data_start, kernel_bss_end, KERNEL_RW);

@@ -12,18 +12,6 @@
 #define DESCRIPTOR_USER_CODE 0x00affb000000fffful
 #define DESCRIPTOR_CPU_NUMBER 0x0040f10000000000ul /* DPL 3, read-only data, limit in bytes */
 #define DESCRIPTOR_TSS 0x0000890000000000ul
-#define GDT_ENTRIES 8
-
-/* SDM vol. 3A, figure 8-11. */
-struct tss {
-	uint32_t reserved0;
-	uint64_t rsp[3];
-	uint64_t reserved1;
-	uint64_t ist[7];
-	uint64_t reserved2;
-	uint16_t reserved3;
-	uint16_t io_map; /* beyond the limit: ring 3 may use no port directly */
-} __attribute__((packed));
 
 extern char syscall_entry[];
 
@@ -34,35 +22,28 @@ void segments_set_block(struct cpu *cpu)
 	msr_write(MSR_KERNEL_GS_BASE, 0);
 }
 
-static void fill_tss(struct tss *tss, const struct cpu *cpu)
+static void fill_tss(struct cpu *cpu)
 {
-	uint64_t area = (uint64_t)cpu - CPU_AREA_BLOCK;
+	uint64_t ist = (uint64_t)cpu - CPU_AREA_BLOCK + CPU_AREA_IST + CPU_AREA_IST_SIZE;
 
-	*tss = (struct tss){ .io_map = sizeof(*tss) };
-	tss->rsp[0] = cpu->stack_top;
+	cpu->tss = (struct tss){ .io_map = sizeof(cpu->tss) };
+	cpu->tss.rsp[0] = cpu->stack_top;
 	for (unsigned i = 0; i < IST_COUNT; i++)
-		tss->ist[i] = area + CPU_AREA_IST + i * CPU_AREA_IST_STRIDE + CPU_AREA_IST_SIZE;
+		cpu->tss.ist[i] = ist + i * CPU_AREA_IST_STRIDE;
 }
 
-static void fill_gdt(uint64_t *gdt, uint64_t tss, unsigned number)
+static void fill_gdt(struct cpu *cpu)
 {
+	uint64_t *gdt = cpu->gdt, tss = (uint64_t)&cpu->tss;
+
 	gdt[SELECTOR_KERNEL_CODE / 8] = DESCRIPTOR_KERNEL_CODE;
 	gdt[SELECTOR_KERNEL_DATA / 8] = DESCRIPTOR_KERNEL_DATA;
 	gdt[SELECTOR_USER_DATA / 8] = DESCRIPTOR_USER_DATA;
 	gdt[SELECTOR_USER_CODE / 8] = DESCRIPTOR_USER_CODE;
-	gdt[SELECTOR_TSS / 8] = DESCRIPTOR_TSS | (sizeof(struct tss) - 1) |
+	gdt[SELECTOR_TSS / 8] = DESCRIPTOR_TSS | (sizeof(cpu->tss) - 1) |
 				(tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
-	gdt[EXO_CPU_SELECTOR / 8] = DESCRIPTOR_CPU_NUMBER | number;
-}
-
-/* What boot/ has loaded, selectors and descriptors, is the same in this table: nothing is reloaded. */
-static void load_gdt(const uint64_t *gdt)
-{
-	struct table_pointer pointer = { GDT_ENTRIES * sizeof(*gdt) - 1, gdt };
-
-	asm volatile("lgdt %0" : : "m"(pointer));
-	asm volatile("ltr %w0" : : "r"(SELECTOR_TSS));
+	gdt[EXO_CPU_SELECTOR / 8] = DESCRIPTOR_CPU_NUMBER | cpu->number;
 }
 
 static void enable_syscall(void)
@@ -77,11 +58,13 @@ static void enable_syscall(void)
 
 void segments_init(struct cpu *cpu)
 {
-	uint64_t area = (uint64_t)cpu - CPU_AREA_BLOCK;
+	struct table_pointer pointer = { sizeof(cpu->gdt) - 1, cpu->gdt };
 
-	fill_tss((struct tss *)(area + CPU_AREA_TSS), cpu);
-	fill_gdt((uint64_t *)(area + CPU_AREA_GDT), area + CPU_AREA_TSS, cpu->number);
-	load_gdt((const uint64_t *)(area + CPU_AREA_GDT));
+	fill_tss(cpu);
+	fill_gdt(cpu);
+	/* What boot/ has loaded, selectors and descriptors, is the same in this table: none is reloaded. */
+	asm volatile("lgdt %0" : : "m"(pointer));
+	asm volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 	segments_set_block(cpu);
 	enable_syscall();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bringing up CPUs, one at a time: they share the trampoline's page and the reference clock.  A
- * started CPU gets its block from the trampoline, makes itself at home, reports
- * by setting `arrived`, and waits until the first domain exists.  Until then it takes no lock and
- * prints nothing, because one that is too slow is stopped wherever it stands.
+ * started CPU gets its block from the trampoline, makes itself at home, reports by setting `arrived`, and
+ * sleeps until it has a vcore to run.  Before it reports it takes no lock and prints nothing, because one
+ * that is too slow is stopped wherever it stands.
  */
 #include "kernel.h"
 
@@ -20,9 +20,6 @@ extern uint64_t boot_pml4[];
 
 /* The CPU that is being started sets it (release: its block is filled in). */
 static atomic_bool arrived;
-
-/* The boot CPU, once (release: the first domain is complete). */
-static atomic_bool released;
 
 static void prepare_block(unsigned number, uint32_t apic_id)
 {
@@ -60,8 +57,6 @@ void other_cpu_main(struct cpu *cpu)
 {
 	cpu_init(cpu);
 	atomic_store_explicit(&arrived, true, memory_order_release);
-	while (!atomic_load_explicit(&released, memory_order_acquire))
-		cpu_idle_wait();
 	cpu_run();
 }
 
@@ -122,7 +117,7 @@ static void bring_up(uint32_t apic_id)
 void smp_start_others(const struct acpi_info *acpi)
 {
 	uint32_t self = this_cpu()->apic_id;
-	void *saved = frame_pointer(frame_take(1, 0, EXO_FRAME_KERNEL));
+	void *saved = frame_pointer(frame_take(0, EXO_FRAME_KERNEL));
 
 	memcpy(saved, phys_to_virt(TRAMPOLINE_PAGE), EXO_PAGE_SIZE);
 	/* The trampoline's first instructions run where the boot tables map memory one to one;
@@ -134,11 +129,4 @@ void smp_start_others(const struct acpi_info *acpi)
 	memcpy(phys_to_virt(TRAMPOLINE_PAGE), saved, EXO_PAGE_SIZE);
 	if (acpi->cpus_left_out)
 		kprintf("exo: %u more CPUs than the kernel takes\n", acpi->cpus_left_out);
-}
-
-void smp_release(void)
-{
-	atomic_store_explicit(&released, true, memory_order_release);
-	for (unsigned i = 1; i < cpu_count; i++)
-		lapic_send(cpu_by_number(i)->apic_id, VECTOR_WAKE);
 }

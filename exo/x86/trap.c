@@ -55,30 +55,20 @@ static void dispatch_interrupt(unsigned vector)
 
 	if (vector == VECTOR_SPURIOUS || vector < VECTOR_TIMER)
 		return; /* the LAPIC's, or the masked PIC's: no end of interrupt */
-	if (vector != VECTOR_WAKE) {
-		run_account(cpu, tsc_read());
-		trace("interrupt", vector, 0);
-		cpu->stats.interrupts++;
-	}
+	run_account(cpu, tsc_read());
+	trace("interrupt", vector, 0);
+	cpu->stats.interrupts++;
 	if (vector == VECTOR_APIC_ERROR)
 		lapic_error_interrupt();
 	else if (vector == VECTOR_TIMER)
 		timer_interrupt(&cpu->run);
 	else if (vector >= VECTOR_DEVICE_FIRST)
 		irq_latch(vector);
-	else if (vector != VECTOR_WAKE)
+	else
 		cpu->stats.ipis_received++; /* VECTOR_RESCHEDULE: its sender has rung a vcore (rung.c) */
 	if (vector == VECTOR_TLB)
 		tlb_catch_up();
 	lapic_end_of_interrupt();
-}
-
-/* What a page fault's error code and address say, for the report. */
-static const char *page_fault_words(uint64_t error)
-{
-	if (error & 1 << 4)
-		return "instruction fetch from";
-	return error & 1 << 1 ? "write to" : "read of";
 }
 
 static struct exo_regs *kernel_trap(struct exo_regs *regs)
@@ -92,11 +82,6 @@ static struct exo_regs *kernel_trap(struct exo_regs *regs)
 			regs->rip = f->resume;
 			return regs;
 		}
-	if (regs->vector == VECTOR_PAGE_FAULT)
-		panic_with_regs(regs, "page fault in the kernel: %s %p, %s (error %lx)",
-				page_fault_words(regs->error), (void *)cr2_read(),
-				regs->error & 1 ? "not allowed there" : "nothing is mapped there",
-				regs->error);
 	panic_with_regs(regs, "exception %lu in the kernel (error %lx)", regs->vector, regs->error);
 }
 

@@ -40,7 +40,7 @@ def a_kernel_panic_tells_all_and_stops_all(cpus):
     text = report(cpus, "--append", "panic=test")
     others = [rf"^CPU {n} was stopped at:\n  [0-9a-f]{{16}}" for n in range(1, cpus)]
     must_follow(text,
-                r"^PANIC on CPU 0: page fault in the kernel: write to \w+, nothing is mapped there",
+                r"^PANIC on CPU 0: exception 14 in the kernel \(error 2\)",
                 *others,
                 r"^ +r15 [0-9a-f]{16} ", r"rip [0-9a-f]{16} ", r"^cr2 \w+  cr3 \w+  vcore \w+",
                 r"^backtrace:", r"^  \w{16}  panic_test\+0x", r"^  \w{16}  exo_main\+0x",
