@@ -13,12 +13,6 @@ struct reader {
 	struct acpi_info *out;
 };
 
-struct table {
-	uint64_t address;
-	const uint8_t *bytes;
-	size_t size;
-};
-
 static bool signature_is(const uint8_t *bytes, const char *signature)
 {
 	for (unsigned i = 0; signature[i]; i++)
@@ -27,11 +21,12 @@ static bool signature_is(const uint8_t *bytes, const char *signature)
 	return true;
 }
 
-static bool fail(struct acpi_info *out, const char *table, const char *what)
+/* -> NULL, or false. */
+static void *fail(struct acpi_info *out, const char *table, const char *what)
 {
 	out->broken_table = table;
 	out->message = what;
-	return false;
+	return NULL;
 }
 
 static bool checksum_good(const uint8_t *bytes, size_t size)
@@ -43,28 +38,26 @@ static bool checksum_good(const uint8_t *bytes, size_t size)
 	return sum == 0;
 }
 
-/* Makes a whole table readable and checks it. */
-static bool open_table(struct reader *reader, uint64_t address, const char *signature,
-		       struct table *table)
+static size_t table_size(const uint8_t *table)
 {
-	const uint8_t *header = reader->read(reader->context, address, HEADER_SIZE);
-	uint32_t size;
+	return read32(table + 4);
+}
 
-	if (!header)
-		return fail(reader->out, signature, "the table is not in readable memory");
-	if (!signature_is(header, signature))
-		return fail(reader->out, signature, "the signature is wrong");
-	size = read32(header + 4);
+/* Makes a whole table readable and checks it; NULL, and a message, if it is not what it should be. */
+static const uint8_t *open_table(struct reader *reader, uint64_t address, const char *signature)
+{
+	const uint8_t *table = reader->read(reader->context, address, HEADER_SIZE);
+	size_t size;
+
+	if (!table || !signature_is(table, signature))
+		return fail(reader->out, signature, "there is no such table where it should be");
+	size = table_size(table);
 	if (size < HEADER_SIZE || size > TABLE_SIZE_MAX)
 		return fail(reader->out, signature, "the length is impossible");
-	table->bytes = reader->read(reader->context, address, size);
-	table->size = size;
-	table->address = address;
-	if (!table->bytes)
-		return fail(reader->out, signature, "the table runs out of readable memory");
-	if (!checksum_good(table->bytes, size))
+	table = reader->read(reader->context, address, size);
+	if (!table || !checksum_good(table, size))
 		return fail(reader->out, signature, "the checksum is wrong");
-	return true;
+	return table;
 }
 
 /* ------------------------------------------------------------------------------------- MADT */
@@ -93,28 +86,6 @@ static void add_cpu(struct acpi_info *out, uint32_t apic_id, uint32_t flags)
 	out->apic_ids[out->cpu_count++] = apic_id;
 }
 
-static void add_override(struct acpi_info *out, uint8_t line, uint32_t gsi, uint8_t flags)
-{
-	if (line >= ACPI_ISA_LINES)
-		return;
-	/* 0 and 1: as ISA, that is active high and edge-triggered. */
-	out->isa_lines[line] = (struct acpi_isa_line){
-		.gsi = gsi,
-		.active_low = (flags & 3) == 3,
-		.level = (flags >> 2 & 3) == 3,
-	};
-}
-
-static bool add_ioapic(struct acpi_info *out, const uint8_t *entry)
-{
-	if (out->ioapic_count == ACPI_IOAPICS_MAX)
-		return fail(out, "APIC", "more IO APICs than the kernel takes");
-	out->ioapics[out->ioapic_count++] = (struct acpi_ioapic){
-		.id = entry[2], .address = read32(entry + 4), .gsi_base = read32(entry + 8),
-	};
-	return true;
-}
-
 static bool parse_madt_entry(struct acpi_info *out, const uint8_t *entry)
 {
 	switch (entry[0]) {
@@ -126,9 +97,19 @@ static bool parse_madt_entry(struct acpi_info *out, const uint8_t *entry)
 		add_cpu(out, read32(entry + 4), read32(entry + 8));
 		return true;
 	case MADT_IOAPIC:
-		return add_ioapic(out, entry);
+		if (out->ioapic_count == ACPI_IOAPICS_MAX)
+			return fail(out, "APIC", "more IO APICs than the kernel takes");
+		out->ioapics[out->ioapic_count++] = (struct acpi_ioapic){
+			.address = read32(entry + 4), .gsi_base = read32(entry + 8),
+		};
+		return true;
 	case MADT_OVERRIDE:
-		add_override(out, entry[3], read32(entry + 4), entry[8]);
+		if (entry[3] < ACPI_ISA_LINES) /* 0 and 1: as ISA, active high and edge-triggered */
+			out->isa_lines[entry[3]] = (struct acpi_isa_line){
+				.gsi = read32(entry + 4),
+				.active_low = (entry[8] & 3) == 3,
+				.level = (entry[8] >> 2 & 3) == 3,
+			};
 		return true;
 	case MADT_LAPIC_ADDRESS:
 		out->lapic_address = read64(entry + 4);
@@ -138,22 +119,21 @@ static bool parse_madt_entry(struct acpi_info *out, const uint8_t *entry)
 	}
 }
 
-static bool parse_madt(struct acpi_info *out, const struct table *madt)
+static bool parse_madt(struct acpi_info *out, const uint8_t *madt)
 {
-	size_t at = HEADER_SIZE + 8;
+	size_t at = HEADER_SIZE + 8, size = table_size(madt);
 
-	if (madt->size < at)
+	if (size < at)
 		return fail(out, "APIC", "the table is too short");
-	out->lapic_address = read32(madt->bytes + HEADER_SIZE);
+	out->lapic_address = read32(madt + HEADER_SIZE);
 	for (uint32_t line = 0; line < ACPI_ISA_LINES; line++)
-		out->isa_lines[line] = (struct acpi_isa_line){ .gsi = line };
-	while (at + 2 <= madt->size) {
-		const uint8_t *entry = madt->bytes + at;
+		out->isa_lines[line].gsi = line;
+	while (at + 2 <= size) {
+		const uint8_t *entry = madt + at;
 
-		if (entry[1] < 2 || entry[1] > madt->size - at)
-			return fail(out, "APIC", "an entry runs past the table's end");
-		if (entry[0] < sizeof(madt_entry_size) && entry[1] < madt_entry_size[entry[0]])
-			return fail(out, "APIC", "an entry is too short for its kind");
+		if (entry[1] < 2 || entry[1] > size - at ||
+		    (entry[0] < sizeof(madt_entry_size) && entry[1] < madt_entry_size[entry[0]]))
+			return fail(out, "APIC", "an entry has an impossible length");
 		if (!parse_madt_entry(out, entry))
 			return false;
 		at += entry[1];
@@ -165,30 +145,28 @@ static bool parse_madt(struct acpi_info *out, const struct table *madt)
 
 /* Opens the table list: the XSDT, with entries of 8 bytes instead of the RSDT's 4, where the root
  * pointer is new enough to have one. */
-static bool open_root(struct reader *reader, const uint8_t *rsdp, size_t rsdp_size,
-		      struct table *root, size_t *entry_size)
+static const uint8_t *open_root(struct reader *reader, const uint8_t *rsdp, size_t rsdp_size)
 {
 	if (rsdp_size < 20 || !signature_is(rsdp, "RSD PTR ") || !checksum_good(rsdp, 20))
 		return fail(reader->out, "RSDP", "the root pointer is damaged");
-	if (rsdp[15] >= 2 && rsdp_size >= 36 && read64(rsdp + 24)) {
-		*entry_size = 8;
-		return open_table(reader, read64(rsdp + 24), "XSDT", root);
-	}
-	return open_table(reader, read32(rsdp + 16), "RSDT", root);
+	if (rsdp[15] >= 2 && rsdp_size >= 36 && read64(rsdp + 24))
+		return open_table(reader, read64(rsdp + 24), "XSDT");
+	return open_table(reader, read32(rsdp + 16), "RSDT");
 }
 
-static bool find_table(struct reader *reader, const struct table *root, size_t entry_size,
-		       const char *signature, struct table *table)
+static const uint8_t *find_table(struct reader *reader, const uint8_t *root, const char *signature,
+				 uint64_t *address)
 {
-	size_t count = (root->size - HEADER_SIZE) / entry_size;
+	size_t entry_size = signature_is(root, "XSDT") ? 8 : 4;
+	size_t count = (table_size(root) - HEADER_SIZE) / entry_size;
 
 	for (size_t i = 0; i < count && i < TABLES_MAX; i++) {
-		const uint8_t *entry = root->bytes + HEADER_SIZE + i * entry_size;
-		uint64_t address = entry_size == 8 ? read64(entry) : read32(entry);
-		const uint8_t *header = reader->read(reader->context, address, HEADER_SIZE);
+		const uint8_t *entry = root + HEADER_SIZE + i * entry_size, *header;
 
+		*address = entry_size == 8 ? read64(entry) : read32(entry);
+		header = reader->read(reader->context, *address, HEADER_SIZE);
 		if (header && signature_is(header, signature))
-			return open_table(reader, address, signature, table);
+			return open_table(reader, *address, signature);
 	}
 	return fail(reader->out, signature, "the table is missing");
 }
@@ -197,18 +175,18 @@ bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *co
 		struct acpi_info *out)
 {
 	struct reader reader = { .read = read, .context = context, .out = out };
-	struct table root, table;
-	size_t entry_size = 4;
+	const uint8_t *root, *madt, *fadt = NULL;
+	uint64_t madt_address;
 
 	*out = (struct acpi_info){ 0 };
-	if (!open_root(&reader, rsdp, rsdp_size, &root, &entry_size) ||
-	    !find_table(&reader, &root, entry_size, "APIC", &table) ||
-	    !parse_madt(out, &table) ||
-	    !find_table(&reader, &root, entry_size, "FACP", &table))
+	root = open_root(&reader, rsdp, rsdp_size);
+	madt = root ? find_table(&reader, root, "APIC", &madt_address) : NULL;
+	if (madt && parse_madt(out, madt))
+		fadt = find_table(&reader, root, "FACP", &out->fadt);
+	if (!fadt)
 		return false;
-	if (table.size < 80)
+	if (table_size(fadt) < 80)
 		return fail(out, "FACP", "the table is too short");
-	out->fadt = table.address;
-	out->pm_timer_port = (uint16_t)read32(table.bytes + 76);
+	out->pm_timer_port = (uint16_t)read32(fadt + 76);
 	return out->pm_timer_port || fail(out, "FACP", "there is no power-management timer");
 }

@@ -16,7 +16,7 @@
 #define ACPI_ISA_LINES 16
 
 struct acpi_ioapic {
-	uint32_t id, address, gsi_base;
+	uint32_t address, gsi_base;
 };
 
 /* Where an ISA interrupt line arrives and what it looks like there. */

@@ -60,7 +60,7 @@ static bool revoke_and_retire(struct object *o)
 /* If the page is still mapped, it is released with the shared region. */
 static void release_vcore(struct vcore *v)
 {
-	frame_release_unmapped(v->page_frame);
+	frame_release_unused(v->page_frame, frame_word_owner(frame_word(v->page_frame)));
 	frame_release(frame_of_pointer(v->vector_state));
 	frame_release(v->object.frame);
 }

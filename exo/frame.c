@@ -157,26 +157,21 @@ void frame_release_all(const uint64_t *frames, unsigned count)
 		frame_release(frames[--count]);
 }
 
+bool frame_release_unused(uint64_t frame, uint16_t new_owner)
+{
+	ASSERT_INVARIANT(!object_is_live(frame));
+	return FRAME_STEP(frame, frame_word_release(old, new_owner)) != FRAME_WORD_REFUSED;
+}
+
 void frame_release_to(uint64_t frame, uint16_t new_owner)
 {
-	uint64_t old = frame_word(frame), new = frame_word_release(old, new_owner);
-
-	ASSERT_INVARIANT(!object_is_live(frame));
-	/* Only the kernel changes such a frame, and only the caller has it in hand. */
-	if (new == FRAME_WORD_REFUSED)
+	if (!frame_release_unused(frame, new_owner))
 		BUG();
-	atomic_store(&frame_words[frame], new);
 }
 
 void frame_release(uint64_t frame)
 {
 	frame_release_to(frame, frame_word_owner(frame_word(frame)));
-}
-
-bool frame_release_unmapped(uint64_t frame)
-{
-	return FRAME_STEP(frame, frame_word_release(old, frame_word_owner(old))) !=
-	       FRAME_WORD_REFUSED;
 }
 
 void frame_zero(uint64_t frame)

@@ -83,10 +83,10 @@ bool frame_seize(uint64_t frame, uint16_t owner);
 /* The way back, to its owner as a USER frame.  The contents are as the kernel left them. */
 void frame_release(uint64_t frame);
 void frame_release_all(const uint64_t *frames, unsigned count);
-/* The same for a PINNED page that the kernel shares no longer, unless it is still mapped. */
-bool frame_release_unmapped(uint64_t frame);
 /* To somebody else, or to nobody (0); the caller has scrubbed it. */
 void frame_release_to(uint64_t frame, uint16_t new_owner);
+/* The same unless it is still mapped, as a PINNED page that the kernel shares no longer may be. */
+bool frame_release_unused(uint64_t frame, uint16_t new_owner);
 
 /* Boot only: what a FREE frame is from now on. */
 void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type);

@@ -56,6 +56,11 @@ void panic_test(void);
 /* x86/reset.c */
 _Noreturn void machine_reset(void);
 
+static inline uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* ------------------------------------------------------ string.c */
 
 /* The few string functions that the kernel uses; the compiler may call the first two itself. */

@@ -12,21 +12,18 @@ static int send(struct vcore *vcore, const struct exo_message *message, uint32_t
 		.head = &page->mailbox_head,
 		.slots = page->mailbox,
 	};
-	uint32_t events = EXO_EVENT_MAILBOX;
 
-	if ((message->kind & 0xff) == EXO_MESSAGE_REVOKE)
-		events |= EXO_EVENT_REVOKE;
 	switch (mailbox_ring_send(&ring, message, limit)) {
 	case MAILBOX_RING_FULL:
 		return -EAGAIN;
 	case MAILBOX_RING_SENT:
 		/* Who sent what is at the head has woken the reader.  If it went to sleep with
 		 * messages unread it gets another chance, though it is not owed one. */
-		if (vcore_place(vcore) != VCORE_HALTED && !(events & EXO_EVENT_REVOKE))
+		if (vcore_place(vcore) != VCORE_HALTED)
 			break;
 		/* fall through */
 	case MAILBOX_RING_SENT_RING:
-		vcore_ring(vcore, events);
+		vcore_ring(vcore, EXO_EVENT_MAILBOX);
 	}
 	return 0;
 }

@@ -30,22 +30,16 @@ static const char *parse_module(const uint8_t *tag, size_t size, struct multiboo
 	module->start = read32(tag + 8);
 	module->end = read32(tag + 12);
 	module->name = tag_string(tag + 16, size - 16);
-	if (module->end < module->start)
-		return "multiboot2: a module ends before it starts";
-	if (!module->name)
-		return "multiboot2: a module's name is not terminated";
-	return NULL;
+	return module->end >= module->start && module->name ? NULL :
+		       "multiboot2: a module ends before it starts, or its name does not end";
 }
 
 static const char *parse_memory_map(const uint8_t *tag, size_t size, struct multiboot2_info *out)
 {
-	uint32_t entry_size;
+	uint32_t entry_size = size < 16 ? 0 : read32(tag + 8);
 
-	if (size < 16)
-		return "multiboot2: the memory map is too short";
-	entry_size = read32(tag + 8);
 	if (entry_size < 24 || entry_size % 8)
-		return "multiboot2: the memory map's entries have an impossible size";
+		return "multiboot2: the memory map or its entries have an impossible size";
 	for (size_t at = 16; at + entry_size <= size; at += entry_size) {
 		struct multiboot2_range range = {
 			.base = read64(tag + at),

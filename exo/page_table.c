@@ -29,8 +29,8 @@ static uint64_t pages_left(uint64_t va, unsigned level)
 	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
 }
 
-static table_entry *walk(struct space *s, uint64_t va, unsigned last, bool make,
-			 struct table_place *at)
+table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, bool make,
+			     struct table_place *at)
 {
 	table_entry *table = frame_pointer(s->root);
 
@@ -53,18 +53,6 @@ static table_entry *walk(struct space *s, uint64_t va, unsigned last, bool make,
 	}
 	at->run = pages_left(va, last + 1);
 	return &table[index_at(va, last)];
-}
-
-table_entry *page_table_walk(struct space *s, uint64_t va, bool make, struct table_place *at)
-{
-	return walk(s, va, 0, make, at);
-}
-
-table_entry *page_table_directory(struct space *s, uint64_t va)
-{
-	struct table_place at;
-
-	return walk(s, va, 1, true, &at);
 }
 
 void page_table_pool_add(struct space *s, uint64_t frame)

@@ -29,13 +29,13 @@ struct table_place {
 /*
  * page_table_walk - the entry for a page
  *
+ * last  0; or 1 for the directory entry for the 2 MiB around it
  * make  make missing tables; NULL when the pool has no frame left.  Without it, NULL: no table
  *
  * Before an entry is changed: table_is_shared(at->directory)?
  */
-table_entry *page_table_walk(struct space *s, uint64_t va, bool make, struct table_place *at);
-/* The directory entry for the 2 MiB around va, which may be 0; NULL: the pool has no frame left. */
-table_entry *page_table_directory(struct space *s, uint64_t va);
+table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, bool make,
+			     struct table_place *at);
 
 /* A frame for the pool; the caller has claimed it as a TABLE. */
 void page_table_pool_add(struct space *s, uint64_t frame);

@@ -27,11 +27,6 @@ static const uint8_t allowed[VCORE_PLACES] = {
 	[VCORE_DONATING] = BIT(VCORE_RUNNING) | BIT(VCORE_DEAD),
 };
 
-static bool has_list(enum vcore_place place)
-{
-	return place == VCORE_READY || place == VCORE_WAITING || place == VCORE_HALTED;
-}
-
 /* The link that points to the vcore; the one at the list's end if it is not there. */
 static struct vcore **list_find(struct vcore **link, const struct vcore *vcore)
 {
@@ -65,10 +60,10 @@ void vcore_move(struct vcore *vcore, enum vcore_place from, enum vcore_place to,
 	ASSERT_INVARIANT(vcore_place(vcore) == from);
 	ASSERT_INVARIANT(allowed[from] & BIT(to));
 
-	if (has_list(from))
+	if (place_has_list(from))
 		list_remove(&run->lists[from], vcore);
 	vcore->sort_key = sort_key;
-	if (has_list(to))
+	if (place_has_list(to))
 		list_insert(&run->lists[to], vcore);
 	/* Release: whoever sees DEAD may take the object apart, we no longer touch it. */
 	atomic_store_explicit(&vcore->where, to, memory_order_release);

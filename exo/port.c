@@ -61,38 +61,33 @@ int64_t call_port(struct exo_regs *regs, struct handle_view *h)
 	return 0;
 }
 
+static int check_string(const struct exo_regs *regs)
+{
+	return regs->r10 > PORT_BYTES_MAX ? -E2BIG : check(regs->rsi, 1);
+}
+
 /* (ports handle, port, buffer, length) */
 int64_t call_port_write(struct exo_regs *regs, struct handle_view *h)
 {
 	uint8_t bytes[PORT_BYTES_MAX];
-	uint64_t length = regs->r10;
-	int error = check(regs->rsi, 1);
+	int error = check_string(regs);
 
-	if (error)
-		return error;
-	if (length > sizeof(bytes))
-		return -E2BIG;
-	error = copy_from_user(bytes, regs->rdx, length);
-	if (error)
-		return error;
-	for (uint64_t i = 0; i < length; i++)
+	if (!error)
+		error = copy_from_user(bytes, regs->rdx, regs->r10);
+	for (uint64_t i = 0; !error && i < regs->r10; i++)
 		port_out8(regs->rsi, bytes[i]);
-	return length;
+	return error ? error : (int64_t)regs->r10;
 }
 
 /* (ports handle, port, buffer, length).  What has been read is lost if the buffer is bad. */
 int64_t call_port_read(struct exo_regs *regs, struct handle_view *h)
 {
 	uint8_t bytes[PORT_BYTES_MAX];
-	uint64_t length = regs->r10;
-	int error = check(regs->rsi, 1);
+	int error = check_string(regs);
 
-	if (error)
-		return error;
-	if (length > sizeof(bytes))
-		return -E2BIG;
-	for (uint64_t i = 0; i < length; i++)
+	for (uint64_t i = 0; !error && i < regs->r10; i++)
 		bytes[i] = port_in8(regs->rsi);
-	error = copy_to_user(regs->rdx, bytes, length);
-	return error ? error : (int64_t)length;
+	if (!error)
+		error = copy_to_user(regs->rdx, bytes, regs->r10);
+	return error ? error : (int64_t)regs->r10;
 }

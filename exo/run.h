@@ -87,6 +87,11 @@ static inline enum vcore_place vcore_place(const struct vcore *vcore)
 	return atomic_load_explicit(&vcore->where, memory_order_relaxed);
 }
 
+static inline bool place_has_list(enum vcore_place place)
+{
+	return place == VCORE_READY || place == VCORE_WAITING || place == VCORE_HALTED;
+}
+
 /* I1, I2, I3 for this CPU's lists and its current vcore. */
 bool places_ok(const struct cpu *cpu);
 

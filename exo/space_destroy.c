@@ -77,7 +77,7 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 			list_add(st->list, frame);
 		/* The page of a vcore that has gone before its domain's shared region. */
 		if (st->space->is_shared && frame_word_type(word) == EXO_FRAME_PINNED)
-			frame_release_unmapped(frame);
+			frame_release_unused(frame, frame_word_owner(word));
 	}
 	atomic_store(entry, 0);
 	return true;

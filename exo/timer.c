@@ -11,11 +11,6 @@
 #include "kernel.h"
 #include "sched_context.h"
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void timer_arm(struct vcore *vcore, uint64_t deadline_tsc)
 {
 	vcore->deadline_tsc = deadline_tsc;
@@ -48,11 +43,11 @@ static uint64_t next_for_current(const struct run *run, const struct vcore *vcor
 	if (vcore->deadline_tsc)
 		next = vcore->deadline_tsc;
 	if (patience != VCORE_NEVER)
-		next = earlier(next, now + patience);
+		next = min(next, now + patience);
 	if (run->put_off_since)
-		next = earlier(next, now + run->recheck);
+		next = min(next, now + run->recheck);
 	if (!run->expired)
-		next = earlier(next, end);
+		next = min(next, end);
 	return next;
 }
 
@@ -66,9 +61,9 @@ void timer_set(struct cpu *cpu, uint64_t now)
 	if (halted)
 		next = halted->sort_key;
 	if (waiting)
-		next = earlier(next, waiting->sort_key);
+		next = min(next, waiting->sort_key);
 	if (cpu->current)
-		next = earlier(next, next_for_current(run, cpu->current, now));
+		next = min(next, next_for_current(run, cpu->current, now));
 
 	if (next == VCORE_NEVER || (run->armed && run->armed <= next))
 		return;

@@ -112,7 +112,7 @@ void run_donate(struct cpu *cpu, struct vcore *to)
 	struct vcore *from = cpu->current;
 	enum vcore_place place = vcore_place(to);
 
-	if (place != VCORE_READY && place != VCORE_WAITING && place != VCORE_HALTED)
+	if (!place_has_list(place))
 		return;
 	vcore_move(from, VCORE_RUNNING, VCORE_DONATING, 0);
 	vcore_move(to, place, VCORE_RUNNING, 0);

@@ -4,11 +4,6 @@
 #include "table_share.h"
 #include "update.h"
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void harvest_change(struct harvest *h, uint64_t va)
 {
 	if (h->changed < UPDATE_FLUSH_SINGLY)
@@ -74,7 +69,7 @@ static int entry_to_change(struct update_step *step, struct space *s, uint64_t v
 	tlb_stamp *left = &step->harvest.left;
 	int error = 0;
 
-	*entry = page_table_walk(s, va, make, at);
+	*entry = page_table_walk(s, va, 0, make, at);
 	if (!*entry)
 		return make ? -ENOMEM : 0;
 	if (table_is_shared(at->directory)) {
@@ -83,7 +78,7 @@ static int entry_to_change(struct update_step *step, struct space *s, uint64_t v
 			table_leave(s, at->directory, left);
 		else
 			error = table_unshare(s, at->directory, left);
-		*entry = page_table_walk(s, va, false, at);
+		*entry = page_table_walk(s, va, 0, false, at);
 	}
 	if (*entry && !tlb_frame_acknowledged(pte_frame(*at->directory)))
 		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
@@ -115,12 +110,13 @@ static bool clone_table(struct update_step *step, uint64_t index, table_entry *s
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t va = plan->va + index * EXO_PAGE_SIZE;
+	struct table_place at;
 	table_entry *target;
 	bool shared = table_is_shared(source), lost = false, done;
 
 	if (!plan->copy_on_write || va % TABLE_SPAN || plan->count - index < TABLE_ENTRIES)
 		return false;
-	target = page_table_directory(plan->target, va);
+	target = page_table_walk(plan->target, va, 1, true, &at);
 	if (!target)
 		return false;
 	done = table_share(plan->source, source, plan->target, target, &lost);
@@ -172,12 +168,12 @@ static int commit_entries(struct update_step *step, struct space *s, uint64_t st
 
 		/* A source is only marked, and if it is shared it is marked already. */
 		if (plan->code == EXO_OP_CLONE && plan->source != plan->target)
-			entry = page_table_walk(s, va, false, &place);
+			entry = page_table_walk(s, va, 0, false, &place);
 		else
 			error = entry_to_change(step, s, va, make, &place, &entry);
 		if (error)
 			return error;
-		run = least(place.run, plan->count - at);
+		run = min(place.run, plan->count - at);
 		if (!entry) {
 			step->pages += run;
 			step->cost++;
@@ -188,7 +184,7 @@ static int commit_entries(struct update_step *step, struct space *s, uint64_t st
 			continue;
 		if (step->cost >= step->limit)
 			break;
-		run = least(run, step->limit - step->cost);
+		run = min(run, step->limit - step->cost);
 		error = commit_run(step, entry, va, at, run, make, page);
 		if (error)
 			return error;

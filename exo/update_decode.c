@@ -6,7 +6,7 @@
 
 #define PROT_ALL (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC | EXO_PROT_SOFT0 | \
 		  EXO_PROT_SOFT1 | EXO_PROT_SOFT2)
-#define FLAGS_ALL (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW | EXO_OP_WRITE_COMBINE)
+#define FLAGS_ALL (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW)
 #define FRAME_NUMBERS_END (1ul << 40)
 
 /* The libos is W^X (K7); what a program does in its private part is its own affair. */
@@ -64,10 +64,7 @@ static int decode_map(struct domain *d, const struct exo_op *op, struct update_p
 static int decode_map_device(struct domain *d, const struct exo_op *op, struct update_plan *plan)
 {
 	plan->replace = op->flags & EXO_OP_REPLACE;
-	/* Page attribute table: entry 1 is write-combining (features.c), 3 uncached. */
-	plan->bits |= PTE_WRITE_THROUGH;
-	if (!(op->flags & EXO_OP_WRITE_COMBINE))
-		plan->bits |= PTE_CACHE_DISABLE;
+	plan->bits |= PTE_WRITE_THROUGH | PTE_CACHE_DISABLE;
 	return hold(d, op, OBJECT_DEVICES, op->prot & EXO_PROT_WRITE, plan);
 }
 

@@ -71,21 +71,13 @@ int64_t call_doorbell(struct exo_regs *regs, struct handle_view *h)
 
 static int check_donation(const struct vcore *from, const struct vcore *to)
 {
+	enum vcore_place place = vcore_place(to);
 	unsigned length = 1;
 
 	if (to->cpu != from->cpu)
 		return -EXDEV;
-	switch (vcore_place(to)) {
-	case VCORE_READY:
-	case VCORE_WAITING:
-	case VCORE_HALTED:
-		break;
-	case VCORE_RUNNING:
-	case VCORE_DONATING:
-		return -ELOOP;
-	default:
-		return -EINVAL;
-	}
+	if (!place_has_list(place))
+		return place == VCORE_RUNNING || place == VCORE_DONATING ? -ELOOP : -EINVAL;
 	for (; from->donor; from = from->donor)
 		length++;
 	return length < DONATION_CHAIN_MAX ? 0 : -ELOOP;

@@ -255,7 +255,7 @@ enum exo_op_code {
 	EXO_OP_ZERO = 5,
 	/* Copy frame `source` to `frame`, and so on for count frames. */
 	EXO_OP_COPY = 6,
-	/* Map device pages (by handle in `source`), uncached unless EXO_OP_WRITE_COMBINE. */
+	/* Map device pages (by handle in `source`), uncached. */
 	EXO_OP_MAP_DEVICE = 7,
 };
 
@@ -263,7 +263,6 @@ enum exo_op_flag {
 	EXO_OP_REPLACE = 1 << 0,
 	EXO_OP_COW = 1 << 1,
 	EXO_OP_KEEP_COW = 1 << 2,
-	EXO_OP_WRITE_COMBINE = 1 << 3,
 };
 
 struct exo_op {
