@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Domains: numbered, made, declared dead.  domain_kill.c takes them apart. */
+/* Domains: numbered, made.  domain_kill.c declares them dead and takes them apart. */
 #include "kernel.h"
 #include "calls.h"
 
@@ -133,37 +133,4 @@ out_making:
 out_slot:
 	handle_cancel(parent, shared_slot);
 	return error;
-}
-
-/* ---------------------------------------------------------------- death */
-
-static void request_stop(struct domain *d)
-{
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
-		struct vcore *v = atomic_load(&d->vcores[cpu]);
-
-		if (v)
-			vcore_ring(v, VCORE_REQUEST_KILL);
-	}
-}
-
-/*
- * Why a vcore in the table stays while we ring it: only the holder of `dismantling` takes vcores
- * out.  Whoever finds it taken has nothing to add: the holder is declaring the domain dead, or is
- * taking it apart because it is.
- */
-void domain_die(struct domain *d, uint64_t status)
-{
-	if (!domain_dismantle_begin(d))
-		return;
-	if (atomic_load(&d->state) == DOMAIN_ALIVE) {
-		atomic_store(&d->exit_status, status);
-		atomic_store(&d->state, DOMAIN_DYING);
-		kprintf("exo: domain %u died, status %lu\n", d->id, status);
-		if (!d->parent_vcore)
-			panic("there is nothing left to run");
-		request_stop(d);
-		mailbox_post(d->parent_vcore, EXO_MESSAGE_DEATH, d->parent_word, status, 0);
-	}
-	domain_dismantle_end(d);
 }

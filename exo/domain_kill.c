@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking a dead domain apart, one bounded step per call of whoever holds the right to (its parent,
- * usually): EXO_CALL_DOMAIN_KILL until it returns 0.
+ * Declaring a domain dead, and taking it apart, one bounded step per call of whoever holds the right to
+ * (its parent, usually): EXO_CALL_DOMAIN_KILL until it returns 0.
  *
  *	STOP     its vcores leave their CPUs, its interrupt lines fall silent
  *	OBJECTS  spaces and scheduling contexts that it owns are destroyed (a sweep over all frames)
@@ -22,17 +22,52 @@
 
 enum phase { PHASE_STOP, PHASE_OBJECTS, PHASE_SHARED, PHASE_FRAMES, PHASE_SELF };
 
-bool domain_dismantle_begin(struct domain *d)
+/* Whoever has begun is alone in changing what only one may change; false: somebody else is. */
+static bool dismantle_begin(struct domain *d)
 {
 	bool idle = false;
 
 	return atomic_compare_exchange_strong(&d->dismantling, &idle, true);
 }
 
-void domain_dismantle_end(struct domain *d)
+static void dismantle_end(struct domain *d)
 {
 	atomic_store(&d->dismantling, false);
 }
+
+/* ---------------------------------------------------------------- death */
+
+static void request_stop(struct domain *d)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		struct vcore *v = atomic_load(&d->vcores[cpu]);
+
+		if (v)
+			vcore_ring(v, VCORE_REQUEST_KILL);
+	}
+}
+
+/*
+ * Why a vcore in the table stays while we ring it: only the holder of `dismantling` takes vcores
+ * out.  Whoever finds it taken has nothing to add: the holder is declaring the domain dead, or is
+ * taking it apart because it is.
+ */
+void domain_die(struct domain *d, uint64_t status)
+{
+	if (!dismantle_begin(d))
+		return;
+	if (!atomic_load(&d->dying)) {
+		atomic_store(&d->dying, true);
+		kprintf("exo: domain %u died, status %lu\n", d->id, status);
+		if (!d->parent_vcore)
+			panic("there is nothing left to run");
+		request_stop(d);
+		mailbox_post(d->parent_vcore, EXO_MESSAGE_DEATH, d->parent_word, status, 0);
+	}
+	dismantle_end(d);
+}
+
+/* ---------------------------------------------------------------- taking apart */
 
 /* Every handle to it becomes stale, and the caller gets a reference; false if somebody else was
  * faster with either: the next step finds what that made of it. */
@@ -56,6 +91,21 @@ static bool revoke_and_retire(struct object *o)
 }
 
 /* ---------------------------------------------------------------- STOP */
+
+/*
+ * The CPU has let go of a vcore that was killed (VCORE_REQUEST_KILL) and of the domain's SCs on
+ * that CPU, and the caller's reference to it is the last: object_word_retire() will succeed, and its
+ * frames may be taken.  Any CPU; the vcore is in nobody's handle table any more.
+ *
+ * Why nobody touches the vcore after this has returned true.  Others reach it only through
+ * references, of which the caller's is the last.  Whoever had one and latched something has also
+ * pushed it before it gave the reference back; and as `latched` is 0, its CPU has taken it out.
+ */
+static bool vcore_gone(struct vcore *vcore)
+{
+	return atomic_load_explicit(&vcore->where, memory_order_acquire) == VCORE_DEAD &&
+	       object_users(&vcore->object) == 1 && atomic_load(&vcore->latched) == 0;
+}
 
 /* If the page is still mapped, it is released with the shared region. */
 static void release_vcore(struct vcore *v)
@@ -128,9 +178,7 @@ static int destroy_space(struct space *s)
 
 	if (!revoke_and_get(&s->object))
 		return -EBUSY;
-	result = space_begin_destroy(s);
-	if (!result)
-		result = space_destroy_step(s, &nobody_reads);
+	result = space_destroy_step(s, &nobody_reads);
 	if (result)
 		object_put(&s->object);
 	return result;
@@ -313,10 +361,10 @@ int64_t call_domain_kill(struct exo_regs *regs, struct handle_view *h)
 	if (!leaf)
 		return 1;
 	domain_die(leaf, regs->rsi);
-	if (domain_dismantle_begin(leaf)) {
+	if (dismantle_begin(leaf)) {
 		result = dismantle_step(leaf);
 		if (result) /* else it is gone, with our reference */
-			domain_dismantle_end(leaf);
+			dismantle_end(leaf);
 	}
 	if (result)
 		object_put(&leaf->object);

@@ -83,7 +83,7 @@ static void take_due(struct cpu *cpu, uint64_t now)
 		vcore_wake(first, now);
 	}
 	while ((first = lists[VCORE_WAITING]) && first->sort_key <= now)
-		vcore_replenished(first, now);
+		vcore_place_runnable(first, now);
 }
 
 /*

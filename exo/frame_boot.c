@@ -7,7 +7,6 @@
 #include "boot_info.h"
 
 #define LOW_MEMORY_END 0x100000ul /* the firmware's, and where other CPUs start */
-#define EARLY_MAP_END (4ul << 30) /* what the boot page tables map */
 #define PHYSICAL_END (1ul << 46)
 
 /* Whole frames [first, end). */
@@ -59,10 +58,12 @@ static struct range find_room(const struct multiboot2_info *loader, uint64_t fra
 	panic("not enough memory for the frame table");
 }
 
+/* Of frames that are to be RAM (FREE), or of those of the range that are. */
 static void set_type(struct range frames, enum exo_frame_type type)
 {
-	for (uint64_t frame = frames.first; frame < frames.end && frame < frame_end; frame++)
-		frame_assign(frame, 0, type);
+	for (uint64_t frame = frames.first; frame < min(frames.end, frame_end); frame++)
+		if (type == EXO_FRAME_FREE || frame_is_ram(frame))
+			frame_assign(frame, 0, type);
 }
 
 void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint64_t info_size)
@@ -95,9 +96,7 @@ void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint6
 	for (unsigned i = 0; i < loader->range_count; i++)
 		set_type(ram_in(&loader->ranges[i]), EXO_FRAME_FREE);
 	for (unsigned i = 0; i < taken_count; i++)
-		for (uint64_t f = taken[i].first; f < taken[i].end && f < frame_end; f++)
-			if (frame_is_ram(f))
-				frame_assign(f, 0, EXO_FRAME_KERNEL);
+		set_type(taken[i], EXO_FRAME_KERNEL);
 	set_type(table, EXO_FRAME_KERNEL);
 	set_type((struct range){ table.first, table.first + words }, EXO_FRAME_PINNED);
 }

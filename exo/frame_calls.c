@@ -34,7 +34,7 @@ int64_t call_frame_give(struct exo_regs *regs, struct handle_view *h)
 
 	/* Frames given to a dead domain come back when it is taken apart: but only before its
 	 * last sweep, so they are refused from the beginning. */
-	if (atomic_load(&h->domain->state) != DOMAIN_ALIVE)
+	if (atomic_load(&h->domain->dying))
 		error = -ESRCH;
 	while (!error && given < regs->rdx && given < GIVE_MAX) {
 		error = give(regs->rsi + given, from, h->domain, regs->r10);

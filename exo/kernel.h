@@ -38,7 +38,7 @@ void console_break_lock(void);
 /* The end: the kernel has found itself in a state that it cannot go on from. */
 
 /* Stops the other CPUs, reports, and halts; or restarts with `panic=reset` on the command line. */
-_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define panic(...) panic_with_regs(NULL, __VA_ARGS__)
 
 /* The same for a fault taken in the kernel, with the registers at the fault. */
 _Noreturn void panic_with_regs(const struct exo_regs *regs, const char *format, ...)

@@ -8,7 +8,6 @@
 #include "kernel.h"
 #include "boot_info.h"
 
-#define EARLY_MAP_END (4ul << 30)
 #define LOADER_INFO_MAX (1u << 20)
 
 struct boot_info boot_info;

@@ -101,8 +101,6 @@ enum machine_frame {
 	MACHINE_FRAMES_END = 256, /* below 1 MiB no frame holds a struct object */
 };
 
-enum domain_state { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
-
 #define DOMAINS_MAX 64 /* ids 1 .. DOMAINS_MAX - 1; 0 is "nobody" */
 
 struct domain {
@@ -116,9 +114,8 @@ struct domain {
 	struct vcore *parent_vcore; /* holds a reference; NULL for the first domain */
 	uint64_t parent_word;
 
-	/* Any CPU: only ever goes up (domain_kill.c). */
-	_Atomic int state;
-	_Atomic uint64_t exit_status;
+	/* Any CPU: set for good (domain_kill.c). */
+	atomic_bool dying;
 
 	/* Any CPU, by compare-and-swap 0 -> 1 -> 0: somebody takes the dead domain apart ... */
 	_Atomic bool dismantling;
@@ -146,8 +143,7 @@ struct space {
 	/* Rank LOCK_SPACE; two at once through lock_acquire_pair(). */
 	struct lock lock;
 	/* Under lock. */
-	uint64_t pool;       /* page-table frames fed and not yet used, linked through the frames */
-	uint32_t pool_count;
+	uint64_t pool; /* page-table frames fed and not yet used, linked through the frames */
 
 	/* Set under lock, read by any CPU after it has taken a reference (handle_view). */
 	atomic_bool dying;
@@ -261,13 +257,11 @@ struct frame_list {
 	uint64_t frames[FRAME_LIST_MAX];
 };
 
-/* No more uses of the space from now on; -EBUSY while it is loaded or in use.  The caller's own
- * reference does not count. */
-int space_begin_destroy(struct space *s);
 /*
- * One bounded step: unmap, hand back tables and pool, and at last root and object.  Returns 1
- * while there is more, 0 when the space is gone, -EBUSY if a TLB elsewhere has first to
- * acknowledge an earlier update of another space.
+ * One bounded step: unmap, hand back tables and pool, and at last root and object.  From the first one
+ * on there are no more uses of the space.  Returns 1 while there is more, 0 when the space is gone,
+ * -EBUSY while it is loaded or in use, the caller's own reference apart, or if a TLB elsewhere has first
+ * to acknowledge an earlier update of another space.
  */
 int space_destroy_step(struct space *s, struct frame_list *list);
 
@@ -296,9 +290,5 @@ bool domain_entries_ok(const struct exo_entries *entries);
 
 /* Its number may be used again.  It has been retired. */
 void domain_forget(struct domain *d);
-
-/* Whoever has begun is alone in changing what only one may change; false: somebody else is. */
-bool domain_dismantle_begin(struct domain *d);
-void domain_dismantle_end(struct domain *d);
 
 #endif

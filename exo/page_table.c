@@ -63,7 +63,6 @@ void page_table_pool_add(struct space *s, uint64_t frame)
 	frame_zero(frame);
 	*link = s->pool;
 	s->pool = frame;
-	s->pool_count++;
 }
 
 uint64_t page_table_pool_take(struct space *s)
@@ -73,7 +72,6 @@ uint64_t page_table_pool_take(struct space *s)
 	if (!frame)
 		return 0;
 	s->pool = *link;
-	s->pool_count--;
 	*link = 0;
 	return frame;
 }

@@ -127,13 +127,15 @@ static void print_trace(const struct cpu *cpu)
 	}
 }
 
-_Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t rbp,
-			     const char *format, va_list arguments)
+void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
 {
+	va_list arguments;
+
 	asm volatile("cli");
 	become_reporter();
 	console_break_lock();
 	kprintf("\nPANIC on CPU %u: ", this_cpu()->number);
+	va_start(arguments, format);
 	kvprintf(format, arguments);
 	kprintf("\n");
 	stop_other_cpus();
@@ -142,29 +144,14 @@ _Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t
 		print_regs(regs);
 	kprintf("cr2 %p  cr3 %p  vcore %p\n", (void *)cr2_read(), (void *)cr3_read(),
 		(void *)this_cpu()->current);
-	print_backtrace(rip, rbp);
+	print_backtrace(regs ? regs->rip : (uint64_t)panic_with_regs,
+			regs ? regs->rbp : (uint64_t)__builtin_frame_address(0));
 	for (unsigned i = 0; i < cpu_count && this_cpu()->trace; i++)
 		print_trace(cpu_by_number(i));
 	kprintf("exo has stopped.\n");
 	if (panic_resets)
 		machine_reset();
 	cpu_halt_forever();
-}
-
-void panic(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	report(NULL, (uint64_t)panic, (uint64_t)__builtin_frame_address(0), format, arguments);
-}
-
-void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	report(regs, regs->rip, regs->rbp, format, arguments);
 }
 
 /* On a stack that has callers to be shown. */

@@ -113,8 +113,8 @@ void run_donate(struct cpu *cpu, struct vcore *to);
 
 /* A halted vcore has something to do. */
 void vcore_wake(struct vcore *vcore, uint64_t now);
-/* A waiting vcore's replenishment has come. */
-void vcore_replenished(struct vcore *vcore, uint64_t now);
+/* A runnable vcore goes where its own SC lets it: a waiting one, when its replenishment has come. */
+void vcore_place_runnable(struct vcore *vcore, uint64_t now);
 
 /* The three requests. */
 void vcore_start(struct vcore *vcore, uint64_t now);

@@ -68,7 +68,7 @@ int64_t call_space_create(struct exo_regs *regs, struct handle_view *h)
 	exo_handle handle;
 	int error;
 
-	if (atomic_load(&owner->state) != DOMAIN_ALIVE)
+	if (atomic_load(&owner->dying))
 		return -ESRCH; /* see stop() in domain_kill.c */
 	error = creation_begin(&c, EXO_FRAME_TABLE);
 	if (error)

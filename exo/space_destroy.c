@@ -2,7 +2,7 @@
 /*
  * Taking an address space apart, in bounded steps.
  *
- * No CPU has it loaded and none will (space_begin_destroy), so nothing of it is in any TLB and its
+ * No CPU has it loaded and none will (begin), so nothing of it is in any TLB and its
  * entries need no epoch.  A step walks down from the root to the first table that still has
  * entries, empties tables from the bottom up, and stops when it has looked at enough entries or
  * the list is full.  The next step finds its place by walking down again, past empty entries.
@@ -43,21 +43,16 @@ static void hand_back(struct frame_list *list, uint64_t frame)
  * last CPU leaves it, since a frame brings the stamps of its removals from other spaces along; and
  * once the space has gone nobody could ask for the epoch any more.
  */
-int space_begin_destroy(struct space *s)
+static int begin(struct space *s)
 {
-	int error = 0;
-
-	lock_acquire(&s->lock);
-	if (!atomic_load(&s->dying)) {
-		atomic_store(&s->dying, true);
-		if (object_users(&s->object) > 1 || atomic_load(&s->active) ||
-		    !tlb_acknowledged(atomic_load(&s->stale))) {
-			atomic_store(&s->dying, false);
-			error = -EBUSY;
-		}
-	}
-	lock_release(&s->lock);
-	return error;
+	if (atomic_load(&s->dying))
+		return 0;
+	atomic_store(&s->dying, true);
+	if (object_users(&s->object) == 1 && !atomic_load(&s->active) &&
+	    tlb_acknowledged(atomic_load(&s->stale)))
+		return 0;
+	atomic_store(&s->dying, false);
+	return -EBUSY;
 }
 
 /* The frame may be handed back at once, so no TLB may still reach it from another space. */
@@ -141,15 +136,17 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 {
 	struct stripping st = { .space = s, .list = list, .entries_left = STEP_ENTRIES };
 	uint64_t root = s->root, object = s->object.frame;
+	int error;
 	bool stripped;
 
 	lock_acquire(&s->lock);
-	ASSERT_INVARIANT(atomic_load(&s->dying) && !atomic_load(&s->active));
-	stripped = strip_table(&st, root, s->is_shared ? 2 : 3,
+	error = begin(s);
+	ASSERT_INVARIANT(error || !atomic_load(&s->active));
+	stripped = !error && strip_table(&st, root, s->is_shared ? 2 : 3,
 			       s->is_shared ? TABLE_ENTRIES : PRIVATE_SLOTS) &&
 		   strip_pool(&st) && list->count + 2 <= list->room;
 	lock_release(&s->lock);
-	if (st.blocked && list->count == 0)
+	if (error || (st.blocked && list->count == 0))
 		return -EBUSY;
 	if (!stripped || !object_word_retire(s->object.frame))
 		return 1;
@@ -170,9 +167,9 @@ int64_t call_space_destroy(struct exo_regs *regs, struct handle_view *h)
 		return -EBADF;
 	if (regs->rdx < list.room)
 		list.room = regs->rdx;
-	result = h->space->is_shared || list.room < 2 ? -EINVAL : space_begin_destroy(h->space);
-	if (!result)
-		result = space_destroy_step(h->space, &list);
+	if (h->space->is_shared || list.room < 2)
+		return -EINVAL;
+	result = space_destroy_step(h->space, &list);
 	if (!result) { /* the object, and our reference with it, is gone */
 		h->kept = true;
 		handle_drop(d, regs->rdi);

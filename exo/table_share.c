@@ -71,13 +71,6 @@ bool table_leave(struct space *s, table_entry *directory, tlb_stamp *stamp)
 	return false;
 }
 
-static void count_out(const table_entry *table, unsigned count, uint16_t owner)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (entry_load(&table[i]) & PTE_PRESENT)
-			frame_unmap(pte_frame(entry_load(&table[i])), owner);
-}
-
 /* How many entries it could copy, all unless a map count was full. */
 static unsigned copy_entries(table_entry *to, const table_entry *from, uint16_t owner)
 {
@@ -98,6 +91,7 @@ int table_unshare(struct space *s, table_entry *directory, tlb_stamp *stamp)
 {
 	uint16_t owner = s->object.owner->id;
 	uint64_t shared = pte_frame(entry_load(directory)), own;
+	table_entry *copy;
 	unsigned copied;
 
 	if (frame_word_maps(frame_word(shared)) == 0) {
@@ -107,14 +101,17 @@ int table_unshare(struct space *s, table_entry *directory, tlb_stamp *stamp)
 	own = page_table_pool_take(s);
 	if (!own)
 		return -ENOMEM;
-	copied = copy_entries(frame_pointer(own), frame_pointer(shared), owner);
+	copy = frame_pointer(own);
+	copied = copy_entries(copy, frame_pointer(shared), owner);
 	if (copied == TABLE_ENTRIES && table_leave(s, directory, stamp)) {
 		atomic_store_explicit(directory, own << EXO_PAGE_SHIFT | TABLE_BITS,
 				      memory_order_release);
 		return 0;
 	}
 	/* The copy was never seen.  Its frames' counts stay above 0: the table counts them too. */
-	count_out(frame_pointer(own), copied, owner);
+	for (unsigned i = 0; i < copied; i++)
+		if (entry_load(&copy[i]) & PTE_PRESENT)
+			frame_unmap(pte_frame(entry_load(&copy[i])), owner);
 	page_table_pool_add(s, own);
 	return copied == TABLE_ENTRIES ? 0 : -EAGAIN;
 }

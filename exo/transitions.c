@@ -21,8 +21,7 @@ struct exo_regs *vcore_frame(struct cpu *cpu, struct vcore *vcore)
 	return cpu->run.loaded == vcore ? cpu->run.frame : &vcore->regs;
 }
 
-/* A runnable vcore goes where its own SC lets it. */
-static void place_runnable(struct vcore *vcore, uint64_t now)
+void vcore_place_runnable(struct vcore *vcore, uint64_t now)
 {
 	struct sched_context *sc = vcore->sc;
 
@@ -63,7 +62,7 @@ static void end_donations(struct cpu *cpu, uint64_t now)
 		vcore->donor = NULL;
 		if (vcore->sc)
 			refills_unblock(&vcore->sc->refills, now);
-		place_runnable(vcore, now);
+		vcore_place_runnable(vcore, now);
 		vcore_move(donor, VCORE_DONATING, VCORE_RUNNING, 0);
 		vcore_frame(cpu, donor)->rax = DONATION_CUT_SHORT;
 		set_current(cpu, donor);
@@ -87,7 +86,7 @@ void run_leave(struct cpu *cpu, uint64_t now)
 	end_donations(cpu, now);
 	vcore = cpu->current;
 	stop_paying(cpu, now);
-	place_runnable(vcore, now);
+	vcore_place_runnable(vcore, now);
 	if (vcore_place(vcore) == VCORE_WAITING)
 		vcore->events |= EXO_EVENT_BUDGET;
 }
@@ -126,13 +125,7 @@ void vcore_wake(struct vcore *vcore, uint64_t now)
 	ASSERT_INVARIANT(vcore_place(vcore) == VCORE_HALTED);
 	if (vcore->sc)
 		refills_unblock(&vcore->sc->refills, now);
-	place_runnable(vcore, now);
-}
-
-void vcore_replenished(struct vcore *vcore, uint64_t now)
-{
-	ASSERT_INVARIANT(vcore_place(vcore) == VCORE_WAITING);
-	place_runnable(vcore, now);
+	vcore_place_runnable(vcore, now);
 }
 
 void vcore_start(struct vcore *vcore, uint64_t now)
@@ -142,7 +135,7 @@ void vcore_start(struct vcore *vcore, uint64_t now)
 	upcall_first_entry(vcore, &vcore->regs);
 	if (vcore->sc)
 		refills_unblock(&vcore->sc->refills, now);
-	place_runnable(vcore, now);
+	vcore_place_runnable(vcore, now);
 }
 
 /* Before an SC or a vcore's binding changes, nobody may be running on either. */
@@ -168,7 +161,7 @@ static void set_context(struct vcore *vcore, struct sched_context *sc, uint64_t 
 		refills_unblock(&sc->refills, now);
 	}
 	if (place == VCORE_READY || place == VCORE_WAITING)
-		place_runnable(vcore, now);
+		vcore_place_runnable(vcore, now);
 }
 
 void vcore_bind(struct cpu *cpu, struct vcore *vcore, uint64_t now)

@@ -12,25 +12,12 @@
 #define MXCSR_INITIAL 0x1f80u /* every exception masked, round to nearest */
 #define X87_CONTROL_INITIAL 0x37fu
 
-/* Makes an area from which vector_restore() loads the state after a reset. */
+/* Makes an area from which vcore_restore() loads the state after a reset. */
 static void vector_init(void *area)
 {
 	memset(area, 0, cpu_features.vector_size);
 	*(uint16_t *)area = X87_CONTROL_INITIAL;
 	*(uint32_t *)((char *)area + 24) = MXCSR_INITIAL;
-}
-
-static void vector_save(void *area)
-{
-	if (cpu_features.xsaveopt)
-		asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
-	else
-		asm volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
-}
-
-static void vector_restore(const void *area)
-{
-	asm volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
 struct vcore *vcore_init(struct domain *domain, struct space *space,
@@ -54,48 +41,32 @@ struct vcore *vcore_init(struct domain *domain, struct space *space,
 }
 
 /*
- * Why nobody touches the vcore after this has returned true.  Others reach it only through
- * references, of which the caller's is the last.  Whoever had one and latched something has also
- * pushed it before it gave the reference back; and as `latched` is 0, its CPU has taken it out.
- */
-bool vcore_gone(struct vcore *vcore)
-{
-	return atomic_load_explicit(&vcore->where, memory_order_acquire) == VCORE_DEAD &&
-	       object_users(&vcore->object) == 1 && atomic_load(&vcore->latched) == 0;
-}
-
-/*
  * The bases of ring 3.  Its GS base waits in the processor's second one while the kernel runs, and
  * is swapped in for the two instructions that reach it; an NMI in between does not rely on GS.
  * WRFSBASE and its like fault in ring 3 on a non-canonical address, so what is saved is canonical.
  */
-static void save_bases(struct vcore *vcore)
+void vcore_save(struct vcore *vcore, const struct exo_regs *frame)
 {
+	void *area = vcore->vector_state;
+
+	if (frame != &vcore->regs)
+		vcore->regs = *frame;
+	if (cpu_features.xsaveopt)
+		asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	else
+		asm volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 	asm volatile("rdfsbase %0" : "=r"(vcore->fs_base));
 	asm volatile("swapgs; rdgsbase %0; swapgs" : "=r"(vcore->gs_base) : : "memory");
 }
 
-/* The selectors first, as loading one changes its base: a vcore finds them all null. */
-static void restore_bases(const struct vcore *vcore)
+/* The selectors before the bases, as loading one changes its base: a vcore finds them all null. */
+void vcore_restore(const struct vcore *vcore)
 {
+	asm volatile("xrstor64 (%0)" : : "r"(vcore->vector_state), "a"(~0u), "d"(~0u) : "memory");
 	asm volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs" : : "r"(0));
 	asm volatile("wrfsbase %0" : : "r"(vcore->fs_base));
 	asm volatile("swapgs; movl %0, %%gs; wrgsbase %1; swapgs"
 		     : : "r"(0), "r"(vcore->gs_base) : "memory");
-}
-
-void vcore_save(struct vcore *vcore, const struct exo_regs *frame)
-{
-	if (frame != &vcore->regs)
-		vcore->regs = *frame;
-	vector_save(vcore->vector_state);
-	save_bases(vcore);
-}
-
-void vcore_restore(const struct vcore *vcore)
-{
-	vector_restore(vcore->vector_state);
-	restore_bases(vcore);
 }
 
 /* What is to be made, and of which frames: the object, the vector state, and the page. */
@@ -107,7 +78,7 @@ static int decode_create(const struct handle_view *h, const struct exo_vcore_cre
 	if (args->cpu >= cpu_count || args->stack_top >= EXO_SHARED_END ||
 	    args->fault_stack_top >= EXO_SHARED_END)
 		return -EINVAL;
-	if (atomic_load(&h->domain->state) != DOMAIN_ALIVE)
+	if (atomic_load(&h->domain->dying))
 		return -ESRCH; /* see stop() in domain_kill.c */
 	if (space->object.owner != h->domain || space->is_shared)
 		return -EINVAL;
@@ -141,7 +112,7 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 	handle = creation_finish(&making, OBJECT_VCORE);
 	/* Either domain_die() finds the vcore in the table, or we find the domain dying: it sets
 	 * the state and then looks, we put it there and then look (both seq_cst). */
-	if (atomic_load(&domain->state) != DOMAIN_ALIVE)
+	if (atomic_load(&domain->dying))
 		vcore_ring(vcore, VCORE_REQUEST_KILL);
 	object_put(&vcore->object);
 	return handle;

@@ -86,12 +86,6 @@ struct vcore *vcore_init(struct domain *domain, struct space *space,
  * are, which may be vcore->regs itself. */
 void vcore_save(struct vcore *vcore, const struct exo_regs *frame);
 void vcore_restore(const struct vcore *vcore);
-/*
- * The CPU has let go of a vcore that was killed (VCORE_REQUEST_KILL) and of the domain's SCs on
- * that CPU, and the caller's reference to it is the last: object_word_retire() will succeed, and its
- * frames may be taken.  Any CPU; the vcore is in nobody's handle table any more.
- */
-bool vcore_gone(struct vcore *vcore);
 
 /* rung.c: any CPU.  The caller holds a reference, or is the vcore's CPU. */
 void vcore_ring(struct vcore *vcore, uint64_t bits); /* enum exo_event, VCORE_REQUEST_... */

@@ -8,7 +8,7 @@
 
 enum {
 	REGISTER_ID = 0x02, REGISTER_TASK_PRIORITY = 0x08, REGISTER_EOI = 0x0b,
-	REGISTER_SPURIOUS = 0x0f, REGISTER_ERROR = 0x28, REGISTER_COMMAND = 0x30,
+	REGISTER_SPURIOUS = 0x0f, REGISTER_COMMAND = 0x30,
 	REGISTER_COMMAND_HIGH = 0x31, REGISTER_LVT_TIMER = 0x32, REGISTER_LVT_LINT0 = 0x35,
 	REGISTER_LVT_LINT1 = 0x36, REGISTER_LVT_ERROR = 0x37, REGISTER_TIMER_INITIAL = 0x38,
 	REGISTER_TIMER_CURRENT = 0x39, REGISTER_TIMER_DIVIDE = 0x3e,
@@ -80,8 +80,7 @@ void lapic_enable(void)
 	lapic_write(REGISTER_TASK_PRIORITY, 0);
 	lapic_write(REGISTER_LVT_LINT0, LVT_MASKED);
 	lapic_write(REGISTER_LVT_LINT1, LVT_MASKED);
-	lapic_write(REGISTER_ERROR, 0);
-	lapic_write(REGISTER_LVT_ERROR, VECTOR_APIC_ERROR);
+	lapic_write(REGISTER_LVT_ERROR, LVT_MASKED);
 	lapic_write(REGISTER_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
 	lapic_write(REGISTER_EOI, 0);
 }
@@ -96,12 +95,6 @@ uint32_t lapic_id(void)
 void lapic_end_of_interrupt(void)
 {
 	lapic_write(REGISTER_EOI, 0);
-}
-
-void lapic_error_interrupt(void)
-{
-	lapic_write(REGISTER_ERROR, 0);
-	trace("apic error", lapic_read(REGISTER_ERROR), 0);
 }
 
 void lapic_timer_free_run(void)

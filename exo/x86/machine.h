@@ -30,7 +30,6 @@ enum vector {
 	VECTOR_TIMER = 0x30,      /* this CPU's LAPIC timer */
 	VECTOR_RESCHEDULE = 0x31, /* IPI: look at what other CPUs have asked for */
 	VECTOR_TLB = 0x32,        /* IPI: a space's generation has moved on */
-	VECTOR_APIC_ERROR = 0x3f,
 	VECTOR_DEVICE_FIRST = 0x40, /* + line; above the lines come message-signalled interrupts */
 	VECTOR_DEVICE_LAST = 0xef,
 	VECTOR_SPURIOUS = 0xff,
@@ -112,9 +111,6 @@ void lapic_enable(void);
 uint32_t lapic_id(void);
 
 void lapic_end_of_interrupt(void);
-
-/* Traces and clears the error register; on VECTOR_APIC_ERROR. */
-void lapic_error_interrupt(void);
 
 /* Interrupts a CPU by APIC ID: a vector, or one of these (STARTUP | number of the page to start
  * in).  Bounded; false if the previous one is still on its way after that, or without x2APIC the CPU is

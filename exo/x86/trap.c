@@ -58,9 +58,7 @@ static void dispatch_interrupt(unsigned vector)
 	run_account(cpu, tsc_read());
 	trace("interrupt", vector, 0);
 	cpu->stats.interrupts++;
-	if (vector == VECTOR_APIC_ERROR)
-		lapic_error_interrupt();
-	else if (vector == VECTOR_TIMER)
+	if (vector == VECTOR_TIMER)
 		timer_interrupt(&cpu->run);
 	else if (vector >= VECTOR_DEVICE_FIRST)
 		irq_latch(vector);
