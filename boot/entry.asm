@@ -69,11 +69,6 @@ bits 64
 boot_entry64:
 	mov ax, 0x10
 	mov ss, ax
-	xor eax, eax
-	mov ds, ax
-	mov es, ax
-	mov fs, ax
-	mov gs, ax
 	mov rax, boot_entry_high
 	jmp rax
 

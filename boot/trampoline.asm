@@ -37,11 +37,6 @@ bits 64
 .long_mode:
 	mov ax, 0x10
 	mov ss, ax
-	xor eax, eax
-	mov ds, ax
-	mov es, ax
-	mov fs, ax
-	mov gs, ax
 	mov rdi, [rel trampoline_cpu]
 	mov rsp, [rdi + CPU_STACK_TOP]
 	xor ebp, ebp			; ends the backtrace

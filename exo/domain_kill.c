@@ -79,17 +79,6 @@ static bool revoke_and_get(struct object *o)
 	       object_word_get(o->frame, generation + 2);
 }
 
-/* Every handle to it becomes stale; then, if nobody uses it, it is dead. */
-static bool revoke_and_retire(struct object *o)
-{
-	if (!revoke_and_get(o))
-		return false;
-	if (object_word_retire(o->frame))
-		return true;
-	object_put(o);
-	return false;
-}
-
 /* ---------------------------------------------------------------- STOP */
 
 /*
@@ -107,14 +96,6 @@ static bool vcore_gone(struct vcore *vcore)
 	       object_users(&vcore->object) == 1 && atomic_load(&vcore->latched) == 0;
 }
 
-/* If the page is still mapped, it is released with the shared region. */
-static void release_vcore(struct vcore *v)
-{
-	frame_release_unused(v->page_frame, frame_word_owner(frame_word(v->page_frame)));
-	frame_release(frame_of_pointer(v->vector_state));
-	frame_release(v->object.frame);
-}
-
 /*
  * No handle names it any more, so once it has left its CPU nobody rings it.  Until then it is asked
  * again: it may have been made after its domain died.
@@ -128,7 +109,10 @@ static bool stop_vcore(struct domain *d, unsigned cpu)
 	object_word_advance(v->object.frame, object_generation(v->object.frame), 2);
 	object_get(&v->object);
 	if (vcore_gone(v) && object_word_retire(v->object.frame)) {
-		release_vcore(v);
+		/* If the page is still mapped, it is released with the shared region. */
+		frame_release_unused(v->page_frame, frame_word_owner(frame_word(v->page_frame)));
+		frame_release(frame_of_pointer(v->vector_state));
+		frame_release(v->object.frame);
 		atomic_store(&d->vcores[cpu], NULL);
 		return true;
 	}
@@ -192,10 +176,14 @@ static int destroy_object(struct object *o)
 	case OBJECT_SPACE:
 		return destroy_space((struct space *)o);
 	case OBJECT_SC: /* its CPU has taken it out of its tree when the vcore there died */
-		if (!atomic_load(&((struct sched_context *)o)->detached) || !revoke_and_retire(o))
+		if (!atomic_load(&((struct sched_context *)o)->detached) || !revoke_and_get(o))
 			return -EBUSY;
-		frame_release(frame);
-		return 0;
+		if (object_word_retire(frame)) {
+			frame_release(frame);
+			return 0;
+		}
+		object_put(o);
+		return -EBUSY;
 	default:
 		return -EBUSY;
 	}

@@ -235,12 +235,11 @@ static void describe(const struct domain *d, const struct exo_image *image, stru
 void first_domain_create(void)
 {
 	const struct exo_image *image = read_header();
-	struct exo_range table = frame_table_frames();
 	struct domain *d = make_domain(image);
 	struct exo_info *info = show_info(d);
 
 	map_image(d, image);
-	map(d, EXO_FRAMES_BASE, table.first, table.count, EXO_PROT_READ);
+	map(d, EXO_FRAMES_BASE, frame_table_frames.first, frame_table_frames.count, EXO_PROT_READ);
 	show_modules(d, info);
 	install_machine(d, EXO_SLOT_PORTS, OBJECT_PORTS, MACHINE_PORTS_FRAME);
 	install_machine(d, EXO_SLOT_IRQS, OBJECT_IRQS, MACHINE_IRQS_FRAME);

@@ -10,7 +10,7 @@ struct frame_private *frame_private;
 static _Atomic uint64_t *frame_words;
 _Static_assert(sizeof(struct exo_frame_info) == sizeof(uint64_t), "an entry is one word");
 
-static struct exo_range table_frames;
+struct exo_range frame_table_frames;
 
 /* A write here is an interrupt; the local APICs' registers lie here too. */
 #define INTERRUPT_WINDOW 0xfee00000ul
@@ -18,14 +18,9 @@ static struct exo_range table_frames;
 
 void frame_table_place(uint64_t first, uint64_t count)
 {
-	table_frames = (struct exo_range){ first, count };
+	frame_table_frames = (struct exo_range){ first, count };
 	frame_words = frame_pointer(first);
 	frame_private = frame_pointer(first + count);
-}
-
-struct exo_range frame_table_frames(void)
-{
-	return table_frames;
 }
 
 void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type)
@@ -124,17 +119,14 @@ int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type)
 		return -EBUSY;
 	if (tlb_frame_acknowledged(frame))
 		return 0;
-	tlb_remind(atomic_load(&frame_private[frame].stamp));
 	frame_release(frame);
 	return -EAGAIN;
 }
 
 bool frame_seize(uint64_t frame, uint16_t owner)
 {
-	if (tlb_frame_acknowledged(frame))
-		return FRAME_STEP(frame, frame_word_seize(old, owner)) != FRAME_WORD_REFUSED;
-	tlb_remind(atomic_load(&frame_private[frame].stamp));
-	return false;
+	return tlb_frame_acknowledged(frame) &&
+	       FRAME_STEP(frame, frame_word_seize(old, owner)) != FRAME_WORD_REFUSED;
 }
 
 int frame_claim_all(const uint64_t *frames, unsigned count, uint16_t owner,

@@ -22,6 +22,7 @@ struct multiboot2_info;
 
 extern uint64_t frame_end; /* one past the highest frame number; fixed after frame_table_init() */
 extern struct frame_private *frame_private;
+extern struct exo_range frame_table_frames; /* that the table lies in; anybody may map them read-only */
 
 static inline void *frame_pointer(uint64_t frame)
 {
@@ -42,8 +43,6 @@ void frame_table_place(uint64_t first, uint64_t count);
 uint64_t frame_take(uint16_t owner, enum exo_frame_type type);
 /* The next run of RAM, [*first, *end); begin with *end = 0.  False behind the last. */
 bool frame_next_ram(uint64_t *first, uint64_t *end);
-/* The frames that the table itself lies in; anybody may map them read-only. */
-struct exo_range frame_table_frames(void);
 
 /* The word now; 0 (not RAM) for a number beyond the table. */
 uint64_t frame_word(uint64_t frame);

@@ -29,16 +29,12 @@ static int check(uint64_t port, unsigned width)
 /* (ports handle, enum exo_port_op, port, value) -> value read */
 int64_t call_port(struct exo_regs *regs, struct handle_view *h)
 {
-	static const uint8_t widths[] = {
-		[EXO_PORT_IN8] = 1, [EXO_PORT_IN16] = 2, [EXO_PORT_IN32] = 4,
-		[EXO_PORT_OUT8] = 1, [EXO_PORT_OUT16] = 2, [EXO_PORT_OUT32] = 4,
-	};
 	uint64_t port = regs->rdx, value = regs->r10;
 	int error;
 
-	if (regs->rsi >= sizeof(widths))
+	if (regs->rsi > EXO_PORT_OUT32)
 		return -EINVAL;
-	error = check(port, widths[regs->rsi]);
+	error = check(port, 1u << (regs->rsi % EXO_PORT_OUT8)); /* 8, 16, 32 bits, in and then out */
 	if (error)
 		return error;
 	switch ((enum exo_port_op)regs->rsi) {

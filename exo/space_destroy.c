@@ -62,7 +62,6 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 
 	if (frame_is_ram(frame)) {
 		if (!tlb_frame_acknowledged(frame)) {
-			tlb_remind(atomic_load(&frame_private[frame].stamp));
 			st->blocked = true;
 			return false;
 		}
@@ -84,10 +83,7 @@ static bool leave_table(struct stripping *st, uint64_t table)
 {
 	if (frame_table_leave(table))
 		return true;
-	if (!tlb_frame_acknowledged(table)) {
-		tlb_remind(atomic_load(&frame_private[table].stamp));
-		st->blocked = true;
-	}
+	st->blocked = !tlb_frame_acknowledged(table);
 	return false;
 }
 

@@ -75,14 +75,9 @@ static tlb_stamp stamp_make(uint64_t epoch, uint64_t cpus)
 	return epoch << 16 | ((folded | folded >> STAMP_CPUS) & 0xffff);
 }
 
-static bool stamp_has(tlb_stamp stamp, unsigned cpu)
-{
-	return stamp >> (cpu % STAMP_CPUS) & 1;
-}
-
 static bool cpu_acknowledged(unsigned cpu, tlb_stamp stamp)
 {
-	return !stamp_has(stamp, cpu) ||
+	return !(stamp >> (cpu % STAMP_CPUS) & 1) ||
 	       atomic_load(&tlb_cpus[cpu].seen) >= tlb_stamp_epoch(stamp) ||
 	       atomic_load(&cpu_by_number(cpu)->idle);
 }
@@ -145,7 +140,12 @@ tlb_stamp tlb_stamp_frame(uint64_t frame, tlb_stamp stamp)
 
 bool tlb_frame_acknowledged(uint64_t frame)
 {
-	return tlb_acknowledged(atomic_load(&frame_private[frame].stamp));
+	tlb_stamp stamp = atomic_load(&frame_private[frame].stamp);
+	bool acknowledged = tlb_acknowledged(stamp);
+
+	if (!acknowledged)
+		tlb_remind(stamp);
+	return acknowledged;
 }
 
 /* ---------------------------------------------------------------- this CPU's side */

@@ -43,6 +43,7 @@ tlb_stamp tlb_publish(struct space *space);
 tlb_stamp tlb_stamp_add(_Atomic uint64_t *word, tlb_stamp stamp);
 /* Stamp a frame before its entry is counted out.  -> the frame's stamp, 0 if acknowledged. */
 tlb_stamp tlb_stamp_frame(uint64_t frame, tlb_stamp stamp);
+/* If not, the CPUs behind are reminded. */
 bool tlb_frame_acknowledged(uint64_t frame);
 
 /* Used by space_load() around and instead of writing CR3. */

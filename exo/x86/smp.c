@@ -84,14 +84,6 @@ static bool start_cpu(uint32_t apic_id)
 	return wait_for_arrival(ARRIVAL_WAIT_US);
 }
 
-static void fill_trampoline(struct cpu *cpu)
-{
-	char *copy = phys_to_virt(TRAMPOLINE_PAGE);
-
-	memcpy(copy, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-	*(struct cpu **)(copy + (trampoline_cpu - trampoline_start)) = cpu;
-}
-
 /*
  * Starts one CPU as number cpu_count.  One that does not answer in time is sent back to wait for
  * a start that never comes, so that it cannot wake up later in an area that is another CPU's by
@@ -100,10 +92,12 @@ static void fill_trampoline(struct cpu *cpu)
 static void bring_up(uint32_t apic_id)
 {
 	struct cpu *cpu = cpu_by_number(cpu_count);
+	char *trampoline = phys_to_virt(TRAMPOLINE_PAGE);
 
 	memset(cpu, 0, sizeof(*cpu));
 	prepare_block(cpu_count, apic_id);
-	fill_trampoline(cpu);
+	memcpy(trampoline, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+	*(struct cpu **)(trampoline + (trampoline_cpu - trampoline_start)) = cpu;
 	atomic_store(&arrived, false);
 	if (start_cpu(apic_id)) {
 		cpu_count++;
