@@ -27,7 +27,7 @@ static const void *read_early(void *context, uint64_t address, size_t size)
 static void read_loader_info(uint64_t address)
 {
 	const void *information = phys_to_virt(address);
-	uint32_t size = multiboot2_size(information);
+	uint32_t size = *(const uint32_t *)information;
 	struct multiboot2_info *loader = &boot_info.loader;
 	const char *error;
 

@@ -37,14 +37,8 @@ struct multiboot2_info {
 	struct multiboot2_range ranges[MULTIBOOT2_RANGES_MAX];
 };
 
-/* Total size that the information claims; the caller makes that much readable. */
-static inline uint32_t multiboot2_size(const void *information)
-{
-	return *(const uint32_t *)information;
-}
-
 /*
- * Parses `size` bytes at `information`.  Returns NULL, or a message that names what is broken.
+ * Parses `size` bytes at `information`, of which it claims in its first word how many there are.  Returns NULL, or a message that names what is broken.
  * Where the loader does not say, the screen counts as VGA text, as a BIOS leaves it.
  */
 const char *multiboot2_parse(const void *information, size_t size, struct multiboot2_info *out);

@@ -124,9 +124,6 @@ void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now);
 /* sc is taken out of the CPU's tree and from the vcore that was bound to it. */
 void sc_reclaim(struct cpu *cpu, struct sched_context *sc, uint64_t now);
 
-/* Where the registers of a vcore are now. */
-struct exo_regs *vcore_frame(struct cpu *cpu, struct vcore *vcore);
-
 /* ------------------------------------------------------- timer.c */
 
 /* The CPU's one timer, shared by everything on the CPU that waits for a time. */

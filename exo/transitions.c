@@ -16,11 +16,6 @@
 /* What EXO_CALL_DONATE returns when the slice ended before the other vcore halted. */
 #define DONATION_CUT_SHORT 1
 
-struct exo_regs *vcore_frame(struct cpu *cpu, struct vcore *vcore)
-{
-	return cpu->run.loaded == vcore ? cpu->run.frame : &vcore->regs;
-}
-
 void vcore_place_runnable(struct vcore *vcore, uint64_t now)
 {
 	struct sched_context *sc = vcore->sc;
@@ -64,7 +59,7 @@ static void end_donations(struct cpu *cpu, uint64_t now)
 			refills_unblock(&vcore->sc->refills, now);
 		vcore_place_runnable(vcore, now);
 		vcore_move(donor, VCORE_DONATING, VCORE_RUNNING, 0);
-		vcore_frame(cpu, donor)->rax = DONATION_CUT_SHORT;
+		(cpu->run.loaded == donor ? cpu->run.frame : &donor->regs)->rax = DONATION_CUT_SHORT;
 		set_current(cpu, donor);
 	}
 }
