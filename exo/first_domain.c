@@ -170,18 +170,18 @@ static void install_machine(struct domain *d, uint32_t slot, enum object_kind ki
 	handle_install(d, slot, kind, frame, EXO_RIGHTS_ALL);
 }
 
-/* Everything that is still FREE; what does not fit the list of ranges stays so. */
+/* Everything that is still FREE; what does not fit the list of ranges stays so.  Counts RAM on the way. */
 static void give_memory(struct domain *d, struct exo_info *info)
 {
 	for (uint64_t frame = 0; frame < frame_end; frame++) {
 		struct exo_range *last = &info->ranges[info->range_count - 1];
 		bool follows = info->range_count && last->first + last->count == frame;
 
-		if (frame_word_type(frame_word(frame)) != EXO_FRAME_FREE)
+		info->ram_frames += frame_is_ram(frame);
+		if (frame_word_type(frame_word(frame)) != EXO_FRAME_FREE ||
+		    (!follows && info->range_count == EXO_RANGES_MAX))
 			continue;
 		if (!follows) {
-			if (info->range_count == EXO_RANGES_MAX)
-				break;
 			last = &info->ranges[info->range_count++];
 			*last = (struct exo_range){ .first = frame };
 		}
@@ -205,8 +205,6 @@ static void make_vcores(struct domain *d, const struct exo_image *table)
 /* All but the lists of memory ranges and modules, which are there already. */
 static void describe(const struct domain *d, const struct exo_image *image, struct exo_info *info)
 {
-	uint64_t first, end = 0;
-
 	info->abi_version = EXO_ABI_VERSION;
 	info->cpu_count = cpu_count;
 	info->domain_id = d->id;
@@ -219,8 +217,6 @@ static void describe(const struct domain *d, const struct exo_image *image, stru
 	info->acpi_fadt = boot_info.acpi.fadt;
 	info->framebuffer_text = boot_info.loader.text_mode;
 	info->image_end_page = (image->end - EXO_SHARED_BASE) >> EXO_PAGE_SHIFT;
-	while (frame_next_ram(&first, &end))
-		info->ram_frames += end - first;
 	for (unsigned i = 0; i < cpu_count; i++) {
 		const struct cpu *cpu = cpu_by_number(i);
 

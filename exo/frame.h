@@ -41,8 +41,6 @@ static inline uint64_t frame_of_pointer(const void *pointer)
 void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint64_t info_size);
 void frame_table_place(uint64_t first, uint64_t count);
 uint64_t frame_take(uint16_t owner, enum exo_frame_type type);
-/* The next run of RAM, [*first, *end); begin with *end = 0.  False behind the last. */
-bool frame_next_ram(uint64_t *first, uint64_t *end);
 
 /* The word now; 0 (not RAM) for a number beyond the table. */
 uint64_t frame_word(uint64_t frame);

@@ -101,16 +101,6 @@ void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint6
 	set_type((struct range){ table.first, table.first + words }, EXO_FRAME_PINNED);
 }
 
-bool frame_next_ram(uint64_t *first, uint64_t *end)
-{
-	while (*end < frame_end && !frame_is_ram(*end))
-		++*end;
-	*first = *end;
-	while (*end < frame_end && frame_is_ram(*end))
-		++*end;
-	return *first < *end;
-}
-
 uint64_t frame_take(uint16_t owner, enum exo_frame_type type)
 {
 	static uint64_t next; /* nothing before it is FREE */

@@ -104,14 +104,15 @@ static void map_cpu_area(unsigned number)
 
 void paging_init(void)
 {
-	uint64_t first, end = 0;
-
 	kernel_root = take();
 	map_image_part(kernel_text_start, kernel_text_end, KERNEL_RX);
 	map_image_part(kernel_rodata_start, kernel_rodata_end, KERNEL_R);
 	map_image_part(kernel_data_start, kernel_bss_end, KERNEL_RW);
-	while (frame_next_ram(&first, &end))
+	for (uint64_t end, first = 0; first < frame_end; first = end + 1) { /* each run of RAM */
+		for (end = first; frame_is_ram(end); end++)
+			;
 		map_physmap(first << EXO_PAGE_SHIFT, end << EXO_PAGE_SHIFT);
+	}
 	for (unsigned cpu = 0; cpu < boot_info.acpi.cpu_count; cpu++)
 		map_cpu_area(cpu);
 	/* Make the table of the window now: no top-level entry appears later. */
