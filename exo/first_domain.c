@@ -170,7 +170,8 @@ static void install_machine(struct domain *d, uint32_t slot, enum object_kind ki
 	handle_install(d, slot, kind, frame, EXO_RIGHTS_ALL);
 }
 
-/* Everything that is still FREE; what does not fit the list of ranges stays so.  Counts RAM on the way. */
+/* Everything that is still FREE; what does not fit the list of ranges stays so.  Counts RAM on the
+ * way. */
 static void give_memory(struct domain *d, struct exo_info *info)
 {
 	for (uint64_t frame = 0; frame < frame_end; frame++) {

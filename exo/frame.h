@@ -22,7 +22,8 @@ struct multiboot2_info;
 
 extern uint64_t frame_end; /* one past the highest frame number; fixed after frame_table_init() */
 extern struct frame_private *frame_private;
-extern struct exo_range frame_table_frames; /* that the table lies in; anybody may map them read-only */
+/* The frames that the table itself lies in; anybody may map them read-only. */
+extern struct exo_range frame_table_frames;
 
 static inline void *frame_pointer(uint64_t frame)
 {

@@ -38,7 +38,8 @@ struct multiboot2_info {
 };
 
 /*
- * Parses `size` bytes at `information`, of which it claims in its first word how many there are.  Returns NULL, or a message that names what is broken.
+ * Parses `size` bytes at `information`; its first word claims how many there are.  Returns NULL, or a
+ * message that names what is broken.
  * Where the loader does not say, the screen counts as VGA text, as a BIOS leaves it.
  */
 const char *multiboot2_parse(const void *information, size_t size, struct multiboot2_info *out);

@@ -34,7 +34,8 @@ int64_t call_port(struct exo_regs *regs, struct handle_view *h)
 
 	if (regs->rsi > EXO_PORT_OUT32)
 		return -EINVAL;
-	error = check(port, 1u << (regs->rsi % EXO_PORT_OUT8)); /* 8, 16, 32 bits, in and then out */
+	/* 8, 16 and 32 bits, first in and then out. */
+	error = check(port, 1u << (regs->rsi % EXO_PORT_OUT8));
 	if (error)
 		return error;
 	switch ((enum exo_port_op)regs->rsi) {

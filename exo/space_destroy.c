@@ -138,7 +138,8 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 	lock_acquire(&s->lock);
 	error = begin(s);
 	ASSERT_INVARIANT(error || !atomic_load(&s->active));
-	stripped = !error && strip_table(&st, root, s->is_shared ? 2 : 3,
+	stripped = !error &&
+		   strip_table(&st, root, s->is_shared ? 2 : 3,
 			       s->is_shared ? TABLE_ENTRIES : PRIVATE_SLOTS) &&
 		   strip_pool(&st) && list->count + 2 <= list->room;
 	lock_release(&s->lock);
