@@ -22,27 +22,8 @@ bits 32
 boot_entry:
 	cli
 	cld
-	mov esp, boot_stack_low_end
-	mov [boot_magic], eax
-	mov [boot_information], ebx
-	call build_tables
+	mov ebp, eax			; nothing below changes EBP and EBX
 
-	mov eax, cr4
-	or eax, CR4_PAE
-	mov cr4, eax
-	mov eax, boot_pml4
-	mov cr3, eax
-	mov ecx, MSR_EFER
-	rdmsr
-	or eax, EFER_LME
-	wrmsr
-	mov eax, cr0
-	or eax, CR0_PE_MP_NE_WP_PG
-	mov cr0, eax
-	lgdt [boot_gdt_pointer]
-	jmp 0x08:boot_entry64
-
-build_tables:
 	mov edi, boot_tables
 	mov ecx, (boot_tables_end - boot_tables) / 4
 	xor eax, eax
@@ -63,7 +44,21 @@ build_tables:
 	inc ecx
 	cmp ecx, 4 * 512
 	jb .next
-	ret
+
+	mov eax, cr4
+	or eax, CR4_PAE
+	mov cr4, eax
+	mov eax, boot_pml4
+	mov cr3, eax
+	mov ecx, MSR_EFER
+	rdmsr
+	or eax, EFER_LME
+	wrmsr
+	mov eax, cr0
+	or eax, CR0_PE_MP_NE_WP_PG
+	mov cr0, eax
+	lgdt [boot_gdt_pointer]
+	jmp 0x08:boot_entry64
 
 bits 64
 boot_entry64:
@@ -75,9 +70,9 @@ boot_entry64:
 section .text
 boot_entry_high:
 	mov rsp, boot_stack_end
+	mov edi, ebp
+	mov esi, ebx
 	xor ebp, ebp			; ends the backtrace
-	mov edi, [boot_magic]
-	mov esi, [boot_information]
 	call exo_main
 	ud2				; exo_main does not return
 
@@ -89,8 +84,6 @@ boot_gdt:
 boot_gdt_pointer:
 	dw $ - boot_gdt - 1
 	dq boot_gdt
-boot_magic: dd 0
-boot_information: dd 0
 
 section .boot.bss nobits alloc noexec write align=4096
 boot_tables:
@@ -99,8 +92,6 @@ boot_pdpt_low: resb 4096
 boot_pdpt_high: resb 4096
 boot_directories: resb 4 * 4096
 boot_tables_end:
-	resb 1024
-boot_stack_low_end:
 
 section .bss align=16
 	resb 16384
