@@ -7,9 +7,13 @@
 static int send(struct vcore *vcore, const struct exo_message *message, uint32_t limit)
 {
 	struct exo_vcore_page *page = vcore->page;
+	struct mailbox_ring ring = {
+		.tail = &vcore->mailbox_tail,
+		.head = &page->mailbox_head,
+		.slots = page->mailbox,
+	};
 
-	switch (mailbox_ring_send(&vcore->mailbox_tail, &page->mailbox_head, page->mailbox, message,
-				  limit)) {
+	switch (mailbox_ring_send(&ring, message, limit)) {
 	case MAILBOX_RING_FULL:
 		return -EAGAIN;
 	case MAILBOX_RING_SENT:

@@ -20,6 +20,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+struct mailbox_ring {
+	_Atomic uint32_t *tail;    /* kernel's, any CPU */
+	uint32_t *head;            /* in the shared page: written by the reader */
+	struct exo_message *slots; /* in the shared page: EXO_MAILBOX_SLOTS of them */
+};
+
 enum mailbox_ring_result {
 	MAILBOX_RING_FULL,
 	MAILBOX_RING_SENT,      /* the reader has earlier messages to go through first */
@@ -28,11 +34,9 @@ enum mailbox_ring_result {
 
 /*
  * Adds a message unless `limit` (<= EXO_MAILBOX_SLOTS) or more slots are in use.  `message`'s
- * sequence is not used.  The tail is the kernel's, any CPU's; head and slots are in the shared page, and
- * the reader writes them.
+ * sequence is not used.
  */
-enum mailbox_ring_result mailbox_ring_send(_Atomic uint32_t *tail, uint32_t *head,
-					   struct exo_message slots[EXO_MAILBOX_SLOTS],
+enum mailbox_ring_result mailbox_ring_send(const struct mailbox_ring *ring,
 					   const struct exo_message *message, uint32_t limit);
 
 #endif

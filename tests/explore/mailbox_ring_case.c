@@ -32,11 +32,16 @@ static void setup(void)
 /* As exo/mailbox.c sends to a vcore that runs. */
 static void sender(unsigned number)
 {
+	struct mailbox_ring ring = {
+		.tail = &box.tail,
+		.head = &box.page.mailbox_head,
+		.slots = box.page.mailbox,
+	};
+
 	for (uint64_t i = 0; i < MESSAGES; i++) {
 		struct exo_message message = { .kind = number, .word = { i, ~i, number } };
 		enum mailbox_ring_result result =
-			mailbox_ring_send(&box.tail, &box.page.mailbox_head, box.page.mailbox, &message,
-					  EXO_MAILBOX_SLOTS);
+			mailbox_ring_send(&ring, &message, EXO_MAILBOX_SLOTS);
 
 		EXPLORE_CHECK(result != MAILBOX_RING_FULL);
 		if (result == MAILBOX_RING_SENT_RING)

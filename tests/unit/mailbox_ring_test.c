@@ -28,9 +28,9 @@ static void box_init(struct box *box, uint32_t start)
 
 static enum mailbox_ring_result box_send(struct box *box, uint64_t word, uint32_t limit)
 {
+	struct mailbox_ring ring = { .tail = &box->tail, .head = &box->head, .slots = box->slots };
 	struct exo_message message = { .kind = 7, .word = { word, ~word, word * 3 } };
-	enum mailbox_ring_result result = mailbox_ring_send(&box->tail, &box->head, box->slots, &message,
-							    limit);
+	enum mailbox_ring_result result = mailbox_ring_send(&ring, &message, limit);
 
 	if (result == MAILBOX_RING_SENT_RING)
 		atomic_fetch_add(&box->bells, 1);
