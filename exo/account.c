@@ -66,7 +66,7 @@ void run_account(struct cpu *cpu, uint64_t now)
 		stats->kernel += ticks;
 	}
 	run->stamp += ticks;
-	stats->elapsed = run->stamp - run->start;
+	stats->elapsed += ticks;
 	stats_turn(run);
 	ASSERT_INVARIANT(stats->charged + stats->idle + stats->kernel == stats->elapsed);
 }

@@ -109,8 +109,10 @@ static bool stop_vcore(struct domain *d, unsigned cpu)
 	object_word_advance(v->object.frame, object_generation(v->object.frame), 2);
 	object_get(&v->object);
 	if (vcore_gone(v) && object_word_retire(v->object.frame)) {
+		uint64_t page = frame_of_pointer(v->page);
+
 		/* If the page is still mapped, it is released with the shared region. */
-		frame_release_unused(v->page_frame, frame_word_owner(frame_word(v->page_frame)));
+		frame_release_unused(page, frame_word_owner(frame_word(page)));
 		frame_release(frame_of_pointer(v->vector_state));
 		frame_release(v->object.frame);
 		atomic_store(&d->vcores[cpu], NULL);

@@ -205,6 +205,6 @@ _Noreturn void cpu_run(void)
 
 	run->masked_limit = RUN_MASKED_LIMIT_NS / 1000000 * cpu->tsc_khz;
 	run->recheck = RUN_RECHECK_NS / 1000 * cpu->tsc_khz / 1000;
-	run->start = run->stamp = tsc_read();
+	run->stamp = tsc_read();
 	trap_return(exit_with_work(cpu, NULL));
 }

@@ -41,7 +41,6 @@ struct run {
 	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
 	struct sched_context *sc;     /* who pays at present; NULL = nobody */
 	uint64_t used;                /* ticks of sc, not yet charged to its replenishments */
-	uint64_t start;               /* TSC when accounting began */
 	uint64_t stamp;               /* TSC up to which time is accounted for */
 	uint64_t armed;               /* TSC at which the timer interrupts, 0 = off */
 	uint64_t put_off_since;       /* a preemption is put off since then, 0 = none is */

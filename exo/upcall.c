@@ -28,7 +28,7 @@ static void enter(struct vcore *vcore, struct exo_regs *regs, uint64_t entry, ui
 {
 	regs->rip = entry;
 	regs->rsp = (stack_top & ~15ul) - 8;
-	regs->rdi = vcore->page_address;
+	regs->rdi = EXO_VCORE_BASE + vcore->cpu * EXO_VCORE_STRIDE;
 	regs->rflags = RFLAGS_FIXED | RFLAGS_IF;
 	regs->cs = SELECTOR_USER_CODE;
 	regs->ss = SELECTOR_USER_DATA;

@@ -29,8 +29,6 @@ struct vcore *vcore_init(struct domain *domain, struct space *space,
 	frame_zero(create->page_frame);
 	vcore->cpu = create->cpu;
 	vcore->page = frame_pointer(create->page_frame);
-	vcore->page_address = EXO_VCORE_BASE + create->cpu * EXO_VCORE_STRIDE;
-	vcore->page_frame = create->page_frame;
 	vcore->stack_top = create->stack_top;
 	vcore->fault_stack_top = create->fault_stack_top;
 	vcore->vector_state = frame_pointer(create->vector_frame);

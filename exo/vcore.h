@@ -44,8 +44,6 @@ struct vcore {
 	/* Fixed after creation. */
 	unsigned cpu;
 	struct exo_vcore_page *page;  /* the kernel's alias of the shared page; pinned */
-	uint64_t page_address;        /* its address in ring 3 */
-	uint64_t page_frame;
 	uint64_t stack_top, fault_stack_top;
 	void *vector_state;           /* XSAVE area, in a frame of its own */
 
