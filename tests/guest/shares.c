@@ -7,7 +7,7 @@
  * takes the CPU away for long stretches time that one task seems to have used, though.  So a ratio
  * must come near what it should be, within a third, after some attempts, which are added up: a library
  * that shares in another way never gets there.  Lottery does not make up for what chance or the host
- * does, and is given more room.  The simulator shows the exact numbers (tests/simulator).
+ * does, and is given more room.  tests/script/exact_shares.py and the simulator show the exact numbers.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
