@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <libos/domain.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define EXIT_DOMAIN_DIED 126 /* its libos, under the program */
 #define WORDS_MAX 3072
 #define END_OF_INPUT 4       /* Ctrl-D, for the domain's terminal */
+#define INTERRUPT 3          /* Ctrl-C, likewise */
 
 static _Noreturn void usage(void)
 {
@@ -179,6 +181,28 @@ static int end_input(int domain)
 	return write_all(domain, &end, 1);
 }
 
+static int interrupted_domain;
+
+/* Ctrl-C is for the program in the domain, whose terminal makes a signal of it there; Ctrl-\ is ours. */
+static void pass_interrupt(int signal)
+{
+	char interrupt = INTERRUPT;
+	int saved = errno;
+
+	(void)signal;
+	if (write(interrupted_domain, &interrupt, 1) < 0)
+		_exit(EXIT_FAILED);
+	errno = saved;
+}
+
+static void pass_interrupts(int domain)
+{
+	struct sigaction action = { .sa_handler = pass_interrupt, .sa_flags = SA_RESTART };
+
+	interrupted_domain = domain;
+	sigaction(SIGINT, &action, NULL);
+}
+
 /* Standard input to the domain, its output to ours, until it is dead. */
 static void connect_console(int domain)
 {
@@ -295,6 +319,7 @@ static int create(int count, char **words)
 		die("create");
 	if (detach)
 		return keep(domain, c.id);
+	pass_interrupts(domain);
 	connect_console(domain);
 	return wait_for(domain);
 }

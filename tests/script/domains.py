@@ -76,6 +76,16 @@ def one_that_is_detached_is_listed_and_killed(cpus):
     assert out == "alive 32768 sleep\n137\n1\ndomainctl: 1: No such process\n", out
 
 
+def an_interrupt_reaches_the_program(cpus):
+    out = run(cpus, f"""
+        domainctl create --cpus {cpus - 1} -- \\
+            sh -c 'trap "echo interrupted; exit 5" INT; echo ready; while :; do :; done' > /tmp/out &
+        until grep -q ready /tmp/out; do :; done
+        kill -INT $!; wait $!; echo $?; cat /tmp/out
+        """)
+    assert out == "5\nready\ninterrupted\n", out
+
+
 COUNTS = """
     counts() { awk '/^frames free/ { print $3 } /^handle pages/ { print $4 }' /proc/exo/stats; }
 """
@@ -139,6 +149,7 @@ def a_budget_holds_beside_a_greedy_neighbour(_):
 CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_given,
                                a_domain_makes_one_of_its_own,
                                one_that_is_detached_is_listed_and_killed,
+                               an_interrupt_reaches_the_program,
                                bad_ends_are_the_domains_own)
          for case in for_cpus(function)]
 CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
