@@ -19,6 +19,7 @@
 #include "fs/fs.h"
 #include "proc/process.h"
 #include "sched/library.h"
+#include "sched/place.h"
 #include "sched/proc.h"
 #include "time/time.h"
 #include "trace/trace.h"
@@ -141,6 +142,7 @@ _Noreturn void vcore_start(struct vcore *v)
 		start_libos(v);
 	}
 	v->online = true;
+	atomic_fetch_or(&online_cpus, 1ul << v->cpu);
 	trace_cpu_start(v);
 	sched_cpu_start(v);
 	schedule(NULL);

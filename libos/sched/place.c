@@ -6,21 +6,11 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 
-_Atomic uint64_t idle_cpus;
+_Atomic uint64_t idle_cpus, online_cpus;
 
 static uint64_t bit(int cpu)
 {
 	return 1ul << cpu;
-}
-
-static uint64_t online_cpus(void)
-{
-	uint64_t mask = 0;
-
-	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if (vcores[cpu].online)
-			mask |= bit((int)cpu);
-	return mask;
 }
 
 /* The first CPU of a mask from `from` on, going round: so that not all go to CPU 0. */
@@ -68,7 +58,8 @@ static int default_cpu(const struct vcore *v, uint64_t allowed, int prev, enum s
 unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
 {
 	int prev = atomic_load_explicit(&t->home, memory_order_relaxed);
-	uint64_t online = online_cpus(), allowed = t->affinity & online;
+	uint64_t online = atomic_load_explicit(&online_cpus, memory_order_relaxed);
+	uint64_t allowed = t->affinity & online;
 	int cpu;
 
 	if (!allowed)

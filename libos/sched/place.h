@@ -14,6 +14,9 @@ struct vcore;
  * to do, and by itself when it runs something. */
 extern _Atomic uint64_t idle_cpus;
 
+/* A bit for each CPU that has been entered: set by it, and never cleared. */
+extern _Atomic uint64_t online_cpus;
+
 /* This CPU, masked, no lock held: where shall a task that is in flight be queued? */
 unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why);
 
