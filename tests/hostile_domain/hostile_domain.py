@@ -20,10 +20,8 @@ CFLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", 
 
 # The neighbour lives until the work is done, which is why there is no time here.
 SCRIPT = """
-free() {{ awk '/^frames free/ {{ print $3 }}' /proc/exo/stats; }}
 work() {{ cat /bin/busybox /lib/exo/libos | md5sum; }}
-domainctl create --cpus {cpu} -- true
-before=$(free); sum=$(work)
+sum=$(work)
 id=$(domainctl create --detach --cpus 0-{cpu} --mem 10M --image /hostile -- {seed})
 for i in 1 2 3 4 5; do
     [ "$(work)" = "$sum" ] || echo changed
@@ -31,7 +29,8 @@ for i in 1 2 3 4 5; do
 done
 domainctl list | awk -v id=$id '$1 == id {{ print $2, ($7 > 0) }}'
 domainctl kill $id; domainctl wait $id 2>/dev/null; echo $?
-lost=$((before - $(free))); [ $lost -lt 100 ] || echo lost $lost
+dmesg | grep 'have not come back'
+true
 """
 
 
