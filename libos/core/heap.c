@@ -176,26 +176,34 @@ static void trim_choose(struct trim *t)
 	}
 }
 
-/* Taking away what is ours needs nothing that could be missing. */
+/* The table of a whole arena may have gone with its last page. */
+static bool is_mapped(const void *page)
+{
+	return (EXO_PDPTE(page) & EXO_PTE_PRESENT) && (EXO_PDE(page) & EXO_PTE_PRESENT) &&
+	       (EXO_PTE(page) & EXO_PTE_PRESENT);
+}
+
+/* The page tables tell what is unmapped, even if the update ended early. */
 static size_t trim_locked(void)
 {
 	struct trim t = { .count = 0 };
+	size_t n = 0;
 
 	trim_choose(&t);
-	if (t.count == 0)
-		return 0;
-	int r = shared_update(t.ops, t.count);
-
-	if (r < 0)
-		libos_panic("heap: cannot unmap free pages: error %d", r);
+	if (t.count > 0)
+		shared_update(t.ops, t.count);
 	for (size_t i = 0; i < t.count; i++) {
-		struct page_run *first = &runs.pages[page_index((void *)t.ops[i].va)];
+		uint32_t first = page_index((void *)t.ops[i].va);
 
-		for (uint32_t at = 0; at < t.ops[i].count; at++)
-			first[at].mapped = 0;
+		for (uint32_t page = first; page < first + t.ops[i].count; page++) {
+			if (!runs.pages[page].mapped || is_mapped(page_address(page)))
+				continue;
+			runs.pages[page].mapped = 0;
+			n++;
+		}
 	}
-	mapped_pages -= t.pages;
-	return t.pages;
+	mapped_pages -= n;
+	return n;
 }
 
 size_t heap_trim(void)
