@@ -20,7 +20,7 @@ define explore_rules
 $(BUILD)/explore/$(1)/%.o: %.c mk/explore.mk
 	$$(call say,HOSTCC,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(EXPLORE_CFLAGS) -fsanitize=thread -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(EXPLORE_CFLAGS) -fsanitize=thread -Wno-tsan -MMD -MP -c -o $$@ $$<
 $(1)_EXPLORED := $(patsubst %.c,$(BUILD)/explore/$(1)/%.o,$(2) tests/explore/$(1)_case.c)
 $(BUILD)/explore/$(1)_case: $$($(1)_EXPLORED) $(EXPLORE_ENGINE)
 	$$(call say,HOSTLD,$$@)

@@ -51,6 +51,7 @@ void features_detect(void)
 	    ~seven.ebx & SEVEN_EBX_FSGSBASE || ~one.ecx & ONE_ECX_XSAVE)
 		panic("this processor (or its firmware's setup) lacks SYSCALL, NX, FSGSBASE or XSAVE");
 	f->x2apic = one.ecx >> 21 & 1;
+	f->tsc_deadline = one.ecx >> 24 & 1;
 	f->xsaveopt = cpuid(0xd, 1).eax & 1;
 	f->smep = seven.ebx >> 7 & 1;
 	f->smap = seven.ebx >> 20 & 1;

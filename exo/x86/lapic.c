@@ -18,6 +18,7 @@ enum {
 #define BASE_X2APIC (1ul << 10)
 #define SPURIOUS_ENABLE (1u << 8)
 #define LVT_MASKED (1u << 16)
+#define LVT_TSC_DEADLINE (2u << 17)
 #define COMMAND_PENDING (1u << 12)
 #define COMMAND_ASSERT (1u << 14)
 #define DIVIDE_BY_1 0xbu
@@ -113,6 +114,10 @@ void lapic_timer_arm(uint64_t deadline_tsc)
 {
 	uint64_t now = tsc_read(), delta = deadline_tsc > now ? deadline_tsc - now : 0, ticks;
 
+	if (cpu_features.tsc_deadline) {
+		msr_write(MSR_TSC_DEADLINE, deadline_tsc ? deadline_tsc : 1); /* 0 would disarm */
+		return;
+	}
 	ticks = (uint64_t)((unsigned __int128)delta * this_cpu()->timer_scale >> 32) + 1;
 	lapic_write(REGISTER_TIMER_INITIAL, ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX);
 }
@@ -120,5 +125,9 @@ void lapic_timer_arm(uint64_t deadline_tsc)
 void lapic_timer_stop(void)
 {
 	lapic_write(REGISTER_TIMER_INITIAL, 0);
-	lapic_write(REGISTER_LVT_TIMER, VECTOR_TIMER);
+	lapic_write(REGISTER_LVT_TIMER,
+		    VECTOR_TIMER | (cpu_features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
+	/* SDM vol. 3A, 11.5.4.1: with the register in memory, a fence orders this and the first
+	 * write of the deadline. */
+	asm volatile("mfence" : : : "memory");
 }

@@ -83,7 +83,7 @@ void trap_paranoid(struct exo_regs *regs); /* NMI, #DF, #MC */
 
 /* Found on the boot CPU, the same on all; fixed afterwards. */
 struct cpu_features {
-	bool gigabyte_pages, smep, smap, umip, xsaveopt, x2apic;
+	bool gigabyte_pages, smep, smap, umip, xsaveopt, x2apic, tsc_deadline;
 	unsigned physical_bits;   /* width of a physical address */
 	uint64_t vector_features; /* for XCR0 */
 	uint32_t vector_size;     /* bytes of save area for them */

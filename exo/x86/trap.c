@@ -22,6 +22,15 @@ static struct gate idt[256] __attribute__((aligned(16))) READ_ONLY_AFTER_BOOT;
 extern char trap_stubs[];
 extern const struct fixup kernel_ex_table_start[], kernel_ex_table_end[];
 
+static const char *const exception_names[VECTOR_EXCEPTIONS] = {
+	[0] = "division error", [1] = "debug exception", [2] = "NMI", [3] = "breakpoint",
+	[4] = "overflow", [5] = "bound exceeded", [6] = "invalid instruction",
+	[7] = "vector unit not available", [8] = "double fault", [10] = "invalid TSS",
+	[11] = "segment not present", [12] = "stack fault", [13] = "general protection fault",
+	[14] = "page fault", [16] = "x87 error", [17] = "alignment check",
+	[18] = "machine check", [19] = "SIMD floating-point error",
+};
+
 void idt_init(void)
 {
 	for (unsigned vector = 0; vector < 256; vector++) {
@@ -69,6 +78,14 @@ static void dispatch_interrupt(unsigned vector)
 	lapic_end_of_interrupt();
 }
 
+/* What a page fault's error code and address say, for the report. */
+static const char *page_fault_words(uint64_t error)
+{
+	if (error & 1 << 4)
+		return "instruction fetch from";
+	return error & 1 << 1 ? "write to" : "read of";
+}
+
 static struct exo_regs *kernel_trap(struct exo_regs *regs)
 {
 	if (regs->vector >= VECTOR_EXCEPTIONS) { /* only the idle loop lets interrupts in */
@@ -80,7 +97,15 @@ static struct exo_regs *kernel_trap(struct exo_regs *regs)
 			regs->rip = f->resume;
 			return regs;
 		}
-	panic_with_regs(regs, "exception %lu in the kernel (error %lx)", regs->vector, regs->error);
+	if (regs->vector == VECTOR_PAGE_FAULT)
+		panic_with_regs(regs, "page fault in the kernel: %s %p, %s (error %lx)",
+				page_fault_words(regs->error), (void *)cr2_read(),
+				regs->error & 1 ? "not allowed there" : "nothing is mapped there",
+				regs->error);
+	panic_with_regs(regs, "%s in the kernel (vector %lu, error %lx)",
+			exception_names[regs->vector] ? exception_names[regs->vector] :
+							"unknown exception",
+			regs->vector, regs->error);
 }
 
 struct exo_regs *trap_entry(struct exo_regs *regs)
@@ -96,6 +121,6 @@ struct exo_regs *trap_entry(struct exo_regs *regs)
 void trap_paranoid(struct exo_regs *regs)
 {
 	if (regs->vector != VECTOR_NMI)
-		panic_with_regs(regs, "exception %lu: double fault or machine check", regs->vector);
+		panic_with_regs(regs, "%s", exception_names[regs->vector]);
 	panic_stop_if_asked(regs);
 }
