@@ -43,7 +43,7 @@ def a_kernel_panic_tells_all_and_stops_all(cpus):
                 r"^PANIC on CPU 0: page fault in the kernel: write to \w+, nothing is mapped there",
                 *others,
                 r"^ +r15 [0-9a-f]{16} ", r"rip [0-9a-f]{16} ", r"^cr2 \w+  cr3 \w+  vcore \w+",
-                r"^backtrace:", r"^  \w{16}  panic_test\+0x", r"^  \w{16}  boot_domain\+0x",
+                r"^backtrace:", r"^  \w{16}  panic_test\+0x", r"^  \w{16}  exo_main\+0x",
                 *[rf"^cpu {n}, last of \d+ events:" for n in range(cpus)],
                 r"^exo has stopped\.\s*\Z")
     assert "does not stop" not in text, text
