@@ -5,12 +5,13 @@
  * notices the scheduler is the timer that the core sets for this alone.
  */
 #define _GNU_SOURCE
+#include <sys/resource.h>
 #include "safety_net.h"
 
 #define CPUS_MAX 64
 
 static const struct broken_case loops = {
-	.rule = BREAK_LOOP, .callback = IN_ENQUEUE, .reported = "s enqueue() ran too long, at 0x",
+	.rule = BREAK_LOOP, .callback = IN_SETPARAM, .reported = "s setparam() ran too long, at 0x",
 };
 static const struct broken_case hogs = {
 	.rule = BREAK_HOG, .callback = IN_NONE, .reported = " did not run a task in time",
@@ -51,8 +52,19 @@ static void wait_busily(double seconds)
 		;
 }
 
-/* The library is in force for a while and keeps to the rules; then this task gives up the CPU. */
-static void break_it_quietly(const struct broken_case *how, int cpus, int computing)
+/* The library is called without any event, for the running task itself. */
+static void change_niceness(void)
+{
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 1);
+}
+
+static void yield(void)
+{
+	sched_yield();
+}
+
+/* The library is in force for a while and keeps to the rules; then this task acts. */
+static void break_it_quietly(const struct broken_case *how, int cpus, int computing, void (*act)(void))
 {
 	double start = clock_s();
 	pthread_t threads[CPUS_MAX];
@@ -74,7 +86,7 @@ static void break_it_quietly(const struct broken_case *how, int cpus, int comput
 	wait_busily(0.3);
 	CHECK(is_in_force("broken"));
 	CHECK_EQ(tune("rule", how->rule), 0);
-	sched_yield();
+	act();
 	noticed = true;
 	for (int i = 0; i < computing; i++)
 		CHECK_EQ(pthread_join(threads[i], NULL), 0);
@@ -91,13 +103,13 @@ static int cpu_count(void)
 
 static void a_loop_is_noticed_where_nothing_else_happens(void)
 {
-	break_it_quietly(&loops, cpu_count(), cpu_count() - 1);
+	break_it_quietly(&loops, cpu_count(), cpu_count() - 1, change_niceness);
 }
 
 /* One task more, on this CPU: it gets a slice of an hour. */
 static void a_hog_is_noticed_where_nothing_else_happens(void)
 {
-	break_it_quietly(&hogs, cpu_count(), cpu_count());
+	break_it_quietly(&hogs, cpu_count(), cpu_count(), yield);
 }
 
 int main(void)
