@@ -26,10 +26,10 @@ int64_t call_reset(struct exo_regs *regs, struct handle_view *h)
 	machine_reset();
 }
 
-#define NOTHING { OBJECT_NONE, 0 }
-#define NEEDS(kind, right) { OBJECT_##kind, EXO_RIGHT_##right }
-#define CALL_ENTRY(number, handler, first, second) \
-	[EXO_CALL_##number] = { handler, { first, second } },
+#define EXO_RIGHT_NONE 0
+#define CALL_ENTRY(number, handler, kind, right, second_kind, second_right)                \
+	[EXO_CALL_##number] = { handler, { { OBJECT_##kind, EXO_RIGHT_##right },           \
+					   { OBJECT_##second_kind, EXO_RIGHT_##second_right } } },
 
 static const struct {
 	int64_t (*handler)(struct exo_regs *regs, struct handle_view *h);

@@ -13,43 +13,43 @@
 #include "object.h"
 
 #define EXO_CALL_LIST(CALL) \
-	CALL(DEBUG_WRITE, call_debug_write, NOTHING, NOTHING) \
-	CALL(RESET, call_reset, NEEDS(PORTS, MANAGE), NOTHING) \
-	CALL(HANDLE_COPY, call_handle_copy, NEEDS(ANY, COPY), NEEDS(DOMAIN, USE)) \
-	CALL(HANDLE_DROP, call_handle_drop, NOTHING, NOTHING) \
-	CALL(HANDLE_REVOKE, call_handle_revoke, NEEDS(ANY, REVOKE), NOTHING) \
-	CALL(HANDLE_FEED, call_handle_feed, NOTHING, NOTHING) \
-	CALL(DOMAIN_CREATE, call_domain_create, NEEDS(VCORE, MANAGE), NOTHING) \
-	CALL(DOMAIN_KILL, call_domain_kill, NEEDS(DOMAIN, MANAGE), NOTHING) \
-	CALL(FRAME_GIVE, call_frame_give, NEEDS(DOMAIN, USE), NOTHING) \
-	CALL(FRAME_LEND, call_frame_lend, NOTHING, NOTHING) \
-	CALL(FRAME_TAKE_BACK, call_frame_take_back, NEEDS(LOAN, MANAGE), NOTHING) \
-	CALL(SPACE_CREATE, call_space_create, NEEDS(DOMAIN, MANAGE), NOTHING) \
-	CALL(SPACE_FEED, call_space_feed, NEEDS(SPACE, WRITE), NOTHING) \
-	CALL(SPACE_DESTROY, call_space_destroy, NEEDS(ANY, MANAGE), NOTHING) \
-	CALL(UPDATE, call_update, NEEDS(SPACE, WRITE), NOTHING) \
-	CALL(TLB_POLL, call_tlb_poll, NEEDS(SPACE, USE), NOTHING) \
-	CALL(VCORE_CREATE, call_vcore_create, NEEDS(DOMAIN, MANAGE), NEEDS(SPACE, USE)) \
-	CALL(VCORE_START, call_vcore_start, NEEDS(VCORE, MANAGE), NOTHING) \
-	CALL(SWITCH, call_switch, NEEDS(SPACE, USE), NOTHING) \
-	CALL(HALT, call_halt, NOTHING, NOTHING) \
-	CALL(SC_SPLIT, call_sc_split, NEEDS(SC, MANAGE), NOTHING) \
-	CALL(SC_BIND, call_sc_bind, NEEDS(SC, MANAGE), NEEDS(VCORE, MANAGE)) \
-	CALL(SC_RECLAIM, call_sc_reclaim, NEEDS(SC, MANAGE), NOTHING) \
-	CALL(SC_CONSUMED, call_sc_consumed, NEEDS(SC, USE), NOTHING) \
-	CALL(TIMER, call_timer, NOTHING, NOTHING) \
-	CALL(DONATE, call_donate, NEEDS(VCORE, DONATE), NOTHING) \
-	CALL(SEND, call_send, NEEDS(VCORE, USE), NOTHING) \
-	CALL(DOORBELL, call_doorbell, NEEDS(VCORE, USE), NOTHING) \
-	CALL(IRQ_BIND, call_irq_bind, NEEDS(IRQS, USE), NEEDS(VCORE, MANAGE)) \
-	CALL(MSI_BIND, call_msi_bind, NEEDS(IRQS, USE), NEEDS(VCORE, MANAGE)) \
-	CALL(IRQ_ACK, call_irq_ack, NEEDS(LINE, USE), NOTHING) \
-	CALL(PORT, call_port, NEEDS(PORTS, USE), NOTHING) \
-	CALL(PORT_READ, call_port_read, NEEDS(PORTS, USE), NOTHING) \
-	CALL(PORT_WRITE, call_port_write, NEEDS(PORTS, USE), NOTHING) \
-	CALL(CPU_STATS, call_cpu_stats, NOTHING, NOTHING)
+	CALL(DEBUG_WRITE, call_debug_write, NONE, NONE, NONE, NONE) \
+	CALL(RESET, call_reset, PORTS, MANAGE, NONE, NONE) \
+	CALL(HANDLE_COPY, call_handle_copy, ANY, COPY, DOMAIN, USE) \
+	CALL(HANDLE_DROP, call_handle_drop, NONE, NONE, NONE, NONE) \
+	CALL(HANDLE_REVOKE, call_handle_revoke, ANY, REVOKE, NONE, NONE) \
+	CALL(HANDLE_FEED, call_handle_feed, NONE, NONE, NONE, NONE) \
+	CALL(DOMAIN_CREATE, call_domain_create, VCORE, MANAGE, NONE, NONE) \
+	CALL(DOMAIN_KILL, call_domain_kill, DOMAIN, MANAGE, NONE, NONE) \
+	CALL(FRAME_GIVE, call_frame_give, DOMAIN, USE, NONE, NONE) \
+	CALL(FRAME_LEND, call_frame_lend, NONE, NONE, NONE, NONE) \
+	CALL(FRAME_TAKE_BACK, call_frame_take_back, LOAN, MANAGE, NONE, NONE) \
+	CALL(SPACE_CREATE, call_space_create, DOMAIN, MANAGE, NONE, NONE) \
+	CALL(SPACE_FEED, call_space_feed, SPACE, WRITE, NONE, NONE) \
+	CALL(SPACE_DESTROY, call_space_destroy, ANY, MANAGE, NONE, NONE) \
+	CALL(UPDATE, call_update, SPACE, WRITE, NONE, NONE) \
+	CALL(TLB_POLL, call_tlb_poll, SPACE, USE, NONE, NONE) \
+	CALL(VCORE_CREATE, call_vcore_create, DOMAIN, MANAGE, SPACE, USE) \
+	CALL(VCORE_START, call_vcore_start, VCORE, MANAGE, NONE, NONE) \
+	CALL(SWITCH, call_switch, SPACE, USE, NONE, NONE) \
+	CALL(HALT, call_halt, NONE, NONE, NONE, NONE) \
+	CALL(SC_SPLIT, call_sc_split, SC, MANAGE, NONE, NONE) \
+	CALL(SC_BIND, call_sc_bind, SC, MANAGE, VCORE, MANAGE) \
+	CALL(SC_RECLAIM, call_sc_reclaim, SC, MANAGE, NONE, NONE) \
+	CALL(SC_CONSUMED, call_sc_consumed, SC, USE, NONE, NONE) \
+	CALL(TIMER, call_timer, NONE, NONE, NONE, NONE) \
+	CALL(DONATE, call_donate, VCORE, DONATE, NONE, NONE) \
+	CALL(SEND, call_send, VCORE, USE, NONE, NONE) \
+	CALL(DOORBELL, call_doorbell, VCORE, USE, NONE, NONE) \
+	CALL(IRQ_BIND, call_irq_bind, IRQS, USE, VCORE, MANAGE) \
+	CALL(MSI_BIND, call_msi_bind, IRQS, USE, VCORE, MANAGE) \
+	CALL(IRQ_ACK, call_irq_ack, LINE, USE, NONE, NONE) \
+	CALL(PORT, call_port, PORTS, USE, NONE, NONE) \
+	CALL(PORT_READ, call_port_read, PORTS, USE, NONE, NONE) \
+	CALL(PORT_WRITE, call_port_write, PORTS, USE, NONE, NONE) \
+	CALL(CPU_STATS, call_cpu_stats, NONE, NONE, NONE, NONE)
 
-#define DECLARE_CALL(number, handler, first, second) \
+#define DECLARE_CALL(number, handler, kind, right, second_kind, second_right) \
 	int64_t handler(struct exo_regs *regs, struct handle_view *h);
 EXO_CALL_LIST(DECLARE_CALL)
 

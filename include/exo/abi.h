@@ -334,10 +334,10 @@ enum exo_call {
 	EXO_CALL_SPACE_FEED = 12,
 	/*
 	 * (space, address of uint64_t out[], room) -> frames handed back (tables, pool, root, object)
-	 * in this step; call until it returns EBADF: then there is no such space.  User entries still present are unmapped and the
-	 * frames that nothing maps any more are handed back too.  EBUSY while a CPU has it loaded or
-	 * a vcore would go on in it, while another CPU uses a handle to it, or while an epoch that an
-	 * update of it has returned has not passed: try again later.
+	 * in this step; call until it returns EBADF: then there is no such space.  User entries still
+	 * present are unmapped and the frames that nothing maps any more are handed back too.  EBUSY
+	 * while a CPU has it loaded or a vcore would go on in it, while another CPU uses a handle to
+	 * it, or while an epoch that an update of it has returned has not passed: try again later.
 	 */
 	EXO_CALL_SPACE_DESTROY = 13,
 	/* (space, struct exo_update *) -> 0 done, 1 call again, or error (ops_done names the op). */

@@ -69,7 +69,8 @@ __attribute__((always_inline)) static inline void task_set_state(struct task *t,
 }
 
 /* The owner: from where it is known to be. */
-__attribute__((always_inline)) static inline void task_move(struct task *t, enum task_place from, enum task_place to)
+__attribute__((always_inline)) static inline void task_move(struct task *t, enum task_place from,
+							     enum task_place to)
 {
 	if (task_place(t) != from || !(allowed_places[from] >> to & 1))
 		task_place_bug(t, from, to);

@@ -241,9 +241,9 @@ static void print_exo_stats(struct text *out, void *argument)
 			   s.switches, s.exo_calls, s.faults, s.tlb_flushes);
 	}
 	text_print(out, "frames free %lu of %lu\nfiles %lu of %lu bytes, %lu inodes\n"
-		   "handle pages added %u\nunknown system calls %lu\n", frames_free_count(), frames_total_count(),
-		   files_space.used_bytes, files_space.limit_bytes, files_space.inodes,
-		   handle_pages, (uint64_t)syscalls_unknown);
+		   "handle pages added %u\nunknown system calls %lu\n", frames_free_count(),
+		   frames_total_count(), files_space.used_bytes, files_space.limit_bytes,
+		   files_space.inodes, handle_pages, (uint64_t)syscalls_unknown);
 }
 
 static const struct {

@@ -64,12 +64,12 @@ static char reason[512];
 void context_switch(void **save, void *load);
 __asm__(".text\n"
 	"context_switch:\n"
-	"	push %rbp\n	push %rbx\n	push %r12\n	push %r13\n	push %r14\n	"
-	"push %r15\n"
+	"	push %rbp\n	push %rbx\n"
+	"	push %r12\n	push %r13\n	push %r14\n	push %r15\n"
 	"	mov %rsp, (%rdi)\n"
 	"	mov %rsi, %rsp\n"
-	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbx\n	"
-	"pop %rbp\n"
+	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n"
+	"	pop %rbx\n	pop %rbp\n"
 	"	ret\n");
 
 /* ---------------------------------------------------------------- what is printed */
