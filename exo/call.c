@@ -46,7 +46,7 @@ static int64_t call(uint64_t number, struct exo_regs *regs)
 	unsigned held = 0;
 	int64_t result = 0;
 
-	if (number >= EXO_CALLS)
+	if (number >= EXO_CALLS || !calls[number].handler)
 		return -ENOSYS;
 	for (; held < 2 && calls[number].needs[held].kind != OBJECT_NONE; held++) {
 		result = handle_view(domain_current(), named[held], calls[number].needs[held].kind,

@@ -22,6 +22,24 @@ struct domain *domain_current(void)
 	return this_cpu()->current->object.owner;
 }
 
+/*
+ * The word is the kernel's whatever has become of the frame (object.h), and a vcore leaves the table
+ * before its frame is given back.  So one that is still there after we have got a reference to what is in
+ * the frame is what we have got; and as long as we hold it, it stays.
+ */
+struct vcore *domain_vcore_get(struct domain *d, unsigned cpu)
+{
+	struct vcore *v = atomic_load(&d->vcores[cpu]);
+	uint64_t frame = v ? frame_of_pointer(v) : 0;
+
+	if (!v || !object_word_get_live(frame))
+		return NULL;
+	if (atomic_load(&d->vcores[cpu]) == v)
+		return v;
+	object_word_put(frame);
+	return NULL;
+}
+
 static uint16_t take_id(struct domain *d)
 {
 	for (uint16_t id = 1; id < DOMAINS_MAX; id++) {

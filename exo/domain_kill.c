@@ -40,18 +40,17 @@ static void dismantle_end(struct domain *d)
 static void request_stop(struct domain *d)
 {
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
-		struct vcore *v = atomic_load(&d->vcores[cpu]);
+		struct vcore *v = domain_vcore_get(d, cpu);
 
-		if (v)
-			vcore_ring(v, VCORE_REQUEST_KILL);
+		if (!v)
+			continue;
+		vcore_ring(v, VCORE_REQUEST_KILL);
+		object_put(&v->object);
 	}
 }
 
-/*
- * Why a vcore in the table stays while we ring it: only the holder of `dismantling` takes vcores
- * out.  Whoever finds it taken has nothing to add: the holder is declaring the domain dead, or is
- * taking it apart because it is.
- */
+/* Whoever finds `dismantling` taken has nothing to add: the holder is declaring the domain dead, or is
+ * taking it apart because it is. */
 void domain_die(struct domain *d, uint64_t status)
 {
 	if (!dismantle_begin(d))
@@ -328,7 +327,7 @@ static struct domain *leaf_below(struct domain *d)
 		return NULL;
 	/* The word is the kernel's whatever has become of the frame (object.h). */
 	frame = frame_of_pointer(leaf);
-	if (!object_word_get(frame, object_generation(frame)))
+	if (!object_word_get_live(frame))
 		return NULL;
 	if (domain_by_id(id) == leaf)
 		return leaf;

@@ -43,6 +43,14 @@ bool object_word_get(uint64_t frame, uint64_t generation)
 	return false;
 }
 
+bool object_word_get_live(uint64_t frame)
+{
+	if (generation_of(atomic_fetch_add(word_of(frame), 1)) & 1)
+		return true;
+	atomic_fetch_sub(word_of(frame), 1);
+	return false;
+}
+
 void object_word_put(uint64_t frame)
 {
 	uint64_t word = atomic_fetch_sub(word_of(frame), 1);

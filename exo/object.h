@@ -171,6 +171,7 @@ void object_get(struct object *o);
 void object_put(struct object *o);
 /* The same for what has no struct object, by frame; get fails if it is of another generation. */
 bool object_word_get(uint64_t frame, uint64_t generation);
+bool object_word_get_live(uint64_t frame); /* of whatever generation */
 void object_word_put(uint64_t frame);
 bool object_word_start(uint64_t frame);  /* dead -> alive, with one reference; false: is alive */
 /*
@@ -269,6 +270,8 @@ int space_destroy_step(struct space *s, struct frame_list *list);
 
 /* NULL if there is none by that number. */
 struct domain *domain_by_id(uint16_t id);
+/* Its vcore on that CPU, dead or not, with a reference; NULL: it has none.  The caller holds the domain. */
+struct vcore *domain_vcore_get(struct domain *d, unsigned cpu);
 /* The domain of the vcore on this CPU.  Valid in every call handler. */
 struct domain *domain_current(void);
 /*

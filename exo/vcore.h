@@ -72,6 +72,7 @@ struct vcore {
 	struct vcore *rung_next;
 	struct sched_context *_Atomic bind_request; /* set from NULL by the requester; a reference */
 	_Atomic uint32_t mailbox_tail;              /* index in the stream of the next message */
+	_Atomic uint32_t taken_tail;                /* and of the next entry of the repossession ring */
 };
 _Static_assert(sizeof(struct vcore) <= EXO_PAGE_SIZE, "the object is one frame");
 
@@ -91,5 +92,18 @@ void vcore_ring(struct vcore *vcore, uint64_t bits); /* enum exo_event, VCORE_RE
 /* mailbox.c: any CPU, same condition.  0 or -EAGAIN (full). */
 int mailbox_post(struct vcore *vcore, enum exo_message_kind kind, uint64_t word0, uint64_t word1,
 		 uint64_t word2);
+
+/* revoke.c */
+
+/* What is revoked, as the domain that has it calls it. */
+struct revoked {
+	enum exo_revoked kind;
+	uint64_t number, count;
+};
+/* Any CPU, the caller holds a reference to the vcore: its domain is asked to give this up. */
+void revoke_announce(struct vcore *vcore, const struct revoked *what, uint64_t deadline_tsc);
+/* Any CPU, the caller holds a reference to the domain, or to something of its that does: this is taken
+ * from it now, and listed in its repossession ring. */
+void revoke_list(struct domain *d, const struct revoked *what);
 
 #endif

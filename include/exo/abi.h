@@ -98,7 +98,7 @@ enum exo_event {
 	EXO_EVENT_MAILBOX = 1 << 2, /* the ring holds messages */
 	EXO_EVENT_DOORBELL = 1 << 3, /* rung by another vcore of the domain */
 	EXO_EVENT_BUDGET = 1 << 4,  /* the slice or budget ran out; the vcore runs again now */
-	EXO_EVENT_REVOKE = 1 << 5,  /* a REVOKE message is in the ring */
+	EXO_EVENT_REVOKE = 1 << 5,  /* something is, or has been, taken: see the mailbox, and `taken` */
 	EXO_EVENT_TLB = 1 << 6,     /* an epoch that this vcore waits for has been acknowledged */
 };
 
@@ -114,7 +114,9 @@ enum exo_message_kind { /* low 8 bits of a message's kind word */
 	EXO_MESSAGE_USER = 0,   /* exo_send; word[0..2] are the sender's */
 	EXO_MESSAGE_IRQ = 1,    /* word[0] = the word given at binding, word[1] = line */
 	EXO_MESSAGE_DEATH = 2,  /* a child domain died: word[0] = its id, word[1] = status */
-	EXO_MESSAGE_REVOKE = 3, /* word[0] = handle, word[1] = deadline (TSC) */
+	/* Give it up, or it is taken: word[0] = enum exo_revoked | number << 8, word[1] = the deadline (TSC),
+	 * word[2] = count. */
+	EXO_MESSAGE_REVOKE = 3,
 	EXO_MESSAGE_OVERRUN = 4, /* a child's vcore overran twice: word[0] = id, word[1] = cpu */
 };
 
@@ -131,6 +133,27 @@ struct exo_message {
 
 #define EXO_MAILBOX_SLOTS 64      /* a power of two */
 #define EXO_MAILBOX_RESERVED 32   /* slots that exo_send may not use: IRQs, deaths, revocations */
+
+/* What is revoked, by the domain's own name for it. */
+enum exo_revoked {
+	EXO_REVOKED_VCORE = 1,  /* number: its CPU.  The message comes to this vcore itself */
+	EXO_REVOKED_SC = 2,     /* number: its CPU.  The message comes to the vcore that runs on it */
+	EXO_REVOKED_LINE = 3,   /* number: the line.  The message comes to the vcore it is bound to */
+	EXO_REVOKED_FRAMES = 4, /* number: the first; count.  The message comes to the first vcore */
+};
+
+/*
+ * The repossession ring: what the kernel has taken because its deadline had passed, newest last.  The same
+ * in the page of every vcore that the domain had then.  Nobody waits for its reader: slots that
+ * were not read in time are overwritten, which their sequence shows.
+ */
+struct exo_taken {
+	uint32_t sequence; /* index in the stream plus 1, written last */
+	uint32_t kind;     /* enum exo_revoked */
+	uint64_t number, count;
+	uint64_t tsc;      /* when */
+};
+#define EXO_TAKEN_SLOTS 16 /* a power of two */
 
 /*
  * One pinned page per vcore, mapped read-write at EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE.
@@ -160,6 +183,7 @@ struct exo_vcore_page {
 	struct exo_regs fault_masked; /* what faulted or overran, masked */
 
 	struct exo_message mailbox[EXO_MAILBOX_SLOTS];
+	struct exo_taken taken[EXO_TAKEN_SLOTS];
 };
 _Static_assert(sizeof(struct exo_vcore_page) <= EXO_PAGE_SIZE, "the vcore page is one page");
 
