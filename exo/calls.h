@@ -47,7 +47,8 @@
 	CALL(PORT, call_port, PORTS, USE, NONE, NONE) \
 	CALL(PORT_READ, call_port_read, PORTS, USE, NONE, NONE) \
 	CALL(PORT_WRITE, call_port_write, PORTS, USE, NONE, NONE) \
-	CALL(CPU_STATS, call_cpu_stats, NONE, NONE, NONE, NONE)
+	CALL(CPU_STATS, call_cpu_stats, NONE, NONE, NONE, NONE) \
+	CALL(SC_TIMEOUT, call_sc_timeout, SC, MANAGE, NONE, NONE)
 
 #define DECLARE_CALL(number, handler, kind, right, second_kind, second_right) \
 	int64_t handler(struct exo_regs *regs, struct handle_view *h);

@@ -76,7 +76,7 @@ static bool list_ok(const struct vcore *v, enum vcore_place place, const struct 
 			return false;
 		if (v->next && v->next->sort_key < v->sort_key)
 			return false;
-		if (place == VCORE_READY && !v->sc)
+		if (place == VCORE_READY && (!v->sc || v->sc->held))
 			return false;
 	}
 	return true;

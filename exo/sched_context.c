@@ -197,6 +197,42 @@ int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)
 	return 0;
 }
 
+/* (SC, vcore or 0, word) */
+int64_t call_sc_timeout(struct exo_regs *regs, struct handle_view *h)
+{
+	struct handle_view handler = { 0 };
+	int error = 0;
+
+	if (h->sc->cpu != this_cpu()->number)
+		return -EXDEV;
+	if (regs->rsi)
+		error = handle_view(domain_current(), regs->rsi, OBJECT_VCORE, EXO_RIGHT_USE, &handler);
+	if (error)
+		return error;
+	h->sc->timeout = (struct timeout){ handler.object_frame, handler.object_generation, regs->rdx };
+	if (regs->rsi)
+		handle_view_put(&handler);
+	return 0;
+}
+
+/* The handler's domain may be dying on another CPU just now; then nobody answers, as when it does not
+ * wish to: whoever named it can bind the SC again. */
+bool sc_tell_handler(const struct sched_context *sc)
+{
+	const struct timeout *timeout = &sc->timeout;
+	struct vcore *handler = frame_pointer(timeout->frame);
+	uint64_t consumed = atomic_load_explicit(&sc->consumed, memory_order_relaxed);
+	bool told;
+
+	if (!timeout->generation || !object_word_get(timeout->frame, timeout->generation))
+		return false;
+	told = handler != sc->vcore && !atomic_load(&handler->object.owner->dying) &&
+	       mailbox_post(handler, EXO_MESSAGE_TIMEOUT, timeout->word,
+			    ns_of_ticks(this_cpu(), consumed), sc->cpu) == 0;
+	object_word_put(timeout->frame);
+	return told;
+}
+
 int64_t call_sc_consumed(struct exo_regs *regs, struct handle_view *h)
 {
 	struct cpu *cpu = this_cpu();

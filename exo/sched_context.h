@@ -28,6 +28,13 @@
 struct run;
 struct vcore;
 
+/* Whose mailbox is told when the budget has run out.  No reference: one that has gone is not told,
+ * and nobody can be kept from going by being named here. */
+struct timeout {
+	uint64_t frame, generation; /* of the handler, a vcore; generation 0 = nobody */
+	uint64_t word;
+};
+
 struct sched_context {
 	struct object object;
 
@@ -40,6 +47,8 @@ struct sched_context {
 	uint64_t share;               /* of SC_SHARE_ONE */
 	struct refills refills;       /* in TSC ticks */
 	struct vcore *vcore;          /* bound to it, NULL = none */
+	struct timeout timeout;
+	bool held;                    /* ran out; the vcore waits until an SC is bound to it again */
 
 	/* Its CPU writes, any CPU reads. */
 	_Atomic uint64_t consumed;    /* ticks */
@@ -52,6 +61,13 @@ static inline uint64_t sc_deadline(const struct sched_context *sc)
 {
 	return refills_head(&sc->refills).time + sc->refills.period;
 }
+
+/*
+ * Its CPU, in the exit function: the budget has run out.  True: its handler has been told, and says
+ * what is to be.  False, so that the vcore waits for its replenishment: there is none, it is the
+ * vcore itself, its domain is dying, or its mailbox is full.
+ */
+bool sc_tell_handler(const struct sched_context *sc);
 
 /* The root of a CPU that does not run vcores yet. */
 struct sched_context *sc_init_root(struct domain *owner, uint64_t frame, unsigned cpu);

@@ -20,7 +20,7 @@ void vcore_place_runnable(struct vcore *vcore, uint64_t now)
 {
 	struct sched_context *sc = vcore->sc;
 
-	if (!sc)
+	if (!sc || sc->held)
 		vcore_move(vcore, vcore_place(vcore), VCORE_WAITING, VCORE_NEVER);
 	else if (refills_ready(&sc->refills, now))
 		vcore_move(vcore, vcore_place(vcore), VCORE_READY, sc_deadline(sc));
@@ -81,6 +81,8 @@ void run_leave(struct cpu *cpu, uint64_t now)
 	end_donations(cpu, now);
 	vcore = cpu->current;
 	stop_paying(cpu, now);
+	if (!refills_ready(&vcore->sc->refills, now))
+		vcore->sc->held = sc_tell_handler(vcore->sc);
 	vcore_place_runnable(vcore, now);
 	if (vcore_place(vcore) == VCORE_WAITING)
 		vcore->events |= EXO_EVENT_BUDGET;
@@ -166,8 +168,9 @@ void vcore_bind(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 
 	if (!sc)
 		return;
-	if (!sc->detached && sc->vcore != vcore) {
+	if (!sc->detached && (sc->vcore != vcore || sc->held)) {
 		make_idle(cpu, sc, vcore, now);
+		sc->held = false;
 		if (sc->vcore)
 			set_context(sc->vcore, NULL, now);
 		if (vcore->sc)

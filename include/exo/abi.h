@@ -118,6 +118,8 @@ enum exo_message_kind { /* low 8 bits of a message's kind word */
 	 * word[2] = count. */
 	EXO_MESSAGE_REVOKE = 3,
 	EXO_MESSAGE_OVERRUN = 4, /* a child's vcore overran twice: word[0] = id, word[1] = cpu */
+	/* EXO_CALL_SC_TIMEOUT: word[0] = the word given there, word[1] = ns consumed, word[2] = cpu. */
+	EXO_MESSAGE_TIMEOUT = 5,
 };
 
 /*
@@ -387,7 +389,9 @@ enum exo_call {
 	/* (parent SC, frame, budget_ns, period_ns) -> handle; EBUSY when over-committed.  Only on the
 	 * SC's own CPU (EXDEV).  Periods are 1 ms to 10 s, budgets at least 100 us. */
 	EXO_CALL_SC_SPLIT = 20,
-	/* (SC, vcore), both on one CPU, any; what either was bound to before is unbound. */
+	/* (SC, vcore), both on one CPU, any; what either was bound to before is unbound.  A vcore that a
+	 * timeout (EXO_CALL_SC_TIMEOUT) keeps off the CPU goes on when its SC has a budget again: when
+	 * it is bound to the same one, or to another. */
 	EXO_CALL_SC_BIND = 21,
 	/* (SC): its share goes back to its parent, its frame to its owner (soon: see the frame table).
 	 * What was split from it belongs to the parent now.  Only on the SC's own CPU (EXDEV). */
@@ -421,6 +425,14 @@ enum exo_call {
 	EXO_CALL_MSI_BIND = 33,
 	/* (ports handle, port, buffer, length <= 256): read that many bytes from one port. */
 	EXO_CALL_PORT_READ = 34,
+	/*
+	 * (SC, handler vcore or 0, word): from now on, when the SC's budget has run out, the handler's
+	 * mailbox gets an EXO_MESSAGE_TIMEOUT, and the vcore that ran on it stays off the CPU until
+	 * EXO_CALL_SC_BIND.  If the handler has gone, if its mailbox is full or if it is that vcore
+	 * itself, the vcore waits for the replenishment as without a handler.  A budget of
+	 * the whole CPU never runs out.  Only on the SC's own CPU (EXDEV).
+	 */
+	EXO_CALL_SC_TIMEOUT = 38,
 	EXO_CALLS,
 };
 

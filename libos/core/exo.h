@@ -154,6 +154,11 @@ static inline int64_t exo_sc_reclaim(exo_handle sc)
 	return exo_call2(EXO_CALL_SC_RECLAIM, sc, 0);
 }
 
+static inline int64_t exo_sc_timeout(exo_handle sc, exo_handle handler, uint64_t word)
+{
+	return exo_call4(EXO_CALL_SC_TIMEOUT, sc, handler, word, 0);
+}
+
 static inline int64_t exo_sc_consumed(exo_handle sc)
 {
 	return exo_call2(EXO_CALL_SC_CONSUMED, sc, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One vcore, alone on its CPU; then one on each of several CPUs. */
-#include "harness.h"
+#include "cases.h"
 
 #define ROUNDS 2000
 

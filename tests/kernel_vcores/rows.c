@@ -4,7 +4,7 @@
  * TSC counts instructions (-icount shift=0) the numbers are instructions; each is the mean of a loop,
  * with the few of the loop itself, and of the test domain's upcall entries.
  */
-#include "harness.h"
+#include "cases.h"
 
 #define TIMES 200
 #define TABLES 12           /* page tables that the largest range may need */

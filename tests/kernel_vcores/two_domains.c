@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A child domain on the same CPU, made of the same image: its shared region maps the same frames,
- * data included, so that the two can talk through variables.  What the child does is in `orders`.
- */
-#include "harness.h"
+/* A child domain on the same CPU.  What it does is in `orders`. */
+#include "cases.h"
+#include "child.h"
 
 enum orders { SPIN, HOLD_REGISTERS, COUNT_AND_SLEEP, FAULT_TWICE, OVERRUN_TWICE };
 
-#define CHILD_TABLES 16 /* page tables for its shared region */
-
-static struct seen child_seen;
 static _Atomic enum orders orders;
 static _Atomic uint64_t child_count;
 static atomic_bool child_lost_registers;
-static char child_stack[STACK_SIZE] __attribute__((aligned(16)));
-static char child_event_stack[STACK_SIZE] __attribute__((aligned(16)));
-static char child_fault_stack[STACK_SIZE] __attribute__((aligned(16)));
 
 static struct seen *const mine = &seen[0];
-
-/* What the parent knows of it. */
-static struct {
-	int64_t domain, shared, space, vcore, sc;
-} child;
-static unsigned frames_used;
-
-extern char libos_image_end[];
-void child_event(struct exo_vcore_page *page);
-_Noreturn void child_fault_masked(struct exo_vcore_page *page);
 
 /* ---------------------------------------------------------------- the child's side */
 
@@ -37,7 +19,7 @@ _Noreturn static void child_main(void)
 		child_count++;
 		switch (orders) {
 		case COUNT_AND_SLEEP:
-			halt(0, &child_seen);
+			halt(0, &child_seen[0]);
 			break;
 		case SPIN:
 			break;
@@ -60,23 +42,16 @@ _Noreturn static void child_main(void)
 
 void child_event(struct exo_vcore_page *page)
 {
-	if (child_seen.started) {
-		take_events(page, &child_seen);
-		return;
-	}
-	__atomic_exchange_n(&page->pending, 0, __ATOMIC_SEQ_CST);
-	page->reserved1[0] = 1; /* entry.asm: resume as the child */
-	page->event = (struct exo_regs){
-		.rip = (uint64_t)child_main,
-		.rsp = (uint64_t)child_stack + STACK_SIZE - 8,
-		.rflags = 0x202,
-		.cs = 0x23,
-		.ss = 0x1b,
-	};
-	child_seen.started = true;
+	if (!child_starts(page, child_main))
+		take_events(page, &child_seen[0]);
 }
 
-_Noreturn void child_fault_masked(struct exo_vcore_page *page)
+void child_fault(struct exo_vcore_page *page)
+{
+	child_fault_masked(page);
+}
+
+void child_fault_masked(struct exo_vcore_page *page)
 {
 	if (page->cause == EXO_CAUSE_OVERRUN)
 		for (;;)
@@ -86,137 +61,39 @@ _Noreturn void child_fault_masked(struct exo_vcore_page *page)
 
 /* ---------------------------------------------------------------- making it */
 
-static uint64_t new_frame(void)
-{
-	return spare_frame(1 + frames_used++);
-}
-
-static void update(struct exo_op *op)
-{
-	struct exo_update call = { .ops = (uint64_t)op, .op_count = 1 };
-	int64_t result;
-
-	do
-		result = exo_call(EXO_CALL_UPDATE, child.shared, (uint64_t)&call, 0, 0);
-	while (result == 1);
-	CHECK_EQ(result, 0);
-}
-
-static void map_in_child(uint64_t va, uint64_t frame, unsigned prot)
-{
-	struct exo_op op = {
-		.code = EXO_OP_MAP, .prot = prot, .count = 1, .va = va, .frame = frame,
-	};
-
-	update(&op);
-}
-
-static void map_image(void)
-{
-	for (uint64_t va = EXO_SHARED_BASE; va < (uint64_t)libos_image_end; va += EXO_PAGE_SIZE) {
-		uint64_t pte = EXO_PTE(va);
-		unsigned prot = EXO_PROT_READ;
-
-		if (pte & EXO_PTE_WRITE)
-			prot |= EXO_PROT_WRITE;
-		if (!(pte & EXO_PTE_NX))
-			prot |= EXO_PROT_EXEC;
-		map_in_child(va, EXO_PTE_FRAME(pte), prot);
-	}
-}
-
-static void make_domain(void)
-{
-	struct exo_domain_create args = {
-		.object_frame = new_frame(),
-		.handle_frame = new_frame(),
-		.shared_object_frame = new_frame(),
-		.shared_root_frame = new_frame(),
-		.entries = child_entries,
-		.parent_word = 4711,
-	};
-	uint64_t tables[CHILD_TABLES];
-
-	child.domain = exo_call(EXO_CALL_DOMAIN_CREATE, vcore_handle(0), (uint64_t)&args, 0, 0);
-	CHECK(child.domain > 0);
-	child.shared = args.shared;
-	for (unsigned i = 0; i < CHILD_TABLES; i++)
-		tables[i] = new_frame();
-	CHECK_EQ(exo_call(EXO_CALL_SPACE_FEED, child.shared, (uint64_t)tables, CHILD_TABLES, 0), 0);
-	child.space = exo_call(EXO_CALL_SPACE_CREATE, child.domain, new_frame(), new_frame(), 0);
-	CHECK(child.space > 0);
-}
-
-static void make_vcore(void)
-{
-	struct exo_vcore_create args = {
-		.cpu = 0,
-		.object_frame = new_frame(),
-		.vector_frame = new_frame(),
-		.page_frame = new_frame(),
-		.stack_top = (uint64_t)child_event_stack + STACK_SIZE,
-		.fault_stack_top = (uint64_t)child_fault_stack + STACK_SIZE,
-	};
-
-	child.vcore = exo_call(EXO_CALL_VCORE_CREATE, child.domain, child.space, (uint64_t)&args, 0);
-	CHECK(child.vcore > 0);
-	map_in_child(EXO_VCORE_BASE, args.page_frame, EXO_PROT_READ | EXO_PROT_WRITE);
-}
+static int64_t sc;
 
 static void make_child(enum orders first_orders)
 {
-	child_seen = (struct seen){ 0 };
 	child_count = 0;
 	child_lost_registers = false;
 	orders = first_orders;
-	make_domain();
-	map_image();
-	make_vcore();
+	child_make(1);
 }
 
 /* budget_ns of every 10 ms. */
 static void fund_child(uint64_t budget_ns)
 {
-	child.sc = exo_call(EXO_CALL_SC_SPLIT, EXO_HANDLE(EXO_SLOT_SC), spare_frame(0), budget_ns,
+	sc = exo_call(EXO_CALL_SC_SPLIT, EXO_HANDLE(EXO_SLOT_SC), spare_frame(0), budget_ns,
 			    10000000);
-	CHECK(child.sc > 0);
-	CHECK_EQ(exo_call(EXO_CALL_SC_BIND, child.sc, child.vcore, 0, 0), 0);
+	CHECK(sc > 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_BIND, sc, child.vcore[0], 0, 0), 0);
 }
 
 static void start_child(void)
 {
-	CHECK_EQ(exo_call(EXO_CALL_VCORE_START, child.vcore, 0, 0, 0), 0);
+	CHECK_EQ(exo_call(EXO_CALL_VCORE_START, child.vcore[0], 0, 0, 0), 0);
 }
 
-static void sleep_ms(uint64_t n)
-{
-	uint64_t end = tsc() + ms(n);
-
-	while (tsc() < end)
-		halt(end, mine);
-	exo_call(EXO_CALL_TIMER, 0, 0, 0, 0);
-}
-
-/* Kills it, takes it apart, and waits for its last message. */
+/* Ends it, which must have been told to its parent, and takes back its time. */
 static void end_child(void)
 {
-	uint64_t give_up = tsc() + ms(5000);
-	int64_t result;
-
-	do {
-		result = exo_call(EXO_CALL_DOMAIN_KILL, child.domain, 9, 0, 0);
-		if (result)
-			sleep_ms(1);
-	} while (result && tsc() < give_up);
-	CHECK_EQ(result, 0);
-	if (!result)
-		child.domain = 0;
+	child_end();
 	CHECK_EQ(mine->last_kind & 0xff, EXO_MESSAGE_DEATH);
-	CHECK_EQ(mine->last_word, 4711);
-	if (child.sc)
-		CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, child.sc, 0, 0, 0), 0);
-	child.sc = 0;
-	frames_used = 0;
+	CHECK_EQ(mine->last_word, CHILD_WORD);
+	if (sc)
+		CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, sc, 0, 0, 0), 0);
+	sc = 0;
 }
 
 /* ---------------------------------------------------------------- cases */
@@ -225,11 +102,11 @@ static void a_child_runs_when_it_is_funded(void)
 {
 	make_child(SPIN);
 	start_child();
-	sleep_ms(30);
-	CHECK_EQ(child_seen.started, false);
+	sleep_ms(30, mine);
+	CHECK_EQ(child_seen[0].started, false);
 	fund_child(2000000);
-	sleep_ms(30);
-	CHECK_EQ(child_seen.started, true);
+	sleep_ms(30, mine);
+	CHECK_EQ(child_seen[0].started, true);
 	CHECK(child_count > 0);
 	end_child();
 }
@@ -241,14 +118,14 @@ static void two_that_never_sleep_get_their_shares(void)
 	make_child(SPIN);
 	fund_child(3000000);
 	start_child();
-	sleep_ms(20);
+	sleep_ms(20, mine);
 	parent_ns = exo_call(EXO_CALL_SC_CONSUMED, root, 0, 0, 0);
-	child_ns = exo_call(EXO_CALL_SC_CONSUMED, child.sc, 0, 0, 0);
+	child_ns = exo_call(EXO_CALL_SC_CONSUMED, sc, 0, 0, 0);
 	start = tsc();
 	while (tsc() - start < ms(1000))
 		;
 	parent_ns = exo_call(EXO_CALL_SC_CONSUMED, root, 0, 0, 0) - parent_ns;
-	child_ns = exo_call(EXO_CALL_SC_CONSUMED, child.sc, 0, 0, 0) - child_ns;
+	child_ns = exo_call(EXO_CALL_SC_CONSUMED, sc, 0, 0, 0) - child_ns;
 	print_number("# ms of 1000 for 70 %: ", parent_ns / 1000000);
 	print_number("# ms of 1000 for 30 %: ", child_ns / 1000000);
 	CHECK(parent_ns > 690000000 && parent_ns < 710000000);
@@ -263,7 +140,7 @@ static void vector_state_and_bases_are_each_ones_own(void)
 	make_child(HOLD_REGISTERS);
 	fund_child(5000000);
 	start_child();
-	sleep_ms(20);
+	sleep_ms(20, mine);
 	before = child_count;
 	while (tsc() < end)
 		CHECK(vectors_hold(0x123456789abc, 1000));
@@ -277,17 +154,17 @@ static void a_sleeping_child_is_woken_by_events(void)
 	make_child(COUNT_AND_SLEEP);
 	fund_child(5000000);
 	start_child();
-	sleep_ms(20);
+	sleep_ms(20, mine);
 	for (unsigned i = 0; i < 100; i++) {
 		uint64_t before = child_count;
 
-		CHECK_EQ(exo_call(i % 2 ? EXO_CALL_SEND : EXO_CALL_DOORBELL, child.vcore, i, 0, 0),
+		CHECK_EQ(exo_call(i % 2 ? EXO_CALL_SEND : EXO_CALL_DOORBELL, child.vcore[0], i, 0, 0),
 			 0);
-		sleep_ms(1);
+		sleep_ms(1, mine);
 		CHECK_EQ(child_count, before + 1);
 	}
-	CHECK_EQ(child_seen.doorbell, 50);
-	CHECK_EQ(child_seen.messages, 50);
+	CHECK_EQ(child_seen[0].doorbell, 50);
+	CHECK_EQ(child_seen[0].messages, 50);
 	end_child();
 }
 
@@ -297,14 +174,14 @@ static void a_donation_ends_when_the_other_halts(void)
 	uint64_t token, before;
 
 	make_child(COUNT_AND_SLEEP);
-	CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore, my_page()->token, 0, 0), -EINVAL);
+	CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore[0], my_page()->token, 0, 0), -EINVAL);
 	start_child();
 	for (unsigned i = 0; i < 20; i++) {
 		before = child_count;
 		token = my_page()->token;
-		CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore, token, 0, 0), 0);
+		CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore[0], token, 0, 0), 0);
 		CHECK_EQ(child_count, before + 1);
-		CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore, token, 0, 0), -EAGAIN);
+		CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore[0], token, 0, 0), -EAGAIN);
 	}
 	end_child();
 }
@@ -321,7 +198,7 @@ static void a_donation_is_never_more_than_the_slice(void)
 	CHECK(rest > 0);
 	for (unsigned i = 0; i < 10; i++) {
 		start = tsc();
-		CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore, my_page()->token, 0, 0), 1);
+		CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore[0], my_page()->token, 0, 0), 1);
 		CHECK(tsc() - start < ms(11)); /* 5 ms, and 5 ms without budget */
 	}
 	CHECK(child_count > 0);
@@ -337,7 +214,7 @@ static void a_masked_vcore_is_not_preempted_in_the_middle(void)
 	make_child(SPIN);
 	fund_child(5000000);
 	start_child();
-	sleep_ms(20);
+	sleep_ms(20, mine);
 	consumed = child_count;
 	mask();
 	start = last = tsc();
@@ -363,9 +240,9 @@ static void a_second_fault_while_masked_kills(void)
 	make_child(FAULT_TWICE);
 	fund_child(5000000);
 	start_child();
-	sleep_ms(30);
+	sleep_ms(30, mine);
 	CHECK_EQ(mine->last_kind & 0xff, EXO_MESSAGE_DEATH);
-	CHECK_EQ(mine->last_word, 4711);
+	CHECK_EQ(mine->last_word, CHILD_WORD);
 	end_child();
 }
 
@@ -377,8 +254,34 @@ static void an_overrun_that_is_not_left_is_reported(void)
 	fund_child(8000000);
 	start_child();
 	while ((mine->last_kind & 0xff) != EXO_MESSAGE_OVERRUN && tsc() < give_up)
-		sleep_ms(5);
+		sleep_ms(5, mine);
 	CHECK_EQ(mine->last_kind & 0xff, EXO_MESSAGE_OVERRUN);
+	end_child();
+}
+
+/* From then on the child is off the CPU, replenished or not, until its SC is bound again. */
+static void a_timeout_waits_for_its_handler(void)
+{
+	uint64_t before, told_before = mine->messages;
+
+	make_child(SPIN);
+	fund_child(2000000);
+	CHECK_EQ(exo_call(EXO_CALL_SC_TIMEOUT, sc, vcore_handle(0), 815, 0), 0);
+	start_child();
+	for (unsigned i = 0; i < 3; i++) {
+		SLEEP_UNTIL(mine->messages == told_before + i + 1, mine);
+		CHECK_EQ(mine->last_kind & 0xff, EXO_MESSAGE_TIMEOUT);
+		CHECK_EQ(mine->last_word, 815);
+		before = child_count;
+		sleep_ms(30, mine);
+		CHECK_EQ(child_count, before);
+		CHECK_EQ(exo_call(EXO_CALL_SC_BIND, sc, child.vcore[0], 0, 0), 0);
+		SLEEP_UNTIL(child_count > before, mine);
+	}
+	CHECK_EQ(exo_call(EXO_CALL_SC_TIMEOUT, sc, 0, 0, 0), 0);
+	before = mine->messages;
+	sleep_ms(50, mine);
+	CHECK_EQ(mine->messages, before);
 	end_child();
 }
 
@@ -398,6 +301,7 @@ void cases_of_two_domains(void)
 	RUN_WHILE_SOUND(a_donation_ends_when_the_other_halts);
 	RUN_WHILE_SOUND(a_donation_is_never_more_than_the_slice);
 	RUN_WHILE_SOUND(a_masked_vcore_is_not_preempted_in_the_middle);
+	RUN_WHILE_SOUND(a_timeout_waits_for_its_handler);
 	RUN_WHILE_SOUND(a_second_fault_while_masked_kills);
 	RUN_WHILE_SOUND(an_overrun_that_is_not_left_is_reported);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the cases of the vcore tests share: printing, checking, sleeping, and what was seen. */
-#ifndef TESTS_KERNEL_VCORES_HARNESS_H
-#define TESTS_KERNEL_VCORES_HARNESS_H
+/*
+ * What the test domains share that are loaded in place of a libos: entries, printing, checking,
+ * sleeping, and what was seen.  A suite has suite_main() and suite_other().
+ */
+#ifndef TESTS_KERNEL_HARNESS_H
+#define TESTS_KERNEL_HARNESS_H
 
 #include <exo/abi.h>
 #include <asm/errno.h>
@@ -10,10 +13,12 @@
 #include <stddef.h>
 
 #define STACK_SIZE 16384
+#define CPUS 8 /* as in entry.asm */
 
 /* entry.asm */
 int64_t exo_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 uint64_t read_unmapped(void);
+uint64_t foreign_call(uint64_t number);
 bool vectors_hold(uint64_t pattern, uint64_t loops);
 extern const struct exo_entries child_entries;
 
@@ -24,7 +29,23 @@ struct seen {
 	_Atomic uint64_t last_kind, last_word;
 	atomic_bool started;
 };
-extern struct seen seen[EXO_CPUS_MAX];
+extern struct seen seen[CPUS];
+
+/* By each suite: what CPU 0 does, and what the others do once they are started. */
+void suite_main(void);
+_Noreturn void suite_other(void);
+/* The upcalls of its child domains, if it makes any (child.h). */
+void child_event(struct exo_vcore_page *page);
+void child_fault(struct exo_vcore_page *page);
+void child_fault_masked(struct exo_vcore_page *page);
+
+/* Is the word on the kernel's command line? */
+bool told(const char *word);
+/* The number behind the word there, or `otherwise`. */
+uint64_t told_number(const char *word, uint64_t otherwise);
+
+/* Called for each message of each vcore, unless it is NULL. */
+extern void (*message_hook)(const struct exo_message *message);
 
 static inline const struct exo_info *info(void)
 {
@@ -82,12 +103,14 @@ extern unsigned failures;
 	} while (0)
 #define CHECK(condition) CHECK_EQ(!!(condition), 1)
 
+/* Prints the verdict on the case that ran. */
+void verdict(const char *name);
+
 #define RUN(test)                                                                      \
 	do {                                                                           \
 		failed = false;                                                        \
 		test();                                                                \
-		print(failed ? "not ok " #test "\n" : "ok " #test "\n");               \
-		failures += failed;                                                    \
+		verdict(#test);                                                        \
 	} while (0)
 
 /* Until the condition holds; the limit only ends a test that hangs. */
@@ -99,6 +122,15 @@ extern unsigned failures;
 		CHECK(condition);                                                      \
 	} while (0)
 
+/* The same for what must not cost time that another wants: sleeps between two looks. */
+#define SLEEP_UNTIL(condition, mine)                                                   \
+	do {                                                                           \
+		uint64_t give_up = tsc() + ms(30000);                                  \
+		while (!(condition) && tsc() < give_up)                                \
+			halt(tsc() + ms(1) / 10, mine);                                \
+		CHECK(condition);                                                      \
+	} while (0)
+
 void mask(void);
 /* There is no upcall for what became pending while masked: this takes it. */
 void unmask(struct seen *mine);
@@ -106,13 +138,11 @@ void unmask(struct seen *mine);
 void take_events(struct exo_vcore_page *page, struct seen *mine);
 /* Sleeps until an event; returns what the call returned. */
 int64_t halt(uint64_t deadline, struct seen *mine);
+void sleep_ms(uint64_t n, struct seen *mine);
 
-/* The number-th from the end of the frames that the domain owns; none of them is in use. */
+/* The number-th from the end of the frames that the domain owns; none of them is in use.  Those from
+ * FRAMES_OF_SUITE on are the child's (child.c). */
 uint64_t spare_frame(unsigned number);
-
-void cases_of_one_domain(void);
-void cases_of_several_cpus(void);
-void cases_of_two_domains(void);
-void rows_of_the_kernel(void); /* no cases: a table of costs */
+#define FRAMES_OF_SUITE 32
 
 #endif

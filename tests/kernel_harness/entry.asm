@@ -5,12 +5,12 @@
 
 %include "offsets.inc"
 
-global exo_call, read_unmapped, child_entries, vectors_hold
-extern parent_event, parent_fault, parent_fault_masked, child_event, child_fault_masked
+global exo_call, read_unmapped, foreign_call, child_entries, vectors_hold
+extern parent_event, parent_fault, parent_fault_masked, child_event, child_fault, child_fault_masked
 extern libos_text_end, libos_rodata_end, libos_data_end, libos_image_end
 
 STACK_SIZE equ 16384
-CPUS equ 64
+CPUS equ 8				; as in harness.h
 TEXT_START equ 0x7f0000000000
 
 section .header progbits alloc noexec nowrite align=8
@@ -55,6 +55,7 @@ parent_fault_entry:
 parent_fault_masked_entry:
 	push rdi
 	call parent_fault_masked
+resume_masked:
 	pop rdi
 	lea rsi, [rdi + PAGE_FAULT_MASKED]
 	push qword [rsi + REGS_SS]
@@ -66,13 +67,29 @@ parent_fault_masked_entry:
 	iretq
 
 child_fault_entry:
-child_fault_masked_entry:
-	call child_fault_masked		; does not return
-	ud2
+	push rdi
+	call child_fault
+	pop rdi
+	lea rsi, [rdi + PAGE_FAULT]
+	jmp resume
 
-; There is no code outside the text range, so no foreign system calls.
+child_fault_masked_entry:
+	push rdi
+	call child_fault_masked
+	jmp resume_masked
+
+; A foreign system call returns its number plus one.
 foreign_entry:
-	ud2
+	inc rax
+	jmp rcx
+
+; uint64_t foreign_call(uint64_t number): foreign when it is called through a mapping of this page
+; outside the text range.
+	align 32
+foreign_call:
+	mov rax, rdi
+	syscall
+	ret
 
 ; Loads every general register but RSP from the struct exo_regs at RSI.
 load_general:

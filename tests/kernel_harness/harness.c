@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Test domains for vcores, CPU time, upcalls and mailboxes: booted in place of the libos, prints
- * `ok NAME` or `not ok NAME` for each case on the debug console, last `vcore tests passed` or
- * `vcore tests failed`, and powers off.
+ * A test domain: booted in place of the libos, prints `ok NAME` or `not ok NAME` for each case on the
+ * debug console, last `kernel tests passed` or `kernel tests failed`, and restarts the machine.
  */
 #include "harness.h"
 
 #define READ_INSTRUCTION_SIZE 8 /* of the load in read_unmapped */
 
-struct seen seen[EXO_CPUS_MAX];
+struct seen seen[CPUS];
+void (*message_hook)(const struct exo_message *message);
 uint64_t tsc_khz;
 bool failed;
 unsigned failures;
 
-static char stacks[EXO_CPUS_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static char stacks[CPUS][STACK_SIZE] __attribute__((aligned(16)));
 
 void parent_event(struct exo_vcore_page *page);
 void parent_fault(struct exo_vcore_page *page);
@@ -69,6 +69,8 @@ static void read_mailbox(struct exo_vcore_page *page, struct seen *mine)
 		mine->last_kind = slot->kind;
 		mine->last_word = slot->word[0];
 		mine->messages++;
+		if (message_hook)
+			message_hook(slot);
 		__atomic_exchange_n(&page->mailbox_head, index + 1, __ATOMIC_SEQ_CST);
 	}
 }
@@ -107,57 +109,64 @@ int64_t halt(uint64_t deadline, struct seen *mine)
 	return result;
 }
 
-/* ---------------------------------------------------------------- the parent's upcalls */
-
-static bool told(const char *word)
+void sleep_ms(uint64_t n, struct seen *mine)
 {
-	size_t n = 0, length = 0;
+	uint64_t end = tsc() + ms(n);
 
-	while (word[length])
-		length++;
-	for (const char *at = info()->command_line; *at; at++) {
-		for (n = 0; n < length && at[n] == word[n]; n++)
-			;
-		if (n == length)
-			return true;
-	}
-	return false;
+	while (tsc() < end)
+		halt(end, mine);
+	exo_call(EXO_CALL_TIMER, 0, 0, 0, 0);
 }
+
+void verdict(const char *name)
+{
+	print(failed ? "not ok " : "ok ");
+	print(name);
+	print("\n");
+	failures += failed;
+}
+
+/* What follows the word on the command line; NULL if it is not there. */
+static const char *after(const char *word)
+{
+	for (const char *at = info()->command_line; *at; at++) {
+		size_t n = 0;
+
+		while (word[n] && at[n] == word[n])
+			n++;
+		if (!word[n])
+			return at + n;
+	}
+	return NULL;
+}
+
+bool told(const char *word)
+{
+	return after(word) != NULL;
+}
+
+uint64_t told_number(const char *word, uint64_t otherwise)
+{
+	const char *digit = after(word);
+	uint64_t n = 0;
+
+	if (!digit)
+		return otherwise;
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+		n = n * 10 + (uint64_t)(*digit - '0');
+	return n;
+}
+
+/* ---------------------------------------------------------------- the parent's upcalls */
 
 static void boot_main(void)
 {
 	tsc_khz = info()->tsc_khz;
-	if (told("only=rows"))
-		rows_of_the_kernel();
-	else
-		cases_of_several_cpus();
-	if (!told("only=")) {
-		cases_of_one_domain();
-		cases_of_two_domains();
-	}
-	print(failures ? "vcore tests failed\n" : "vcore tests passed\n");
+	suite_main();
+	print(failures ? "kernel tests failed\n" : "kernel tests passed\n");
 	exo_call(EXO_CALL_RESET, EXO_HANDLE(EXO_SLOT_PORTS), 0, 0, 0);
 	for (;;)
 		halt(0, &seen[0]);
-}
-
-/* The other CPUs answer each message with one to CPU 0, and sleep between. */
-static void other_main(void)
-{
-	unsigned cpu = this_cpu();
-	uint64_t answered = 0;
-
-	for (;;) {
-		while (answered < seen[cpu].messages) {
-			while (exo_call(EXO_CALL_SEND, vcore_handle(0), cpu, 0, 0) == -EAGAIN)
-				asm volatile("pause");
-			answered++;
-		}
-		mask();
-		if (answered == seen[cpu].messages)
-			exo_call(EXO_CALL_HALT, my_page()->token, 0, 0, 0);
-		unmask(&seen[cpu]);
-	}
 }
 
 void parent_event(struct exo_vcore_page *page)
@@ -170,7 +179,7 @@ void parent_event(struct exo_vcore_page *page)
 	}
 	__atomic_exchange_n(&page->pending, 0, __ATOMIC_SEQ_CST);
 	page->event = (struct exo_regs){
-		.rip = (uint64_t)(cpu == 0 ? boot_main : other_main),
+		.rip = cpu == 0 ? (uint64_t)boot_main : (uint64_t)suite_other,
 		.rsp = (uint64_t)stacks[cpu] + STACK_SIZE - 8,
 		.rflags = 0x202,
 		.cs = 0x23,

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The cases of the vcore tests, file by file. */
+#ifndef TESTS_KERNEL_VCORES_CASES_H
+#define TESTS_KERNEL_VCORES_CASES_H
+
+#include "harness.h"
+
+void cases_of_one_domain(void);
+void cases_of_several_cpus(void);
+void cases_of_two_domains(void);
+void rows_of_the_kernel(void); /* no cases: a table of costs */
+
+#endif
