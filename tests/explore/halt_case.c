@@ -72,6 +72,11 @@ void run_charge(struct cpu *cpu, struct sched_context *sc, uint64_t now)
 {
 }
 
+bool sc_tell_handler(const struct sched_context *sc)
+{
+	return false;
+}
+
 bool run_stats(struct cpu *of, struct exo_cpu_stats *out)
 {
 	return false;
