@@ -24,6 +24,7 @@
 	CALL(FRAME_GIVE, call_frame_give, DOMAIN, USE, NONE, NONE) \
 	CALL(FRAME_LEND, call_frame_lend, NONE, NONE, NONE, NONE) \
 	CALL(FRAME_TAKE_BACK, call_frame_take_back, LOAN, MANAGE, NONE, NONE) \
+	CALL(FRAME_REVOKE, call_frame_revoke, DOMAIN, REVOKE, NONE, NONE) \
 	CALL(SPACE_CREATE, call_space_create, DOMAIN, MANAGE, NONE, NONE) \
 	CALL(SPACE_FEED, call_space_feed, SPACE, WRITE, NONE, NONE) \
 	CALL(SPACE_DESTROY, call_space_destroy, ANY, MANAGE, NONE, NONE) \

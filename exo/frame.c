@@ -123,9 +123,14 @@ int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type)
 	return -EAGAIN;
 }
 
+bool frame_revoke(uint64_t frame, uint16_t owner)
+{
+	return FRAME_STEP(frame, frame_word_revoke(old, owner)) != FRAME_WORD_REFUSED;
+}
+
 bool frame_seize(uint64_t frame, uint16_t owner)
 {
-	return tlb_frame_acknowledged(frame) &&
+	return frame_word_maps(frame_word(frame)) == 0 && tlb_frame_acknowledged(frame) &&
 	       FRAME_STEP(frame, frame_word_seize(old, owner)) != FRAME_WORD_REFUSED;
 }
 

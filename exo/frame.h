@@ -76,7 +76,13 @@ int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type);
 /* Claim `count` frames or none; the last one as a type of its own. */
 int frame_claim_all(const uint64_t *frames, unsigned count, uint16_t owner,
 		    enum exo_frame_type type, enum exo_frame_type last_type);
-/* Claim a dead domain's frame, lent or not; false while somebody maps it, or a TLB might. */
+/* From now on nobody maps, pins or claims it; false unless it is the owner's, USER and not pinned. */
+bool frame_revoke(uint64_t frame, uint16_t owner);
+/*
+ * Claim a revoked frame, or a dead domain's, lent or not; false while somebody maps it, or a TLB might.
+ * Nobody maps such a frame any more: so all of its stamps have been written when its map count is seen to
+ * be 0, and it is looked at first.
+ */
 bool frame_seize(uint64_t frame, uint16_t owner);
 /* The way back, to its owner as a USER frame.  The contents are as the kernel left them. */
 void frame_release(uint64_t frame);

@@ -28,16 +28,24 @@ static int give(uint64_t frame, const struct domain *from, const struct domain *
 /* (domain handle, first frame, count, flags) -> frames given */
 int64_t call_frame_give(struct exo_regs *regs, struct handle_view *h)
 {
-	struct domain *from = domain_current();
+	struct domain *from = domain_current(), *to = h->domain;
 	uint64_t given = 0;
 	int error = 0;
 
+	if (regs->r10 & EXO_GIVE_TO_PARENT) {
+		if (to != from)
+			return -EINVAL;
+		if (!from->parent_vcore)
+			return -ESRCH;
+		/* As long as we are there our maker is: we hold a vcore of it. */
+		to = from->parent_vcore->object.owner;
+	}
 	/* Frames given to a dead domain come back when it is taken apart: but only before its
 	 * last sweep, so they are refused from the beginning. */
-	if (atomic_load(&h->domain->dying))
+	if (atomic_load(&to->dying))
 		error = -ESRCH;
 	while (!error && given < regs->rdx && given < GIVE_MAX) {
-		error = give(regs->rsi + given, from, h->domain, regs->r10);
+		error = give(regs->rsi + given, from, to, regs->r10);
 		given += !error;
 	}
 	return given ? (int64_t)given : error;

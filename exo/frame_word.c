@@ -17,6 +17,8 @@ bool frame_word_ok(uint64_t word)
 		return frame_word_pins(word) == 0 && frame_word_maps(word) == 0;
 	case EXO_FRAME_TABLE:
 		return frame_word_pins(word) == 0;
+	case EXO_FRAME_REVOKED:
+		return frame_word_owner(word) != 0 && frame_word_pins(word) == 0;
 	case EXO_FRAME_USER:
 		return frame_word_owner(word) != 0;
 	case EXO_FRAME_PINNED:
@@ -86,11 +88,19 @@ uint64_t frame_word_claim(uint64_t word, uint16_t owner, enum exo_frame_type typ
 	return frame_word_make(owner, type);
 }
 
+uint64_t frame_word_revoke(uint64_t word, uint16_t owner)
+{
+	if (frame_word_type(word) != EXO_FRAME_USER || frame_word_owner(word) != owner ||
+	    frame_word_pins(word) != 0)
+		return FRAME_WORD_REFUSED;
+	return word ^ frame_word_make(0, EXO_FRAME_USER ^ EXO_FRAME_REVOKED);
+}
+
 uint64_t frame_word_seize(uint64_t word, uint16_t owner)
 {
 	enum exo_frame_type type = frame_word_type(word);
 
-	if ((type != EXO_FRAME_USER && type != EXO_FRAME_PINNED) ||
+	if ((type != EXO_FRAME_USER && type != EXO_FRAME_PINNED && type != EXO_FRAME_REVOKED) ||
 	    frame_word_owner(word) != owner || frame_word_maps(word) != 0)
 		return FRAME_WORD_REFUSED;
 	return frame_word_make(owner, EXO_FRAME_KERNEL);

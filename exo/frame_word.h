@@ -71,7 +71,10 @@ uint64_t frame_word_unpin(uint64_t word);
 
 /* USER, unused -> KERNEL, TABLE or PINNED, and back. */
 uint64_t frame_word_claim(uint64_t word, uint16_t owner, enum exo_frame_type type);
-/* The same for a dead owner's frame, USER or PINNED, whatever loans it was in. */
+/* USER, in no loan -> REVOKED, however often it is mapped. */
+uint64_t frame_word_revoke(uint64_t word, uint16_t owner);
+/* REVOKED -> KERNEL when it is not mapped; and so a dead owner's frame, USER or PINNED, whatever loans it
+ * was in. */
 uint64_t frame_word_seize(uint64_t word, uint16_t owner);
 uint64_t frame_word_release(uint64_t word, uint16_t new_owner);
 

@@ -117,6 +117,11 @@ struct domain {
 	/* Any CPU: set for good (domain_kill.c). */
 	atomic_bool dying;
 
+	/* Any CPU (frame_revoke.c): the deadline that was announced for frames, 0 if none was; and how many of
+	 * its frames are of type REVOKED. */
+	_Atomic uint64_t frames_deadline;
+	_Atomic uint64_t revoked;
+
 	/* Any CPU, by compare-and-swap 0 -> 1 -> 0: somebody takes the dead domain apart ... */
 	_Atomic bool dismantling;
 	/* ... and only that CPU writes these: where the sweep over all frames has got to. */

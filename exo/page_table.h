@@ -46,6 +46,18 @@ uint64_t page_table_pool_take(struct space *s);
 bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va,
 			 uint64_t pages);
 
+/*
+ * page_table_copied - what a copy of an entry is to say, once more in the count of its frame
+ *
+ * place  where the entry stands, under the lock of a space that uses the table
+ * owner  of the space that the copy is for
+ *
+ * 0: the count is full.  EXO_PTE_LOST: the frame is being taken from the domain.  That happens under
+ * another lock if the table is shared, and then the frame may be anybody's already: so the entry is
+ * looked at again after it was counted.  If it is still there, the frame is still whose it was.
+ */
+uint64_t page_table_copied(const table_entry *place, uint64_t entry, uint16_t owner);
+
 /* The rights and software bits of enum exo_prot as bits of an entry. */
 uint64_t page_table_bits(unsigned prot);
 /* All bits that page_table_bits() can set, in either sense. */

@@ -36,7 +36,7 @@ bool table_share(struct space *from, table_entry *source, struct space *to, tabl
 	uint64_t table = pte_frame(entry_load(source));
 
 	ASSERT_INVARIANT(lock_held(&from->lock) && lock_held(&to->lock));
-	if (from == to || from->is_shared || to->is_shared || to->object.owner->id != owner ||
+	if (atomic_load(&from->object.owner->revoked) || from == to || from->is_shared || to->is_shared || to->object.owner->id != owner ||
 	    frame_word_owner(frame_word(table)) != owner || entry_load(target))
 		return false;
 	if (!table_is_shared(source) && !forbid_writes(frame_pointer(table), owner, lost))
@@ -77,9 +77,10 @@ static unsigned copy_entries(table_entry *to, const table_entry *from, uint16_t 
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
 		uint64_t entry = entry_load(&from[i]);
 
-		if (!(entry & PTE_PRESENT))
+		if (!entry)
 			continue;
-		if (!frame_map(pte_frame(entry), owner, owner))
+		entry = page_table_copied(&from[i], entry, owner);
+		if (!entry)
 			return i;
 		atomic_store_explicit(&to[i], entry & ~(PTE_ACCESSED | PTE_DIRTY),
 				      memory_order_relaxed);

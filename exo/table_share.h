@@ -19,6 +19,12 @@
  * number of its users is one word, changed by compare-and-swap.  Users are added only by who is one,
  * under the lock of his space, so who finds himself alone stays alone while he holds that lock.
  *
+ * One thing does change an entry in a shared table: a frame that is taken from the domain goes from all of
+ * its users at once (revoke_page()).  That is done under the lock of one user, so that the table stays, and
+ * that of the domain's shared region, so that only one does it; and all CPUs that have any space of the
+ * domain loaded are told.  Tables are not shared further while there are such frames: else one might hide
+ * from the sweep in spaces that it has passed.
+ *
  * I10.  A CPU that has found its way through a table may remember the way (the processor caches
  * directory entries, and the window shows tables as pages), and the frames behind it.  Who leaves
  * therefore publishes an epoch and puts its stamp on the table's frame before he is counted out.  So

@@ -5,6 +5,8 @@
 #include "update.h"
 #include "page_table.h"
 
+#define PAGES_AT_ONCE (1ul << 30) /* of a sweep: pages_done has 32 bits */
+
 /* A call in progress. */
 struct update {
 	struct domain *domain;
@@ -151,6 +153,26 @@ static uint64_t pending_epoch(struct space *s, tlb_stamp stamp)
 	tlb_stamp pending = tlb_stamp_add(&s->stale, stamp);
 
 	return tlb_acknowledged(pending) ? 0 : tlb_stamp_epoch(pending);
+}
+
+bool update_take_revoked(struct space *s, uint64_t *page)
+{
+	uint64_t start = s->is_shared ? EXO_SHARED_BASE : 0;
+	uint64_t end = s->is_shared ? EXO_SHARED_END : EXO_USER_TOP;
+	uint64_t pages = (end - start) >> EXO_PAGE_SHIFT;
+	struct update u = { .domain = s->object.owner, .target = s, .work = EXO_UPDATE_PAGES_MAX };
+	struct update_plan plan = {
+		.code = EXO_OP_PROTECT, .revoke = true, .va = start + *page * EXO_PAGE_SIZE,
+		.target = s, .source = s->object.owner->shared,
+	};
+
+	if (*page >= pages)
+		return false;
+	plan.count = min(pages - *page, PAGES_AT_ONCE);
+	run_op(&u, &plan);
+	*page += u.header.pages_done;
+	tlb_stamp_add(&s->stale, u.stamp);
+	return *page < pages;
 }
 
 /* (space, struct exo_update *) */

@@ -30,11 +30,13 @@
 struct update_plan {
 	enum exo_op_code code;
 	bool replace, copy_on_write, keep_cow;
+	bool revoke;              /* no op, but update_take_revoked() */
 	uint64_t bits;            /* what the entries will say, without the frame */
 	uint64_t count, va, frame, source_frame, source_va;
 	uint16_t frame_owner;     /* MAP: must be the frames' */
 	struct space *target;
-	struct space *source;     /* CLONE: whose entries are copied; else the target too */
+	struct space *source;     /* CLONE: whose entries are copied; revoke: the domain's shared region, whose
+				   * CPUs are all that may know them; else the target too */
 	struct handle_view held;  /* of a loan, the source, or devices; kind NONE: nothing is held */
 };
 
@@ -75,6 +77,12 @@ struct update_step {
 int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 		  struct update_plan *plan);
 void update_plan_put(struct update_plan *plan);
+
+/*
+ * Some of a sweep through a space, from page `*page` of it on: entries that point to REVOKED frames are gone
+ * afterwards.  True: there is more.
+ */
+bool update_take_revoked(struct space *s, uint64_t *page);
 
 /* Carries out what follows the first `done` pages of the plan, limit <= UPDATE_CHUNK, under the locks
  * of both spaces if it changes entries.  0 or an errno; step->pages were done in either case. */

@@ -11,9 +11,11 @@ static void harvest_change(struct harvest *h, uint64_t va)
 	h->changed++;
 }
 
-/* An entry has been taken out of the table. */
+/* An entry has been taken out of the table; nothing to do if it was not present. */
 static void harvest_removed(struct harvest *h, uint64_t va, uint64_t entry)
 {
+	if (!(entry & PTE_PRESENT))
+		return;
 	harvest_change(h, va);
 	if (frame_is_ram(pte_frame(entry)))
 		h->frames[h->frame_count++] = pte_frame(entry);
@@ -38,9 +40,8 @@ static int map_page(struct update_step *step, table_entry *entry, uint64_t va, u
 	if (plan->code == EXO_OP_MAP_DEVICE ? !frame_is_device(frame) :
 					      !frame_map(frame, plan->frame_owner, space_owner))
 		return -EPERM;
-	old = atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits);
-	if (old & PTE_PRESENT)
-		harvest_removed(&step->harvest, va, old);
+	harvest_removed(&step->harvest, va,
+			atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits));
 	return 0;
 }
 
@@ -72,7 +73,7 @@ static int entry_to_change(struct update_step *step, struct space *s, uint64_t v
 	*entry = page_table_walk(s, va, 0, make, at);
 	if (!*entry)
 		return make ? -ENOMEM : 0;
-	if (table_is_shared(at->directory)) {
+	if (table_is_shared(at->directory) && !step->plan->revoke) {
 		step->cost += UPDATE_TABLE_COST;
 		if (step->plan->code == EXO_OP_UNMAP && covers_table(step->plan, va))
 			table_leave(s, at->directory, left);
@@ -131,7 +132,7 @@ static bool clone_table(struct update_step *step, uint64_t index, table_entry *s
 
 typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index);
 
-/* Calls `page` for `run` entries that stand together, or for those that are present. */
+/* Calls `page` for `run` entries that stand together, or for those that are not empty. */
 static int commit_run(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index,
 		      uint64_t run, bool all, page_step page)
 {
@@ -139,7 +140,7 @@ static int commit_run(struct update_step *step, table_entry *entry, uint64_t va,
 	int error = 0;
 
 	for (; done < run; done++) {
-		if (!all && !(atomic_load_explicit(&entry[done], memory_order_relaxed) & PTE_PRESENT))
+		if (!all && !atomic_load_explicit(&entry[done], memory_order_relaxed))
 			continue;
 		error = page(step, &entry[done], va + done * EXO_PAGE_SIZE, index + done);
 		if (error)
@@ -152,8 +153,8 @@ static int commit_run(struct update_step *step, table_entry *entry, uint64_t va,
 
 /*
  * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
- * make: for every entry, in tables that are made where they are missing; else for each present
- * entry, skipping missing tables at the cost of one.
+ * make: for every entry, in tables that are made where they are missing; else for each that is not
+ * empty, skipping missing tables at the cost of one.
  */
 static int commit_entries(struct update_step *step, struct space *s, uint64_t start, bool make,
 			  page_step page)
@@ -201,6 +202,19 @@ static int unmap_page(struct update_step *step, table_entry *entry, uint64_t va,
 	return 0;
 }
 
+/*
+ * The entry stands in a table that others may use too, and goes for all of them (table_share.h).
+ */
+static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+{
+	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed);
+
+	if ((old & PTE_PRESENT) &&
+	    frame_word_type(frame_word(pte_frame(old))) == EXO_FRAME_REVOKED)
+		harvest_removed(&step->harvest, va, atomic_exchange(entry, EXO_PTE_LOST));
+	return 0;
+}
+
 /* An entry may gain the right to write only if the frame belongs to the space's own domain: what
  * was lent read-only, the frame table and devices stay as they were mapped. */
 static bool may_gain_write(const struct space *s, uint64_t entry)
@@ -213,6 +227,8 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
 
+	if (!(old & PTE_PRESENT))
+		return 0;
 	do {
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
 		if (plan->keep_cow && (old & EXO_PTE_SOFT0))
@@ -247,8 +263,7 @@ static int copy_entry(struct update_step *step, uint64_t index, table_entry **co
 static int clone_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
-	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new = old;
-	uint64_t frame = pte_frame(old);
+	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
 	table_entry *copy;
 	int error = copy_entry(step, index, &copy);
 
@@ -256,10 +271,11 @@ static int clone_page(struct update_step *step, table_entry *entry, uint64_t va,
 		return error;
 	if (atomic_load_explicit(copy, memory_order_relaxed) & PTE_PRESENT)
 		return -EEXIST;
-	if (frame_is_ram(frame) && !frame_map(frame, frame_word_owner(frame_word(frame)),
-					      plan->target->object.owner->id))
+	new = page_table_copied(entry, old, plan->target->object.owner->id);
+	if (!new)
 		return -EAGAIN;
-	if (plan->copy_on_write && (old & (PTE_WRITE | EXO_PTE_SOFT0)) != EXO_PTE_SOFT0) {
+	if ((new & PTE_PRESENT) && plan->copy_on_write &&
+	    (old & (PTE_WRITE | EXO_PTE_SOFT0)) != EXO_PTE_SOFT0) {
 		do
 			new = (old & ~PTE_WRITE) | EXO_PTE_SOFT0;
 		while (!entry_swap(entry, &old, new));
@@ -305,6 +321,8 @@ int update_commit(struct domain *d, struct update_step *step)
 	const struct update_plan *plan = step->plan;
 
 	step->harvest.space = plan->source;
+	if (plan->revoke)
+		return commit_entries(step, plan->target, plan->va, false, revoke_page);
 	switch (plan->code) {
 	case EXO_OP_MAP:
 	case EXO_OP_MAP_DEVICE:

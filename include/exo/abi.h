@@ -219,6 +219,7 @@ enum exo_frame_type {
 	EXO_FRAME_KERNEL = 3, /* the kernel's own, or an object made from a domain's frame */
 	EXO_FRAME_TABLE = 4,  /* a page table of one of the owner's address spaces */
 	EXO_FRAME_PINNED = 5, /* owned by a domain and shared with the kernel (vcore page, image) */
+	EXO_FRAME_REVOKED = 6, /* a USER frame that is being taken from its owner: see FRAME_REVOKE */
 };
 
 /* Read-only at EXO_FRAMES_BASE, indexed by frame number.  Readers may see it change. */
@@ -249,6 +250,9 @@ enum exo_prot {
 #define EXO_PTE_SOFT1 0x400ul
 #define EXO_PTE_SOFT2 0x800ul
 #define EXO_PTE_NX (1ul << 63)
+/* All that is in an entry whose frame has been taken from the domain while it was mapped here.  It is not
+ * present; clones of it say the same, and MAP and UNMAP do away with it. */
+#define EXO_PTE_LOST EXO_PTE_SOFT2
 #define EXO_PTE_FRAME(pte) (((pte) & 0x000ffffffffff000ul) >> EXO_PAGE_SHIFT)
 
 enum exo_op_code {
@@ -425,6 +429,8 @@ enum exo_call {
 	EXO_CALL_MSI_BIND = 33,
 	/* (ports handle, port, buffer, length <= 256): read that many bytes from one port. */
 	EXO_CALL_PORT_READ = 34,
+	/* (domain handle, struct exo_frame_revoke *): frames come back from a domain that runs. */
+	EXO_CALL_FRAME_REVOKE = 36,
 	/*
 	 * (SC, handler vcore or 0, word): from now on, when the SC's budget has run out, the handler's
 	 * mailbox gets an EXO_MESSAGE_TIMEOUT, and the vcore that ran on it stays off the CPU until
@@ -438,6 +444,36 @@ enum exo_call {
 
 enum exo_give_flag {
 	EXO_GIVE_CONTENTS = 1 << 0, /* not scrubbed: the receiver is to have what is in them */
+	/* The handle is the caller's to itself (else EINVAL), and the receiver whoever made it (ESRCH: the
+	 * first domain).  It needs no right to its maker for that. */
+	EXO_GIVE_TO_PARENT = 1 << 1,
+};
+
+/*
+ * Taking frames from a domain while it runs: ask, wait, hold, sweep, take.  Each call does part of
+ * a step; what has become of a frame is in the frame table.
+ */
+enum exo_revoke_step {
+	/* It is told to give up `count` frames, of its choice, before the deadline. */
+	EXO_REVOKE_ASK = 1,
+	/* -> how many of the frames have been looked at.  Those that are USER and in no loan become REVOKED:
+	 * mapped wherever they were, but nowhere else from now on, and neither given nor used for
+	 * anything.  EAGAIN before the deadline, or if there is none. */
+	EXO_REVOKE_HOLD = 2,
+	/* Takes the REVOKED frames out of the domain's spaces (EXO_PTE_LOST).  Returns 1 when there is more,
+	 * with the place where to go on in `space` and `page`, which are 0 at first. */
+	EXO_REVOKE_SWEEP = 3,
+	/* -> how many of the frames have been looked at.  Those that are REVOKED and not mapped are the
+	 * caller's now, scrubbed, and listed in the domain's repossession ring.  EAGAIN: a TLB may still hold
+	 * the first of them. */
+	EXO_REVOKE_TAKE = 4,
+};
+
+struct exo_frame_revoke {
+	uint64_t step;         /* enum exo_revoke_step */
+	uint64_t first, count; /* the frames, in a row; ASK: how many */
+	uint64_t deadline_tsc; /* ASK */
+	uint64_t space, page;  /* SWEEP */
 };
 
 enum exo_port_op {

@@ -81,6 +81,11 @@ static inline int64_t exo_frame_give(exo_handle domain, uint64_t first, uint64_t
 	return exo_call4(EXO_CALL_FRAME_GIVE, domain, first, count, flags);
 }
 
+static inline int64_t exo_frame_revoke(exo_handle domain, struct exo_frame_revoke *revoke)
+{
+	return exo_call2(EXO_CALL_FRAME_REVOKE, domain, (uint64_t)revoke);
+}
+
 static inline int64_t exo_frame_lend(uint64_t first, uint64_t count, unsigned rights)
 {
 	return exo_call4(EXO_CALL_FRAME_LEND, first, count, rights, 0);

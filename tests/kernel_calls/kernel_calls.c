@@ -915,6 +915,56 @@ static void message_wait(struct exo_message *out)
 			exo_halt(page_of(cpu)->token, 0);
 }
 
+/* What is in the child's last slot of the repossession ring. */
+static int64_t child_taken(uint64_t index, uint64_t what)
+{
+	const struct exo_taken *slot = &page_of(this_cpu())->taken[index % EXO_TAKEN_SLOTS];
+
+	if (slot->sequence != index + 1)
+		return -EAGAIN;
+	return what == 0 ? (int64_t)slot->kind : what == 1 ? (int64_t)slot->number : (int64_t)slot->count;
+}
+
+/* A space made of the frames from `first` on, with a copy-on-write clone of the child's 2 MiB. */
+static int64_t child_fork(uint64_t first)
+{
+	struct exo_op op = { .code = EXO_OP_CLONE, .flags = EXO_OP_COW, .count = TABLE_PAGES,
+			     .va = 0x400000, .source = SPACE, .source_va = 0x400000 };
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
+	uint64_t tables[4] = { first + 2, first + 3, first + 4, first + 5 };
+	int64_t space = exo_space_create(DOMAIN, first, first + 1), r = 1;
+
+	if (space > 0)
+		r = exo_space_feed(space, tables, 4);
+	if (space < 0 || r < 0)
+		return space < 0 ? space : r;
+	do
+		r = exo_update(space, &u);
+	while (r == 1);
+	return r;
+}
+
+static int64_t child_more(const struct exo_message *order)
+{
+	uint64_t argument = order->word[1];
+
+	switch (order->word[0]) {
+	case 8:
+		return exo_frame_give(DOMAIN, argument, 1, EXO_GIVE_TO_PARENT);
+	case 9:
+		return exo_frame_lend(argument, 1, EXO_RIGHT_USE) > 0;
+	case 10:
+		return exo_space_feed(SPACE, &argument, 1);
+	case 11:
+		return child_fork(argument);
+	case 12:
+		return EXO_PTE(0x400000 + argument * 4096);
+	case 13:
+		return child_taken(argument, order->word[2]);
+	}
+	return -EINVAL;
+}
+
 /* In the child: tell what calls return, and wait to be killed. */
 _Noreturn static void child_main(void)
 {
@@ -926,11 +976,16 @@ _Noreturn static void child_main(void)
 	exo_send(child_parent_vcore, 1, cpu, 0);
 	for (;;) {
 		message_wait(&order);
+		if ((order.kind & 0xff) == EXO_MESSAGE_REVOKE) {
+			exo_send(child_parent_vcore, order.word[0], order.word[1], order.word[2]);
+			continue;
+		}
 		u.ops_done = u.pages_done = 0;
 		switch (order.word[0]) {
 		case 1: /* map a frame by number */
 			op = (struct exo_op){ .code = EXO_OP_MAP, .prot = RW, .count = 1,
-					      .va = 0x400000, .frame = order.word[1] };
+					      .va = 0x400000 + order.word[2] * 4096,
+					      .frame = order.word[1] };
 			exo_send(child_parent_vcore, exo_update(SPACE, &u), 0, 0);
 			break;
 		case 2: /* map the first page of the loan */
@@ -954,6 +1009,9 @@ _Noreturn static void child_main(void)
 			break;
 		case 7: /* a fault in the fault entry's own stack: the end */
 			exo_domain_kill(DOMAIN, 42);
+			break;
+		default:
+			exo_send(child_parent_vcore, child_more(&order), 0, 0);
 		}
 	}
 }
@@ -1028,14 +1086,19 @@ static void child_start(struct child *child)
 	CHECK_EQ(exo_vcore_start(child->vcore), 0);
 }
 
-static int64_t child_ask(struct child *child, uint64_t order, uint64_t argument)
+static int64_t child_ask2(struct child *child, uint64_t order, uint64_t argument, uint64_t second)
 {
 	struct exo_message answer;
 
-	CHECK_EQ(exo_send(child->vcore, order, argument, 0), 0);
+	CHECK_EQ(exo_send(child->vcore, order, argument, second), 0);
 	message_wait(&answer);
 	CHECK_EQ(answer.kind, EXO_MESSAGE_USER | (uint32_t)child->id << 8);
 	return answer.word[0];
+}
+
+static int64_t child_ask(struct child *child, uint64_t order, uint64_t argument)
+{
+	return child_ask2(child, order, argument, 0);
 }
 
 static unsigned owned_by(uint16_t id)
@@ -1163,6 +1226,251 @@ static void loans_end_when_the_borrower_has_let_go(void)
 	child_bury(&child, 0);
 }
 
+/* ---------------------------------------------------------------- frames taken back */
+
+static void child_begin(struct child *child)
+{
+	struct exo_message hello;
+
+	child_start(child);
+	message_wait(&hello);
+	child->id = hello.kind >> 8;
+}
+
+static int64_t revoke_step(const struct child *child, unsigned step, uint64_t first, uint64_t count)
+{
+	struct exo_frame_revoke r = { .step = step, .first = first, .count = count };
+
+	return exo_frame_revoke(child->domain, &r);
+}
+
+static uint64_t tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return low | (uint64_t)high << 32;
+}
+
+/* Announces, and takes the message that the child sends on. */
+static void revoke_ask(const struct child *child, uint64_t deadline, uint64_t count)
+{
+	struct exo_frame_revoke r = { .step = EXO_REVOKE_ASK, .count = count,
+				      .deadline_tsc = deadline };
+	struct exo_message told;
+
+	CHECK_EQ(exo_frame_revoke(child->domain, &r), 0);
+	message_wait(&told);
+	CHECK_EQ(told.word[0], EXO_REVOKED_FRAMES);
+	CHECK_EQ(told.word[1], deadline);
+	CHECK_EQ(told.word[2], count);
+}
+
+/* The calls that it took. */
+static unsigned revoke_sweep(const struct child *child)
+{
+	struct exo_frame_revoke r = { .step = EXO_REVOKE_SWEEP };
+	unsigned calls = 1;
+
+	while (exo_frame_revoke(child->domain, &r) == 1 && calls < 100000)
+		calls++;
+	return calls;
+}
+
+static int64_t revoke_take(const struct child *child, uint64_t first, uint64_t count)
+{
+	int64_t n;
+
+	do {
+		n = revoke_step(child, EXO_REVOKE_TAKE, first, count);
+		take_events(0);
+	} while (n == -EAGAIN);
+	return n;
+}
+
+static void give_many(const struct child *child, uint64_t first, uint64_t count)
+{
+	CHECK_EQ(exo_frame_give(child->domain, first, count, 0), count);
+}
+
+static void wrong_revocations_are_refused(void)
+{
+	struct exo_frame_revoke r = { .step = EXO_REVOKE_SWEEP, .space = ~0ul, .page = ~0ul };
+	struct child child;
+	exo_handle weak;
+
+	child_begin(&child);
+	CHECK_EQ(exo_frame_revoke(DOMAIN, &r), -EPERM);
+	CHECK_EQ(exo_frame_revoke(SPACE, &r), -EBADF);
+	CHECK_EQ(exo_frame_revoke(child.domain, NULL), -EFAULT);
+	CHECK_EQ(exo_frame_revoke(child.domain, (void *)text_start), -EINVAL);
+	CHECK_EQ(exo_frame_revoke(child.domain, &r), 0);
+	r = (struct exo_frame_revoke){ .step = EXO_REVOKE_SWEEP, .page = ~0ul };
+	CHECK(exo_frame_revoke(child.domain, &r) >= 0);
+	CHECK_EQ(revoke_step(&child, 0, 0, 0), -EINVAL);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_TAKE + 1, 0, 0), -EINVAL);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, info->frame_end, 1), -EINVAL);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, 1, ~0ul), -EINVAL);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_TAKE, info->frame_end - 1, 2), -EINVAL);
+	weak = exo_handle_copy(child.domain, DOMAIN, EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE);
+	CHECK_EQ(exo_frame_revoke(weak, &r), -EPERM);
+	CHECK_EQ(exo_handle_drop(weak), 0);
+	child_bury(&child, 0);
+}
+
+static void a_child_gives_frames_to_its_parent(void)
+{
+	uint64_t frame = far_frames(8000);
+	struct child child;
+
+	child_begin(&child);
+	CHECK_EQ(exo_frame_give(DOMAIN, frame, 1, EXO_GIVE_TO_PARENT), -ESRCH);
+	CHECK_EQ(exo_frame_give(child.domain, frame, 1, EXO_GIVE_TO_PARENT), -EINVAL);
+	CHECK_EQ(child_ask(&child, 8, frame), -EPERM);
+	give_many(&child, frame, 1);
+	CHECK_EQ(child_ask(&child, 1, frame), 0);
+	CHECK_EQ(child_ask(&child, 8, frame), -EBUSY);
+	CHECK_EQ(child_ask(&child, 4, 0), 0);
+	CHECK_EQ(child_ask(&child, 8, frame), 1);
+	CHECK_EQ(frames[frame].owner, info->domain_id);
+	CHECK_EQ(frames[frame].type, EXO_FRAME_USER);
+	child_bury(&child, 0);
+}
+
+/* One that is free, mapped, lent, a page table, and somebody else's, in this order. */
+static void frames_are_taken_after_the_deadline(void)
+{
+	uint64_t first = far_frames(8100);
+	volatile uint64_t *window = (volatile uint64_t *)0xb00000;
+	struct child child;
+
+	child_begin(&child);
+	CHECK_EQ(map(SPACE, 0xb00000, first + 1, 1, RW), 0);
+	*window = 99;
+	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+	CHECK_EQ(exo_frame_give(child.domain, first, 4, EXO_GIVE_CONTENTS), 4);
+	CHECK_EQ(child_ask(&child, 1, first + 1), 0);
+	CHECK_EQ(child_ask(&child, 9, first + 2), 1);
+	CHECK_EQ(child_ask(&child, 10, first + 3), 0);
+
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, first, 5), -EAGAIN); /* nobody was told */
+	revoke_ask(&child, tsc() + (1ul << 50), 5);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, first, 5), -EAGAIN);
+	CHECK_EQ(frames[first].type, EXO_FRAME_USER);
+	revoke_ask(&child, tsc(), 5);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, first, 5), 5);
+	CHECK_EQ(frames[first].type, EXO_FRAME_REVOKED);
+	CHECK_EQ(frames[first + 1].type, EXO_FRAME_REVOKED);
+	CHECK_EQ(frames[first + 2].type, EXO_FRAME_USER);
+	CHECK_EQ(frames[first + 3].type, EXO_FRAME_TABLE);
+	CHECK_EQ(frames[first + 4].owner, info->domain_id);
+
+	CHECK_EQ(child_ask(&child, 3, 0), 99); /* until it is taken out */
+	CHECK_EQ(child_ask2(&child, 1, first, 1), -EPERM);
+	CHECK_EQ(child_ask(&child, 8, first), -EPERM);
+	CHECK_EQ(child_ask(&child, 9, first), 0);
+	CHECK_EQ(revoke_take(&child, first + 1, 1), 1);
+	CHECK_EQ(frames[first + 1].owner, child.id);
+	revoke_sweep(&child);
+	CHECK_EQ(frames[first + 1].maps, 0);
+	CHECK_EQ(child_ask(&child, 12, 0), EXO_PTE_LOST);
+	CHECK_EQ(revoke_take(&child, first, 5), 5);
+	CHECK_EQ(frames[first].owner, info->domain_id);
+	CHECK_EQ(frames[first + 1].owner, info->domain_id);
+	CHECK_EQ(frames[first + 1].type, EXO_FRAME_USER);
+	CHECK_EQ(frames[first + 2].owner, child.id);
+	CHECK_EQ(frames[first + 3].owner, child.id);
+	CHECK_EQ(child_ask2(&child, 13, 0, 0), EXO_REVOKED_FRAMES);
+	CHECK_EQ(child_ask2(&child, 13, 0, 1), first);
+	CHECK_EQ(child_ask2(&child, 13, 0, 2), 2);
+	CHECK_EQ(child_ask(&child, 13, 1), -EAGAIN);
+	CHECK_EQ(map(SPACE, 0xb00000, first + 1, 1, RW), 0);
+	CHECK_EQ(*window, 0);
+	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+	CHECK_EQ(child_ask(&child, 4, 0), 0); /* does away with what is left in the entry */
+	CHECK_EQ(child_ask(&child, 12, 0), 0);
+	child_bury(&child, 0);
+}
+
+/* Mapped through a page table that two spaces share, and then in a third that is cloned meanwhile. */
+static void frames_are_taken_out_of_shared_page_tables(void)
+{
+	uint64_t first = far_frames(8200), page = first + 32;
+	struct child child;
+
+	child_begin(&child);
+	give_many(&child, first, 48);
+	for (unsigned i = 0; i < 3; i++) /* only tables of its own are shared */
+		CHECK_EQ(child_ask(&child, 10, page + 8 + i), 0);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(child_ask2(&child, 1, page + i, i), 0);
+	CHECK_EQ(child_ask(&child, 11, first), 0);
+	CHECK_EQ(frames[page].maps, 1); /* the table is one */
+	revoke_ask(&child, tsc(), 1);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, page, 1), 1);
+	CHECK_EQ(child_ask(&child, 11, first + 6), 0);
+	CHECK_EQ(frames[page].maps, 1);
+	CHECK_EQ(frames[page + 1].maps, 2); /* the clone has a table of its own */
+	CHECK_EQ(child_ask(&child, 10, page + 8 + 3), 0);
+	CHECK_EQ(child_ask2(&child, 1, page + 3, 3), 0); /* and so has the first one now */
+	CHECK_EQ(child_ask(&child, 12, 0), EXO_PTE_LOST);
+	CHECK_EQ(frames[page].maps, 1);
+	CHECK_EQ(frames[page + 1].maps, 3);
+	revoke_sweep(&child);
+	CHECK_EQ(frames[page].maps, 0);
+	CHECK_EQ(revoke_take(&child, page, 1), 1);
+	CHECK_EQ(frames[page].owner, info->domain_id);
+	CHECK_EQ(child_ask(&child, 11, first + 12), 0); /* tables are shared again */
+	CHECK_EQ(frames[page + 1].maps, 3);
+	child_bury(&child, 0);
+}
+
+static void many_frames_are_taken_in_steps(void)
+{
+	uint64_t first = far_frames(8300);
+	struct child child;
+
+	child_begin(&child);
+	for (unsigned given = 0; given < 300; given += 50)
+		give_many(&child, first + given, 50);
+	for (unsigned i = 0; i < 200; i++)
+		CHECK_EQ(child_ask2(&child, 1, first + i, i), 0);
+	revoke_ask(&child, tsc(), 300);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, first, 300), 300);
+	CHECK(revoke_sweep(&child) > 2);
+	for (unsigned done = 0, calls = 0; done < 300 && calls < 100; calls++) {
+		int64_t n = revoke_take(&child, first + done, 300 - done);
+
+		CHECK(n > 0 && n <= 64);
+		done += n;
+	}
+	for (unsigned i = 0; i < 300; i++)
+		if (frames[first + i].owner != info->domain_id)
+			CHECK_EQ(i, -1);
+	child_bury(&child, 0);
+}
+
+static void a_child_dies_while_frames_are_taken(void)
+{
+	uint64_t first = far_frames(8700);
+	unsigned before = kernel_frames();
+	struct child child;
+
+	child_begin(&child);
+	give_many(&child, first, 2);
+	CHECK_EQ(child_ask(&child, 1, first), 0);
+	revoke_ask(&child, tsc(), 2);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, first, 2), 2);
+	CHECK_EQ(exo_send(child.vcore, 7, 0, 0), 0);
+	while (revoke_step(&child, EXO_REVOKE_HOLD, first, 2) != -ESRCH)
+		exo_halt(page_of(0)->token, tsc() + 1000000);
+	CHECK_EQ(revoke_step(&child, EXO_REVOKE_TAKE, first, 2), -ESRCH);
+	child_bury(&child, 42);
+	CHECK_EQ(frames[first].owner, info->domain_id);
+	CHECK_EQ(frames[first + 1].type, EXO_FRAME_USER);
+	CHECK_EQ(kernel_frames(), before);
+}
+
 /* ---------------------------------------------------------------- devices */
 
 /* The serial port's loop-back and the clock's periodic interrupt are in every PC. */
@@ -1226,6 +1534,12 @@ static const struct {
 	TEST(a_domain_lives_and_dies),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),
+	TEST(wrong_revocations_are_refused),
+	TEST(a_child_gives_frames_to_its_parent),
+	TEST(frames_are_taken_after_the_deadline),
+	TEST(frames_are_taken_out_of_shared_page_tables),
+	TEST(many_frames_are_taken_in_steps),
+	TEST(a_child_dies_while_frames_are_taken),
 	TEST(ports_and_lines_work_by_handle),
 };
 

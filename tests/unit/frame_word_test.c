@@ -83,6 +83,27 @@ static void a_dead_owner_s_frame_is_seized_when_unmapped(void)
 	CHECK(frame_word_seize(lent, OTHER) == FRAME_WORD_REFUSED);
 }
 
+static void a_revoked_frame_can_only_be_unmapped_and_seized(void)
+{
+	uint64_t mapped = frame_word_map(user(ME), ME, ME), pinned = frame_word_pin(user(ME), ME);
+	uint64_t word = frame_word_revoke(mapped, ME), free;
+
+	CHECK(frame_word_ok(word));
+	CHECK_EQ(frame_word_type(word), EXO_FRAME_REVOKED);
+	CHECK_EQ(frame_word_maps(word), 1);
+	CHECK(frame_word_map(word, ME, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_pin(word, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_seize(word, ME) == FRAME_WORD_REFUSED);
+	free = frame_word_unmap(word, ME);
+	CHECK(frame_word_claim(free, ME, EXO_FRAME_TABLE) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_release(free, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_seize(free, ME) == frame_word_make(ME, EXO_FRAME_KERNEL));
+	CHECK(frame_word_revoke(free, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_revoke(pinned, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_revoke(user(ME), OTHER) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_revoke(frame_word_make(ME, EXO_FRAME_PINNED), ME) == FRAME_WORD_REFUSED);
+}
+
 static void a_shared_page_table_is_not_released(void)
 {
 	uint64_t table = frame_word_make(ME, EXO_FRAME_TABLE), shared = frame_word_share(table);
@@ -153,6 +174,7 @@ int main(void)
 	RUN(the_frame_table_is_mapped_by_all_without_pins);
 	RUN(counts_do_not_overflow);
 	RUN(a_used_frame_is_not_retyped);
+	RUN(a_revoked_frame_can_only_be_unmapped_and_seized);
 	RUN(a_shared_page_table_is_not_released);
 	RUN(a_dead_owner_s_frame_is_seized_when_unmapped);
 	RUN(any_sequence_of_steps_keeps_the_counts_exact);
