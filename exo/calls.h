@@ -40,6 +40,7 @@
 	CALL(SC_CONSUMED, call_sc_consumed, SC, USE, NONE, NONE) \
 	CALL(TIMER, call_timer, NONE, NONE, NONE, NONE) \
 	CALL(DONATE, call_donate, VCORE, DONATE, NONE, NONE) \
+	CALL(REPLY, call_reply, NONE, NONE, NONE, NONE) \
 	CALL(SEND, call_send, VCORE, USE, NONE, NONE) \
 	CALL(DOORBELL, call_doorbell, VCORE, USE, NONE, NONE) \
 	CALL(IRQ_BIND, call_irq_bind, IRQS, USE, VCORE, MANAGE) \

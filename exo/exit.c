@@ -30,6 +30,9 @@ static void grant_wish(struct cpu *cpu, uint64_t now)
 		run_donate(cpu, run->wish_vcore);
 		object_put(&run->wish_vcore->object);
 		break;
+	case RUN_REPLY:
+		run_reply(cpu, now);
+		break;
 	case RUN_RECLAIM:
 		sc_reclaim(cpu, run->wish_sc, now);
 		frame_release(run->wish_sc->object.frame);
@@ -74,10 +77,11 @@ static void take_rung(struct cpu *cpu, uint64_t now)
 /* Timers of the vcores that are here, and replenishments. */
 static void take_due(struct cpu *cpu, uint64_t now)
 {
-	struct vcore **lists = cpu->run.lists, *current = cpu->current, *first;
+	struct vcore **lists = cpu->run.lists, *first;
 
-	if (current && current->deadline_tsc && current->deadline_tsc <= now)
-		timer_expire(current);
+	for (struct vcore *v = cpu->current; v; v = v->donor)
+		if (v->deadline_tsc && v->deadline_tsc <= now)
+			timer_expire(v);
 	while ((first = lists[VCORE_HALTED]) && first->sort_key <= now) {
 		timer_expire(first);
 		vcore_wake(first, now);
@@ -86,31 +90,55 @@ static void take_due(struct cpu *cpu, uint64_t now)
 		vcore_place_runnable(first, now);
 }
 
-/*
- * Must the current vcore give up the CPU?  A masked one may hold a lock that others spin on: it
- * is left alone until it is unmasked, but not for longer than the limit, and it pays for it.
- */
-static bool must_leave(struct cpu *cpu, uint64_t now)
+/* Of those that have donated, the first in the chain that an event waits for; NULL: none. */
+static const struct vcore *called_donor(const struct cpu *cpu)
+{
+	const struct vcore *called = NULL;
+
+	for (const struct vcore *v = cpu->current->donor; v; v = v->donor)
+		if (v->events)
+			called = v;
+	return called;
+}
+
+/* A masked vcore may hold a lock that others spin on: it is left alone until it is unmasked, but not
+ * for longer than the limit, and who runs it pays for it. */
+static bool is_put_off(struct cpu *cpu, uint64_t now)
 {
 	struct run *run = &cpu->run;
-	const struct vcore *first = run->lists[VCORE_READY];
-	bool due = run->expired || (first && first->sort_key < sc_deadline(run->sc));
 
-	if (!due || !vcore_is_masked(cpu->current)) {
+	if (!vcore_is_masked(cpu->current)) {
 		run->put_off_since = 0;
-		return due;
+		return false;
 	}
 	if (!run->put_off_since)
 		run->put_off_since = now;
-	return now - run->put_off_since >= run->masked_limit;
+	return now - run->put_off_since < run->masked_limit;
+}
+
+/* Must the current vcore give up the CPU, or give it back? */
+static void interrupt_current(struct cpu *cpu, uint64_t now)
+{
+	struct run *run = &cpu->run;
+	const struct vcore *first = run->lists[VCORE_READY], *called = called_donor(cpu);
+	bool leaves = run->expired || (first && first->sort_key < sc_deadline(run->sc));
+
+	if (!leaves && !called)
+		run->put_off_since = 0;
+	else if (is_put_off(cpu, now))
+		return;
+	else if (leaves)
+		run_leave(cpu, now);
+	else
+		run_recall(cpu, called, now);
 }
 
 static void choose(struct cpu *cpu, uint64_t now)
 {
 	struct vcore *first;
 
-	if (cpu->current && must_leave(cpu, now))
-		run_leave(cpu, now);
+	if (cpu->current)
+		interrupt_current(cpu, now);
 	first = cpu->run.lists[VCORE_READY];
 	if (!cpu->current && first)
 		run_dispatch(cpu, first);

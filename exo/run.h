@@ -17,6 +17,9 @@
 /* How often a preemption that was put off is looked at again. */
 #define RUN_RECHECK_NS 500000ul
 
+/* What EXO_CALL_DONATE returns when it ended before the other vcore halted or replied. */
+#define DONATION_CUT_SHORT 1
+
 struct cpu;
 struct space;
 
@@ -25,6 +28,7 @@ enum run_wish {
 	RUN_GO_ON,
 	RUN_HALT,    /* sleep until an event */
 	RUN_DONATE,  /* let wish_vcore run on the rest of the slice */
+	RUN_REPLY,   /* give it back to who has donated it */
 	RUN_RECLAIM, /* take wish_sc, which no handle names any more, away from whoever uses it */
 };
 
@@ -109,6 +113,10 @@ void run_leave(struct cpu *cpu, uint64_t now);
 void run_halt(struct cpu *cpu, uint64_t now);
 /* `to` runs in place of the current vcore, on the same SC; nothing if it no longer can. */
 void run_donate(struct cpu *cpu, struct vcore *to);
+/* The current vcore stays runnable, on what it has itself; who donated to it goes on at once. */
+void run_reply(struct cpu *cpu, uint64_t now);
+/* The donations after that of `donor` have ended; NULL: all of them. */
+void run_recall(struct cpu *cpu, const struct vcore *donor, uint64_t now);
 
 /* A halted vcore has something to do. */
 void vcore_wake(struct vcore *vcore, uint64_t now);

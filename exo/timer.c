@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One LAPIC timer for: the running SC's budget, the running vcore's timer, the timers of those
- * that sleep, the replenishments of those that wait, the next look at a preemption that was put
- * off, and the end of the patience with a masked vcore.
+ * One LAPIC timer for: the running SC's budget, the timers of the running vcore, of those that have
+ * donated to it and of those that sleep, the replenishments of those that wait, the next look at a
+ * preemption that was put off, and the end of the patience with a masked vcore.
  *
  * Programming it is slow (it traps, in a virtual machine), and most of what it is programmed for
  * is changed again before it happens.  So an armed timer that goes off early enough is left as it
@@ -40,8 +40,9 @@ static uint64_t next_for_current(const struct run *run, const struct vcore *vcor
 	uint64_t end = budget_end(run), next = VCORE_NEVER;
 
 	__atomic_store_n(&vcore->page->budget_end_tsc, end, __ATOMIC_RELAXED);
-	if (vcore->deadline_tsc)
-		next = vcore->deadline_tsc;
+	for (const struct vcore *v = vcore; v; v = v->donor)
+		if (v->deadline_tsc)
+			next = min(next, v->deadline_tsc);
 	if (patience != VCORE_NEVER)
 		next = min(next, now + patience);
 	if (run->put_off_since)

@@ -3,18 +3,16 @@
  * The ways of a vcore from one place to another (picture in vcore.h).
  *
  * Donation makes a chain.  The root has the SC that pays; each vcore but the running one is
- * DONATING and will go on when the next in the chain halts:
+ * DONATING and will go on when the next in the chain halts or replies:
  *
  *	root (DONATING) <--donor-- vcore (DONATING) <--donor-- cpu->current (RUNNING)
  *
- * When the slice ends, or anything happens to one of them, the whole chain is undone: all are
- * runnable again, each on its own SC.
+ * When the slice ends, or one of them is killed or loses its SC, the whole chain is undone: all are
+ * runnable again, each on its own SC.  A donor that gets an event is interrupted like one that runs:
+ * the chain is undone as far as that one.
  */
 #include "kernel.h"
 #include "sched_context.h"
-
-/* What EXO_CALL_DONATE returns when the slice ended before the other vcore halted. */
-#define DONATION_CUT_SHORT 1
 
 void vcore_place_runnable(struct vcore *vcore, uint64_t now)
 {
@@ -48,19 +46,24 @@ static void stop_paying(struct cpu *cpu, uint64_t now)
 	cpu->current = NULL;
 }
 
-/* Undoes the chain of donations; its root is the current vcore then. */
-static void end_donations(struct cpu *cpu, uint64_t now)
+void run_reply(struct cpu *cpu, uint64_t now)
 {
-	while (cpu->current->donor) {
-		struct vcore *vcore = cpu->current, *donor = vcore->donor;
+	struct vcore *vcore = cpu->current, *donor = vcore->donor;
 
-		vcore->donor = NULL;
-		if (vcore->sc)
-			refills_unblock(&vcore->sc->refills, now);
-		vcore_place_runnable(vcore, now);
-		vcore_move(donor, VCORE_DONATING, VCORE_RUNNING, 0);
-		(cpu->run.loaded == donor ? cpu->run.frame : &donor->regs)->rax = DONATION_CUT_SHORT;
-		set_current(cpu, donor);
+	vcore->donor = NULL;
+	if (vcore->sc)
+		refills_unblock(&vcore->sc->refills, now);
+	vcore_place_runnable(vcore, now);
+	vcore_move(donor, VCORE_DONATING, VCORE_RUNNING, 0);
+	set_current(cpu, donor);
+}
+
+void run_recall(struct cpu *cpu, const struct vcore *donor, uint64_t now)
+{
+	while (cpu->current != donor && cpu->current->donor) {
+		run_reply(cpu, now);
+		(cpu->run.loaded == cpu->current ? cpu->run.frame : &cpu->current->regs)->rax =
+			DONATION_CUT_SHORT;
 	}
 }
 
@@ -78,7 +81,7 @@ void run_leave(struct cpu *cpu, uint64_t now)
 {
 	struct vcore *vcore;
 
-	end_donations(cpu, now);
+	run_recall(cpu, NULL, now);
 	vcore = cpu->current;
 	stop_paying(cpu, now);
 	if (!refills_ready(&vcore->sc->refills, now))

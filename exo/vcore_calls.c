@@ -25,6 +25,12 @@ int64_t call_switch(struct exo_regs *regs, struct handle_view *h)
 	return 0;
 }
 
+static bool has_events(const struct vcore *vcore)
+{
+	return __atomic_load_n(&vcore->page->pending, __ATOMIC_ACQUIRE) ||
+	       atomic_load_explicit(&vcore->latched, memory_order_relaxed);
+}
+
 /*
  * Why no event is lost between "nothing to do" and sleep.  The vcore is masked, so an event since
  * its last look is in `pending`, and we refuse; or still in `latched`, and we refuse and it is
@@ -41,8 +47,7 @@ int64_t call_halt(struct exo_regs *regs, struct handle_view *h)
 		return -EAGAIN;
 	if (!vcore_is_masked(vcore))
 		return -EINVAL;
-	if (__atomic_load_n(&vcore->page->pending, __ATOMIC_ACQUIRE) ||
-	    atomic_load_explicit(&vcore->latched, memory_order_relaxed))
+	if (has_events(vcore))
 		return 0;
 	if (regs->rsi)
 		timer_arm(vcore, regs->rsi);
@@ -83,6 +88,7 @@ static int check_donation(const struct vcore *from, const struct vcore *to)
 	return length < DONATION_CHAIN_MAX ? 0 : -ELOOP;
 }
 
+/* No event is lost between a look and the donation, for the reason that call_halt() has. */
 int64_t call_donate(struct exo_regs *regs, struct handle_view *h)
 {
 	struct run *run = &this_cpu()->run;
@@ -91,9 +97,25 @@ int64_t call_donate(struct exo_regs *regs, struct handle_view *h)
 
 	if (error)
 		return error;
+	if (has_events(vcore))
+		return DONATION_CUT_SHORT;
 	run->wish = RUN_DONATE;
 	run->wish_vcore = h->vcore;
 	h->kept = true;
+	run->attention = true;
+	return 0;
+}
+
+int64_t call_reply(struct exo_regs *regs, struct handle_view *h)
+{
+	struct run *run = &this_cpu()->run;
+	const struct vcore *vcore = this_cpu()->current;
+
+	if (regs->rdi != vcore->token)
+		return -EAGAIN;
+	if (!vcore->donor)
+		return -ESRCH;
+	run->wish = RUN_REPLY;
 	run->attention = true;
 	return 0;
 }

@@ -405,8 +405,10 @@ enum exo_call {
 	/* (deadline_tsc or 0): this vcore's one-shot timer. */
 	EXO_CALL_TIMER = 24,
 	/* (vcore, token): it runs for the rest of this slice, on this SC.  Returns 0 when it has
-	 * halted, 1 when the slice ended before.  Only to a vcore of this CPU (EXDEV) that has been
-	 * started (EINVAL) and is not itself a donor (ELOOP, as for a chain of more than 4). */
+	 * halted or replied, 1 when that ended before: the slice did, an event has come for the
+	 * donor, or one of the chain was killed.  An event that is pending ends it at once.  Only to
+	 * a vcore of this CPU (EXDEV) that has been started and lives (EINVAL) and is not itself a
+	 * donor (ELOOP, as for a chain of more than 4). */
 	EXO_CALL_DONATE = 25,
 
 	/* (vcore, w0, w1, w2): EAGAIN when the mailbox is full. */
@@ -439,6 +441,11 @@ enum exo_call {
 	 * the whole CPU never runs out.  Only on the SC's own CPU (EXDEV).
 	 */
 	EXO_CALL_SC_TIMEOUT = 38,
+
+	/* (token): who has donated to this vcore goes on at once.  This one stays runnable, and goes on
+	 * with 0 when it next has the CPU: on its own SC, or when somebody donates again.  ESRCH: nobody
+	 * has donated to it, EAGAIN: the token is stale. */
+	EXO_CALL_REPLY = 39,
 	EXO_CALLS,
 };
 

@@ -179,6 +179,11 @@ static inline int64_t exo_donate(exo_handle vcore, uint64_t token)
 	return exo_call2(EXO_CALL_DONATE, vcore, token);
 }
 
+static inline int64_t exo_reply(uint64_t token)
+{
+	return exo_call2(EXO_CALL_REPLY, token, 0);
+}
+
 static inline int64_t exo_send(exo_handle vcore, uint64_t w0, uint64_t w1, uint64_t w2)
 {
 	return exo_call4(EXO_CALL_SEND, vcore, w0, w1, w2);
