@@ -7,8 +7,13 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno
 COMMON_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fno-common -fcf-protection=none $(WARNINGS) -Iinclude
+# The C files of a part are optimised as one: a function of three lines in another file costs no call.
+# The debug build does without, for the sake of its backtraces.
 ifeq ($(DEBUG),1)
 COMMON_CFLAGS += -DEXO_DEBUG=1
+WHOLE :=
+else
+WHOLE := -flto=auto --param max-inline-insns-auto=60 --param early-inlining-insns=30
 endif
 ifeq ($(WERROR),1)
 COMMON_CFLAGS += -Werror
@@ -32,7 +37,7 @@ $(1)_OFFSETS := $(if $(wildcard $(1)/offsets.c),$(BUILD)/$(1)/offsets.inc)
 $$($(1)_C_OBJECTS): $(BUILD)/%.c.o: %.c $$($(1)_FLAGS_STAMP)
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$($(1)_CFLAGS) $$(EXTRA_CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$($(1)_CFLAGS) $$(WHOLE) $$(EXTRA_CFLAGS) -MMD -MP -c -o $$@ $$<
 
 $$($(1)_ASM_OBJECTS): $(BUILD)/%.asm.o: %.asm $$($(1)_FLAGS_STAMP) $$($(1)_OFFSETS)
 	$$(call say,NASM,$$<)
@@ -51,8 +56,8 @@ $(BUILD)/$(1)/offsets.inc: $(1)/offsets.c mk/offsets.h $$($(1)_FLAGS_STAMP)
 # Written only when the flags change, so that DEBUG, WERROR and the like rebuild.
 $$($(1)_FLAGS_STAMP): FORCE
 	@mkdir -p $$(@D)
-	@echo '$$($(1)_CFLAGS) $$($(1)_NASMFLAGS)' | cmp -s - $$@ || \
-		echo '$$($(1)_CFLAGS) $$($(1)_NASMFLAGS)' > $$@
+	@echo '$$($(1)_CFLAGS) $$(WHOLE) $$($(1)_NASMFLAGS)' | cmp -s - $$@ || \
+		echo '$$($(1)_CFLAGS) $$(WHOLE) $$($(1)_NASMFLAGS)' > $$@
 
 -include $$($(1)_OBJECTS:.o=.d) $(BUILD)/$(1)/offsets.d
 endef
@@ -65,12 +70,14 @@ $(2): $$($(1)_OBJECTS) $(1)/$(1).ld scripts/mksymbols
 	$$(call say,LD,$$@)
 	$$(Q)scripts/mksymbols --empty > $(BUILD)/$(1)/symbols.asm
 	$$(Q)$$(NASM) -f elf64 -o $(BUILD)/$(1)/symbols.o $(BUILD)/$(1)/symbols.asm
+	$$(Q)$$(CC) $$($(1)_CFLAGS) $$(WHOLE) -nostdlib -r $$(if $$(WHOLE),-flinker-output=nolto-rel) \
+		-o $(BUILD)/$(1)/whole.o $$($(1)_C_OBJECTS)
 	$$(Q)$$(LD) $$(COMMON_LDFLAGS) -T $(1)/$(1).ld -o $(BUILD)/$(1)/unsymbolised.elf \
-		$$($(1)_OBJECTS) $(BUILD)/$(1)/symbols.o
+		$(BUILD)/$(1)/whole.o $$($(1)_ASM_OBJECTS) $(BUILD)/$(1)/symbols.o
 	$$(Q)$$(NM) -n $(BUILD)/$(1)/unsymbolised.elf | scripts/mksymbols > $(BUILD)/$(1)/symbols.asm
 	$$(Q)$$(NASM) -f elf64 -o $(BUILD)/$(1)/symbols.o $(BUILD)/$(1)/symbols.asm
 	$$(Q)$$(LD) $$(COMMON_LDFLAGS) -T $(1)/$(1).ld -Map $(BUILD)/$(1)/$(1).map -o $$@ \
-		$$($(1)_OBJECTS) $(BUILD)/$(1)/symbols.o
+		$(BUILD)/$(1)/whole.o $$($(1)_ASM_OBJECTS) $(BUILD)/$(1)/symbols.o
 endef
 
 .PHONY: FORCE
