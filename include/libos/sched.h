@@ -17,7 +17,7 @@
  *	           v
  *	        pick(cpu) ---> runs ---> charge(cpu, t, ns) ---> blocks, ends, or enqueue() again
  *	                        ^
- *	        donate() -------+      a task that is given the running slice runs at once
+ *	        donate() -------+      a task that is given the running slice runs next
  *
  * ---- The rules that hold for every callback, unless its own comment says otherwise
  *
@@ -249,11 +249,13 @@ struct sched_ops {
 
 	/*
 	 * May `from`, which runs on this CPU or has just stopped there, give the rest of its slice
-	 * to `to`?  An error refuses: then `to` is enqueued as SCHED_WOKEN, or stays queued.  0: if
-	 * `to` is to run on this CPU, it runs next, without enqueue() and pick(), after dequeue() if
-	 * it was queued.  charge() and enqueue() follow as for every task that runs.  It is enqueued
-	 * as SCHED_DONATED instead if it goes to another CPU, or if the library calls
-	 * sched_resched() on this CPU before the switch, and pick() decides.
+	 * to `to`?  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or stays queued.
+	 * 0: if `to` is to run on this CPU, it runs next, when `from` stops, without enqueue() and
+	 * pick(), after dequeue() if it was queued.  SCHED_DONATE_NOW: likewise, and `from` stops at
+	 * once.  charge() and enqueue() follow as for every task that runs.  It is enqueued as
+	 * SCHED_DONATED instead if it goes to another CPU, or if the library calls sched_resched()
+	 * on this CPU before the switch, and pick() decides; and as SCHED_WOKEN if `from` has used up
+	 * its slice, or others could run `to` while `from` goes on.
 	 */
 	int (*donate)(struct task *from, struct task *to);
 
@@ -276,6 +278,9 @@ struct sched_ops {
 	/* At most SCHED_TUNABLES_MAX of them; one without a name ends the table. */
 	const struct sched_tunable *tunables;
 };
+
+/* donate(): `to` is not to wait until `from` stops by itself. */
+#define SCHED_DONATE_NOW 1
 
 /* Makes a library known to the libos: in the image by a section that holds pointers, one for each;
  * in a file of its own (compiled with -fPIC, see exo-sched) by an exported one. */

@@ -19,6 +19,7 @@
 #include "core/wake.h"
 #include "domain/domain.h"
 #include "domain/parent.h"
+#include "sched/donation.h"
 #include "sched/messages.h"
 #include "sched/stall.h"
 #include "trace/trace.h"
@@ -95,6 +96,8 @@ void events_take(struct vcore *v)
 		stall_check(v);
 		if (v->slice_end_tsc && rdtsc() >= v->slice_end_tsc && vcore_slice_ends(v))
 			v->need_resched = true;
+		if (v->promise_ends_tsc && rdtsc() >= v->promise_ends_tsc)
+			donation_release(v, DONATION_LATE);
 	}
 }
 

@@ -75,6 +75,8 @@ void timers_program(struct vcore *v)
 		else if (!deadline || v->slice_end_tsc < deadline)
 			deadline = v->slice_end_tsc;
 	}
+	if (v->promise_ends_tsc && (!deadline || v->promise_ends_tsc < deadline))
+		deadline = v->promise_ends_tsc;
 	look = stall_check_due_tsc(v);
 	if (look && (!deadline || look < deadline))
 		deadline = look;

@@ -50,7 +50,8 @@ struct vcore {
 	exo_handle space;          /* the address space that is loaded */
 	uint64_t slice_end_tsc;    /* of the current task; 0: it may run until it stops by itself */
 	uint64_t ran_since_tsc;    /* the current task is charged from here on */
-	struct task *heir;         /* in flight: runs next, with donated_ns (sched/donate.c) */
+	struct task *heir;         /* in flight: runs next, with donated_ns or, if that is 0, with what
+				    * the current task leaves of its slice (sched/donate.c) */
 	bool need_resched;         /* switch before the current task goes on */
 	bool must_pick;            /* the library wants to be asked who is next */
 	bool online;               /* has been entered */
@@ -59,6 +60,7 @@ struct vcore {
 	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
 	uint64_t steal_tried;      /* bits of those asked since something was new */
+	uint64_t promise_ends_tsc; /* when the heir is not kept for the current task any more; 0: never */
 	uint8_t leave_why;         /* enum sched_why: for the switch in progress */
 	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
 
@@ -114,10 +116,10 @@ extern char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE];
 /* This CPU, with a current task: a slice has an end only for those who wait. */
 bool vcore_slice_ends(const struct vcore *v);
 
-/* Are tasks queued on this CPU?  A hint, unless masked. */
+/* Does anybody wait for the current task to stop?  A hint, unless masked. */
 static inline bool vcore_has_waiting(const struct vcore *v)
 {
-	return atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0;
+	return atomic_load_explicit(&v->queue.count, memory_order_relaxed) > 0 || v->heir;
 }
 
 /* Why a vcore field is written: by its own CPU, masked (I8). */

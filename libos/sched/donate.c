@@ -2,16 +2,24 @@
 /*
  * Donation: the rest of a slice goes to a named task.
  *
- *	giver                            heir                        giver
- *	wakes it, or sched_donate() ---> runs at once, on the -----> runs on with what the heir left,
- *	and stops, queued                rest of the slice           if the heir sleeps or ends
+ *	giver                    heir                          giver
+ *	wakes it, goes on
+ *	and stops -------------> runs next, on what is -----> if it is queued: runs on with what the
+ *	                         left of the slice            heir left, when the heir sleeps or ends
  *
- * On one CPU the heir is not queued: v->heir holds it from the gift to the switch that follows, and
- * counts as a mailbox that has room for one (I5).  So a gift costs a switch and no decision.  The
+ * A wake is a promise.  Who has written to a pipe goes on as often as not, and may write a lot more:
+ * were its slice given away at once, each write would cost two switches.  So the giver goes on,
+ * and the heir gets what is left when it stops: at once, if it sleeps for an answer.  If nothing is
+ * left then, the promise was an ordinary wake; and likewise if the giver has gone on for PROMISE_NS
+ * where other CPUs could run the heir.  A library may want the heir to run at once; and whoever calls
+ * sched_donate() stops at once.
+ *
+ * On one CPU the heir is not queued: v->heir holds it from the promise to the switch, and counts as
+ * a mailbox that has room for one (I5).  So a gift costs a switch and no decision.  The
  * scheduler library has been asked by donate(); the heir goes through its queue all the same, as
  * SCHED_DONATED, if the library wants to be asked who is next (sched_resched()).
  *
- * A heir that runs elsewhere goes through that CPU's mailbox with message DONATE.
+ * A heir that runs elsewhere goes through that CPU's mailbox with message DONATE, at once.
  *
  * What is given is what is left, never a fresh slice, and the giver stops: so a chain of gifts uses
  * no more time than the first slice had, and two tasks that give to each other cannot starve a
@@ -21,10 +29,10 @@
  * the queue of this CPU.  Otherwise a writer that wakes a reader would pay for it with a round of the
  * queue, although neither had used its slice.
  *
- * A signal is no gift at once: who sends one goes on as often as not, and may send many.  The sender
- * remembers whom it woke last, and if it goes to sleep or ends before its slice does, that task gets
- * the rest, when it has not found a CPU yet.  So kill() and sigsuspend() hand a CPU to and fro, and
- * kill() alone costs its caller nothing.
+ * A signal is not even a promise: who sends one may send many, to whom another CPU is as good.  The
+ * sender remembers whom it woke last, and if it goes to sleep or ends before its slice does, that task
+ * gets the rest, when it has not found a CPU yet.  So kill() and sigsuspend() hand a CPU to and fro,
+ * and kill() alone costs its caller nothing.
  */
 #include "sched/donation.h"
 #include "abi/errno.h"
@@ -36,6 +44,8 @@
 #include "sched/place.h"
 #include "time/time.h"
 #include "trace/trace.h"
+
+#define PROMISE_NS SCHED_US(100)
 
 static uint64_t slice_left_ns(const struct vcore *v)
 {
@@ -52,10 +62,11 @@ static bool is_on_its_stack(const struct task *t)
 	return ((stack_pointer ^ (uint64_t)t) & ~(TASK_SLOT_SIZE - 1)) == 0;
 }
 
-int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind)
+int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
 {
 	struct task *from = v->current;
 	int64_t left = (int64_t)slice_left_ns(v);
+	int answer;
 
 	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
 		donation_count(&v->stats, kind, DONATION_CAPPED);
@@ -65,10 +76,12 @@ int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind
 		donation_count(&v->stats, kind, DONATION_SPENT);
 		return 0;
 	}
-	if (!run_queue_may_donate(v, from, to)) {
+	answer = run_queue_may_donate(v, from, to);
+	if (answer < 0) {
 		donation_count(&v->stats, kind, DONATION_REFUSED);
 		return -EAGAIN;
 	}
+	*now = answer > 0;
 	return left;
 }
 
@@ -100,36 +113,109 @@ static void set_successor(struct task *t, struct task *successor, enum donation_
 	t->successor.kind = (uint8_t)kind;
 }
 
-void donation_deliver(struct vcore *v, struct task *t)
+static void wake_ordinarily(struct vcore *v, struct task *t)
+{
+	t->message = MESSAGE_WAKE;
+	task_send(v, t, place_choose(v, t, SCHED_WOKEN));
+}
+
+/* Some of the running slice may go to t.  0: nothing may. */
+static int64_t offer_to_woken(struct vcore *v, struct task *t, bool *now)
+{
+	enum donation_kind kind = (enum donation_kind)t->gift;
+
+	if (!v->current || !is_on_its_stack(v->current))
+		return 0;
+	if (v->heir) {
+		donation_count(&v->stats, kind, DONATION_SECOND);
+		return 0;
+	}
+	run_queue_admit(v, t);
+	return donation_offer(v, t, kind, now);
+}
+
+/* The current task has nothing left, and t runs on `cpu`. */
+static void give_at_once(struct vcore *v, struct task *t, unsigned cpu, uint64_t ns)
 {
 	struct task *from = v->current;
 	enum donation_kind kind = (enum donation_kind)t->gift;
-	int64_t left = 0;
-	unsigned cpu;
 
-	if (from && is_on_its_stack(from)) {
-		run_queue_admit(v, t);
-		left = donation_offer(v, t, kind);
-	}
-	if (left <= 0) {
-		t->message = MESSAGE_WAKE;
-		task_send(v, t, place_choose(v, t, SCHED_WOKEN));
-		return;
-	}
-	t->donated_ns = (uint64_t)left;
-	t->donation_depth = (uint8_t)(from->donation_depth + 1);
-	cpu = place_choose(v, t, SCHED_DONATED);
 	end_slice(v);
-	trace_gift(v, from, t, t->donated_ns);
+	trace_gift(v, from, t, ns);
+	t->donated_ns = ns;
 	if ((int)cpu == v->cpu) {
 		donation_count(&v->stats, kind, DONATION_SAME_CPU);
-		trace(v, TRACE_WAKE, t->self.id, MESSAGE_DONATE, cpu, from->self.id);
 		set_successor(t, from, DONATION_RETURN);
-		donation_inherit(v, t, (uint64_t)left); /* who has made an heir has no slice left */
+		donation_inherit(v, t, ns);
 	} else {
 		donation_count(&v->stats, kind, DONATION_CROSS_CPU);
 		task_send(v, t, cpu);
 	}
+}
+
+/* To answer one's own giver makes no chain longer: the two are where they were before. */
+static void set_depth(const struct task *from, struct task *to)
+{
+	if (from->successor.task != to || from->successor.generation != to->self.generation)
+		to->donation_depth = (uint8_t)(from->donation_depth + 1);
+}
+
+void donation_deliver(struct vcore *v, struct task *t)
+{
+	struct task *from = v->current;
+	bool now = false;
+	int64_t left = offer_to_woken(v, t, &now);
+	unsigned cpu;
+
+	if (left <= 0) {
+		wake_ordinarily(v, t);
+		return;
+	}
+	set_depth(from, t);
+	cpu = place_choose(v, t, SCHED_DONATED);
+	if ((int)cpu == v->cpu)
+		trace(v, TRACE_WAKE, t->self.id, MESSAGE_DONATE, cpu, from->self.id);
+	if (now || (int)cpu != v->cpu) {
+		give_at_once(v, t, cpu, (uint64_t)left);
+		return;
+	}
+	donation_inherit(v, t, 0);
+	/* A process that has ended is gone soon. */
+	if (vcore_count > 1 && t->gift != DONATION_WAIT4)
+		v->promise_ends_tsc = rdtsc() + ns_to_tsc(PROMISE_NS);
+}
+
+static bool is_promised(const struct task *heir)
+{
+	return heir && !heir->donated_ns;
+}
+
+void donation_release(struct vcore *v, enum donation_outcome why)
+{
+	struct task *t = v->heir;
+
+	v->promise_ends_tsc = 0;
+	if (!is_promised(t))
+		return;
+	v->heir = NULL;
+	donation_count(&v->stats, (enum donation_kind)t->gift, why);
+	wake_ordinarily(v, t);
+}
+
+/* `from` has just stopped: the heir gets what it left. */
+static void keep_promise(struct vcore *v, struct task *from)
+{
+	struct task *t = v->heir;
+
+	if (from->slice_ns < SCHED_SLICE_MIN_NS) {
+		donation_release(v, DONATION_SPENT);
+		return;
+	}
+	v->promise_ends_tsc = 0;
+	t->donated_ns = from->slice_ns;
+	donation_count(&v->stats, (enum donation_kind)t->gift, DONATION_SAME_CPU);
+	trace_gift(v, from, t, t->donated_ns);
+	set_successor(t, from, DONATION_RETURN);
 }
 
 /*
@@ -173,7 +259,7 @@ static void leave_to_successor(struct vcore *v, struct task *t)
 		donation_count(&v->stats, kind, DONATION_CAPPED);
 		return;
 	}
-	if (!run_queue_may_donate(v, t, to)) {
+	if (run_queue_may_donate(v, t, to) < 0) {
 		donation_count(&v->stats, kind, DONATION_REFUSED);
 		return;
 	}
@@ -217,6 +303,8 @@ void donation_leave(struct vcore *v, struct task *t)
 	bool sleeps = task_state(t) != TASK_RUNNING;
 	struct task *donor;
 
+	if (is_promised(v->heir))
+		keep_promise(v, t);
 	if (t->donor.id) {
 		donor = task_get(t->donor);
 		t->donor = (struct task_ref){ 0 };

@@ -20,17 +20,21 @@ struct vcore;
 void donation_deliver(struct vcore *v, struct task *t);
 
 /* How many ns of the running slice may go to `to`.  0: none are left, or the chain is at its end;
- * -EAGAIN: the library refuses.  Either has been counted. */
-int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind);
+ * -EAGAIN: the library refuses.  Either has been counted.  *now: the library wants it to run at once. */
+int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now);
 
 /* `to` is in flight and stays on this CPU: it runs next, for slice_ns at most.  There is no heir. */
 void donation_inherit(struct vcore *v, struct task *to, uint64_t slice_ns);
 
+/* With a current task: who has been promised its slice, if anybody has, is an ordinary woken task from
+ * now on, for the reason given. */
+void donation_release(struct vcore *v, enum donation_outcome why);
+
 /* The heir, if there is one that may run now: it stays the heir until it is entered. */
 struct sched_run donation_heir(struct vcore *v);
 
-/* t has just stopped running, and is in no queue: who waits for that goes on, and what it left of its
- * slice goes to its successor if it sleeps or has ended. */
+/* t has just stopped running, and is in no queue: whom it has promised its slice gets it; who waits for
+ * that goes on; and if it sleeps or has ended, what it left goes to its successor. */
 void donation_leave(struct vcore *v, struct task *t);
 
 /* A sleeping giver goes on, with slice_ns of what it gave.  It holds a reference.  `waker` is for the

@@ -125,10 +125,11 @@ static int give(struct vcore *v, struct task *to, unsigned flags)
 			  .depth = (uint8_t)(me->donation_depth + 1),
 			  .wait = flags & SCHED_DONATE_WAIT };
 	int64_t left;
+	bool now;
 
 	if (to == me || task_place(to) != PLACE_QUEUED || (cpu == v->cpu && !acceptable(v, &g)))
 		return -EAGAIN;
-	left = donation_offer(v, to, DONATION_EXPLICIT);
+	left = donation_offer(v, to, DONATION_EXPLICIT, &now);
 	if (left < 0)
 		return (int)left;
 	g.slice_ns = (uint64_t)left;
@@ -150,6 +151,8 @@ int sched_donate(struct task_ref target, unsigned flags)
 	if (!to)
 		return -ESRCH;
 	upcalls_mask();
+	/* It may be `to` itself.  Another one has to wait for a slice of its own. */
+	donation_release(this_vcore(), DONATION_SECOND);
 	r = give(this_vcore(), to, flags);
 	upcalls_unmask();
 	task_put(to);

@@ -71,12 +71,17 @@ void sched_follow_now(struct vcore *v);
 
 /* This CPU, masked, no callback running: follows to the instance in force, handing over the queued
  * tasks.  Cheap when there is nothing to do. */
-static inline void sched_follow(struct vcore *v)
+static inline bool sched_is_followed(const struct vcore *v)
 {
 	const struct sched_instance *now = sched_instance();
 
-	if (v->queue.instance != now ||
-	    v->queue.generation != atomic_load_explicit(&now->generation, memory_order_relaxed))
+	return v->queue.instance == now &&
+	       v->queue.generation == atomic_load_explicit(&now->generation, memory_order_relaxed);
+}
+
+static inline void sched_follow(struct vcore *v)
+{
+	if (!sched_is_followed(v))
 		sched_follow_now(v);
 }
 

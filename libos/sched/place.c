@@ -55,7 +55,7 @@ static int default_cpu(const struct vcore *v, uint64_t allowed, int prev, enum s
 	return least_loaded(allowed, prev);
 }
 
-unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
+static __attribute__((noinline)) unsigned choose(struct vcore *v, struct task *t, enum sched_why why)
 {
 	int prev = atomic_load_explicit(&t->home, memory_order_relaxed);
 	uint64_t online = atomic_load_explicit(&online_cpus, memory_order_relaxed);
@@ -70,6 +70,16 @@ unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
 			return (unsigned)cpu;
 	}
 	return (unsigned)default_cpu(v, allowed, prev, why);
+}
+
+/* The most frequent case first: a gift that nobody wants elsewhere. */
+unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
+{
+	uint64_t online = atomic_load_explicit(&online_cpus, memory_order_relaxed);
+
+	if (why == SCHED_DONATED && !run_queue_has_opinion(v) && (t->affinity & online & bit(v->cpu)))
+		return (unsigned)v->cpu;
+	return choose(v, t, why);
 }
 
 void place_offer(struct vcore *v, const struct task *t)

@@ -99,7 +99,8 @@ static const char *const kinds[DONATION_KINDS] = {
 static const char *const outcomes[DONATION_OUTCOMES] = {
 	[DONATION_SAME_CPU] = "same-cpu", [DONATION_CROSS_CPU] = "cross-cpu",
 	[DONATION_REFUSED] = "refused",	  [DONATION_CAPPED] = "capped",
-	[DONATION_SPENT] = "spent",
+	[DONATION_SPENT] = "spent",	  [DONATION_LATE] = "late",
+	[DONATION_SECOND] = "second",
 };
 
 static uint64_t value(unsigned cpu, size_t offset)

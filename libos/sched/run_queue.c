@@ -287,7 +287,7 @@ void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 	failed(v);
 }
 
-void run_queue_admit(struct vcore *v, struct task *t)
+static __attribute__((noinline)) void admit_now(struct vcore *v, struct task *t)
 {
 	sched_follow(v);
 	attach(v, t);
@@ -296,21 +296,33 @@ void run_queue_admit(struct vcore *v, struct task *t)
 	failed(v);
 }
 
+void run_queue_admit(struct vcore *v, struct task *t)
+{
+	if (!sched_is_followed(v) || t->sched_generation != v->queue.generation ||
+	    atomic_load_explicit(&t->sched_changed, memory_order_relaxed))
+		admit_now(v, t);
+}
+
 /* Has the library in force here met t, and taken it?  Of a task that is another CPU's, a hint. */
 static bool knows(const struct vcore *v, const struct task *t)
 {
 	return t->sched_generation == v->queue.generation && !t->sched_core_only;
 }
 
-bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
+static __attribute__((noinline)) int ask_for_gift(struct vcore *v, struct task *from, struct task *to)
 {
 	int r;
 
 	sched_follow(v);
 	if (!ops_of(v)->donate || !knows(v, from) || !knows(v, to))
-		return true;
+		return 0;
 	r = (int)(uint64_t)CALL(v, donate, RESULT_NUMBER, to, from, to, 0).task;
-	return !failed(v) && r == 0;
+	return failed(v) ? -1 : r;
+}
+
+int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
+{
+	return sched_is_followed(v) && !ops_of(v)->donate ? 0 : ask_for_gift(v, from, to);
 }
 
 bool run_queue_has_opinion(const struct vcore *v)

@@ -55,8 +55,8 @@ void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns);
 /* t, which is this CPU's or in its hands, is made known to the library. */
 void run_queue_admit(struct vcore *v, struct task *t);
 /* May `from`, which runs here or has just stopped, give its slice to `to`?  That one is queued, on
- * whatever CPU, or in flight in the hands of this one. */
-bool run_queue_may_donate(struct vcore *v, struct task *from, struct task *to);
+ * whatever CPU, or in flight in the hands of this one.  Answers as sched_ops.donate(): below 0, no. */
+int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to);
 /* Where the library wants t, which is in flight, to be queued; -1 when it has no opinion. */
 int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why);
 bool run_queue_has_opinion(const struct vcore *v); /* it has select_cpu() */

@@ -28,6 +28,8 @@ enum donation_outcome {
 	DONATION_REFUSED, /* by the scheduler library, or there was nobody to take it */
 	DONATION_CAPPED,  /* the chain was as long as it may be */
 	DONATION_SPENT,   /* the slice was over, or nearly */
+	DONATION_LATE,    /* the giver went on for too long while other CPUs could run the task */
+	DONATION_SECOND,  /* the slice had been promised to another */
 	DONATION_OUTCOMES
 };
 

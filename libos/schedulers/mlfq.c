@@ -54,6 +54,14 @@ static void mlfq_dequeue(int cpu, struct task *t)
 	sched_fifo_remove(&c->level[h->level], t);
 }
 
+/* Who is on a higher level does not wait until the giver stops. */
+static int mlfq_donate(struct task *from, struct task *to)
+{
+	const struct history *giver = sched_private(from), *heir = sched_private(to);
+
+	return heir->level < giver->level ? SCHED_DONATE_NOW : 0;
+}
+
 /* One that has waited for too long comes first, from the lowest level; then the highest level. */
 static struct task *choose(struct cpu *c)
 {
@@ -124,6 +132,7 @@ static const struct sched_ops mlfq = {
 	.enqueue = mlfq_enqueue,
 	.dequeue = mlfq_dequeue,
 	.pick = mlfq_pick,
+	.donate = mlfq_donate,
 	.charge = mlfq_charge,
 	.dump = mlfq_dump,
 };

@@ -168,9 +168,11 @@ static struct task *prio_steal(int victim, int thief)
 static int prio_donate(struct task *from, struct task *to)
 {
 	struct cpu *c = sched_cpu_private(sched_this_cpu());
-	int level = level_of(to);
+	int level = level_of(to), giver = level_of(from);
 
-	return level >= level_of(from) && level >= highest(c, LEVELS - 1) ? 0 : -1;
+	if (level < giver || level < highest(c, LEVELS - 1))
+		return -1;
+	return level > giver ? SCHED_DONATE_NOW : 0;
 }
 
 static void prio_dump(int cpu, sched_printf print)

@@ -70,13 +70,60 @@ static void a_pipe_donates_across_cpus(void)
 	CHECK(total("mailbox-high") >= 1);
 }
 
-/* What the reader left of the writer's slice comes back to the writer, before others. */
+/* A writer that gives way instead of waiting: what the reader left of its slice comes back to it,
+ * before others. */
 static void what_is_left_of_a_gift_returns(void)
 {
 	long returned = donations("return", "same-cpu");
+	int there[2], status;
+	char byte = 'x';
 
-	CHECK_EQ(ping_pong(0, ROUNDS), ROUNDS);
+	CHECK_EQ(pipe(there), 0);
+	run_on(0);
+	pid_t child = fork();
+	if (child == 0) {
+		close(there[1]);
+		while (read(there[0], &byte, 1) == 1)
+			;
+		_exit(0);
+	}
+	for (int i = 0; i < ROUNDS && write(there[1], &byte, 1) == 1; i++)
+		sched_yield();
+	close(there[0]);
+	close(there[1]);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	run_anywhere();
 	CHECK(donations("return", "same-cpu") - returned >= ROUNDS / 2);
+}
+
+/* A writer that does not wait is not stopped by its reader's waking up: it writes all, and is read. */
+static void a_writer_that_goes_on_keeps_its_slice(void)
+{
+	int there[2], status, written = 0;
+	char byte = 'x';
+
+	CHECK_EQ(pipe(there), 0);
+	run_on(0);
+	pid_t child = fork();
+	if (child == 0) {
+		int got = 0;
+
+		close(there[1]);
+		while (read(there[0], &byte, 1) == 1)
+			got++;
+		_exit(got == ROUNDS ? 0 : 1);
+	}
+	sched_yield();
+	long switches = total("switches");
+	while (written < ROUNDS && write(there[1], &byte, 1) == 1)
+		written++;
+	switches = total("switches") - switches;
+	close(there[0]);
+	close(there[1]);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	run_anywhere();
+	CHECK_EQ(written, ROUNDS);
+	CHECK(switches < ROUNDS / 2);
 }
 
 static void every_wake_that_ran_is_in_the_histogram(void)
@@ -393,6 +440,7 @@ int main(void)
 	RUN(a_pipe_donates_on_the_same_cpu);
 	RUN(a_pipe_donates_across_cpus);
 	RUN(what_is_left_of_a_gift_returns);
+	RUN(a_writer_that_goes_on_keeps_its_slice);
 	RUN(every_wake_that_ran_is_in_the_histogram);
 	RUN(a_futex_donates);
 	RUN(an_end_donates_to_the_parent_that_waits);

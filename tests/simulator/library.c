@@ -443,17 +443,17 @@ void library_charge(int cpu, struct sim_task *t, uint64_t ns)
 	end();
 }
 
-bool library_may_donate(struct sim_task *from, struct sim_task *to)
+int library_may_donate(struct sim_task *from, struct sim_task *to)
 {
 	int r = 0;
 
 	library_attach(to);
 	if (!machine.ops->donate || !from->attached || from->refused || to->refused)
-		return true;
+		return 0;
 	begin("donate", machine.this_cpu, from);
 	r = machine.ops->donate(&from->t, &to->t);
 	end();
-	return r == 0;
+	return r;
 }
 
 static void __attribute__((format(printf, 1, 2))) print(const char *format, ...)

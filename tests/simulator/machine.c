@@ -11,6 +11,8 @@
 #include "machine.h"
 
 #define HASH_SIZE 4096u
+/* As in libos/sched/donate.c. */
+#define PROMISE_NS SCHED_US(100)
 
 enum event_kind { TIMER, TASK_DUE, ARRIVAL, STEAL, REFUSED, PULL, RESCHED };
 
@@ -289,50 +291,101 @@ static uint64_t slice_left_ns(const struct sim_cpu *c)
 	return c->slice_end_ns > machine.now_ns ? c->slice_end_ns - machine.now_ns : 0;
 }
 
-/* The heir runs next on this CPU, unless the library wants to be asked first. */
-static void inherit(struct sim_cpu *c, struct sim_task *t, uint64_t slice_ns)
+/* The answer of the library, or less than 0 where it is not asked: t may not have the slice. */
+static int may_give(const struct sim_cpu *c, struct sim_task *t)
 {
-	t->gift_ns = slice_ns;
-	t->gift_depth = c->current->gift_depth + 1;
-	t->why = SCHED_DONATED;
-	t->state = SIM_FLYING;
+	if (slice_left_ns(c) < SCHED_SLICE_MIN_NS || c->heir ||
+	    c->current->gift_depth >= SCHED_DONATE_CHAIN_MAX)
+		return -1;
+	return library_may_donate(c->current, t);
+}
+
+/* To answer one's own giver makes no chain longer. */
+static void set_depth(const struct sim_task *from, struct sim_task *t)
+{
+	if (from->given_by != t->t.self.id)
+		t->gift_depth = from->gift_depth + 1;
+}
+
+/* The current task has nothing left. */
+static void give(struct sim_cpu *c, struct sim_task *t, int cpu)
+{
+	t->gift_ns = slice_left_ns(c);
+	t->given_by = c->current->t.self.id;
 	c->slice_end_ns = machine.now_ns;
 	c->need_resched = true;
-}
-
-static bool may_give(const struct sim_cpu *c, struct sim_task *t)
-{
-	return slice_left_ns(c) > 0 && !c->heir && c->current->gift_depth < SCHED_DONATE_CHAIN_MAX &&
-	       library_may_donate(c->current, t);
-}
-
-void sim_hand(struct sim_task *t)
-{
-	struct sim_cpu *c = &machine.cpu[machine.this_cpu];
-	int cpu;
-
-	if (!may_give(c, t)) {
-		sim_wake(t, SCHED_WOKEN);
-		return;
-	}
-	t->ready_since_ns = machine.now_ns;
-	inherit(c, t, slice_left_ns(c));
-	cpu = choose_cpu(t, SCHED_DONATED);
+	t->why = SCHED_DONATED;
+	t->state = SIM_FLYING;
 	if (cpu == machine.this_cpu)
 		c->heir = t;
 	else
 		send_task(t, cpu, SCHED_DONATED);
 }
 
+void sim_hand(struct sim_task *t)
+{
+	struct sim_cpu *c = &machine.cpu[machine.this_cpu];
+	int answer = may_give(c, t), cpu;
+
+	if (answer < 0) {
+		sim_wake(t, SCHED_WOKEN);
+		return;
+	}
+	t->ready_since_ns = machine.now_ns;
+	set_depth(c->current, t);
+	cpu = choose_cpu(t, SCHED_DONATED);
+	if (answer > 0 || cpu != machine.this_cpu) {
+		give(c, t, cpu);
+		return;
+	}
+	t->gift_ns = 0;
+	t->why = SCHED_DONATED;
+	t->state = SIM_FLYING;
+	c->heir = t;
+	c->promise_ends_ns = machine.cpus > 1 ? machine.now_ns + PROMISE_NS : SIM_NEVER;
+}
+
+static bool is_promised(const struct sim_task *heir)
+{
+	return heir && !heir->gift_ns;
+}
+
+/* Who has been promised the slice is an ordinary woken task from now on. */
+static void release_heir(struct sim_cpu *c)
+{
+	struct sim_task *t = c->heir;
+
+	if (!is_promised(t))
+		return;
+	c->heir = NULL;
+	send_task(t, choose_cpu(t, SCHED_WOKEN), SCHED_WOKEN);
+}
+
+/* `from` has just stopped. */
+static void keep_promise(struct sim_cpu *c, const struct sim_task *from)
+{
+	if (!is_promised(c->heir))
+		return;
+	if (from->t.slice_ns < SCHED_SLICE_MIN_NS) {
+		release_heir(c);
+		return;
+	}
+	c->heir->gift_ns = from->t.slice_ns;
+	c->heir->given_by = from->t.self.id;
+}
+
 void machine_give(struct sim_task *t)
 {
 	struct sim_cpu *c = &machine.cpu[machine.this_cpu];
 
-	if (t->state != SIM_QUEUED || t->cpu != machine.this_cpu || !c->current || !may_give(c, t))
+	if (!c->current)
+		return;
+	release_heir(c);
+	if (t->state != SIM_QUEUED || t->cpu != machine.this_cpu || may_give(c, t) < 0)
 		return;
 	unqueue(t);
-	inherit(c, t, slice_left_ns(c));
-	c->heir = t;
+	set_depth(c->current, t);
+	give(c, t, machine.this_cpu);
 }
 
 /* ---- a CPU: stopping and starting tasks */
@@ -372,6 +425,7 @@ static struct sim_task *stop(int cpu)
 	machine_charge(cpu);
 	c->current = NULL;
 	c->need_resched = false;
+	keep_promise(c, t);
 	return t;
 }
 
@@ -391,7 +445,6 @@ static void stop_sleeping(int cpu)
 {
 	struct sim_task *t = stop(cpu);
 
-	t->gift_depth = 0;
 	t->state = SIM_SLEEPING;
 }
 
@@ -418,6 +471,8 @@ static void start(int cpu, struct sim_task *t, uint64_t slice_ns)
 		t->record.longest_wait_ns = waited;
 	t->state = SIM_RUNNING;
 	t->cpu = cpu;
+	if (!t->gift_ns)
+		t->gift_depth = t->given_by = 0;
 	t->gift_ns = 0;
 	c->current = t;
 	c->switches++;
@@ -467,6 +522,8 @@ static void schedule(int cpu, struct sim_task *prev)
 	struct sched_run run;
 
 	c->heir = NULL;
+	if (heir)
+		library_attach(heir);
 	if (heir && !c->must_pick && sim_allowed(heir, cpu)) {
 		start(cpu, heir, heir->gift_ns);
 		return;
@@ -488,6 +545,12 @@ static void schedule(int cpu, struct sim_task *prev)
 	ask_for_task(cpu);
 }
 
+/* Does anybody wait for the current task to stop? */
+static bool is_waited_for(const struct sim_cpu *c)
+{
+	return c->count || c->heir;
+}
+
 static void set_timer(int cpu)
 {
 	struct sim_cpu *c = &machine.cpu[cpu];
@@ -498,8 +561,10 @@ static void set_timer(int cpu)
 	if (!c->current)
 		return;
 	at = c->run_from_ns + c->current->remaining_ns;
-	if (c->count && c->slice_end_ns < at)
+	if (is_waited_for(c) && c->slice_end_ns < at)
 		at = c->slice_end_ns > machine.now_ns ? c->slice_end_ns : machine.now_ns;
+	if (c->heir && c->promise_ends_ns < at)
+		at = c->promise_ends_ns;
 	ordered_insert(&events, &c->timer->node, at);
 }
 
@@ -513,7 +578,7 @@ static void step(int cpu)
 		stop_sleeping(cpu);
 		break;
 	case STEP_YIELDS:
-		if (machine.cpu[cpu].count) /* else there is nobody to give way to */
+		if (is_waited_for(&machine.cpu[cpu])) /* else there is nobody to give way to */
 			stop_runnable(cpu, SCHED_YIELDED);
 		break;
 	case STEP_ENDS:
@@ -533,8 +598,10 @@ static void cpu_go(int cpu)
 
 		if (c->current && c->current->remaining_ns == 0 && c->run_from_ns <= machine.now_ns)
 			step(cpu);
-		if (c->current && c->count && c->slice_end_ns <= machine.now_ns)
+		if (c->current && is_waited_for(c) && c->slice_end_ns <= machine.now_ns)
 			c->need_resched = true;
+		if (c->current && c->promise_ends_ns <= machine.now_ns)
+			release_heir(c);
 		if (c->current && c->need_resched)
 			stop_runnable(cpu, SCHED_PREEMPTED);
 		if (!c->current) {

@@ -49,6 +49,7 @@ struct sim_task {
 	/* What becomes of it. */
 	enum sched_why why;    /* in flight */
 	unsigned gift_depth;
+	uint32_t given_by; /* the number of whose slice it has, 0: its own */
 	uint64_t ready_since_ns, gift_ns;
 	struct sim_record {
 		uint64_t ran_ns, waited_ns, longest_wait_ns;
@@ -58,7 +59,9 @@ struct sim_task {
 };
 
 struct sim_cpu {
-	struct sim_task *current, *heir;
+	struct sim_task *current;
+	struct sim_task *heir;     /* in flight: gets its gift, or with none yet what the current task leaves */
+	uint64_t promise_ends_ns;  /* when such a heir is an ordinary woken task */
 	struct sim_task *ready_first, *ready_last;
 	unsigned count;          /* queued tasks */
 	struct sched_fifo fifo;  /* those that attach() refused */
@@ -140,7 +143,7 @@ void library_dequeue(int cpu, struct sim_task *t);
 struct sched_run library_pick(int cpu, struct sim_task *prev);
 struct sim_task *library_steal(int victim, int thief);
 void library_charge(int cpu, struct sim_task *t, uint64_t ns);
-bool library_may_donate(struct sim_task *from, struct sim_task *to);
+int library_may_donate(struct sim_task *from, struct sim_task *to);
 void library_setparam(struct sim_task *t, enum sched_parameter key);
 void library_dump(int cpu);
 /* The program ends with this reason; inside a callback, the message names it. */

@@ -146,7 +146,8 @@ enum step_result sim_step(struct sim_task *t)
 			return STEP_ENDS;
 		}
 		r = take(t, &t->program->step[t->step++]);
-		if (r != STEP_RUNS || t->remaining_ns || machine.cpu[machine.this_cpu].heir)
+		if (r != STEP_RUNS || t->remaining_ns ||
+		    (machine.cpu[machine.this_cpu].heir && machine.cpu[machine.this_cpu].need_resched))
 			return r;
 	}
 	fprintf(stderr, "task %s does for ever what takes no time\n", t->t.name);
