@@ -66,9 +66,3 @@ struct mailbox_call *mailbox_take_calls(struct mailbox *m)
 	}
 	return oldest;
 }
-
-bool mailbox_has_mail(const struct mailbox *m)
-{
-	return atomic_load(&m->tasks) || atomic_load(&m->calls) || atomic_load(&m->thieves) ||
-	       atomic_load(&m->refused) || atomic_load(&m->flags);
-}

@@ -60,6 +60,10 @@ struct task *mailbox_take_tasks(struct mailbox *m);
 struct mailbox_call *mailbox_take_calls(struct mailbox *m);
 
 /* Any CPU: something is in it. */
-bool mailbox_has_mail(const struct mailbox *m);
+static inline bool mailbox_has_mail(const struct mailbox *m)
+{
+	return atomic_load(&m->tasks) || atomic_load(&m->calls) || atomic_load(&m->thieves) ||
+	       atomic_load(&m->refused) || atomic_load(&m->flags);
+}
 
 #endif

@@ -233,6 +233,13 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 	switch_enter(t->stack_pointer);
 }
 
+/* Is there anything for events_take()?  What comes after this look sets `pending`, so we do not halt. */
+static bool events_wait(const struct vcore *v)
+{
+	return __atomic_load_n(&v->page->pending, __ATOMIC_RELAXED) || v->deferred ||
+	       mailbox_has_mail(&v->mailbox);
+}
+
 static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 {
 	for (;;) {
@@ -242,7 +249,8 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		struct sched_run run;
 
 		/* The timer is set when it is known what the CPU does next: in enter() or halt(). */
-		events_take(v);
+		if (events_wait(v))
+			events_take(v);
 		run = donation_heir(v);
 		if (!run.task)
 			run = run_queue_pick(v, prev);

@@ -23,39 +23,55 @@ user_copy:
 	jb .tail
 	cmp rdx, 16
 	jae .long
-.word_load:                             ; pointers and masks, without the start of a REP
+.load_8:                                ; pointers and masks, without the start of a REP
 	mov rax, [rsi]
-.word_store:
+.store_8:
 	mov [rdi], rax
 	add rsi, 8
 	add rdi, 8
-	sub edx, 8
 	jmp .tail
 .long:
 	mov rcx, rdx
 	shr rcx, 3
 .words_fault:
 	rep movsq
-	and edx, 7
-.tail:
-	test edx, edx
+.tail:                                  ; up to 7 bytes, by the bits of their number
+	test dl, 4
+	jz .below_4
+.load_4:
+	mov eax, [rsi]
+.store_4:
+	mov [rdi], eax
+	add rsi, 4
+	add rdi, 4
+.below_4:
+	test dl, 2
+	jz .below_2
+.load_2:
+	movzx eax, word [rsi]
+.store_2:
+	mov [rdi], ax
+	add rsi, 2
+	add rdi, 2
+.below_2:
+	test dl, 1
 	jz .done
-.byte_load:
+.load_1:
 	movzx eax, byte [rsi]
-.byte_store:
+.store_1:
 	mov [rdi], al
-	inc rsi
-	inc rdi
-	dec edx
-	jnz .byte_load
 .done:
 	xor eax, eax
 	ret
-	may_fault .word_load, failed
-	may_fault .word_store, failed
+	may_fault .load_8, failed
+	may_fault .store_8, failed
 	may_fault .words_fault, failed
-	may_fault .byte_load, failed
-	may_fault .byte_store, failed
+	may_fault .load_4, failed
+	may_fault .store_4, failed
+	may_fault .load_2, failed
+	may_fault .store_2, failed
+	may_fault .load_1, failed
+	may_fault .store_1, failed
 
 failed:
 	mov eax, -EFAULT

@@ -60,15 +60,13 @@ static bool interrupted(const struct task *t, unsigned flags)
 	return (flags & WAIT_INTERRUPTIBLE) && signal_is_pending();
 }
 
-static void sleep_until(struct task *t, uint64_t deadline_ns)
+static __attribute__((noinline)) void sleep_until(struct task *t, uint64_t deadline_ns)
 {
 	struct sleep_timer s = { .timer = { .fire = sleep_timer_fire }, .task = t };
 
-	if (deadline_ns)
-		timer_arm(&s.timer, deadline_ns);
+	timer_arm(&s.timer, deadline_ns);
 	switch_away(SCHED_YIELDED);
-	if (deadline_ns)
-		timer_cancel(&s.timer);
+	timer_cancel(&s.timer);
 }
 
 /*
@@ -86,8 +84,10 @@ static int sleep_masked(unsigned flags, uint64_t deadline_ns)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (expired || interrupted(t, flags) || atomic_load(&t->wake_pending))
 		wait_cancel();
-	else
+	else if (deadline_ns)
 		sleep_until(t, deadline_ns);
+	else
+		switch_away(SCHED_YIELDED);
 	atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed);
 	if (interrupted(t, flags))
 		return -EINTR;

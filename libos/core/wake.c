@@ -155,6 +155,10 @@ void wakes_deliver(struct vcore *v)
 	bool any = v->deferred != NULL;
 
 	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
+	if (any && !v->deferred->mailbox_next) {
+		oldest = v->deferred;
+		v->deferred = NULL;
+	}
 	while (v->deferred) {
 		struct task *t = v->deferred;
 

@@ -29,17 +29,31 @@ struct file_table {
 /* As fd_get, of another process's table (/proc/PID/fd); the caller keeps the table alive. */
 struct file *file_table_get_file(struct file_table *t, int fd);
 
+/* Only this task could add a user of the table or of the process, and it is here. */
+static inline __attribute__((always_inline)) bool fd_table_is_ours(const struct process *p)
+{
+	return atomic_load_explicit(&p->files->references, memory_order_relaxed) == 1 &&
+	       p->task_count == 1;
+}
+
 static inline __attribute__((always_inline)) struct fd_ref fd_borrow(int fd)
 {
 	struct process *p = current_process();
 	struct file_table *t = p->files;
 	struct file *f;
 
-	/* Only this task could add a user of the table or of the process, and it is here. */
-	if (atomic_load_explicit(&t->references, memory_order_relaxed) == 1 && p->task_count == 1)
+	if (fd_table_is_ours(p))
 		return (struct fd_ref){ (unsigned)fd < t->capacity ? t->files[fd] : NULL, false };
 	f = file_table_get_file(t, fd);
 	return (struct fd_ref){ f, f != NULL };
+}
+
+/* The file that fd_borrow() would lend uncounted: nothing is to be returned.  NULL: ask fd_borrow(). */
+static inline __attribute__((always_inline)) struct file *fd_peek(int fd)
+{
+	struct process *p = current_process();
+
+	return fd_table_is_ours(p) && (unsigned)fd < p->files->capacity ? p->files->files[fd] : NULL;
 }
 
 static inline void fd_return(struct fd_ref r)
@@ -61,17 +75,17 @@ int fd_install_at(struct file *f, int to, bool close_on_exec);
 int fd_close_on_exec(int fd, int set);
 
 /* What a file was opened for never changes, whatever else fcntl() does to the flags. */
-static inline uint32_t file_flags(const struct file *f)
+static inline __attribute__((always_inline)) uint32_t file_flags(const struct file *f)
 {
 	return atomic_load_explicit(&f->flags, memory_order_relaxed);
 }
 
-static inline bool file_is_readable(const struct file *f)
+static inline __attribute__((always_inline)) bool file_is_readable(const struct file *f)
 {
 	return !(file_flags(f) & O_PATH) && (file_flags(f) & O_ACCMODE) != O_WRONLY;
 }
 
-static inline bool file_is_writable(const struct file *f)
+static inline __attribute__((always_inline)) bool file_is_writable(const struct file *f)
 {
 	return !(file_flags(f) & O_PATH) && (file_flags(f) & O_ACCMODE) != O_RDONLY;
 }
@@ -88,7 +102,7 @@ static inline __attribute__((always_inline)) struct fd_ref fd_borrow_for(int fd,
 }
 
 /* Has a position: reads and writes without an offset take position_mutex. */
-static inline bool file_has_position(const struct file *f)
+static inline __attribute__((always_inline)) bool file_has_position(const struct file *f)
 {
 	return f->ops->seek && !f->ops->position_is_nothing;
 }

@@ -28,7 +28,7 @@ static long write_kernel_away(struct file *f, const void *data, size_t n, uint64
 	return (long)n;
 }
 
-static long read_zeros(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+static __attribute__((noinline)) long read_many_zeros(uint64_t user, size_t n)
 {
 	size_t done = 0;
 
@@ -42,6 +42,13 @@ static long read_zeros(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 			break;
 	}
 	return (long)done;
+}
+
+static long read_zeros(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	if (n > PIECE_BYTES)
+		return read_many_zeros(user, n);
+	return zero_user(user, n) ? -EFAULT : (long)n;
 }
 
 static long read_random(struct file *f, uint64_t user, size_t n, uint64_t *pos)

@@ -41,7 +41,7 @@ static void wake_pollers(struct pipe *p, uint32_t events)
 
 /* Under the lock, when it is dropped: whom the state now concerns.  A task that was woken and
  * leaves without using what it was woken for hands the wake on this way. */
-static inline void wake_readers(struct pipe *p, bool donate)
+static __attribute__((noinline)) void wake_some_readers(struct pipe *p, bool donate)
 {
 	if (!p->ring.used && p->writers)
 		return;
@@ -54,14 +54,26 @@ static inline void wake_readers(struct pipe *p, bool donate)
 		wake_one(&p->read_wait, WAKE_ANY);
 }
 
+static inline void wake_readers(struct pipe *p, bool donate)
+{
+	if (!list_empty(&p->read_wait.waiters) || !list_empty(&p->poll_wait.waiters))
+		wake_some_readers(p, donate);
+}
+
 /* Writers are woken when there is room for an atomic write, not for every byte read. */
-static inline void wake_writers(struct pipe *p)
+static __attribute__((noinline)) void wake_some_writers(struct pipe *p)
 {
 	if (room(p) < PIPE_BUF && p->readers)
 		return;
 	wake_pollers(p, POLLOUT | POLLWRNORM | POLLERR);
 	if (!list_empty(&p->write_wait.waiters))
 		wake_one(&p->write_wait, WAKE_ANY);
+}
+
+static inline void wake_writers(struct pipe *p)
+{
+	if (!list_empty(&p->write_wait.waiters) || !list_empty(&p->poll_wait.waiters))
+		wake_some_writers(p);
 }
 
 /* A task whose memory turned out bad leaves: what it was woken for may concern another. */
@@ -118,14 +130,16 @@ static long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n)
 	return done ? (long)done : result;
 }
 
-/* What is there and lies in one page is handed over at once; the rest takes the long way. */
+/* What is there, or comes, and lies in one page is handed over at once; the rest takes the long way,
+ * and so does who finds that nothing will come. */
 static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
 	struct pipe *p = f->private;
-	long moved;
+	long moved = 0;
 
 	lock_acquire(&p->lock);
-	moved = ring_read_piece(&p->ring, io_user(user), n);
+	if (p->ring.used || (n && await_data(p, f) > 0))
+		moved = ring_read_piece(&p->ring, io_user(user), n);
 	if (moved > 0) {
 		wake_writers(p);
 		wake_readers(p, false);
