@@ -49,6 +49,8 @@
 	CALL(PORT, call_port, PORTS, USE, NONE, NONE) \
 	CALL(PORT_READ, call_port_read, PORTS, USE, NONE, NONE) \
 	CALL(PORT_WRITE, call_port_write, PORTS, USE, NONE, NONE) \
+	CALL(REVOKE, call_revoke, ANY, USE, NONE, NONE) \
+	CALL(SC_RESIZE, call_sc_resize, SC, REVOKE, NONE, NONE) \
 	CALL(CPU_STATS, call_cpu_stats, NONE, NONE, NONE, NONE) \
 	CALL(SC_TIMEOUT, call_sc_timeout, SC, MANAGE, NONE, NONE)
 

@@ -81,45 +81,22 @@ static bool revoke_and_get(struct object *o)
 /* ---------------------------------------------------------------- STOP */
 
 /*
- * The CPU has let go of a vcore that was killed (VCORE_REQUEST_KILL) and of the domain's SCs on
- * that CPU, and the caller's reference to it is the last: object_word_retire() will succeed, and its
- * frames may be taken.  Any CPU; the vcore is in nobody's handle table any more.
- *
- * Why nobody touches the vcore after this has returned true.  Others reach it only through
- * references, of which the caller's is the last.  Whoever had one and latched something has also
- * pushed it before it gave the reference back; and as `latched` is 0, its CPU has taken it out.
- */
-static bool vcore_gone(struct vcore *vcore)
-{
-	return atomic_load_explicit(&vcore->where, memory_order_acquire) == VCORE_DEAD &&
-	       object_users(&vcore->object) == 1 && atomic_load(&vcore->latched) == 0;
-}
-
-/*
  * No handle names it any more, so once it has left its CPU nobody rings it.  Until then it is asked
- * again: it may have been made after its domain died.
+ * again: it may have been made after its domain died.  One that somebody else is just retiring is
+ * waited for: he has yet to take it out of the table, which is the domain's.
  */
 static bool stop_vcore(struct domain *d, unsigned cpu)
 {
-	struct vcore *v = atomic_load(&d->vcores[cpu]);
+	struct vcore *v = domain_vcore_get(d, cpu);
 
 	if (!v)
-		return true;
+		return !atomic_load(&d->vcores[cpu]);
 	object_word_advance(v->object.frame, object_generation(v->object.frame), 2);
-	object_get(&v->object);
-	if (vcore_gone(v) && object_word_retire(v->object.frame)) {
-		uint64_t page = frame_of_pointer(v->page);
-
-		/* If the page is still mapped, it is released with the shared region. */
-		frame_release_unused(page, frame_word_owner(frame_word(page)));
-		frame_release(frame_of_pointer(v->vector_state));
-		frame_release(v->object.frame);
-		atomic_store(&d->vcores[cpu], NULL);
+	if (irq_unbind_vcore(v) && vcore_retire(v))
 		return true;
-	}
-	object_put(&v->object);
-	if (atomic_load(&v->where) != VCORE_DEAD)
+	if (vcore_place(v) != VCORE_DEAD)
 		vcore_ring(v, VCORE_REQUEST_KILL);
+	object_put(&v->object);
 	return false;
 }
 
@@ -131,8 +108,6 @@ static bool stop_vcore(struct domain *d, unsigned cpu)
 static bool stop(struct domain *d)
 {
 	bool stopped = object_users(&d->object) == 1;
-
-	stopped &= irq_unbind_domain(d);
 
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		stopped &= stop_vcore(d, cpu);

@@ -37,6 +37,9 @@ static void grant_wish(struct cpu *cpu, uint64_t now)
 		sc_reclaim(cpu, run->wish_sc, now);
 		frame_release(run->wish_sc->object.frame);
 		break;
+	case RUN_RESIZE:
+		sc_resize(cpu, run->wish_sc, &run->wish_share, now);
+		break;
 	}
 }
 

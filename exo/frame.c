@@ -154,15 +154,16 @@ void frame_release_all(const uint64_t *frames, unsigned count)
 		frame_release(frames[--count]);
 }
 
-bool frame_release_unused(uint64_t frame, uint16_t new_owner)
-{
-	ASSERT_INVARIANT(!object_is_live(frame));
-	return FRAME_STEP(frame, frame_word_release(old, new_owner)) != FRAME_WORD_REFUSED;
-}
-
 void frame_release_to(uint64_t frame, uint16_t new_owner)
 {
-	if (!frame_release_unused(frame, new_owner))
+	ASSERT_INVARIANT(!object_is_live(frame));
+	if (FRAME_STEP(frame, frame_word_release(old, new_owner)) == FRAME_WORD_REFUSED)
+		BUG();
+}
+
+void frame_unshare(uint64_t frame)
+{
+	if (FRAME_STEP(frame, frame_word_unshare(old)) == FRAME_WORD_REFUSED)
 		BUG();
 }
 

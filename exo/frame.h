@@ -89,8 +89,8 @@ void frame_release(uint64_t frame);
 void frame_release_all(const uint64_t *frames, unsigned count);
 /* To somebody else, or to nobody (0); the caller has scrubbed it. */
 void frame_release_to(uint64_t frame, uint16_t new_owner);
-/* The same unless it is still mapped, as a PINNED page that the kernel shares no longer may be. */
-bool frame_release_unused(uint64_t frame, uint16_t new_owner);
+/* A PINNED page that the kernel shares no longer, mapped or not. */
+void frame_unshare(uint64_t frame);
 
 /* Boot only: what a FREE frame is from now on. */
 void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type);

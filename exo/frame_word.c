@@ -117,3 +117,10 @@ uint64_t frame_word_release(uint64_t word, uint16_t new_owner)
 	return new_owner ? frame_word_make(new_owner, EXO_FRAME_USER) :
 			   frame_word_make(0, EXO_FRAME_FREE);
 }
+
+uint64_t frame_word_unshare(uint64_t word)
+{
+	if (frame_word_type(word) != EXO_FRAME_PINNED)
+		return FRAME_WORD_REFUSED;
+	return word - frame_word_make(0, EXO_FRAME_PINNED) + frame_word_make(0, EXO_FRAME_USER);
+}

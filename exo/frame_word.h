@@ -77,5 +77,7 @@ uint64_t frame_word_revoke(uint64_t word, uint16_t owner);
  * was in. */
 uint64_t frame_word_seize(uint64_t word, uint16_t owner);
 uint64_t frame_word_release(uint64_t word, uint16_t new_owner);
+/* PINNED -> USER, as it is: mapped, or not. */
+uint64_t frame_word_unshare(uint64_t word);
 
 #endif

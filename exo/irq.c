@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt lines.  A line is bound for good to one vcore's mailbox and interrupts that vcore's
- * CPU.  Its vector is fixed: VECTOR_DEVICE_FIRST + line; message-signalled interrupts take the
+ * Interrupt lines.  A line is bound to one vcore's mailbox and interrupts that vcore's CPU, until it is
+ * revoked or the vcore has ended.  Its vector is fixed: VECTOR_DEVICE_FIRST + line; message-signalled interrupts take the
  * numbers from MSI_FIRST on.
  *
  * Each line has at most one message on its way or unanswered, so lines cannot fill a mailbox:
@@ -21,7 +21,7 @@
 #define LINES (VECTOR_DEVICE_LAST - VECTOR_DEVICE_FIRST + 1)
 #define MSI_FIRST 128u /* below: the IO APICs' lines */
 /* Room in a mailbox is set aside for the kernel's messages (EXO_MAILBOX_RESERVED). */
-#define LINES_PER_VCORE 16
+#define LINES_PER_VCORE 8 /* an interrupt and a REVOKE message each */
 #define MSI_ADDRESS 0xfee00000ul
 
 enum line_state {
@@ -40,6 +40,9 @@ struct line {
 	struct vcore *vcore; /* holds a reference */
 	uint64_t word;
 	uint64_t binding;    /* counts bindings: a handle to an earlier one is stale */
+
+	/* Under POSTING. */
+	_Atomic uint64_t revoke_by; /* revoke_due() */
 };
 
 static struct line lines[LINES];
@@ -127,6 +130,7 @@ static exo_handle bind(struct line *line, int64_t slot, struct handle_view *vcor
 	vcore->kept = true;
 	line->word = word;
 	line->binding++;
+	line->revoke_by = 0;
 	handle = handle_fill(domain_current(), slot, OBJECT_LINE, rights, MACHINE_IRQS_FRAME,
 			     line - lines, line->binding);
 	atomic_fetch_or(&line->state, LINE_BOUND);
@@ -194,30 +198,78 @@ int64_t call_irq_ack(struct exo_regs *regs, struct handle_view *h)
 	return 0;
 }
 
-static bool unbind(struct line *line)
+/* Until let_go() or unbind() the line stays bound, its vcore alive, and no interrupt is reported.  0;
+ * -EBADF: it is not bound; 1: somebody else holds it, try again. */
+static int hold(struct line *line)
 {
 	uint32_t state = atomic_load(&line->state);
-	struct vcore *vcore = line->vcore;
 
 	do {
+		if (!(state & LINE_BOUND))
+			return -EBADF;
 		if (state & LINE_POSTING)
-			return false;
-	} while (!atomic_compare_exchange_weak(&line->state, &state, LINE_TAKEN));
+			return 1;
+	} while (!atomic_compare_exchange_weak(&line->state, &state, state | LINE_POSTING));
+	return 0;
+}
+
+static void let_go(struct line *line)
+{
+	atomic_fetch_and(&line->state, ~LINE_POSTING);
+	report(line); /* what came meanwhile was left to us */
+}
+
+static void unbind(struct line *line)
+{
+	struct vcore *vcore = line->vcore;
+
+	atomic_store(&line->state, LINE_TAKEN);
 	if (line < &lines[MSI_FIRST])
 		ioapic_set_mask(line - lines, true);
 	line->vcore = NULL;
 	object_put(&vcore->object);
 	atomic_store(&line->state, 0);
-	return true;
 }
 
-bool irq_unbind_domain(const struct domain *d)
+bool irq_unbind_vcore(const struct vcore *v)
 {
 	bool all = true;
 
-	for (unsigned i = 0; i < LINES; i++)
-		if ((atomic_load(&lines[i].state) & LINE_BOUND) &&
-		    lines[i].vcore->object.owner == d)
-			all &= unbind(&lines[i]);
+	for (unsigned i = 0; i < LINES; i++) {
+		struct line *line = &lines[i];
+
+		if (!(atomic_load(&line->state) & LINE_BOUND) || line->vcore != v)
+			continue;
+		if (hold(line)) {
+			all = false;
+		} else if (line->vcore == v) {
+			unbind(line);
+		} else {
+			let_go(line);
+		}
+	}
 	return all;
+}
+
+int64_t irq_revoke(const struct handle_view *h, uint64_t deadline_tsc)
+{
+	struct line *line = &lines[h->first];
+	struct revoked what = { EXO_REVOKED_LINE, h->first, 0 };
+	int64_t result = hold(line);
+	bool is_own;
+
+	if (result)
+		return result;
+	is_own = line->vcore->object.owner == domain_current();
+	if (line->binding != h->count)
+		result = -EBADF;
+	else if (!is_own && !(h->rights & EXO_RIGHT_MANAGE))
+		result = -EPERM;
+	else if (!is_own && !revoke_due(&line->revoke_by, line->vcore, &what, deadline_tsc))
+		result = 1;
+	if (result)
+		let_go(line);
+	else
+		unbind(line);
+	return result;
 }

@@ -177,3 +177,26 @@ void refills_resize(struct refills *refills, uint64_t budget, uint64_t now)
 	}
 	ASSERT_INVARIANT(refills_ok(refills));
 }
+
+void refills_change(struct refills *refills, uint64_t budget, uint64_t period, uint64_t now)
+{
+	struct refill first = refills_head(refills);
+	uint64_t rest;
+
+	ASSERT_INVARIANT(refills_ok(refills) && budget < period);
+	if (first.time < now)
+		first.time = now;
+	if (first.time > now + period)
+		first.time = now + period;
+	if (first.amount > budget)
+		first.amount = budget;
+	rest = budget - first.amount;
+	refills->budget = budget;
+	refills->period = period;
+	refills->head = refills->count = 0;
+	append(refills, first);
+	if (rest)
+		append(refills, (struct refill){.time = first.time + period - rest, .amount = rest});
+	merge_small_head(refills);
+	ASSERT_INVARIANT(refills_ok(refills));
+}

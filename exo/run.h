@@ -23,6 +23,12 @@
 struct cpu;
 struct space;
 
+/* A part of a CPU's time, checked: what an SC may have. */
+struct sc_share {
+	uint64_t share;          /* of SC_SHARE_ONE */
+	uint64_t budget, period; /* ticks */
+};
+
 /* What the current vcore's exo call asks the exit function to do. */
 enum run_wish {
 	RUN_GO_ON,
@@ -30,6 +36,7 @@ enum run_wish {
 	RUN_DONATE,  /* let wish_vcore run on the rest of the slice */
 	RUN_REPLY,   /* give it back to who has donated it */
 	RUN_RECLAIM, /* take wish_sc, which no handle names any more, away from whoever uses it */
+	RUN_RESIZE,  /* give wish_sc the share wish_share */
 };
 
 /* Embedded in struct cpu. */
@@ -39,7 +46,8 @@ struct run {
 	bool expired;                 /* the running SC's budget is spent */
 	enum run_wish wish;
 	struct vcore *wish_vcore;     /* of RUN_DONATE; the wish holds a reference */
-	struct sched_context *wish_sc; /* of RUN_RECLAIM */
+	struct sched_context *wish_sc; /* of RUN_RECLAIM and RUN_RESIZE */
+	struct sc_share wish_share;    /* of RUN_RESIZE */
 	struct vcore *loaded;         /* whose vector state, FS and GS base the processor holds ... */
 	struct exo_regs *frame;       /* ... and its registers, on the kernel stack */
 	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
@@ -130,6 +138,8 @@ void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now);
 
 /* sc is taken out of the CPU's tree and from the vcore that was bound to it. */
 void sc_reclaim(struct cpu *cpu, struct sched_context *sc, uint64_t now);
+/* sc gets another share, which it and its parent have together.  The parent keeps the rest. */
+void sc_resize(struct cpu *cpu, struct sched_context *sc, const struct sc_share *to, uint64_t now);
 
 /* ------------------------------------------------------- timer.c */
 
@@ -176,7 +186,9 @@ void upcall_first_entry(struct vcore *vcore, struct exo_regs *regs);
 /* This CPU, in the interrupt: VECTOR_DEVICE_FIRST .. VECTOR_DEVICE_LAST.  The caller ends it. */
 void irq_latch(unsigned vector);
 
-/* The lines of a dying domain fall silent; false: one is being reported just now, try again. */
-bool irq_unbind_domain(const struct domain *d);
+/* The lines of a dead vcore fall silent; false: one is being reported just now, try again. */
+bool irq_unbind_vcore(const struct vcore *v);
+/* EXO_CALL_REVOKE for a line. */
+int64_t irq_revoke(const struct handle_view *h, uint64_t deadline_tsc);
 
 #endif

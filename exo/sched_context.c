@@ -95,57 +95,67 @@ void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
 	atomic_store_explicit(&sc->detached, true, memory_order_release);
 }
 
-/* EXO_CALL_SC_SPLIT: checked and held. */
-struct split_plan {
-	struct sched_context *parent;
-	uint64_t share, budget, period; /* the last two in ticks */
-	struct creation making;
-};
-
-/* Can the parent do without this share? */
-static int check_admission(struct cpu *cpu, const struct split_plan *plan)
+void sc_move_share(struct run *run, struct sched_context *sc, const struct sc_share *to, uint64_t now)
 {
-	const struct sched_context *parent = plan->parent;
-	uint64_t rest;
+	struct sched_context *parent = sc->parent;
 
-	if (parent->cpu != cpu->number)
-		return -EXDEV;
-	if (parent->share < plan->share + SC_SHARE_LEAST)
+	parent->share += sc->share - to->share;
+	sc->share = to->share;
+	refills_change(&sc->refills, to->budget, to->period, now);
+	refills_resize(&parent->refills, budget_of(parent->share, parent->refills.period), now);
+	ASSERT_INVARIANT(shares_ok(run));
+}
+
+/* Can the parent do without this share, when it has got back what was split from it before? */
+static int check_admission(const struct cpu *cpu, const struct sched_context *parent, uint64_t back,
+			   const struct sc_share *wanted)
+{
+	uint64_t has = parent->share + back, rest;
+
+	if (has < wanted->share + SC_SHARE_LEAST)
 		return -EBUSY;
-	rest = budget_of(parent->share - plan->share, parent->refills.period);
+	rest = budget_of(has - wanted->share, parent->refills.period);
 	return rest < ticks_of_ns(cpu, SC_BUDGET_LEAST_NS) ? -EBUSY : 0;
 }
 
-static int decode_split(struct cpu *cpu, const struct exo_regs *regs, struct sched_context *parent,
-			struct split_plan *plan)
+static int decode_share(const struct cpu *cpu, uint64_t budget_ns, uint64_t period_ns,
+			struct sc_share *out)
 {
-	uint64_t budget_ns = regs->rdx, period_ns = regs->r10;
-	int error;
-
 	if (period_ns < SC_PERIOD_LEAST_NS || period_ns > SC_PERIOD_MOST_NS ||
 	    budget_ns < SC_BUDGET_LEAST_NS || budget_ns > period_ns)
 		return -EINVAL;
-	plan->share = share_of(budget_ns, period_ns);
-	plan->period = ticks_of_ns(cpu, period_ns);
-	plan->budget = ticks_of_ns(cpu, budget_ns);
-	if (plan->budget > budget_of(plan->share, plan->period))
-		plan->budget = budget_of(plan->share, plan->period); /* a tick lost in rounding */
-	if (plan->share < SC_SHARE_LEAST)
-		return -EINVAL;
-	plan->making = (struct creation){ .count = 1, .frames = { regs->rsi } };
-	plan->parent = parent;
-	error = check_admission(cpu, plan);
-	return error ? error : creation_begin(&plan->making, EXO_FRAME_KERNEL);
+	out->share = share_of(budget_ns, period_ns);
+	out->period = ticks_of_ns(cpu, period_ns);
+	out->budget = ticks_of_ns(cpu, budget_ns);
+	if (out->budget > budget_of(out->share, out->period))
+		out->budget = budget_of(out->share, out->period); /* a tick lost in rounding */
+	return out->share < SC_SHARE_LEAST ? -EINVAL : 0;
+}
+
+static int decode_split(const struct cpu *cpu, const struct exo_regs *regs,
+			const struct sched_context *parent, struct sc_share *plan,
+			struct creation *making)
+{
+	int error = decode_share(cpu, regs->rdx, regs->r10, plan);
+
+	if (error)
+		return error;
+	if (parent->cpu != cpu->number)
+		return -EXDEV;
+	error = check_admission(cpu, parent, 0, plan);
+	*making = (struct creation){ .count = 1, .frames = { regs->rsi } };
+	return error ? error : creation_begin(making, EXO_FRAME_KERNEL);
 }
 
 int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
 {
 	struct cpu *cpu = this_cpu();
-	struct split_plan plan;
+	struct sc_share plan;
+	struct creation making;
 	struct sched_context *parent = h->sc, *child;
 	uint64_t now;
 	exo_handle handle;
-	int error = decode_split(cpu, regs, parent, &plan);
+	int error = decode_split(cpu, regs, parent, &plan, &making);
 
 	if (error)
 		return error;
@@ -160,7 +170,7 @@ int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
 	ASSERT_INVARIANT(shares_ok(&cpu->run));
 	cpu->run.attention = true; /* the end of the running budget has moved */
 
-	handle = creation_finish(&plan.making, OBJECT_SC);
+	handle = creation_finish(&making, OBJECT_SC);
 	object_put(&child->object);
 	return handle;
 }
@@ -184,6 +194,13 @@ int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)
 {
 	struct cpu *cpu = this_cpu();
 
+	/* Acquire: its CPU does not touch it any more. */
+	if (atomic_load_explicit(&h->sc->detached, memory_order_acquire)) {
+		h->kept = object_word_retire(h->object_frame);
+		if (h->kept)
+			frame_release(h->object_frame);
+		return h->kept ? 0 : -EBUSY;
+	}
 	if (h->sc->cpu != cpu->number)
 		return -EXDEV;
 	if (!h->sc->parent)
@@ -231,6 +248,30 @@ bool sc_tell_handler(const struct sched_context *sc)
 			    ns_of_ticks(this_cpu(), consumed), sc->cpu) == 0;
 	object_word_put(timeout->frame);
 	return told;
+}
+
+/* (SC, budget_ns, period_ns) */
+int64_t call_sc_resize(struct exo_regs *regs, struct handle_view *h)
+{
+	struct cpu *cpu = this_cpu();
+	struct run *run = &cpu->run;
+	struct sc_share plan;
+	int error = decode_share(cpu, regs->rsi, regs->rdx, &plan);
+
+	if (error)
+		return error;
+	if (h->sc->cpu != cpu->number)
+		return -EXDEV;
+	if (!h->sc->parent)
+		return -EPERM;
+	error = check_admission(cpu, h->sc->parent, h->sc->share, &plan);
+	if (error)
+		return error;
+	run->wish_share = plan;
+	run->wish = RUN_RESIZE;
+	run->wish_sc = h->sc;
+	run->attention = true;
+	return 0;
 }
 
 int64_t call_sc_consumed(struct exo_regs *regs, struct handle_view *h)

@@ -49,6 +49,7 @@ struct sched_context {
 	struct vcore *vcore;          /* bound to it, NULL = none */
 	struct timeout timeout;
 	bool held;                    /* ran out; the vcore waits until an SC is bound to it again */
+	_Atomic uint64_t revoke_by;   /* revoke_due() */
 
 	/* Its CPU writes, any CPU reads. */
 	_Atomic uint64_t consumed;    /* ticks */
@@ -74,5 +75,8 @@ struct sched_context *sc_init_root(struct domain *owner, uint64_t frame, unsigne
 
 /* Its CPU; sc is bound to nothing and is not the root. */
 void sc_detach(struct run *run, struct sched_context *sc, uint64_t now);
+
+/* Its CPU; nobody runs on sc, and its parent is charged up to now. */
+void sc_move_share(struct run *run, struct sched_context *sc, const struct sc_share *to, uint64_t now);
 
 #endif

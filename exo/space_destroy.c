@@ -69,9 +69,6 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 		if (frame_word_maps(word) == 0 && frame_word_type(word) == EXO_FRAME_USER &&
 		    frame_word_owner(word) == st->list->owner)
 			list_add(st->list, frame);
-		/* The page of a vcore that has gone before its domain's shared region. */
-		if (st->space->is_shared && frame_word_type(word) == EXO_FRAME_PINNED)
-			frame_release_unused(frame, frame_word_owner(word));
 	}
 	atomic_store(entry, 0);
 	return true;

@@ -193,7 +193,18 @@ void sc_reclaim(struct cpu *cpu, struct sched_context *sc, uint64_t now)
 	sc_detach(&cpu->run, sc, now);
 }
 
-/* Every SC that the dead domain owns on this CPU; there are at most ONE / LEAST. */
+void sc_resize(struct cpu *cpu, struct sched_context *sc, const struct sc_share *to, uint64_t now)
+{
+	struct vcore *vcore = sc->vcore;
+
+	make_idle(cpu, sc, vcore, now);
+	run_charge(cpu, sc->parent, now);
+	sc_move_share(&cpu->run, sc, to, now);
+	if (vcore && (vcore_place(vcore) == VCORE_READY || vcore_place(vcore) == VCORE_WAITING))
+		vcore_place_runnable(vcore, now);
+}
+
+/* Every SC that the dead vcore's domain owns on this CPU; there are at most ONE / LEAST. */
 static void reclaim_contexts_of(struct cpu *cpu, const struct domain *domain, uint64_t now)
 {
 	struct sched_context *next;
@@ -203,6 +214,18 @@ static void reclaim_contexts_of(struct cpu *cpu, const struct domain *domain, ui
 		if (sc->object.owner == domain && sc->parent)
 			sc_reclaim(cpu, sc, now);
 	}
+}
+
+/* For the other vcores of its domain, if it has any.  Release: they see `ended` last. */
+static void leave_registers(const struct run *run, struct vcore *vcore)
+{
+	struct exo_vcore_page *page = vcore->page;
+
+	if (run->loaded == vcore)
+		vcore_save(vcore, run->frame);
+	page->last = vcore->regs;
+	page->last_fs_base = vcore->fs_base;
+	__atomic_store_n(&page->ended, 1, __ATOMIC_RELEASE);
 }
 
 void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now)
@@ -222,6 +245,7 @@ void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 		object_put(&bound->object);
 	tlb_forget_waiter(vcore);
 
+	leave_registers(run, vcore);
 	if (run->loaded == vcore)
 		run->loaded = NULL;
 	if (run->space == vcore->space)

@@ -67,6 +67,27 @@ void vcore_restore(const struct vcore *vcore)
 		     : : "r"(0), "r"(vcore->gs_base) : "memory");
 }
 
+/*
+ * Why nobody touches the vcore once it is retired.  Others reach it only through references, of which
+ * the caller's is the last.  Whoever had one and latched something has also pushed it before it
+ * gave the reference back; and as `latched` is 0, its CPU has taken it out.  It leaves its domain's
+ * table before its frames go: domain_vcore_get() relies on that, and the domain waits for it.
+ */
+bool vcore_retire(struct vcore *v)
+{
+	uint64_t frame = v->object.frame, page = frame_of_pointer(v->page);
+	uint64_t vector_frame = frame_of_pointer(v->vector_state);
+
+	if (atomic_load_explicit(&v->where, memory_order_acquire) != VCORE_DEAD ||
+	    object_users(&v->object) != 1 || atomic_load(&v->latched) || !object_word_retire(frame))
+		return false;
+	atomic_store(&v->object.owner->vcores[v->cpu], NULL);
+	frame_unshare(page);
+	frame_release(vector_frame);
+	frame_release(frame);
+	return true;
+}
+
 /* What is to be made, and of which frames: the object, the vector state, and the page. */
 static int decode_create(const struct handle_view *h, const struct exo_vcore_create *args,
 			 struct creation *making)

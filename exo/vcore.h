@@ -73,6 +73,7 @@ struct vcore {
 	struct sched_context *_Atomic bind_request; /* set from NULL by the requester; a reference */
 	_Atomic uint32_t mailbox_tail;              /* index in the stream of the next message */
 	_Atomic uint32_t taken_tail;                /* and of the next entry of the repossession ring */
+	_Atomic uint64_t revoke_by;                 /* revoke_due() */
 };
 _Static_assert(sizeof(struct vcore) <= EXO_PAGE_SIZE, "the object is one frame");
 
@@ -85,6 +86,9 @@ struct vcore *vcore_init(struct domain *domain, struct space *space,
  * are, which may be vcore->regs itself. */
 void vcore_save(struct vcore *vcore, const struct exo_regs *frame);
 void vcore_restore(const struct vcore *vcore);
+/* Any CPU.  Its CPU has let go of it and the caller's reference, which ends here, was the last: its frames
+ * go back.  False: not yet. */
+bool vcore_retire(struct vcore *vcore);
 
 /* rung.c: any CPU.  The caller holds a reference, or is the vcore's CPU. */
 void vcore_ring(struct vcore *vcore, uint64_t bits); /* enum exo_event, VCORE_REQUEST_... */
@@ -105,5 +109,12 @@ void revoke_announce(struct vcore *vcore, const struct revoked *what, uint64_t d
 /* Any CPU, the caller holds a reference to the domain, or to something of its that does: this is taken
  * from it now, and listed in its repossession ring. */
 void revoke_list(struct domain *d, const struct revoked *what);
+/*
+ * May it be taken now?  Any CPU, which holds a reference to the vcore.  `by` belongs to what is revoked:
+ * 0 until it is announced to the vcore, then the deadline, then REVOKE_LISTED, once it is in
+ * the ring.  A deadline that has been announced stays.
+ */
+bool revoke_due(_Atomic uint64_t *by, struct vcore *vcore, const struct revoked *what,
+		uint64_t deadline_tsc);
 
 #endif

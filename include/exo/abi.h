@@ -156,6 +156,7 @@ struct exo_taken {
 	uint64_t tsc;      /* when */
 };
 #define EXO_TAKEN_SLOTS 16 /* a power of two */
+#define EXO_REVOKE_NS_MAX (1ul << 40)
 
 /*
  * One pinned page per vcore, mapped read-write at EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE.
@@ -186,6 +187,13 @@ struct exo_vcore_page {
 
 	struct exo_message mailbox[EXO_MAILBOX_SLOTS];
 	struct exo_taken taken[EXO_TAKEN_SLOTS];
+
+	/* Written when the vcore ends, for the domain's others: what it was doing.  `masked` is as it
+	 * was; vector state is lost. */
+	struct exo_regs last;
+	uint64_t last_fs_base;
+	uint32_t ended; /* 1: they are complete */
+	uint32_t reserved2;
 };
 _Static_assert(sizeof(struct exo_vcore_page) <= EXO_PAGE_SIZE, "the vcore page is one page");
 
@@ -398,7 +406,8 @@ enum exo_call {
 	 * it is bound to the same one, or to another. */
 	EXO_CALL_SC_BIND = 21,
 	/* (SC): its share goes back to its parent, its frame to its owner (soon: see the frame table).
-	 * What was split from it belongs to the parent now.  Only on the SC's own CPU (EXDEV). */
+	 * What was split from it belongs to the parent now.  Only on the SC's own CPU (EXDEV); anywhere
+	 * when it has no share any more, because its owner has lost its vcore there. */
 	EXO_CALL_SC_RECLAIM = 22,
 	/* (SC) -> nanoseconds consumed so far. */
 	EXO_CALL_SC_CONSUMED = 23,
@@ -431,8 +440,29 @@ enum exo_call {
 	EXO_CALL_MSI_BIND = 33,
 	/* (ports handle, port, buffer, length <= 256): read that many bytes from one port. */
 	EXO_CALL_PORT_READ = 34,
+	/*
+	 * (vcore, SC or line, ns from now): takes it back from the domain that has it.  Call it until it
+	 * returns 0, or EBADF: then there is no such thing any more.  The first call announces it: a
+	 * REVOKE message, with the deadline, at most EXO_REVOKE_NS_MAX away, which later calls
+	 * do not change.  Returns 1 as long as it is neither given up nor due; then, and at once what
+	 * was never started or bound, it is taken, and listed in the repossession ring if it
+	 * was not given up:
+	 *	vcore  ended by its own CPU, and with it what its domain had split from its share there;
+	 *	       its frames are the owner's again.  EBUSY: somebody names it still (a child that
+	 *	       reports to it; a call in progress).  Its page stays mapped where it was, as a
+	 *	       USER frame.
+	 *	SC     as by RECLAIM.  Only on its own CPU (EXDEV).
+	 *	line   unbound.
+	 * It takes EXO_RIGHT_REVOKE; for a line EXO_RIGHT_MANAGE.  The domain that has it, which needs
+	 * neither, so gives up a vcore, also the one that calls, or a line: at once.  An SC it gives
+	 * up by RECLAIM.
+	 */
+	EXO_CALL_REVOKE = 35,
 	/* (domain handle, struct exo_frame_revoke *): frames come back from a domain that runs. */
 	EXO_CALL_FRAME_REVOKE = 36,
+	/* (SC, budget_ns, period_ns): what it has for itself from now on, out of its parent's share or
+	 * back to it; limits and EBUSY as for SPLIT.  Only on the SC's own CPU (EXDEV). */
+	EXO_CALL_SC_RESIZE = 37,
 	/*
 	 * (SC, handler vcore or 0, word): from now on, when the SC's budget has run out, the handler's
 	 * mailbox gets an EXO_MESSAGE_TIMEOUT, and the vcore that ran on it stays off the CPU until

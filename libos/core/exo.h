@@ -164,6 +164,16 @@ static inline int64_t exo_sc_timeout(exo_handle sc, exo_handle handler, uint64_t
 	return exo_call4(EXO_CALL_SC_TIMEOUT, sc, handler, word, 0);
 }
 
+static inline int64_t exo_sc_resize(exo_handle sc, uint64_t budget_ns, uint64_t period_ns)
+{
+	return exo_call4(EXO_CALL_SC_RESIZE, sc, budget_ns, period_ns, 0);
+}
+
+static inline int64_t exo_revoke(exo_handle h, uint64_t deadline_ns)
+{
+	return exo_call2(EXO_CALL_REVOKE, h, deadline_ns);
+}
+
 static inline int64_t exo_sc_consumed(exo_handle sc)
 {
 	return exo_call2(EXO_CALL_SC_CONSUMED, sc, 0);

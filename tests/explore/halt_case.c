@@ -98,6 +98,10 @@ void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
 {
 }
 
+void sc_move_share(struct run *run, struct sched_context *sc, const struct sc_share *to, uint64_t now)
+{
+}
+
 void space_load(struct space *s)
 {
 }

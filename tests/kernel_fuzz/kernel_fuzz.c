@@ -211,6 +211,8 @@ static bool is_spared(uint64_t number, uint64_t a, uint64_t b)
 	case EXO_CALL_HANDLE_REVOKE:
 	case EXO_CALL_SC_RECLAIM:
 		return first && !one_in(512);
+	case EXO_CALL_REVOKE: /* its own vcores go at once */
+		return first && !one_in(4096);
 	case EXO_CALL_SC_BIND:
 		return !one_in(16);
 	case EXO_CALL_SPACE_DESTROY:

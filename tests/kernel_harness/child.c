@@ -75,7 +75,7 @@ static void make_domain(void)
 	CHECK(child.space > 0);
 }
 
-static void make_vcore(unsigned cpu)
+void child_add_vcore(unsigned cpu)
 {
 	struct exo_vcore_create args = {
 		.cpu = cpu,
@@ -86,11 +86,13 @@ static void make_vcore(unsigned cpu)
 		.fault_stack_top = (uint64_t)stacks[cpu][1] + STACK_SIZE,
 	};
 
+	child_seen[cpu] = (struct seen){ 0 };
 	child.vcore[cpu] = exo_call(EXO_CALL_VCORE_CREATE, child.domain, child.space, (uint64_t)&args,
 				    0);
 	CHECK(child.vcore[cpu] > 0);
 	child_map((struct exo_op){ .code = EXO_OP_MAP, .prot = EXO_PROT_READ | EXO_PROT_WRITE,
-				   .count = 1, .va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE,
+				   .flags = EXO_OP_REPLACE, .count = 1,
+				   .va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE,
 				   .frame = args.page_frame });
 }
 
@@ -99,11 +101,9 @@ void child_make(unsigned cpus)
 	frames_used = 0;
 	make_domain();
 	map_image();
-	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-		child_seen[cpu] = (struct seen){ 0 };
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
 		if (cpus & 1u << cpu)
-			make_vcore(cpu);
-	}
+			child_add_vcore(cpu);
 }
 
 int64_t child_gets(int64_t handle, unsigned rights)

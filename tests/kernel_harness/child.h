@@ -21,6 +21,8 @@ extern struct seen child_seen[CPUS];
 
 /* Makes it, with a vcore on each of the CPUs in the mask, not started, and without an SC. */
 void child_make(unsigned cpus);
+/* One more; where one has been taken, in its place. */
+void child_add_vcore(unsigned cpu);
 /* One mapping in its shared region. */
 void child_map(struct exo_op op);
 /* Says what the other domain calls a handle. */

@@ -74,6 +74,17 @@ static void a_used_frame_is_not_retyped(void)
 	CHECK(frame_word_release(user(ME), ME) == FRAME_WORD_REFUSED);
 }
 
+/* Mapped by a borrower, as the page of a vcore is by its domain. */
+static void a_page_is_no_longer_shared_with_the_kernel(void)
+{
+	uint64_t pinned = frame_word_claim(user(ME), ME, EXO_FRAME_PINNED);
+
+	CHECK(frame_word_unshare(pinned) == user(ME));
+	CHECK(frame_word_unshare(frame_word_map(pinned, ME, OTHER)) ==
+	      frame_word_map(user(ME), ME, OTHER));
+	CHECK(frame_word_unshare(user(ME)) == FRAME_WORD_REFUSED);
+}
+
 static void a_dead_owner_s_frame_is_seized_when_unmapped(void)
 {
 	uint64_t lent = frame_word_pin(user(ME), ME), borrowed = frame_word_map(lent, ME, OTHER);
@@ -176,6 +187,7 @@ int main(void)
 	RUN(a_used_frame_is_not_retyped);
 	RUN(a_revoked_frame_can_only_be_unmapped_and_seized);
 	RUN(a_shared_page_table_is_not_released);
+	RUN(a_page_is_no_longer_shared_with_the_kernel);
 	RUN(a_dead_owner_s_frame_is_seized_when_unmapped);
 	RUN(any_sequence_of_steps_keeps_the_counts_exact);
 	return check_result();

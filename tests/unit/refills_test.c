@@ -139,6 +139,26 @@ static void a_larger_budget_is_not_given_early(void)
 	CHECK(refills_ready(&r, 500));
 }
 
+/* All of 400 is used; 600 in a period of 500 000 comes back no later than that from now, and not sooner
+ * than it would have. */
+static void what_is_used_is_not_given_again_by_a_change(void)
+{
+	struct refills r;
+
+	refills_init(&r, 400, 1000, LEAST, 0);
+	refills_charge(&r, 400, 400);
+	refills_change(&r, 600, 500000, 400);
+	CHECK(refills_ok(&r));
+	CHECK_EQ(refills_head(&r).time, 1000);
+	CHECK_EQ(refills_head(&r).amount, 400);
+	CHECK_EQ(r.ring[1].time, 1000 + 500000 - 200);
+	refills_change(&r, 100, 200, 500); /* 500 to wait: longer than the new period */
+	CHECK(refills_ok(&r));
+	CHECK_EQ(refills_head(&r).time, 700);
+	CHECK_EQ(refills_head(&r).amount, 100);
+	CHECK_EQ(r.count, 1);
+}
+
 /* An owner that always wants to run gets no more than its share, and loses nothing of it. */
 static void greed_gets_exactly_the_share(void)
 {
@@ -215,7 +235,7 @@ static void budgets_may_change_at_any_time(void)
 		refills_init(&r, period, period, LEAST, 0);
 		for (unsigned step = 0; step < 1000; step++) {
 			now += random_below(period);
-			switch (random_below(4)) {
+			switch (random_below(5)) {
 			case 0:
 				refills_resize(&r, 1 + random_below(period), now);
 				break;
@@ -224,6 +244,10 @@ static void budgets_may_change_at_any_time(void)
 				break;
 			case 2:
 				refills_unblock(&r, now);
+				break;
+			case 3:
+				period = 1000 + random_below(100000);
+				refills_change(&r, 1 + random_below(period - 1), period, now);
 				break;
 			default:
 				refills_charge(&r, random_below(period), now);
@@ -266,6 +290,7 @@ int main(int argc, char **argv)
 	RUN(a_small_rest_is_spent_with_its_successor);
 	RUN(a_smaller_budget_is_cut_from_the_end);
 	RUN(a_larger_budget_is_not_given_early);
+	RUN(what_is_used_is_not_given_again_by_a_change);
 	RUN(greed_gets_exactly_the_share);
 	RUN(no_behaviour_gets_more_than_the_share);
 	RUN(budgets_may_change_at_any_time);
