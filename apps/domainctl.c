@@ -18,6 +18,7 @@
 #define EXIT_FAILED 125      /* domainctl itself */
 #define EXIT_DOMAIN_DIED 126 /* its libos, under the program */
 #define WORDS_MAX 3072
+#define LINKS_MAX 512
 #define END_OF_INPUT 4       /* Ctrl-D, for the domain's terminal */
 #define INTERRUPT 3          /* Ctrl-C, likewise */
 
@@ -30,6 +31,8 @@ static _Noreturn void usage(void)
 	      "         --sched NAME          its scheduler library\n"
 	      "         --append WORDS        more words for its libos\n"
 	      "         --image FILE          its libos (" DOMAIN_IMAGE ")\n"
+	      "         --channel NAME        an end of that channel; the other is the next domain's\n"
+	      "                               with the same option, or is opened here\n"
 	      "         --detach              print its number and let it run; its lines come on\n"
 	      "                               the console, after its number\n"
 	      "       domainctl list\n"
@@ -120,6 +123,18 @@ static void add_words(char *line, size_t size, const char *key, const char *word
 		usage();
 }
 
+/* What it is to share: a list of strings, each ended by a NUL. */
+static void add_link(struct domain_create *c, const char *kind, const char *name)
+{
+	static char links[LINKS_MAX];
+	int n = snprintf(links + c->links_size, sizeof(links) - c->links_size, "%s %s", kind, name);
+
+	if ((size_t)n >= sizeof(links) - c->links_size)
+		usage();
+	c->links = (uint64_t)links;
+	c->links_size += (uint64_t)n + 1;
+}
+
 /* The index of the first word of the program. */
 static int parse_options(int count, char **words, struct domain_create *c, char *line, size_t size,
 			 int *detach)
@@ -148,6 +163,8 @@ static int parse_options(int count, char **words, struct domain_create *c, char 
 			add_words(line, size, "sched=", value);
 		else if (strcmp(option, "append") == 0)
 			add_words(line, size, "", value);
+		else if (strcmp(option, "channel") == 0)
+			add_link(c, option, value);
 		else if (strcmp(option, "image") == 0)
 			c->image = (uint64_t)value;
 		else

@@ -20,7 +20,7 @@
 
 enum domain_ioctl {
 	DOMAIN_CREATE = 0x4401, /* struct domain_create; EINVAL, ENOMEM, EBUSY (the CPU's time is given
-				 * out), ENOSPC (too many domains), EPERM (not root) */
+				 * out, or a channel's ends), ENOSPC (too many domains), EPERM (not root) */
 	DOMAIN_ATTACH = 0x4402, /* the number itself; ESRCH */
 	DOMAIN_KILL = 0x4403,
 	DOMAIN_WAIT = 0x4404,   /* struct domain_status; the domain's number means nothing afterwards */
@@ -35,6 +35,7 @@ struct domain_create {
 	uint64_t command_line; /* address of a string: words for its libos, such as sched=edf */
 	uint64_t words, words_size; /* the program and its arguments, each ended by a NUL */
 	uint64_t image;      /* address of a path: the libos; 0: DOMAIN_IMAGE */
+	uint64_t links, links_size; /* what it shares with others, each ended by a NUL: "channel NAME" */
 	uint32_t id;         /* out: its number */
 	uint32_t reserved;
 };

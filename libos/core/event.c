@@ -18,6 +18,7 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "domain/domain.h"
+#include "domain/link.h"
 #include "domain/parent.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
@@ -76,6 +77,7 @@ static void kernel_messages(struct exo_vcore_page *page)
 	if (some) {
 		domains_rung();
 		parent_rung();
+		links_rung();
 	}
 }
 

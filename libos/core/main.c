@@ -15,6 +15,7 @@
 #include "core/task.h"
 #include "core/vcore.h"
 #include "domain/device.h"
+#include "domain/link.h"
 #include "domain/parent.h"
 #include "fs/fs.h"
 #include "proc/process.h"
@@ -91,6 +92,7 @@ static void start_services(void *unused)
 	trace_files_init();
 	console_init();
 	domain_device_init();
+	links_init();
 	host_channel_init();
 	process_init();
 	panic_test();

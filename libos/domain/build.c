@@ -11,6 +11,7 @@
  *	the archives               copied; given to it
  *	struct domain_boot         our heap
  *	the console                our heap
+ *	channels and such          our heap
  *
  * Everything else that it gets is memory, which it uses as it likes.
  */
@@ -63,8 +64,7 @@ static int map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, un
 	return domain_update(d, &op, 1);
 }
 
-/* Pages of our heap: they stay ours. */
-static int map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t count, unsigned prot)
+int domain_map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t count, unsigned prot)
 {
 	int r = 0;
 
@@ -234,8 +234,8 @@ static int show_boot(struct domain *d, uint64_t va)
 	memcpy(d->boot->words, d->words, d->words_size);
 	*m = (struct exo_module){ .address = va, .size = (1 + DOMAIN_CONSOLE_PAGES) * EXO_PAGE_SIZE,
 				  .name = DOMAIN_BOOT_MODULE };
-	r = map_heap(d, va, d->boot, 1, EXO_PROT_READ);
-	return r ? r : map_heap(d, va + EXO_PAGE_SIZE, d->console, DOMAIN_CONSOLE_PAGES,
+	r = domain_map_heap(d, va, d->boot, 1, EXO_PROT_READ);
+	return r ? r : domain_map_heap(d, va + EXO_PAGE_SIZE, d->console, DOMAIN_CONSOLE_PAGES,
 				EXO_PROT_READ | EXO_PROT_WRITE);
 }
 
@@ -333,9 +333,11 @@ static int fill(struct domain *d, struct file *f, const struct exo_image *image,
 	if (r == 0)
 		r = show_frame_table(d);
 	if (r == 0)
-		r = map_heap(d, EXO_INFO_BASE, d->info, EXO_INFO_PAGES, EXO_PROT_READ);
+		r = domain_map_heap(d, EXO_INFO_BASE, d->info, EXO_INFO_PAGES, EXO_PROT_READ);
 	if (r == 0)
 		r = show_boot(d, va);
+	if (r == 0)
+		r = links_show(d, va + (1 + DOMAIN_CONSOLE_PAGES) * EXO_PAGE_SIZE);
 	if (r == 0)
 		r = domain_make_vcores(d, image);
 	if (r == 0)

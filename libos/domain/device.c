@@ -192,9 +192,23 @@ static int wait_until_dead(struct domain *d, unsigned flags)
 static int check_request(const struct domain_create *c)
 {
 	if (!c->cpus || (c->cpus & ~vcores_present()) || c->words_size == 0 ||
-	    c->words_size > DOMAIN_WORDS_MAX || c->memory < MEMORY_LEAST || c->memory > MEMORY_MOST)
+	    c->words_size > DOMAIN_WORDS_MAX || c->links_size > DOMAIN_LINKS_MAX ||
+	    c->memory < MEMORY_LEAST || c->memory > MEMORY_MOST)
 		return -EINVAL;
 	return 0;
+}
+
+/* What it is to share with others. */
+static int take_links(const struct domain_create *c, struct domain *d)
+{
+	int r = c->links_size ? copy_from_user(d->links, c->links, c->links_size) : 0;
+
+	d->links_size = (uint32_t)c->links_size;
+	if (r == 0 && d->links_size && d->links[d->links_size - 1])
+		r = -EINVAL;
+	for (const char *at = d->links; at < d->links + d->links_size && r == 0; at += strlen(at) + 1)
+		r = link_is_known(at) ? 0 : -EINVAL;
+	return r;
 }
 
 /* Copies what the request names into d. */
@@ -214,7 +228,7 @@ static int take_request(const struct domain_create *c, struct domain *d)
 	if (r >= 0 && c->command_line)
 		r = (int)copy_string_from_user(d->command_line, c->command_line,
 					       sizeof(d->command_line));
-	return r < 0 ? r : 0;
+	return r < 0 ? r : take_links(c, d);
 }
 
 /* Builds it and lets it run. */
@@ -224,6 +238,9 @@ static int bring_up(const struct domain_create *c, struct domain *d)
 
 	if (r == 0)
 		r = domain_build(d);
+	if (r)
+		return r;
+	r = links_connect(d);
 	if (r)
 		return r;
 	domain_begin(d);

@@ -17,9 +17,11 @@
 #include "core/lock.h"
 #include "core/wait.h"
 #include "domain/boot.h"
+#include "domain/link.h"
 #include "domain/memory.h"
 
 #define DOMAIN_PATH_MAX 256
+#define DOMAIN_LINKS_MAX 512u
 
 /* To what is a domain's own but named by its maker as well: it must not be able to revoke it. */
 #define DOMAIN_OWN_RIGHTS (EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE)
@@ -36,6 +38,8 @@ struct domain {
 	char image[DOMAIN_PATH_MAX];
 	char words[DOMAIN_WORDS_MAX];
 	uint32_t words_size;
+	char links[DOMAIN_LINKS_MAX];  /* link.h; each ended by a NUL */
+	uint32_t links_size;
 
 	/* The task that makes it, then the reaper. */
 	struct domain_memory memory;
@@ -87,6 +91,8 @@ void domain_died(uint64_t id, uint64_t status);
 int domain_build(struct domain *d);
 /* In its shared region, feeding it page tables out of its memory; 0, -ENOMEM or the kernel's error. */
 int domain_update(struct domain *d, const struct exo_op *ops, unsigned count);
+/* Pages of our heap, which stay ours. */
+int domain_map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t count, unsigned prot);
 
 /* vcores.c: the same for its vcores and their time; and starts the first. */
 int domain_make_vcores(struct domain *d, const struct exo_image *image);

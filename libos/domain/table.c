@@ -74,7 +74,7 @@ static void drop_handles(struct domain *d)
 /* All that the kernel has of it; its frames are ours again afterwards. */
 static void dismantle(struct domain *d)
 {
-	int64_t r;
+	int64_t r = 0;
 
 	while (d->domain && (r = exo_domain_kill(d->domain, 0)) != 0) {
 		if (r != 1 && r != -EBUSY) {
@@ -88,6 +88,7 @@ static void dismantle(struct domain *d)
 		wait_begin();
 		(void)wait_sleep(0, deadline_after(RETRY_NS));
 	}
+	links_leave(d, d->domain && r != 0);
 	domain_reclaim_time(d);
 	drop_handles(d);
 	d->lost = domain_memory_return(&d->memory);
