@@ -280,5 +280,6 @@ int64_t call_sc_consumed(struct exo_regs *regs, struct handle_view *h)
 
 	if (cpu->run.sc == h->sc)
 		run_account(cpu, tsc_read());
-	return ns_of_ticks(cpu, atomic_load_explicit(&h->sc->consumed, memory_order_relaxed));
+	return ns_of_ticks(cpu_by_number(h->sc->cpu),
+			   atomic_load_explicit(&h->sc->consumed, memory_order_relaxed));
 }

@@ -69,7 +69,7 @@ void run_recall(struct cpu *cpu, const struct vcore *donor, uint64_t now)
 
 void run_dispatch(struct cpu *cpu, struct vcore *vcore)
 {
-	ASSERT_INVARIANT(!cpu->current && !cpu->run.sc);
+	ASSERT_INVARIANT(!cpu->current && !cpu->run.sc && !cpu->run.expired);
 	vcore_move(vcore, VCORE_READY, VCORE_RUNNING, 0);
 	cpu->run.sc = vcore->sc;
 	cpu->run.used = 0;

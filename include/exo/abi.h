@@ -546,7 +546,7 @@ struct exo_cpu_stats {
 	/* TSC ticks since boot; the first three add up to the last (I7). */
 	uint64_t charged, idle, kernel, elapsed;
 	uint64_t interrupts, ipis_sent, ipis_received, upcalls, switches, exo_calls, faults,
-		foreign_calls, tlb_flushes;
+		foreign_calls, tlb_flushes, nmis;
 };
 
 /* ---------------------------------------------------------------- what the domain is told */

@@ -114,6 +114,11 @@ int64_t child_gets(int64_t handle, unsigned rights)
 	return copy;
 }
 
+static void drop(int64_t handle)
+{
+	CHECK_EQ(exo_call(EXO_CALL_HANDLE_DROP, handle, 0, 0, 0), 0);
+}
+
 void child_end(void)
 {
 	uint64_t give_up = tsc() + ms(5000);
@@ -126,8 +131,16 @@ void child_end(void)
 	} while (result && tsc() < give_up);
 	exo_call(EXO_CALL_TIMER, 0, 0, 0, 0);
 	CHECK_EQ(result, 0);
-	if (!result)
-		child = (struct child){ 0 };
+	if (result)
+		return;
+	/* The handles are stale, but their slots are still taken. */
+	drop(child.domain);
+	drop(child.shared);
+	drop(child.space);
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
+		if (child.vcore[cpu])
+			drop(child.vcore[cpu]);
+	child = (struct child){ 0 };
 }
 
 bool child_starts(struct exo_vcore_page *page, void (*main)(void))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A test domain: booted in place of the libos, prints `ok NAME` or `not ok NAME` for each case on the
- * debug console, last `kernel tests passed` or `kernel tests failed`, and restarts the machine.
+ * A test domain: booted in place of the libos, prints `ok NAME` or `not ok NAME` for each case on
+ * the debug console, last `kernel tests passed` or `kernel tests failed`, and restarts the machine.
  */
 #include "harness.h"
 
@@ -16,8 +16,6 @@ unsigned failures;
 static char stacks[CPUS][STACK_SIZE] __attribute__((aligned(16)));
 
 void parent_event(struct exo_vcore_page *page);
-void parent_fault(struct exo_vcore_page *page);
-void parent_fault_masked(struct exo_vcore_page *page);
 void *memset(void *to, int byte, size_t size);
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 
@@ -30,13 +28,12 @@ void print(const char *text)
 	exo_call(EXO_CALL_DEBUG_WRITE, (uint64_t)text, length, 0, 0);
 }
 
-void print_number(const char *name, int64_t value)
+void print_part(const char *name, int64_t value)
 {
 	char digits[24], *p = digits + sizeof(digits);
 	uint64_t rest = value < 0 ? -value : value;
 
 	*--p = 0;
-	*--p = '\n';
 	do
 		*--p = '0' + rest % 10;
 	while (rest /= 10);
@@ -44,6 +41,12 @@ void print_number(const char *name, int64_t value)
 		*--p = '-';
 	print(name);
 	print(p);
+}
+
+void print_number(const char *name, int64_t value)
+{
+	print_part(name, value);
+	print("\n");
 }
 
 uint64_t spare_frame(unsigned number)

@@ -34,6 +34,9 @@ extern struct seen seen[CPUS];
 /* By each suite: what CPU 0 does, and what the others do once they are started. */
 void suite_main(void);
 _Noreturn void suite_other(void);
+/* Step over the load in read_unmapped(), which returns the address, or while masked 1 more. */
+void parent_fault(struct exo_vcore_page *page);
+void parent_fault_masked(struct exo_vcore_page *page);
 /* The upcalls of its child domains, if it makes any (child.h). */
 void child_event(struct exo_vcore_page *page);
 void child_fault(struct exo_vcore_page *page);
@@ -87,7 +90,8 @@ static inline uint64_t vcore_handle(unsigned cpu)
 }
 
 void print(const char *text);
-void print_number(const char *name, int64_t value);
+void print_part(const char *name, int64_t value);
+void print_number(const char *name, int64_t value); /* and the end of the line */
 
 extern bool failed; /* the case that runs */
 extern unsigned failures;
@@ -140,8 +144,8 @@ void take_events(struct exo_vcore_page *page, struct seen *mine);
 int64_t halt(uint64_t deadline, struct seen *mine);
 void sleep_ms(uint64_t n, struct seen *mine);
 
-/* The number-th from the end of the frames that the domain owns; none of them is in use.  Those from
- * FRAMES_OF_SUITE on are the child's (child.c). */
+/* The number-th from the end of the frames that the domain owns; none of them is in use.  Those
+ * from FRAMES_OF_SUITE on are the child's (child.c). */
 uint64_t spare_frame(unsigned number);
 #define FRAMES_OF_SUITE 32
 
