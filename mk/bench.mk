@@ -14,6 +14,11 @@ ifeq ($(ICOUNT)$(ROWS),1)
 	@$(MAKE) bench-ours
 endif
 
+## make hot      the order of functions in the images (mk/hot-*.ld), from profiles of what switches run through
+.PHONY: hot
+hot: all $(BUILD)/bench-true $(BUILD)/profile-plugin.so
+	@scripts/bench/hot
+
 # ROW's own program for exec, and the plugin for QEMU that counts what is executed.
 $(BUILD)/bench-true: scripts/bench/true.c | $(CACHE)/bin/exo-cc
 	$(Q)$(CACHE)/bin/exo-cc -static -O2 -s -o $@ $<

@@ -13,7 +13,7 @@ ifeq ($(DEBUG),1)
 COMMON_CFLAGS += -DEXO_DEBUG=1
 WHOLE :=
 else
-WHOLE := -flto=auto --param max-inline-insns-auto=60 --param early-inlining-insns=30
+WHOLE := -flto=auto --param max-inline-insns-auto=60 --param early-inlining-insns=30 -ffunction-sections
 endif
 ifeq ($(WERROR),1)
 COMMON_CFLAGS += -Werror
@@ -66,7 +66,7 @@ endef
 # functions, turn them into a table (scripts/mksymbols), and link again with it.
 # The table lies behind the text, so it moves no function.
 define link_rules
-$(2): $$($(1)_OBJECTS) $(1)/$(1).ld scripts/mksymbols
+$(2): $$($(1)_OBJECTS) $(1)/$(1).ld mk/hot-$(1).ld scripts/mksymbols
 	$$(call say,LD,$$@)
 	$$(Q)scripts/mksymbols --empty > $(BUILD)/$(1)/symbols.asm
 	$$(Q)$$(NASM) -f elf64 -o $(BUILD)/$(1)/symbols.o $(BUILD)/$(1)/symbols.asm

@@ -45,7 +45,9 @@
 #include "time/time.h"
 #include "trace/trace.h"
 
-#define PROMISE_NS SCHED_US(100)
+/* A timer of its own for each promise costs more than the switches that it saves, where timers are slow
+ * (a virtual machine); a quarter of a usual slice is soon enough. */
+#define PROMISE_NS SCHED_MS(1)
 
 static uint64_t slice_left_ns(const struct vcore *v)
 {

@@ -12,7 +12,7 @@
 
 #define HASH_SIZE 4096u
 /* As in libos/sched/donate.c. */
-#define PROMISE_NS SCHED_US(100)
+#define PROMISE_NS SCHED_MS(1)
 
 enum event_kind { TIMER, TASK_DUE, ARRIVAL, STEAL, REFUSED, PULL, RESCHED };
 
