@@ -36,6 +36,9 @@ static _Noreturn void usage(void)
 	      "         --detach              print its number and let it run; its lines come on\n"
 	      "                               the console, after its number\n"
 	      "       domainctl list\n"
+	      "       domainctl resize NUMBER [options]\n"
+	      "         --mem 48M             the memory that it is to have\n"
+	      "         --patience 1000       milliseconds until what it does not give back is taken\n"
 	      "       domainctl wait NUMBER\n"
 	      "       domainctl kill NUMBER\n"
 	      "exit status of create and wait: the program's; 128 + the signal that ended it; 126: the\n"
@@ -370,12 +373,37 @@ static int kill_domain(const char *number)
 	return 0;
 }
 
+static int resize(int count, char **words)
+{
+	struct domain_resize r = { .patience_ms = 1000 };
+	int domain = attach(words[2]);
+
+	for (int i = 3; i < count; i += 2) {
+		if (i + 1 == count)
+			usage();
+		if (strcmp(words[i], "--mem") == 0)
+			r.memory = parse_size(words[i + 1]);
+		else if (strcmp(words[i], "--patience") == 0)
+			r.patience_ms = (uint32_t)strtoul(words[i + 1], NULL, 10);
+		else
+			usage();
+	}
+	if (ioctl(domain, DOMAIN_RESIZE, &r) < 0)
+		die("resize");
+	if (r.forced)
+		printf("domain %s: %lu KiB had to be taken from it\n", words[2],
+		       (unsigned long)(r.forced >> 10));
+	return 0;
+}
+
 int main(int count, char **words)
 {
 	if (count >= 2 && strcmp(words[1], "create") == 0)
 		return create(count, words);
 	if (count == 2 && strcmp(words[1], "list") == 0)
 		return list();
+	if (count >= 4 && strcmp(words[1], "resize") == 0)
+		return resize(count, words);
 	if (count == 3 && strcmp(words[1], "wait") == 0)
 		return wait_for(attach(words[2]));
 	if (count == 3 && strcmp(words[1], "kill") == 0)

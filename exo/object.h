@@ -117,8 +117,8 @@ struct domain {
 	/* Any CPU: set for good (domain_kill.c). */
 	atomic_bool dying;
 
-	/* Any CPU (frame_revoke.c): the deadline that was announced for frames, 0 if none was; and how many of
-	 * its frames are of type REVOKED. */
+	/* Any CPU (frame_revoke.c): the deadline that was announced for frames, 0 if none was; and
+	 * how many of its frames are of type REVOKED. */
 	_Atomic uint64_t frames_deadline;
 	_Atomic uint64_t revoked;
 

@@ -111,18 +111,16 @@ uint64_t page_table_bits(unsigned prot)
 	return bits | (prot * (EXO_PTE_SOFT0 / EXO_PROT_SOFT0) & PTE_SOFT); /* in the same order */
 }
 
-uint64_t page_table_copied(const table_entry *place, uint64_t entry, uint16_t owner)
+uint64_t page_table_not_copied(const table_entry *place, uint64_t entry, uint16_t owner, bool counted)
 {
 	uint64_t frame = pte_frame(entry);
-	bool counted;
 
 	if (!(entry & PTE_PRESENT) || !frame_is_ram(frame))
 		return entry;
-	counted = frame_map(frame, frame_word_owner(frame_word(frame)), owner);
-	if (pte_frame(atomic_load(place)) == frame)
-		return counted ? entry :
-		       frame_word_type(frame_word(frame)) == EXO_FRAME_REVOKED ? EXO_PTE_LOST : 0;
 	if (counted)
 		frame_unmap(frame, owner);
+	else if (pte_frame(atomic_load(place)) == frame &&
+		 frame_word_type(frame_word(frame)) != EXO_FRAME_REVOKED)
+		return 0;
 	return EXO_PTE_LOST;
 }

@@ -6,6 +6,7 @@
 #ifndef EXO_PAGE_TABLE_H
 #define EXO_PAGE_TABLE_H
 
+#include "frame.h"
 #include "object.h"
 #include "x86/paging.h"
 
@@ -46,23 +47,14 @@ uint64_t page_table_pool_take(struct space *s);
 bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va,
 			 uint64_t pages);
 
-/*
- * page_table_copied - what a copy of an entry is to say, once more in the count of its frame
- *
- * place  where the entry stands, under the lock of a space that uses the table
- * owner  of the space that the copy is for
- *
- * 0: the count is full.  EXO_PTE_LOST: the frame is being taken from the domain.  That happens under
- * another lock if the table is shared, and then the frame may be anybody's already: so the entry is
- * looked at again after it was counted.  If it is still there, the frame is still whose it was.
- */
-uint64_t page_table_copied(const table_entry *place, uint64_t entry, uint16_t owner);
-
 /* The rights and software bits of enum exo_prot as bits of an entry. */
 uint64_t page_table_bits(unsigned prot);
 /* All bits that page_table_bits() can set, in either sense. */
 #define PTE_SOFT (EXO_PTE_SOFT0 | EXO_PTE_SOFT1 | EXO_PTE_SOFT2)
 #define PTE_RIGHTS (PTE_WRITE | PTE_USER | PTE_NX)
+
+/* The part of page_table_copied() that is seldom needed. */
+uint64_t page_table_not_copied(const table_entry *place, uint64_t entry, uint16_t owner, bool counted);
 
 static inline uint64_t pte_frame(uint64_t entry)
 {
@@ -74,6 +66,27 @@ static inline bool pte_loses_rights(uint64_t before, uint64_t after)
 {
 	return (before & ~after & (PTE_PRESENT | PTE_WRITE | PTE_USER)) ||
 	       (~before & after & PTE_NX) || pte_frame(before) != pte_frame(after);
+}
+
+/*
+ * page_table_copied - what a copy of an entry is to say, once more in the count of its frame
+ *
+ * place        where the entry stands, under the lock of a space that uses the table
+ * frame_owner  whose the frame is
+ * owner        of the space that the copy is for
+ *
+ * 0: the count is full.  EXO_PTE_LOST: the frame is being taken from the domain.  That happens under
+ * another lock if the table is shared, and then the frame may be anybody's already: so the entry is
+ * looked at again after it was counted.  If it is still there, the frame is still whose it was.
+ */
+static inline uint64_t page_table_copied(const table_entry *place, uint64_t entry,
+					 uint16_t frame_owner, uint16_t owner)
+{
+	bool counted = (entry & PTE_PRESENT) && frame_map(pte_frame(entry), frame_owner, owner);
+
+	if (counted && pte_frame(atomic_load(place)) == pte_frame(entry))
+		return entry;
+	return page_table_not_copied(place, entry, owner, counted);
 }
 
 #endif

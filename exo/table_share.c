@@ -36,7 +36,9 @@ bool table_share(struct space *from, table_entry *source, struct space *to, tabl
 	uint64_t table = pte_frame(entry_load(source));
 
 	ASSERT_INVARIANT(lock_held(&from->lock) && lock_held(&to->lock));
-	if (atomic_load(&from->object.owner->revoked) || from == to || from->is_shared || to->is_shared || to->object.owner->id != owner ||
+	if (atomic_load(&from->object.owner->revoked))
+		return false;
+	if (from == to || from->is_shared || to->is_shared || to->object.owner->id != owner ||
 	    frame_word_owner(frame_word(table)) != owner || entry_load(target))
 		return false;
 	if (!table_is_shared(source) && !forbid_writes(frame_pointer(table), owner, lost))
@@ -79,7 +81,7 @@ static unsigned copy_entries(table_entry *to, const table_entry *from, uint16_t 
 
 		if (!entry)
 			continue;
-		entry = page_table_copied(&from[i], entry, owner);
+		entry = page_table_copied(&from[i], entry, owner, owner);
 		if (!entry)
 			return i;
 		atomic_store_explicit(&to[i], entry & ~(PTE_ACCESSED | PTE_DIRTY),

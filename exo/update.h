@@ -35,8 +35,8 @@ struct update_plan {
 	uint64_t count, va, frame, source_frame, source_va;
 	uint16_t frame_owner;     /* MAP: must be the frames' */
 	struct space *target;
-	struct space *source;     /* CLONE: whose entries are copied; revoke: the domain's shared region, whose
-				   * CPUs are all that may know them; else the target too */
+	struct space *source;     /* CLONE: whose entries are copied; revoke: the domain's shared
+				   * region, whose CPUs are all that may know them; else the target */
 	struct handle_view held;  /* of a loan, the source, or devices; kind NONE: nothing is held */
 };
 

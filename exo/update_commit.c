@@ -271,7 +271,8 @@ static int clone_page(struct update_step *step, table_entry *entry, uint64_t va,
 		return error;
 	if (atomic_load_explicit(copy, memory_order_relaxed) & PTE_PRESENT)
 		return -EEXIST;
-	new = page_table_copied(entry, old, plan->target->object.owner->id);
+	new = page_table_copied(entry, old, frame_word_owner(frame_word(pte_frame(old))),
+				plan->target->object.owner->id);
 	if (!new)
 		return -EAGAIN;
 	if ((new & PTE_PRESENT) && plan->copy_on_write &&

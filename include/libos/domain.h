@@ -26,6 +26,8 @@ enum domain_ioctl {
 	DOMAIN_WAIT = 0x4404,   /* struct domain_status; the domain's number means nothing afterwards */
 	DOMAIN_KEEP = 0x4405,   /* closing the file does not end the domain, and its end is remembered
 				 * until somebody waits for it */
+	DOMAIN_RESIZE = 0x4406, /* struct domain_resize; EINVAL, ENOMEM, ESRCH (it is dead), EBUSY (another
+				 * resize, or it has less than could be taken from it), EPERM (not root) */
 };
 
 struct domain_create {
@@ -40,6 +42,13 @@ struct domain_create {
 	uint32_t reserved;
 };
 #define DOMAIN_IMAGE "/lib/exo/libos"
+
+struct domain_resize {
+	uint64_t memory;      /* bytes that it is to have, counted as for DOMAIN_CREATE */
+	uint32_t patience_ms; /* so long it has to give back what it is to lose; then that is taken */
+	uint32_t reserved;
+	uint64_t forced;      /* out: bytes that had to be taken */
+};
 
 enum domain_cause {
 	DOMAIN_CAUSE_NONE,   /* it is alive */

@@ -20,6 +20,7 @@
 #include "domain/domain.h"
 #include "domain/link.h"
 #include "domain/parent.h"
+#include "domain/pressure.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
 #include "sched/stall.h"
@@ -50,8 +51,12 @@ static void kernel_message(const struct exo_message *m)
 	case EXO_MESSAGE_IRQ:
 		irq_message(m);
 		break;
+	case EXO_MESSAGE_USER:
+		parent_message(m);
+		break;
 	case EXO_MESSAGE_REVOKE:
-		log_print("libos: the kernel takes back handle %lx\n", m->word[0]);
+		if ((m->word[0] & 0xff) == EXO_REVOKED_FRAMES)
+			pressure_asked(m->word[2], m->word[1]);
 		break;
 	case EXO_MESSAGE_DEATH:
 		domain_died(m->word[0], m->word[1]);
@@ -63,9 +68,9 @@ static void kernel_message(const struct exo_message *m)
 }
 
 /*
- * A message of another domain says no more than that there may be something to see; one that was not
- * taken because the mailbox was full would have said no more either.  So we look after whatever has
- * come.
+ * A message of another domain says no more than that there may be something to see, unless it is our
+ * parent's (parent_message()); one that was not taken because the mailbox was full would have said no more
+ * either.  So we look after whatever has come.
  */
 static void kernel_messages(struct exo_vcore_page *page)
 {
@@ -87,6 +92,8 @@ void events_take(struct vcore *v)
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
 	v->in_event = true;
+	if (pending & EXO_EVENT_REVOKE)
+		pressure_taken();
 	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE))
 		kernel_messages(v->page);
 	if (pending & EXO_EVENT_TIMER)

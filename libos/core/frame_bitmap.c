@@ -85,6 +85,23 @@ bool frame_bitmap_put(struct frame_bitmap *b, uint64_t frame)
 	return true;
 }
 
+size_t frame_bitmap_forget(struct frame_bitmap *b, uint64_t first, size_t count,
+			   bool (*gone)(uint64_t frame))
+{
+	size_t n = 0;
+
+	for (size_t w = first / 64; w < b->word_count && w < (first + count) / 64; w++) {
+		for (uint64_t bits = b->words[w]; bits; bits &= bits - 1) {
+			if (!gone(w * 64 + (uint64_t)__builtin_ctzl(bits)))
+				continue;
+			b->words[w] &= ~(bits & -bits);
+			n++;
+		}
+	}
+	b->free -= n;
+	return n;
+}
+
 void frame_bitmap_put_range(struct frame_bitmap *b, uint64_t first, uint64_t count)
 {
 	while (count > 0) {

@@ -29,6 +29,9 @@ size_t frame_bitmap_take(struct frame_bitmap *b, uint32_t *frames, size_t max);
 uint64_t frame_bitmap_take_run(struct frame_bitmap *b, uint64_t max, uint64_t *first);
 /* Put one back; false if it was free already or is out of range. */
 bool frame_bitmap_put(struct frame_bitmap *b, uint64_t frame);
+/* Takes those out of `count` frames from `first` on (a multiple of 64) that are gone; returns how many. */
+size_t frame_bitmap_forget(struct frame_bitmap *b, uint64_t first, size_t count,
+			   bool (*gone)(uint64_t frame));
 void frame_bitmap_put_range(struct frame_bitmap *b, uint64_t first, uint64_t count);
 
 #endif

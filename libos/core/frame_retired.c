@@ -51,6 +51,23 @@ size_t retired_put(struct retired_frames *r, exo_handle space, uint64_t epoch,
 	return taken;
 }
 
+size_t retired_forget(struct retired_frames *r, bool (*gone)(uint64_t frame))
+{
+	size_t n = 0;
+
+	for (struct retired_batch *b = r->first; b; b = b->next) {
+		uint32_t kept = 0;
+
+		for (uint32_t i = 0; i < b->count; i++)
+			if (!gone(b->frames[i]))
+				b->frames[kept++] = b->frames[i];
+		n += b->count - kept;
+		b->count = kept;
+	}
+	r->count -= n;
+	return n;
+}
+
 static void batch_release(struct retired_frames *r, struct retired_batch *b,
 			  void (*put)(uint64_t frame))
 {

@@ -36,6 +36,8 @@ void retired_init(struct retired_frames *r);
 /* Takes some of the n frames; returns how many, 0 when every batch is in use. */
 size_t retired_put(struct retired_frames *r, exo_handle space, uint64_t epoch,
 		   const uint64_t *frames, size_t n);
+/* Takes out those that are gone; returns how many. */
+size_t retired_forget(struct retired_frames *r, bool (*gone)(uint64_t frame));
 /* Calls `put` for each frame whose epoch has passed. */
 void retired_reap(struct retired_frames *r, bool (*passed)(exo_handle space, uint64_t epoch),
 		  void (*put)(uint64_t frame));

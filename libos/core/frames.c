@@ -10,6 +10,9 @@
  * When the bitmap is empty, what other CPUs have in their caches is taken one by one, and epochs are
  * waited for: so frame_take() fails only if there is no free frame anywhere.  That is why a cache
  * has a lock, which its own CPU finds free nearly always.
+ *
+ * Frames can be taken from a domain that was made by another, free ones too (frames_at_risk).  From the
+ * first time that this is announced on, whoever takes or frees one looks whether it is still ours.
  */
 #include <exo/abi.h>
 #include <stdatomic.h>
@@ -25,6 +28,7 @@
 #include "core/vcore.h"
 
 #define CACHE_FRAMES 64
+#define FORGET_FRAMES 4096u /* looked at under the lock */
 
 /* The bitmap stands at the start of the dynamic region, the heap after it (heap.c). */
 #define BITMAP_BASE EXO_DYNAMIC_BASE
@@ -45,12 +49,32 @@ static struct lock pool_lock = LOCK_INIT("free frames", RANK_FRAMES);
 static struct frame_bitmap bitmap;
 static struct retired_frames retired;
 
-/* Written once at start-up. */
-static uint64_t total;
+/* Written once at start-up: free then, when the domain had `told` frames in all. */
+static uint64_t total, told;
+
+_Atomic bool frames_at_risk;
+
+static const struct exo_info *machine(void)
+{
+	return (const struct exo_info *)EXO_INFO_BASE;
+}
+
+static bool is_lost(uint64_t frame)
+{
+	const volatile struct exo_frame_info *f =
+		&((const volatile struct exo_frame_info *)EXO_FRAMES_BASE)[frame];
+
+	return f->owner != machine()->domain_id || f->type != EXO_FRAME_USER;
+}
+
+static bool may_be_lost(uint64_t frame)
+{
+	return atomic_load_explicit(&frames_at_risk, memory_order_relaxed) && is_lost(frame);
+}
 
 static void put_back(uint64_t frame)
 {
-	bool ok = frame_bitmap_put(&bitmap, frame);
+	bool ok = may_be_lost(frame) || frame_bitmap_put(&bitmap, frame);
 
 	if (!ok)
 		libos_panic("frame %lx was freed twice", frame);
@@ -58,7 +82,7 @@ static void put_back(uint64_t frame)
 
 /* A space that no longer exists has no epoch that has not passed: the kernel does not let it go
  * before (space_begin_destroy). */
-static bool epoch_passed(exo_handle space, uint64_t epoch)
+bool frames_epoch_passed(exo_handle space, uint64_t epoch)
 {
 	return epoch == 0 || exo_tlb_poll(space, epoch, 0) != 0;
 }
@@ -91,7 +115,7 @@ static size_t pool_take(uint32_t *frames, size_t most, bool *waiting)
 	size_t n;
 
 	lock_acquire(&pool_lock);
-	retired_reap(&retired, epoch_passed, put_back);
+	retired_reap(&retired, frames_epoch_passed, put_back);
 	n = frame_bitmap_take(&bitmap, frames, most);
 	*waiting = retired.count > 0;
 	lock_release(&pool_lock);
@@ -124,7 +148,7 @@ static uint64_t take_anywhere(void)
 	return 0;
 }
 
-uint64_t frame_take(void)
+static uint64_t take(void)
 {
 	uint32_t some[CACHE_FRAMES / 2];
 	bool waiting;
@@ -147,6 +171,16 @@ uint64_t frame_take(void)
 	return frame;
 }
 
+uint64_t frame_take(void)
+{
+	uint64_t frame;
+
+	do
+		frame = take();
+	while (frame && may_be_lost(frame));
+	return frame;
+}
+
 /* Half of a full cache. */
 static size_t cache_spill(struct frame_cache *c, uint32_t *frames)
 {
@@ -163,6 +197,8 @@ void frame_free(uint64_t frame)
 {
 	uint32_t some[CACHE_FRAMES / 2], one = (uint32_t)frame;
 
+	if (may_be_lost(frame))
+		return;
 	ASSERT_INVARIANT(frame != 0 && frame_maps(frame) == 0); /* I9, I10 */
 	upcalls_mask();
 	struct frame_cache *own = &caches[this_vcore()->cpu];
@@ -186,7 +222,7 @@ void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, siz
 
 	if (n == 0)
 		return;
-	if (epoch_passed(space, epoch)) {
+	if (frames_epoch_passed(space, epoch)) {
 		for (size_t i = 0; i < n; i++)
 			frame_free(frames[i]);
 		return;
@@ -195,7 +231,7 @@ void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, siz
 		lock_acquire(&pool_lock);
 		taken = retired_put(&retired, space, epoch, frames, n);
 		if (taken == 0)
-			retired_reap(&retired, epoch_passed, put_back);
+			retired_reap(&retired, frames_epoch_passed, put_back);
 		lock_release(&pool_lock);
 		frames += taken;
 		n -= taken;
@@ -207,7 +243,7 @@ uint64_t frames_take_run(uint64_t max, uint64_t *first)
 	uint64_t n;
 
 	lock_acquire(&pool_lock);
-	retired_reap(&retired, epoch_passed, put_back);
+	retired_reap(&retired, frames_epoch_passed, put_back);
 	n = frame_bitmap_take_run(&bitmap, max, first);
 	lock_release(&pool_lock);
 	return n;
@@ -221,6 +257,47 @@ void frames_put_run(uint64_t first, uint64_t count)
 	lock_release(&pool_lock);
 }
 
+void frames_gather(void)
+{
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		uint64_t frame;
+
+		while ((frame = cache_take(&caches[cpu])) != 0)
+			frames_put_run(frame, 1);
+	}
+}
+
+uint64_t frames_forget_lost(void)
+{
+	uint64_t lost = 0, end = bitmap.word_count * 64ul;
+
+	frames_gather();
+	for (uint64_t first = 0; first < end; first += FORGET_FRAMES) {
+		lock_acquire(&pool_lock);
+		if (first == 0)
+			lost += retired_forget(&retired, is_lost);
+		lost += frame_bitmap_forget(&bitmap, first, FORGET_FRAMES, is_lost);
+		lock_release(&pool_lock);
+	}
+	return lost;
+}
+
+uint64_t frames_add(uint64_t first, uint64_t count)
+{
+	uint64_t added = 0;
+
+	if (first >= machine()->frame_end || count > machine()->frame_end - first)
+		return 0;
+	for (uint64_t frame = first; frame < first + count; frame++) {
+		if (is_lost(frame) || frame_maps(frame) != 0)
+			continue;
+		lock_acquire(&pool_lock);
+		added += frame_bitmap_put(&bitmap, frame);
+		lock_release(&pool_lock);
+	}
+	return added;
+}
+
 /* Not exact while others allocate; for statistics and limits. */
 uint64_t frames_free_count(void)
 {
@@ -231,72 +308,10 @@ uint64_t frames_free_count(void)
 	return n;
 }
 
+/* Whoever has made the domain says how much memory it has now. */
 uint64_t frames_total_count(void)
 {
-	return total;
-}
-
-int64_t frames_into_space(uint64_t object, uint64_t root)
-{
-	int64_t r;
-
-	for (;;) {
-		r = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), object, root);
-		if (r == -ENOSPC && handles_feed() < 0)
-			return -ENOMEM;
-		if (r != -EAGAIN && r != -ENOSPC)
-			return r;
-		__builtin_ia32_pause();
-	}
-}
-
-int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count)
-{
-	int64_t r;
-
-	while ((r = exo_space_feed(space, frames, count)) == -EAGAIN)
-		__builtin_ia32_pause();
-	return r;
-}
-
-int shared_update(const struct exo_op *ops, size_t count)
-{
-	uint64_t freed[32];
-	struct exo_update u = {
-		.ops = (uint64_t)ops, .op_count = (uint32_t)count,
-		.freed = (uint64_t)freed, .freed_max = 32,
-	};
-	exo_handle shared = EXO_HANDLE(EXO_SLOT_SHARED);
-	uint64_t epoch = 0;
-
-	for (;;) {
-		u.freed_count = 0;
-		int64_t r = exo_update(shared, &u);
-
-		frames_retire(shared, u.epoch, freed, u.freed_count);
-		if (u.epoch > epoch)
-			epoch = u.epoch;
-		if (r == 0)
-			break;
-		if (r == 1)
-			continue;
-		if (r != -ENOMEM)
-			return (int)r;
-		uint64_t table = frame_take();
-
-		if (!table)
-			return -ENOMEM;
-		r = frames_into_tables(shared, &table, 1);
-		if (r < 0) {
-			frame_free(table);
-			return (int)r;
-		}
-	}
-	/* What was taken away may be mapped to other frames next, and no CPU may still see the old
-	 * ones then.  Why waiting ends, masked or not: take_anywhere(). */
-	while (!epoch_passed(shared, epoch))
-		__builtin_ia32_pause();
-	return 0;
+	return total + *(const volatile uint64_t *)&machine()->ram_frames - told;
 }
 
 /* Maps the bitmap's own pages with the first frames of the first ranges. */
@@ -345,5 +360,6 @@ void frames_init(const struct exo_info *info)
 		frame_bitmap_put_range(&bitmap, r->first, r->count);
 	}
 	total = bitmap.free;
+	told = info->ram_frames;
 	retired_init(&retired);
 }

@@ -4,6 +4,8 @@
 #define LIBOS_FRAMES_H
 
 #include <exo/abi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +13,8 @@ struct exo_info;
 
 /* Once, on the boot CPU, before anything allocates. */
 void frames_init(const struct exo_info *info);
+/* Has the epoch of an update of this space passed? */
+bool frames_epoch_passed(exo_handle space, uint64_t epoch);
 /* frame_alloc() without asking the heap to give back pages: for the heap itself. */
 uint64_t frame_take(void);
 
@@ -28,6 +32,19 @@ int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t coun
  * is; 0: there is none.  Any context. */
 uint64_t frames_take_run(uint64_t max, uint64_t *first);
 void frames_put_run(uint64_t first, uint64_t count);
+/* What CPUs have in their caches becomes runs as well. */
+void frames_gather(void);
+
+/*
+ * For domains that another has made, which gives them memory and takes it back (domain/pressure.h).
+ *
+ * at_risk     set for good once it is announced that frames will be taken: free ones may be lost
+ * add         these have been given to us; how many were, and were not known to be.  Any context
+ * forget_lost how many free frames are not ours any more: they are not free any more.  Task context
+ */
+extern _Atomic bool frames_at_risk;
+uint64_t frames_add(uint64_t first, uint64_t count);
+uint64_t frames_forget_lost(void);
 
 /*
  * Run ops on the shared region, feeding it page-table frames as it asks for them.

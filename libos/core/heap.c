@@ -57,8 +57,16 @@ static uint32_t page_index(const void *p)
 	return (uint32_t)(offset / EXO_PAGE_SIZE);
 }
 
-/* Give a frame to each of `count` pages at va that has none; marks those that got one. */
-static int map_new(uint64_t va, size_t count, struct page_run *mark)
+/* The table of a whole arena may have gone with its last page. */
+static bool is_mapped(const void *page)
+{
+	return (EXO_PDPTE(page) & EXO_PTE_PRESENT) && (EXO_PDE(page) & EXO_PTE_PRESENT) &&
+	       (EXO_PTE(page) & EXO_PTE_PRESENT);
+}
+
+/* Give a frame to each of `count` pages at va that has none; marks those that got one.  EPERM: one of the
+ * frames has just been taken from the domain. */
+static int map_some(uint64_t va, size_t count, struct page_run *mark)
 {
 	struct exo_op ops[EXO_UPDATE_OPS_MAX];
 	size_t n = 0;
@@ -80,17 +88,26 @@ static int map_new(uint64_t va, size_t count, struct page_run *mark)
 		return 0;
 	int r = shared_update(ops, n);
 
-	for (size_t i = 0; r < 0 && i < n; i++)
-		if (frame_maps(ops[i].frame) == 0)
-			frame_free(ops[i].frame);
-	if (r < 0 && r != -ENOMEM)
+	if (r < 0 && r != -ENOMEM && r != -EPERM)
 		libos_panic("heap: cannot map at %lx: error %d", va, r);
 	for (size_t i = 0; i < n; i++) {
-		bool mapped = frame_maps(ops[i].frame) != 0;
+		bool mapped = r == 0 || is_mapped((void *)ops[i].va);
 
+		if (!mapped)
+			frame_free(ops[i].frame);
 		mark[(ops[i].va - va) / EXO_PAGE_SIZE].mapped = mapped;
 		mapped_pages += mapped && va >= HEAP_BASE;
 	}
+	return r;
+}
+
+static int map_new(uint64_t va, size_t count, struct page_run *mark)
+{
+	int r;
+
+	do
+		r = map_some(va, count, mark);
+	while (r == -EPERM);
 	return r;
 }
 
@@ -174,13 +191,6 @@ static void trim_choose(struct trim *t)
 			}
 		}
 	}
-}
-
-/* The table of a whole arena may have gone with its last page. */
-static bool is_mapped(const void *page)
-{
-	return (EXO_PDPTE(page) & EXO_PTE_PRESENT) && (EXO_PDE(page) & EXO_PTE_PRESENT) &&
-	       (EXO_PTE(page) & EXO_PTE_PRESENT);
 }
 
 /* The page tables tell what is unmapped, even if the update ended early. */

@@ -17,7 +17,7 @@
 
 /* frames.c: 0 is never a valid frame.  Any context; leaf lock and per-CPU caches. */
 uint64_t frame_alloc(void);              /* contents undefined; 0 when there is none */
-void frame_free(uint64_t frame);         /* nothing maps it and no TLB holds it */
+void frame_free(uint64_t frame);         /* nothing maps it and no TLB holds it; or it was taken from us */
 /* Frames that an update reported as freed: reusable once the space's epoch is acknowledged. */
 void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, size_t n);
 uint64_t frames_free_count(void); /* those that are retired included */

@@ -74,8 +74,7 @@ int domain_map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t c
 	return r;
 }
 
-/* Frames that were mapped by others before may have to leave a TLB first (EAGAIN). */
-static int give(struct domain *d, uint64_t first, uint64_t count, unsigned flags)
+int domain_give(struct domain *d, uint64_t first, uint64_t count, unsigned flags)
 {
 	while (count > 0) {
 		int64_t n = exo_frame_give(d->domain, first, count, flags);
@@ -136,7 +135,7 @@ static int image_page(struct domain *d, uint64_t va, const void *contents, unsig
 		r = update_contents(&copy, 1);
 	}
 	if (r == 0)
-		r = give(d, frame, 1, contents ? EXO_GIVE_CONTENTS : 0);
+		r = domain_give(d, frame, 1, contents ? EXO_GIVE_CONTENTS : 0);
 	return r ? r : map(d, va, frame, 1, prot);
 }
 
@@ -167,7 +166,7 @@ static int image_zeros(struct domain *d, const struct exo_image *image)
 
 	while (va < image->end) {
 		uint64_t n = domain_memory_some(&d->memory, (image->end - va) / EXO_PAGE_SIZE, &first);
-		int r = n ? give(d, first, n, 0) : -ENOMEM;
+		int r = n ? domain_give(d, first, n, 0) : -ENOMEM;
 
 		if (r == 0)
 			r = map(d, va, first, n, image_prot(image, va));
@@ -193,7 +192,7 @@ static int copy_archive(struct domain *d, const struct exo_module *from, uint64_
 		return -ENOMEM;
 	r = update_contents(&copy, 1);
 	if (r == 0)
-		r = give(d, first, pages, EXO_GIVE_CONTENTS);
+		r = domain_give(d, first, pages, EXO_GIVE_CONTENTS);
 	if (r == 0)
 		r = map(d, *va, first, pages, EXO_PROT_READ);
 	if (r)
@@ -229,6 +228,7 @@ static int show_boot(struct domain *d, uint64_t va)
 		return (int)parent;
 	d->boot->version = DOMAIN_BOOT_VERSION;
 	d->boot->parent = (exo_handle)parent;
+	d->boot->parent_id = machine()->domain_id;
 	d->boot->real_offset_ns = (int64_t)(time_real_ns() - time_now_ns());
 	d->boot->words_size = d->words_size;
 	memcpy(d->boot->words, d->words, d->words_size);
@@ -273,17 +273,18 @@ static int give_memory(struct domain *d)
 {
 	struct exo_info *info = d->info;
 
-	for (uint32_t i = 0; i < d->memory.run_count; i++) {
-		uint64_t first = d->memory.runs[i].first + d->memory.runs[i].used;
-		uint64_t count = d->memory.runs[i].count - d->memory.runs[i].used;
+	list_for_each(link, &d->memory.runs) {
+		struct domain_run *run = domain_run_of(link);
+		uint64_t first = run->first + run->used, count = run->count - run->used;
 		int r;
 
+		run->memory = run->used;
 		if (count == 0)
 			continue;
-		r = give(d, first, count, 0);
+		r = domain_give(d, first, count, 0);
 		if (r)
 			return r;
-		d->memory.runs[i].used += count;
+		run->used += count;
 		info->ranges[info->range_count++] = (struct exo_range){ first, count };
 	}
 	if (info->range_count == 0)
@@ -370,7 +371,8 @@ int domain_build(struct domain *d)
 	if (header && piece && d->info && d->boot && d->console)
 		r = open_image(d, &f, header);
 	if (r == 0)
-		r = domain_memory_take(&d->memory, d->memory_bytes / EXO_PAGE_SIZE);
+		r = domain_memory_take(&d->memory, d->memory_bytes / EXO_PAGE_SIZE,
+				       EXO_RANGES_MAX);
 	if (r == 0) {
 		describe(d, (const struct exo_image *)header);
 		r = create(d, (const struct exo_image *)header);

@@ -24,6 +24,7 @@
 #define PIECE 512u
 #define MEMORY_LEAST (4ul << 20)
 #define MEMORY_MOST (1ul << 40)
+#define PATIENCE_MOST_MS 60000u
 
 /* What a file is attached to; private of the file. */
 struct domain_file {
@@ -294,6 +295,26 @@ static long wait_for_end(struct domain *d, uint64_t user)
 	return r;
 }
 
+static long resize(struct domain *d, uint64_t user)
+{
+	struct domain_resize request;
+	uint64_t forced;
+	int r = copy_from_user(&request, user, sizeof(request));
+
+	if (r)
+		return r;
+	if (request.memory < MEMORY_LEAST || request.memory > MEMORY_MOST ||
+	    request.patience_ms > PATIENCE_MOST_MS)
+		return -EINVAL;
+	r = domain_resize_begin(d);
+	if (r)
+		return r;
+	r = domain_resize_memory(d, request.memory, request.patience_ms * 1000000ul, &forced);
+	domain_resize_end(d);
+	request.forced = forced * EXO_PAGE_SIZE;
+	return copy_to_user(user, &request, sizeof(request)) ? -EFAULT : r;
+}
+
 static long domain_ioctl(struct file *f, unsigned command, uint64_t argument)
 {
 	struct domain *d = domain_of(f);
@@ -308,10 +329,13 @@ static long domain_ioctl(struct file *f, unsigned command, uint64_t argument)
 		other = domain_find((uint32_t)argument);
 		return other ? attach(f, other, false) : -ESRCH;
 	}
-	if (command != DOMAIN_KILL && command != DOMAIN_WAIT && command != DOMAIN_KEEP)
+	if (command != DOMAIN_KILL && command != DOMAIN_WAIT && command != DOMAIN_KEEP &&
+	    command != DOMAIN_RESIZE)
 		return -ENOTTY;
 	if (!d)
 		return -EINVAL;
+	if (command == DOMAIN_RESIZE)
+		return resize(d, argument);
 	if (command == DOMAIN_WAIT)
 		return wait_for_end(d, argument);
 	if (command == DOMAIN_KILL)

@@ -32,7 +32,6 @@ struct domain {
 	/* Fixed once it is in the list. */
 	uint32_t id;
 	uint64_t cpus;                 /* a bit for each */
-	uint64_t memory_bytes;
 	uint64_t budget_ns, period_ns;
 	char command_line[EXO_COMMAND_LINE_MAX];
 	char image[DOMAIN_PATH_MAX];
@@ -41,7 +40,7 @@ struct domain {
 	char links[DOMAIN_LINKS_MAX];  /* link.h; each ended by a NUL */
 	uint32_t links_size;
 
-	/* The task that makes it, then the reaper. */
+	/* The task that makes it, then the one that resizes it, then the reaper. */
 	struct domain_memory memory;
 	uint64_t lost;                 /* frames that the kernel did not give back */
 	exo_handle domain, shared, space;
@@ -63,6 +62,8 @@ struct domain {
 	enum domain_cause cause;
 	int32_t status;
 	uint32_t references;           /* files, and one while it is not DEAD */
+	uint64_t memory_bytes;         /* changed only by who has set `resizing` */
+	bool resizing;                 /* somebody changes what it has: it is not taken apart meanwhile */
 	bool waited;                   /* somebody has been told of its end */
 	struct byte_ring input, output; /* our ends of the console */
 	struct wait_queue changed;     /* state, or the console's readiness */
@@ -82,6 +83,10 @@ void domain_told(struct domain *d);  /* nobody needs to be told of its end any m
 void domain_begin(struct domain *d); /* MAKING -> ALIVE */
 void domain_kill(struct domain *d);  /* unless it is dying already */
 
+/* One at a time: 0, -EBUSY or -ESRCH (it is not alive); and then the end of that. */
+int domain_resize_begin(struct domain *d);
+void domain_resize_end(struct domain *d);
+
 /* Any context, no lock of rank >= RANK_TTY held: a message has come; and a death among them. */
 void domains_rung(void);
 void domain_died(uint64_t id, uint64_t status);
@@ -93,6 +98,13 @@ int domain_build(struct domain *d);
 int domain_update(struct domain *d, const struct exo_op *ops, unsigned count);
 /* Pages of our heap, which stay ours. */
 int domain_map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t count, unsigned prot);
+
+/* Frames of ours, scrubbed unless EXO_GIVE_CONTENTS; 0 or the kernel's error. */
+int domain_give(struct domain *d, uint64_t first, uint64_t count, unsigned flags);
+
+/* resize.c: between domain_resize_begin() and _end(): its memory is to be so many bytes.  0, -ENOMEM,
+ * -ESRCH, or -EBUSY: some could not be taken from it.  *forced: frames that had to be taken. */
+int domain_resize_memory(struct domain *d, uint64_t bytes, uint64_t patience_ns, uint64_t *forced);
 
 /* vcores.c: the same for its vcores and their time; and starts the first. */
 int domain_make_vcores(struct domain *d, const struct exo_image *image);

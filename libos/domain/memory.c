@@ -11,48 +11,75 @@
 /* For what another CPU still has to do: to take a scheduling context out of its tree, to flush. */
 #define LOOK_NS 1000000ul
 #define LOOKS_MAX 2000u
+#define RUN_FRAMES (1ul << 18) /* so that what is kept of a run fits the heap */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static void put_back(const struct domain_memory *m)
+void domain_memory_init(struct domain_memory *m)
 {
-	for (uint32_t i = 0; i < m->run_count; i++)
-		frames_put_run(m->runs[i].first, m->runs[i].count);
+	list_init(&m->runs);
 }
 
-int domain_memory_take(struct domain_memory *m, uint64_t frames)
+/* The longest run up to `most` frames, added; or 0. */
+static uint64_t take_run(struct domain_memory *m, uint64_t most)
 {
-	m->run_count = 0;
-	while (frames > 0 && m->run_count < EXO_RANGES_MAX) {
-		uint64_t first, n = frames_take_run(frames, &first);
+	uint64_t first, n = frames_take_run(least(most, RUN_FRAMES), &first);
+	struct domain_run *r;
+
+	if (n == 0)
+		return 0;
+	r = heap_alloc(sizeof(*r) + (n + 63) / 64 * sizeof(r->back[0]));
+	if (!r) {
+		frames_put_run(first, n);
+		return 0;
+	}
+	r->first = first;
+	r->count = n;
+	list_push_back(&m->runs, &r->link);
+	return n;
+}
+
+static void drop_run(struct domain_run *r)
+{
+	list_remove(&r->link);
+	heap_free(r);
+}
+
+int domain_memory_take(struct domain_memory *m, uint64_t frames, unsigned runs_max)
+{
+	struct list *last = m->runs.prev;
+
+	for (unsigned runs = 0; frames > 0 && runs < runs_max; runs++) {
+		uint64_t n = take_run(m, frames);
 
 		if (n == 0)
 			break;
-		m->runs[m->run_count].first = first;
-		m->runs[m->run_count].count = n;
-		m->runs[m->run_count].used = 0;
-		m->run_count++;
 		frames -= n;
 	}
 	if (frames == 0)
 		return 0;
-	put_back(m);
-	m->run_count = 0;
+	while (m->runs.prev != last) {
+		struct domain_run *r = domain_run_of(m->runs.prev);
+
+		frames_put_run(r->first, r->count);
+		drop_run(r);
+	}
 	return -ENOMEM;
 }
 
 uint64_t domain_memory_some(struct domain_memory *m, uint64_t most, uint64_t *first)
 {
-	for (uint32_t i = 0; i < m->run_count; i++) {
-		uint64_t n = least(m->runs[i].count - m->runs[i].used, most);
+	list_for_each(link, &m->runs) {
+		struct domain_run *r = domain_run_of(link);
+		uint64_t n = least(r->count - r->used, most);
 
 		if (n == 0)
 			continue;
-		*first = m->runs[i].first + m->runs[i].used;
-		m->runs[i].used += n;
+		*first = r->first + r->used;
+		r->used += n;
 		return n;
 	}
 	return 0;
@@ -60,13 +87,13 @@ uint64_t domain_memory_some(struct domain_memory *m, uint64_t most, uint64_t *fi
 
 uint64_t domain_memory_row(struct domain_memory *m, uint64_t count)
 {
-	for (uint32_t i = 0; i < m->run_count; i++) {
-		uint64_t first = m->runs[i].first + m->runs[i].used;
+	list_for_each(link, &m->runs) {
+		struct domain_run *r = domain_run_of(link);
 
-		if (m->runs[i].count - m->runs[i].used < count)
+		if (r->count - r->used < count)
 			continue;
-		m->runs[i].used += count;
-		return first;
+		r->used += count;
+		return r->first + r->used - count;
 	}
 	return 0;
 }
@@ -75,10 +102,27 @@ uint64_t domain_memory_row(struct domain_memory *m, uint64_t count)
 static bool is_back(uint64_t frame)
 {
 	const struct exo_info *info = (const struct exo_info *)EXO_INFO_BASE;
-	const volatile struct exo_frame_info *f =
-		&((const volatile struct exo_frame_info *)EXO_FRAMES_BASE)[frame];
+	struct exo_frame_info f = domain_frame(frame);
 
-	return f->owner == info->domain_id && f->type == EXO_FRAME_USER && f->maps == 0 && f->pins == 0;
+	return f.owner == info->domain_id && f.type == EXO_FRAME_USER && f.maps == 0 && f.pins == 0;
+}
+
+uint64_t domain_memory_collect(struct domain_memory *m)
+{
+	uint64_t n = 0;
+
+	list_for_each(link, &m->runs) {
+		struct domain_run *r = domain_run_of(link);
+
+		for (uint64_t i = r->memory; i < r->count; i++) {
+			if (!domain_run_has(r, i) || !is_back(r->first + i))
+				continue;
+			r->back[i / 64] |= 1ul << (i % 64);
+			frames_put_run(r->first + i, 1);
+			n++;
+		}
+	}
+	return n;
 }
 
 static bool comes_back(uint64_t frame, unsigned *looks)
@@ -97,14 +141,18 @@ uint64_t domain_memory_return(struct domain_memory *m)
 	uint64_t lost = 0;
 	unsigned looks = 0;
 
-	for (uint32_t i = 0; i < m->run_count; i++) {
-		for (uint64_t n = 0; n < m->runs[i].count; n++) {
-			if (comes_back(m->runs[i].first + n, &looks))
-				frames_put_run(m->runs[i].first + n, 1);
+	while (!list_empty(&m->runs)) {
+		struct domain_run *r = domain_run_of(m->runs.next);
+
+		for (uint64_t i = 0; i < r->count; i++) {
+			if (!domain_run_has(r, i))
+				continue;
+			if (comes_back(r->first + i, &looks))
+				frames_put_run(r->first + i, 1);
 			else
 				lost++;
 		}
+		drop_run(r);
 	}
-	m->run_count = 0;
 	return lost;
 }

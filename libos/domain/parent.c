@@ -4,11 +4,13 @@
 #include <asm/termbits.h>
 #include "abi/errno.h"
 #include "core/exo.h"
+#include "core/frames.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/string.h"
 #include "core/usercopy.h"
 #include "domain/boot.h"
+#include "domain/pressure.h"
 #include "fs/device.h"
 #include "tty/tty.h"
 
@@ -83,6 +85,17 @@ static size_t send(struct tty *t, const uint8_t *bytes, size_t n)
 		done += put;
 	} while (done < n && !byte_ring_writer_sleeps(&output));
 	return done;
+}
+
+void parent_ring(void)
+{
+	ring_parent(true);
+}
+
+void parent_message(const struct exo_message *m)
+{
+	if (boot && m->kind >> 8 == boot->parent_id && m->word[0] == DOMAIN_MESSAGE_MEMORY)
+		frames_add(m->word[1], m->word[2]);
 }
 
 static size_t take(uint8_t *bytes, size_t n)
@@ -164,6 +177,7 @@ struct tty *parent_console_init(void)
 	set_plain(&terminal);
 	listening = true;
 	receive(&terminal);
+	pressure_init();
 	if (device_register("exo/exit", MAJOR_EXIT, 0, &exit_ops, NULL) != 0)
 		log_print("domain: /dev/exo/exit cannot be made\n");
 	return &terminal;

@@ -6,6 +6,7 @@
 #ifndef LIBOS_DOMAIN_PARENT_H
 #define LIBOS_DOMAIN_PARENT_H
 
+#include <exo/abi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,9 @@ int64_t parent_real_offset_ns(void);
 struct tty *parent_console_init(void);
 /* Event context, masked, no lock held: a message has come. */
 void parent_rung(void);
+void parent_message(const struct exo_message *m); /* of anybody */
+/* Any context: the parent is to look at what has changed. */
+void parent_ring(void);
 /* The end of the domain. */
 _Noreturn void parent_leave(int wait_status);
 

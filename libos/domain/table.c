@@ -101,7 +101,7 @@ static struct domain *dying_locked(void)
 	list_for_each(link, &domains) {
 		struct domain *d = list_entry(link, struct domain, link);
 
-		if (d->state == DOMAIN_DYING)
+		if (d->state == DOMAIN_DYING && !d->resizing)
 			return d;
 	}
 	return NULL;
@@ -162,6 +162,7 @@ struct domain *domain_new(void)
 		return NULL;
 	}
 	wait_queue_init(&d->changed);
+	domain_memory_init(&d->memory);
 	d->references = 2;
 	lock_acquire(&domains_lock);
 	d->id = ++last_id;
@@ -238,6 +239,30 @@ static void end_locked(struct domain *d, enum domain_cause cause, int32_t status
 	d->cause = cause;
 	d->status = status;
 	wake_all(&reaper_wait, WAKE_ANY);
+	wake_all(&d->changed, WAKE_ANY);
+}
+
+int domain_resize_begin(struct domain *d)
+{
+	int r = -EBUSY;
+
+	lock_acquire(&domains_lock);
+	if (d->state != DOMAIN_ALIVE) {
+		r = -ESRCH;
+	} else if (!d->resizing) {
+		d->resizing = true;
+		r = 0;
+	}
+	lock_release(&domains_lock);
+	return r;
+}
+
+void domain_resize_end(struct domain *d)
+{
+	lock_acquire(&domains_lock);
+	d->resizing = false;
+	wake_all(&reaper_wait, WAKE_ANY);
+	lock_release(&domains_lock);
 }
 
 void domain_kill(struct domain *d)

@@ -7,6 +7,9 @@
  * its resident pages, and oom_score_adj thousandths of all memory more or less.  Never init, nor a
  * process whose oom_score_adj is -1000; if only such are left, the one that faults.
  *
+ * The same rule holds when the domain is to give memory back and has nothing else to give
+ * (memory_is_asked_back): then nobody faults, and if only such are left, nobody is ended.
+ *
  * One is ended at a time: while a process that is being killed still has its memory, everybody who
  * needs a page waits for that.
  *
@@ -23,6 +26,7 @@
 
 #define ATTEMPTS 500
 #define PAUSE_NS 2000000ul
+#define WHY_MAX 128
 
 /* Pages that p would give back, weighted; 0: not to be chosen.  Under process_tree_lock. */
 static uint64_t weight_locked(const struct process *p)
@@ -66,12 +70,9 @@ static bool memory_is_coming_back_locked(void)
 	return false;
 }
 
-static void end_locked(struct process *p, uint64_t address)
+static void end_locked(struct process *p, const char *why)
 {
-	const struct process *me = current_process();
-
-	log_print("out of memory: %s (pid %u) needs a page at %lx; %s (pid %u) is ended, which holds "
-		  "%lu of %lu pages\n", me->name, me->pid, address, p->name, p->pid,
+	log_print("%s; %s (pid %u) is ended, which holds %lu of %lu pages\n", why, p->name, p->pid,
 		  vm_resident_pages(p->vm), frames_total_count());
 	process_kill_locked(p, SIGKILL);
 }
@@ -87,25 +88,48 @@ static void pause_a_little(void)
 bool out_of_memory(uint64_t address, unsigned attempt)
 {
 	struct process *me = current_process(), *heaviest;
+	char why[WHY_MAX];
 	bool again = true;
 
+	format(why, sizeof(why), "out of memory: %s (pid %u) needs a page at %lx", me->name, me->pid,
+	       address);
 	lock_acquire(&process_tree_lock);
 	if (me->group_exit) {
 		again = false;
 	} else if (attempt >= ATTEMPTS) {
 		if (me != init_process)
-			end_locked(me, address);
+			end_locked(me, why);
 		again = false;
 	} else if (!memory_is_coming_back_locked()) {
 		heaviest = heaviest_locked();
 		if (!heaviest && me != init_process)
 			heaviest = me;
 		if (heaviest)
-			end_locked(heaviest, address);
+			end_locked(heaviest, why);
 		again = heaviest != me;
 	}
 	lock_release(&process_tree_lock);
 	if (again)
 		pause_a_little();
 	return again;
+}
+
+bool memory_is_asked_back(uint64_t pages)
+{
+	struct process *heaviest;
+	char why[WHY_MAX];
+	bool some = true;
+
+	format(why, sizeof(why), "memory is asked back: %lu pages are missing", pages);
+	lock_acquire(&process_tree_lock);
+	if (!memory_is_coming_back_locked()) {
+		heaviest = heaviest_locked();
+		some = heaviest != NULL;
+		if (some)
+			end_locked(heaviest, why);
+	}
+	lock_release(&process_tree_lock);
+	if (some)
+		pause_a_little();
+	return some;
 }

@@ -138,6 +138,9 @@ void process_kill_locked(struct process *p, int wait_status);
  * killed (init is not).  `attempt` counts the calls for one page, from 0.  No lock held; may sleep.
  */
 bool out_of_memory(uint64_t address, unsigned attempt);
+/* So many pages are to be given back, and nothing but processes has any.  Has one been ended, or was one
+ * already on its way?  Task context, no lock held; sleeps. */
+bool memory_is_asked_back(uint64_t pages);
 #define MEMORY_ADJUST_MAX 1000 /* memory_adjust is between its negative, which spares, and this */
 
 /* The thread id as the program knows it: an exec makes its task the leader, whatever it was. */

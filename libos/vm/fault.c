@@ -12,6 +12,7 @@
  *	nothing, shared          map its page     tell the file, map its page
  *	read-only, SOFT0         -                sole user: make writable; else copy, replace
  *	read-only, shared        -                tell the file, replace
+ *	lost                     SIGBUS           SIGBUS; nobody can say what was in it
  */
 #include "vm/space.h"
 #include <asm/mman.h>
@@ -25,6 +26,8 @@
 /* Bits of the processor's page-fault error code (SDM vol. 3A, 4.7). */
 #define FAULT_WRITE 0x2ul
 #define FAULT_FETCH 0x10ul
+
+#define LOST_ATTEMPTS 1000u
 
 /* Pages of a file mapped with one fault: aligned runs of this many.  Page faults of a program that
  * starts fall to about a quarter; larger runs gain little and pin more page-table work. */
@@ -197,6 +200,8 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
 		return -EACCES;
 	uint64_t entry = space_entry(va);
 
+	if (entry == EXO_PTE_LOST)
+		return -EIO;
 	if (entry_allows(entry, error))
 		return 0; /* somebody was faster */
 	if (!entry)
@@ -215,6 +220,9 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
  * After a copy on write other threads of the program may still read the old page through their
  * CPUs' TLBs, while this one writes to the new page.  So the fault ends only when the epoch has
  * passed; it is 0 when no other CPU runs this space.
+ *
+ * EPERM: a frame was taken from the domain while it was in our hands, or is being taken.  If it was a free
+ * one, the next will do; if it is the one behind the page, the entry says so before long.
  */
 int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 {
@@ -229,8 +237,12 @@ int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 		v->faults++;
 		r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
 		vm_unlock(v, epoch);
+		if (r == -EPERM && attempt < LOST_ATTEMPTS) {
+			task_yield();
+			continue;
+		}
 		if (r != -ENOMEM || !out_of_memory(address, attempt))
-			return r;
+			return r == -EPERM ? -EIO : r;
 	}
 }
 

@@ -205,7 +205,7 @@ long sys_mincore(uint64_t addr, uint64_t len, uint64_t out)
 		for (; n < sizeof(present) && addr < end; n++, addr += PAGE) {
 			if (!mapping_find(v, addr))
 				break;
-			present[n] = space_entry(addr) != 0;
+			present[n] = (space_entry(addr) & EXO_PTE_PRESENT) != 0;
 		}
 		mutex_unlock(&v->mutex);
 		if (n == 0)

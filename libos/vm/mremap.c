@@ -42,6 +42,11 @@ static int map_again(struct vm *v, uint64_t from, uint64_t len, uint64_t to)
 				.prot = prot_of_entry(entry),
 				.frame = EXO_PTE_FRAME(entry),
 			};
+			if (entry == EXO_PTE_LOST) /* and stays so */
+				ops[n - 1] = (struct exo_op){
+					.code = EXO_OP_CLONE, .count = 1, .va = to + (va - from),
+					.source = v->space, .source_va = va,
+				};
 		}
 		r = space_update(v, ops, n, &epoch);
 		if (r == 0)

@@ -26,7 +26,7 @@ static int feed(struct vm *v)
 		frame_free(frames[i]);
 	if (r == 0)
 		v->tables += n;
-	return (int)r;
+	return r == -EPERM ? 0 : (int)r; /* one of them has just been taken back: it is asked again */
 }
 
 int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch)
@@ -65,9 +65,7 @@ uint64_t space_entry(uint64_t va)
 	if (!(EXO_PML4E(va) & EXO_PTE_PRESENT) || !(EXO_PDPTE(va) & EXO_PTE_PRESENT) ||
 	    !(EXO_PDE(va) & EXO_PTE_PRESENT))
 		return 0;
-	uint64_t entry = EXO_PTE(va);
-
-	return entry & EXO_PTE_PRESENT ? entry : 0;
+	return EXO_PTE(va);
 }
 
 static uint64_t skip(uint64_t va, unsigned shift)
@@ -85,7 +83,7 @@ static uint64_t next_in_table(uint64_t va, uint64_t end)
 {
 	const volatile uint64_t *entry = &EXO_PTE(va);
 
-	while (va < end && !(*entry & EXO_PTE_PRESENT)) {
+	while (va < end && !*entry) {
 		va += PAGE;
 		entry++;
 	}

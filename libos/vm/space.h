@@ -66,9 +66,10 @@ static inline struct mapping *mapping_of(struct region *r)
 int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch);
 /* Until no CPU uses what an update took away; may give up the CPU. */
 void space_wait(struct vm *v, uint64_t epoch);
-/* The entry of a page in the loaded space; 0 if there is none. */
+/* The entry of a page in the loaded space; 0 if there is none, EXO_PTE_LOST if its frame was taken from
+ * the domain. */
 uint64_t space_entry(uint64_t va);
-/* The first page at or above va, below end, whose entry may be present; end if there is none. */
+/* The first page at or above va, below end, that has an entry; end if there is none. */
 uint64_t space_next_present(uint64_t va, uint64_t end);
 void space_add_resident(struct vm *v, uint64_t pages);
 /* Takes the pages of [start, end) away and counts them; the regions are the caller's business. */

@@ -90,16 +90,22 @@ static void reap_dead(void)
 			bury(v);
 }
 
+bool vm_drop_spare(void)
+{
+	struct vm *v = take_spare(&kept);
+
+	if (v)
+		bury(v);
+	reap_dead();
+	return v != NULL;
+}
+
 uint64_t frame_take_or_spare(void)
 {
 	uint64_t frame = frame_alloc();
-	struct vm *v;
 
-	while (!frame && (v = take_spare(&kept))) {
-		bury(v);
-		reap_dead();
+	while (!frame && vm_drop_spare())
 		frame = frame_alloc();
-	}
 	return frame;
 }
 

@@ -24,6 +24,8 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 void vm_get(struct vm *v);
 /* The last put unmaps, and destroys the space when no CPU has it loaded. */
 void vm_put(struct vm *v);
+/* One of the empty spaces that are kept goes, with its page tables; false: there was none. */
+bool vm_drop_spare(void);
 exo_handle vm_space(struct vm *v);
 /* Load v on this CPU for the calling task, whose process has just got it; NULL: the domain's first
  * space.  Switches of tasks do this by themselves. */

@@ -77,4 +77,5 @@ def main():
     run_cases([(name, lambda name=name: within(found.get(name), baseline[name])) for name in baseline])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -62,6 +62,27 @@ static void a_second_put_is_refused(void)
 	CHECK_EQ(b.free, 1);
 }
 
+static bool is_odd(uint64_t frame)
+{
+	return frame % 2;
+}
+
+static void those_that_are_gone_are_forgotten(void)
+{
+	uint32_t frames[FRAMES];
+
+	frame_bitmap_init(&b, words, WORDS);
+	frame_bitmap_put_range(&b, 0, FRAMES);
+	CHECK_EQ(frame_bitmap_forget(&b, 64, 128, is_odd), 64);
+	CHECK_EQ(b.free, FRAMES - 64);
+	CHECK_EQ(frame_bitmap_forget(&b, 64, 128, is_odd), 0);
+	CHECK_EQ(frame_bitmap_forget(&b, FRAMES - 64, 4096, is_odd), 32); /* not beyond the end */
+	CHECK_EQ(frame_bitmap_take(&b, frames, FRAMES), FRAMES - 96);
+	for (unsigned i = 0; i < FRAMES - 96; i++)
+		CHECK(!is_odd(frames[i]) || frames[i] < 64 ||
+		      (frames[i] >= 192 && frames[i] < FRAMES - 64));
+}
+
 static void random_use_matches_a_model(void)
 {
 	static char model[FRAMES];
@@ -97,6 +118,7 @@ int main(void)
 	RUN(frames_come_in_rising_order);
 	RUN(a_run_is_the_first_that_is_long_enough_or_the_longest);
 	RUN(a_second_put_is_refused);
+	RUN(those_that_are_gone_are_forgotten);
 	RUN(random_use_matches_a_model);
 	return check_result();
 }

@@ -128,6 +128,25 @@ static void a_full_list_takes_nothing(void)
 	CHECK_EQ(retired_put(&r, 3, 10, frames, RETIRED_BATCH_FRAMES), RETIRED_BATCH_FRAMES);
 }
 
+static bool is_odd(uint64_t frame)
+{
+	return frame % 2;
+}
+
+static void those_that_are_gone_do_not_come_back(void)
+{
+	reset();
+	for (unsigned i = 0; i < 10; i++)
+		retire_one(1 + i % 3, 10, i);
+	CHECK_EQ(retired_forget(&r, is_odd), 5);
+	CHECK_EQ(r.count, 5);
+	CHECK_EQ(retired_forget(&r, is_odd), 0);
+	passed_in[1] = passed_in[2] = passed_in[3] = 10;
+	reap();
+	CHECK_EQ(back, 5);
+	CHECK_EQ(r.count, 0);
+}
+
 static void random_use_loses_no_frame(void)
 {
 	uint64_t epoch = 1, frames[100];
@@ -167,6 +186,7 @@ int main(void)
 	RUN(a_space_that_waits_is_asked_once);
 	RUN(single_frames_of_a_space_share_a_batch);
 	RUN(a_full_list_takes_nothing);
+	RUN(those_that_are_gone_do_not_come_back);
 	RUN(random_use_loses_no_frame);
 	return check_result();
 }
