@@ -18,7 +18,7 @@
 	CALL(HANDLE_COPY, call_handle_copy, ANY, COPY, DOMAIN, USE) \
 	CALL(HANDLE_DROP, call_handle_drop, NONE, NONE, NONE, NONE) \
 	CALL(HANDLE_REVOKE, call_handle_revoke, ANY, REVOKE, NONE, NONE) \
-	CALL(HANDLE_FEED, call_handle_feed, NONE, NONE, NONE, NONE) \
+	CALL(HANDLE_FEED, call_handle_feed, DOMAIN, MANAGE, NONE, NONE) \
 	CALL(DOMAIN_CREATE, call_domain_create, VCORE, MANAGE, NONE, NONE) \
 	CALL(DOMAIN_KILL, call_domain_kill, DOMAIN, MANAGE, NONE, NONE) \
 	CALL(FRAME_GIVE, call_frame_give, DOMAIN, USE, NONE, NONE) \

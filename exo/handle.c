@@ -221,15 +221,16 @@ int handle_feed(struct domain *d, uint64_t frame)
 	return -ENOSPC;
 }
 
+/* (domain handle, frame).  A dead domain takes none: see stop() in domain_kill.c. */
 int64_t call_handle_feed(struct exo_regs *regs, struct handle_view *h)
 {
-	struct domain *d = domain_current();
-	int error = frame_claim(regs->rdi, d->id, EXO_FRAME_KERNEL);
+	uint64_t frame = regs->rsi;
+	int error = frame_claim(frame, domain_current()->id, EXO_FRAME_KERNEL);
 
 	if (error)
 		return error;
-	error = handle_feed(d, regs->rdi);
+	error = atomic_load(&h->domain->dying) ? -ESRCH : handle_feed(h->domain, frame);
 	if (error)
-		frame_release(regs->rdi);
+		frame_release(frame);
 	return error;
 }

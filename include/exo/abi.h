@@ -346,7 +346,7 @@ enum exo_call {
 	EXO_CALL_HANDLE_DROP = 3,
 	/* (handle) -> a fresh handle; every other handle to the object is stale from now on. */
 	EXO_CALL_HANDLE_REVOKE = 4,
-	/* (frame): one more page of handle table. */
+	/* (domain handle, frame): one more page for its handle table, out of the caller's frames. */
 	EXO_CALL_HANDLE_FEED = 5,
 
 	/* (vcore whose mailbox gets the DEATH message, struct exo_domain_create *) -> handle. */

@@ -59,9 +59,9 @@ static inline int64_t exo_handle_revoke(exo_handle h)
 	return exo_call2(EXO_CALL_HANDLE_REVOKE, h, 0);
 }
 
-static inline int64_t exo_handle_feed(uint64_t frame)
+static inline int64_t exo_handle_feed(exo_handle domain, uint64_t frame)
 {
-	return exo_call2(EXO_CALL_HANDLE_FEED, frame, 0);
+	return exo_call2(EXO_CALL_HANDLE_FEED, domain, frame);
 }
 
 static inline int64_t exo_domain_create(exo_handle parent_vcore,

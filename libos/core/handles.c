@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "core/vcore.h"
 
-#define COPIES_MAX 64u
+#define COPIES_MAX 192u /* those of a domain on all CPUs */
 
 _Atomic uint32_t handle_pages;
 
@@ -16,7 +16,7 @@ int handles_feed(void)
 	uint64_t frame = frame_take();
 	int64_t r = -ENOMEM;
 
-	while (frame && (r = exo_handle_feed(frame)) == -EAGAIN)
+	while (frame && (r = exo_handle_feed(EXO_HANDLE(EXO_SLOT_DOMAIN), frame)) == -EAGAIN)
 		__builtin_ia32_pause();
 	if (r == 0)
 		atomic_fetch_add(&handle_pages, 1);

@@ -27,6 +27,8 @@
 #include "fs/file.h"
 #include "time/time.h"
 
+#define HANDLES_PER_PAGE 64u
+#define OTHER_HANDLES 24u /* itself, its spaces, its parent, channels */
 #define PIECE_PAGES 16u /* of the image, read at once */
 
 static const struct exo_info *machine(void)
@@ -296,6 +298,27 @@ static int give_memory(struct domain *d)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* Its vcores and SCs may want more handles than the first page of its table has room for, before it can
+ * feed any. */
+static int feed_handles(struct domain *d)
+{
+	unsigned needs = OTHER_HANDLES + 2 * (unsigned)__builtin_popcountl(d->cpus);
+
+	for (unsigned has = HANDLES_PER_PAGE; has < needs; has += HANDLES_PER_PAGE) {
+		uint64_t frame = domain_memory_row(&d->memory, 1);
+		int64_t r;
+
+		if (!frame)
+			return -ENOMEM;
+		do /* EAGAIN: for a flush of another CPU */
+			r = exo_handle_feed(d->domain, frame);
+		while (r == -EAGAIN);
+		if (r < 0)
+			return (int)r;
+	}
+	return 0;
+}
+
 static int create(struct domain *d, const struct exo_image *image)
 {
 	uint64_t first = domain_memory_row(&d->memory, 6);
@@ -319,7 +342,7 @@ static int create(struct domain *d, const struct exo_image *image)
 	d->space = (exo_handle)r;
 	/* The first to be copied becomes EXO_SLOT_SPACE. */
 	r = exo_handle_copy(d->space, d->domain, DOMAIN_OWN_RIGHTS);
-	return r < 0 ? (int)r : 0;
+	return r < 0 ? (int)r : feed_handles(d);
 }
 
 static int fill(struct domain *d, struct file *f, const struct exo_image *image, char *piece)

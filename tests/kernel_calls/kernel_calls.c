@@ -625,8 +625,9 @@ static void handles_are_dropped_and_revoked(void)
 	CHECK(again > 0);
 	CHECK_EQ(feed(space, 1), -EBADF);
 	CHECK_EQ(destroy_space(again), 18);
-	CHECK_EQ(exo_handle_feed(frame_alloc()), 0);
-	CHECK_EQ(exo_handle_feed(0x100), -EPERM);
+	CHECK_EQ(exo_handle_feed(DOMAIN, frame_alloc()), 0);
+	CHECK_EQ(exo_handle_feed(DOMAIN, 0x100), -EPERM);
+	CHECK_EQ(exo_handle_feed(SPACE, frame_alloc()), -EBADF);
 }
 
 static void retyped_frames_cannot_be_used_otherwise(void)
@@ -636,12 +637,12 @@ static void retyped_frames_cannot_be_used_otherwise(void)
 
 	CHECK_EQ(map(SPACE, va, mapped, 1, RW), 0);
 	CHECK_EQ(exo_space_feed(space, &mapped, 1), -EBUSY);
-	CHECK_EQ(exo_handle_feed(mapped), -EBUSY);
+	CHECK_EQ(exo_handle_feed(DOMAIN, mapped), -EBUSY);
 	CHECK_EQ(unmap(SPACE, va, 1), 0);
 	CHECK_EQ(exo_space_feed(space, &mapped, 1), 0);
 	CHECK_EQ(map(SPACE, va, mapped, 1, RW), -EPERM);
 	CHECK_EQ(frames[mapped].type, EXO_FRAME_TABLE);
-	CHECK_EQ(exo_handle_feed(mapped), -EPERM);
+	CHECK_EQ(exo_handle_feed(DOMAIN, mapped), -EPERM);
 	destroy_space(space);
 }
 
@@ -1144,6 +1145,25 @@ static unsigned kernel_frames(void)
 	return count;
 }
 
+static void child_begin(struct child *child)
+{
+	struct exo_message hello;
+
+	child_start(child);
+	message_wait(&hello);
+	child->id = hello.kind >> 8;
+}
+
+static uint64_t tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return low | (uint64_t)high << 32;
+}
+
+#define HANDLES_PER_PAGE 64u
+
 static void a_domain_lives_and_dies(void)
 {
 	struct child child;
@@ -1179,6 +1199,33 @@ static void a_domain_lives_and_dies(void)
 	CHECK_EQ(kernel_frames(), before);
 }
 
+/* Its first page has 64 slots; what it was fed with comes back with it. */
+static void a_child_s_handle_table_is_fed_by_its_parent(void)
+{
+	uint64_t page = far_frames(8900);
+	unsigned before = kernel_frames(), copies = 0;
+	struct child child;
+
+	child_begin(&child);
+	while (exo_handle_copy(child.vcore, child.domain, EXO_RIGHT_USE) > 0 && copies < 200)
+		copies++;
+	CHECK(copies > 50 && copies < 64);
+	CHECK_EQ(exo_handle_feed(child.domain, page), 0);
+	CHECK_EQ(frames[page].type, EXO_FRAME_KERNEL);
+	for (unsigned i = 0; i < HANDLES_PER_PAGE; i++)
+		CHECK(exo_handle_copy(child.vcore, child.domain, EXO_RIGHT_USE) > 0);
+	CHECK_EQ(exo_handle_copy(child.vcore, child.domain, EXO_RIGHT_USE), -ENOSPC);
+	CHECK_EQ(exo_send(child.vcore, 7, 0, 0), 0);
+	while (exo_frame_give(child.domain, page + 1, 0, 0) != -ESRCH)
+		exo_halt(page_of(0)->token, tsc() + 1000000);
+	CHECK_EQ(exo_handle_feed(child.domain, page + 1), -ESRCH);
+	CHECK_EQ(frames[page + 1].type, EXO_FRAME_USER);
+	child_bury(&child, 42);
+	CHECK_EQ(frames[page].type, EXO_FRAME_USER);
+	CHECK_EQ(frames[page].owner, info->domain_id);
+	CHECK_EQ(kernel_frames(), before);
+}
+
 static void a_domain_may_end_itself(void)
 {
 	struct child child;
@@ -1205,7 +1252,7 @@ static void loans_end_when_the_borrower_has_let_go(void)
 	loan = exo_frame_lend(lent, 2, EXO_RIGHT_USE);
 	CHECK((int64_t)loan > 0);
 	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE), -EBUSY);
-	CHECK_EQ(exo_handle_feed(lent + 1), -EBUSY);
+	CHECK_EQ(exo_handle_feed(DOMAIN, lent + 1), -EBUSY);
 	child_start(&child);
 	message_wait(&hello);
 	child.id = hello.kind >> 8;
@@ -1228,28 +1275,11 @@ static void loans_end_when_the_borrower_has_let_go(void)
 
 /* ---------------------------------------------------------------- frames taken back */
 
-static void child_begin(struct child *child)
-{
-	struct exo_message hello;
-
-	child_start(child);
-	message_wait(&hello);
-	child->id = hello.kind >> 8;
-}
-
 static int64_t revoke_step(const struct child *child, unsigned step, uint64_t first, uint64_t count)
 {
 	struct exo_frame_revoke r = { .step = step, .first = first, .count = count };
 
 	return exo_frame_revoke(child->domain, &r);
-}
-
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return low | (uint64_t)high << 32;
 }
 
 /* Announces, and takes the message that the child sends on. */
@@ -1532,6 +1562,7 @@ static const struct {
 	TEST(updates_on_all_cpus_at_once_stay_exact),
 	TEST(page_tables_shared_on_all_cpus_stay_exact),
 	TEST(a_domain_lives_and_dies),
+	TEST(a_child_s_handle_table_is_fed_by_its_parent),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),
 	TEST(wrong_revocations_are_refused),

@@ -86,6 +86,16 @@ def an_interrupt_reaches_the_program(cpus):
     assert out == "5\nready\ninterrupted\n", out
 
 
+def a_domain_may_have_many_cpus(cpus):
+    """More than one page of its handle table has handles for."""
+    out = run(cpus, f"""
+        domainctl create --cpus 0-{cpus - 1} --mem 64M -- grep -c ^processor /proc/cpuinfo
+        dmesg | grep 'have not come back'
+        true
+        """, options=("--mem", "512M"))
+    assert out == f"{cpus}\n", out
+
+
 COUNTS = """
     counts() { awk '/^frames free/ { print $3 } /^handle pages/ { print $4 }' /proc/exo/stats; }
 """
@@ -153,7 +163,8 @@ CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_gi
                                bad_ends_are_the_domains_own)
          for case in for_cpus(function)]
 CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
-          for function, cpus in ((a_hundred_lives_leave_nothing, 2),
+          for function, cpus in ((a_domain_may_have_many_cpus, 32),
+                                 (a_hundred_lives_leave_nothing, 2),
                                  (a_budget_holds_beside_a_greedy_neighbour, 1))]
 
 if __name__ == "__main__":
