@@ -33,6 +33,9 @@ static _Noreturn void usage(void)
 	      "         --image FILE          its libos (" DOMAIN_IMAGE ")\n"
 	      "         --channel NAME        an end of that channel; the other is the next domain's\n"
 	      "                               with the same option, or is opened here\n"
+	      "         --serve NAME          it answers calls to this server\n"
+	      "         --use NAME            it may call this server, as may its maker\n"
+	      "         --passive             once it serves, it runs on its callers' time alone\n"
 	      "         --detach              print its number and let it run; its lines come on\n"
 	      "                               the console, after its number\n"
 	      "       domainctl list\n"
@@ -153,6 +156,10 @@ static int parse_options(int count, char **words, struct domain_create *c, char 
 			*detach = 1;
 			continue;
 		}
+		if (strcmp(option, "passive") == 0) {
+			c->flags |= DOMAIN_PASSIVE;
+			continue;
+		}
 		if (!value)
 			usage();
 		i++;
@@ -166,7 +173,8 @@ static int parse_options(int count, char **words, struct domain_create *c, char 
 			add_words(line, size, "sched=", value);
 		else if (strcmp(option, "append") == 0)
 			add_words(line, size, "", value);
-		else if (strcmp(option, "channel") == 0)
+		else if (strcmp(option, "channel") == 0 || strcmp(option, "serve") == 0 ||
+			 strcmp(option, "use") == 0)
 			add_link(c, option, value);
 		else if (strcmp(option, "image") == 0)
 			c->image = (uint64_t)value;

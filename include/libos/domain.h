@@ -37,9 +37,10 @@ struct domain_create {
 	uint64_t command_line; /* address of a string: words for its libos, such as sched=edf */
 	uint64_t words, words_size; /* the program and its arguments, each ended by a NUL */
 	uint64_t image;      /* address of a path: the libos; 0: DOMAIN_IMAGE */
-	uint64_t links, links_size; /* what it shares with others, each ended by a NUL: "channel NAME" */
+	uint64_t links, links_size; /* what it shares with others, each ended by a NUL: "channel NAME",
+				     * "serve NAME", "use NAME" (channel.h, server.h) */
 	uint32_t id;         /* out: its number */
-	uint32_t reserved;
+	uint32_t flags;      /* enum domain_flag */
 };
 #define DOMAIN_IMAGE "/lib/exo/libos"
 
@@ -48,6 +49,10 @@ struct domain_resize {
 	uint32_t patience_ms; /* so long it has to give back what it is to lose; then that is taken */
 	uint32_t reserved;
 	uint64_t forced;      /* out: bytes that had to be taken */
+};
+
+enum domain_flag {
+	DOMAIN_PASSIVE = 1 << 0, /* a server: it loses its time when it serves on all of its CPUs */
 };
 
 enum domain_cause {

@@ -194,6 +194,7 @@ static int check_request(const struct domain_create *c)
 {
 	if (!c->cpus || (c->cpus & ~vcores_present()) || c->words_size == 0 ||
 	    c->words_size > DOMAIN_WORDS_MAX || c->links_size > DOMAIN_LINKS_MAX ||
+	    (c->flags & ~(uint32_t)DOMAIN_PASSIVE) ||
 	    c->memory < MEMORY_LEAST || c->memory > MEMORY_MOST)
 		return -EINVAL;
 	return 0;
@@ -229,7 +230,9 @@ static int take_request(const struct domain_create *c, struct domain *d)
 	if (r >= 0 && c->command_line)
 		r = (int)copy_string_from_user(d->command_line, c->command_line,
 					       sizeof(d->command_line));
-	return r < 0 ? r : take_links(c, d);
+	if (r >= 0)
+		r = take_links(c, d);
+	return r < 0 ? r : 0;
 }
 
 /* Builds it and lets it run. */
@@ -241,6 +244,9 @@ static int bring_up(const struct domain_create *c, struct domain *d)
 		r = domain_build(d);
 	if (r)
 		return r;
+	d->passive = c->flags & DOMAIN_PASSIVE;
+	if (d->passive && !d->serving)
+		return -EINVAL;
 	r = links_connect(d);
 	if (r)
 		return r;
@@ -405,7 +411,8 @@ static void print_domains(struct text *out, void *unused)
 	text_print(out, "id state cpus memory-KiB budget-us period-us consumed-us program\n");
 	for (uint32_t id = 0; (d = domain_next(id)) != NULL; id++) {
 		id = d->id;
-		text_print(out, "%u %s %lx %lu %lu %lu %lu %s\n", d->id, states[d->state], d->cpus,
+		text_print(out, "%u %s %lx %lu %lu %lu %lu %s\n", d->id,
+			   d->has_no_time && d->state == DOMAIN_ALIVE ? "passive" : states[d->state], d->cpus,
 			   d->memory_bytes / 1024, d->budget_ns / 1000, d->period_ns / 1000,
 			   consumed_ns(d) / 1000, d->words);
 		domain_put(d);

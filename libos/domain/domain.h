@@ -39,6 +39,8 @@ struct domain {
 	uint32_t words_size;
 	char links[DOMAIN_LINKS_MAX];  /* link.h; each ended by a NUL */
 	uint32_t links_size;
+	const _Atomic uint64_t *serving; /* service.h; NULL: it is no server */
+	bool passive;                  /* it gives its time back once it serves */
 
 	/* The task that makes it, then the one that resizes it, then the reaper. */
 	struct domain_memory memory;
@@ -64,6 +66,7 @@ struct domain {
 	uint32_t references;           /* files, and one while it is not DEAD */
 	uint64_t memory_bytes;         /* changed only by who has set `resizing` */
 	bool resizing;                 /* somebody changes what it has: it is not taken apart meanwhile */
+	bool has_no_time;              /* it was passive, and serves */
 	bool waited;                   /* somebody has been told of its end */
 	struct byte_ring input, output; /* our ends of the console */
 	struct wait_queue changed;     /* state, or the console's readiness */

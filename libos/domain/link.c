@@ -8,6 +8,7 @@
 #include "domain/channel.h"
 #include "domain/domain.h"
 #include "domain/parent.h"
+#include "domain/service.h"
 
 static const struct exo_info *machine(void)
 {
@@ -52,11 +53,13 @@ void link_clean(const struct link_page *page, uint32_t *seen)
 void links_init(void)
 {
 	channels_init();
+	services_init();
 }
 
 void links_rung(void)
 {
 	channels_rung();
+	services_rung();
 }
 
 /* ---------------------------------------------------------------- in the one that makes it */
@@ -69,30 +72,58 @@ static bool is_name(const char *name)
 	       strcmp(name, "..") != 0;
 }
 
+/* How a domain is shown what it shares. */
+static const struct kind {
+	const char *name;
+	int (*show)(struct domain *d, const char *name, uint64_t *va);
+} kinds[] = {
+	{ CHANNEL_KIND, channel_join },
+	{ SERVICE_SERVE, service_show_server },
+	{ SERVICE_USE, service_show_caller },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* NULL: there is no such thing; *name is what stands behind the kind. */
+static const struct kind *kind_of(const char *words, const char **name)
+{
+	for (unsigned i = 0; i < KINDS; i++) {
+		*name = name_behind(words, kinds[i].name);
+		if (*name)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
 bool link_is_known(const char *words)
 {
-	const char *name = name_behind(words, CHANNEL_KIND);
+	const char *name;
 
-	return name && is_name(name);
+	return kind_of(words, &name) && is_name(name);
 }
 
 int links_show(struct domain *d, uint64_t va)
 {
 	int r = 0;
 
-	for (const char *at = d->links; at < d->links + d->links_size && r == 0; at += strlen(at) + 1)
-		r = channel_join(d, name_behind(at, CHANNEL_KIND), &va);
+	for (const char *at = d->links; at < d->links + d->links_size && r == 0; at += strlen(at) + 1) {
+		const char *name;
+
+		r = kind_of(at, &name)->show(d, name, &va);
+	}
 	return r;
 }
 
 int links_connect(struct domain *d)
 {
-	return channels_connect(d);
+	int r = channels_connect(d);
+
+	return r ? r : services_connect(d);
 }
 
 void links_leave(struct domain *d, bool lost)
 {
 	channels_leave(d, lost);
+	services_leave(d, lost);
 }
 
 /* Its maker's own name, which others use too, is not retired. */

@@ -53,7 +53,7 @@ void links_rung(void);
 
 /* ---------------------------------------------------------------- in the one that makes it */
 
-/* "channel NAME": is it something that there is? */
+/* "channel NAME", "serve NAME", "use NAME": is it something that there is? */
 bool link_is_known(const char *words);
 /* The task that makes d: shows it all that d->links names, from va on; 0 or -errno. */
 int links_show(struct domain *d, uint64_t va);

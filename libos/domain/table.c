@@ -107,12 +107,43 @@ static struct domain *dying_locked(void)
 	return NULL;
 }
 
+/* A server that is to run on its callers' time alone has come to where it can. */
+static bool gives_time_back(const struct domain *d)
+{
+	return d->passive && !d->has_no_time && d->state == DOMAIN_ALIVE &&
+	       (atomic_load(d->serving) & d->cpus) == d->cpus;
+}
+
+static struct domain *passive_locked(void)
+{
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+
+		if (gives_time_back(d))
+			return d;
+	}
+	return NULL;
+}
+
+/* Under domains_lock, which is not held meanwhile; what dies is taken apart by this task too. */
+static void take_time_back(struct domain *d)
+{
+	d->has_no_time = true;
+	lock_release(&domains_lock);
+	domain_reclaim_time(d);
+	lock_acquire(&domains_lock);
+}
+
 static void reaper(void *unused)
 {
 	lock_acquire(&domains_lock);
 	for (;;) {
-		struct domain *d = dying_locked();
+		struct domain *d = dying_locked(), *passive = passive_locked();
 
+		if (!d && passive) {
+			take_time_back(passive);
+			continue;
+		}
 		if (!d) {
 			(void)wait_on(&reaper_wait, &domains_lock, 0, 0);
 			continue;
@@ -296,7 +327,12 @@ void domains_rung(void)
 	if (atomic_load_explicit(&count, memory_order_relaxed) == 0)
 		return;
 	lock_acquire(&domains_lock);
-	list_for_each(link, &domains)
-		wake_all(&list_entry(link, struct domain, link)->changed, WAKE_ANY);
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+
+		wake_all(&d->changed, WAKE_ANY);
+		if (gives_time_back(d))
+			wake_all(&reaper_wait, WAKE_ANY);
+	}
 	lock_release(&domains_lock);
 }

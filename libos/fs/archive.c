@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "domain/boot.h"
+#include "domain/link.h"
 #include "fs/cpio.h"
 #include "fs/memfs.h"
 #include "fs/tree_build.h"
@@ -199,7 +200,8 @@ int archives_unpack(void)
 	for (uint32_t n = 0; n < info->module_count && !error; n++) {
 		if (strncmp(info->modules[n].name, "archive", 7) == 0)
 			error = unpack(&info->modules[n]);
-		else if (strcmp(info->modules[n].name, DOMAIN_BOOT_MODULE) != 0)
+		else if (strcmp(info->modules[n].name, DOMAIN_BOOT_MODULE) != 0 &&
+			 !link_is_known(info->modules[n].name))
 			log_print("%s: a module of a kind that is not known here\n",
 				  info->modules[n].name);
 	}

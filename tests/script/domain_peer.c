@@ -5,16 +5,23 @@
  *	fill NAME BYTES SEED      writes that many bytes into a channel, made from the seed
  *	check NAME BYTES SEED     reads them: "same", or what differs
  *	echo NAME                 sends back what it reads, and opens the channel anew, for ever
- *	scribble NAME             writes random words over the memory of the channel, for ever
+ *	scribble KIND NAME        writes random words over the memory of a channel or server, for ever
+ *
+ *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`, `next A B`, which
+ *	                          is `add` of the server NEXT
+ *	call NAME WHAT [A [B [LIMIT-MS]]]  calls it, and prints the answer or what went wrong
+ *	calls NAME COUNT          as many additions; the sum of all answers
  */
 #include <errno.h>
 #include <exo/abi.h>
 #include <libos/channel.h>
+#include <libos/server.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint64_t random_state;
@@ -137,14 +144,113 @@ static void scribble(const char *kind, const char *name)
 			next_random() % 4 ? next_random() : next_random() % 70000;
 }
 
+/* ---------------------------------------------------------------- servers */
+
+static const char *const orders[] = { "add", "spin", "sleep", "hang", "end", "next" };
+enum { ADD, SPIN, SLEEP, HANG, END, NEXT, ORDERS };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
+{
+	uint64_t start = now_ns();
+
+	switch (words[0]) {
+	case SPIN:
+		while (now_ns() < start + words[1] * 1000000)
+			;
+		break;
+	case SLEEP:
+		usleep((useconds_t)words[1] * 1000);
+		break;
+	case HANG:
+		for (;;)
+			;
+	case END:
+		exit(3);
+	case NEXT:
+		words[0] = ADD;
+		words[3] = (uint64_t)(int64_t)server_call(*(int *)next, words, 0);
+		break;
+	default:
+		words[3] = 0;
+	}
+	words[0] = words[1] + words[2];
+	words[4] = caller;
+}
+
+static int serve(const char *name, const char *next)
+{
+	int fd = next ? server_open(next) : -1;
+	int r = server_run(name, handle, &fd);
+
+	printf("%s: %s\n", name, strerror(-r));
+	return 1;
+}
+
+static int call(const char *name, char **words, int count)
+{
+	uint64_t m[SERVER_WORDS] = { 0 };
+	int fd = server_open(name), r;
+
+	if (fd < 0) {
+		printf("%s: %s\n", name, strerror(errno));
+		return 1;
+	}
+	while (m[0] < ORDERS && strcmp(words[0], orders[m[0]]) != 0)
+		m[0]++;
+	for (int i = 1; i < 3 && i < count; i++)
+		m[i] = strtoul(words[i], NULL, 10);
+	r = server_call(fd, m, count > 3 ? strtoul(words[3], NULL, 10) * 1000000 : 0);
+	if (r == 0)
+		r = (int)(int64_t)m[3];
+	if (r)
+		printf("%s\n", strerror(-r));
+	else
+		printf("%lu\n", (unsigned long)m[0]);
+	return r != 0;
+}
+
+static int calls(const char *name, uint64_t count)
+{
+	int fd = server_open(name), r = fd < 0 ? -errno : 0;
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < count && r == 0; i++) {
+		uint64_t m[SERVER_WORDS] = { ADD, i, 1 };
+
+		r = server_call(fd, m, 0);
+		sum += m[0];
+	}
+	printf("%s%lu\n", r ? strerror(-r) : "", (unsigned long)sum);
+	return r != 0;
+}
+
 int main(int count, char **words)
 {
 	signal(SIGPIPE, SIG_IGN);
-	if (count == 3 && strcmp(words[1], "echo") == 0)
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (count < 3)
+		return 2;
+	if (strcmp(words[1], "echo") == 0)
 		echo(words[2]);
-	if (count == 3 && strcmp(words[1], "scribble") == 0)
-		scribble("channel", words[2]);
-	if (count != 5)
+	if (strcmp(words[1], "serve") == 0)
+		return serve(words[2], words[3]);
+	if (count < 4)
+		return 2;
+	if (strcmp(words[1], "scribble") == 0)
+		scribble(words[2], words[3]);
+	if (strcmp(words[1], "call") == 0)
+		return call(words[2], words + 3, count - 3);
+	if (strcmp(words[1], "calls") == 0)
+		return calls(words[2], strtoul(words[3], NULL, 10));
+	if (count < 5)
 		return 2;
 	start_random(words[4]);
 	if (strcmp(words[1], "fill") == 0)

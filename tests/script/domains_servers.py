@@ -22,8 +22,9 @@ COUNTS = """
 """
 
 
-def run(cpus, line, *options):
-    result = exo_run("--timeout", "60", "--cpus", str(cpus), "--file", PEER + ":/peer", *options, "--", "sh", "-c", COUNTS + line)
+def run(cpus, line, *options, **keywords):
+    result = exo_run("--timeout", "40", "--cpus", str(cpus), "--file", PEER + ":/peer", *options, "--",
+                     "sh", "-c", COUNTS + line, **keywords)
     assert result.returncode == 0, (result.returncode, result.stdout, result.stderr)
     return result.stdout.decode()
 
@@ -93,7 +94,7 @@ def peers_are_killed_twenty_times(cpus):
 def a_peer_that_scribbles_spoils_only_the_data(cpus):
     """The other end reads rubbish or an error, and everything else goes on."""
     out = run(cpus, f"""
-        id=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --channel c -- /peer scribble c)
+        id=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --channel c -- /peer scribble channel c)
         other=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --budget 20/100ms --channel d -- /peer echo d)
         for i in 1 2 3 4 5 6; do
             timeout 1 head -c 100000 /dev/channel/c > /tmp/rubbish 2>&1
@@ -105,15 +106,142 @@ def a_peer_that_scribbles_spoils_only_the_data(cpus):
     assert out == "same\n1\n", out
 
 
+SERVER = """
+    server() { domainctl create --detach --mem 12M --passive --budget 20/100ms "$@"; }
+    serves() { until domainctl list | grep -q "^$1 passive"; do :; done; }
+    consumed() { domainctl list | awk -v id=$1 '$1 == id { print $7 }'; }
+"""
+
+
+def a_server_is_called_from_its_maker_and_a_sibling(cpus):
+    """On each CPU where both are; it pays for nothing itself."""
+    out = run(cpus, SERVER + f"""
+        s=$(server --cpus 0-{cpus - 1} --serve s -- /peer serve s); serves $s
+        for cpu in $(seq 0 {cpus - 1}); do
+            taskset -c $cpu /peer calls s 300
+            domainctl create --mem 12M --cpus $cpu --budget 20/100ms --use s -- /peer calls s 300
+        done
+        /peer call s sleep 20 1
+        domainctl create --mem 12M --budget 20/100ms -- /peer call s add 1 1
+        consumed $s
+        """)
+    assert out == "45150\n" * 2 * cpus + "21\ns: No such file or directory\n0\n", out
+
+
+def the_callers_pay(_):
+    """Exactly, where the clock counts instructions: a call of 60 ms by one that has 20 in every 100."""
+    out = run(1, SERVER + """
+        s=$(server --serve s -- /peer serve s); serves $s
+        c=$(domainctl create --detach --mem 12M --budget 20/100ms --use s --channel go -- sh -c '
+            exec 3<>/dev/channel/go; read x <&3; /peer call s spin 300 0 >&3; sleep 1000')
+        exec 3<>/dev/channel/go; sleep 0.3
+        before=$(consumed $c); echo >&3; read x <&3; after=$(consumed $c)
+        echo $x $((after - before)) $(consumed $s)
+        """, environment={"ACCEL": "icount"})
+    answer, used, server = map(int, out.split())
+    assert (answer, server) == (300, 0) and 55000 < used < 90000, out
+
+
+def a_server_calls_a_server(cpus):
+    """And dies in the middle of it; then the other."""
+    out = run(cpus, SERVER + f"""
+        t=$(server --cpus {cpus - 1} --serve t -- /peer serve t); serves $t
+        s=$(server --cpus {cpus - 1} --serve s --use t -- /peer serve s t); serves $s
+        /peer call s next 20 22
+        /peer call t hang & sleep 0.1; kill $!; wait $! 2>/dev/null
+        /peer call s next 20 22 100
+        /peer call s next 20 22 & sleep 0.1; end $t; wait $!
+        /peer call s next 20 22; /peer call s add 20 22
+        end $s; /peer call s add 20 22
+        true
+        """)
+    assert out.splitlines() == ["42", "Operation timed out", "Broken pipe", "No such device or address", "42",
+                                "No such device or address"], out
+
+
+def a_server_dies_while_it_is_called(cpus):
+    """By itself, or killed; the next one of its name is called by those that were there before."""
+    out = run(cpus, SERVER + f"""
+        domainctl create --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s --channel go -- sh -c '
+            exec 3<>/dev/channel/go; while read what <&3; do /peer call s $what >&3; done' &
+        until [ -e /dev/channel/go ]; do :; done; exec 3<>/dev/channel/go
+        ask() {{ echo "$@" >&3; }}; answer() {{ read -r x <&3; echo "$x"; }}
+        ask add 1 2; answer
+        for i in 1 2 3; do
+            s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
+            ask add 1 2; answer
+            ask end; answer
+            domainctl wait $s; /peer call s add 1 2
+            s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
+            ask hang; /peer call s hang & sleep 0.1
+            domainctl kill $s; wait $!; answer; domainctl wait $s 2>/dev/null
+        done
+        exec 3>&-; wait; domainctl list | wc -l
+        """)
+    none, gone = "No such device or address", "Broken pipe"
+    assert out.splitlines() == [none] + ["3", gone, none, gone, gone] * 3 + ["1"], out
+
+
+def a_server_that_never_answers_is_abandoned(cpus):
+    """Its caller's domain goes on meanwhile, and so does every other task on the CPU."""
+    out = run(cpus, SERVER + f"""
+        s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
+        taskset -c {cpus - 1} sh -c 'while :; do :; done' & spinner=$!
+        /peer call s hang 0 0 200
+        /peer call s hang 0 0 & sleep 0.2; kill $!; wait $! 2>/dev/null
+        awk '{{ print ($14 > 20) }}' /proc/$spinner/stat
+        kill $spinner; end $s; /peer call s add 1 1
+        true
+        """)
+    assert out.splitlines() == ["Operation timed out", "1", "No such device or address"], out
+
+
+def a_caller_that_scribbles_harms_nobody_else(cpus):
+    """Not the server, and not the others that call it."""
+    out = run(cpus, SERVER + f"""
+        s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
+        bad=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s -- sh -c '
+            /peer scribble use s & while :; do timeout 1 /peer call s add 1 2 100 > /dev/null; done')
+        /peer calls s 2000
+        domainctl create --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s -- /peer calls s 1000
+        domainctl kill $bad; domainctl wait $bad 2>/dev/null
+        domainctl create --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s -- /peer calls s 1000
+        """)
+    assert out == "2001000\n500500\n500500\n", out
+
+
+def callers_are_killed_in_the_middle(cpus):
+    """What they wanted is finished on the time of those that call next."""
+    out = run(cpus, SERVER + f"""
+        s=$(server --cpus 0-{cpus - 1} --serve s -- /peer serve s); serves $s
+        for i in $(seq 12); do
+            c=$(domainctl create --detach --mem 10M --cpus {cpus - 1} --budget 20/100ms --use s -- /peer calls s 1000000)
+            n=0; while [ $n -lt $((i * 300)) ]; do n=$((n + 1)); done
+            end $c
+            taskset -c {cpus - 1} /peer calls s 10
+        done
+        consumed $s
+        """)
+    assert out == "55\n" * 12 + "0\n", out
+
+
 CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
          for function, counts in (
              (a_channel_to_a_child_carries_all, CPU_COUNTS),
              (siblings_have_a_channel_by_their_parents_decision, (1, 4)),
              (peers_are_killed_twenty_times, (2,)),
-             (a_peer_that_scribbles_spoils_only_the_data, (1, 2)))
+             (a_peer_that_scribbles_spoils_only_the_data, (1, 2)),
+             (a_server_is_called_from_its_maker_and_a_sibling, CPU_COUNTS),
+             (the_callers_pay, (1,)),
+             (a_server_calls_a_server, (1, 2)),
+             (a_server_dies_while_it_is_called, (1, 4)),
+             (a_server_that_never_answers_is_abandoned, (1, 2)),
+             (a_caller_that_scribbles_harms_nobody_else, (1, 2)),
+             (callers_are_killed_in_the_middle, (1, 2)))
          for cpus in counts]
 
 if __name__ == "__main__":
+    CASES = [case for case in CASES if all(word in case[0] for word in sys.argv[1:])]
     subprocess.run([EXO_CC, "-O2", "-Wall", "-Wextra", "-Werror", "-o", PEER,
                     os.path.join(TOP, "tests/script/domain_peer.c")], check=True)
     run_cases(CASES)

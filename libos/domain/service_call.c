@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calling a server: see service.h.
+ *
+ * The calling task stays on its CPU and gives away the vcore's time, masked, so that the kernel refuses
+ * if an event is pending, and ends the donation when one comes.  Between two donations upcalls are
+ * unmasked: events are dealt with, other tasks may have their turn, and the call goes on when this one
+ * has its own.
+ */
+#include "domain/service.h"
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/task.h"
+#include "core/vcore.h"
+#include "proc/signal.h"
+#include "time/time.h"
+
+/* A server that sleeps in the middle is given time this often. */
+#define LOOK_NS 1000000ul
+
+struct call {
+	struct service *service;
+	struct service_slot *slot; /* in the page that the server sees */
+	unsigned number;           /* of the slot */
+	unsigned cpu;
+	exo_handle server;         /* its vcore there */
+	uint64_t affinity;         /* the task's own */
+	uint64_t deadline_ns;      /* 0: none */
+};
+
+/* ---------------------------------------------------------------- the CPU */
+
+static exo_handle vcore_on(struct service *s, unsigned cpu)
+{
+	exo_handle h;
+
+	if (s->link)
+		return atomic_load(&s->link->peers[cpu]);
+	lock_acquire(&s->lock);
+	h = s->vcores[cpu];
+	lock_release(&s->lock);
+	return h;
+}
+
+static void set_affinity(uint64_t affinity)
+{
+	struct task *t = current();
+
+	lock_acquire(&t->lock);
+	t->affinity = affinity;
+	lock_release(&t->lock);
+}
+
+static unsigned cpu_now(void)
+{
+	return (unsigned)this_vcore()->cpu;
+}
+
+/* The task goes where the request is to be served, and stays there. */
+static void stay(const struct call *c)
+{
+	set_affinity(1ul << c->cpu);
+	while (cpu_now() != c->cpu)
+		task_yield();
+}
+
+/* Somebody may have set another one meanwhile; then that one holds. */
+static void stay_no_longer(const struct call *c)
+{
+	struct task *t = current();
+
+	lock_acquire(&t->lock);
+	if (t->affinity == 1ul << c->cpu)
+		t->affinity = c->affinity;
+	lock_release(&t->lock);
+}
+
+/* Here, if it is served here, or else on the first CPU where it is. */
+static int choose_cpu(struct call *c)
+{
+	uint64_t served = 0, here;
+
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		if (vcores[cpu].handle && vcore_on(c->service, cpu))
+			served |= 1ul << cpu;
+	if (!served)
+		return -ENXIO;
+	c->affinity = current()->affinity;
+	served &= c->affinity;
+	if (!served)
+		return -EXDEV;
+	here = 1ul << cpu_now();
+	c->cpu = (unsigned)__builtin_ctzl(served & here ? here : served);
+	stay(c);
+	c->server = vcore_on(c->service, c->cpu);
+	return c->server ? 0 : -ENXIO;
+}
+
+/* ---------------------------------------------------------------- the slot */
+
+/* Under lock: what was given up, and has been answered since, or has nobody to answer it. */
+static void collect_abandoned(struct service *s)
+{
+	for (unsigned n = 1; n < SERVICE_SLOTS; n++) {
+		struct service_slot *slot = service_slot(s->pages, n);
+
+		if (!(s->abandoned >> n & 1) || atomic_load(&slot->state) == SLOT_TAKEN)
+			continue;
+		atomic_store(&slot->state, SLOT_FREE);
+		s->abandoned &= ~(1ul << n);
+		s->busy &= ~(1ul << n);
+	}
+}
+
+static int post(struct call *c, const struct server_message *m)
+{
+	struct service *s = c->service;
+	uint64_t unused;
+
+	lock_acquire(&s->lock);
+	if (s->pages && s->abandoned)
+		collect_abandoned(s);
+	unused = s->pages ? ~s->busy & ~1ul : 0;
+	if (unused) {
+		c->number = (unsigned)__builtin_ctzl(unused);
+		c->slot = service_slot(s->pages, c->number);
+		s->busy |= 1ul << c->number;
+	}
+	lock_release(&s->lock);
+	if (!unused)
+		return -EAGAIN;
+	c->slot->cpu = c->cpu;
+	for (unsigned i = 0; i < SERVER_WORDS; i++)
+		c->slot->words[i] = m->words[i];
+	/* Release, both: who sees the bit sees the state, and who sees that sees the rest. */
+	atomic_store_explicit(&c->slot->state, SLOT_POSTED, memory_order_release);
+	atomic_fetch_or_explicit(&s->pages->posted, 1ul << c->number, memory_order_release);
+	return 0;
+}
+
+/* Answered, withdrawn, or left to be collected when the server, which has taken it, is done with it. */
+static void give_back(struct call *c)
+{
+	struct service *s = c->service;
+	uint32_t posted = SLOT_POSTED;
+	uint64_t bit = 1ul << c->number;
+
+	if (!atomic_compare_exchange_strong(&c->slot->state, &posted, SLOT_FREE) && posted == SLOT_DONE)
+		atomic_store(&c->slot->state, SLOT_FREE);
+	atomic_fetch_and(&s->pages->posted, ~bit);
+	lock_acquire(&s->lock);
+	if (posted == SLOT_POSTED || posted == SLOT_DONE)
+		s->busy &= ~bit;
+	else
+		s->abandoned |= bit;
+	lock_release(&s->lock);
+}
+
+/* ---------------------------------------------------------------- the time */
+
+static bool is_answered(const struct call *c)
+{
+	return atomic_load_explicit(&c->slot->state, memory_order_acquire) == SLOT_DONE;
+}
+
+/* The rest of what this vcore has is the server's.  As EXO_CALL_DONATE; -EAGAIN: not now. */
+static int64_t donate(const struct call *c)
+{
+	int64_t r = -EAGAIN;
+
+	upcalls_mask();
+	if (cpu_now() == c->cpu)
+		r = exo_donate(c->server, this_vcore()->page->token);
+	upcalls_unmask();
+	return r;
+}
+
+/* 0, or why not to go on. */
+static int must_end(const struct call *c, int64_t donated)
+{
+	struct task *t = current();
+
+	if (donated == -ELOOP)
+		return -EDEADLK;
+	if (donated < 0 && donated != -EAGAIN)
+		return -EPIPE;
+	if ((atomic_load(&t->work) & WORK_EXIT) || signal_is_pending())
+		return -EINTR;
+	return c->deadline_ns && time_now_ns() >= c->deadline_ns ? -ETIMEDOUT : 0;
+}
+
+/*
+ * The server sleeps, and has not answered.  It may not know that there is something to do: a message tells
+ * it, or one that it has yet to take, if its mailbox is full.  If it does know, it sleeps in the middle:
+ * so do we, for a while.
+ */
+static int wake_server(const struct call *c, bool again)
+{
+	uint64_t look = time_now_ns() + LOOK_NS;
+
+	(void)exo_send(c->server, 0, 0, 0);
+	if (!again)
+		return 0;
+	if (c->deadline_ns && c->deadline_ns < look)
+		look = c->deadline_ns;
+	wait_begin();
+	return wait_sleep(WAIT_INTERRUPTIBLE, look) == -EINTR ? -EINTR : 0;
+}
+
+static int run_server(const struct call *c)
+{
+	bool again = false;
+	int r = 0;
+
+	while (r == 0) {
+		int64_t donated = donate(c);
+
+		if (is_answered(c))
+			return 0;
+		r = must_end(c, donated);
+		if (r == 0 && donated == 0) {
+			r = wake_server(c, again);
+			again = true;
+		}
+		if (r == 0 && cpu_now() != c->cpu)
+			stay(c);
+	}
+	return r;
+}
+
+/* An event at the deadline ends the donation that is in progress; there is nothing else to do. */
+static void deadline_passes(struct timer *t)
+{
+}
+
+static int run_server_until(const struct call *c)
+{
+	struct timer t = { .fire = deadline_passes };
+	int r;
+
+	if (!c->deadline_ns)
+		return run_server(c);
+	timer_arm(&t, c->deadline_ns);
+	r = run_server(c);
+	timer_cancel(&t);
+	return r;
+}
+
+int service_call(struct service *s, struct server_message *m)
+{
+	struct call c = { .service = s };
+	int r;
+
+	if (m->timeout_ns)
+		c.deadline_ns = time_now_ns() + m->timeout_ns;
+	r = choose_cpu(&c);
+	if (r == 0)
+		r = post(&c, m);
+	if (r == 0) {
+		r = run_server_until(&c);
+		for (unsigned i = 0; i < SERVER_WORDS && r == 0; i++)
+			m->words[i] = c.slot->words[i];
+		give_back(&c);
+	}
+	if (c.affinity)
+		stay_no_longer(&c);
+	return r;
+}

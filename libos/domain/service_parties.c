@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who serves and who calls, among the domains that we have made: the pages are ours, the server sees
+ * all of them, each caller its own, and each caller may give time to the server's vcores.
+ */
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/memory.h"
+#include "core/vcore.h"
+#include "domain/domain.h"
+#include "domain/service.h"
+
+/* Under lock. */
+static int make_pages(struct service *s)
+{
+	if (!s->pages)
+		s->pages = pages_alloc(SERVICE_CALLERS);
+	return s->pages ? 0 : -ENOMEM;
+}
+
+/* ---------------------------------------------------------------- being shown it */
+
+int service_show_server(struct domain *d, const char *name, uint64_t *va)
+{
+	struct link_page *page;
+	int r;
+	struct service *s = service_find(name, &r);
+
+	if (!s)
+		return r;
+	page = pages_alloc(1);
+	if (!page)
+		return -ENOMEM;
+	lock_acquire(&s->lock);
+	r = s->server.domain ? -EBUSY : make_pages(s);
+	if (r == 0) {
+		s->server.domain = d;
+		s->server.page = page;
+		atomic_store(&s->pages->serving, 0);
+	}
+	lock_release(&s->lock);
+	if (r) {
+		heap_free(page);
+		return r;
+	}
+	d->serving = &s->pages->serving;
+	link_set_peer(page, 0, d->boot->parent, d);
+	return link_show(d, va, SERVICE_SERVE, name, page, s->pages, SERVICE_CALLERS);
+}
+
+/* A server is not done with what a caller that has died wanted of it. */
+static bool is_in_use(struct service_page *page)
+{
+	for (unsigned n = 1; n < SERVICE_SLOTS; n++)
+		if (atomic_load(&service_slot(page, n)->state) == SLOT_TAKEN)
+			return true;
+	return false;
+}
+
+/* Under lock. */
+static int take_page(struct service *s, struct domain *d, struct link_page *page, unsigned *caller)
+{
+	int r = make_pages(s);
+
+	if (r)
+		return r;
+	for (*caller = 1; *caller < SERVICE_CALLERS; (*caller)++) {
+		if (s->callers[*caller].domain || is_in_use(&s->pages[*caller]))
+			continue;
+		s->callers[*caller].domain = d;
+		s->callers[*caller].page = page;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+int service_show_caller(struct domain *d, const char *name, uint64_t *va)
+{
+	struct link_page *page;
+	unsigned caller;
+	int r;
+	struct service *s = service_find(name, &r);
+
+	if (!s)
+		return r;
+	page = pages_alloc(1);
+	if (!page)
+		return -ENOMEM;
+	lock_acquire(&s->lock);
+	r = take_page(s, d, page, &caller);
+	lock_release(&s->lock);
+	if (r) {
+		heap_free(page);
+		return r;
+	}
+	return link_show(d, va, SERVICE_USE, name, page, &s->pages[caller], 1);
+}
+
+/* ---------------------------------------------------------------- getting to know each other */
+
+/* Under lock: the caller's names for the server's vcores, on CPUs that both have. */
+static int introduce(struct service *s, unsigned caller)
+{
+	const struct domain *d = s->callers[caller].domain;
+
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		int64_t name = 0;
+
+		if (s->vcores[cpu] && (d->cpus >> cpu & 1))
+			name = exo_handle_copy(s->vcores[cpu], d->domain, EXO_RIGHT_USE | EXO_RIGHT_DONATE);
+		if (name == -ENOSPC)
+			return -ENOSPC;
+		/* Any other error: one of the two is just dying. */
+		link_set_peer(s->callers[caller].page, cpu, name < 0 ? 0 : (exo_handle)name, d);
+	}
+	return 0;
+}
+
+static int connect(struct service *s, struct domain *d)
+{
+	int r = 0;
+
+	lock_acquire(&s->lock);
+	if (s->server.domain == d)
+		for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+			s->vcores[cpu] = d->vcores[cpu].vcore;
+	for (unsigned caller = 1; caller < SERVICE_CALLERS && r == 0; caller++)
+		if (s->callers[caller].domain && (s->callers[caller].domain == d || s->server.domain == d))
+			r = introduce(s, caller);
+	lock_release(&s->lock);
+	return r;
+}
+
+int services_connect(struct domain *d)
+{
+	int r = 0;
+
+	for (struct service *s = service_first(); s && r == 0; s = s->next)
+		if (!s->link)
+			r = connect(s, d);
+	return r;
+}
+
+/* ---------------------------------------------------------------- leaving */
+
+/* What it has taken will not be answered: it is nobody's. */
+static void end_requests(struct service_page *page, uint32_t from, uint32_t to)
+{
+	for (unsigned n = 1; n < SERVICE_SLOTS; n++) {
+		uint32_t state = from;
+
+		atomic_compare_exchange_strong(&service_slot(page, n)->state, &state, to);
+	}
+}
+
+/* Under lock. */
+static void leave_server(struct service *s)
+{
+	s->server.domain = NULL;
+	for (unsigned cpu = 0; cpu < EXO_CPUS_MAX; cpu++)
+		s->vcores[cpu] = 0;
+	for (unsigned caller = 0; caller < SERVICE_CALLERS; caller++) {
+		if (s->callers[caller].domain)
+			(void)introduce(s, caller);
+		end_requests(&s->pages[caller], SLOT_TAKEN, SLOT_DONE);
+	}
+}
+
+/* Under lock: what it has wanted and nobody has begun is not done any more, and what it wrote is not for
+ * the next. */
+static void leave_caller(struct service *s, unsigned caller)
+{
+	struct service_page *page = &s->pages[caller];
+
+	s->callers[caller].domain = NULL;
+	atomic_store(&page->posted, 0);
+	end_requests(page, SLOT_POSTED, SLOT_FREE);
+	end_requests(page, SLOT_DONE, SLOT_FREE);
+	for (unsigned n = 1; n < SERVICE_SLOTS; n++)
+		for (unsigned i = 0; i < SERVER_WORDS; i++)
+			service_slot(page, n)->words[i] = 0;
+}
+
+/* Under lock. */
+static void leave(struct service *s, const struct domain *d, bool lost)
+{
+	if (s->server.domain == d) {
+		if (!lost)
+			heap_free(s->server.page);
+		leave_server(s);
+	}
+	for (unsigned caller = 1; caller < SERVICE_CALLERS; caller++) {
+		if (s->callers[caller].domain != d)
+			continue;
+		if (!lost)
+			heap_free(s->callers[caller].page);
+		leave_caller(s, caller);
+	}
+}
+
+void services_leave(struct domain *d, bool lost)
+{
+	for (struct service *s = service_first(); s; s = s->next) {
+		lock_acquire(&s->lock);
+		leave(s, d, lost);
+		lock_release(&s->lock);
+	}
+}

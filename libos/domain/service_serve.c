@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Serving: see service.h.  The callers share their pages with us and may write anything there at any
+ * time: what is read is read once, and which requests are being served only we know.
+ */
+#include "domain/service.h"
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/task.h"
+#include "core/vcore.h"
+#include "proc/signal.h"
+
+/* Under lock: takes the request, if it is one and for this CPU. */
+static bool take(struct service *s, unsigned caller, unsigned number, unsigned cpu,
+		 struct server_message *m)
+{
+	struct service_page *page = &s->pages[caller];
+	struct service_slot *slot = service_slot(page, number);
+	uint32_t posted = SLOT_POSTED;
+
+	if (*(volatile uint32_t *)&slot->cpu != cpu || (s->taken[caller] >> number & 1))
+		return false;
+	atomic_fetch_and(&page->posted, ~(1ul << number));
+	if (!atomic_compare_exchange_strong_explicit(&slot->state, &posted, SLOT_TAKEN,
+						     memory_order_acquire, memory_order_relaxed))
+		return false;
+	for (unsigned i = 0; i < SERVER_WORDS; i++)
+		m->words[i] = slot->words[i];
+	m->caller = caller;
+	m->request = caller * SERVICE_SLOTS + number;
+	s->taken[caller] |= 1ul << number;
+	return true;
+}
+
+/* Under lock: callers in turn. */
+static bool find_request(struct service *s, unsigned cpu, struct server_message *m)
+{
+	for (unsigned n = 0; n < SERVICE_CALLERS; n++) {
+		unsigned caller = (s->next_caller + n) % SERVICE_CALLERS;
+		uint64_t posted = atomic_load_explicit(&s->pages[caller].posted, memory_order_acquire);
+
+		for (posted &= ~1ul; posted; posted &= posted - 1) {
+			if (!take(s, caller, (unsigned)__builtin_ctzl(posted), cpu, m))
+				continue;
+			s->next_caller = caller + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void answer(struct service *s, const struct server_message *m)
+{
+	unsigned caller = m->request / SERVICE_SLOTS, number = m->request % SERVICE_SLOTS;
+	struct service_slot *slot;
+	bool taken;
+
+	if (caller >= SERVICE_CALLERS || number == 0)
+		return;
+	lock_acquire(&s->lock);
+	taken = s->taken[caller] >> number & 1;
+	s->taken[caller] &= ~(1ul << number);
+	lock_release(&s->lock);
+	if (!taken)
+		return;
+	slot = service_slot(&s->pages[caller], number);
+	for (unsigned i = 0; i < SERVER_WORDS; i++)
+		slot->words[i] = m->words[i];
+	atomic_store_explicit(&slot->state, SLOT_DONE, memory_order_release);
+}
+
+/* The maker learns when there is a thread for each CPU, and may take back its time then. */
+static void say_serving(struct service *s, unsigned cpu)
+{
+	uint64_t bit = 1ul << cpu;
+
+	if (!(atomic_load_explicit(&s->pages->serving, memory_order_relaxed) & bit)) {
+		atomic_fetch_or(&s->pages->serving, bit);
+		(void)exo_send(atomic_load(&s->link->peers[0]), 0, 0, 0);
+	}
+}
+
+/* Whoever gave us time has it back, and may give us more; false: nobody has. */
+static bool give_time_back(void)
+{
+	int64_t r;
+
+	upcalls_mask();
+	r = exo_reply(this_vcore()->page->token);
+	upcalls_unmask();
+	return r != -ESRCH;
+}
+
+/*
+ * Under lock: 0 with a request, or -ERESTARTSYS.
+ *
+ * Why no request waits while the thread sleeps: it is posted before the caller gives us time, and rung
+ * for if we then go to sleep without having answered.  The ring wakes who waits under the lock, and
+ * the thread looks for requests under the same lock before it waits.
+ */
+static int await_request(struct service *s, unsigned cpu, struct server_message *m)
+{
+	while (!find_request(s, cpu, m)) {
+		bool given;
+
+		lock_release(&s->lock);
+		given = give_time_back();
+		lock_acquire(&s->lock);
+		if (find_request(s, cpu, m))
+			break;
+		if (signal_is_pending() ||
+		    (!given && wait_on(&s->waiting, &s->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR))
+			return -ERESTARTSYS;
+	}
+	return 0;
+}
+
+int service_reply_receive(struct service *s, struct server_message *m)
+{
+	uint64_t allowed = current()->affinity & vcores_present();
+	unsigned cpu;
+	int r;
+
+	if (!allowed || (allowed & (allowed - 1)))
+		return -EINVAL;
+	cpu = (unsigned)__builtin_ctzl(allowed);
+	if (m->request)
+		answer(s, m);
+	say_serving(s, cpu);
+	lock_acquire(&s->lock);
+	r = await_request(s, cpu, m);
+	lock_release(&s->lock);
+	return r;
+}
