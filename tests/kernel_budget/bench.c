@@ -70,7 +70,7 @@ static void hand_over(unsigned cpu)
 	bind_line(cpu);
 	s->apic_id = info()->cpus[cpu].apic_id;
 	s->parent_vcore = child_gets(vcore_handle(cpu), EXO_RIGHT_USE | EXO_RIGHT_DONATE);
-	s->vcore = child_gets(child.vcore[cpu], EXO_RIGHT_MANAGE);
+	s->vcore = child_gets(child.vcore[cpu], EXO_RIGHT_USE | EXO_RIGHT_MANAGE);
 	s->space = child_gets(child.space, EXO_RIGHT_USE);
 	for (unsigned i = 0; i < 2; i++)
 		s->sc[i] = child_gets(benches[cpu].sc[i], EXO_RIGHT_MANAGE);

@@ -13,6 +13,7 @@ struct bench {
 	uint64_t lost_ns;   /* consumed by SCs that have been reclaimed ... */
 	unsigned reclaimed; /* ... and how many they were */
 	_Atomic uint64_t timeouts, answered; /* messages of budgets that ran out here */
+	uint64_t answers_ever; /* to every child there was */
 	_Atomic uint64_t interrupts; /* messages from the line */
 };
 extern struct bench benches[CPUS];

@@ -26,6 +26,7 @@ enum entry {
 	ENTRY_SWITCH,
 	ENTRY_SEND,         /* to a halted vcore */
 	ENTRY_BIND,         /* it asks for another SC */
+	ENTRY_REVOKE,       /* another CPU announces that it takes the vcore; killed: it gives it up */
 	ENTRY_NMI,
 	ENTRIES,
 };

@@ -3,11 +3,12 @@
 #include "bench.h"
 
 #define LEAST_SLICE_NS 20000ul /* the kernel takes a budget with no more left for spent */
+#define REVOKE_NS 100000000000ul /* for ever, as this test goes */
 #define WINDOW_NS 5600ul /* more than an entry and a change of vcore take */
 
 static const char *const entry_names[ENTRIES] = {
 	"device", "timer", "ipi_doorbell", "ipi_message", "ipi_tlb", "fault", "fault_masked",
-	"foreign", "halt", "donate", "switch", "send", "bind", "nmi",
+	"foreign", "halt", "donate", "switch", "send", "bind", "revoke", "nmi",
 };
 static const char *const outcome_names[OUTCOMES] = {
 	"requeued", "pending", "handler", "killed",
@@ -17,9 +18,16 @@ static uint64_t rounds, kills, counts[ENTRIES][OUTCOMES];
 static bool exact; /* time is the number of instructions */
 static bool stuck; /* the child did not go on: nothing more can be learned from it */
 
-static bool is_ipi(enum entry entry)
+static bool is_ipi(enum entry entry, enum outcome outcome)
 {
-	return entry == ENTRY_IPI_DOORBELL || entry == ENTRY_IPI_MESSAGE || entry == ENTRY_IPI_TLB;
+	return entry == ENTRY_IPI_DOORBELL || entry == ENTRY_IPI_MESSAGE || entry == ENTRY_IPI_TLB ||
+	       (entry == ENTRY_REVOKE && outcome != OUTCOME_KILLED);
+}
+
+/* A CPU sends itself no interrupt, and who would revoke does not run while the child does. */
+static bool exists(enum entry entry, enum outcome outcome)
+{
+	return info()->cpu_count > 1 || !is_ipi(entry, outcome);
 }
 
 static void hear(const struct exo_message *message)
@@ -60,6 +68,9 @@ static void poke(unsigned cpu, enum entry entry)
 		break;
 	case ENTRY_IPI_MESSAGE:
 		exo_call(EXO_CALL_SEND, child.vcore[cpu], 1, 2, 3);
+		break;
+	case ENTRY_REVOKE: /* only announced: nobody calls again */
+		CHECK_EQ(exo_call(EXO_CALL_REVOKE, child.vcore[cpu], REVOKE_NS, 0, 0), 1);
 		break;
 	case ENTRY_IPI_TLB:
 		child_map(op);
@@ -122,6 +133,7 @@ static void answer_timeout(unsigned cpu)
 	struct bench *b = &benches[cpu];
 
 	b->answered++;
+	b->answers_ever++;
 	if (b->answered % 3 == 0 && subjects[cpu].entry != ENTRY_BIND)
 		check_held(&subjects[cpu]);
 	bench_bind(cpu, b->answered % 3 == 1 ? !b->spent : b->spent);
@@ -181,15 +193,19 @@ static void acknowledge(unsigned cpu)
 	CHECK_EQ(exo_call(EXO_CALL_IRQ_ACK, benches[cpu].line, 0, 0, 0), 0);
 }
 
-static void live_round(enum entry entry, enum outcome outcome, uint64_t round)
+static void live_round(enum entry entry, enum outcome outcome, uint64_t round, bool again)
 {
+	if (entry == ENTRY_REVOKE && again) { /* a vcore is told once */
+		bench_down();
+		bench_up(outcome == OUTCOME_HANDLER);
+	}
 	let_all_come_back();
 	FOR_EACH_SUBJECT(cpu, round)
 		begin(cpu, entry, outcome, round);
 	FOR_EACH_SUBJECT(cpu, round) {
 		if (outcome == OUTCOME_REQUEUED)
 			prepare(cpu);
-		if (is_ipi(entry)) {
+		if (is_ipi(entry, outcome)) {
 			wait_for_entry(&subjects[cpu]);
 			poke(cpu, entry);
 		}
@@ -200,22 +216,29 @@ static void live_round(enum entry entry, enum outcome outcome, uint64_t round)
 	}
 }
 
+/* It gave it up: 1 is what REVOKE returns as long as it is there. */
+static bool has_ended(unsigned cpu)
+{
+	return exo_call(EXO_CALL_REVOKE, child.vcore[cpu], REVOKE_NS, 0, 0) != 1;
+}
+
 /* Its handler kills it; every other time, it is killed as near to the entry as can be. */
-static void deadly_round(enum entry entry, uint64_t round)
+static void deadly_round(enum entry entry, uint64_t round, bool by_handler)
 {
 	unsigned cpu = subject_first() + round % (info()->cpu_count - subject_first());
-	bool by_handler = round % 2 == 0;
 
 	bench_up(by_handler);
 	let_all_come_back();
 	begin(cpu, entry, OUTCOME_KILLED, round);
-	if (is_ipi(entry)) {
+	if (is_ipi(entry, OUTCOME_KILLED)) {
 		wait_for_entry(&subjects[cpu]);
 		poke(cpu, entry);
 	}
-	if (by_handler)
+	if (entry == ENTRY_REVOKE)
+		SLEEP_UNTIL(has_ended(cpu), &seen[0]);
+	else if (by_handler)
 		SLEEP_UNTIL(benches[cpu].timeouts > 0, &seen[0]);
-	else if (!is_ipi(entry))
+	else if (!is_ipi(entry, OUTCOME_KILLED))
 		wait_for_entry(&subjects[cpu]);
 	bench_down();
 	acknowledge(cpu);
@@ -245,7 +268,7 @@ static uint64_t ran_out(unsigned cpu)
 
 static uint64_t answered(unsigned cpu)
 {
-	return benches[cpu].answered;
+	return benches[cpu].answers_ever;
 }
 
 static uint64_t interrupts(unsigned cpu)
@@ -284,16 +307,17 @@ static void cell(enum entry entry, enum outcome outcome)
 	uint64_t (*const happened)(unsigned) = outcome == OUTCOME_KILLED ? all_kills :
 					       outcome == OUTCOME_HANDLER ? answered : ran_out;
 	uint64_t before = sum_over_subjects(happened), wrong_before = sum_over_subjects(wrong);
-	uint64_t of_cell = outcome == OUTCOME_KILLED ? rounds / 4 + 1 : rounds;
+	bool anew = outcome == OUTCOME_KILLED || entry == ENTRY_REVOKE; /* with a child for each */
+	uint64_t of_cell = anew ? rounds / 4 + 1 : rounds;
 	uint64_t nmis_before = sum_over_subjects(nmis);
 	uint64_t interrupts_before = sum_over_subjects(interrupts);
 
 	failed = false;
 	for (uint64_t round = 0; round < of_cell && !stuck; round++)
 		if (outcome == OUTCOME_KILLED)
-			deadly_round(entry, round);
+			deadly_round(entry, round * rounds / of_cell, round % 2 == 0);
 		else
-			live_round(entry, outcome, round);
+			live_round(entry, outcome, round * rounds / of_cell, round > 0);
 	counts[entry][outcome] = sum_over_subjects(happened) - before;
 	CHECK_EQ(sum_over_subjects(wrong), wrong_before);
 	CHECK(!exact || counts[entry][outcome] > 0);
@@ -308,7 +332,7 @@ static void column(enum outcome outcome)
 	if (outcome != OUTCOME_KILLED)
 		bench_up(outcome == OUTCOME_HANDLER);
 	for (enum entry entry = 0; entry < ENTRIES; entry++)
-		if (!stuck && (!is_ipi(entry) || info()->cpu_count > 1))
+		if (!stuck && exists(entry, outcome))
 			cell(entry, outcome);
 	if (outcome != OUTCOME_KILLED)
 		bench_down();
@@ -316,16 +340,18 @@ static void column(enum outcome outcome)
 
 static void print_table(void)
 {
-	print("# entry: requeued, pending, handler, killed\n");
+	print("# entry: requeued, pending, handler, killed");
+	if (info()->cpu_count == 1)
+		print(" (-: there is nobody to do it while the child runs)");
+	print("\n");
 	for (enum entry entry = 0; entry < ENTRIES; entry++) {
 		print("# ");
 		print(entry_names[entry]);
-		if (is_ipi(entry) && info()->cpu_count == 1) {
-			print(": cannot be, a CPU sends itself no interrupt\n");
-			continue;
-		}
 		for (enum outcome outcome = 0; outcome < OUTCOMES; outcome++)
-			print_part(outcome ? ", " : ": ", counts[entry][outcome]);
+			if (exists(entry, outcome))
+				print_part(outcome ? ", " : ": ", counts[entry][outcome]);
+			else
+				print(outcome ? ", -" : ": -");
 		print("\n");
 	}
 }

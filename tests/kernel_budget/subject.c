@@ -120,6 +120,10 @@ static void enter(struct subject *s, struct seen *mine)
 	case ENTRY_BIND:
 		bind(s);
 		break;
+	case ENTRY_REVOKE:
+		if (s->outcome == OUTCOME_KILLED)
+			exo_call(EXO_CALL_REVOKE, s->vcore, 0, 0, 0); /* its end */
+		break;
 	default: /* comes by itself */
 		break;
 	}

@@ -7,7 +7,7 @@ A patch begins with
 
     Hazard: what goes wrong
     Row: the row of docs/hazards.md, or the invariant, that it belongs to
-    Detector: explore NAME | unit NAME | script DIRECTORY/NAME | guest NAME CPUS [debug]
+    Detector: explore NAME | unit NAME | script DIRECTORY/NAME [debug] | guest NAME CPUS [debug]
 
 and any number of detectors.  First all of them pass on the tree as it is; then each patch is
 applied to a copy, what its detectors need is built, and one of them has to fail.  A patch that does
@@ -64,11 +64,12 @@ def host_program(kind, name):
     return run([program], DETECTOR_LIMIT_S)
 
 
-def script(path):
-    make("all")
+def script(path, kind=""):
+    debug = kind == "debug"
+    make("all", debug=debug)
     program = next(os.path.join(TREE, "tests", path + ending) for ending in (".sh", ".py")
                    if os.path.exists(os.path.join(TREE, "tests", path + ending)))
-    build = os.path.join(TREE, "build")
+    build = os.path.join(TREE, "build/debug" if debug else "build")
     environment = dict(os.environ, TOP=TREE, BUILD=build,
                        EXO_RUN=os.path.join(build, "bin/exo-run"),
                        EXO_CC=os.path.join(os.path.abspath(BUILD), "bin/exo-cc"))
