@@ -63,6 +63,22 @@ struct file_table *file_table_create(void)
 	return table_alloc(FIRST_CAPACITY);
 }
 
+/* Under the lock: the first open descriptor from `fd` on, or the capacity. */
+static unsigned next_open(const struct file_table *t, unsigned fd)
+{
+	while (fd < t->capacity) {
+		uint64_t bits = t->open[fd / 64] >> fd % 64;
+
+		if (bits)
+			return fd + (unsigned)__builtin_ctzl(bits);
+		fd = (fd | 63) + 1;
+	}
+	return fd;
+}
+
+#define for_each_open(fd, t) \
+	for (unsigned fd = next_open(t, 0); fd < (t)->capacity; fd = next_open(t, fd + 1))
+
 /* The copy is as large as the original was when it was looked at; if it has grown meanwhile (a
  * thread opens files while another forks), again. */
 struct file_table *file_table_copy(struct file_table *t)
@@ -82,10 +98,9 @@ struct file_table *file_table_copy(struct file_table *t)
 		lock_acquire(&t->lock);
 		fits = t->capacity == capacity;
 		if (fits) {
-			for (unsigned fd = 0; fd < capacity; fd++) {
+			for_each_open(fd, t) {
 				copy->files[fd] = t->files[fd];
-				if (t->files[fd])
-					file_get(t->files[fd]);
+				file_get(t->files[fd]);
 			}
 			memcpy(copy->open, t->open, capacity / 64 * sizeof(*t->open));
 			memcpy(copy->exec, t->exec, capacity / 64 * sizeof(*t->exec));
@@ -116,9 +131,8 @@ void file_table_put(struct file_table *t)
 {
 	if (atomic_fetch_sub_explicit(&t->references, 1, memory_order_acq_rel) != 1)
 		return;
-	for (unsigned fd = 0; fd < t->capacity; fd++)
-		if (t->files[fd])
-			close_file(t, t->files[fd]);
+	for_each_open(fd, t)
+		close_file(t, t->files[fd]);
 	heap_free(t->files);
 	heap_free(t);
 }
@@ -212,14 +226,14 @@ struct file *file_table_get_file(struct file_table *t, int fd)
 
 int file_table_next(struct file_table *t, int from)
 {
-	int found = -1;
+	unsigned fd;
+	bool found;
 
 	lock_acquire(&t->lock);
-	for (unsigned fd = (unsigned)from; fd < t->capacity && found < 0; fd++)
-		if (t->files[fd])
-			found = (int)fd;
+	fd = next_open(t, (unsigned)from);
+	found = fd < t->capacity;
 	lock_release(&t->lock);
-	return found;
+	return found ? (int)fd : -1;
 }
 
 struct file *fd_get(int fd)
@@ -276,7 +290,7 @@ long sys_close(int fd)
 
 void file_table_close_on_exec(struct file_table *t)
 {
-	for (unsigned fd = 0; fd < t->capacity; fd++) {
+	for_each_open(fd, t) {
 		struct file *f = get_bit(t->exec, fd) ? take_out(t, fd) : NULL;
 
 		if (f)
