@@ -238,6 +238,14 @@ static void settle(void)
 	if (unsettled.what == NOTHING)
 		return;
 	b.value = load_bytes(b.address, b.size);
+	/* It changes nothing; or it is the copy of a structure, of which the hooks for both sides come
+	 * first, and is yet to be made: then it is not kept back. */
+	if (unsettled.what == STORE_TO_KEEP_BACK && b.value == unsettled.visible) {
+		unsettled.what = NOTHING;
+		note_write(unsettled.thread, &unsettled.issued, b.address, b.size, false);
+		engine_log(unsettled.thread, "writes", b.address, b.value);
+		return;
+	}
 	store_bytes(b.address, unsettled.visible, b.size);
 	if (unsettled.what == STORE_TO_KEEP_BACK)
 		keep_back(unsettled.thread, &b);

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/core/mailbox.c, libos/core/task_state.c, and included below: whoever is given a slice runs, once,
+ * on one CPU, and every giver goes on (libos/sched/donate.c)
+ *
+ * CPU 0 runs the giver.  The heir is a task that no thread is: a CPU that chooses it makes its steps
+ * from event context, and it ends when it has seen all that it waits for.  The run queues hold what they
+ * are given, in order; no time goes by, so a slice ends when somebody says so.
+ */
+#include <string.h>
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "explore.h"
+#define rdtsc rdtsc_of_the_machine
+#include "core/cpu.h"
+#undef rdtsc
+
+static uint64_t rdtsc(void)
+{
+	return 1;
+}
+
+static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
+#define exo_halt halt_until_rung
+#include "../../libos/core/idle.c"
+#undef exo_halt
+#include "../../libos/core/wake.c"
+#include "../../libos/sched/donate.c"
+#include "../../libos/sched/gift.c"
+#include "../../libos/sched/messages.c"
+#include "../../libos/sched/place.c"
+
+#define CPUS 3
+
+struct vcore vcores[EXO_CPUS_MAX];
+unsigned vcore_count;
+static struct exo_vcore_page pages[CPUS];
+static char slots[CPUS][TASK_SLOT_SIZE] __attribute__((aligned(TASK_SLOT_SIZE)));
+static struct task heir;
+static struct list queue[CPUS];
+static uint32_t wanted;             /* what the heir waits for */
+static bool heir_tells;             /* it wakes the giver when it ends */
+static _Atomic uint32_t raised;     /* of it, what has happened */
+static _Atomic bool is_running, has_ended;
+static _Atomic bool is_over;        /* and the giver has gone on */
+
+static struct task *task_of(unsigned cpu)
+{
+	return (struct task *)(slots[cpu] + TASK_OFFSET);
+}
+
+/* ---------------------------------------------------------------- what they call */
+
+static bool is_rung(void *cpu)
+{
+	return pages[(uintptr_t)cpu].pending != 0;
+}
+
+static bool may_go_on(void *cpu)
+{
+	return is_rung(cpu) || (cpu && is_over);
+}
+
+static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
+{
+	explore_wait(may_go_on, (void *)(uintptr_t)explore_self(), "halts");
+	return 0;
+}
+
+void vcore_ring_if(unsigned cpu, bool first)
+{
+	if (first)
+		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
+}
+
+bool run_queue_holds(const struct vcore *v, const struct task *t)
+{
+	return task_place(t) == PLACE_QUEUED && t->home == v->cpu && !list_empty(&t->ready_link);
+}
+
+void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
+{
+	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
+	EXPLORE_CHECK(list_empty(&t->ready_link) && t->home == v->cpu);
+	list_push_back(&queue[v->cpu], &t->ready_link);
+	atomic_fetch_add(&v->queue.count, 1);
+}
+
+void run_queue_remove(struct vcore *v, struct task *t)
+{
+	list_remove(&t->ready_link);
+	atomic_fetch_sub_explicit(&v->queue.count, 1, memory_order_relaxed);
+}
+
+struct task *run_queue_steal(struct vcore *v, unsigned thief)
+{
+	struct task *t;
+
+	if (list_empty(&queue[v->cpu]))
+		return NULL;
+	t = list_entry(queue[v->cpu].next, struct task, ready_link);
+	run_queue_remove(v, t);
+	return t;
+}
+
+void run_queue_admit(struct vcore *v, struct task *t)
+{
+}
+
+int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
+{
+	return 0;
+}
+
+bool run_queue_has_opinion(const struct vcore *v)
+{
+	return false;
+}
+
+int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
+{
+	return -1;
+}
+
+unsigned sched_cpu_queued(int cpu)
+{
+	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
+}
+
+bool sched_allowed(const struct task *t, int cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
+uint64_t tsc_to_ns(uint64_t tsc)
+{
+	return tsc;
+}
+
+uint64_t ns_to_tsc(uint64_t ns)
+{
+	return ns;
+}
+
+void timers_program(struct vcore *v)
+{
+}
+
+void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
+		  unsigned number, uint64_t value)
+{
+}
+
+void upcalls_mask(void)
+{
+	this_vcore()->mask_depth++;
+}
+
+void upcalls_unmask(void)
+{
+	struct vcore *v = this_vcore();
+
+	if (v->mask_depth == 1 && v->deferred)
+		wakes_deliver(v);
+	v->mask_depth--;
+}
+
+struct task *task_get(struct task_ref ref)
+{
+	return ref.id == heir.self.id ? &heir : task_of(ref.id - 1);
+}
+
+void task_put(struct task *t)
+{
+}
+
+_Noreturn void libos_panic(const char *why, ...)
+{
+	explore_fail("%s", why);
+}
+
+void wait_begin(void)
+{
+	struct task *t = this_vcore()->current;
+
+	atomic_store(&t->wake_pending, false);
+	task_set_state(t, TASK_BLOCKING);
+}
+
+void wait_cancel(void)
+{
+	task_set_state(this_vcore()->current, TASK_RUNNING);
+}
+
+/* ---------------------------------------------------------------- the smallest scheduler */
+
+static void take_events(struct vcore *v)
+{
+	__atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+	v->in_event = true;
+	messages_drain(v);
+	v->in_event = false;
+	wakes_deliver(v);
+}
+
+static struct sched_run choose_next(struct vcore *v)
+{
+	struct sched_run run = donation_heir(v);
+
+	if (!run.task && !list_empty(&queue[v->cpu])) {
+		run.task = list_entry(queue[v->cpu].next, struct task, ready_link);
+		run_queue_remove(v, run.task);
+	}
+	return run;
+}
+
+/* As enter() in core/switch.c. */
+static void start(struct vcore *v, struct task *t)
+{
+	EXPLORE_CHECK(!atomic_load(&t->on_cpu) && t->home == v->cpu);
+	t->donated_ns = 0;
+	if (t == v->heir) {
+		v->heir = NULL;
+		if (task_state(t) == TASK_BLOCKED)
+			task_set_state(t, TASK_RUNNABLE);
+		task_move(t, PLACE_MAILBOX, PLACE_RUNNING);
+	} else {
+		task_move(t, PLACE_QUEUED, PLACE_RUNNING);
+	}
+	task_set_state(t, TASK_RUNNING);
+	if (v->idle)
+		idle_ends(v);
+	atomic_store(&t->on_cpu, true);
+	v->current = t;
+	v->slice_end_tsc = rdtsc() + SCHED_SLICE_DEFAULT_NS;
+}
+
+/* As leave(). */
+static void stop(struct vcore *v, struct task *t)
+{
+	t->slice_ns = slice_left_ns(v);
+	v->current = NULL;
+	v->slice_end_tsc = 0;
+	donation_leave(v, t);
+	if (task_state(t) == TASK_BLOCKING) {
+		leave_blocked(v, t);
+	} else {
+		task_move(t, PLACE_RUNNING, PLACE_NONE);
+		atomic_store_explicit(&t->on_cpu, false, memory_order_release);
+	}
+}
+
+/* Ends if all has happened that it waits for, and wakes the giver; else sleeps for the rest. */
+static void heir_runs(struct vcore *v)
+{
+	EXPLORE_CHECK(!atomic_exchange(&is_running, true));
+	wait_begin();
+	if (atomic_load(&raised) == wanted) {
+		wait_cancel();
+		task_set_state(&heir, TASK_ZOMBIE);
+		atomic_store(&has_ended, true);
+		if (heir_tells)
+			wake_later(task_of(0), DONATION_NONE);
+	}
+	atomic_store(&is_running, false);
+	stop(v, &heir);
+	wakes_deliver(v);
+}
+
+/* With no current task: until `t` runs again, or with NULL until all is over. */
+static void run_others(struct vcore *v, const struct task *t)
+{
+	while (t ? v->current != t : !atomic_load(&is_over)) {
+		struct sched_run run;
+
+		take_events(v);
+		run = choose_next(v);
+		if (!run.task) {
+			idle(v, 0);
+			continue;
+		}
+		start(v, run.task);
+		if (run.task == &heir)
+			heir_runs(v);
+	}
+}
+
+/* The stack is left in name only: nothing of this function is on it that a resume would destroy. */
+void switch_away(enum sched_why why)
+{
+	struct vcore *v = this_vcore();
+	struct task *t = v->current;
+
+	EXPLORE_CHECK(v->mask_depth == 1 && task_state(t) == TASK_BLOCKING);
+	if (v->deferred)
+		wakes_deliver(v);
+	stop(v, t);
+	run_others(v, t);
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void name_cpu(unsigned cpu)
+{
+	struct task *t = task_of(cpu);
+	struct vcore *v = &vcores[cpu];
+
+	explore_stack(cpu, slots[cpu], TASK_OFFSET);
+	explore_name(t, sizeof(*t), "giver or another");
+	explore_name(slots[cpu] + TASK_OFFSET - 1024, 1024, "stack"); /* a gift is on its giver's */
+	explore_name(&v->mailbox, sizeof(v->mailbox), "mailbox");
+	explore_name(&v->queue.count, sizeof(v->queue.count), "count");
+	explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), "pending");
+}
+
+static void setup(unsigned cpus)
+{
+	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
+	memset(pages, 0, sizeof(pages));
+	memset(&heir, 0, sizeof(heir));
+	idle_cpus = 0;
+	online_cpus = (1ul << cpus) - 1;
+	vcore_count = cpus;
+	raised = 0;
+	heir_tells = true;
+	is_running = has_ended = is_over = false;
+	for (unsigned cpu = 0; cpu < cpus; cpu++) {
+		struct task *t = task_of(cpu);
+
+		memset(t, 0, sizeof(*t));
+		t->self = (struct task_ref){ cpu + 1, 1 };
+		t->state = TASK_RUNNING;
+		t->where = PLACE_RUNNING;
+		t->home = (int16_t)cpu;
+		t->on_cpu = true;
+		t->affinity = 1ul << cpu;
+		list_init(&t->ready_link);
+		vcores[cpu].cpu = (int32_t)cpu;
+		vcores[cpu].page = &pages[cpu];
+		vcores[cpu].current = t;
+		vcores[cpu].online = true;
+		vcores[cpu].slice_end_tsc = rdtsc() + SCHED_SLICE_DEFAULT_NS;
+		list_init(&queue[cpu]);
+		name_cpu(cpu);
+	}
+	heir.self = (struct task_ref){ CPUS + 1, 1 };
+	heir.affinity = ~0ul;
+	list_init(&heir.ready_link);
+	explore_name(&heir, sizeof(heir), "heir");
+	explore_name(queue, sizeof(queue), "queues");
+	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
+	explore_name(&raised, sizeof(raised), "raised");
+	explore_name(&is_running, sizeof(is_running), "is_running");
+	explore_name(&is_over, sizeof(is_over), "is_over");
+	explore_name(&has_ended, sizeof(has_ended), "has_ended");
+}
+
+/* The heir sleeps, at home on CPU 0. */
+static void setup_asleep(void)
+{
+	setup(2);
+	heir.state = TASK_BLOCKED;
+	heir.where = PLACE_WAITING;
+	wanted = 2;
+}
+
+static void setup_late(void)
+{
+	setup_asleep();
+	wanted = 1;
+}
+
+/* The heir is queued on CPU 1. */
+static void setup_queued(void)
+{
+	setup(2);
+	heir.state = TASK_RUNNABLE;
+	heir.where = PLACE_QUEUED;
+	heir.home = 1;
+	list_push_back(&queue[1], &heir.ready_link);
+	vcores[1].queue.count = 1;
+	wanted = 0;
+	heir_tells = false;
+}
+
+/* There is a third CPU, which has nothing to do. */
+static void setup_stolen(void)
+{
+	setup_queued();
+	vcore_count = 3;
+	online_cpus = 7;
+	vcores[2] = (struct vcore){ .cpu = 2, .page = &pages[2], .online = true };
+	list_init(&queue[2]);
+	name_cpu(2);
+}
+
+static void raise_and_wake(enum donation_kind gift)
+{
+	atomic_fetch_add(&raised, 1);
+	upcalls_mask();
+	wake_later(&heir, gift);
+	upcalls_unmask();
+}
+
+static void sleep_until_it_has_ended(void)
+{
+	upcalls_mask();
+	while (!atomic_load(&has_ended)) {
+		wait_begin();
+		if (atomic_load(&has_ended))
+			wait_cancel();
+		else
+			switch_away(SCHED_YIELDED);
+	}
+	upcalls_unmask();
+	atomic_store(&is_over, true);
+}
+
+/* CPU 0 promises its slice and goes to sleep; meanwhile CPU 1 wakes the same task. */
+static void promise_and_sleep(unsigned cpu)
+{
+	raise_and_wake(cpu == 0 ? DONATION_PIPE : DONATION_NONE);
+	if (cpu == 0)
+		sleep_until_it_has_ended();
+}
+
+/* The same, but CPU 0 has used up its slice when it goes to sleep. */
+static void promise_and_leave_nothing(unsigned cpu)
+{
+	raise_and_wake(cpu == 0 ? DONATION_PIPE : DONATION_NONE);
+	if (cpu == 0) {
+		vcores[0].slice_end_tsc = rdtsc();
+		sleep_until_it_has_ended();
+	}
+}
+
+/* CPU 1 has nothing to do. */
+static void be_idle(unsigned cpu)
+{
+	struct vcore *v = &vcores[cpu];
+
+	upcalls_mask();
+	if (v->current) {
+		task_set_state(v->current, TASK_ZOMBIE);
+		stop(v, v->current);
+	}
+	run_others(v, NULL);
+}
+
+/* CPU 0 promises its slice and goes on until that was too long. */
+static void promise_and_go_on(unsigned cpu)
+{
+	if (cpu == 1) {
+		be_idle(cpu);
+		return;
+	}
+	raise_and_wake(DONATION_PIPE);
+	upcalls_mask();
+	donation_release(this_vcore(), DONATION_LATE);
+	take_events(this_vcore());
+	upcalls_unmask();
+	sleep_until_it_has_ended();
+}
+
+static bool heir_has_ended(void *unused)
+{
+	return has_ended;
+}
+
+/* CPU 0 gives to the task by its name, and waits, while CPU 1 is about to run it. */
+static void give_across_cpus(unsigned cpu)
+{
+	int r;
+
+	if (cpu > 0) {
+		be_idle(cpu);
+		return;
+	}
+	r = sched_donate(heir.self, SCHED_DONATE_WAIT);
+	EXPLORE_CHECK(r == 0 ? atomic_load(&has_ended) : r == -EAGAIN);
+	explore_wait(heir_has_ended, NULL, "waits for the heir's end");
+	atomic_store(&is_over, true);
+}
+
+/* The same, and CPU 2 wakes the giver, who has a sleep before this one behind it. */
+static void give_and_be_woken(unsigned cpu)
+{
+	if (cpu < 2) {
+		give_across_cpus(cpu);
+		return;
+	}
+	upcalls_mask();
+	wake_later(task_of(0), DONATION_NONE);
+	upcalls_unmask();
+}
+
+static void all_went_on(void)
+{
+	EXPLORE_CHECK(has_ended && task_place(&heir) == PLACE_NONE && !heir.donor.id);
+	EXPLORE_CHECK(task_state(task_of(0)) == TASK_RUNNING && vcores[0].current == task_of(0));
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		EXPLORE_CHECK(!vcores[cpu].heir && !vcores[cpu].deferred && !vcores[cpu].mailbox.tasks &&
+			      !vcores[cpu].mailbox.calls);
+}
+
+int main(void)
+{
+	static const struct explore_case cases[] = {
+		{ "a_promise_is_kept_whoever_else_wakes", 2, 2, 0, setup_asleep, promise_and_sleep,
+		  all_went_on, NULL },
+		{ "a_promise_with_nothing_left_is_a_wake", 2, 1, 1, setup_asleep,
+		  promise_and_leave_nothing, all_went_on, NULL },
+		{ "a_promise_that_takes_too_long_is_a_wake", 2, 2, 0, setup_late, promise_and_go_on,
+		  all_went_on, NULL },
+		{ "a_gift_across_arrives_or_comes_back", 2, 1, 1, setup_queued, give_across_cpus,
+		  all_went_on, NULL },
+		{ "a_giver_may_be_woken_for_another_reason", 3, 1, 0, setup_stolen, give_and_be_woken,
+		  all_went_on, NULL },
+		{ "a_gift_to_what_is_stolen_comes_back", 3, 1, 0, setup_stolen, give_across_cpus,
+		  all_went_on, NULL },
+	};
+
+	return explore(cases, sizeof(cases) / sizeof(cases[0]));
+}
