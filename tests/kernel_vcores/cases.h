@@ -8,6 +8,7 @@
 void cases_of_one_domain(void);
 void cases_of_several_cpus(void);
 void cases_of_two_domains(void);
+void row_of_a_call(void); /* of the next */
 void rows_of_the_kernel(void); /* no cases: a table of costs */
 
 #endif

@@ -152,6 +152,7 @@ void rows_of_the_kernel(void)
 	mean("kernel_doorbell_upcall ", doorbell_upcall);
 	mean("kernel_doorbell_masked ", doorbell_pending);
 	mean("kernel_send_upcall ", send_upcall);
+	row_of_a_call();
 	mean("kernel_fault ", fault);
 	mean("kernel_fault_masked ", fault_masked);
 	for (unsigned i = 0; i < TABLES; i++)

@@ -3,7 +3,7 @@
 #include "cases.h"
 #include "child.h"
 
-enum orders { SPIN, HOLD_REGISTERS, COUNT_AND_SLEEP, FAULT_TWICE, OVERRUN_TWICE };
+enum orders { SPIN, HOLD_REGISTERS, COUNT_AND_SLEEP, REPLY, FAULT_TWICE, OVERRUN_TWICE };
 
 static _Atomic enum orders orders;
 static _Atomic uint64_t child_count;
@@ -22,6 +22,9 @@ _Noreturn static void child_main(void)
 			halt(0, &child_seen[0]);
 			break;
 		case SPIN:
+			break;
+		case REPLY:
+			exo_call(EXO_CALL_REPLY, my_page()->token, 0, 0, 0);
 			break;
 		case HOLD_REGISTERS:
 			if (!vectors_hold(0x7edcba987654, 1000))
@@ -291,6 +294,24 @@ static void a_timeout_waits_for_its_handler(void)
 		if (!child.domain)                                                     \
 			RUN(test);                                                     \
 	} while (0)
+
+#define TIMES 200
+
+/* To a child without an SC and back. */
+void row_of_a_call(void)
+{
+	uint64_t start;
+
+	make_child(REPLY);
+	start_child();
+	CHECK_EQ(exo_call(EXO_CALL_DONATE, child.vcore[0], my_page()->token, 0, 0), 0);
+	start = tsc();
+	for (unsigned i = 0; i < TIMES; i++)
+		exo_call(EXO_CALL_DONATE, child.vcore[0], my_page()->token, 0, 0);
+	print_number("kernel_call_reply ", (int64_t)((tsc() - start) / TIMES));
+	CHECK(child_count > TIMES);
+	end_child();
+}
 
 void cases_of_two_domains(void)
 {

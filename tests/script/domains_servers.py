@@ -5,6 +5,7 @@
 All with programs of tests/script/domain_peer.c, and with hostile ones."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,14 @@ def the_callers_pay(_):
     assert (answer, server) == (300, 0) and 55000 < used < 90000, out
 
 
+def the_demo_shows_who_paid(_):
+    """Two callers, each with a quarter of the CPU, and a server that has nothing."""
+    out = run(1, "server-demo", environment={"ACCEL": "icount"})
+    had = list(map(int, re.findall(r"had (\d+) ms of the CPU", out)))
+    assert out.count(": 200 calls, the last said 4999950000\n") == 2, out
+    assert had[0] == 0 and min(had[1:]) > 20 and max(had[1:]) < 1.2 * min(had[1:]), out
+
+
 def a_server_calls_a_server(cpus):
     """And dies in the middle of it; then the other."""
     out = run(cpus, SERVER + f"""
@@ -233,6 +242,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_peer_that_scribbles_spoils_only_the_data, (1, 2)),
              (a_server_is_called_from_its_maker_and_a_sibling, CPU_COUNTS),
              (the_callers_pay, (1,)),
+             (the_demo_shows_who_paid, (1,)),
              (a_server_calls_a_server, (1, 2)),
              (a_server_dies_while_it_is_called, (1, 4)),
              (a_server_that_never_answers_is_abandoned, (1, 2)),
