@@ -74,7 +74,7 @@ def peers_are_killed_twenty_times(cpus):
         out = run(cpus, f"""
             make="domainctl create --detach --mem 10M --cpus {cpus - 1} --budget 20/100ms --channel c --"
             echo=$($make /peer echo c)
-            for lives in 5 20; do
+            for lives in 15 20; do
                 for i in $(seq $lives); do
                     id=$($make /peer fill c 1000000000 $i)
                     n=0; while [ $n -lt $((i * 40)) ]; do n=$((n + 1)); done
@@ -88,7 +88,7 @@ def peers_are_killed_twenty_times(cpus):
         assert b"have not come back" not in log.read()
     lines = out.splitlines()
     free, pages, free_later, pages_later = map(int, lines[:4])
-    assert free - free_later < 60 and pages == pages_later, out
+    assert free - free_later < 40 and pages == pages_later, out
     assert lines[4:] == ["same", "cat: can't open '/dev/channel/c': No such device or address", "1"], out
 
 
