@@ -239,9 +239,11 @@ static void settle(void)
 		return;
 	b.value = load_bytes(b.address, b.size);
 	/* It changes nothing; or it is the copy of a structure, of which the hooks for both sides come
-	 * first, and is yet to be made: then it is not kept back. */
+	 * first, and is yet to be made: then it is not kept back, nor is anything before it. */
 	if (unsettled.what == STORE_TO_KEEP_BACK && b.value == unsettled.visible) {
 		unsettled.what = NOTHING;
+		drain_all(unsettled.thread);
+		store_bytes(b.address, b.value, b.size);
 		note_write(unsettled.thread, &unsettled.issued, b.address, b.size, false);
 		engine_log(unsettled.thread, "writes", b.address, b.value);
 		return;
