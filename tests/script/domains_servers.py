@@ -151,6 +151,23 @@ def the_demo_shows_who_paid(_):
     assert had[0] == 0 and min(had[1:]) > 20 and max(had[1:]) < 1.2 * min(had[1:]), out
 
 
+def two_schedulers_run_side_by_side(_):
+    """One shares alike, the other by nice values; and their records make one picture."""
+    records, picture = (os.path.join(FOLDER.name, name) for name in ("records", "picture.svg"))
+    result = exo_run("--timeout", "40", "--cpus", "2", "--", "sh", "-c", "domains-demo /tmp/r >&2; cat /tmp/r",
+                     environment={"ACCEL": "icount"})
+    had = {(who, int(nice)): int(ms) for who, nice, ms in
+           re.findall(r"^(\w+) nice (\d+): (\d+) ms$", result.stderr.decode(), re.MULTILINE)}
+    assert had["stride", 0] > 2 * had["stride", 5] > 3 * had["stride", 10], had
+    assert 2 * min(had["rr", nice] for nice in (0, 5, 10)) > max(had["rr", nice] for nice in (0, 5, 10)), had
+    with open(records, "wb") as stream:
+        stream.write(result.stdout)
+    subprocess.run([os.path.join(TOP, "scripts/trace"), records, "--svg", picture], check=True)
+    with open(picture, encoding="utf-8") as stream:
+        text = stream.read()
+    assert "domains-demo 1" in text and text.rstrip().endswith("</svg>"), text[-200:]
+
+
 def a_server_calls_a_server(cpus):
     """And dies in the middle of it; then the other."""
     out = run(cpus, SERVER + f"""
@@ -243,6 +260,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_server_is_called_from_its_maker_and_a_sibling, CPU_COUNTS),
              (the_callers_pay, (1,)),
              (the_demo_shows_who_paid, (1,)),
+             (two_schedulers_run_side_by_side, (2,)),
              (a_server_calls_a_server, (1, 2)),
              (a_server_dies_while_it_is_called, (1, 4)),
              (a_server_that_never_answers_is_abandoned, (1, 2)),

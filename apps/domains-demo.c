@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two domains with different schedulers side by side, each on a CPU of its own, with the same work:
+ * three tasks that never sleep, at nice 0, 5 and 10.
+ *
+ *	domains-demo [FILE]          makes the two, prints what each task got, and puts the records of
+ *	                             both into FILE, for scripts/trace: a lane for each domain
+ *	domains-demo load CHANNEL    in a domain: runs the tasks, traced, and sends what came of it
+ *	domains-demo tasks           the three tasks
+ */
+#include <libos/channel.h>
+#include <libos/trace.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RUN_MS 500
+#define SPINS 100000 /* between two looks at the clock */
+#define RECORDS "/tmp/records"
+#define TASK_STEP 10000u /* between the ids of one domain's tasks and those of the next's */
+
+static const char *const schedulers[] = { "rr", "stride" };
+
+static double ms_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* ---------------------------------------------------------------- in the domains */
+
+static int tasks(void)
+{
+	double end = ms_of(CLOCK_MONOTONIC) + RUN_MS;
+
+	for (int n = 0; n <= 10; n += 5) {
+		if (fork() > 0)
+			continue;
+		if (nice(n) < 0)
+			return 1;
+		while (ms_of(CLOCK_MONOTONIC) < end)
+			for (volatile int i = 0; i < SPINS; i++)
+				;
+		dprintf(STDOUT_FILENO, "nice %d: %.0f ms\n", n, ms_of(CLOCK_PROCESS_CPUTIME_ID));
+		return 0;
+	}
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+
+/* Lines, an empty one, and then the records until the end. */
+static int load(const char *name)
+{
+	int channel = channel_open(name, 0);
+
+	if (channel < 0 || dup2(channel, STDOUT_FILENO) < 0)
+		return 1;
+	if (system("exotrace -s 256 -o " RECORDS " domains-demo tasks") != 0)
+		return 1;
+	return system("echo; cat " RECORDS);
+}
+
+/* ---------------------------------------------------------------- their maker */
+
+static void create(unsigned number, const char *scheduler)
+{
+	char line[256];
+	FILE *out;
+
+	snprintf(line, sizeof(line), "domainctl create --detach --mem 16M --cpus %u --budget 90/100ms "
+		 "--sched %s --channel %s -- domains-demo load %s", number, scheduler, scheduler, scheduler);
+	out = popen(line, "r");
+	if (!out || !fgets(line, sizeof(line), out) || pclose(out) != 0)
+		exit(1);
+}
+
+/* Its tasks get numbers of their own, and what it calls its CPU is the lane of that number. */
+static void renumber(struct trace_record *r, unsigned domain)
+{
+	r->task += r->task ? domain * TASK_STEP : 0;
+	switch (r->kind) {
+	case TRACE_NAME:
+		r->value += r->detail == 0 && r->value ? domain * TASK_STEP : 0;
+		break;
+	case TRACE_WAKE:
+		r->value += r->value ? domain * TASK_STEP : 0;
+		break;
+	case TRACE_DONATE:
+		r->number = (uint16_t)(r->number + domain * TASK_STEP);
+		break;
+	}
+}
+
+static int collect(unsigned domain, const char *scheduler, FILE *records)
+{
+	int channel = channel_open(scheduler, 0);
+	FILE *in = channel < 0 ? NULL : fdopen(channel, "r");
+	struct trace_record r;
+	char line[128];
+
+	if (!in)
+		return 1;
+	while (fgets(line, sizeof(line), in) && line[0] != '\n')
+		printf("%s %s", scheduler, line);
+	while (fread(&r, sizeof(r), 1, in) == 1) {
+		renumber(&r, domain);
+		if (records && fwrite(&r, sizeof(r), 1, records) != 1)
+			return 1;
+	}
+	return fclose(in);
+}
+
+int main(int count, char **words)
+{
+	FILE *records = NULL;
+	int r = 0;
+
+	if (count == 3 && strcmp(words[1], "load") == 0)
+		return load(words[2]);
+	if (count == 2 && strcmp(words[1], "tasks") == 0)
+		return tasks();
+	if (count == 2)
+		records = fopen(words[1], "w");
+	for (unsigned i = 0; i < 2; i++)
+		create(i, schedulers[i]);
+	for (unsigned i = 0; i < 2; i++)
+		r |= collect(i, schedulers[i], records);
+	if (records)
+		r |= fclose(records);
+	return r != 0;
+}
