@@ -373,4 +373,6 @@ void suite_main(void)
 	for (enum outcome outcome = 0; outcome < OUTCOMES && !stuck; outcome++)
 		column(outcome);
 	print_table();
+	if (!stuck && exact)
+		counterparts_of_sel4();
 }

@@ -137,19 +137,21 @@ static bool may_be_late(enum entry entry)
 }
 
 /*
- * Until the budget has ended.  A vcore that had to wait is told so when it runs again; one whose
+ * Until the budget has ended, or the vcore has.  A vcore that had to wait is told so when it runs again; one whose
  * next replenishment was due is behind the end all the same, and is not told.
  */
 static void run_out(struct subject *s, const struct seen *mine, uint64_t budgets, uint64_t end)
 {
-	bool requeued = s->outcome == OUTCOME_REQUEUED;
+	bool requeued = s->outcome == OUTCOME_REQUEUED, for_ever = s->outcome == OUTCOME_KILLED;
 
 	for (;;) {
 		bool late = tsc() > end + TICKS_LATE; /* before the look at what it has been told */
 
+		s->progress++;
+		if (for_ever)
+			continue;
 		if (mine->budget != budgets || (late && requeued))
 			break;
-		s->progress++;
 		expect(s, !late || !s->exact || may_be_late(s->entry));
 	}
 	s->ran_out += (mine->budget == budgets) == requeued;
