@@ -59,6 +59,8 @@ static void take_rung(struct cpu *cpu, uint64_t now)
 		uint64_t latched;
 
 		next = v->rung_next;
+		if (dead)
+			vcore_drop_request(v);
 		latched = atomic_exchange_explicit(&v->latched, 0, memory_order_acq_rel);
 		if (dead)
 			continue;

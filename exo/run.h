@@ -135,6 +135,8 @@ void vcore_place_runnable(struct vcore *vcore, uint64_t now);
 void vcore_start(struct vcore *vcore, uint64_t now);
 void vcore_bind(struct cpu *cpu, struct vcore *vcore, uint64_t now);
 void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now);
+/* Any CPU: what was to be bound to a vcore that is dead or dies is let go. */
+void vcore_drop_request(struct vcore *vcore);
 
 /* sc is taken out of the CPU's tree and from the vcore that was bound to it. */
 void sc_reclaim(struct cpu *cpu, struct sched_context *sc, uint64_t now);

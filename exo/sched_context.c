@@ -187,6 +187,11 @@ int64_t call_sc_bind(struct exo_regs *regs, struct handle_view *h)
 		return -EBUSY;
 	h->kept = true; /* by the request */
 	vcore_ring(vcore, VCORE_REQUEST_BIND);
+	/* Why no request keeps the SC of a dead vcore.  If we do not find it dead here, it died after
+	 * it was rung: so the request was there when it was killed, or it is still in the stack, and
+	 * take_rung() drops what a dead one brings along. */
+	if (vcore_place(vcore) == VCORE_DEAD)
+		vcore_drop_request(vcore);
 	return 0;
 }
 

@@ -216,6 +216,14 @@ static void reclaim_contexts_of(struct cpu *cpu, const struct domain *domain, ui
 	}
 }
 
+void vcore_drop_request(struct vcore *vcore)
+{
+	struct sched_context *bound = atomic_exchange(&vcore->bind_request, NULL);
+
+	if (bound)
+		object_put(&bound->object);
+}
+
 /* For the other vcores of its domain, if it has any.  Release: they see `ended` last. */
 static void leave_registers(const struct run *run, struct vcore *vcore)
 {
@@ -231,7 +239,6 @@ static void leave_registers(const struct run *run, struct vcore *vcore)
 void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 {
 	struct run *run = &cpu->run;
-	struct sched_context *bound;
 
 	if (vcore_place(vcore) == VCORE_DEAD)
 		return;
@@ -240,9 +247,7 @@ void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 	if (vcore->sc)
 		vcore->sc->vcore = NULL;
 	vcore->sc = NULL;
-	bound = atomic_exchange_explicit(&vcore->bind_request, NULL, memory_order_acquire);
-	if (bound)
-		object_put(&bound->object);
+	vcore_drop_request(vcore);
 	tlb_forget_waiter(vcore);
 
 	leave_registers(run, vcore);

@@ -4,7 +4,8 @@
  * ever, fills its parent's mailbox, writes whatever into the console's rings and its vcore page, and makes
  * exo calls with arguments that are nearly right.  Its first word is the seed of all that.
  *
- * It leaves out the calls by which it would end, put to sleep or lose the time of nobody but itself.
+ * Left to chance it makes no calls by which it would end, put to sleep or lose the time of nobody but
+ * itself; what of these can hurt others is in play_with_time().
  */
 #include <exo/abi.h>
 #include "core/exo.h"
@@ -100,6 +101,54 @@ static void call(void)
 	}
 }
 
+static uint64_t tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return low | (uint64_t)high << 32;
+}
+
+/* Timers that are due at once, sleeps of a moment, budgets that run out at bad moments and are told to
+ * the parent; another of its vcores binds the time that waits for an answer. */
+static void play_with_time(uint64_t cpu, const struct exo_vcore_page *page)
+{
+	const struct exo_cpu_info *other = &info->cpus[any() % info->cpu_count];
+
+	switch (any() % 8) {
+	case 0:
+		exo_timer(any() % 2 ? 1 : tsc() + any() % 100000);
+		break;
+	case 1:
+		exo_halt(page->token, tsc() + any() % 1000000 + 1);
+		break;
+	case 2:
+		exo_donate(boot_page()->parent, page->token);
+		break;
+	case 3:
+		if (info->cpu_count > 1)
+			exo_sc_timeout(info->cpus[cpu].sc, any() % 4 ? 0 : boot_page()->parent, any());
+		break;
+	case 4:
+		if (other->online)
+			exo_call4(EXO_CALL_DOORBELL, other->vcore, 0, 0, 0);
+		break;
+	case 5:
+		exo_sc_resize(info->cpus[cpu].sc, any() % 100000000, any() % 100000000);
+		break;
+	default:
+		if (other->online)
+			exo_sc_bind(other->sc, other->vcore);
+	}
+}
+
+static void start_others(void)
+{
+	for (unsigned cpu = 0; cpu < info->cpu_count; cpu++)
+		if (info->cpus[cpu].online)
+			exo_vcore_start(info->cpus[cpu].vcore);
+}
+
 /* Each end's numbers and flags, and some of what they are about. */
 static void scribble(void)
 {
@@ -117,14 +166,17 @@ _Noreturn void hostile(uint64_t stack)
 	uint64_t cpu = (stack - (uint64_t)stacks - 1) / 8192;
 	struct exo_vcore_page *page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
 
-	if (!state)
+	if (!state) {
 		state = seed();
+		start_others();
+	}
 	for (;;) {
 		page->cause = 0;
-		page->masked = 1;
+		page->masked = any() % 16 != 0;
 		for (unsigned i = 0; i < 40; i++)
 			exo_send(boot_page()->parent, any(), any(), any());
 		scribble();
 		call();
+		play_with_time(cpu, page);
 	}
 }
