@@ -76,7 +76,7 @@ true
 """
 EACH_S = 20
 SHARE = 0.30
-LATE_MOST_US = 1000000 # a period and the host's own delays fit in ten times; one that is forgotten does not
+LATE_MOST_US = 10000000 # a hundred periods: only a wake that is forgotten takes so long, however busy the host
 
 
 def look_at(lines):
