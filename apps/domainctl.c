@@ -40,7 +40,7 @@ static _Noreturn void usage(void)
 	      "                               the console, after its number\n"
 	      "       domainctl list\n"
 	      "       domainctl resize NUMBER [options]\n"
-	      "         --mem 48M             the memory that it is to have\n"
+	      "         --cpus, --mem, --budget  what it is to have from now on\n"
 	      "         --patience 1000       milliseconds until what it does not give back is taken\n"
 	      "       domainctl wait NUMBER\n"
 	      "       domainctl kill NUMBER\n"
@@ -103,21 +103,21 @@ static uint64_t parse_size(const char *text)
 }
 
 /* "30/100ms": the unit, ms if there is none, is that of both. */
-static void parse_budget(const char *text, struct domain_create *c)
+static void parse_budget(const char *text, uint64_t *budget_ns, uint64_t *period_ns)
 {
 	uint64_t unit = 1000000;
 	char *end;
 
-	c->budget_ns = strtoul(text, &end, 10);
+	*budget_ns = strtoul(text, &end, 10);
 	if (*end != '/')
 		usage();
-	c->period_ns = strtoul(end + 1, &end, 10);
+	*period_ns = strtoul(end + 1, &end, 10);
 	if (strcmp(end, "us") == 0)
 		unit = 1000;
 	else if (*end && strcmp(end, "ms") != 0)
 		usage();
-	c->budget_ns *= unit;
-	c->period_ns *= unit;
+	*budget_ns *= unit;
+	*period_ns *= unit;
 }
 
 static void add_words(char *line, size_t size, const char *key, const char *words)
@@ -168,7 +168,7 @@ static int parse_options(int count, char **words, struct domain_create *c, char 
 		else if (strcmp(option, "mem") == 0)
 			c->memory = parse_size(value);
 		else if (strcmp(option, "budget") == 0)
-			parse_budget(value, c);
+			parse_budget(value, &c->budget_ns, &c->period_ns);
 		else if (strcmp(option, "sched") == 0)
 			add_words(line, size, "sched=", value);
 		else if (strcmp(option, "append") == 0)
@@ -391,6 +391,10 @@ static int resize(int count, char **words)
 			usage();
 		if (strcmp(words[i], "--mem") == 0)
 			r.memory = parse_size(words[i + 1]);
+		else if (strcmp(words[i], "--cpus") == 0)
+			r.cpus = parse_cpus(words[i + 1]);
+		else if (strcmp(words[i], "--budget") == 0)
+			parse_budget(words[i + 1], &r.budget_ns, &r.period_ns);
 		else if (strcmp(words[i], "--patience") == 0)
 			r.patience_ms = (uint32_t)strtoul(words[i + 1], NULL, 10);
 		else

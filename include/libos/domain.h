@@ -45,7 +45,9 @@ struct domain_create {
 #define DOMAIN_IMAGE "/lib/exo/libos"
 
 struct domain_resize {
-	uint64_t memory;      /* bytes that it is to have, counted as for DOMAIN_CREATE */
+	uint64_t memory;      /* bytes that it is to have, counted as for DOMAIN_CREATE; 0: as now */
+	uint64_t cpus;        /* a bit for each CPU that it is to have; 0: as now */
+	uint64_t budget_ns, period_ns; /* on each of them; 0: as now */
 	uint32_t patience_ms; /* so long it has to give back what it is to lose; then that is taken */
 	uint32_t reserved;
 	uint64_t forced;      /* out: bytes that had to be taken */

@@ -267,8 +267,9 @@ struct sched_ops {
 	void (*setparam)(struct task *t, int key, long value);
 
 	/*
-	 * A CPU starts (up = 1) or stops taking part: at boot, or when it comes to this library
-	 * after another.  The first callback that runs on it, but for init().
+	 * A CPU starts (up = 1) or stops taking part: at boot, when it comes to this library after
+	 * another, or when the domain gets or loses it.  up = 1 is the first callback that runs on it,
+	 * but for init(); at up = 0 its queue is empty, and no other follows before the next up = 1.
 	 */
 	void (*cpu_online)(int cpu, int up);
 

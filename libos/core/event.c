@@ -23,6 +23,7 @@
 #include "domain/pressure.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
+#include "sched/offline.h"
 #include "sched/stall.h"
 #include "trace/trace.h"
 
@@ -45,6 +46,15 @@ void vcore_ring_if(unsigned cpu, bool first)
 		this_vcore()->stats.ipis_coalesced++;
 }
 
+/* A vcore finds in its mailbox what concerns itself. */
+static void revoked(const struct exo_message *m)
+{
+	if ((m->word[0] & 0xff) == EXO_REVOKED_FRAMES)
+		pressure_asked(m->word[2], m->word[1]);
+	else if ((m->word[0] & 0xff) == EXO_REVOKED_VCORE)
+		cpu_revoked(this_vcore(), m->word[1]);
+}
+
 static void kernel_message(const struct exo_message *m)
 {
 	switch (m->kind & 0xff) {
@@ -55,8 +65,7 @@ static void kernel_message(const struct exo_message *m)
 		parent_message(m);
 		break;
 	case EXO_MESSAGE_REVOKE:
-		if ((m->word[0] & 0xff) == EXO_REVOKED_FRAMES)
-			pressure_asked(m->word[2], m->word[1]);
+		revoked(m);
 		break;
 	case EXO_MESSAGE_DEATH:
 		domain_died(m->word[0], m->word[1]);
@@ -92,8 +101,10 @@ void events_take(struct vcore *v)
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
 	v->in_event = true;
-	if (pending & EXO_EVENT_REVOKE)
+	if (pending & EXO_EVENT_REVOKE) {
 		pressure_taken();
+		cpu_losses_read(v);
+	}
 	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE))
 		kernel_messages(v->page);
 	if (pending & EXO_EVENT_TIMER)

@@ -20,7 +20,7 @@
 #include "fs/fs.h"
 #include "proc/process.h"
 #include "sched/library.h"
-#include "sched/place.h"
+#include "sched/offline.h"
 #include "sched/proc.h"
 #include "time/time.h"
 #include "trace/trace.h"
@@ -143,8 +143,7 @@ _Noreturn void vcore_start(struct vcore *v)
 		started = true;
 		start_libos(v);
 	}
-	v->online = true;
-	atomic_fetch_or(&online_cpus, 1ul << v->cpu);
+	cpu_arrive(v);
 	trace_cpu_start(v);
 	sched_cpu_start(v);
 	schedule(NULL);

@@ -27,6 +27,7 @@
 #include "core/wake.h"
 #include "proc/process.h"
 #include "sched/donation.h"
+#include "sched/offline.h"
 #include "sched/place.h"
 #include "time/time.h"
 #include "trace/trace.h"
@@ -251,6 +252,8 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		/* The timer is set when it is known what the CPU does next: in enter() or halt(). */
 		if (events_wait(v))
 			events_take(v);
+		if (v->leaving)
+			cpu_leave(v);
 		run = donation_heir(v);
 		if (!run.task)
 			run = run_queue_pick(v, prev);

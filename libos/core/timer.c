@@ -13,6 +13,7 @@
 #include "core/task.h"
 #include "core/timer_queue.h"
 #include "core/vcore.h"
+#include "sched/place.h"
 #include "sched/stall.h"
 #include "time/time.h"
 
@@ -39,19 +40,30 @@ static void first_changed(struct timer_queue *q)
 			      memory_order_relaxed);
 }
 
-void timers_run(struct vcore *v)
+/* The CPUs whose timers this one looks after beside its own: nobody else inserts or fires any there. */
+static uint64_t looked_after_by(const struct vcore *v)
 {
-	struct timer_queue *q = &v->timers;
+	uint64_t away = atomic_load_explicit(&away_cpus, memory_order_relaxed);
+
+	if (__builtin_expect(away == 0, 1))
+		return 0;
+	return __builtin_ctzl(atomic_load(&online_cpus)) == v->cpu ? away : 0;
+}
+
+/* A queue may change hands while its last keeper still fires: he goes on with it, and whoever has it now comes
+ * back, as his timer is set again. */
+static void run_queue_of(struct vcore *v, struct timer_queue *q)
+{
 	uint64_t now = time_now_ns();
 	struct timer *t;
 
-	ASSERT_INVARIANT(vcore_is_mine(v));
 	lock_acquire(&q->lock);
-	for (int i = 0; i < FIRED_AT_ONCE_MAX; i++) {
+	for (int i = 0; i < FIRED_AT_ONCE_MAX && !atomic_load(&q->firing); i++) {
 		t = first_timer(q);
 		if (!t || t->deadline_ns > now)
 			break;
 		ordered_remove(&q->heap, &t->node);
+		q->firer = v->cpu;
 		atomic_store(&q->firing, t);
 		lock_release(&q->lock);
 		t->fire(t);
@@ -63,9 +75,32 @@ void timers_run(struct vcore *v)
 	lock_release(&q->lock);
 }
 
+void timers_run(struct vcore *v)
+{
+	ASSERT_INVARIANT(vcore_is_mine(v));
+	if (!(atomic_load_explicit(&away_cpus, memory_order_relaxed) >> v->cpu & 1))
+		run_queue_of(v, &v->timers);
+	for (uint64_t away = looked_after_by(v); away; away &= away - 1)
+		run_queue_of(v, &vcores[__builtin_ctzl(away)].timers);
+}
+
+static uint64_t first_due_tsc(const struct vcore *v)
+{
+	uint64_t first = atomic_load_explicit(&v->timers.first_tsc, memory_order_relaxed);
+
+	for (uint64_t away = looked_after_by(v); away; away &= away - 1) {
+		const struct timer_queue *q = &vcores[__builtin_ctzl(away)].timers;
+		uint64_t due = atomic_load_explicit(&q->first_tsc, memory_order_relaxed);
+
+		if (due && (!first || due < first))
+			first = due;
+	}
+	return first;
+}
+
 void timers_program(struct vcore *v)
 {
-	uint64_t deadline = atomic_load_explicit(&v->timers.first_tsc, memory_order_relaxed);
+	uint64_t deadline = first_due_tsc(v);
 	uint64_t set = v->page->deadline_tsc, look;
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
@@ -109,8 +144,10 @@ void timer_cancel(struct timer *t)
 {
 	detach(t);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		while (atomic_load_explicit(&vcores[cpu].timers.firing, memory_order_acquire) == t) {
-			if (upcalls_masked() && (unsigned)this_vcore()->cpu == cpu)
+		struct timer_queue *q = &vcores[cpu].timers;
+
+		while (atomic_load_explicit(&q->firing, memory_order_acquire) == t) {
+			if (upcalls_masked() && this_vcore()->cpu == q->firer)
 				break; /* fire() itself asks */
 			__builtin_ia32_pause();
 		}

@@ -20,8 +20,10 @@ struct timer_queue {
 	 * The owner reads it at any time: at worst it is of a timer that has just been removed. */
 	_Atomic uint64_t first_tsc;
 
-	/* Written by the owner under lock: the timer whose fire() runs now. */
+	/* Written under lock by the owner, or who looks after a CPU that is away: the timer whose fire()
+	 * runs now; and before that, on which CPU. */
 	struct timer *_Atomic firing;
+	int32_t firer;
 };
 
 void timer_queue_init(struct timer_queue *q);

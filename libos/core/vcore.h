@@ -43,7 +43,8 @@ struct vcore {
 
 	/* Fixed after vcores_init(). */
 	int32_t cpu;
-	exo_handle handle;         /* of the vcore itself; 0: the domain has none on this CPU */
+	exo_handle handle;         /* of the vcore itself, written by it when it comes and goes; 0: the
+				    * domain has none on this CPU */
 
 	/* This CPU: the rest of this line. */
 	struct task *deferred;     /* tasks woken under a lock, linked by mailbox_next */
@@ -54,7 +55,7 @@ struct vcore {
 				    * the current task leaves of its slice (sched/donate.c) */
 	bool need_resched;         /* switch before the current task goes on */
 	bool must_pick;            /* the library wants to be asked who is next */
-	bool online;               /* has been entered */
+	bool leaving;              /* the CPU is given up when it next schedules (sched/offline.h) */
 	bool idle;                 /* has set its bit in idle_cpus since it last ran a task */
 	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
 	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
@@ -81,6 +82,9 @@ struct vcore {
 	uint32_t held_count;
 	struct lock *held[VCORE_HELD_MAX];
 
+	/* This CPU: entries of the repossession ring that it has read since it came. */
+	uint32_t taken_read;
+
 	/* This CPU; others may read them at any time. */
 	struct vcore_stats stats;
 } __attribute__((aligned(1 << VCORE_SHIFT)));
@@ -89,7 +93,7 @@ _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift 
 extern struct vcore vcores[EXO_CPUS_MAX];
 extern unsigned vcore_count; /* the domain's CPUs are among 0 .. vcore_count - 1; fixed likewise */
 
-/* Fixed: a bit for each CPU that this domain has. */
+/* A bit for each CPU that this domain has now; it may have another one, or one less, at any time. */
 uint64_t vcores_present(void);
 
 /*

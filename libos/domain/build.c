@@ -258,7 +258,7 @@ static void describe(struct domain *d, const struct exo_image *image)
 	struct exo_info *info = d->info;
 
 	info->abi_version = EXO_ABI_VERSION;
-	info->cpu_count = 64 - (uint32_t)__builtin_clzl(d->cpus);
+	info->cpu_count = machine()->cpu_count; /* it may come to have others */
 	info->vector_size = machine()->vector_size;
 	info->vector_features = machine()->vector_features;
 	info->tsc_khz = machine()->tsc_khz;

@@ -304,18 +304,26 @@ static long wait_for_end(struct domain *d, uint64_t user)
 static long resize(struct domain *d, uint64_t user)
 {
 	struct domain_resize request;
-	uint64_t forced;
+	uint64_t forced = 0, patience_ns;
 	int r = copy_from_user(&request, user, sizeof(request));
 
 	if (r)
 		return r;
-	if (request.memory < MEMORY_LEAST || request.memory > MEMORY_MOST ||
-	    request.patience_ms > PATIENCE_MOST_MS)
+	if ((request.memory && (request.memory < MEMORY_LEAST || request.memory > MEMORY_MOST)) ||
+	    (request.cpus & ~vcores_present()) || request.patience_ms > PATIENCE_MOST_MS)
 		return -EINVAL;
+	patience_ns = request.patience_ms * 1000000ul;
 	r = domain_resize_begin(d);
 	if (r)
 		return r;
-	r = domain_resize_memory(d, request.memory, request.patience_ms * 1000000ul, &forced);
+	if (d->has_no_time && (request.budget_ns || request.cpus))
+		r = -EINVAL;
+	if (r == 0 && request.budget_ns)
+		r = domain_resize_budget(d, request.budget_ns, request.period_ns);
+	if (r == 0 && request.cpus)
+		r = domain_resize_cpus(d, request.cpus, patience_ns);
+	if (r == 0 && request.memory)
+		r = domain_resize_memory(d, request.memory, patience_ns, &forced);
 	domain_resize_end(d);
 	request.forced = forced * EXO_PAGE_SIZE;
 	return copy_to_user(user, &request, sizeof(request)) ? -EFAULT : r;
@@ -399,7 +407,7 @@ static uint64_t consumed_ns(const struct domain *d)
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		int64_t ns = d->vcores[cpu].sc ? exo_sc_consumed(d->vcores[cpu].sc) : 0;
 
-		sum += ns > 0 ? (uint64_t)ns : 0;
+		sum += d->vcores[cpu].past_ns + (ns > 0 ? (uint64_t)ns : 0);
 	}
 	return sum;
 }

@@ -31,8 +31,6 @@ enum domain_state { DOMAIN_MAKING, DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 struct domain {
 	/* Fixed once it is in the list. */
 	uint32_t id;
-	uint64_t cpus;                 /* a bit for each */
-	uint64_t budget_ns, period_ns;
 	char command_line[EXO_COMMAND_LINE_MAX];
 	char image[DOMAIN_PATH_MAX];
 	char words[DOMAIN_WORDS_MAX];
@@ -48,15 +46,18 @@ struct domain {
 	exo_handle domain, shared, space;
 	struct {
 		exo_handle vcore, sc;
-		uint64_t sc_frame;     /* while it is being split off */
+		/* For them, there is one or not; 0: it never had one here. */
+		uint64_t object_frame, page_frame, vector_frame, sc_frame;
+		uint64_t past_ns;      /* consumed on SCs that have been reclaimed */
 		int64_t result;
 	} vcores[EXO_CPUS_MAX];
+	uint64_t event_stack_top, fault_stack_top, stack_stride; /* as in struct exo_image */
 	struct exo_info *info;         /* these three are pages of our heap that it has mapped */
 	struct domain_boot *boot;
 	struct domain_console *console;
 
-	/* Fixed when it becomes ALIVE: the vcore that is told of the console. */
-	exo_handle first_vcore;
+	/* Who makes it, or resizes it; read by anyone: the vcore that is told of the console. */
+	_Atomic exo_handle first_vcore;
 
 	/* Under domains_lock. */
 	struct list link;              /* of all */
@@ -64,7 +65,9 @@ struct domain {
 	enum domain_cause cause;
 	int32_t status;
 	uint32_t references;           /* files, and one while it is not DEAD */
-	uint64_t memory_bytes;         /* changed only by who has set `resizing` */
+	uint64_t memory_bytes;         /* these are changed only by who has set `resizing` */
+	uint64_t cpus;                 /* a bit for each */
+	uint64_t budget_ns, period_ns;
 	bool resizing;                 /* somebody changes what it has: it is not taken apart meanwhile */
 	bool has_no_time;              /* it was passive, and serves */
 	bool waited;                   /* somebody has been told of its end */
@@ -85,6 +88,11 @@ void domain_put(struct domain *d);
 void domain_told(struct domain *d);  /* nobody needs to be told of its end any more */
 void domain_begin(struct domain *d); /* MAKING -> ALIVE */
 void domain_kill(struct domain *d);  /* unless it is dying already */
+
+/* It is not known to have died. */
+bool domain_is_alive(const struct domain *d);
+/* Until a message comes, or something happens to it, or for so long. */
+void domain_sleep(struct domain *d, uint64_t ns);
 
 /* One at a time: 0, -EBUSY or -ESRCH (it is not alive); and then the end of that. */
 int domain_resize_begin(struct domain *d);
@@ -114,5 +122,14 @@ int domain_make_vcores(struct domain *d, const struct exo_image *image);
 int domain_start(struct domain *d);
 /* Its time is ours again. */
 void domain_reclaim_time(struct domain *d);
+
+/* cpus.c: between domain_resize_begin() and _end(): it is to have these CPUs, with this budget on each.  What
+ * it does not give up in time is taken.  0, or the kernel's error, and then some of it may have been done. */
+int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns);
+int domain_resize_budget(struct domain *d, uint64_t budget_ns, uint64_t period_ns);
+/* vcores.c, for that.  What of it there is already is undone by domain_take_cpu(). */
+int domain_grant_cpu(struct domain *d, unsigned cpu);
+int domain_take_cpu(struct domain *d, unsigned cpu, uint64_t patience_ns);
+int domain_set_budget(struct domain *d, unsigned cpu); /* to d->budget_ns and period_ns */
 
 #endif

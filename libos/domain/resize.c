@@ -21,19 +21,6 @@
 #define LOOK_NS 5000000ul    /* between two looks at what has come back */
 #define TELL_NS 1000000000ul /* so long the child may leave its mailbox full */
 
-static bool is_alive(const struct domain *d)
-{
-	return *(const volatile enum domain_state *)&d->state == DOMAIN_ALIVE;
-}
-
-static void sleep_until_it_rings(struct domain *d, uint64_t ns)
-{
-	lock_acquire(&domains_lock);
-	if (d->state == DOMAIN_ALIVE)
-		(void)wait_on(&d->changed, &domains_lock, 0, deadline_after(ns));
-	lock_release(&domains_lock);
-}
-
 /* `frames` more or fewer, in our account and in what it is told. */
 static void account(struct domain *d, int64_t frames)
 {
@@ -50,12 +37,12 @@ static void tell(struct domain *d, uint64_t first, uint64_t count)
 {
 	uint64_t end = time_now_ns() + TELL_NS;
 
-	while (count > 0 && is_alive(d) && time_now_ns() < end) {
+	while (count > 0 && domain_is_alive(d) && time_now_ns() < end) {
 		uint64_t n = count < TELL_FRAMES ? count : TELL_FRAMES;
 		int64_t r = exo_send(d->first_vcore, DOMAIN_MESSAGE_MEMORY, first, n);
 
 		if (r == -EAGAIN) {
-			sleep_until_it_rings(d, LOOK_NS);
+			domain_sleep(d, LOOK_NS);
 			continue;
 		}
 		first += n;
@@ -101,8 +88,8 @@ static uint64_t wait_for_frames(struct domain *d, uint64_t frames, uint64_t dead
 {
 	uint64_t got = domain_memory_collect(&d->memory);
 
-	while (got < frames && is_alive(d) && time_now_ns() < deadline_ns) {
-		sleep_until_it_rings(d, LOOK_NS);
+	while (got < frames && domain_is_alive(d) && time_now_ns() < deadline_ns) {
+		domain_sleep(d, LOOK_NS);
 		got += domain_memory_collect(&d->memory);
 	}
 	return got;
@@ -128,7 +115,7 @@ static uint64_t hold_of_run(struct domain *d, struct domain_run *run, uint64_t f
 
 static void take_run(struct domain *d, const struct domain_run *run)
 {
-	for (uint64_t i = run->memory; i < run->count && is_alive(d);) {
+	for (uint64_t i = run->memory; i < run->count && domain_is_alive(d);) {
 		int64_t n = step(d, EXO_REVOKE_TAKE, run->first + i, run->count - i, 0);
 
 		if (n == -EAGAIN) /* for a flush of another CPU */
@@ -167,7 +154,7 @@ static int shrink(struct domain *d, uint64_t frames, uint64_t patience_ns, uint6
 	got = wait_for_frames(d, frames, deadline);
 	while (got < frames && rdtsc() < deadline_tsc) /* the two clocks may differ by a tick */
 		task_yield();
-	while (got + *forced < frames && is_alive(d)) {
+	while (got + *forced < frames && domain_is_alive(d)) {
 		taken = take(d, frames - got - *forced, false);
 		if (taken == 0)
 			taken = take(d, frames - got - *forced, true);
@@ -180,7 +167,7 @@ static int shrink(struct domain *d, uint64_t frames, uint64_t patience_ns, uint6
 		log_print("domain %u: %lu of %lu frames had to be taken from it\n", d->id, *forced, frames);
 	if (got + *forced >= frames)
 		return 0;
-	return is_alive(d) ? -EBUSY : -ESRCH;
+	return domain_is_alive(d) ? -EBUSY : -ESRCH;
 }
 
 int domain_resize_memory(struct domain *d, uint64_t bytes, uint64_t patience_ns, uint64_t *forced)

@@ -110,7 +110,7 @@ static struct domain *dying_locked(void)
 /* A server that is to run on its callers' time alone has come to where it can. */
 static bool gives_time_back(const struct domain *d)
 {
-	return d->passive && !d->has_no_time && d->state == DOMAIN_ALIVE &&
+	return d->passive && !d->has_no_time && d->state == DOMAIN_ALIVE && !d->resizing &&
 	       (atomic_load(d->serving) & d->cpus) == d->cpus;
 }
 
@@ -271,6 +271,19 @@ static void end_locked(struct domain *d, enum domain_cause cause, int32_t status
 	d->status = status;
 	wake_all(&reaper_wait, WAKE_ANY);
 	wake_all(&d->changed, WAKE_ANY);
+}
+
+bool domain_is_alive(const struct domain *d)
+{
+	return *(const volatile enum domain_state *)&d->state == DOMAIN_ALIVE;
+}
+
+void domain_sleep(struct domain *d, uint64_t ns)
+{
+	lock_acquire(&domains_lock);
+	if (d->state == DOMAIN_ALIVE)
+		(void)wait_on(&d->changed, &domains_lock, 0, deadline_after(ns));
+	lock_release(&domains_lock);
 }
 
 int domain_resize_begin(struct domain *d)

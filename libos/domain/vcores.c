@@ -7,8 +7,13 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/log.h"
+#include "core/task.h"
 #include "core/vcore.h"
 #include "sched/messages.h"
+#include "time/time.h"
+
+#define LOOK_NS 2000000ul      /* between two looks at a vcore that is to be given up */
+#define LINGER_NS 1000000000ul /* and so long at one that is gone, but named by somebody */
 
 static const struct exo_info *machine(void)
 {
@@ -38,6 +43,14 @@ static void split(void *argument)
 	d->vcores[o->cpu].result = r;
 }
 
+/* -ENODEV: we do not have that CPU ourselves now. */
+static int64_t run_on(unsigned cpu, void (*function)(void *argument), struct order *o)
+{
+	if (!message_call_wait(cpu, function, o))
+		o->d->vcores[cpu].result = -ENODEV;
+	return o->d->vcores[cpu].result;
+}
+
 static void reclaim(void *argument)
 {
 	struct order *o = argument;
@@ -45,40 +58,83 @@ static void reclaim(void *argument)
 	o->d->vcores[o->cpu].result = exo_sc_reclaim(o->d->vcores[o->cpu].sc);
 }
 
+/* EBUSY: somebody else is just using a handle to it.  Where we have no CPU any more, what was split from our
+ * time has ended with it, and anybody may say so. */
+static void reclaim_time(struct domain *d, unsigned cpu)
+{
+	struct order o = { d, cpu };
+
+	int64_t ns;
+
+	if (!d->vcores[cpu].sc)
+		return;
+	ns = exo_sc_consumed(d->vcores[cpu].sc);
+	d->vcores[cpu].past_ns += ns > 0 ? (uint64_t)ns : 0;
+	do
+		if (run_on(cpu, reclaim, &o) == -ENODEV)
+			reclaim(&o);
+	while (d->vcores[cpu].result == -EBUSY);
+	exo_handle_drop(d->vcores[cpu].sc);
+	d->vcores[cpu].sc = 0;
+}
+
 void domain_reclaim_time(struct domain *d)
 {
-	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		struct order o = { d, cpu };
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		reclaim_time(d, cpu);
+}
 
-		if (!d->vcores[cpu].sc)
-			continue;
-		/* EBUSY: somebody else is just using a handle to it. */
-		do
-			message_call_wait(cpu, reclaim, &o);
-		while (d->vcores[cpu].result == -EBUSY);
-		exo_handle_drop(d->vcores[cpu].sc);
-		d->vcores[cpu].sc = 0;
-	}
+static void resize(void *argument)
+{
+	struct order *o = argument;
+	struct domain *d = o->d;
+
+	d->vcores[o->cpu].result = exo_sc_resize(d->vcores[o->cpu].sc, d->budget_ns, d->period_ns);
+}
+
+int domain_set_budget(struct domain *d, unsigned cpu)
+{
+	struct order o = { d, cpu };
+
+	return (int)run_on(cpu, resize, &o);
 }
 
 /* ---------------------------------------------------------------- vcores */
 
-static int create(struct domain *d, const struct exo_image *image, unsigned cpu)
+/* The frames are the domain's cost: they are kept for it when it loses the CPU. */
+static bool take_frames(struct domain *d, unsigned cpu)
 {
-	uint64_t first = domain_memory_row(&d->memory, 4);
+	uint64_t *const frames[] = { &d->vcores[cpu].object_frame, &d->vcores[cpu].page_frame,
+				     &d->vcores[cpu].vector_frame, &d->vcores[cpu].sc_frame };
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (!*frames[i])
+			*frames[i] = domain_memory_row(&d->memory, 1);
+		if (!*frames[i])
+			return false;
+	}
+	return true;
+}
+
+/* EAGAIN: one of the frames, which it had before, has yet to leave a TLB. */
+static int create(struct domain *d, unsigned cpu)
+{
 	struct exo_vcore_create args = {
-		.cpu = cpu, .object_frame = first, .page_frame = first + 1, .vector_frame = first + 3,
-		.stack_top = image->event_stack_top + cpu * image->stack_stride,
-		.fault_stack_top = image->fault_stack_top + cpu * image->stack_stride,
+		.cpu = cpu,
+		.stack_top = d->event_stack_top + cpu * d->stack_stride,
+		.fault_stack_top = d->fault_stack_top + cpu * d->stack_stride,
 	};
 	struct exo_op map = { .code = EXO_OP_MAP, .prot = EXO_PROT_READ | EXO_PROT_WRITE, .count = 1,
-			      .va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, .frame = first + 1 };
+			      .va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE };
 	int64_t r;
 
-	if (!first)
+	if (!take_frames(d, cpu))
 		return -ENOMEM;
-	d->vcores[cpu].sc_frame = first + 2;
-	r = exo_vcore_create(d->domain, d->space, &args);
+	args.object_frame = d->vcores[cpu].object_frame;
+	args.vector_frame = d->vcores[cpu].vector_frame;
+	args.page_frame = map.frame = d->vcores[cpu].page_frame;
+	while ((r = exo_vcore_create(d->domain, d->space, &args)) == -EAGAIN)
+		task_yield();
 	if (r < 0)
 		return (int)r;
 	d->vcores[cpu].vcore = (exo_handle)r;
@@ -100,24 +156,26 @@ static int tell(struct domain *d, unsigned cpu)
 	return 0;
 }
 
-static int make(struct domain *d, const struct exo_image *image, unsigned cpu)
+static int make(struct domain *d, unsigned cpu)
 {
 	struct order o = { d, cpu };
-	int r = create(d, image, cpu);
+	int64_t r = create(d, cpu);
 
-	if (r)
-		return r;
-	message_call_wait(cpu, split, &o);
-	return d->vcores[cpu].result < 0 ? (int)d->vcores[cpu].result : tell(d, cpu);
+	if (r == 0)
+		r = run_on(cpu, split, &o);
+	return r < 0 ? (int)r : tell(d, cpu);
 }
 
 int domain_make_vcores(struct domain *d, const struct exo_image *image)
 {
 	int r = 0;
 
+	d->event_stack_top = image->event_stack_top;
+	d->fault_stack_top = image->fault_stack_top;
+	d->stack_stride = image->stack_stride;
 	for (unsigned cpu = 0; cpu < vcore_count && r == 0; cpu++)
 		if (d->cpus >> cpu & 1)
-			r = make(d, image, cpu);
+			r = make(d, cpu);
 	return r;
 }
 
@@ -125,4 +183,43 @@ int domain_start(struct domain *d)
 {
 	d->first_vcore = d->vcores[__builtin_ctzl(d->cpus)].vcore;
 	return (int)exo_vcore_start(d->first_vcore);
+}
+
+/* ---------------------------------------------------------------- while it runs */
+
+int domain_grant_cpu(struct domain *d, unsigned cpu)
+{
+	int r = make(d, cpu);
+
+	return r ? r : (int)exo_vcore_start(d->vcores[cpu].vcore);
+}
+
+/* EBUSY: it has been taken off the CPU, and is named by somebody still.  If it is not a call that is just
+ * over, it is because a domain below reports to it. */
+static int64_t revoke(struct domain *d, unsigned cpu, uint64_t patience_ns)
+{
+	uint64_t end = time_now_ns() + patience_ns + LINGER_NS;
+	int64_t r;
+
+	while ((r = exo_revoke(d->vcores[cpu].vcore, patience_ns)) == 1 || r == -EBUSY) {
+		if (r == -EBUSY && time_now_ns() > end)
+			break;
+		domain_sleep(d, LOOK_NS);
+	}
+	return r == -EBADF ? 0 : r; /* it has died */
+}
+
+int domain_take_cpu(struct domain *d, unsigned cpu, uint64_t patience_ns)
+{
+	struct exo_op unmap = { .code = EXO_OP_UNMAP, .count = 1,
+				.va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE };
+	int64_t r = d->vcores[cpu].vcore ? revoke(d, cpu, patience_ns) : 0;
+
+	reclaim_time(d, cpu);
+	d->info->cpus[cpu].online = 0;
+	if (r)
+		return (int)r;
+	exo_handle_drop(d->vcores[cpu].vcore);
+	d->vcores[cpu].vcore = 0;
+	return domain_update(d, &unmap, 1);
 }

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "core/vcore.h"
 #include "fs/proc_files.h"
 #include "fs/proc_inode.h"
 #include "fs/space.h"
@@ -58,6 +59,7 @@ static void print_cpuinfo(struct text *out, void *argument)
 {
 	uint32_t vendor[4], leaf1[4], brand[12];
 	char vendor_name[13] = { 0 }, model_name[49] = { 0 };
+	uint64_t present = vcores_present();
 
 	cpuid(0, vendor);
 	memcpy(vendor_name, &vendor[1], 4);
@@ -70,7 +72,7 @@ static void print_cpuinfo(struct text *out, void *argument)
 	for (uint32_t cpu = 0; cpu < machine()->cpu_count; cpu++) {
 		const struct exo_cpu_info *c = &machine()->cpus[cpu];
 
-		if (!c->online)
+		if (!(present >> cpu & 1))
 			continue;
 		text_print(out,
 			   "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n",
@@ -79,7 +81,7 @@ static void print_cpuinfo(struct text *out, void *argument)
 		text_print(out, "model name\t: %s\nstepping\t: %u\ncpu MHz\t\t: %lu.%03lu\n",
 			   model_name, leaf1[0] & 0xf, c->tsc_khz / 1000, c->tsc_khz % 1000);
 		text_print(out, "apicid\t\t: %u\ncpu cores\t: %u\n", c->apic_id,
-			   machine()->cpu_count);
+			   (unsigned)__builtin_popcountl(present));
 		print_flags(out);
 		text_print(out, "\n");
 	}

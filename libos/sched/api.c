@@ -71,7 +71,10 @@ uint64_t sched_task_period_ns(const struct task *t)
 
 bool sched_allowed(const struct task *t, int cpu)
 {
-	return t->affinity >> cpu & 1;
+	uint64_t online = atomic_load_explicit(&online_cpus, memory_order_relaxed);
+	uint64_t allowed = t->affinity & online;
+
+	return (allowed ? allowed : online) >> cpu & 1; /* as place_choose() has it */
 }
 
 uint64_t sched_slice_left_ns(const struct task *t)
@@ -180,7 +183,7 @@ void sched_dump(sched_printf print)
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		struct dump_call *d = &dump_calls[cpu];
 
-		if (!vcores[cpu].online || atomic_exchange(&d->busy, true))
+		if (!cpu_is_online(cpu) || atomic_exchange(&d->busy, true))
 			continue;
 		d->call.function = dump_cpu;
 		d->print = print;
@@ -214,7 +217,6 @@ void sched_dump_text(struct text *out)
 	mutex_lock(&sched_mutex);
 	dump_out = out;
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if (vcores[cpu].online)
-			message_call_wait(cpu, dump_here, NULL);
+		(void)message_call_wait(cpu, dump_here, NULL);
 	mutex_unlock(&sched_mutex);
 }

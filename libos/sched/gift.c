@@ -10,6 +10,7 @@
 #include "core/wait.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
+#include "sched/place.h"
 #include "trace/trace.h"
 
 /*
@@ -127,7 +128,8 @@ static int give(struct vcore *v, struct task *to, unsigned flags)
 	int64_t left;
 	bool now;
 
-	if (to == me || task_place(to) != PLACE_QUEUED || (cpu == v->cpu && !acceptable(v, &g)))
+	if (to == me || task_place(to) != PLACE_QUEUED || !cpu_is_online((unsigned)cpu) ||
+	    (cpu == v->cpu && !acceptable(v, &g)))
 		return -EAGAIN;
 	left = donation_offer(v, to, DONATION_EXPLICIT, &now);
 	if (left < 0)

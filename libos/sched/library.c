@@ -21,6 +21,7 @@
 #include "core/timer_queue.h"
 #include "core/vcore.h"
 #include "sched/messages.h"
+#include "sched/place.h"
 #include "sched/stall.h"
 #include "time/time.h"
 #include "trace/trace.h"
@@ -170,7 +171,7 @@ static bool install(struct vcore *v, struct sched_instance *s, struct sched_inst
 static void notify_all(struct vcore *v)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if ((int)cpu != v->cpu && vcores[cpu].online)
+		if ((int)cpu != v->cpu && cpu_is_online(cpu))
 			vcore_ring_if(cpu, !atomic_fetch_or(&vcores[cpu].mailbox.flags,
 							    MAILBOX_RESCHED));
 }
@@ -318,7 +319,7 @@ static struct sched_instance *take_instances(const struct sched_ops *ops)
 }
 
 /*
- * A CPU that has answered has followed to what is in force, which `ops` is not, and cannot become
+ * A CPU that has answered has followed to what is in force, as one that comes later will, which `ops` is not, and cannot become
  * while we have the mutex.  The last one to leave has been through exit() by then.
  */
 void sched_leave_all(const struct sched_ops *ops)
@@ -326,8 +327,7 @@ void sched_leave_all(const struct sched_ops *ops)
 	struct sched_instance *s, *next;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if (vcores[cpu].online)
-			message_call_wait(cpu, follow_here, NULL);
+		(void)message_call_wait(cpu, follow_here, NULL);
 	for (s = take_instances(ops); s; s = next) {
 		next = s->next;
 		heap_free(s->cpu_private);
@@ -338,6 +338,23 @@ void sched_leave_all(const struct sched_ops *ops)
 void sched_cpu_start(struct vcore *v)
 {
 	sched_follow(v);
+}
+
+/* The CPU has nothing queued, and nothing will come.  Whatever is in force when it comes again, it is told. */
+void sched_cpu_stop(struct vcore *v)
+{
+	struct sched_instance *old;
+	bool last;
+
+	sched_follow(v);
+	run_queue_leave(v);
+	lock_acquire(&swap_lock);
+	old = v->queue.instance;
+	last = --old->users == 0 && old != sched_instance();
+	lock_release(&swap_lock);
+	if (last)
+		retire(v, old);
+	v->queue.instance = NULL;
 }
 
 void sched_init(const char *name)

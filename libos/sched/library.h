@@ -56,6 +56,8 @@ void sched_init(const char *name);
 
 /* A CPU starts taking part; masked. */
 void sched_cpu_start(struct vcore *v);
+/* Its opposite: the library in force calls no more on this CPU. */
+void sched_cpu_stop(struct vcore *v);
 
 /* report.c.  This CPU, masked: who did what, where, when, about whom, and what came before, to the
  * log.  `fate` says what becomes of it. */

@@ -147,12 +147,16 @@ static void run_and_answer(struct mailbox_call *call)
 
 /* Why the answer is not slept over: it is stored before the wake, and we turn BLOCKING before we
  * look for it.  A wake that was meant for an earlier sleep may come late, hence the loop. */
-void message_call_wait(unsigned cpu, void (*function)(void *argument), void *argument)
+bool message_call_wait(unsigned cpu, void (*function)(void *argument), void *argument)
 {
 	struct awaited_call a = { .call = { .function = run_and_answer }, .function = function,
 				  .argument = argument, .from = current() };
 
 	upcalls_mask();
+	if (!cpu_is_online(cpu)) {
+		upcalls_unmask();
+		return false;
+	}
 	if ((int)cpu == this_vcore()->cpu) {
 		function(argument);
 		a.answered = true;
@@ -167,6 +171,7 @@ void message_call_wait(unsigned cpu, void (*function)(void *argument), void *arg
 			switch_away(SCHED_YIELDED);
 	}
 	upcalls_unmask();
+	return true;
 }
 
 /* The queue that is longest, among those not asked yet. */

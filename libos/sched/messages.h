@@ -3,6 +3,7 @@
 #ifndef LIBOS_MESSAGES_H
 #define LIBOS_MESSAGES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mailbox_call;
@@ -12,11 +13,13 @@ struct vcore;
 /* This CPU, masked, no lock held: deals with everything in the mailbox. */
 void messages_drain(struct vcore *v);
 
-/* Any CPU, masked: runs call->function(call) on `cpu`, masked; at once if that is this CPU. */
+/* Any CPU, masked since before it looked whether `cpu` is online: runs call->function(call) there, masked; at
+ * once if that is this CPU. */
 void message_call(struct vcore *v, unsigned cpu, struct mailbox_call *call);
 
-/* Task context, unmasked: runs function(argument) on `cpu`, masked, and returns when it has. */
-void message_call_wait(unsigned cpu, void (*function)(void *argument), void *argument);
+/* Task context, unmasked: runs function(argument) on `cpu`, masked, and returns when it has.  False: that
+ * CPU does not take part. */
+bool message_call_wait(unsigned cpu, void (*function)(void *argument), void *argument);
 
 /* This CPU, masked, idle: asks another CPU that has tasks waiting for one. */
 void steal_ask(struct vcore *v);

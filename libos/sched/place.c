@@ -6,7 +6,7 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 
-_Atomic uint64_t idle_cpus, online_cpus;
+_Atomic uint64_t idle_cpus, online_cpus, away_cpus;
 
 static uint64_t bit(int cpu)
 {

@@ -52,6 +52,8 @@ static void print_cpus(struct text *out, void *unused)
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		const struct vcore *v = &vcores[cpu];
 
+		if (!v->handle)
+			continue;
 		text_print(out, "%u %u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu "
 			   "%lu %lu %lu %lu %lu",
 			   cpu, sched_cpu_queued((int)cpu), v->stats.switches,

@@ -350,6 +350,14 @@ void run_queue_forget(struct vcore *v, struct task *t)
 	failed(v);
 }
 
+void run_queue_leave(struct vcore *v)
+{
+	if (!ops_of(v)->cpu_online)
+		return;
+	CALL(v, cpu_online, RESULT_NONE, NULL, v->cpu, 0, 0);
+	failed(v);
+}
+
 void run_queue_dump(struct vcore *v, sched_printf print)
 {
 	if (!ops_of(v)->dump)

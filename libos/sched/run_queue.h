@@ -66,6 +66,8 @@ void run_queue_forget(struct vcore *v, struct task *t);
 struct task *run_queue_oldest(const struct vcore *v);
 /* All queued tasks go to another instance's queue. */
 void run_queue_hand_over(struct vcore *v, struct sched_instance *to);
+/* The queue is empty and stays so: the library is told. */
+void run_queue_leave(struct vcore *v);
 void run_queue_dump(struct vcore *v, sched_printf print);
 /* Is t queued here?  For pointers that a library made up, too. */
 bool run_queue_holds(const struct vcore *v, const struct task *t);

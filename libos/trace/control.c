@@ -22,6 +22,7 @@
 #include "fs/procfs.h"
 #include "sched/library.h"
 #include "sched/messages.h"
+#include "sched/place.h"
 #include "trace/rings.h"
 #include "trace/trace.h"
 
@@ -125,16 +126,17 @@ static void change_here(struct mailbox_call *call)
 	lock_release(&change_lock);
 }
 
-/* Every CPU that may ever run a task is online long before anybody can write to /proc. */
+/* A CPU that comes later does as it is said then (trace_cpu_start). */
 static void change_all(bool on)
 {
-	change_left = 0;
-	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		change_left += vcores[cpu].online;
+	uint64_t online;
+
 	upcalls_mask();
+	online = atomic_load(&online_cpus);
+	change_left = (unsigned)__builtin_popcountl(online);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		changes[cpu] = (struct change){ .call.function = change_here, .on = on };
-		if (vcores[cpu].online)
+		if (online >> cpu & 1)
 			message_call(this_vcore(), cpu, &changes[cpu].call);
 	}
 	upcalls_unmask();

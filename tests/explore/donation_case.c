@@ -337,7 +337,6 @@ static void setup(unsigned cpus)
 		vcores[cpu].cpu = (int32_t)cpu;
 		vcores[cpu].page = &pages[cpu];
 		vcores[cpu].current = t;
-		vcores[cpu].online = true;
 		vcores[cpu].slice_end_tsc = rdtsc() + SCHED_SLICE_DEFAULT_NS;
 		list_init(&queue[cpu]);
 		name_cpu(cpu);
@@ -388,7 +387,7 @@ static void setup_stolen(void)
 	setup_queued();
 	vcore_count = 3;
 	online_cpus = 7;
-	vcores[2] = (struct vcore){ .cpu = 2, .page = &pages[2], .online = true };
+	vcores[2] = (struct vcore){ .cpu = 2, .page = &pages[2] };
 	list_init(&queue[2]);
 	name_cpu(2);
 }

@@ -165,7 +165,6 @@ static void setup(unsigned cpus)
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
 		vcores[cpu].cpu = (int32_t)cpu;
 		vcores[cpu].page = &pages[cpu];
-		vcores[cpu].online = true;
 		vcores[cpu].mask_depth = 1;
 		list_init(&queue[cpu]);
 		explore_name(&vcores[cpu].mailbox, sizeof(vcores[cpu].mailbox), "mailbox");

@@ -13,6 +13,7 @@
 
 struct strict_cpu {
 	struct sched_fifo ready;
+	bool online;
 };
 
 struct strict_task {
@@ -55,13 +56,30 @@ static void strict_detach(struct task *t)
 	known(t)->attached = 0;
 }
 
+/* The calling CPU's state. */
+static struct strict_cpu *here(int cpu)
+{
+	struct strict_cpu *c = sched_cpu_private(cpu);
+
+	must(cpu == sched_this_cpu() && c->online);
+	return c;
+}
+
+static void strict_cpu_online(int cpu, int up)
+{
+	struct strict_cpu *c = sched_cpu_private(cpu);
+
+	must(cpu == sched_this_cpu() && c->online != (up == 1) && !sched_fifo_first(&c->ready));
+	c->online = up == 1;
+}
+
 /* Only a gift brings a slice along; a task that was given one may be preempted before it has used
  * any of it, or be handed over. */
 static void strict_push(int cpu, struct task *t, enum sched_why why)
 {
-	struct strict_cpu *c = sched_cpu_private(cpu);
+	struct strict_cpu *c = here(cpu);
 
-	must(cpu == sched_this_cpu() && sched_task_cpu(t) == cpu);
+	must(sched_task_cpu(t) == cpu);
 	must_be_out(t);
 	must(why != SCHED_DONATED || sched_donated_ns(t) > 0);
 	must((why != SCHED_WOKEN && why != SCHED_NEW) || sched_donated_ns(t) == 0);
@@ -74,19 +92,18 @@ static void strict_push(int cpu, struct task *t, enum sched_why why)
 
 static void strict_dequeue(int cpu, struct task *t)
 {
-	struct strict_cpu *c = sched_cpu_private(cpu);
+	struct strict_cpu *c = here(cpu);
 
-	must(cpu == sched_this_cpu() && known(t)->queued == cpu + 1);
+	must(known(t)->queued == cpu + 1);
 	known(t)->queued = 0;
 	sched_fifo_remove(&c->ready, t);
 }
 
 static struct sched_run strict_pick(int cpu, struct task *prev)
 {
-	struct strict_cpu *c = sched_cpu_private(cpu);
+	struct strict_cpu *c = here(cpu);
 	struct task *t = sched_fifo_pop(&c->ready);
 
-	must(cpu == sched_this_cpu());
 	must(!prev || known(prev)->queued == cpu + 1);
 	if (t) {
 		must(known(t)->queued == cpu + 1);
@@ -97,7 +114,7 @@ static struct sched_run strict_pick(int cpu, struct task *prev)
 
 static void strict_charge(int cpu, struct task *t, uint64_t ns)
 {
-	must(cpu == sched_this_cpu());
+	(void)here(cpu);
 	must_be_out(t);
 }
 
@@ -124,6 +141,7 @@ static void must_be_a_gift(struct task *from, struct task *to)
 	.abi = SCHED_ABI, .task_size = sizeof(struct strict_task),                                 \
 	.cpu_size = sizeof(struct strict_cpu), .attach = strict_attach, .detach = strict_detach,   \
 	.dequeue = strict_dequeue, .pick = strict_pick, .charge = strict_charge,                   \
-	.select_cpu = strict_select_cpu, .setparam = strict_setparam
+	.select_cpu = strict_select_cpu, .setparam = strict_setparam,                    \
+	.cpu_online = strict_cpu_online
 
 #endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CPUs of a child, and its time on them, while it runs.  More come first, then others go: so there is
+ * always one to be told of what is on the console.
+ */
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/handles.h"
+#include "core/log.h"
+#include "core/vcore.h"
+#include "domain/domain.h"
+
+#define HANDLES_PER_CPU 2u
+/* For a CPU that it has never had: the kernel's objects, the page, and page tables for that. */
+#define FRAMES_PER_CPU 6u
+
+/* They are no memory of its own. */
+static int take_frames(struct domain *d)
+{
+	struct list *last = d->memory.runs.prev;
+	int r = domain_memory_take(&d->memory, FRAMES_PER_CPU, FRAMES_PER_CPU);
+
+	for (struct list *link = last->next; r == 0 && link != &d->memory.runs; link = link->next)
+		domain_run_of(link)->memory = domain_run_of(link)->count;
+	return r;
+}
+
+static void set_cpus(struct domain *d, uint64_t cpus)
+{
+	lock_acquire(&domains_lock);
+	d->cpus = cpus;
+	lock_release(&domains_lock);
+}
+
+static int grant(struct domain *d, unsigned cpu)
+{
+	int r = handles_make_room(HANDLES_PER_CPU);
+
+	if (r == 0 && !d->vcores[cpu].object_frame)
+		r = take_frames(d);
+	if (r == 0)
+		r = domain_grant_cpu(d, cpu);
+	if (r == 0)
+		set_cpus(d, d->cpus | 1ul << cpu);
+	else
+		(void)domain_take_cpu(d, cpu, 0);
+	return r;
+}
+
+static int take(struct domain *d, unsigned cpu, uint64_t patience_ns)
+{
+	int r = domain_take_cpu(d, cpu, patience_ns);
+
+	set_cpus(d, d->cpus & ~(1ul << cpu));
+	return r;
+}
+
+int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns)
+{
+	uint64_t more = cpus & ~d->cpus, less = d->cpus & ~cpus;
+	int r = 0;
+
+	for (; more && r == 0; more &= more - 1)
+		r = grant(d, (unsigned)__builtin_ctzl(more));
+	if (r)
+		return r;
+	d->first_vcore = d->vcores[__builtin_ctzl(cpus)].vcore;
+	for (; less && r == 0; less &= less - 1)
+		r = take(d, (unsigned)__builtin_ctzl(less), patience_ns);
+	if (r == 0 && !domain_is_alive(d))
+		r = -ESRCH;
+	return r;
+}
+
+static int set_on_all(struct domain *d, uint64_t cpus)
+{
+	for (; cpus; cpus &= cpus - 1) {
+		int r = domain_set_budget(d, (unsigned)__builtin_ctzl(cpus));
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* On all of its CPUs, or on none. */
+int domain_resize_budget(struct domain *d, uint64_t budget_ns, uint64_t period_ns)
+{
+	uint64_t old_budget_ns = d->budget_ns, old_period_ns = d->period_ns;
+	int r;
+
+	d->budget_ns = budget_ns;
+	d->period_ns = period_ns;
+	r = set_on_all(d, d->cpus);
+	if (r == 0)
+		return 0;
+	d->budget_ns = old_budget_ns;
+	d->period_ns = old_period_ns;
+	(void)set_on_all(d, d->cpus);
+	return r;
+}
