@@ -44,7 +44,7 @@ include $(wildcard mk/sysroot.mk mk/busybox.mk mk/apps.mk mk/image.mk mk/run.mk 
 
 .PHONY: clean distclean help
 clean:
-	$(Q)rm -rf $(addprefix $(BUILD)/,boot exo libos apps guest tests unit rootfs iso lint debug) \
+	$(Q)rm -rf $(addprefix $(BUILD)/,boot exo libos apps guest tests unit fuzz rootfs iso lint debug) \
 		$(addprefix $(BUILD)/,exo.elf libos.elf root.cpio exo.iso compile_commands.json)
 
 distclean:

@@ -55,3 +55,4 @@ lint: $(BUILD)/compile_commands.json
 
 include mk/simulator.mk
 include mk/explore.mk
+include mk/fuzz.mk

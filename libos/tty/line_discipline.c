@@ -399,9 +399,13 @@ void line_change_settings(struct line_discipline *l, const struct termios *setti
 		l->stopped = false;
 	if (was_canonical == has(l, ICANON))
 		return;
-	l->committed = l->write_at;
 	if (!was_canonical && used(l) != 0 && !ends_line(l, l->write_at - 1)) {
+		/* A NUL that was typed would be an end of file with its bit set: it gets one behind it.
+		 * There is room, since store() leaves a byte of the ring free. */
+		if (*byte_at(l, l->write_at - 1) == EOF_BYTE)
+			*byte_at(l, l->write_at++) = EOF_BYTE;
 		set_end(l, l->write_at - 1, true);
 		l->lines++;
 	}
+	l->committed = l->write_at;
 }

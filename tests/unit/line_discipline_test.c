@@ -235,6 +235,24 @@ static void switching_modes_keeps_what_was_typed(void)
 	CHECK(reads("z\n"));
 }
 
+static void a_nul_is_data_when_the_line_turns_canonical(void)
+{
+	uint8_t text[4];
+	bool ended;
+
+	start();
+	set_local(ICANON, 0);
+	type("a");
+	line_input(&l, 0);
+	set_local(0, ICANON);
+	CHECK(line_is_readable(&l, 1));
+	CHECK_EQ(line_read(&l, text, 4, &ended), 2);
+	CHECK(text[0] == 'a' && text[1] == 0 && ended);
+	CHECK(!line_is_readable(&l, 1));
+	type("z\n");
+	CHECK(reads("z\n"));
+}
+
 static void a_line_that_is_too_long_can_be_ended(void)
 {
 	start();
@@ -344,6 +362,7 @@ int main(void)
 	RUN(stop_and_start);
 	RUN(raw_mode_gives_every_byte);
 	RUN(switching_modes_keeps_what_was_typed);
+	RUN(a_nul_is_data_when_the_line_turns_canonical);
 	RUN(a_line_that_is_too_long_can_be_ended);
 	RUN(nothing_is_lost_while_there_is_room);
 	RUN(output_processing);
