@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libos/proc/signal_frame.c, libos/proc/signal_vector.c and libos/proc/signal_altstack.c: whatever a
+ * program's handler has made of its frame, sigreturn takes over only what a program may set.  That the
+ * vector state is accepted is judged by the processor: the restored image is loaded with XRSTOR.
+ *
+ *	input: a byte of options; the context of the frame; then the image of the vector state, as
+ *	far as it goes.  Addresses behind its end are not there.
+ */
+#include <stddef.h>
+#include "../../libos/proc/signal_frame.c"
+#include "../../libos/proc/signal_vector.c"
+#include "../../libos/proc/signal_altstack.c"
+#include "fuzz.h"
+
+#define PROGRAM_BASE 0x10000000ul /* of the memory that the program has: the input */
+#define VECTOR_SIZE 832u          /* x87, SSE and AVX */
+#define FLAGS_PRIVILEGED (~FLAG_FIXED & ~FLAGS_OF_PROGRAM)
+
+/* Options: what the frame says of itself is put right, so that the rest is looked at. */
+enum { POINT_TO_IMAGE = 1, DESCRIBE_IMAGE = 2, SOUND_IP = 4, HAS_STACK = 8, ON_STACK = 16 };
+
+const struct fuzz_target fuzz_target = { "signal_frame", "no_frame_gives_what_a_program_may_not_have", 60000 };
+
+static const uint8_t *program;
+static size_t program_size;
+static uint64_t blocked_to;
+
+struct frame_input {
+	struct signal_context context;
+	uint8_t image[VECTOR_SIZE + FP_XSTATE_MAGIC2_SIZE];
+};
+
+size_t fuzz_seed(unsigned number, uint8_t *out)
+{
+	struct frame_input f;
+	struct _xstate *x = (struct _xstate *)f.image;
+	struct exo_regs regs = { .rip = 0x401000, .rsp = 0x7ffff000, .rflags = 0x246, .r12 = 12 };
+
+	if (number > 2)
+		return 0;
+	memset(&f, 0, sizeof(f));
+	registers_save(&f.context.registers, &regs);
+	f.context.mask = 1ul << 14;
+	if (number == 1) { /* made for a call: without vector state */
+		f.context.registers.reserved1[RESERVED_CONTROL_WORDS] = CONTROL_WORDS_VALID | 0x37ful << 32 | 0x1f80;
+		f.context.registers.reserved1[RESERVED_CALLER] = regs.rip;
+	}
+	x->fpstate.mxcsr = MXCSR_INITIAL;
+	x->fpstate.cwd = X87_CONTROL_INITIAL;
+	x->xstate_hdr.xfeatures = 3;
+	out[0] = (uint8_t)(number == 1 ? SOUND_IP : POINT_TO_IMAGE | SOUND_IP | HAS_STACK);
+	out[0] |= number == 2 ? DESCRIBE_IMAGE : 0;
+	memcpy(out + 1, &f, sizeof(f));
+	return 1 + sizeof(f);
+}
+
+/* ---- What the files under test stand on: the program's memory is the input. */
+
+int copy_from_user(void *to, uint64_t from, size_t n)
+{
+	if (from < PROGRAM_BASE || from - PROGRAM_BASE > program_size ||
+	    n > program_size - (from - PROGRAM_BASE))
+		return -EFAULT;
+	memcpy(to, program + (from - PROGRAM_BASE), n);
+	return 0;
+}
+
+int copy_to_user(uint64_t to, const void *from, size_t n) { return -EFAULT; }
+int store_user32(uint64_t to, uint32_t value) { return -EFAULT; }
+void upcalls_mask(void) {}
+void upcalls_unmask(void) {}
+void lock_take_checked(struct lock *l) {}
+void lock_drop_checked(struct lock *l) {}
+struct lock process_tree_lock;
+void signal_force(int number, const struct signal_info *info) {}
+_Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
+
+void signal_set_blocked(struct task *t, uint64_t blocked)
+{
+	blocked_to = blocked;
+}
+
+/* ---- The machine. */
+
+static uint64_t enabled_features(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low & 7u;
+}
+
+static uint8_t host_state[TASK_VECTOR_MAX] __attribute__((aligned(64)));
+static uint8_t vector_area[TASK_VECTOR_MAX] __attribute__((aligned(64)));
+static struct exo_regs regs;
+static struct task task;
+
+static void start(uint8_t options)
+{
+	static struct exo_info *info;
+
+	if (!info) {
+		info = fuzz_pages_at(EXO_INFO_BASE, EXO_INFO_PAGES * EXO_PAGE_SIZE);
+		info->vector_size = VECTOR_SIZE;
+		info->vector_features = enabled_features();
+	}
+	memset(vector_area, 0, sizeof(vector_area));
+	memset(&task, 0, sizeof(task));
+	memset(&regs, 0, sizeof(regs));
+	task.frame = &regs;
+	task.vector_area = vector_area;
+	task.vector_live = true;
+	task.signal_stack.flags = SS_DISABLE;
+	if (options & HAS_STACK) {
+		task.signal_stack.sp = 0x20000000;
+		task.signal_stack.size = 0x10000;
+		task.signal_stack.flags = 0;
+	}
+	regs.rsp = PROGRAM_BASE;
+	blocked_to = 0;
+}
+
+static void put_right(struct frame_input *f, uint8_t options)
+{
+	struct _fpx_sw_bytes *described = &((struct _xstate *)f->image)->fpstate.sw_reserved;
+	uint32_t magic2 = FP_XSTATE_MAGIC2;
+
+	if (options & POINT_TO_IMAGE)
+		f->context.registers.fpstate = PROGRAM_BASE + offsetof(struct frame_input, image);
+	if (options & SOUND_IP)
+		f->context.registers.ip %= CANONICAL_END;
+	if (options & ON_STACK)
+		f->context.registers.sp = 0x20008000;
+	if (options & DESCRIBE_IMAGE) {
+		described->magic1 = FP_XSTATE_MAGIC1;
+		described->xstate_size = VECTOR_SIZE;
+		memcpy(f->image + VECTOR_SIZE, &magic2, sizeof(magic2));
+	}
+}
+
+/* The alternate stack is left, or is what the frame says, if that is one. */
+static void check_stack(const struct frame_input *f, uint8_t options)
+{
+	const uint64_t size = task.signal_stack.size;
+
+	if (size == 0)
+		return;
+	FUZZ_CHECK(size >= MINSIGSTKSZ);
+	if ((options & HAS_STACK) && (options & ON_STACK))
+		FUZZ_CHECK(task.signal_stack.sp == 0x20000000 && size == 0x10000);
+	else
+		FUZZ_CHECK(size == f->context.stack.size || ((options & HAS_STACK) && size == 0x10000));
+}
+
+static void check_restored(const struct frame_input *f, uint8_t options)
+{
+	FUZZ_CHECK(regs.cs == SELECTOR_USER_CODE && regs.ss == SELECTOR_USER_DATA);
+	FUZZ_CHECK(regs.rip < CANONICAL_END);
+	FUZZ_CHECK((regs.rflags & FLAG_FIXED) == FLAG_FIXED && (regs.rflags & FLAGS_PRIVILEGED) == 0);
+	FUZZ_CHECK(regs.rsp == f->context.registers.sp && regs.rax == f->context.registers.ax);
+	FUZZ_CHECK(regs.r15 == f->context.registers.r15 && regs.rcx == f->context.registers.cx);
+	FUZZ_CHECK(blocked_to == f->context.mask);
+	FUZZ_CHECK(task.vector_live);
+	/* A call leaves by RET, which sets none of the flags that mean something to the processor. */
+	FUZZ_CHECK(task.entry == ENTRY_FULL || (task.entry == ENTRY_CALL && !(regs.rflags & 0x50500ul)));
+	check_stack(f, options);
+}
+
+static void check_vector(void)
+{
+	const struct _xstate *image = (const struct _xstate *)vector_area;
+	const uint8_t *rest = (const uint8_t *)&image->xstate_hdr;
+
+	FUZZ_CHECK((image->fpstate.mxcsr & ~MXCSR_VALID) == 0);
+	FUZZ_CHECK((image->xstate_hdr.xfeatures & ~machine()->vector_features) == 0);
+	for (size_t i = 8; i < HEADER_SIZE; i++)
+		FUZZ_CHECK(rest[i] == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct frame_input f;
+	uint8_t options;
+	int result;
+
+	if (size < 1)
+		return 0;
+	options = data[0];
+	memset(&f, 0, sizeof(f));
+	program_size = size - 1 < sizeof(f) ? size - 1 : sizeof(f);
+	memcpy(&f, data + 1, program_size);
+	put_right(&f, options);
+	program = fuzz_copy(&f, program_size);
+	start(options);
+	/* The host's own vector state goes on afterwards as if nothing had been loaded. */
+	vector_save(host_state);
+	result = frame_restore(&task);
+	vector_load(host_state);
+	FUZZ_CHECK(result == 0 || result == -EFAULT);
+	FUZZ_CHECK(result == 0 || (regs.rip == 0 && task.signal_stack.sp == (options & HAS_STACK ? 0x20000000 : 0)));
+	if (result == 0) {
+		check_restored(&f, options);
+		if (f.context.registers.fpstate != 0)
+			check_vector();
+	}
+	fuzz_free((void *)program);
+	return 0;
+}
