@@ -121,23 +121,19 @@ int signal_vector_restore(struct task *t, uint64_t user)
 
 uint64_t signal_control_words(void)
 {
-	uint32_t mxcsr;
-	uint16_t x87;
-
-	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-	__asm__ volatile("fnstcw %0" : "=m"(x87));
-	return CONTROL_WORDS_VALID | (uint64_t)x87 << 32 | mxcsr;
+	return CONTROL_WORDS_VALID | (uint64_t)read_x87_control() << 32 | read_mxcsr();
 }
 
+/*
+ * The x87's word only where it is another one, and then with the state of a call: FLDCW would take an
+ * exception that the program has left pending, here in the libos.  It stays the program's.
+ */
 void signal_control_words_load(uint64_t words)
 {
-	uint32_t mxcsr = MXCSR_INITIAL;
-	uint16_t x87 = X87_CONTROL_INITIAL;
+	bool valid = (words & CONTROL_WORDS_VALID) != 0;
+	uint16_t x87 = valid ? (uint16_t)(words >> 32) : X87_CONTROL_INITIAL;
 
-	if ((words & CONTROL_WORDS_VALID) != 0) {
-		mxcsr = (uint32_t)words & MXCSR_VALID;
-		x87 = (uint16_t)(words >> 32);
-	}
-	__asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
-	__asm__ volatile("fldcw %0" : : "m"(x87));
+	write_mxcsr(valid ? (uint32_t)words & MXCSR_VALID : MXCSR_INITIAL);
+	if (read_x87_control() != x87)
+		write_x87_control(x87);
 }

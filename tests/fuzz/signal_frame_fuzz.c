@@ -17,8 +17,12 @@
 #define VECTOR_SIZE 832u          /* x87, SSE and AVX */
 #define FLAGS_PRIVILEGED (~FLAG_FIXED & ~FLAGS_OF_PROGRAM)
 
-/* Options: what the frame says of itself is put right, so that the rest is looked at. */
-enum { POINT_TO_IMAGE = 1, DESCRIBE_IMAGE = 2, SOUND_IP = 4, HAS_STACK = 8, ON_STACK = 16 };
+/* Options: what the frame says of itself is put right, so that the rest is looked at; and what the
+ * handler has left behind: a floating-point exception that the next x87 instruction would raise. */
+enum {
+	POINT_TO_IMAGE = 1, DESCRIBE_IMAGE = 2, SOUND_IP = 4, HAS_STACK = 8, ON_STACK = 16,
+	EXCEPTION_PENDING = 32,
+};
 
 const struct fuzz_target fuzz_target = { "signal_frame", "no_frame_gives_what_a_program_may_not_have", 60000 };
 
@@ -37,20 +41,21 @@ size_t fuzz_seed(unsigned number, uint8_t *out)
 	struct _xstate *x = (struct _xstate *)f.image;
 	struct exo_regs regs = { .rip = 0x401000, .rsp = 0x7ffff000, .rflags = 0x246, .r12 = 12 };
 
-	if (number > 2)
+	if (number > 3)
 		return 0;
 	memset(&f, 0, sizeof(f));
 	registers_save(&f.context.registers, &regs);
 	f.context.mask = 1ul << 14;
-	if (number == 1) { /* made for a call: without vector state */
+	if (number == 1 || number == 3) { /* made for a call: without vector state */
 		f.context.registers.reserved1[RESERVED_CONTROL_WORDS] = CONTROL_WORDS_VALID | 0x37ful << 32 | 0x1f80;
 		f.context.registers.reserved1[RESERVED_CALLER] = regs.rip;
 	}
 	x->fpstate.mxcsr = MXCSR_INITIAL;
 	x->fpstate.cwd = X87_CONTROL_INITIAL;
 	x->xstate_hdr.xfeatures = 3;
-	out[0] = (uint8_t)(number == 1 ? SOUND_IP : POINT_TO_IMAGE | SOUND_IP | HAS_STACK);
+	out[0] = SOUND_IP | (number % 2 ? 0 : POINT_TO_IMAGE | HAS_STACK);
 	out[0] |= number == 2 ? DESCRIBE_IMAGE : 0;
+	out[0] |= number >= 2 ? EXCEPTION_PENDING : 0;
 	memcpy(out + 1, &f, sizeof(f));
 	return 1 + sizeof(f);
 }
@@ -119,6 +124,14 @@ static void start(uint8_t options)
 	}
 	regs.rsp = PROGRAM_BASE;
 	blocked_to = 0;
+}
+
+static void leave_exception(void)
+{
+	static const uint16_t unmasked = X87_CONTROL_INITIAL & ~4; /* division by zero */
+	static const float zero;
+
+	__asm__ volatile("fninit\n\tfldcw %0\n\tfld1\n\tfdivs %1" : : "m"(unmasked), "m"(zero));
 }
 
 static void put_right(struct frame_input *f, uint8_t options)
@@ -195,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start(options);
 	/* The host's own vector state goes on afterwards as if nothing had been loaded. */
 	vector_save(host_state);
+	if (options & EXCEPTION_PENDING)
+		leave_exception();
 	result = frame_restore(&task);
 	vector_load(host_state);
 	FUZZ_CHECK(result == 0 || result == -EFAULT);
