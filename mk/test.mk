@@ -47,6 +47,11 @@ check: all unit
 stress fuzz mutants: all unit
 	@$(TEST_RUN) --tag $@ $(TESTS)
 
+## make models   the protocols' models, searched by spin up to their full bounds, as a table
+.PHONY: models
+models:
+	@TOP=$(TOP) BUILD=$(BUILD) tests/models/models.py --full
+
 ## make lint     shellcheck, cppcheck and clang-tidy over the source
 .PHONY: lint
 lint: $(BUILD)/compile_commands.json
