@@ -27,7 +27,7 @@ threads() {
 kernel=$BUILD/exo.elf
 if [ -e "$BUILD/debug/exo.elf" ]; then
 	kernel=$BUILD/debug/exo.elf
-	threads "$BUILD/exo.elf" 4 -release
+	[ -n "${CPUS:-}" ] || threads "$BUILD/exo.elf" 4 -release
 fi
 for cpus in ${CPUS:-1 2 4}; do
 	exact "$kernel" "$cpus" ''

@@ -49,11 +49,12 @@ image() {
 	}
 }
 
+# shellcheck disable=SC2034 # whoever sources this exits with $status
 # boot IMAGE CPUS SUFFIX QEMU-OPTIONS: passes the "ok" lines on, each name with the suffix.
 boot() {
 	image=$1 cpus=$2 suffix=$3
 	shift 3
-	timeout 300 qemu-system-x86_64 "$@" -cpu max -smp "$cpus" -m 256M \
+	timeout "${BOOT_LIMIT_S:-300}" qemu-system-x86_64 "$@" -cpu max -smp "$cpus" -m 256M \
 		-cdrom "$work/$image.iso" -serial "file:$work/serial" -display none -no-reboot ||
 		status=1
 	tr -d '\r' < "$work/serial" > "$work/log"
