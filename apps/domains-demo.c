@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN_MS 500
+#define RUN_MS 300
 #define SPINS 100000 /* between two looks at the clock */
 #define RECORDS "/tmp/records"
 #define TASK_STEP 10000u /* between the ids of one domain's tasks and those of the next's */

@@ -97,7 +97,7 @@ def a_peer_that_scribbles_spoils_only_the_data(cpus):
     out = run(cpus, f"""
         id=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --channel c -- /peer scribble channel c)
         other=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --budget 20/100ms --channel d -- /peer echo d)
-        for i in 1 2 3 4 5 6; do
+        for i in 1 2; do
             timeout 1 head -c 100000 /dev/channel/c > /tmp/rubbish 2>&1
             timeout 1 head -c 100000 /bin/busybox > /dev/channel/c 2>/dev/null
         done
@@ -188,9 +188,9 @@ def a_server_calls_a_server(cpus):
 def a_server_dies_while_it_is_called(cpus):
     """By itself, or killed; the next one of its name is called by those that were there before."""
     out = run(cpus, SERVER + f"""
-        domainctl create --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s --channel go -- sh -c '
-            exec 3<>/dev/channel/go; while read what <&3; do /peer call s $what >&3; done' &
-        until [ -e /dev/channel/go ]; do :; done; exec 3<>/dev/channel/go
+        c=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s --channel go -- sh -c '
+            exec 3<>/dev/channel/go; while read what <&3; do /peer call s $what >&3; done')
+        exec 3<>/dev/channel/go
         ask() {{ echo "$@" >&3; }}; answer() {{ read -r x <&3; echo "$x"; }}
         ask add 1 2; answer
         for i in 1 2 3; do
@@ -202,7 +202,7 @@ def a_server_dies_while_it_is_called(cpus):
             ask hang; /peer call s hang & sleep 0.1
             domainctl kill $s; wait $!; answer; domainctl wait $s 2>/dev/null
         done
-        exec 3>&-; wait; domainctl list | wc -l
+        exec 3>&-; domainctl wait $c; domainctl list | wc -l
         """)
     none, gone = "No such device or address", "Broken pipe"
     assert out.splitlines() == [none] + ["3", gone, none, gone, gone] * 3 + ["1"], out
@@ -253,19 +253,19 @@ def callers_are_killed_in_the_middle(cpus):
 
 CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
          for function, counts in (
-             (a_channel_to_a_child_carries_all, CPU_COUNTS),
-             (siblings_have_a_channel_by_their_parents_decision, (1, 4)),
+             (a_channel_to_a_child_carries_all, (1, 4)),
+             (siblings_have_a_channel_by_their_parents_decision, (2,)),
              (peers_are_killed_twenty_times, (2,)),
-             (a_peer_that_scribbles_spoils_only_the_data, (1, 2)),
+             (a_peer_that_scribbles_spoils_only_the_data, (2,)),
              (a_server_is_called_from_its_maker_and_a_sibling, CPU_COUNTS),
              (the_callers_pay, (1,)),
              (the_demo_shows_who_paid, (1,)),
              (two_schedulers_run_side_by_side, (2,)),
-             (a_server_calls_a_server, (1, 2)),
-             (a_server_dies_while_it_is_called, (1, 4)),
-             (a_server_that_never_answers_is_abandoned, (1, 2)),
-             (a_caller_that_scribbles_harms_nobody_else, (1, 2)),
-             (callers_are_killed_in_the_middle, (1, 2)))
+             (a_server_calls_a_server, (1,)),
+             (a_server_dies_while_it_is_called, (2,)),
+             (a_server_that_never_answers_is_abandoned, (2,)),
+             (a_caller_that_scribbles_harms_nobody_else, (4,)),
+             (callers_are_killed_in_the_middle, (1,)))
          for cpus in counts]
 
 if __name__ == "__main__":
