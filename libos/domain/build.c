@@ -221,7 +221,7 @@ static int copy_archives(struct domain *d, uint64_t *va)
 /* The boot page and the console behind it. */
 static int show_boot(struct domain *d, uint64_t va)
 {
-	exo_handle own = machine()->cpus[__builtin_ctzl(d->cpus)].vcore;
+	exo_handle own = machine()->cpus[d->reports_to].vcore;
 	int64_t parent = exo_handle_copy(own, d->domain, EXO_RIGHT_USE);
 	struct exo_module *m = &d->info->modules[d->info->module_count++];
 	int r;
@@ -331,7 +331,8 @@ static int create(struct domain *d, const struct exo_image *image)
 
 	if (!first || handles_make_room(3 + 2 * (unsigned)__builtin_popcountl(d->cpus)) != 0)
 		return -ENOMEM;
-	r = exo_domain_create(machine()->cpus[__builtin_ctzl(d->cpus)].vcore, &args);
+	d->reports_to = (unsigned)__builtin_ctzl(d->cpus);
+	r = exo_domain_create(machine()->cpus[d->reports_to].vcore, &args);
 	if (r < 0)
 		return (int)r;
 	d->domain = (exo_handle)r;

@@ -40,6 +40,8 @@ struct domain {
 	const _Atomic uint64_t *serving; /* service.h; NULL: it is no server */
 	bool passive;                  /* it gives its time back once it serves */
 
+	unsigned reports_to;           /* the CPU of ours whose vcore is told of its end */
+
 	/* The task that makes it, then the one that resizes it, then the reaper. */
 	struct domain_memory memory;
 	uint64_t lost;                 /* frames that the kernel did not give back */
@@ -100,6 +102,8 @@ void domain_resize_end(struct domain *d);
 
 /* Any context, no lock of rank >= RANK_TTY held: a message has come; and a death among them. */
 void domains_rung(void);
+/* The CPU is to be given up: ends the domains that report to it; true while there is one. */
+bool domains_end_on(unsigned cpu);
 void domain_died(uint64_t id, uint64_t status);
 
 /* build.c: makes all of it but the vcores and starts nothing; 0 or -errno, and then what there is of

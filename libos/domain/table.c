@@ -6,6 +6,7 @@
  * is woken under the same lock, does not sleep while there is one.
  */
 #include "abi/errno.h"
+#include "core/event.h"
 #include "core/exo.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -152,6 +153,7 @@ static void reaper(void *unused)
 		dismantle(d);
 		lock_acquire(&domains_lock);
 		d->state = DOMAIN_DEAD;
+		vcore_ring(d->reports_to); /* it may wait for that: cpu_leave() */
 		wake_all(&d->changed, WAKE_ANY);
 		lock_release(&domains_lock);
 		domain_put(d);
@@ -307,6 +309,25 @@ void domain_resize_end(struct domain *d)
 	d->resizing = false;
 	wake_all(&reaper_wait, WAKE_ANY);
 	lock_release(&domains_lock);
+}
+
+bool domains_end_on(unsigned cpu)
+{
+	bool any = false;
+
+	if (atomic_load_explicit(&count, memory_order_relaxed) == 0)
+		return false;
+	lock_acquire(&domains_lock);
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+
+		if (d->reports_to != cpu || d->state == DOMAIN_DEAD)
+			continue;
+		end_locked(d, DOMAIN_CAUSE_KILLED, 0);
+		any = true;
+	}
+	lock_release(&domains_lock);
+	return any;
 }
 
 void domain_kill(struct domain *d)

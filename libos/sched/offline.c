@@ -35,6 +35,7 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "domain/domain.h"
 #include "sched/donation.h"
 #include "sched/library.h"
 #include "sched/messages.h"
@@ -161,6 +162,12 @@ void cpu_leave(struct vcore *v)
 	exo_handle handle = v->handle;
 
 	ASSERT_INVARIANT(vcore_is_mine(v) && !v->current && v->held_count == 0);
+	/* Nobody else would be told of their end.  With the end of the last comes a ring, and then we are
+	 * here again. */
+	if (domains_end_on((unsigned)v->cpu)) {
+		wakes_deliver(v);
+		return;
+	}
 	while (!atomic_compare_exchange_strong(&leaver, &nobody, (unsigned)v->cpu + 1)) {
 		nobody = 0;
 		events_take(v);
