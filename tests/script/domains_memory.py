@@ -173,7 +173,9 @@ def main():
 
         def case(cpus, name, check):
             if cpus not in found:
+                found[cpus] = "the run with so many CPUs did not come to its end"
                 found[cpus] = run_all(cpus, hold)
+            assert isinstance(found[cpus], dict), found[cpus]
             check(*found[cpus][name])
 
         run_cases([(f"{check.__name__}-cpus-{cpus}",
