@@ -41,8 +41,14 @@ size_t fuzz_seed(unsigned number, uint8_t *out)
 		},
 	};
 
-	if (number > 1)
+	if (number > 2)
 		return 0;
+	if (number == 2) { /* the data at the end of the largest file */
+		s.file_size = ~0ul;
+		s.segment[2].p_offset = ~0ul - 0xf;
+		s.segment[2].p_vaddr = 0x403ff0;
+		s.segment[2].p_filesz = 0xf;
+	}
 	if (number == 1) { /* static-pie, linked at 0 */
 		s.header.e_type = ET_DYN;
 		s.header.e_entry -= 0x400000;

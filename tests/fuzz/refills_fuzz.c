@@ -20,12 +20,16 @@ enum { CHARGE, CHARGE_LATE, UNBLOCK, RESIZE, CHANGE, WAIT, KINDS };
 
 size_t fuzz_seed(unsigned number, uint8_t *out)
 {
-	static const uint8_t head[3][3] = { { 1, 40, 100 }, { 10, 99, 1 }, { 3, 20, 0 } };
+	static const uint8_t head[4][3] = { { 1, 40, 100 }, { 10, 99, 1 }, { 3, 20, 0 }, { 0, 60, 250 } };
 	size_t n = 3;
 
-	if (number > 2)
+	if (number > 3)
 		return 0;
 	memcpy(out, head[number], 3);
+	for (unsigned i = 0; i < 20 && number == 3; i++) { /* in small pieces, until the ring is full */
+		out[n++] = i % 2 ? UNBLOCK : CHARGE;
+		out[n++] = i % 2 ? 12 : 1;
+	}
 	for (unsigned i = 0; i < 60; i++) {
 		out[n++] = (uint8_t)(i % 4 == 3 ? i / 4 % KINDS : CHARGE);
 		out[n++] = (uint8_t)(1 + i * 7 % 23);
