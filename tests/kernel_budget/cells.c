@@ -227,6 +227,8 @@ static void deadly_round(enum entry entry, uint64_t round, bool by_handler)
 {
 	unsigned cpu = subject_first() + round % (info()->cpu_count - subject_first());
 
+	/* Held by its handler before the entry, it could not give itself up. */
+	by_handler = by_handler && entry != ENTRY_REVOKE;
 	bench_up(by_handler);
 	let_all_come_back();
 	begin(cpu, entry, OUTCOME_KILLED, round);
