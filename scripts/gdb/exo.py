@@ -18,9 +18,13 @@ def header_constant(header, name):
 def of_libos(symbol):
     """A variable of the libos; kernel and libos may use the same name."""
     for objfile in gdb.objfiles():
-        if os.path.basename(objfile.filename or "") == "libos.elf":
-            found = objfile.lookup_global_symbol(symbol) or objfile.lookup_static_symbol(symbol)
-            if found is not None:
+        if os.path.basename(objfile.filename or "") != "libos.elf":
+            continue
+        # Of a static variable each file that was optimised with its own has a description, but only
+        # one says where it is.
+        for found in [objfile.lookup_global_symbol(symbol), *gdb.lookup_static_symbols(symbol)]:
+            if found is not None and found.symtab.objfile == objfile and \
+                    not found.value().is_optimized_out:
                 return found.value()
     raise gdb.GdbError(f"the libos has no {symbol}")
 
