@@ -12,12 +12,13 @@
 enum mutex_rank {
 	MUTEX_POSITION = 1, /* one open file's position, while it is read or written */
 	MUTEX_EXEC = 2,  /* one process: exec and exit against each other */
-	MUTEX_FS = 3,    /* the directory tree */
-	MUTEX_INODE = 4, /* one inode's data, while it is read or written with user copies */
-	MUTEX_TRACE = 5, /* the trace rings: turned on and off, read with user copies */
-	MUTEX_VM = 6,    /* one address space: regions and page tables together; never held over a user
+	MUTEX_LINKS = 3, /* the names of channels and servers: looked up and made, one at a time */
+	MUTEX_FS = 4,    /* the directory tree */
+	MUTEX_INODE = 5, /* one inode's data, while it is read or written with user copies */
+	MUTEX_TRACE = 6, /* the trace rings: turned on and off, read with user copies */
+	MUTEX_VM = 7,    /* one address space: regions and page tables together; never held over a user
 			  * copy */
-	MUTEX_SCHED = 7, /* scheduler libraries: load, unload, swap and tune, one at a time */
+	MUTEX_SCHED = 8, /* scheduler libraries: load, unload, swap and tune, one at a time */
 };
 
 struct mutex {

@@ -306,7 +306,7 @@ static struct channel *find(const char *name)
 	return c;
 }
 
-/* The device comes first: two that make the same name at once cannot both have it. */
+/* Under links_mutex, or at boot. */
 static int publish(struct channel *c)
 {
 	char path[sizeof(CHANNEL_KIND) + LINK_NAME_MAX + 1];
@@ -347,13 +347,17 @@ static struct channel *make(const char *name, const struct link *from, int *erro
 
 struct channel *channel_find(const char *name, int *error)
 {
-	struct channel *c = find(name);
+	struct channel *c;
 
-	*error = 0;
-	if (!c)
-		return make(name, NULL, error);
-	*error = c->link ? -EEXIST : 0;
-	return c->link ? NULL : c;
+	mutex_lock(&links_mutex);
+	c = find(name);
+	*error = c && c->link ? -EEXIST : 0;
+	if (*error)
+		c = NULL;
+	else if (!c)
+		c = make(name, NULL, error);
+	mutex_unlock(&links_mutex);
+	return c;
 }
 
 void channels_init(void)

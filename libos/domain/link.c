@@ -50,8 +50,11 @@ void link_clean(const struct link_page *page, uint32_t *seen)
 		exo_handle_drop(page->retired[*seen % LINK_RETIRED]);
 }
 
+struct mutex links_mutex;
+
 void links_init(void)
 {
+	mutex_init(&links_mutex, "links", MUTEX_LINKS);
 	channels_init();
 	services_init();
 }

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "core/mutex.h"
 
 struct domain;
 
@@ -49,6 +50,9 @@ void link_clean(const struct link_page *page, uint32_t *seen);
 
 /* At the start, task context; then after each message, any context, no lock of rank >= RANK_PIPE held. */
 void links_init(void);
+
+/* Held from the look for a name until it has been made: two may want the same one at once. */
+extern struct mutex links_mutex;
 void links_rung(void);
 
 /* ---------------------------------------------------------------- in the one that makes it */

@@ -39,7 +39,7 @@ static long service_ioctl(struct file *f, unsigned command, uint64_t argument)
 
 static const struct file_ops service_ops = { .ioctl = service_ioctl };
 
-/* The device comes first: two that make the same name at once cannot both have it. */
+/* Under links_mutex, or at boot. */
 static int publish(struct service *s)
 {
 	char path[sizeof("server/") + LINK_NAME_MAX];
@@ -80,15 +80,19 @@ static struct service *make(const char *name, enum service_role role, const stru
 
 struct service *service_find(const char *name, int *error)
 {
-	struct service *s = service_first();
+	struct service *s;
 
+	mutex_lock(&links_mutex);
+	s = service_first();
 	while (s && strcmp(s->name, name) != 0)
 		s = s->next;
-	*error = 0;
-	if (!s)
-		return make(name, SERVICE_MAKES, NULL, error);
-	*error = s->link ? -EEXIST : 0;
-	return s->link ? NULL : s;
+	*error = s && s->link ? -EEXIST : 0;
+	if (*error)
+		s = NULL;
+	else if (!s)
+		s = make(name, SERVICE_MAKES, NULL, error);
+	mutex_unlock(&links_mutex);
+	return s;
 }
 
 static void find_shown(const char *kind, enum service_role role)

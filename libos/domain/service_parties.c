@@ -77,7 +77,7 @@ static int take_page(struct service *s, struct domain *d, struct link_page *page
 int service_show_caller(struct domain *d, const char *name, uint64_t *va)
 {
 	struct link_page *page;
-	unsigned caller;
+	unsigned caller = 0;
 	int r;
 	struct service *s = service_find(name, &r);
 

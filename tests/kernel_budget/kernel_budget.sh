@@ -3,8 +3,9 @@
 # Budgets that end at every kind of kernel entry, with every outcome (budget.h): a case for each
 # pair, and a table of how often it happened.  `exact`: where time is the number of instructions, so
 # that the entry can be moved across the end of the budget; `threads`: where each CPU is a thread,
-# and it falls as it may.  The kernel that checks its invariants is used if there is one.
-# ROUNDS: how many of them make a cell.  CPUS: for which numbers of them.
+# and it falls as it may, which is for `make stress`.  The kernel that checks its invariants is used if
+# there is one.
+# ROUNDS: how many of them make a cell.  CPUS: for which numbers of them.  MODE: exact, or threads.
 set -eu
 
 here=$TOP/tests/kernel_budget
@@ -25,12 +26,11 @@ threads() {
 }
 
 kernel=$BUILD/exo.elf
-if [ -e "$BUILD/debug/exo.elf" ]; then
-	kernel=$BUILD/debug/exo.elf
-	[ -n "${CPUS:-}" ] || threads "$BUILD/exo.elf" 4 -release
-fi
+[ ! -e "$BUILD/debug/exo.elf" ] || kernel=$BUILD/debug/exo.elf
 for cpus in ${CPUS:-1 2 4}; do
-	exact "$kernel" "$cpus" ''
-	[ "$cpus" = 1 ] || threads "$kernel" "$cpus" ''
+	case ${MODE:-exact} in
+	threads) threads "$kernel" "$cpus" '' ;;
+	*) exact "$kernel" "$cpus" '' ;;
+	esac
 done
 exit $status

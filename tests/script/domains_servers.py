@@ -111,20 +111,21 @@ SERVER = """
     server() { domainctl create --detach --mem 12M --passive --budget 20/100ms "$@"; }
     serves() { until domainctl list | grep -q "^$1 passive"; do :; done; }
     consumed() { domainctl list | awk -v id=$1 '$1 == id { print $7 }'; }
+    on_its_own() { echo $(($(consumed $1) - $2)); }  # since it began to serve
 """
 
 
 def a_server_is_called_from_its_maker_and_a_sibling(cpus):
     """On each CPU where both are; it pays for nothing itself."""
     out = run(cpus, SERVER + f"""
-        s=$(server --cpus 0-{cpus - 1} --serve s -- /peer serve s); serves $s
+        s=$(server --cpus 0-{cpus - 1} --serve s -- /peer serve s); serves $s; began=$(consumed $s)
         for cpu in $(seq 0 {cpus - 1}); do
             taskset -c $cpu /peer calls s 300
             domainctl create --mem 12M --cpus $cpu --budget 20/100ms --use s -- /peer calls s 300
         done
         /peer call s sleep 20 1
         domainctl create --mem 12M --budget 20/100ms -- /peer call s add 1 1
-        consumed $s
+        on_its_own $s $began
         """)
     assert out == "45150\n" * 2 * cpus + "21\ns: No such file or directory\n0\n", out
 
@@ -132,12 +133,12 @@ def a_server_is_called_from_its_maker_and_a_sibling(cpus):
 def the_callers_pay(_):
     """Exactly, where the clock counts instructions: a call of 60 ms by one that has 20 in every 100."""
     out = run(1, SERVER + """
-        s=$(server --serve s -- /peer serve s); serves $s
+        s=$(server --serve s -- /peer serve s); serves $s; began=$(consumed $s)
         c=$(domainctl create --detach --mem 12M --budget 20/100ms --use s --channel go -- sh -c '
             exec 3<>/dev/channel/go; read x <&3; /peer call s spin 300 0 >&3; sleep 1000')
         exec 3<>/dev/channel/go; sleep 0.3
         before=$(consumed $c); echo >&3; read x <&3; after=$(consumed $c)
-        echo $x $((after - before)) $(consumed $s)
+        echo $x $((after - before)) $(on_its_own $s $began)
         """, environment={"ACCEL": "icount"})
     answer, used, server = map(int, out.split())
     assert (answer, server) == (300, 0) and 55000 < used < 90000, out
@@ -239,14 +240,14 @@ def a_caller_that_scribbles_harms_nobody_else(cpus):
 def callers_are_killed_in_the_middle(cpus):
     """What they wanted is finished on the time of those that call next."""
     out = run(cpus, SERVER + f"""
-        s=$(server --cpus 0-{cpus - 1} --serve s -- /peer serve s); serves $s
+        s=$(server --cpus 0-{cpus - 1} --serve s -- /peer serve s); serves $s; began=$(consumed $s)
         for i in $(seq 12); do
             c=$(domainctl create --detach --mem 10M --cpus {cpus - 1} --budget 20/100ms --use s -- /peer calls s 1000000)
             n=0; while [ $n -lt $((i * 300)) ]; do n=$((n + 1)); done
             end $c
             taskset -c {cpus - 1} /peer calls s 10
         done
-        consumed $s
+        on_its_own $s $began
         """)
     assert out == "55\n" * 12 + "0\n", out
 
