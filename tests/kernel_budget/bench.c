@@ -74,7 +74,7 @@ static void hand_over(unsigned cpu)
 	s->space = child_gets(child.space, EXO_RIGHT_USE);
 	for (unsigned i = 0; i < 2; i++)
 		s->sc[i] = child_gets(benches[cpu].sc[i], EXO_RIGHT_MANAGE);
-	s->go = s->finished = s->prepared = s->end = 0;
+	s->go = s->finished = s->prepared = s->called = s->end = 0;
 	benches[cpu].timeouts = benches[cpu].answered = 0;
 }
 

@@ -50,6 +50,7 @@ struct subject {
 	_Atomic enum entry entry;
 	_Atomic enum outcome outcome;
 	_Atomic int64_t distance;   /* ticks from the entry to the end of the budget */
+	_Atomic uint64_t called;    /* the round for which it has been rung again (hold_up()) */
 	_Atomic uint64_t go_on;     /* the donee halts at this TSC */
 	bool exact;                 /* time is the number of instructions */
 	uint64_t parent_vcore, space, vcore, sc[2]; /* as the child calls them */

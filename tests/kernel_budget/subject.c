@@ -182,7 +182,9 @@ static void child_main(void)
 	hpet_start();
 	for (;;) {
 		mask();
-		if (s->go == s->finished || (s->outcome == OUTCOME_REQUEUED && s->prepared == s->go))
+		/* Rung before it sleeps, it must not sleep: so the ring is looked for here. */
+		if (s->go == s->finished || (s->outcome == OUTCOME_REQUEUED && s->prepared == s->go &&
+					     s->called != s->go))
 			exo_call(EXO_CALL_HALT, my_page()->token, 0, 0, 0);
 		unmask(mine);
 		if (s->go == s->finished)
