@@ -10,6 +10,7 @@ measured, and one that sleeps and wakes (wakes.c), with a bit of memory that it 
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ for i in 1 2 3 4 5; do
     domainctl create --cpus {cpu} --budget 20/100ms -- echo hello
 done
 domainctl list | awk -v id=$id '$1 == id {{ print $2, ($7 > 0) }}'
-domainctl resize $id --mem 8M --patience 20
+domainctl resize $id --mem 8M --patience 20 2>&1
 domainctl resize $id --cpus {cpu} --patience 20 || echo kept
 domainctl list | awk -v id=$id '$1 == id {{ print $4, $3 }}'
 domainctl kill $id; domainctl wait $id 2>/dev/null; echo $?
@@ -43,8 +44,10 @@ true
 """
 
 
-# It does not even read what it is asked for: memory, of which it uses little, and all CPUs but one.
-LOSES = "alive 1\ndomain 1: 2048 KiB had to be taken from it\n8192 {mask:x}\n137\n"
+# It does not even read what it is asked for: memory, and all CPUs but one.  What it has lent or made page tables
+# of by then it keeps (docs/domains.md), and its maker is told.
+LOSES = ("hello\n" * 5 + r"alive 1\n(domain 1: 2048 KiB had to be taken from it\n8192|"
+         r"domainctl: resize: Resource busy\n\d{{4,5}}) {mask}\n137\n")
 
 
 def build(folder):
@@ -111,7 +114,7 @@ def main():
         def case(cpus, seed):
             result = shell(cpus, SCRIPT.format(cpu=cpus - 1, seed=seed), "--file", image + ":/hostile")
             out = result.stdout.decode()
-            assert result.returncode == 0 and out == "hello\n" * 5 + LOSES.format(mask=1 << cpus - 1), \
+            assert result.returncode == 0 and re.fullmatch(LOSES.format(mask=f"{1 << cpus - 1:x}"), out), \
                 (result.returncode, out, result.stderr)
 
         def long_case(cpus):
