@@ -66,7 +66,7 @@ def build(folder):
 LONG_SCRIPT = """
 had() {{ domainctl list | awk -v id=$greedy '$1 == id {{ print $7 }}'; cut -d' ' -f1 /proc/uptime; }}
 greedy=$(domainctl create --detach --cpus {cpu} --mem 10M --budget 30/100ms -- sh -c 'while :; do :; done')
-sleep 1
+until had | awk 'NR == 1 {{ exit !($1 > 100000) }}'; do :; done
 for seed in {seeds}; do
     id=$(domainctl create --detach --cpus 0-{cpu} --mem 10M --image /hostile -- $seed)
     had

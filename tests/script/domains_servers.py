@@ -135,8 +135,8 @@ def the_callers_pay(_):
     out = run(1, SERVER + """
         s=$(server --serve s -- /peer serve s); serves $s; began=$(consumed $s)
         c=$(domainctl create --detach --mem 12M --budget 20/100ms --use s --channel go -- sh -c '
-            exec 3<>/dev/channel/go; read x <&3; /peer call s spin 300 0 >&3; sleep 1000')
-        exec 3<>/dev/channel/go; sleep 0.3
+            exec 3<>/dev/channel/go; echo ready >&3; read x <&3; /peer call s spin 300 0 >&3; sleep 1000')
+        exec 3<>/dev/channel/go; read x <&3
         before=$(consumed $c); echo >&3; read x <&3; after=$(consumed $c)
         echo $x $((after - before)) $(on_its_own $s $began)
         """, environment={"ACCEL": "icount"})
