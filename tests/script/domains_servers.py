@@ -111,6 +111,8 @@ SERVER = """
     server() { domainctl create --detach --mem 12M --passive --budget 20/100ms "$@"; }
     serves() { until domainctl list | grep -q "^$1 passive"; do :; done; }
     consumed() { domainctl list | awk -v id=$1 '$1 == id { print $7 }'; }
+    ticks() { cut -d' ' -f14 /proc/$1/stat; }
+    until_it_had() { until [ "$(ticks $1)" -gt $2 ]; do :; done; }  # who is in a call pays for it
     on_its_own() { echo $(($(consumed $1) - $2)); }  # since it began to serve
 """
 
@@ -175,9 +177,9 @@ def a_server_calls_a_server(cpus):
         t=$(server --cpus {cpus - 1} --serve t -- /peer serve t); serves $t
         s=$(server --cpus {cpus - 1} --serve s --use t -- /peer serve s t); serves $s
         /peer call s next 20 22
-        /peer call t hang & sleep 0.1; kill $!; wait $! 2>/dev/null
+        /peer call t hang & until_it_had $! 5; kill $!; wait $! 2>/dev/null
         /peer call s next 20 22 100
-        /peer call s next 20 22 & sleep 0.1; end $t; wait $!
+        /peer call s next 20 22 & until_it_had $! 5; end $t; wait $!
         /peer call s next 20 22; /peer call s add 20 22
         end $s; /peer call s add 20 22
         true
@@ -200,7 +202,7 @@ def a_server_dies_while_it_is_called(cpus):
             ask end; answer
             domainctl wait $s; /peer call s add 1 2
             s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
-            ask hang; /peer call s hang & sleep 0.1
+            ask hang; /peer call s hang & until_it_had $! 5
             domainctl kill $s; wait $!; answer; domainctl wait $s 2>/dev/null
         done
         exec 3>&-; domainctl wait $c; domainctl list | wc -l
@@ -215,8 +217,8 @@ def a_server_that_never_answers_is_abandoned(cpus):
         s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
         taskset -c {cpus - 1} sh -c 'while :; do :; done' & spinner=$!
         /peer call s hang 0 0 200
-        /peer call s hang 0 0 & sleep 0.2; kill $!; wait $! 2>/dev/null
-        awk '{{ print ($14 > 20) }}' /proc/$spinner/stat
+        /peer call s hang 0 0 & until_it_had $! 5; until_it_had $spinner $(($(ticks $spinner) + 20)); echo 1
+        kill $!; wait $! 2>/dev/null
         kill $spinner; end $s; /peer call s add 1 1
         true
         """)
