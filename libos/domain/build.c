@@ -36,73 +36,6 @@ static const struct exo_info *machine(void)
 	return (const struct exo_info *)EXO_INFO_BASE;
 }
 
-/* ---------------------------------------------------------------- its shared region */
-
-static int feed_table(struct domain *d)
-{
-	uint64_t frame = domain_memory_row(&d->memory, 1);
-
-	return frame ? (int)frames_into_tables(d->shared, &frame, 1) : -ENOMEM;
-}
-
-int domain_update(struct domain *d, const struct exo_op *ops, unsigned count)
-{
-	struct exo_update u = { .ops = (uint64_t)ops, .op_count = count };
-	int64_t r;
-
-	do {
-		r = exo_update(d->shared, &u);
-		if (r == -ENOMEM)
-			r = feed_table(d) ? -ENOMEM : 1;
-	} while (r == 1);
-	return (int)r;
-}
-
-static int map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, unsigned prot)
-{
-	struct exo_op op = { .code = EXO_OP_MAP, .prot = (uint8_t)prot, .count = (uint32_t)count,
-			     .va = va, .frame = first };
-
-	return domain_update(d, &op, 1);
-}
-
-int domain_map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t count, unsigned prot)
-{
-	int r = 0;
-
-	for (uint64_t i = 0; i < count && r == 0; i++)
-		r = map(d, va + i * EXO_PAGE_SIZE,
-			frame_of_page((const char *)pages + i * EXO_PAGE_SIZE), 1, prot);
-	return r;
-}
-
-int domain_give(struct domain *d, uint64_t first, uint64_t count, unsigned flags)
-{
-	while (count > 0) {
-		int64_t n = exo_frame_give(d->domain, first, count, flags);
-
-		if (n == -EAGAIN)
-			continue;
-		if (n < 0)
-			return (int)n;
-		first += (uint64_t)n;
-		count -= (uint64_t)n;
-	}
-	return 0;
-}
-
-/* Ops on contents, which concern no space. */
-static int update_contents(const struct exo_op *ops, unsigned count)
-{
-	struct exo_update u = { .ops = (uint64_t)ops, .op_count = count };
-	int64_t r;
-
-	do
-		r = exo_update(EXO_HANDLE(EXO_SLOT_SHARED), &u);
-	while (r == 1);
-	return (int)r;
-}
-
 /* ---------------------------------------------------------------- the image */
 
 static bool image_is_sound(const struct exo_image *image, uint64_t size)
@@ -134,11 +67,11 @@ static int image_page(struct domain *d, uint64_t va, const void *contents, unsig
 		return -ENOMEM;
 	if (contents) {
 		copy.source = frame_of_page(contents);
-		r = update_contents(&copy, 1);
+		r = domain_update_contents(&copy, 1);
 	}
 	if (r == 0)
 		r = domain_give(d, frame, 1, contents ? EXO_GIVE_CONTENTS : 0);
-	return r ? r : map(d, va, frame, 1, prot);
+	return r ? r : domain_map(d, va, frame, 1, prot);
 }
 
 /* In the file the header's page comes before the image. */
@@ -171,7 +104,7 @@ static int image_zeros(struct domain *d, const struct exo_image *image)
 		int r = n ? domain_give(d, first, n, 0) : -ENOMEM;
 
 		if (r == 0)
-			r = map(d, va, first, n, image_prot(image, va));
+			r = domain_map(d, va, first, n, image_prot(image, va));
 		if (r)
 			return r;
 		va += n * EXO_PAGE_SIZE;
@@ -192,11 +125,11 @@ static int copy_archive(struct domain *d, const struct exo_module *from, uint64_
 
 	if (!first)
 		return -ENOMEM;
-	r = update_contents(&copy, 1);
+	r = domain_update_contents(&copy, 1);
 	if (r == 0)
 		r = domain_give(d, first, pages, EXO_GIVE_CONTENTS);
 	if (r == 0)
-		r = map(d, *va, first, pages, EXO_PROT_READ);
+		r = domain_map(d, *va, first, pages, EXO_PROT_READ);
 	if (r)
 		return r;
 	d->info->modules[d->info->module_count++] = (struct exo_module){
@@ -248,7 +181,7 @@ static int show_frame_table(struct domain *d)
 	int r = 0;
 
 	for (uint64_t va = EXO_FRAMES_BASE; va < end && r == 0; va += EXO_PAGE_SIZE)
-		r = map(d, va, EXO_PTE_FRAME(EXO_PTE(va)), 1, EXO_PROT_READ);
+		r = domain_map(d, va, EXO_PTE_FRAME(EXO_PTE(va)), 1, EXO_PROT_READ);
 	return r;
 }
 

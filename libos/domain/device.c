@@ -63,39 +63,9 @@ static int attach(struct file *f, struct domain *d, bool console)
 	return taken ? -EBUSY : 0;
 }
 
-/* ---------------------------------------------------------------- the console */
-
-/* No lock held.  If it finds the mailbox full, there is a message that the domain has yet to take,
- * and it looks at its console after that. */
-static void ring_domain(const struct domain *d, bool ring)
+static bool may_wait(const struct file *f)
 {
-	if (ring)
-		(void)exo_send(d->first_vcore, 0, 0, 0);
-}
-
-/* With domains_lock held: 0 if there may be something to do, and else why not. */
-static int wait_for_change(struct file *f, struct domain *d)
-{
-	if (f->flags & O_NONBLOCK)
-		return -EAGAIN;
-	return wait_on(&d->changed, &domains_lock, WAIT_INTERRUPTIBLE, 0) == -EINTR ? -ERESTARTSYS : 0;
-}
-
-/* Bytes, 0 when there will be no more, or -errno. */
-static long take_output(struct file *f, struct domain *d, uint8_t *bytes, size_t n)
-{
-	size_t got;
-	bool ring = false;
-	int r = 0;
-
-	lock_acquire(&domains_lock);
-	while ((got = byte_ring_take(&d->output, bytes, n, &ring)) == 0 && d->state != DOMAIN_DEAD &&
-	       r == 0)
-		if (byte_ring_reader_sleeps(&d->output))
-			r = wait_for_change(f, d);
-	lock_release(&domains_lock);
-	ring_domain(d, ring);
-	return got ? (long)got : r;
+	return !(f->flags & O_NONBLOCK);
 }
 
 static long domain_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
@@ -106,39 +76,10 @@ static long domain_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 
 	if (!d || !((struct domain_file *)f->private)->is_console)
 		return -EINVAL;
-	got = take_output(f, d, bytes, n < sizeof(bytes) ? n : sizeof(bytes));
+	got = domain_console_read(d, may_wait(f), bytes, n < sizeof(bytes) ? n : sizeof(bytes));
 	if (got > 0 && copy_to_user(user, bytes, (size_t)got) != 0)
 		return -EFAULT;
 	return got;
-}
-
-/* All of it, unless the domain dies (EPIPE) or nobody may wait. */
-static long put_input(struct file *f, struct domain *d, const uint8_t *bytes, size_t n)
-{
-	size_t done = 0;
-	bool ring = false;
-	int r = 0;
-
-	lock_acquire(&domains_lock);
-	while (done < n && r == 0) {
-		size_t put;
-
-		if (d->state != DOMAIN_ALIVE) {
-			r = -EPIPE;
-			break;
-		}
-		put = byte_ring_put(&d->input, bytes + done, n - done, &ring);
-		done += put;
-		if (ring) {
-			lock_release(&domains_lock);
-			ring_domain(d, ring);
-			lock_acquire(&domains_lock);
-		} else if (put == 0 && byte_ring_writer_sleeps(&d->input)) {
-			r = wait_for_change(f, d);
-		}
-	}
-	lock_release(&domains_lock);
-	return done ? (long)done : r;
 }
 
 static long domain_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
@@ -152,27 +93,14 @@ static long domain_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 		n = sizeof(bytes);
 	if (copy_from_user(bytes, user, n) != 0)
 		return -EFAULT;
-	return put_input(f, d, bytes, n);
+	return domain_console_write(d, may_wait(f), bytes, n);
 }
 
 static uint32_t domain_poll(struct file *f, struct poll_waiter *w)
 {
 	struct domain *d = domain_of(f);
-	uint32_t events = 0;
 
-	if (!d)
-		return POLLERR;
-	lock_acquire(&domains_lock);
-	if (w)
-		poll_wait(w, &d->changed, &domains_lock);
-	if (byte_ring_used(&d->output) > 0 || !byte_ring_reader_sleeps(&d->output))
-		events |= POLLIN | POLLRDNORM;
-	if (byte_ring_room(&d->input) > 0 || !byte_ring_writer_sleeps(&d->input))
-		events |= POLLOUT | POLLWRNORM;
-	if (d->state == DOMAIN_DEAD)
-		events |= POLLIN | POLLHUP;
-	lock_release(&domains_lock);
-	return events;
+	return d ? domain_console_poll(d, w) : POLLERR;
 }
 
 /* 0 or -ERESTARTSYS. */

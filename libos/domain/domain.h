@@ -106,14 +106,27 @@ void domains_rung(void);
 bool domains_end_on(unsigned cpu);
 void domain_died(uint64_t id, uint64_t status);
 
+/* console.c: task context; with a reference. */
+struct poll_waiter;
+/* Bytes, 0 when there will be no more, or -errno. */
+long domain_console_read(struct domain *d, bool wait, uint8_t *bytes, size_t n);
+/* All of it, unless the domain dies (EPIPE) or nobody may wait. */
+long domain_console_write(struct domain *d, bool wait, const uint8_t *bytes, size_t n);
+uint32_t domain_console_poll(struct domain *d, struct poll_waiter *w);
+
 /* build.c: makes all of it but the vcores and starts nothing; 0 or -errno, and then what there is of
  * it is to be taken apart. */
 int domain_build(struct domain *d);
-/* In its shared region, feeding it page tables out of its memory; 0, -ENOMEM or the kernel's error. */
+
+/* region.c: in its shared region, feeding it page tables out of its memory; 0, -ENOMEM or the kernel's error. */
 int domain_update(struct domain *d, const struct exo_op *ops, unsigned count);
+/* Frames that are its own; likewise. */
+int domain_map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, unsigned prot);
 /* Pages of our heap, which stay ours. */
 int domain_map_heap(struct domain *d, uint64_t va, const void *pages, uint64_t count, unsigned prot);
 
+/* Ops on contents of frames, which concern no space; 0 or the kernel's error. */
+int domain_update_contents(const struct exo_op *ops, unsigned count);
 /* Frames of ours, scrubbed unless EXO_GIVE_CONTENTS; 0 or the kernel's error. */
 int domain_give(struct domain *d, uint64_t first, uint64_t count, unsigned flags);
 
