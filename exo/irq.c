@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt lines.  A line is bound to one vcore's mailbox and interrupts that vcore's CPU, until it is
- * revoked or the vcore has ended.  Its vector is fixed: VECTOR_DEVICE_FIRST + line; message-signalled interrupts take the
- * numbers from MSI_FIRST on.
+ * Interrupt lines. A line is bound to one vcore's mailbox and interrupts that vcore's CPU, until it
+ * is revoked or the vcore has ended. Its vector is fixed: VECTOR_DEVICE_FIRST + line;
+ * message-signalled interrupts take the numbers from MSI_FIRST on.
  *
  * Each line has at most one message on its way or unanswered, so lines cannot fill a mailbox:
  *

@@ -74,8 +74,13 @@ int server_run(const char *name, server_handler handler, void *argument)
 	cpu_set_t cpus;
 	void *result;
 
-	if (!threads || fd < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return -errno;
+	if (!threads || fd < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) < 0) {
+		r = -errno;
+		free(threads);
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
 	for (int cpu = 0; cpu < CPU_SETSIZE && r == 0; cpu++) {
 		if (!CPU_ISSET(cpu, &cpus))
 			continue;

@@ -50,8 +50,8 @@ static uint64_t looked_after_by(const struct vcore *v)
 	return __builtin_ctzl(atomic_load(&online_cpus)) == v->cpu ? away : 0;
 }
 
-/* A queue may change hands while its last keeper still fires: he goes on with it, and whoever has it now comes
- * back, as his timer is set again. */
+/* A queue may change hands while its last keeper still fires: he goes on with it, and whoever
+ * has it now comes back, as his timer is set again. */
 static void run_queue_of(struct vcore *v, struct timer_queue *q)
 {
 	uint64_t now = time_now_ns();

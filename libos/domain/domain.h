@@ -118,7 +118,8 @@ uint32_t domain_console_poll(struct domain *d, struct poll_waiter *w);
  * it is to be taken apart. */
 int domain_build(struct domain *d);
 
-/* region.c: in its shared region, feeding it page tables out of its memory; 0, -ENOMEM or the kernel's error. */
+/* region.c: in its shared region, feeding it page tables out of its memory; 0, -ENOMEM or the
+ * kernel's error. */
 int domain_update(struct domain *d, const struct exo_op *ops, unsigned count);
 /* Frames that are its own; likewise. */
 int domain_map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, unsigned prot);

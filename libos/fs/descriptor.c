@@ -76,9 +76,6 @@ static unsigned next_open(const struct file_table *t, unsigned fd)
 	return fd;
 }
 
-#define for_each_open(fd, t) \
-	for (unsigned fd = next_open(t, 0); fd < (t)->capacity; fd = next_open(t, fd + 1))
-
 /* The copy is as large as the original was when it was looked at; if it has grown meanwhile (a
  * thread opens files while another forks), again. */
 struct file_table *file_table_copy(struct file_table *t)
@@ -98,7 +95,7 @@ struct file_table *file_table_copy(struct file_table *t)
 		lock_acquire(&t->lock);
 		fits = t->capacity == capacity;
 		if (fits) {
-			for_each_open(fd, t) {
+			for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1)) {
 				copy->files[fd] = t->files[fd];
 				file_get(t->files[fd]);
 			}
@@ -131,7 +128,7 @@ void file_table_put(struct file_table *t)
 {
 	if (atomic_fetch_sub_explicit(&t->references, 1, memory_order_acq_rel) != 1)
 		return;
-	for_each_open(fd, t)
+	for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1))
 		close_file(t, t->files[fd]);
 	heap_free(t->files);
 	heap_free(t);
@@ -290,7 +287,7 @@ long sys_close(int fd)
 
 void file_table_close_on_exec(struct file_table *t)
 {
-	for_each_open(fd, t) {
+	for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1)) {
 		struct file *f = get_bit(t->exec, fd) ? take_out(t, fd) : NULL;
 
 		if (f)

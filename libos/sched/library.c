@@ -319,8 +319,9 @@ static struct sched_instance *take_instances(const struct sched_ops *ops)
 }
 
 /*
- * A CPU that has answered has followed to what is in force, as one that comes later will, which `ops` is not, and cannot become
- * while we have the mutex.  The last one to leave has been through exit() by then.
+ * A CPU that has answered has followed to what is in force, as one that comes later will, which
+ * `ops` is not, and cannot become while we have the mutex. The last one to leave has been through
+ * exit() by then.
  */
 void sched_leave_all(const struct sched_ops *ops)
 {
@@ -340,7 +341,8 @@ void sched_cpu_start(struct vcore *v)
 	sched_follow(v);
 }
 
-/* The CPU has nothing queued, and nothing will come.  Whatever is in force when it comes again, it is told. */
+/* The CPU has nothing queued, and nothing will come. Whatever is in force when it comes again,
+ * it is told. */
 void sched_cpu_stop(struct vcore *v)
 {
 	struct sched_instance *old;

@@ -23,8 +23,9 @@ static uint8_t *put_entry(uint8_t *to, const uint8_t *start, const char *name, u
 			  const char *data)
 {
 	char header[HEADER_SIZE + 64];
-	int n = snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X%s",
-			 7, mode, 1000, 100, 1, 1234, strlen(data), 0, 0, 5, 1, strlen(name) + 1, 0, name);
+	int n = snprintf(header, sizeof(header),
+			 "070701%08X%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X%s", 7, mode,
+			 1000, 100, 1, 1234, strlen(data), 0, 0, 5, 1, strlen(name) + 1, 0, name);
 
 	to = put(to, header, (size_t)n + 1, start);
 	return put(to, data, strlen(data), start);

@@ -2,8 +2,8 @@
 /*
  * libos/core/ordered.c: the heap against an unordered array that is searched.
  *
- *	input: pairs {node, key}: a node that is in the heap is taken out, another put in; node 255 takes the
- *	first out, 254 moves the keys on by 2^59, so that they wrap
+ *	input: pairs {node, key}: a node that is in the heap is taken out, another put in;
+ *	node 255 takes the first out, 254 moves the keys on by 2^59, so that they wrap
  */
 #include <libos/ordered.h>
 #include <string.h>

@@ -6,7 +6,8 @@
  * k-th may be consumed.  A consumed tick is due again one period later, and that is all: there are
  * no replenishments to merge or to run out of.  The server may give a tick later than that, never sooner.
  *
- *	input: least, budget, period (a byte each, added to the least that may be); then pairs {operation, amount}
+ *	input: least, budget, period (a byte each, added to the least that may be);
+ *	then pairs {operation, amount}
  */
 #include <string.h>
 #include "../../exo/refills.h"

@@ -13,7 +13,11 @@
 
 #define BASE 0x7f5000000000ul
 
-const struct fuzz_target fuzz_target = { "shared_object", "objects_are_refused_or_loaded_as_they_are", 12000 };
+const struct fuzz_target fuzz_target = {
+	"shared_object",
+	"objects_are_refused_or_loaded_as_they_are",
+	12000,
+};
 
 /* libos/core/string.c has it. */
 size_t string_copy(char *to, const char *from, size_t size);

@@ -137,8 +137,8 @@ static bool may_be_late(enum entry entry)
 }
 
 /*
- * Until the budget has ended, or the vcore has.  A vcore that had to wait is told so when it runs again; one whose
- * next replenishment was due is behind the end all the same, and is not told.
+ * Until the budget has ended, or the vcore has. A vcore that had to wait is told so when it runs
+ * again; one whose next replenishment was due is behind the end all the same, and is not told.
  */
 static void run_out(struct subject *s, const struct seen *mine, uint64_t budgets, uint64_t end)
 {

@@ -7,9 +7,10 @@
  *	echo NAME                 sends back what it reads, and opens the channel anew, for ever
  *	scribble KIND NAME        writes random words over the memory of a channel or server, for ever
  *
- *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`, `next A B`, which
- *	                          is `add` of the server NEXT
- *	call NAME WHAT [A [B [LIMIT-MS]]]  calls it, and prints the answer or what went wrong
+ *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`,
+ *	                          `next A B`, which is `add` of the server NEXT
+ *	call NAME WHAT [A [B [LIMIT-MS]]]
+ *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
  */
 #include <errno.h>

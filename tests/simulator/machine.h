@@ -60,7 +60,8 @@ struct sim_task {
 
 struct sim_cpu {
 	struct sim_task *current;
-	struct sim_task *heir;     /* in flight: gets its gift, or if that is 0 what the current task leaves */
+	/* In flight: gets its gift, or if that is 0 what the current task leaves. */
+	struct sim_task *heir;
 	uint64_t promise_ends_ns;  /* when such a heir is an ordinary woken task */
 	struct sim_task *ready_first, *ready_last;
 	unsigned count;          /* queued tasks */
