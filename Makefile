@@ -10,6 +10,7 @@
 
 CACHE ?= build
 DEBUG ?= 0
+COVERAGE ?= 0
 ifeq ($(DEBUG),1)
 BUILD ?= build/debug
 else

@@ -4,13 +4,17 @@
 # Each of the two sets <part>_CFLAGS, <part>_NASMFLAGS and <part>_SOURCES.
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-COMMON_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -mno-red-zone -mgeneral-regs-only \
+OPTIMISE := -O2
+COMMON_CFLAGS = -std=gnu11 $(OPTIMISE) -g -ffreestanding -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fno-common -fcf-protection=none $(WARNINGS) -Iinclude
 # The C files of a part are optimised as one: a function of three lines in another file costs no call.
-# The debug build does without, for the sake of its backtraces.
+# The debug build does without, for the sake of its backtraces; so does that for coverage.
 ifeq ($(DEBUG),1)
 COMMON_CFLAGS += -DEXO_DEBUG=1
+WHOLE :=
+else ifeq ($(COVERAGE),1)
+OPTIMISE := -Og
 WHOLE :=
 else
 WHOLE := -flto=auto --param max-inline-insns-auto=60 --param early-inlining-insns=30 -ffunction-sections

@@ -61,3 +61,4 @@ lint: $(BUILD)/compile_commands.json
 include mk/simulator.mk
 include mk/explore.mk
 include mk/fuzz.mk
+include mk/coverage.mk

@@ -7,10 +7,6 @@
  *
  * FILE is the table of counters itself, mapped: whoever ends the machine, and however, the counts
  * are there.  One virtual CPU only: nothing here is atomic.
- *
- * Distributions do not ship QEMU's header for plugins.  Below is what is used of the interface,
- * as QEMU's documentation ("TCG Plugins") names it; a QEMU of another version says so when it
- * loads this.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -19,27 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-typedef uint64_t plugin_id;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum { NO_REGISTERS = 0 };
-enum { READS_AND_WRITES = 3 };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
-					   void (*cb)(plugin_id, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
-					  void (*cb)(unsigned cpu, void *data), int flags, void *data);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
-				      void (*cb)(unsigned cpu, uint32_t info, uint64_t va, void *data),
-				      int flags, int which, void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-
-#define EXPORT __attribute__((visibility("default")))
-EXPORT int qemu_plugin_version = 1;
-int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
+#include "qemu-plugin.h"
 
 /* An open hash: a counter lies in the first free place from where its address leads. */
 #define COUNTERS (1u << 20)

@@ -30,7 +30,7 @@ grub-mkrescue -o "$work/test.iso" "$work/iso" > /dev/null 2>&1
 
 status=0
 for cpus in 1 2 4; do
-	timeout 120 qemu-system-x86_64 -cpu max -smp $cpus -m 256M -cdrom "$work/test.iso" \
+	timeout 120 "${QEMU:-qemu-system-x86_64}" -cpu max -smp $cpus -m 256M -cdrom "$work/test.iso" \
 		-serial "file:$work/serial" -display none -no-reboot || status=1
 	tr -d '\r' < "$work/serial" > "$work/log"
 	sed -n "s/^\(ok\|not ok\) \([a-z_]*\)$/\1 \2.$cpus/p; /^#/p; /^not ok: /s/^not ok/#/p" \

@@ -89,7 +89,7 @@ def fuzz(work, seed):
     make_iso(work, seed)
     serial, monitor = f"{work}/{seed}.serial", f"{work}/{seed}.monitor"
     machine = subprocess.Popen(
-        ["qemu-system-x86_64", "-cpu", "max", "-smp", str(cpus), "-m", "128M", "-cdrom",
+        [os.environ.get("QEMU", "qemu-system-x86_64"), "-cpu", "max", "-smp", str(cpus), "-m", "128M", "-cdrom",
          f"{work}/{seed}.iso", "-serial", f"file:{serial}", "-display", "none", "-no-reboot",
          "-monitor", f"unix:{monitor},server,nowait"])
     try:

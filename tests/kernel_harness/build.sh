@@ -54,7 +54,7 @@ image() {
 boot() {
 	image=$1 cpus=$2 suffix=$3
 	shift 3
-	timeout "${BOOT_LIMIT_S:-300}" qemu-system-x86_64 "$@" -cpu max -smp "$cpus" -m 256M \
+	timeout "${BOOT_LIMIT_S:-300}" "${QEMU:-qemu-system-x86_64}" "$@" -cpu max -smp "$cpus" -m 256M \
 		-cdrom "$work/$image.iso" -serial "file:$work/serial" -display none -no-reboot ||
 		status=1
 	tr -d '\r' < "$work/serial" > "$work/log"

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+#
+# Which lines of the kernel and the libos the tests execute: a build that is hardly optimised, so
+# that a line keeps its instructions, runs in machines that mark them (scripts/coverage).
+
+ifeq ($(COVERAGE),1)
+UNIT_CFLAGS += --coverage
+.PHONY: coverage-run
+coverage-run: all unit
+	@scripts/coverage/run $(BUILD) $(CACHE) $(TESTS)
+endif
+
+## make coverage lines and branches of exo/ and libos/ that the tests execute; TESTS='words' selects
+.PHONY: coverage
+coverage: all
+	$(Q)+$(MAKE) COVERAGE=1 BUILD=$(BUILD)/coverage CACHE=$(CACHE) coverage-run
