@@ -18,13 +18,13 @@ $(FUZZ_OBJECTS): $(BUILD)/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.h mk/fuzz.mk
 define fuzz_rules
 $(BUILD)/fuzz/$(1)_fuzz: tests/fuzz/$(1)_fuzz.c $(2) $(FUZZ_OBJECTS)
 	$$(call say,HOSTCC,$$@)
-	$$(Q)$$(CC) $$(FUZZ_CFLAGS) -Wp,-MMD,$$@.d,-MP,-MT,$$@ -o $$@ \
-		tests/fuzz/$(1)_fuzz.c $(2) $(FUZZ_OBJECTS)
+	$$(Q)$$(CC) $$(FUZZ_CFLAGS) -MM -MP -MT $$@ tests/fuzz/$(1)_fuzz.c $(2) > $$@.d
+	$$(Q)$$(CC) $$(FUZZ_CFLAGS) -o $$@ tests/fuzz/$(1)_fuzz.c $(2) $(FUZZ_OBJECTS)
 $(BUILD)/fuzz/$(1)_libfuzzer: tests/fuzz/$(1)_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(2) \
 		mk/fuzz.mk | $(BUILD)/fuzz/tools.stamp
 	$$(call say,CLANG,$$@)
-	$$(Q)clang $$(LIBFUZZER_CFLAGS) -Wp,-MMD,$$@.d,-MP,-MT,$$@ -o $$@ \
-		tests/fuzz/$(1)_fuzz.c tests/fuzz/fuzz.c $(2)
+	$$(Q)clang $$(LIBFUZZER_CFLAGS) -MM -MP -MT $$@ tests/fuzz/$(1)_fuzz.c $(2) > $$@.d
+	$$(Q)clang $$(LIBFUZZER_CFLAGS) -o $$@ tests/fuzz/$(1)_fuzz.c tests/fuzz/fuzz.c $(2)
 -include $(BUILD)/fuzz/$(1)_fuzz.d $(BUILD)/fuzz/$(1)_libfuzzer.d
 endef
 $(foreach name,$(FUZZERS),$(eval $(call fuzz_rules,$(name),\

@@ -15,7 +15,8 @@ define unit_rule
 $(BUILD)/unit/$(1): tests/unit/$(1).c $(2)
 	$$(call say,HOSTCC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(UNIT_CFLAGS) -Wp,-MMD,$$@.d,-MP,-MT,$$@ -o $$@ tests/unit/$(1).c $(2)
+	$$(Q)$$(CC) $$(UNIT_CFLAGS) -MM -MP -MT $$@ tests/unit/$(1).c $(2) > $$@.d
+	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ tests/unit/$(1).c $(2)
 -include $(BUILD)/unit/$(1).d
 endef
 $(foreach test,$(UNIT_TESTS),\

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/core/mailbox.c, libos/core/task_state.c; lock.c and wake.c of libos/core/ included: what a debug
+ * build says of locks in the wrong order, and that no wake is delivered under one (I11).
+ *
+ * The test is CPU 0. A libos_panic() ends the attempt that led to it, and leaves its message. */
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#include "check.h"
+
+#define LIBOS_CPU_NUMBER_H
+#include <stdint.h>
+static inline uint64_t cpu_number(void)
+{
+	return 0;
+}
+
+#include "core/event.h"
+#include "core/lock.h"
+#include "core/task_state.h"
+#include "core/vcore.h"
+#include "core/wait.h"
+#include "core/wake.h"
+#include "sched/donation.h"
+#include "sched/place.h"
+#include "trace/trace.h"
+#include "../../libos/core/lock.c"
+#include "../../libos/core/wake.c"
+
+struct vcore vcores[EXO_CPUS_MAX];
+static struct exo_vcore_page page;
+static struct task sleeper;
+static struct wait_queue queue;
+static struct waiter waiter;
+static unsigned queued; /* tasks in the run queue */
+
+static struct lock process, pipe_lock, other_pipe, heap;
+static jmp_buf on_panic;
+static char message[200];
+
+/* ---------------------------------------------------------------- what they stand on */
+
+void libos_panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	longjmp(on_panic, 1);
+}
+
+void upcalls_mask(void)
+{
+	page.masked = 1;
+	vcores[0].mask_depth++;
+}
+
+void upcalls_unmask(void)
+{
+	struct vcore *v = &vcores[0];
+
+	if (v->mask_depth == 1 && v->deferred)
+		wakes_deliver(v);
+	page.masked = --v->mask_depth != 0;
+}
+
+bool upcalls_masked(void)
+{
+	return page.masked;
+}
+
+void lock_take(struct lock *l)
+{
+	upcalls_mask();
+	l->holder = 1;
+}
+
+void lock_drop(struct lock *l)
+{
+	l->holder = 0;
+	upcalls_unmask();
+}
+
+void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
+{
+	queued++;
+}
+
+unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why) { return 0; }
+void place_offer(struct vcore *v, const struct task *t) {}
+void donation_deliver(struct vcore *v, struct task *t) {}
+void donation_signalled(struct vcore *v, struct task *t) {}
+void timers_program(struct vcore *v) {}
+void vcore_ring_if(unsigned cpu, bool first) {}
+void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
+		  unsigned number, uint64_t value) {}
+
+static void start(void)
+{
+	memset(vcores, 0, sizeof(vcores));
+	memset(&page, 0, sizeof(page));
+	memset(&sleeper, 0, sizeof(sleeper));
+	vcores[0].page = &page;
+	sleeper.state = TASK_BLOCKED;
+	sleeper.where = PLACE_WAITING;
+	wait_queue_init(&queue);
+	waiter = (struct waiter){ .task = &sleeper, .key = WAKE_ANY };
+	list_push_back(&queue.waiters, &waiter.link);
+	queued = 0;
+	lock_init(&process, "process tree", RANK_PROCESS);
+	lock_init(&pipe_lock, "pipe", RANK_PIPE);
+	lock_init(&other_pipe, "other pipe", RANK_PIPE);
+	lock_init(&heap, "heap", RANK_HEAP);
+	message[0] = 0;
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void locks_are_taken_in_rising_rank(void)
+{
+	start();
+	CHECK(!setjmp(on_panic));
+	if (message[0])
+		return;
+	lock_acquire(&process);
+	lock_acquire(&pipe_lock);
+	lock_acquire(&heap);
+	CHECK_EQ(vcores[0].held_count, 3);
+	CHECK(vcores[0].held[0] == &process && vcores[0].held[2] == &heap);
+	lock_release(&pipe_lock);
+	CHECK_EQ(vcores[0].held_count, 2);
+	CHECK(vcores[0].held[1] == &heap);
+	lock_release(&heap);
+	lock_release(&process);
+	CHECK_EQ(vcores[0].held_count, 0);
+	CHECK(!upcalls_masked());
+}
+
+static void an_inversion_is_named(void)
+{
+	start();
+	if (!setjmp(on_panic)) {
+		lock_acquire(&pipe_lock);
+		lock_acquire(&process);
+	}
+	CHECK(strstr(message, "lock order: process tree (rank 10) is wanted while pipe (rank 45)"));
+}
+
+static void two_locks_of_one_rank_are_an_inversion(void)
+{
+	start();
+	if (!setjmp(on_panic)) {
+		lock_acquire(&pipe_lock);
+		lock_acquire(&other_pipe);
+	}
+	CHECK(strstr(message, "other pipe (rank 45) is wanted while pipe (rank 45)"));
+}
+
+static void who_does_not_hold_a_lock_cannot_release_it(void)
+{
+	start();
+	if (!setjmp(on_panic))
+		lock_release(&process);
+	CHECK(strstr(message, "lock_held(l)"));
+}
+
+static void nothing_is_woken_under_a_leaf_lock(void)
+{
+	start();
+	if (!setjmp(on_panic)) {
+		lock_acquire(&heap);
+		wake_all(&queue, WAKE_ANY);
+	}
+	CHECK(strstr(message, "no_leaf_lock_held(v)"));
+}
+
+static void a_wake_is_delivered_after_the_last_lock(void)
+{
+	start();
+	CHECK(!setjmp(on_panic));
+	if (message[0])
+		return;
+	lock_acquire(&process);
+	lock_acquire(&pipe_lock);
+	wake_all(&queue, WAKE_ANY);
+	CHECK(task_place(&sleeper) == PLACE_MAILBOX);
+	lock_release(&pipe_lock);
+	CHECK_EQ(queued, 0);
+	lock_release(&process);
+	CHECK_EQ(queued, 1);
+	CHECK(task_state(&sleeper) == TASK_RUNNABLE && task_place(&sleeper) == PLACE_QUEUED);
+}
+
+int main(void)
+{
+	RUN(locks_are_taken_in_rising_rank);
+	RUN(an_inversion_is_named);
+	RUN(two_locks_of_one_rank_are_an_inversion);
+	RUN(who_does_not_hold_a_lock_cannot_release_it);
+	RUN(nothing_is_woken_under_a_leaf_lock);
+	RUN(a_wake_is_delivered_after_the_last_lock);
+	return check_result();
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/core/task_slot.c and libos/core/task.c, included: a task's slot is used again by the CPU that gave
+ * it back, without a lock, and not before the last reference is gone; a stale name finds nobody.
+ *
+ * The test is one CPU after the other. Slots are memory of the host. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "check.h"
+
+#define LIBOS_CPU_NUMBER_H
+#include <stdint.h>
+static uint64_t running;
+static inline uint64_t cpu_number(void)
+{
+	return running;
+}
+
+#include "../../libos/core/task_slot.c"
+#include "../../libos/core/task.c"
+
+enum { CPUS = 2, TASKS = 4 };
+
+struct vcore vcores[EXO_CPUS_MAX];
+static struct exo_vcore_page page;
+static unsigned slot_locks; /* times that the lock for all slots was taken */
+
+/* ---------------------------------------------------------------- what they stand on */
+
+void lock_take_checked(struct lock *l)
+{
+	if (l->holder)
+		libos_panic("%s is taken twice", l->name);
+	l->holder = 1;
+	slot_locks += l == &slot_lock;
+}
+
+void lock_drop_checked(struct lock *l)
+{
+	l->holder = 0;
+}
+
+void libos_panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\nnot ok panic\n");
+	exit(1);
+}
+
+void lock_init(struct lock *l, const char *name, enum lock_rank rank) {}
+void upcalls_mask(void) {}
+void upcalls_unmask(void) {}
+uint64_t frame_alloc(void) { return 1; }
+void frame_free(uint64_t frame) {}
+int shared_update(const struct exo_op *ops, size_t count) { return 0; }
+void context_make(struct task *t, uint64_t sp, void (*to)(void), uint64_t r12, uint64_t r13) {}
+void switch_to_new(void) {}
+void switch_away(enum sched_why why) {}
+void task_state_bug(const struct task *t, enum task_state to) { libos_panic("state"); }
+void task_place_bug(const struct task *t, enum task_place from, enum task_place to)
+{
+	libos_panic("place");
+}
+void vcore_ring(unsigned cpu) {}
+void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
+		  unsigned number, uint64_t value) {}
+void trace_record_name(struct vcore *v, const struct task *t) {}
+
+static void function(void *argument) {}
+
+static struct task *make(void)
+{
+	struct task *t = task_create(NULL, function, NULL, "task");
+
+	CHECK(t != NULL);
+	return t;
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void a_cpu_uses_its_own_slots_without_a_lock(void)
+{
+	struct task *tasks[TASKS];
+	unsigned before;
+
+	for (unsigned i = 0; i < TASKS; i++)
+		tasks[i] = make();
+	for (unsigned i = 0; i < TASKS; i++)
+		task_put(tasks[i]);
+	before = slot_locks;
+	for (unsigned i = 0; i < 100; i++)
+		task_put(make());
+	CHECK_EQ(slot_locks, before);
+	CHECK_EQ(vcores[0].free_task_count, TASKS);
+}
+
+static void another_cpu_has_slots_of_its_own(void)
+{
+	struct task *t = make(), *other;
+
+	task_put(t);
+	running = 1;
+	other = make();
+	CHECK(other != t);
+	task_put(other);
+	CHECK(make() == other);
+	running = 0;
+	CHECK(make() == t);
+}
+
+static void a_slot_waits_for_the_last_reference(void)
+{
+	struct task *t = make(), *other, *found = task_get(t->self);
+
+	CHECK(found == t);
+	task_put(t);
+	other = make();
+	CHECK(other != t);
+	task_put(found);
+	CHECK(make() == t);
+	task_put(t);
+	task_put(other);
+}
+
+static void a_stale_name_finds_nobody(void)
+{
+	struct task *t = make();
+	struct task_ref stale = t->self;
+
+	task_put(t);
+	CHECK(task_get(stale) == NULL);
+	t = make();
+	CHECK_EQ(t->self.id, stale.id); /* the libos's own tasks have the first id that is free */
+	CHECK(task_get(stale) == NULL);
+	CHECK(task_get(t->self) == t);
+}
+
+int main(void)
+{
+	void *slots = (void *)SLOT_AREA;
+
+	if (mmap(slots, 64 * TASK_SLOT_SIZE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != slots)
+		libos_panic("no memory at %p", slots);
+	for (unsigned i = 0; i < CPUS; i++)
+		vcores[i] = (struct vcore){ .cpu = (int32_t)i, .page = &page };
+	RUN(a_cpu_uses_its_own_slots_without_a_lock);
+	RUN(another_cpu_has_slots_of_its_own);
+	RUN(a_slot_waits_for_the_last_reference);
+	RUN(a_stale_name_finds_nobody);
+	return check_result();
+}
