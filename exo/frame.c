@@ -174,10 +174,7 @@ void frame_release(uint64_t frame)
 
 void frame_zero(uint64_t frame)
 {
-	void *to = frame_pointer(frame);
-	uint64_t words = EXO_PAGE_SIZE / sizeof(uint64_t);
-
-	asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
+	page_zero(frame_pointer(frame));
 }
 
 void frame_copy(uint64_t to_frame, uint64_t from_frame)

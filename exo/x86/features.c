@@ -22,6 +22,7 @@
 #define XCR0_AVX512 (7ul << 5) /* opmask, upper halves, upper registers: all or none */
 
 struct cpu_features cpu_features;
+bool page_zero_by_vectors;
 
 /* Addresses of STAC and CLAC instructions (smap.inc). */
 extern uint8_t *const kernel_smap_sites_start[], *const kernel_smap_sites_end[];
@@ -83,6 +84,7 @@ void features_enable(void)
 	cr4_write(cr4);
 	msr_write(MSR_EFER, EFER_SCE_LME_LMA_NXE);
 	xcr0_write(f->vector_features);
+	page_zero_by_vectors = (f->vector_features & (XCR0_AVX | XCR0_AVX512)) == XCR0_AVX;
 	/* CPUID tells the size for what has just been enabled: at most 2696 bytes, so a frame holds it. */
 	f->vector_size = cpuid(0xd, 0).ebx;
 }

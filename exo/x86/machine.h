@@ -99,6 +99,14 @@ void features_patch(void);
 /* On each CPU: control registers, EFER and XCR0. */
 void features_enable(void);
 
+/* ------------------------------------------------- page_zero.asm */
+
+/* Clears a page, however this processor does it best; the vector registers stay as they are. */
+void page_zero(void *page);
+
+/* Written by features_enable(), with the same on each CPU: before, YMM0 cannot be used. */
+extern bool page_zero_by_vectors;
+
 /* ------------------------------------------------------- lapic.c */
 
 /* This CPU's local APIC: timer, interrupts between CPUs, end of interrupt. */

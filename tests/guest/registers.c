@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -120,6 +121,32 @@ static long vector_registers(uint64_t seed)
 static void vector_registers_survive_preemption(void)
 {
 	CHECK_EQ(run_threads(vector_registers), 0);
+}
+
+/* The kernel clears pages with YMM0: the first touch of a page must leave it whole. */
+static void vector_registers_survive_first_touch(void)
+{
+	const uint64_t seen[4] = { 0x0123456789abcdef, 0xfedcba9876543210, 0x55aa55aa55aa55aa, 42 };
+	const size_t pages = 200, page = 4096;
+	volatile char *memory = mmap(NULL, pages * page, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t wrong = 0;
+
+	CHECK(memory != MAP_FAILED);
+	for (size_t i = 0; i < pages && __builtin_cpu_supports("avx"); i++) {
+		uint64_t after[4];
+
+		__asm__ volatile("vmovdqu %2, %%ymm0\n\t"
+				 "movb $1, %1\n\t"
+				 "vmovdqu %%ymm0, %0\n\t"
+				 "vzeroupper"
+				 : "=m"(after), "=m"(memory[i * page])
+				 : "m"(seen)
+				 : "xmm0");
+		wrong += memcmp(after, seen, sizeof(seen)) != 0;
+	}
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(munmap((void *)memory, pages * page), 0);
 }
 
 /*
@@ -352,6 +379,7 @@ int main(void)
 {
 	RUN(general_registers_survive_preemption);
 	RUN(vector_registers_survive_preemption);
+	RUN(vector_registers_survive_first_touch);
 	RUN(x87_stack_is_empty_after_calls);
 	RUN(red_zone_survives_preemption);
 	RUN(direction_flag_does_not_leak_into_calls);
