@@ -30,6 +30,7 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
 #include "../../libos/sched/place.c"
 
 #define CPUS 3
+#define LEFT_NS (SCHED_SLICE_DEFAULT_NS / 2) /* of each CPU's slice at the beginning */
 
 struct vcore vcores[EXO_CPUS_MAX];
 unsigned vcore_count;
@@ -41,7 +42,8 @@ static uint32_t wanted;             /* what the heir waits for */
 static bool heir_tells;             /* it wakes the giver when it ends */
 static _Atomic uint32_t raised;     /* of it, what has happened */
 static _Atomic bool is_running, has_ended;
-static _Atomic bool is_over;        /* and the giver has gone on */
+static _Atomic unsigned givers;     /* that have yet to go on */
+static _Atomic bool is_over;        /* and all givers have gone on */
 
 static struct task *task_of(unsigned cpu)
 {
@@ -216,7 +218,11 @@ static struct sched_run choose_next(struct vcore *v)
 /* As enter() in core/switch.c. */
 static void start(struct vcore *v, struct task *t)
 {
+	uint64_t slice_ns;
+
 	EXPLORE_CHECK(!atomic_load(&t->on_cpu) && t->home == v->cpu);
+	EXPLORE_CHECK(t->donated_ns <= LEFT_NS); /* nothing is given but what is left */
+	slice_ns = t->donated_ns ? t->donated_ns : SCHED_SLICE_DEFAULT_NS;
 	t->donated_ns = 0;
 	if (t == v->heir) {
 		v->heir = NULL;
@@ -231,7 +237,7 @@ static void start(struct vcore *v, struct task *t)
 		idle_ends(v);
 	atomic_store(&t->on_cpu, true);
 	v->current = t;
-	v->slice_end_tsc = rdtsc() + SCHED_SLICE_DEFAULT_NS;
+	v->slice_end_tsc = rdtsc() + slice_ns;
 }
 
 /* As leave(). */
@@ -321,6 +327,7 @@ static void setup(unsigned cpus)
 	online_cpus = (1ul << cpus) - 1;
 	vcore_count = cpus;
 	raised = 0;
+	givers = 1;
 	heir_tells = true;
 	is_running = has_ended = is_over = false;
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
@@ -337,7 +344,7 @@ static void setup(unsigned cpus)
 		vcores[cpu].cpu = (int32_t)cpu;
 		vcores[cpu].page = &pages[cpu];
 		vcores[cpu].current = t;
-		vcores[cpu].slice_end_tsc = rdtsc() + SCHED_SLICE_DEFAULT_NS;
+		vcores[cpu].slice_end_tsc = rdtsc() + LEFT_NS;
 		list_init(&queue[cpu]);
 		name_cpu(cpu);
 	}
@@ -349,6 +356,7 @@ static void setup(unsigned cpus)
 	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
 	explore_name(&raised, sizeof(raised), "raised");
 	explore_name(&is_running, sizeof(is_running), "is_running");
+	explore_name(&givers, sizeof(givers), "givers");
 	explore_name(&is_over, sizeof(is_over), "is_over");
 	explore_name(&has_ended, sizeof(has_ended), "has_ended");
 }
@@ -369,9 +377,9 @@ static void setup_late(void)
 }
 
 /* The heir is queued on CPU 1. */
-static void setup_queued(void)
+static void setup_queued_of(unsigned cpus)
 {
-	setup(2);
+	setup(cpus);
 	heir.state = TASK_RUNNABLE;
 	heir.where = PLACE_QUEUED;
 	heir.home = 1;
@@ -379,6 +387,17 @@ static void setup_queued(void)
 	vcores[1].queue.count = 1;
 	wanted = 0;
 	heir_tells = false;
+}
+
+static void setup_queued(void)
+{
+	setup_queued_of(2);
+}
+
+static void setup_two_givers(void)
+{
+	setup_queued_of(3);
+	givers = 2;
 }
 
 /* There is a third CPU, which has nothing to do. */
@@ -470,14 +489,15 @@ static void give_across_cpus(unsigned cpu)
 {
 	int r;
 
-	if (cpu > 0) {
+	if (cpu == 1 || !vcores[cpu].current) {
 		be_idle(cpu);
 		return;
 	}
 	r = sched_donate(heir.self, SCHED_DONATE_WAIT);
 	EXPLORE_CHECK(r == 0 ? atomic_load(&has_ended) : r == -EAGAIN);
 	explore_wait(heir_has_ended, NULL, "waits for the heir's end");
-	atomic_store(&is_over, true);
+	if (atomic_fetch_sub(&givers, 1) == 1)
+		atomic_store(&is_over, true);
 }
 
 /* The same, and CPU 2 wakes the giver, who has a sleep before this one behind it. */
@@ -513,6 +533,8 @@ int main(void)
 		{ "a_gift_across_arrives_or_comes_back", 2, 1, 1, setup_queued, give_across_cpus,
 		  all_went_on, NULL },
 		{ "a_giver_may_be_woken_for_another_reason", 3, 1, 0, setup_stolen, give_and_be_woken,
+		  all_went_on, NULL },
+		{ "each_of_two_gifts_arrives_or_comes_back", 3, 1, 0, setup_two_givers, give_across_cpus,
 		  all_went_on, NULL },
 		{ "a_gift_to_what_is_stolen_comes_back", 3, 1, 0, setup_stolen, give_across_cpus,
 		  all_went_on, NULL },
