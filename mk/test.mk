@@ -39,14 +39,19 @@ endif
 
 ## make test     every test; the last line is 'N passed, N failed'.  TESTS='words' selects
 ## make check    the two-minute part of them
-## make stress   tests that run until they have seen enough; likewise fuzz, mutants
-.PHONY: test check stress fuzz mutants
+## make stress   tests that run until they have seen enough; likewise fuzz
+.PHONY: test check stress fuzz
 test: all unit
 	@$(TEST_RUN) $(if $(DEBUG_BUILD),--debug-build $(DEBUG_BUILD)) $(TESTS)
 check: all unit
 	@$(TEST_RUN) --tag check $(TESTS)
-stress fuzz mutants: all unit
+stress fuzz: all unit
 	@$(TEST_RUN) --tag $@ $(TESTS)
+
+## make mutants  each hazard put back, and found: a table.  TESTS='words' selects
+.PHONY: mutants
+mutants: all
+	@TOP=$(TOP) BUILD=$(BUILD) tests/mutants/mutants.py $(TESTS)
 
 ## make models   the protocols' models, searched by spin up to their full bounds, as a table
 .PHONY: models

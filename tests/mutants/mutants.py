@@ -3,15 +3,20 @@
 # tags: mutants
 """Each patch beside this file puts one hazard back; the detectors that it names must find it.
 
+    mutants.py [word ...]       those with one of the words in their name
+
 A patch begins with
 
     Hazard: what goes wrong
     Row: the row of docs/hazards.md, or the invariant, that it belongs to
-    Detector: explore NAME | unit NAME | script DIRECTORY/NAME [debug] | guest NAME CPUS [debug]
+    Detector: explore NAME | unit NAME | script NAME [debug] | guest NAME CPUS [debug]
 
 and any number of detectors.  First all of them pass on the tree as it is; then each patch is
 applied to a copy, what its detectors need is built, and one of them has to fail.  A patch that does
 not apply, a mutant that does not build, and one that nobody finds, fail the run.
+
+A line is printed for each mutant when it has died; docs/hazards.md has them all.  The seconds are
+those of the detector's run.  A detector with a seed says 'seed N', and N repeats its run.
 """
 
 import os
@@ -23,9 +28,12 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("TOP", os.path.dirname(os.path.dirname(HERE)))
-BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
+BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build")))
 TREE = os.path.join(BUILD, "mutants/tree")
-DETECTOR_LIMIT_S = 240
+# A mutant may hang: it is given so long, and so many times what the tree as it is needs.
+LEAST_LIMIT_S, TIMES_LONGER = 60, 10
+FIRST_LIMIT_S, MAKE_LIMIT_S = 300, 900
+LINE = "{:<6} {:<14} {:<39} {:<26} {:>7} {:>5}  {}"
 
 
 class Mutant:
@@ -40,20 +48,44 @@ class Mutant:
         assert self.detectors, f"{self.name}: no detector"
 
 
+def all_mutants():
+    return [Mutant(os.path.join(HERE, name)) for name in sorted(os.listdir(HERE))
+            if name.endswith(".patch")]
+
+
+# ---------------------------------------------------------------- detectors
+
+
+class Verdict:
+    """What a detector says: `how` it failed, or None; `seconds`; the `seed` that repeats it."""
+
+    def __init__(self, status, output, seconds):
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        bad = [line for line in lines if line.startswith("not ok")]
+        panics = [line for line in lines if re.search(r"(?i)\bpanic\b", line)]
+        seed = re.search(r"\bseed (\d+)", output)
+        self.how = None
+        if status or bad:
+            how = (bad or panics or lines[-1:] or [f"status {status}"])[0]
+            self.how = how.removeprefix("not ok ")
+        self.seconds = seconds
+        self.seed = seed.group(1) if seed else "-"
+
+
 def run(command, limit, **keywords):
     """(status, output); 124 when it had to be ended, which counts as found: it hung."""
     try:
-        done = subprocess.run(command, cwd=TREE, capture_output=True, timeout=limit, check=False,
-                              **keywords)
+        done = subprocess.run(command, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=limit, check=False, **keywords)
     except subprocess.TimeoutExpired:
-        return 124, f"still running after {limit} s"
-    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+        return 124, f"still running after {limit:.0f} s"
+    return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
 def make(*goals, debug=False):
     build = "build/debug" if debug else "build"
-    status, output = run(["make", "-s", f"BUILD={build}", f"CACHE={os.path.abspath(BUILD)}",
-                          *(["DEBUG=1"] if debug else []), *goals], 600)
+    status, output = run(["make", "-s", f"BUILD={build}", f"CACHE={BUILD}",
+                          *(["DEBUG=1"] if debug else []), *goals], MAKE_LIMIT_S)
     if status:
         raise RuntimeError(f"does not build: {output[-400:]}")
 
@@ -61,41 +93,42 @@ def make(*goals, debug=False):
 def host_program(kind, name):
     program = f"build/{kind}/{name}_{'case' if kind == 'explore' else 'test'}"
     make(program)
-    return run([program], DETECTOR_LIMIT_S)
+    return [program], {}
 
 
-def script(path, kind=""):
+def script(name, kind=""):
+    """tests/NAME/NAME.sh or .py, or one of those in tests/script"""
     debug = kind == "debug"
     make("all", debug=debug)
-    program = next(os.path.join(TREE, "tests", path + ending) for ending in (".sh", ".py")
-                   if os.path.exists(os.path.join(TREE, "tests", path + ending)))
+    program = next(path for path in (os.path.join(TREE, "tests", folder, name + ending)
+                                     for folder in (name, "script") for ending in (".sh", ".py"))
+                   if os.path.exists(path))
     build = os.path.join(TREE, "build/debug" if debug else "build")
     environment = dict(os.environ, TOP=TREE, BUILD=build,
                        EXO_RUN=os.path.join(build, "bin/exo-run"),
-                       EXO_CC=os.path.join(os.path.abspath(BUILD), "bin/exo-cc"))
-    return run([program], DETECTOR_LIMIT_S, env=environment)
+                       EXO_CC=os.path.join(BUILD, "bin/exo-cc"))
+    return [program], {"env": environment}
 
 
 def guest(name, cpus, kind=""):
     debug = kind == "debug"
     make("all", debug=debug)
     build = "build/debug" if debug else "build"
-    return run([f"{build}/bin/exo-run", "--cpus", cpus, "--timeout", str(DETECTOR_LIMIT_S - 30),
-                "--", f"/tests/{name}"], DETECTOR_LIMIT_S)
+    return [f"{build}/bin/exo-run", "--keep-console", "--cpus", cpus, "--timeout", "LIMIT", "--",
+            f"/tests/{name}"], {}
 
 
-def detect(detector):
-    """None: passed; else how it failed."""
+def detect(detector, limit):
     kind, *words = detector.split()
-    if kind in ("explore", "unit"):
-        status, output = host_program(kind, *words)
-    else:
-        status, output = {"script": script, "guest": guest}[kind](*words)
-    bad = [line for line in output.splitlines() if line.startswith("not ok")]
-    if status == 0 and not bad:
-        return None
-    said = bad or [line for line in output.splitlines() if line.strip()][-1:]
-    return f"status {status}: {said[0] if said else ''}"
+    prepare = {"script": script, "guest": guest}.get(kind)
+    command, keywords = prepare(*words) if prepare else host_program(kind, *words)
+    start = time.monotonic()
+    status, output = run([f"{limit:.0f}" if word == "LIMIT" else word for word in command],
+                         limit + 30, **keywords)
+    return Verdict(status, output, time.monotonic() - start)
+
+
+# ---------------------------------------------------------------- mutants
 
 
 def make_tree():
@@ -111,45 +144,52 @@ def make_tree():
 def patch(mutant, *options):
     with open(mutant.path, "rb") as stream:
         return subprocess.run(["patch", "-p1", "-s", "-F0", *options], cwd=TREE, stdin=stream,
-                              capture_output=True, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
 
-def kill(mutant):
+def kill(mutant, limits):
+    """-> (did it die, the columns of its line)"""
     applied = patch(mutant, "--dry-run")
     if applied.returncode:
-        return "not ok", f"does not apply: {applied.stdout.decode()[-200:]}"
+        return False, ("-", "-", "-", f"does not apply: {applied.stdout.decode()[-200:]}")
     patch(mutant)
-    start = time.monotonic()
     try:
         for detector in mutant.detectors:
-            how = detect(detector)
-            if how:
-                return "ok", f"{detector}, {time.monotonic() - start:.0f} s, {how}"
-        return "not ok", f"survives {', '.join(mutant.detectors)}"
+            verdict = detect(detector, limits[detector])
+            if verdict.how:
+                return True, (detector, f"{verdict.seconds:.1f} s", verdict.seed, verdict.how)
+        return False, (", ".join(mutant.detectors), "-", "-", "survives")
     except RuntimeError as error:
-        return "not ok", str(error)
+        return False, ("-", "-", "-", str(error))
     finally:
         patch(mutant, "-R")
 
 
+def say(*columns):
+    print(LINE.format(*(str(column).replace("\n", " ") for column in columns)).rstrip(), flush=True)
+
+
 def main():
-    mutants = [Mutant(os.path.join(HERE, name)) for name in sorted(os.listdir(HERE))
-               if name.endswith(".patch") and all(w in name or w.startswith("-")
-                                                  for w in sys.argv[1:])]
-    failed = 0
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    mutants = [mutant for mutant in all_mutants()
+               if not words or any(word in mutant.name for word in words)]
+    passed = failed = 0
+    limits = {}
     make_tree()
+    say("", "row or invariant", "mutant", "killed by", "after", "seed", "with")
     for detector in sorted({detector for mutant in mutants for detector in mutant.detectors}):
-        how = detect(detector)
-        print(f"not ok unchanged: {detector}: {how}" if how else f"ok unchanged/{detector.replace(' ', '-')}",
-              flush=True)
-        failed += bool(how)
+        verdict = detect(detector, FIRST_LIMIT_S)
+        limits[detector] = max(LEAST_LIMIT_S, TIMES_LONGER * verdict.seconds)
+        say("not ok" if verdict.how else "ok", "-", "unchanged", detector,
+            f"{verdict.seconds:.1f} s", verdict.seed, verdict.how or "passes")
+        passed, failed = passed + (not verdict.how), failed + bool(verdict.how)
     for mutant in mutants:
-        verdict, why = kill(mutant)
-        print(f"# {mutant.hazard} ({mutant.row}): {why}".replace("\n", " "))
-        print(verdict, mutant.name + (": " + why.replace("\n", " ") if verdict != "ok" else ""),
-              flush=True)
-        failed += verdict != "ok"
-    return 1 if failed else 0
+        died, columns = kill(mutant, limits)
+        say("ok" if died else "not ok", mutant.row, mutant.name, *columns)
+        passed, failed = passed + died, failed + (not died)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not mutants else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
