@@ -30,4 +30,16 @@ endef
 $(foreach name,$(EXPLORED),$(eval $(call explore_rules,$(name),\
 	$(call sources_under_test,tests/explore/$(name)_case.c))))
 
-unit: $(addsuffix _case,$(addprefix $(BUILD)/explore/,$(EXPLORED)))
+EXPLORE_CASES := $(addsuffix _case,$(addprefix $(BUILD)/explore/,$(EXPLORED)))
+unit: $(EXPLORE_CASES)
+
+EXPLORE_SECONDS ?= 60
+EXPLORE_SEED ?=
+
+## make explore  all cases of tests/explore, then EXPLORE_SECONDS=60 each of schedules beyond their
+##               bounds, by chance; EXPLORE_SEED=n repeats one
+.PHONY: explore
+explore: $(EXPLORE_CASES)
+	@status=0; for program in $(EXPLORE_CASES); do \
+		EXPLORE_SECONDS=$(EXPLORE_SECONDS) EXPLORE_SEED=$(EXPLORE_SEED) $$program || status=1; \
+	done; exit $$status

@@ -5,6 +5,10 @@
  * A schedule is a list of choices.  Each run follows the list made so far, takes the first option
  * wherever it is at its end, and notes how many there were; the next run changes the last choice
  * that has an option left.  So no state is ever stored: all threads start afresh each time.
+ *
+ * When all schedules within the bounds have been seen, and there is time (EXPLORE_SECONDS, for each
+ * case), schedules beyond them are drawn by chance.  Each has a seed of its own, which EXPLORE_SEED
+ * repeats.
  */
 #include "engine.h"
 #include <setjmp.h>
@@ -12,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define STACK_SIZE 65536
 #define CHOICES_MAX 4096
@@ -19,6 +24,8 @@
 #define NAMES_MAX 64
 #define STEPS_MAX 100000u /* of one schedule; a thread that spins makes no end of them */
 #define RUNS_MAX 20000000ul /* a case that needs more has bounds that are too wide */
+#define MORE_PREEMPTIONS 4u /* of a schedule that is drawn by chance, than of all that are searched */
+#define MORE_DELAYS 3u
 
 struct thread {
 	void *stack_pointer;
@@ -49,6 +56,8 @@ static struct {
 } choices[CHOICES_MAX];
 static unsigned choice_count, choice_at;
 static unsigned preemptions_left, delays_left, steps;
+static uint64_t chance; /* state of the generator; 0: all schedules are searched */
+static unsigned rarity; /* the first option is not taken once in so many choices */
 
 static struct event events[LOG_MAX];
 static unsigned event_count;
@@ -214,10 +223,21 @@ static bool can_run(unsigned number)
 
 /* ---------------------------------------------------------------- choices */
 
+/* The generator is Marsaglia's xorshift with 64 bits. */
+static unsigned choose_by_chance(unsigned options)
+{
+	chance ^= chance << 13;
+	chance ^= chance >> 7;
+	chance ^= chance << 17;
+	return chance % rarity ? 0 : 1 + (unsigned)(chance >> 32) % (options - 1);
+}
+
 unsigned engine_choose(unsigned options)
 {
 	if (options == 1)
 		return 0;
+	if (chance)
+		return choose_by_chance(options);
 	if (choice_at == CHOICES_MAX)
 		explore_fail("a schedule has more than %d choices: the case is too long",
 			     CHOICES_MAX);
@@ -395,8 +415,48 @@ static unsigned long run_all(unsigned preemptions, unsigned delays)
 	return runs;
 }
 
+static void print_failure(unsigned preemptions, unsigned delays)
+{
+	printf("# %s\n# with %u preemptions and %u delayed stores:\n", reason, preemptions, delays);
+	print_schedule();
+	printf("not ok %s\n", the_case->name);
+}
+
+static uint64_t environment_number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* The first schedule has the seed that was given, each further one the next number. */
+static bool run_by_chance(const struct explore_case *c, time_t seconds)
+{
+	volatile uint64_t seed = environment_number("EXPLORE_SEED", (uint64_t)time(NULL) << 20);
+	uint64_t first = seed;
+	time_t end = time(NULL) + seconds;
+
+	if (setjmp(failed)) {
+		chance = 0;
+		print_failure(c->preemptions + MORE_PREEMPTIONS, c->delays + MORE_DELAYS);
+		printf("# again: EXPLORE_SECONDS=1 EXPLORE_SEED=%#lx\n", seed);
+		return false;
+	}
+	for (; time(NULL) < end; seed++) {
+		chance = seed * 0x9e3779b97f4a7c15ul | 1;
+		rarity = 4u << seed % 5;
+		preemptions_left = c->preemptions + MORE_PREEMPTIONS;
+		delays_left = c->delays + MORE_DELAYS;
+		run_once();
+	}
+	chance = 0;
+	printf("# %lu schedules by chance, from seed %#lx\n", seed - first, first);
+	return true;
+}
+
 static bool run_case(const struct explore_case *c)
 {
+	time_t seconds = (time_t)environment_number("EXPLORE_SECONDS", 0);
 	unsigned long runs = 0;
 
 	the_case = c;
@@ -411,18 +471,18 @@ static bool run_case(const struct explore_case *c)
 			printf("ok %s\n", c->name);
 			return true;
 		}
-		printf("# %s\n# with %u preemptions and %u delayed stores:\n", reason, preemptions,
-		       delays);
-		print_schedule();
-		printf("not ok %s\n", c->name);
+		print_failure(preemptions, delays);
 		return false;
 	}
 	if (c->finds) {
 		printf("# in %lu schedules nothing was found\nnot ok %s\n", runs, c->name);
 		return false;
 	}
-	printf("# %lu schedules: up to %u preemptions, %u delayed stores\nok %s\n", runs,
-	       c->preemptions, c->delays, c->name);
+	printf("# %lu schedules: up to %u preemptions, %u delayed stores\n", runs, c->preemptions,
+	       c->delays);
+	if (seconds && !run_by_chance(c, seconds))
+		return false;
+	printf("ok %s\n", c->name);
 	return true;
 }
 
