@@ -7,6 +7,8 @@
 #include "core/memory.h"
 #include "core/vcore.h"
 
+#define SLOTS_PER_PAGE 64 /* of the kernel's table */
+#define COUNT_PAGES 8     /* of heap, for those that are taken to be counted */
 #define COPIES_MAX 192u /* those of a domain on all CPUs */
 
 _Atomic uint32_t handle_pages;
@@ -45,4 +47,21 @@ int handles_make_room(unsigned count)
 	while (n > 0)
 		exo_handle_drop(copies[--n]);
 	return r;
+}
+
+/* By the same means: what is in use is what cannot be taken. */
+int64_t handles_used(void)
+{
+	const size_t most = COUNT_PAGES * EXO_PAGE_SIZE / sizeof(exo_handle);
+	exo_handle *copies = pages_alloc(COUNT_PAGES), any = this_vcore()->handle;
+	int64_t copy = -ENOMEM, pages = handle_pages;
+	size_t n = 0;
+
+	while (copies && n < most &&
+	       (copy = exo_handle_copy(any, EXO_HANDLE(EXO_SLOT_DOMAIN), EXO_RIGHT_USE)) > 0)
+		copies[n++] = (exo_handle)copy;
+	for (size_t i = 0; i < n; i++)
+		exo_handle_drop(copies[i]);
+	pages_free(copies, COUNT_PAGES);
+	return copy == -ENOSPC ? pages * SLOTS_PER_PAGE - (int64_t)n : -ENOMEM;
 }

@@ -13,5 +13,7 @@ int handles_feed(void);
 /* Sees that there is room for `count` more now, for calls that fail when there is none.  0 or
  * -ENOMEM.  Any context. */
 int handles_make_room(unsigned count);
+/* How many are in use, but for a constant; exact while nobody makes or drops any.  -ENOMEM.  Task context. */
+int64_t handles_used(void);
 
 #endif

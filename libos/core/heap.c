@@ -30,6 +30,7 @@ static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 5
 				       BLOCK_MAX };
 #define CLASSES (sizeof(class_size) / sizeof(class_size[0]))
 #define BLOCK_UNIT 16
+_Static_assert(CLASSES <= PAGE_CLASSES_MAX, "all can be counted");
 
 #define IDLE_PAGES_MAX 1024u /* free and mapped: 4 MiB */
 #define TRIM_PAGES 256u     /* at once, under the lock */
@@ -387,6 +388,26 @@ uint64_t frame_alloc(void)
 	while (!frame && heap_trim() > 0)
 		frame = frame_take();
 	return frame;
+}
+
+/* An arena at a time, since counting a large heap takes longer than one may be masked. */
+uint64_t heap_usage(struct page_usage *usage)
+{
+	uint32_t at = 0;
+	bool more = true;
+
+	*usage = (struct page_usage){ 0 };
+	while (more) {
+		lock_acquire(&heap_lock);
+		more = page_runs_count(&runs, &at, usage);
+		lock_release(&heap_lock);
+	}
+	return table_pages + mapped_pages;
+}
+
+size_t heap_class_size(unsigned c)
+{
+	return c < CLASSES ? class_size[c] : 0;
 }
 
 void heap_init(void)

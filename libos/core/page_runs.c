@@ -83,3 +83,21 @@ unsigned page_runs_put(struct page_runs *r, uint32_t page)
 	add_free(r, page, o);
 	return order;
 }
+
+bool page_runs_count(const struct page_runs *r, uint32_t *at, struct page_usage *sum)
+{
+	uint32_t end = *at + ARENA_PAGES;
+
+	if (*at >= r->count)
+		return false;
+	while (*at < end) {
+		const struct page_run *run = &r->pages[*at];
+
+		if (run->state == RUN_TAKEN && run->slab)
+			sum->blocks[run->slab - 1] += run->used;
+		else if (run->state == RUN_TAKEN)
+			sum->pages += 1ul << run->order;
+		*at += 1u << run->order;
+	}
+	return true;
+}

@@ -14,6 +14,7 @@
 #ifndef LIBOS_PAGE_RUNS_H
 #define LIBOS_PAGE_RUNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ARENA_ORDER 10
@@ -46,6 +47,16 @@ void page_runs_add_arena(struct page_runs *r);
 uint32_t page_runs_take(struct page_runs *r, unsigned order);
 /* The run's order; the run must be TAKEN. */
 unsigned page_runs_put(struct page_runs *r, uint32_t page);
+
+#define PAGE_CLASSES_MAX 16
+
+/* What is taken: blocks of each class of pages that are cut into such, and whole pages. */
+struct page_usage {
+	uint64_t blocks[PAGE_CLASSES_MAX], pages;
+};
+
+/* Adds the arena that begins at page *at, and goes on to the next; false: there is none. */
+bool page_runs_count(const struct page_runs *r, uint32_t *at, struct page_usage *sum);
 
 /* Doubly linked lists threaded through the pages. */
 void page_list_push(struct page_runs *r, uint32_t *head, uint32_t page);

@@ -41,6 +41,11 @@ bool task_slot_contains(const struct task *t)
 	       offset / TASK_SLOT_SIZE < atomic_load_explicit(&slots_used, memory_order_acquire);
 }
 
+uint64_t task_slots_frames(void)
+{
+	return atomic_load_explicit(&slots_used, memory_order_relaxed) * (SLOT_PAGES - 1) + next_pages;
+}
+
 /* All but the first page of a slot, which guards the stack; from where the last attempt ended.  The
  * kernel maps them in order.  Under slot_lock. */
 static bool slot_map(uint64_t slot)

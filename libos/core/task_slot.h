@@ -4,6 +4,7 @@
 #define LIBOS_TASK_SLOT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct task;
 
@@ -13,5 +14,7 @@ struct task *task_slot_alloc(void);
 void task_slot_free(struct task *t);
 /* Is this the address of a task, alive or not?  For checking what a scheduler library says. */
 bool task_slot_contains(const struct task *t);
+/* Frames that slots have, in use or not; never fewer. */
+uint64_t task_slots_frames(void);
 
 #endif

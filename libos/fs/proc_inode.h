@@ -33,6 +33,7 @@ long proc_parse_number(const char *name, size_t length);
  * (proc_process.h). */
 extern const struct inode_ops proc_fd_ops, proc_task_ops;
 
+void proc_print_held(struct text *out, void *argument); /* proc_held.c */
 void proc_system_init(void); /* registers what describes the machine */
 struct inode *procfs_root(int *error);
 

@@ -262,6 +262,7 @@ static const struct {
 	{ "stat", print_stat, 0 },
 	{ "uptime", print_uptime, 0 },
 	{ "version", print_version, 0 },
+	{ "exo/held", proc_print_held, 0 },
 	{ "exo/stats", print_exo_stats, 0 },
 	{ "sys/kernel/hostname", print_name, offsetof(struct new_utsname, nodename) },
 	{ "sys/kernel/domainname", print_name, offsetof(struct new_utsname, domainname) },

@@ -118,4 +118,7 @@ void signal_deliver(void);
 #define ERESTARTNOHAND 514        /* restart only if no handler runs */
 #define ERESTART_RESTARTBLOCK 516 /* the same, but go on by restart_syscall: task->restart */
 
+/* Blocks of the heap that are kept for signals to come: for accounting. */
+unsigned signal_count_spare(void);
+
 #endif

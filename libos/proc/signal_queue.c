@@ -24,6 +24,11 @@
 static struct list spare = LIST_INIT(spare);
 static unsigned spare_count;
 
+unsigned signal_count_spare(void)
+{
+	return spare_count;
+}
+
 static bool queue_is_full(const struct list *queue)
 {
 	unsigned n = 0;

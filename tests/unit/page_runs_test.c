@@ -88,11 +88,36 @@ static void random_runs_never_overlap(void)
 		CHECK(page_runs_take(&runs, ARENA_ORDER) != RUN_NONE);
 }
 
+static void what_is_taken_is_counted(void)
+{
+	struct page_usage usage = { 0 };
+	uint32_t at = 0, run, slab;
+
+	start();
+	page_runs_take(&runs, ARENA_ORDER);
+	run = page_runs_take(&runs, 3);
+	slab = page_runs_take(&runs, 0);
+	runs.pages[slab].slab = 5;
+	runs.pages[slab].used = 7;
+	while (page_runs_count(&runs, &at, &usage))
+		;
+	CHECK_EQ(at, runs.count);
+	CHECK_EQ(usage.pages, ARENA_PAGES + 8);
+	CHECK_EQ(usage.blocks[4], 7);
+	page_runs_put(&runs, run);
+	at = 0;
+	usage = (struct page_usage){ 0 };
+	while (page_runs_count(&runs, &at, &usage))
+		;
+	CHECK_EQ(usage.pages, ARENA_PAGES);
+}
+
 int main(void)
 {
 	RUN(an_empty_heap_has_nothing);
 	RUN(whole_arenas_can_be_taken);
 	RUN(freed_buddies_become_one_run);
 	RUN(random_runs_never_overlap);
+	RUN(what_is_taken_is_counted);
 	return check_result();
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
+ * frames, the heap's and the stacks' memory, empty address spaces, records of signals).  While nobody starts or ends
+ * anything the numbers stay the same to the last: so what is more after than before was leaked.
+ */
+#include "core/handles.h"
+#include "core/heap.h"
+#include "core/memory.h"
+#include "core/task.h"
+#include "core/task_slot.h"
+#include "fs/proc_inode.h"
+#include "fs/space.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "vm/vm.h"
+
+static unsigned count_processes(void)
+{
+	unsigned n = 0;
+
+	lock_acquire(&process_tree_lock);
+	list_for_each(link, &all_processes)
+		n++;
+	lock_release(&process_tree_lock);
+	return n;
+}
+
+static unsigned count_tasks(void)
+{
+	unsigned n = 0;
+	struct task *t;
+
+	for (uint32_t id = 0; (t = task_next(id)); id = t->self.id + 1, task_put(t))
+		n++;
+	return n;
+}
+
+/* One that leaks is easily told by its size. */
+static void print_blocks(struct text *out, const struct page_usage *usage, unsigned spare)
+{
+	uint64_t sum = 0;
+	size_t size;
+
+	for (unsigned c = 0; heap_class_size(c); c++)
+		sum += usage->blocks[c];
+	text_print(out, "heap-blocks %lu", sum - spare - signal_count_spare());
+	for (unsigned c = 0; (size = heap_class_size(c)); c++)
+		if (usage->blocks[c])
+			text_print(out, " %zu:%lu", size, usage->blocks[c]);
+	text_print(out, "\n");
+}
+
+void proc_print_held(struct text *out, void *argument)
+{
+	uint64_t spare_frames, heap_frames;
+	struct page_usage usage;
+	unsigned spare;
+	int64_t handles = handles_used();
+
+	spare = vm_count_spare(&spare_frames);
+	heap_frames = heap_usage(&usage);
+	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", count_processes(), count_tasks(),
+		   space_usage().inodes);
+	print_blocks(out, &usage, spare);
+	text_print(out, "heap-pages %lu\nframes %lu\nhandles %ld\n", usage.pages,
+		   frames_total_count() - frames_free_count() - heap_frames - spare_frames -
+			   task_slots_frames(), handles - spare);
+}
