@@ -2,7 +2,8 @@
 /*
  * A libos that wants no good, to be made a domain of by `domainctl create --image`.  It stays masked for
  * ever, fills its parent's mailbox, writes whatever into the console's rings and its vcore page, and makes
- * exo calls with arguments that are nearly right.  Its first word is the seed of all that.
+ * exo calls with arguments that are nearly right.  Its first word is the seed of all that; or "masked": then
+ * it does nothing but stay masked, as far as it is let.
  *
  * Left to chance it makes no calls by which it would end, put to sleep or lose the time of nobody but
  * itself; what of these can hurt others is in play_with_time().
@@ -170,6 +171,8 @@ _Noreturn void hostile(uint64_t stack)
 		state = seed();
 		start_others();
 	}
+	while (boot_page()->words[0] == 'm')
+		page->masked = 1;
 	for (;;) {
 		page->cause = 0;
 		page->masked = any() % 16 != 0;
