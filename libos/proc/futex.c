@@ -2,7 +2,7 @@
 /*
  * Futexes: futex(2), futex(7).
  *
- *	bucket[hash(name)] -> waiter -> waiter ...     each on the stack of the task that waits
+ *	bucket[hash(name)] -> tree of names -> waiter -> waiter ...     each on the stack of its task
  *
  * A word is named by the address space and its address; if it is shared with other processes, by
  * the shared object and the place in it.
@@ -16,6 +16,7 @@
  */
 #include <linux/futex.h>
 #include "abi/errno.h"
+#include "core/name_tree.h"
 #include "core/task.h"
 #include "core/usercopy.h"
 #include "proc/calls.h"
@@ -30,20 +31,21 @@
 struct futex_name {
 	const void *object;
 	uint64_t offset;
+	uint64_t hash;
 };
 
 struct bucket {
 	struct lock lock;
-	struct list waiters; /* struct futex_waiter.link; under lock */
+	struct named *waiters; /* struct futex_waiter.named, by hash; under lock */
 } __attribute__((aligned(64)));
 
 /* Under its bucket's lock, once it has entered one. */
 struct futex_waiter {
-	struct list link;
+	struct named named;
 	struct bucket *_Atomic bucket; /* changed by a requeue, under the locks of both */
 	struct futex_name name;
 	uint32_t bitset;
-	bool woken;
+	bool woken; /* and out of the tree */
 	struct wait_queue queue; /* holds the one task */
 	struct waiter waiter;
 };
@@ -52,18 +54,19 @@ static struct bucket buckets[BUCKETS] = {
 	[0 ... BUCKETS - 1] = { .lock = LOCK_INIT("futex", RANK_FUTEX) },
 };
 
-static struct bucket *bucket_of(const struct futex_name *name)
+static struct futex_name name_made(const void *object, uint64_t offset)
 {
-	uint64_t hash = ((uint64_t)name->object + (name->offset >> 2)) * 0x9e3779b97f4a7c15ul;
-
-	return &buckets[hash >> 56];
+	return (struct futex_name){ object, offset, name_key((uint64_t)object + (offset >> 2)) };
 }
 
-static void bucket_lock(struct bucket *b)
+static struct bucket *bucket_of(const struct futex_name *name)
 {
-	lock_acquire(&b->lock);
-	if (!b->waiters.next)
-		list_init(&b->waiters);
+	return &buckets[name->hash % BUCKETS];
+}
+
+static struct futex_waiter *waiter_of(struct named *n)
+{
+	return container_of(n, struct futex_waiter, named);
 }
 
 /* The locks of two buckets have one rank, so the second is only tried, and both are given back if
@@ -71,7 +74,7 @@ static void bucket_lock(struct bucket *b)
 static void bucket_lock_two(struct bucket *a, struct bucket *b)
 {
 	for (;;) {
-		bucket_lock(a);
+		lock_acquire(&a->lock);
 		if (a == b)
 			return;
 		if (lock_try(&b->lock))
@@ -79,8 +82,6 @@ static void bucket_lock_two(struct bucket *a, struct bucket *b)
 		lock_release(&a->lock);
 		__builtin_ia32_pause();
 	}
-	if (!b->waiters.next)
-		list_init(&b->waiters);
 }
 
 static void bucket_unlock_two(struct bucket *a, struct bucket *b)
@@ -90,16 +91,22 @@ static void bucket_unlock_two(struct bucket *a, struct bucket *b)
 	lock_release(&a->lock);
 }
 
-static int name_word(uint64_t address, bool private, struct futex_name *name)
+static __attribute__((noinline)) int name_shared_word(uint64_t address, struct futex_name *name)
 {
-	struct vm *v = current_process()->vm;
+	int r = vm_shared_name(current_process()->vm, address, &name->object, &name->offset);
 
+	*name = name_made(name->object, name->offset);
+	return r;
+}
+
+static inline int name_word(uint64_t address, bool private, struct futex_name *name)
+{
 	if (address % sizeof(uint32_t))
 		return -EINVAL;
 	if (address >= EXO_USER_TOP)
 		return -EFAULT;
-	*name = (struct futex_name){ v, address };
-	return private ? 0 : vm_shared_name(v, address, &name->object, &name->offset);
+	*name = name_made(current_process()->vm, address);
+	return private ? 0 : name_shared_word(address, name);
 }
 
 static bool matches(const struct futex_waiter *w, const struct futex_name *name, uint32_t bitset)
@@ -113,16 +120,16 @@ static bool matches(const struct futex_waiter *w, const struct futex_name *name,
 static unsigned wake_locked(struct bucket *b, const struct futex_name *name, uint32_t bitset,
 			    unsigned count)
 {
+	struct named *n = named_find(&b->waiters, name->hash), *last = n ? named_last(n) : NULL;
 	unsigned woken = 0;
 
-	list_for_each_safe(node, next, &b->waiters) {
-		struct futex_waiter *w = list_entry(node, struct futex_waiter, link);
+	while (n && woken < count) {
+		struct futex_waiter *w = waiter_of(n);
 
-		if (woken == count)
-			break;
+		n = named_next(n, last);
 		if (!matches(w, name, bitset))
 			continue;
-		list_remove(&w->link);
+		named_remove(&b->waiters, &w->named);
 		w->woken = true;
 		if (count == 1)
 			wake_one_donate(&w->queue, WAKE_ANY, DONATION_FUTEX);
@@ -144,7 +151,7 @@ static long futex_wake(uint64_t address, bool private, uint32_t bitset, unsigned
 		return -EINVAL;
 	struct bucket *b = bucket_of(&name);
 
-	bucket_lock(b);
+	lock_acquire(&b->lock);
 	unsigned woken = wake_locked(b, &name, bitset, count);
 
 	lock_release(&b->lock);
@@ -164,12 +171,12 @@ static int enter(struct futex_waiter *w, uint64_t address, uint32_t value)
 
 	for (;;) {
 		wait_begin();
-		bucket_lock(b);
+		lock_acquire(&b->lock);
 		int r = load_user32(&now, address);
 
 		if (r == 0 && now == value) {
 			waiter_add(&w->queue, &w->waiter);
-			list_push_back(&b->waiters, &w->link);
+			named_insert(&b->waiters, &w->named, w->name.hash);
 			atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
 			lock_release(&b->lock);
 			return 0;
@@ -192,7 +199,7 @@ static bool leave(struct futex_waiter *w)
 
 	for (;;) {
 		b = atomic_load_explicit(&w->bucket, memory_order_acquire);
-		bucket_lock(b);
+		lock_acquire(&b->lock);
 		if (b == atomic_load_explicit(&w->bucket, memory_order_relaxed))
 			break;
 		lock_release(&b->lock);
@@ -200,7 +207,8 @@ static bool leave(struct futex_waiter *w)
 	bool woken = w->woken;
 
 	waiter_remove(&w->waiter);
-	list_remove(&w->link);
+	if (!woken)
+		named_remove(&b->waiters, &w->named);
 	lock_release(&b->lock);
 	return woken;
 }
@@ -208,15 +216,16 @@ static bool leave(struct futex_waiter *w)
 static long futex_wait(uint64_t address, bool private, uint32_t value, uint32_t bitset,
 		       uint64_t deadline_ns)
 {
-	struct futex_waiter w = { .bitset = bitset };
 	struct futex_name name;
+	struct futex_waiter w;
 	int r = name_word(address, private, &name);
 
 	if (r == 0 && !bitset)
 		r = -EINVAL;
 	if (r < 0)
 		return r;
-	list_init(&w.link);
+	w.bitset = bitset;
+	w.woken = false;
 	wait_queue_init(&w.queue);
 	waiter_init(&w.waiter, WAKE_ANY);
 	for (;;) {
@@ -238,18 +247,21 @@ static long futex_wait(uint64_t address, bool private, uint32_t value, uint32_t 
 static unsigned requeue_locked(struct bucket *from, const struct futex_name *name,
 			       struct bucket *to, const struct futex_name *new_name, unsigned most)
 {
+	struct named *n = named_find(&from->waiters, name->hash), *last = n ? named_last(n) : NULL;
 	unsigned moved = 0;
 
-	list_for_each_safe(node, next, &from->waiters) {
-		struct futex_waiter *w = list_entry(node, struct futex_waiter, link);
+	while (n && moved < most) {
+		struct futex_waiter *w = waiter_of(n);
 
-		if (moved == most)
-			break;
+		n = named_next(n, last);
 		if (!matches(w, name, FUTEX_BITSET_MATCH_ANY))
 			continue;
-		list_remove(&w->link);
-		list_push_back(&to->waiters, &w->link);
 		w->name = *new_name;
+		/* One that stays where it is would be met again, and again. */
+		if (name->hash != new_name->hash) {
+			named_remove(&from->waiters, &w->named);
+			named_insert(&to->waiters, &w->named, new_name->hash);
+		}
 		/* Release: a waiter that sees the new bucket sees itself in it. */
 		atomic_store_explicit(&w->bucket, to, memory_order_release);
 		moved++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libos/proc/futex.c, libos/proc/futex_operation.c, libos/core/wait.c, libos/core/wake.c,
- * libos/core/mailbox.c, libos/core/task_state.c: no waiter is forgotten, whatever meets its wait */
+ * libos/core/mailbox.c, libos/core/task_state.c, libos/core/name_tree.c: no waiter is forgotten,
+ * whatever meets its wait */
 #include "libos_cpus.h"
 #include "../../libos/proc/futex.c"
 
@@ -46,10 +47,10 @@ uint64_t time_real_ns(void)
 
 static void name_bucket(_Atomic uint32_t *futex, const char *name)
 {
-	struct futex_name of = { process.vm, (uint64_t)futex };
+	struct futex_name of = name_made(process.vm, (uint64_t)futex);
 	struct bucket *b = bucket_of(&of);
 
-	memset(&b->waiters, 0, sizeof(b->waiters));
+	b->waiters = NULL;
 	b->lock.holder = 0;
 	explore_name(b, sizeof(*b), name);
 }
@@ -71,7 +72,7 @@ static void nobody_waits(void)
 {
 	cpus_check();
 	for (unsigned i = 0; i < BUCKETS; i++)
-		EXPLORE_CHECK(!buckets[i].waiters.next || list_empty(&buckets[i].waiters));
+		EXPLORE_CHECK(!buckets[i].waiters);
 }
 
 static void wait_while(_Atomic uint32_t *futex, uint32_t value)
