@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The futex system call itself, between threads and between processes. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -92,6 +96,40 @@ static long wake_all_of(int op, int count)
 	return woken;
 }
 
+static bool task_sleeps(const char *id)
+{
+	char path[64], line[256] = "";
+	const char *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/stat", id);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	fclose(file);
+	state = strstr(line, ") ");
+	return state && state[2] == 'S';
+}
+
+/* Until so many threads sleep: in this program they do so for a futex only. */
+static void wait_for_sleepers(int wanted)
+{
+	int sleeping;
+
+	do {
+		DIR *tasks = opendir("/proc/self/task");
+		struct dirent *task;
+
+		CHECK(tasks != NULL);
+		sleeping = 0;
+		while ((task = readdir(tasks)))
+			sleeping += task_sleeps(task->d_name);
+		closedir(tasks);
+	} while (sleeping < wanted);
+}
+
 static void wakes_count(void)
 {
 	enum { N = 6 };
@@ -124,7 +162,7 @@ static void bitsets_choose(void)
 	word = 0;
 	pthread_create(&one, NULL, wait_for_bits, (void *)1);
 	pthread_create(&two, NULL, wait_for_bits, (void *)2);
-	usleep(20000);
+	wait_for_sleepers(2);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 4), 0);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 2), 1);
 	pthread_join(two, &result);
@@ -141,7 +179,7 @@ static void requeue_moves_waiters(void)
 	word = other = 0;
 	for (int i = 0; i < N; i++)
 		pthread_create(&thread[i], NULL, wait_once, NULL);
-	usleep(30000);
+	wait_for_sleepers(N);
 	CHECK(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(long)INT_MAX, &other, 9) == -1);
 	CHECK_EQ(errno, EAGAIN);
 	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(long)INT_MAX, &other, 0), N);
@@ -158,7 +196,7 @@ static void wake_op_changes_and_wakes(void)
 	word = 0;
 	other = 5;
 	pthread_create(&thread, NULL, wait_once, NULL);
-	usleep(20000);
+	wait_for_sleepers(1);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
 		       FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_GT, 4)), 1);
 	CHECK_EQ(other, 8);

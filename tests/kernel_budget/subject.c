@@ -130,10 +130,11 @@ static void enter(struct subject *s, struct seen *mine)
 }
 
 /* The entries by which it may lawfully still run behind the end: it slept, or got another SC, or
- * was masked when its budget ended. */
+ * was masked when its budget ended, as its fault handler is. */
 static bool may_be_late(enum entry entry)
 {
-	return entry == ENTRY_HALT || entry == ENTRY_BIND || entry == ENTRY_FAULT_MASKED;
+	return entry == ENTRY_HALT || entry == ENTRY_BIND || entry == ENTRY_FAULT ||
+	       entry == ENTRY_FAULT_MASKED;
 }
 
 /*
