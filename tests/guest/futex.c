@@ -203,6 +203,62 @@ static void wake_op_changes_and_wakes(void)
 	pthread_join(thread, NULL);
 }
 
+/* Whom FUTEX_WAKE_OP would wake shows in what it returns: one waiter at each word. */
+static int woken_by(int op, uint32_t argument, int compare, uint32_t with, uint32_t before,
+		    uint32_t *after)
+{
+	pthread_t thread;
+	long woken;
+
+	word = 0;
+	pthread_create(&thread, NULL, wait_once, NULL);
+	wait_for_sleepers(1);
+	/* The waiter is at the second word, so that only a true comparison wakes it. */
+	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0), 1);
+	other = before;
+	woken = futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
+		      FUTEX_OP(op, argument, compare, with));
+	*after = other;
+	if (woken == 0)
+		futex(&other, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	pthread_join(thread, NULL);
+	return (int)woken;
+}
+
+static void wake_op_knows_all_operations(void)
+{
+	static const struct {
+		int op, compare;
+		uint32_t argument, with, before, after;
+		int woken;
+	} rows[] = {
+		{ FUTEX_OP_SET, FUTEX_OP_CMP_EQ, 7, 12, 12, 7, 1 },
+		{ FUTEX_OP_SET, FUTEX_OP_CMP_EQ, 7, 12, 13, 7, 0 },
+		{ FUTEX_OP_ADD, FUTEX_OP_CMP_NE, 7, 12, 13, 20, 1 },
+		{ FUTEX_OP_ADD, FUTEX_OP_CMP_NE, 7, 12, 12, 19, 0 },
+		{ FUTEX_OP_OR, FUTEX_OP_CMP_LT, 3, 12, 8, 11, 1 },
+		{ FUTEX_OP_OR, FUTEX_OP_CMP_LT, 3, 8, 8, 11, 0 },
+		{ FUTEX_OP_ANDN, FUTEX_OP_CMP_LE, 3, 7, 7, 4, 1 },
+		{ FUTEX_OP_ANDN, FUTEX_OP_CMP_LE, 3, 6, 7, 4, 0 },
+		{ FUTEX_OP_XOR, FUTEX_OP_CMP_GT, 5, 5, 6, 3, 1 },
+		{ FUTEX_OP_XOR, FUTEX_OP_CMP_GT, 5, 6, 6, 3, 0 },
+		{ FUTEX_OP_SET, FUTEX_OP_CMP_GE, 1, 6, 6, 1, 1 },
+		{ FUTEX_OP_SET, FUTEX_OP_CMP_GE, 1, 7, 6, 1, 0 },
+		{ FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT, FUTEX_OP_CMP_EQ, 11, 0, 0, 1 << 11, 1 },
+	};
+	uint32_t after;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CHECK_EQ(woken_by(rows[i].op, rows[i].argument, rows[i].compare, rows[i].with,
+				  rows[i].before, &after), rows[i].woken);
+		CHECK_EQ(after, rows[i].after);
+	}
+	CHECK(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other, FUTEX_OP(6, 0, 0, 0)) == -1 &&
+	      errno == ENOSYS);
+	CHECK(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other, FUTEX_OP(0, 0, 6, 0)) == -1 &&
+	      errno == ENOSYS);
+}
+
 static void on_signal(int number)
 {
 }
@@ -322,6 +378,7 @@ int main(void)
 	RUN(bitsets_choose);
 	RUN(requeue_moves_waiters);
 	RUN(wake_op_changes_and_wakes);
+	RUN(wake_op_knows_all_operations);
 	RUN(signals_interrupt);
 	RUN(shared_memory_has_shared_futexes);
 	RUN(process_shared_mutexes_work);

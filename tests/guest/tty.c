@@ -64,6 +64,24 @@ static void a_terminal_can_be_written_but_not_read_now(void)
 	CHECK(ioctl(console, FIONREAD, &waiting) == 0 && waiting == 0);
 }
 
+static void output_is_held_and_thrown_away(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY), waiting = -1;
+
+	CHECK(tcflow(fd, TCOOFF) == 0);
+	CHECK_EQ(write(fd, "never seen\n", 11), 11);
+	CHECK(ioctl(fd, TIOCOUTQ, &waiting) == 0 && waiting >= 11);
+	CHECK(tcflush(fd, TCOFLUSH) == 0);
+	CHECK(ioctl(fd, TIOCOUTQ, &waiting) == 0 && waiting == 0);
+	CHECK(tcflow(fd, TCOON) == 0);
+	CHECK(tcdrain(fd) == 0);
+	CHECK(tcflush(fd, TCIFLUSH) == 0 && tcflush(fd, TCIOFLUSH) == 0);
+	CHECK(tcflow(fd, TCIOFF) == 0 && tcflow(fd, TCION) == 0);
+	CHECK(tcflush(fd, 9) == -1 && errno == EINVAL);
+	CHECK(tcflow(fd, 9) == -1 && errno == EINVAL);
+	close(fd);
+}
+
 static int in_child(int (*test)(void))
 {
 	int status;
@@ -192,6 +210,7 @@ int main(void)
 	RUN(settings_are_kept);
 	RUN(the_window_has_a_size_that_can_be_set);
 	RUN(a_terminal_can_be_written_but_not_read_now);
+	RUN(output_is_held_and_thrown_away);
 	RUN(sessions_and_groups_share_a_terminal);
 	RUN(files_open_at_a_hangup_are_dead);
 	return test_result();

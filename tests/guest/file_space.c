@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* What a file takes of memory, and who has locked which part of it: fallocate, O_TMPFILE, record locks. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#define PATH "/tmp/file_space"
+#define PAGE 4096
+
+static int fresh(void)
+{
+	int fd;
+
+	unlink(PATH);
+	fd = open(PATH, O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static off_t size_of(int fd)
+{
+	struct stat s;
+
+	CHECK(fstat(fd, &s) == 0);
+	return s.st_size;
+}
+
+static bool all_are(int fd, off_t from, size_t n, char wanted)
+{
+	char bytes[PAGE];
+
+	for (size_t done = 0; done < n; done += sizeof(bytes)) {
+		size_t piece = n - done < sizeof(bytes) ? n - done : sizeof(bytes);
+
+		if (pread(fd, bytes, piece, from + (off_t)done) != (ssize_t)piece)
+			return false;
+		for (size_t i = 0; i < piece; i++)
+			if (bytes[i] != wanted)
+				return false;
+	}
+	return true;
+}
+
+static void fill(int fd, off_t size)
+{
+	char bytes[PAGE];
+
+	memset(bytes, 'x', sizeof(bytes));
+	for (off_t at = 0; at < size; at += PAGE)
+		CHECK_EQ(pwrite(fd, bytes, PAGE, at), PAGE);
+}
+
+static void space_is_reserved(void)
+{
+	int fd = fresh();
+
+	CHECK(posix_fallocate(fd, 0, 3 * PAGE + 5) == 0);
+	CHECK_EQ(size_of(fd), 3 * PAGE + 5);
+	CHECK(all_are(fd, 0, 3 * PAGE + 5, 0));
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 0);
+	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 10 * PAGE) == 0);
+	CHECK_EQ(size_of(fd), 3 * PAGE + 5);
+	CHECK(fallocate(fd, 0, PAGE, PAGE) == 0); /* inside: the size stays */
+	CHECK_EQ(size_of(fd), 3 * PAGE + 5);
+	close(fd);
+}
+
+static void holes_are_punched(void)
+{
+	int fd = fresh(), mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	fill(fd, 6 * PAGE);
+	CHECK(fallocate(fd, mode, PAGE + 100, 3 * PAGE) == 0);
+	CHECK(all_are(fd, 0, PAGE + 100, 'x'));
+	CHECK(all_are(fd, PAGE + 100, 3 * PAGE, 0));
+	CHECK(all_are(fd, 4 * PAGE + 100, 2 * PAGE - 100, 'x'));
+	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 2 * PAGE);
+	CHECK_EQ(lseek(fd, 2 * PAGE, SEEK_DATA), 4 * PAGE);
+	CHECK_EQ(lseek(fd, 5 * PAGE, SEEK_HOLE), 6 * PAGE);
+	CHECK(lseek(fd, 6 * PAGE, SEEK_DATA) == -1 && errno == ENXIO);
+	CHECK(fallocate(fd, mode, 2 * PAGE, 100) == 0); /* in a hole: nothing happens */
+	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 2 * PAGE);
+	CHECK(fallocate(fd, mode, 100 * PAGE, PAGE) == 0); /* behind the end */
+	CHECK_EQ(size_of(fd), 6 * PAGE);
+	CHECK(fallocate(fd, mode, 5 * PAGE, 5 * PAGE) == 0);
+	CHECK(lseek(fd, 5 * PAGE, SEEK_DATA) == -1 && errno == ENXIO);
+	close(fd);
+}
+
+static void ranges_are_zeroed(void)
+{
+	int fd = fresh();
+
+	fill(fd, 2 * PAGE);
+	CHECK(fallocate(fd, FALLOC_FL_ZERO_RANGE, 10, 3 * PAGE) == 0);
+	CHECK_EQ(size_of(fd), 3 * PAGE + 10);
+	CHECK(all_are(fd, 0, 10, 'x'));
+	CHECK(all_are(fd, 10, 3 * PAGE, 0));
+	close(fd);
+}
+
+static void wrong_ranges_are_refused(void)
+{
+	int fd = fresh(), pipes[2];
+
+	CHECK(fallocate(fd, 0, -1, 1) == -1 && errno == EINVAL);
+	CHECK(fallocate(fd, 0, 0, 0) == -1 && errno == EINVAL);
+	CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1) == -1 && errno == EOPNOTSUPP);
+	CHECK(fallocate(fd, 0x40000000, 0, PAGE) == -1 && errno == EOPNOTSUPP);
+	CHECK(fallocate(fd, 0, INT64_MAX - 1, 10) == -1 && errno == EFBIG);
+	CHECK(pipe(pipes) == 0);
+	CHECK(fallocate(pipes[1], 0, 0, 1) == -1 && (errno == ENODEV || errno == ESPIPE));
+	CHECK(fallocate(pipes[0], 0, 0, 1) == -1 && errno == EBADF);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+}
+
+static void a_file_may_have_no_name(void)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	char path[64];
+	struct stat s;
+
+	CHECK(fd >= 0);
+	CHECK(fstat(fd, &s) == 0 && s.st_nlink == 0 && S_ISREG(s.st_mode));
+	CHECK_EQ(write(fd, "hello", 5), 5);
+	/* Until it is given one. */
+	unlink(PATH);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK(linkat(AT_FDCWD, path, AT_FDCWD, PATH, AT_SYMLINK_FOLLOW) == 0);
+	CHECK(stat(PATH, &s) == 0 && s.st_size == 5 && s.st_nlink == 1);
+	CHECK(unlink(PATH) == 0);
+	close(fd);
+	CHECK(open("/tmp", O_TMPFILE | O_RDONLY, 0600) == -1 && errno == EINVAL);
+	CHECK(open("/proc", O_TMPFILE | O_RDWR, 0600) == -1 && errno == EOPNOTSUPP);
+	fd = fresh();
+	CHECK(open(PATH, O_TMPFILE | O_RDWR, 0600) == -1 && errno == ENOTDIR);
+	close(fd);
+}
+
+/* As another process sees it: who has what of bytes [start, start + length). */
+static short locked_as(int fd, off_t start, off_t length)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start,
+				   .l_len = length };
+
+		_exit(fcntl(fd, F_GETLK, &l) == 0 ? l.l_type : 99);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	return (short)WEXITSTATUS(status);
+}
+
+static int set_lock(int fd, short type, short whence, off_t start, off_t length)
+{
+	struct flock l = { .l_type = type, .l_whence = whence, .l_start = start, .l_len = length };
+
+	return fcntl(fd, F_SETLK, &l);
+}
+
+static void a_record_lock_is_split_shrunk_and_merged(void)
+{
+	int fd = fresh();
+
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 0, 100) == 0);
+	CHECK(set_lock(fd, F_UNLCK, SEEK_SET, 40, 20) == 0); /* the middle */
+	CHECK_EQ(locked_as(fd, 0, 40), F_WRLCK);
+	CHECK_EQ(locked_as(fd, 40, 20), F_UNLCK);
+	CHECK_EQ(locked_as(fd, 60, 40), F_WRLCK);
+	CHECK(set_lock(fd, F_RDLCK, SEEK_SET, 30, 10) == 0); /* the end of the first becomes weaker */
+	CHECK_EQ(locked_as(fd, 29, 1), F_WRLCK);
+	CHECK_EQ(locked_as(fd, 30, 10), F_RDLCK);
+	CHECK(set_lock(fd, F_UNLCK, SEEK_SET, 50, 20) == 0); /* the beginning of the last */
+	CHECK_EQ(locked_as(fd, 40, 30), F_UNLCK);
+	CHECK_EQ(locked_as(fd, 70, 1), F_WRLCK);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 20, 60) == 0); /* over all of them */
+	CHECK_EQ(locked_as(fd, 30, 10), F_WRLCK);
+	CHECK(set_lock(fd, F_UNLCK, SEEK_SET, 0, 0) == 0);
+	CHECK_EQ(locked_as(fd, 0, 0), F_UNLCK);
+	close(fd);
+}
+
+static void record_locks_begin_anywhere(void)
+{
+	int fd = fresh();
+
+	fill(fd, PAGE);
+	CHECK_EQ(lseek(fd, 1000, SEEK_SET), 1000);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_CUR, -100, 10) == 0);
+	CHECK_EQ(locked_as(fd, 900, 10), F_WRLCK);
+	CHECK_EQ(locked_as(fd, 890, 10), F_UNLCK);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_END, -10, 0) == 0);
+	CHECK_EQ(locked_as(fd, PAGE + 1000000, 1), F_WRLCK);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 500, -100) == 0); /* what lies before */
+	CHECK_EQ(locked_as(fd, 400, 100), F_WRLCK);
+	CHECK_EQ(locked_as(fd, 500, 1), F_UNLCK);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 5, -10) == -1 && errno == EINVAL);
+	CHECK(set_lock(fd, F_WRLCK, 7, 0, 1) == -1 && errno == EINVAL);
+	CHECK(set_lock(fd, 9, SEEK_SET, 0, 1) == -1 && errno == EINVAL);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_CUR, INT64_MAX, 1) == -1 && errno == EOVERFLOW);
+	close(fd);
+	fd = open(PATH, O_RDONLY);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 0, 1) == -1 && errno == EBADF);
+	close(fd);
+}
+
+static void a_descriptor_can_be_asked_and_told(void)
+{
+	int fd = fresh(), n = 1;
+
+	fill(fd, PAGE);
+	CHECK_EQ(lseek(fd, 96, SEEK_SET), 96);
+	CHECK(ioctl(fd, FIONREAD, &n) == 0 && n == PAGE - 96);
+	CHECK_EQ(lseek(fd, 2 * PAGE, SEEK_SET), 2 * PAGE);
+	CHECK(ioctl(fd, FIONREAD, &n) == 0 && n <= 0);
+	n = 1;
+	CHECK(ioctl(fd, FIONBIO, &n) == 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK));
+	n = 0;
+	CHECK(ioctl(fd, FIONBIO, &n) == 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK));
+	CHECK(ioctl(fd, FIOCLEX) == 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	CHECK(ioctl(fd, FIONCLEX) == 0 && fcntl(fd, F_GETFD) == 0);
+	close(fd);
+}
+
+static void a_directory_is_read_from_where_one_was(void)
+{
+	DIR *d = opendir("/");
+	struct dirent *first, *again;
+	char name[256];
+	long start;
+
+	CHECK(d != NULL);
+	start = telldir(d);
+	first = readdir(d);
+	CHECK(first != NULL);
+	snprintf(name, sizeof(name), "%s", first->d_name);
+	while (readdir(d))
+		;
+	seekdir(d, start);
+	again = readdir(d);
+	CHECK(again && strcmp(again->d_name, name) == 0);
+	CHECK(lseek(dirfd(d), -1, SEEK_SET) == -1 && errno == EINVAL);
+	CHECK(lseek(dirfd(d), 0, 17) == -1 && errno == EINVAL);
+	closedir(d);
+}
+
+int main(void)
+{
+	RUN(space_is_reserved);
+	RUN(holes_are_punched);
+	RUN(ranges_are_zeroed);
+	RUN(wrong_ranges_are_refused);
+	RUN(a_file_may_have_no_name);
+	RUN(a_record_lock_is_split_shrunk_and_merged);
+	RUN(record_locks_begin_anywhere);
+	RUN(a_descriptor_can_be_asked_and_told);
+	RUN(a_directory_is_read_from_where_one_was);
+	return test_result();
+}
