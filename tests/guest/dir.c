@@ -196,6 +196,31 @@ static void modes_obey_umask_and_owners(void)
 	CHECK(stat("f", &st) == 0 && (st.st_mode & 07777) == 0755 && st.st_uid == 1 && st.st_gid == 2);
 	CHECK(chmod("d", 02755) == 0 && chown("d", 1, 2) == 0);
 	CHECK(stat("d", &st) == 0 && (st.st_mode & 07777) == 02755);
+	/* What is made in such a directory belongs to its group; a directory goes on like that. */
+	make("d/f");
+	CHECK(mkdir("d/d", 0755) == 0);
+	CHECK(stat("d/f", &st) == 0 && st.st_gid == 2 && (st.st_mode & 07777) == 0644);
+	CHECK(stat("d/d", &st) == 0 && st.st_gid == 2 && (st.st_mode & 07777) == 02755);
+}
+
+static void access_asks_for_the_real_user(void)
+{
+	int status;
+
+	start();
+	make("f");
+	CHECK(chmod("f", 0600) == 0);
+	if (fork() == 0) {
+		if (setresuid(1000, 0, 0) != 0)
+			_exit(1);
+		if (!fails_with(access("f", R_OK), EACCES))
+			_exit(2);
+		if (faccessat(AT_FDCWD, "f", R_OK, AT_EACCESS) != 0)
+			_exit(3);
+		_exit(0);
+	}
+	CHECK(wait(&status) > 0);
+	CHECK_EQ(status, 0);
 }
 
 static void times_are_kept(void)
@@ -318,6 +343,7 @@ int main(void)
 	RUN(directories_refuse_what_they_must);
 	RUN(relative_calls_start_at_their_directory);
 	RUN(modes_obey_umask_and_owners);
+	RUN(access_asks_for_the_real_user);
 	RUN(times_are_kept);
 	RUN(listing_survives_removal);
 	RUN(lookup_during_rename_finds_one);

@@ -4,10 +4,12 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
@@ -184,6 +186,30 @@ static void descriptors_close_on_exec(void)
 	close(closed);
 }
 
+/* A process that shares its descriptors with another has a copy of them as soon as it executes. */
+static void shared_descriptors_are_ones_own_after_exec(void)
+{
+	int status, closed = open("/", O_RDONLY | O_CLOEXEC), shared = closed + 50;
+	char numbers[32];
+	pid_t child;
+
+	CHECK(closed >= 0);
+	snprintf(numbers, sizeof(numbers), "%d,%d", shared, closed);
+	child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (child == 0) {
+		if (dup2(closed, shared) != shared)
+			_exit(9);
+		execl("/proc/self/exe", "exec", "descriptors", numbers, NULL);
+		_exit(8);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(fcntl(shared, F_GETFD), 0); /* opened before exec, when it was the same table */
+	CHECK_EQ(fcntl(closed, F_GETFD), FD_CLOEXEC);
+	close(shared);
+	close(closed);
+}
+
 static void on_signal(int number)
 {
 }
@@ -355,6 +381,7 @@ int main(int argc, char **argv)
 	RUN(long_arguments_have_a_limit);
 	RUN(bad_pointers_are_faults);
 	RUN(descriptors_close_on_exec);
+	RUN(shared_descriptors_are_ones_own_after_exec);
 	RUN(signals_are_reset_but_ignored_stay);
 	RUN(exec_ends_other_threads);
 	RUN(vfork_and_exec);

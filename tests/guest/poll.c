@@ -166,6 +166,29 @@ static void ppoll_lets_a_blocked_signal_in(void)
 	CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
 }
 
+static void pselect_lets_a_blocked_signal_in(void)
+{
+	struct timespec limit = { 5, 0 }, no_time = { 0, 0 };
+	sigset_t block, none, now;
+
+	handled = 0;
+	signal(SIGUSR1, note);
+	sigemptyset(&none);
+	sigemptyset(&block);
+	sigaddset(&block, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, &block, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK_EQ(pselect(0, NULL, NULL, NULL, &no_time, NULL), 0);
+	CHECK_EQ(handled, 0);
+	CHECK_EQ(pselect(0, NULL, NULL, NULL, &limit, &none), -1);
+	CHECK(errno == EINTR && handled == 1);
+	CHECK(sigprocmask(SIG_SETMASK, NULL, &now) == 0 && sigismember(&now, SIGUSR1) == 1);
+	/* With nothing pending the mask comes back as well. */
+	CHECK_EQ(pselect(0, NULL, NULL, NULL, &no_time, &none), 0);
+	CHECK(sigprocmask(SIG_SETMASK, NULL, &now) == 0 && sigismember(&now, SIGUSR1) == 1);
+	CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
+}
+
 static void select_tells_sets_and_time(void)
 {
 	struct timeval limit = { 5, 0 };
@@ -215,6 +238,7 @@ int main(void)
 	RUN(a_poller_takes_no_wake_from_a_reader);
 	RUN(signal_ends_it);
 	RUN(ppoll_lets_a_blocked_signal_in);
+	RUN(pselect_lets_a_blocked_signal_in);
 	RUN(select_tells_sets_and_time);
 	RUN(event_counter_adds_up);
 	return test_result();
