@@ -373,13 +373,6 @@ void heap_free(void *p)
 	lock_release(&heap_lock);
 }
 
-size_t heap_size(const void *p)
-{
-	const struct page_run *r = &runs.pages[page_index(p)];
-
-	return r->slab ? class_size[r->slab - 1] : EXO_PAGE_SIZE << r->order;
-}
-
 uint64_t frame_alloc(void)
 {
 	uint64_t frame = frame_take();

@@ -36,7 +36,6 @@ static inline uint16_t frame_owner(uint64_t frame)
 /* heap.c: any context, leaf lock.  NULL when out of memory.  Blocks are zeroed. */
 void *heap_alloc(size_t size);
 void heap_free(void *p);
-size_t heap_size(const void *p);
 /* Whole pages of heap, page aligned, zeroed; frame_of_page() gives the frame for mapping it. */
 void *pages_alloc(size_t count);
 void pages_free(void *p, size_t count);

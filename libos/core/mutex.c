@@ -24,17 +24,6 @@ void mutex_lock(struct mutex *m)
 	lock_release(&m->lock);
 }
 
-bool mutex_trylock(struct mutex *m)
-{
-	lock_acquire(&m->lock);
-	bool free = m->owner == NULL;
-
-	if (free)
-		m->owner = current();
-	lock_release(&m->lock);
-	return free;
-}
-
 void mutex_unlock(struct mutex *m)
 {
 	lock_acquire(&m->lock);

@@ -30,7 +30,6 @@ struct mutex {
 
 void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank);
 void mutex_lock(struct mutex *m);   /* may block; not interruptible */
-bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 bool mutex_held(struct mutex *m);   /* by the caller */
 

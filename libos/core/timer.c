@@ -173,8 +173,3 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	timers_program(v);
 	upcalls_unmask();
 }
-
-bool timer_is_armed(const struct timer *t)
-{
-	return ordered_is_queued(&t->node);
-}

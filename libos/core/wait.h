@@ -73,9 +73,8 @@ struct task *wake_one(struct wait_queue *q, uint32_t key);
 struct task *wake_one_donate(struct wait_queue *q, uint32_t key, enum donation_kind gift);
 #define WAKE_ANY 0xffffffffu
 
-/* Wake one task by pointer whatever it waits for (signals, timeouts).  A reference or a lock
- * must keep the task alive.  Only ends a sleep whose flags allow it when `signal` is set. */
-void wake_task(struct task *t);
+/* Wake one task by pointer whatever it waits for, if its sleep may be ended by a signal.  A
+ * reference or a lock must keep the task alive. */
 void wake_task_signal(struct task *t);
 
 #endif

@@ -226,11 +226,6 @@ static void wake_by_name(struct task *t, enum donation_kind gift)
 	upcalls_unmask();
 }
 
-void wake_task(struct task *t)
-{
-	wake_by_name(t, DONATION_NONE);
-}
-
 /*
  * Why a signal does not miss a sleeper: the sender makes it pending, then looks at wait_flags; the
  * sleeper sets wait_flags, then looks for pending signals (wait.c).  With a full barrier between

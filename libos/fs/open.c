@@ -68,7 +68,8 @@ struct file *open_inode(struct inode *i, uint32_t flags, int *error)
 	return f;
 }
 
-struct file *open_path_only(struct inode *i, uint32_t flags, int *error)
+/* O_PATH's file: it names the inode and can do nothing. */
+static struct file *open_path_only(struct inode *i, uint32_t flags, int *error)
 {
 	struct file *f;
 

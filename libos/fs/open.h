@@ -18,7 +18,5 @@ struct inode;
  * operation.  Returns the file with one reference, or NULL with *error.  May block (fifos).
  */
 struct file *open_inode(struct inode *i, uint32_t flags, int *error);
-/* O_PATH's file: it names the inode and can do nothing. */
-struct file *open_path_only(struct inode *i, uint32_t flags, int *error);
 
 #endif

@@ -60,11 +60,6 @@ static uint32_t ask(struct file *f, struct poll_waiter *w)
 	return f->ops->poll(f, w);
 }
 
-uint32_t poll_file(struct file *f)
-{
-	return ask(f, NULL);
-}
-
 /* Asks every file; registers with w if there is one and nothing is ready so far. */
 static long look(struct poll_item *items, unsigned count, struct poll_waiter *w)
 {
@@ -133,7 +128,8 @@ long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit
 	return ready;
 }
 
-struct poll_limit poll_limit_ms(int timeout_ms)
+/* From a relative timeout: milliseconds, negative = none. */
+static struct poll_limit poll_limit_ms(int timeout_ms)
 {
 	struct poll_limit limit = { .at_once = timeout_ms == 0 };
 

@@ -22,11 +22,6 @@ struct poll_limit {
 
 /* How many items are ready, -EINTR or -ENOMEM.  Task context, no lock held. */
 long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit);
-/* What a file is ready for, without waiting. */
-uint32_t poll_file(struct file *f);
-
-/* From a relative timeout: milliseconds, negative = none. */
-struct poll_limit poll_limit_ms(int timeout_ms);
 /* From a struct timespec in the program, 0 = none.  0, -EFAULT or -EINVAL. */
 int poll_limit_timespec(uint64_t user, struct poll_limit *limit);
 /* What a call that -EINTR ended returns: without a time limit it may simply be made again. */

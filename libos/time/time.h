@@ -41,7 +41,6 @@ void timer_arm(struct timer *t, uint64_t deadline_ns);
 /* After this returns fire() is not running and will not run, unless fire() itself calls it.  Waits
  * for a fire() that runs on another CPU: so hold no lock that fire() takes. */
 void timer_cancel(struct timer *t);
-bool timer_is_armed(const struct timer *t); /* a hint, unless its own fire() asks */
 
 /* load_average.c: tasks over the last 1, 5 and 15 minutes, in units of 1 / 2^LOAD_SHIFT.  Started
  * once, by a task. */
