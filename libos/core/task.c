@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks: making, naming, noticing and ending them. */
+/* Tasks: making, noticing and ending them. */
 #include "core/task.h"
 #include "core/cpu.h"
 #include "core/entry.h"
@@ -9,108 +9,14 @@
 #include "core/switch.h"
 #include "core/task_slot.h"
 #include "core/task_state.h"
+#include "core/task_table.h"
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "trace/trace.h"
 
-#define PROGRAM_IDS 32768u /* Linux's default pid_max; ids start at 1 */
-#define LIBOS_IDS 64u      /* behind them: the libos's own tasks, which programs cannot see */
-#define TASK_IDS (PROGRAM_IDS + LIBOS_IDS)
-
-static struct lock table_lock = LOCK_INIT("task table", RANK_LEAF);
-/* Under table_lock: the table, each task's references, and what ids are given next. */
-static struct task *table[TASK_IDS];
-static uint32_t last_id, last_generation;
-
-/* Under table_lock: a free id, 0 if there is none.  They go round, so that one is not given again
- * soon after its task has gone. */
-static uint32_t free_program_id(void)
-{
-	for (uint32_t tries = 1; tries < PROGRAM_IDS; tries++) {
-		last_id = last_id % (PROGRAM_IDS - 1) + 1;
-		if (!table[last_id])
-			return last_id;
-	}
-	return 0;
-}
-
-static uint32_t free_libos_id(void)
-{
-	for (uint32_t id = PROGRAM_IDS; id < TASK_IDS; id++)
-		if (!table[id])
-			return id;
-	return 0;
-}
-
-static bool table_insert(struct task *t)
-{
-	uint32_t id;
-
-	lock_acquire(&table_lock);
-	id = t->process ? free_program_id() : free_libos_id();
-	if (id) {
-		if (++last_generation == 0)
-			last_generation = 1;
-		t->self = (struct task_ref){ id, last_generation };
-		t->references = 1;
-		table[id] = t;
-	}
-	lock_release(&table_lock);
-	return id != 0;
-}
-
-static struct task *table_get(uint32_t id, uint32_t generation)
-{
-	struct task *t = NULL;
-
-	if (id >= TASK_IDS)
-		return NULL;
-	lock_acquire(&table_lock);
-	t = table[id];
-	if (t && generation && t->self.generation != generation)
-		t = NULL;
-	if (t)
-		t->references++;
-	lock_release(&table_lock);
-	return t;
-}
-
-struct task *task_get(struct task_ref ref)
-{
-	return ref.generation ? table_get(ref.id, ref.generation) : NULL;
-}
-
-struct task *task_find(uint32_t tid)
-{
-	return table_get(tid, 0);
-}
-
-struct task *task_next(uint32_t id)
-{
-	struct task *t = NULL;
-
-	lock_acquire(&table_lock);
-	while (id < TASK_IDS && !table[id])
-		id++;
-	if (id < TASK_IDS) {
-		t = table[id];
-		t->references++;
-	}
-	lock_release(&table_lock);
-	return t;
-}
-
 void task_put(struct task *t)
 {
-	bool last;
-
-	lock_acquire(&table_lock);
-	ASSERT_INVARIANT(t->references > 0);
-	last = --t->references == 0;
-	if (last)
-		table[t->self.id] = NULL;
-	lock_release(&table_lock);
-	if (!last)
+	if (!task_table_put(t))
 		return;
 	/* The existing task itself held a reference until its stack had been left. */
 	ASSERT_INVARIANT(!atomic_load(&t->on_cpu));
@@ -150,7 +56,7 @@ struct task *task_create(struct process *p, void (*entry)(void *), void *argumen
 	list_init(&t->thread_link);
 	copy_name(t->name, name, sizeof(t->name));
 	context_make(t, (uint64_t)t->frame, switch_to_new, (uint64_t)entry, (uint64_t)argument);
-	if (!table_insert(t)) {
+	if (!task_table_insert(t)) {
 		task_slot_free(t);
 		return NULL;
 	}

@@ -111,6 +111,9 @@ struct task {
 	/* Under the lock of the task table. */
 	uint32_t references;
 
+	/* Under the process tree lock: the process that has this task's id as its pid, or NULL. */
+	struct process *names;
+
 	/* Accounting: written by the CPU that runs it. */
 	uint64_t user_ns, system_ns, start_tsc; /* system_ns: not told apart, 0 */
 	uint64_t voluntary_switches, involuntary_switches, migrations;

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "core/task_table.h"
 #include "core/vcore.h"
 #include "fs/proc_files.h"
 #include "fs/proc_inode.h"
@@ -269,7 +270,7 @@ static const struct {
 	{ "sys/kernel/osrelease", print_name, offsetof(struct new_utsname, release) },
 	{ "sys/kernel/ostype", print_name, offsetof(struct new_utsname, sysname) },
 	{ "sys/kernel/version", print_name, offsetof(struct new_utsname, version) },
-	{ "sys/kernel/pid_max", print_number, 32768 },
+	{ "sys/kernel/pid_max", print_number, TASK_PROGRAM_IDS },
 	{ "sys/kernel/ngroups_max", print_number, 0 },
 	{ "sys/fs/pipe-max-size", print_number, 1 << 20 },
 };

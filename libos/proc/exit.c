@@ -24,6 +24,7 @@
 #include "proc/calls.h"
 #include "proc/proc_private.h"
 #include "proc/signal_private.h"
+#include "proc/user.h"
 #include "time/time.h"
 #include "vm/vm.h"
 
@@ -84,10 +85,12 @@ static bool leave_process(struct task *t, struct process *p, int wait_status)
 		p->exit_status = wait_status;
 	bool last = p->task_count == 0;
 
-	if (last)
+	if (last) {
 		p->state = PROCESS_EXITING;
-	else
+	} else {
+		user_give_place_locked(p);
 		t->process = NULL; /* before another task can give up the address space */
+	}
 	if (p->task_count == 1)
 		wake_all(&p->thread_wait, WAKE_ANY);
 	lock_release(&process_tree_lock);
@@ -127,10 +130,10 @@ static void release_resources(struct process *p)
 
 bool process_group_orphaned_locked(uint32_t group, const struct process *except)
 {
-	list_for_each(node, &all_processes) {
-		const struct process *p = list_entry(node, struct process, all_link);
+	for (struct group_walk w = group_begin(group); w.next;) {
+		const struct process *p = group_next(&w);
 
-		if (p->process_group != group || p == except || p->state != PROCESS_ALIVE || !p->parent)
+		if (p == except || p->state != PROCESS_ALIVE || !p->parent)
 			continue;
 		if (p->parent != init_process && p->parent->process_group != group &&
 		    p->parent->session == p->session)
@@ -141,12 +144,9 @@ bool process_group_orphaned_locked(uint32_t group, const struct process *except)
 
 static bool group_has_stopped_locked(uint32_t group)
 {
-	list_for_each(node, &all_processes) {
-		const struct process *p = list_entry(node, struct process, all_link);
-
-		if (p->process_group == group && p->stopped)
+	for (struct group_walk w = group_begin(group); w.next;)
+		if (group_next(&w)->stopped)
 			return true;
-	}
 	return false;
 }
 

@@ -15,6 +15,7 @@
 #include "proc/calls.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
+#include "proc/user.h"
 #include "time/time.h"
 #include "vm/vm.h"
 
@@ -171,43 +172,27 @@ static int copy_parts(struct process *child, struct process *parent, uint64_t fl
 	return child->vm ? 0 : error;
 }
 
-/* A zombie has no task, but keeps its process's place. */
-static uint64_t tasks_of_user_locked(uint32_t uid)
-{
-	uint64_t count = 0;
-
-	list_for_each(node, &all_processes) {
-		const struct process *p = list_entry(node, struct process, all_link);
-
-		if (p->uid == uid)
-			count += (p->task_count ? p->task_count : 1) + p->forking;
-	}
-	return count;
-}
-
 /*
  * RLIMIT_NPROC counts the tasks of the real user, root's as well: there is only one machine to be
- * kept usable.  The walk is as long as the limit.  A place is taken here and becomes the new task's
- * when that is linked, so that many who fork at once do not all find the last one free.
+ * kept usable.  A place is taken here and becomes the new task's when that is linked, so that many
+ * who fork at once do not all find the last one free.
  */
 static int take_task_place(struct process *parent)
 {
 	uint64_t limit = process_limit(parent, LIMIT_NPROC);
-	int r = 0;
 
 	lock_acquire(&process_tree_lock);
-	if (limit != LIMIT_INFINITY && tasks_of_user_locked(parent->uid) >= limit)
-		r = -EAGAIN;
-	else
-		parent->forking++;
+	bool taken = user_take_place_locked(parent, limit);
+
 	lock_release(&process_tree_lock);
-	return r;
+	return taken ? 0 : -EAGAIN;
 }
 
 static void give_task_place_back(struct process *parent)
 {
 	lock_acquire(&process_tree_lock);
 	parent->forking--;
+	user_give_place_locked(parent);
 	lock_release(&process_tree_lock);
 }
 
@@ -230,11 +215,11 @@ static void link_process(struct process *child, struct task *t, uint64_t flags)
 	struct process *here = current_process();
 
 	lock_acquire(&process_tree_lock);
+	user_hand_over_locked(here, child);
 	process_link_locked(child, flags & CLONE_PARENT ? here->parent : here, t);
 	/* Of the forking process, whoever becomes the parent. */
-	child->process_group = here->process_group;
+	process_set_group_locked(child, here->process_group);
 	child->session = here->session;
-	here->forking--;
 	if (here->group_exit)
 		process_kill_locked(child, here->exit_status);
 	lock_release(&process_tree_lock);

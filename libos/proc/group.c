@@ -1,8 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* Process groups and sessions: setpgid(2), setsid(2); POSIX.1-2017 3.296, 3.343. */
 #include "abi/errno.h"
+#include "core/name_tree.h"
 #include "proc/calls.h"
 #include "proc/proc_private.h"
+
+static struct named *groups; /* struct process.group_named, by group; under process_tree_lock */
+
+void group_enter(struct process *p, uint32_t group)
+{
+	p->process_group = group;
+	named_insert(&groups, &p->group_named, name_key(group));
+}
+
+void group_leave(struct process *p)
+{
+	named_remove(&groups, &p->group_named);
+}
+
+void process_set_group_locked(struct process *p, uint32_t group)
+{
+	if (p->process_group == group)
+		return;
+	group_leave(p);
+	group_enter(p, group);
+}
+
+struct group_walk group_begin(uint32_t group)
+{
+	struct named *first = named_find(&groups, name_key(group));
+
+	return (struct group_walk){ first, first ? named_last(first) : NULL };
+}
+
+struct process *group_next(struct group_walk *w)
+{
+	struct named *n = w->next;
+
+	w->next = named_next(n, w->last);
+	return container_of(n, struct process, group_named);
+}
 
 long sys_getpid(void)
 {
@@ -21,12 +58,9 @@ long sys_getppid(void)
 
 static bool group_exists_locked(uint32_t group, uint32_t session)
 {
-	list_for_each(node, &all_processes) {
-		const struct process *p = list_entry(node, struct process, all_link);
-
-		if (p->process_group == group && p->session == session)
+	for (struct group_walk w = group_begin(group); w.next;)
+		if (group_next(&w)->session == session)
 			return true;
-	}
 	return false;
 }
 
@@ -46,7 +80,7 @@ static int set_group_locked(struct process *caller, uint32_t pid, uint32_t group
 		return -EPERM; /* a session leader */
 	if (group != pid && !group_exists_locked(group, caller->session))
 		return -EPERM;
-	p->process_group = group;
+	process_set_group_locked(p, group);
 	return 0;
 }
 
@@ -89,12 +123,9 @@ long sys_setsid(void)
 	long r = -EPERM;
 
 	lock_acquire(&process_tree_lock);
-	bool leads = p->process_group == p->pid;
-
-	list_for_each(node, &all_processes)
-		leads |= list_entry(node, struct process, all_link)->process_group == p->pid;
-	if (!leads) {
-		p->session = p->process_group = p->pid;
+	if (!group_begin(p->pid).next) {
+		p->session = p->pid;
+		process_set_group_locked(p, p->pid);
 		p->controlling_tty = NULL;
 		r = p->pid;
 	}

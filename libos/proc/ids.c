@@ -7,6 +7,7 @@
 #include "core/usercopy.h"
 #include "proc/calls.h"
 #include "proc/process.h"
+#include "proc/user.h"
 
 #define KEEP (~0u) /* an argument that leaves an id as it is */
 
@@ -39,18 +40,42 @@ static bool is_one_of(const struct identity *i, uint32_t id)
 	return id == KEEP || id == *i->real || id == *i->effective || id == *i->saved;
 }
 
-static long set_all(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
+/* A process counts with its real user, so that goes with the count. */
+static long set_real(const struct identity *i, uint32_t id)
 {
-	if (!privileged() &&
-	    !(is_one_of(&i, real) && is_one_of(&i, effective) && is_one_of(&i, saved)))
-		return -EPERM;
-	if (real != KEEP)
-		*i.real = real;
+	struct process *p = current_process();
+	bool done = true;
+
+	if (i->real != &p->uid) {
+		*i->real = id;
+		return 0;
+	}
+	lock_acquire(&process_tree_lock);
+	if (id != p->uid)
+		done = user_change_locked(p, id);
+	lock_release(&process_tree_lock);
+	return done ? 0 : -EAGAIN;
+}
+
+static long set_all_checked(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	long r = real != KEEP ? set_real(&i, real) : 0;
+
+	if (r < 0)
+		return r;
 	if (effective != KEEP)
 		*i.effective = effective;
 	if (saved != KEEP)
 		*i.saved = saved;
 	return 0;
+}
+
+static long set_all(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	if (!privileged() &&
+	    !(is_one_of(&i, real) && is_one_of(&i, effective) && is_one_of(&i, saved)))
+		return -EPERM;
+	return set_all_checked(i, real, effective, saved);
 }
 
 /* setuid: root changes all three, others only the effective id. */
@@ -72,13 +97,7 @@ static long set_two(struct identity i, uint32_t real, uint32_t effective)
 		return -EPERM;
 	if (!privileged() && !is_one_of(&i, effective))
 		return -EPERM;
-	if (real != KEEP)
-		*i.real = real;
-	if (effective != KEEP)
-		*i.effective = effective;
-	if (saved != KEEP)
-		*i.saved = saved;
-	return 0;
+	return set_all_checked(i, real, effective, saved);
 }
 
 static long get_all(struct identity i, uint64_t real, uint64_t effective, uint64_t saved)

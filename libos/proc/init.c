@@ -18,6 +18,7 @@
 #include "proc/exec.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
+#include "proc/user.h"
 #include "vm/vm.h"
 
 #define STACK_LIMIT (8ul << 20)
@@ -137,8 +138,9 @@ void process_init(void)
 	if (!t)
 		no_init("make", "process 1", -ENOMEM);
 	lock_acquire(&process_tree_lock);
+	if (!user_enter_locked(p))
+		no_init("count", "process 1", -ENOMEM);
 	process_link_locked(p, NULL, t);
-	p->process_group = p->session = p->pid;
 	init_process = p;
 	lock_release(&process_tree_lock);
 	task_start(t);

@@ -19,6 +19,13 @@ void process_bury(struct process *p);
 /* t, which has not run, belongs to p from now on. */
 void process_add_task_locked(struct process *p, struct task *t);
 
+/* ---- group.c, under process_tree_lock */
+
+/* Of its group, which it is not in yet; no longer; now of another one. */
+void group_enter(struct process *p, uint32_t group);
+void group_leave(struct process *p);
+void process_set_group_locked(struct process *p, uint32_t group);
+
 /* ---- exit.c */
 
 /* For exec: every task of p but the caller ends. */

@@ -12,36 +12,24 @@
 #include "proc/process.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "core/task_table.h"
 #include "proc/proc_private.h"
-
-#define PID_BUCKETS 256
+#include "proc/user.h"
 
 struct lock process_tree_lock = LOCK_INIT("process tree", RANK_PROCESS);
 struct list all_processes = LIST_INIT(all_processes);
 struct process *init_process;
 
-static struct list pid_buckets[PID_BUCKETS]; /* of pid_link; under process_tree_lock */
-
-static struct list *bucket_of(uint32_t pid)
-{
-	struct list *bucket = &pid_buckets[pid % PID_BUCKETS];
-
-	if (!bucket->next)
-		list_init(bucket);
-	return bucket;
-}
-
+/*
+ * Why this needs no reference: `names` becomes a process, and NULL again, only under process_tree_lock,
+ * which the caller holds, and while it does, the process keeps its id's task.  A task that has the id and
+ * names no process, or is gone and made anew while we look, has NULL there.
+ */
 struct process *process_find(uint32_t pid)
 {
-	struct list *bucket = bucket_of(pid);
+	const struct task *t = task_peek(pid);
 
-	list_for_each(node, bucket) {
-		struct process *p = list_entry(node, struct process, pid_link);
-
-		if (p->pid == pid)
-			return p;
-	}
-	return NULL;
+	return t ? t->names : NULL;
 }
 
 void process_get(struct process *p)
@@ -88,7 +76,6 @@ struct process *process_create(const struct process *parent)
 	list_init(&p->children);
 	list_init(&p->sibling_link);
 	list_init(&p->all_link);
-	list_init(&p->pid_link);
 	list_init(&p->tasks);
 	list_init(&p->signal_queue);
 	wait_queue_init(&p->child_wait);
@@ -116,15 +103,16 @@ void process_link_locked(struct process *p, struct process *parent, struct task 
 	p->pid_holder = task_get(first->self);
 	p->parent = parent;
 	if (parent) {
-		p->process_group = parent->process_group;
+		group_enter(p, parent->process_group);
 		p->session = parent->session;
 		p->controlling_tty = parent->controlling_tty;
 		list_push_back(&parent->children, &p->sibling_link);
 	} else {
-		p->process_group = p->session = p->pid;
+		group_enter(p, p->pid);
+		p->session = p->pid;
 	}
 	list_push_back(&all_processes, &p->all_link);
-	list_push_back(bucket_of(p->pid), &p->pid_link);
+	first->names = p;
 	process_add_task_locked(p, first);
 }
 
@@ -133,7 +121,9 @@ void process_unlink_locked(struct process *p)
 	p->state = PROCESS_REAPED;
 	list_remove(&p->sibling_link);
 	list_remove(&p->all_link);
-	list_remove(&p->pid_link);
+	group_leave(p);
+	user_give_place_locked(p);
+	p->pid_holder->names = NULL;
 	p->parent = NULL;
 }
 

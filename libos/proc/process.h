@@ -11,6 +11,7 @@
 #include "core/list.h"
 #include "core/lock.h"
 #include "core/mutex.h"
+#include "core/name_tree.h"
 #include "core/task.h"
 #include "core/wait.h"
 
@@ -37,8 +38,8 @@ struct process {
 	struct process *parent;
 	struct list children, sibling_link; /* struct process.sibling_link */
 	struct list all_link;               /* every process */
-	struct list pid_link;               /* processes whose pid hashes alike (process.c) */
 	uint32_t process_group, session;
+	struct named group_named;           /* of its process group (group.c) */
 	struct wait_queue child_wait;       /* of this process's wait4 callers */
 	int exit_status;                    /* Linux wait status, of use when ZOMBIE */
 	int exit_signal;                    /* to the parent: SIGCHLD, or 0 */
@@ -55,6 +56,7 @@ struct process {
 	struct list tasks;                  /* struct task.thread_link */
 	unsigned task_count;
 	unsigned forking;                   /* tasks being made, not yet linked */
+	struct user *user;                  /* who counts its tasks (user.c) */
 	struct wait_queue thread_wait;      /* an exec that waits for the other tasks to end */
 	struct task *exec_task;             /* the task inside exec's point of no return, or NULL */
 	struct task *leader;                /* the main task, after exec the one that called it; counted
@@ -81,7 +83,7 @@ struct process {
 
 	_Atomic int memory_adjust; /* any CPU: /proc/PID/oom_score_adj (out_of_memory.c) */
 
-	/* Identity: written by the process's own tasks, word-sized. */
+	/* Identity: written by the process's own tasks, word-sized; uid under process_tree_lock. */
 	uint32_t uid, euid, suid, gid, egid, sgid;
 
 	/* Timers and limits: under the process tree lock. */
@@ -108,6 +110,20 @@ enum process_limit {
 struct process *process_find(uint32_t pid); /* under process_tree_lock */
 void process_get(struct process *p);
 void process_put(struct process *p);
+
+/*
+ * group.c, under process_tree_lock: a walk along a process group, zombies included.  The one that was
+ * returned last may leave it.
+ *
+ *	for (struct group_walk w = group_begin(group); w.next;) {
+ *		struct process *p = group_next(&w);
+ */
+struct group_walk {
+	struct named *next, *last;
+};
+struct group_walk group_begin(uint32_t group);
+struct process *group_next(struct group_walk *w);
+
 /* Soft limit; one word, read without the lock. */
 uint64_t process_limit(const struct process *p, enum process_limit which);
 /* init.c: makes pid 1 from the boot command line and starts it. */

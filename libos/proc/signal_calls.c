@@ -46,24 +46,32 @@ static int send_checked(struct process *p, struct task *t, int number,
 			 : signal_send_process_locked(p, number, info);
 }
 
-/* To every process of a group; of all groups (except init and the sender) if it is 0. */
-static int send_to_many(uint32_t group, int number, const struct signal_info *info)
+/* Success if one could be sent; otherwise what was in the way. */
+static int first_result(int r, int one)
+{
+	return one == 0 || r == -ESRCH ? one : r;
+}
+
+static int send_to_group(uint32_t group, int number, const struct signal_info *info)
+{
+	int r = -ESRCH;
+
+	for (struct group_walk w = group_begin(group); w.next;)
+		r = first_result(r, send_checked(group_next(&w), NULL, number, info));
+	return r;
+}
+
+/* To every process but init and the sender. */
+static int send_to_all(int number, const struct signal_info *info)
 {
 	const struct process *self = current_process();
 	int r = -ESRCH;
 
 	list_for_each(node, &all_processes) {
 		struct process *p = list_entry(node, struct process, all_link);
-		int one;
 
-		if (p->state == PROCESS_REAPED)
-			continue;
-		if (group != 0 ? p->process_group != group : p == self || p == init_process)
-			continue;
-		one = send_checked(p, NULL, number, info);
-		/* Success if one could be sent; otherwise what was in the way. */
-		if (one == 0 || r == -ESRCH)
-			r = one;
+		if (p != self && p != init_process)
+			r = first_result(r, send_checked(p, NULL, number, info));
 	}
 	return r;
 }
@@ -81,11 +89,11 @@ long sys_kill(int pid, int number)
 		p = process_find((uint32_t)pid);
 		r = p == NULL ? -ESRCH : send_checked(p, NULL, number, &info);
 	} else if (pid == -1) {
-		r = send_to_many(0, number, &info);
+		r = send_to_all(number, &info);
 	} else if (pid == 0) {
-		r = send_to_many(current_process()->process_group, number, &info);
+		r = send_to_group(current_process()->process_group, number, &info);
 	} else {
-		r = send_to_many((uint32_t)-pid, number, &info);
+		r = send_to_group((uint32_t)-pid, number, &info);
 	}
 	lock_release(&process_tree_lock);
 	return r;

@@ -158,14 +158,9 @@ int signal_send_group_locked(uint32_t process_group, int number, const struct si
 {
 	int r = -ESRCH;
 
-	list_for_each(node, &all_processes) {
-		struct process *p = list_entry(node, struct process, all_link);
-
-		if (p->process_group != process_group || p->state == PROCESS_REAPED)
-			continue;
-		if (signal_send_process_locked(p, number, info) == 0)
+	for (struct group_walk w = group_begin(process_group); w.next;)
+		if (signal_send_process_locked(group_next(&w), number, info) == 0)
 			r = 0;
-	}
 	return r;
 }
 

@@ -144,9 +144,13 @@ static bool look_at_locked(const struct wait_request *w, struct process *child, 
 /* 1: found; 0: none has anything to tell yet; -ECHILD: there is none. */
 static int scan_locked(const struct wait_request *w, struct wait_result *r)
 {
-	struct process *p = current_process();
+	struct process *p = current_process(), *one = w->type == P_PID ? process_find(w->id) : NULL;
 	int found = -ECHILD;
 
+	if (one && one->parent == p && is_meant(w, one))
+		return look_at_locked(w, one, r);
+	if (w->type == P_PID)
+		return found;
 	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
 

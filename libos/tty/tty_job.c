@@ -195,14 +195,8 @@ static int look_for_group(uint32_t group, uint32_t session)
 {
 	int r = -ESRCH;
 
-	list_for_each(node, &all_processes) {
-		const struct process *p = list_entry(node, struct process, all_link);
-
-		if (p->process_group == group)
-			r = p->session == session ? 0 : -EPERM;
-		if (r == 0)
-			break;
-	}
+	for (struct group_walk w = group_begin(group); w.next && r != 0;)
+		r = group_next(&w)->session == session ? 0 : -EPERM;
 	return r;
 }
 

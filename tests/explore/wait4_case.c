@@ -37,6 +37,13 @@ void process_unlink_locked(struct process *p)
 	list_remove(&p->sibling_link);
 }
 
+struct process *process_find(uint32_t pid)
+{
+	struct process *p = &children[pid - 10];
+
+	return p->state == PROCESS_REAPED ? NULL : p;
+}
+
 void process_bury(struct process *p)
 {
 	reaped[p - children]++;

@@ -252,6 +252,44 @@ static void process_limit_stops_fork(void)
 	CHECK_EQ(status_of(child), 0);
 }
 
+/* A user's tasks are counted as they come, change hands and go, threads and zombies with them. */
+static void a_user_is_counted_exactly(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct rlimit limit = { 3, 3 };
+		pid_t first, second;
+
+		if (setrlimit(RLIMIT_NPROC, &limit) != 0 || setuid(4711) != 0)
+			_exit(1);
+		first = fork();
+		if (first == 0)
+			_exit(0);
+		second = fork();
+		if (second == 0)
+			_exit(0);
+		if (first < 0 || second < 0)
+			_exit(2);
+		for (int i = 0; i < 10; i++) {
+			/* With two zombies there is no room. */
+			siginfo_t info;
+
+			if (waitid(P_PID, (id_t)second, &info, WEXITED | WNOWAIT) != 0 || fork() != -1)
+				_exit(3);
+			if (waitpid(second, NULL, 0) != second)
+				_exit(4);
+			second = fork();
+			if (second == 0)
+				_exit(0);
+			if (second < 0)
+				_exit(5);
+		}
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+}
+
 static void killed_group_leaves_no_survivor(void)
 {
 	int pipe_ends[2];
@@ -361,6 +399,7 @@ int main(void)
 	RUN(killed_group_leaves_no_survivor);
 	RUN(parent_death_signal_arrives);
 	RUN(process_limit_stops_fork);
+	RUN(a_user_is_counted_exactly);
 	RUN(fork_bomb_under_a_limit_is_survived);
 	return test_result();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/core/task_slot.c and libos/core/task.c, included: a task's slot is used again by the CPU that gave
+/* libos/core/task_slot.c, task_table.c and task.c, included: a task's slot is used again by the CPU that gave
  * it back, without a lock, and not before the last reference is gone; a stale name finds nobody.
  *
  * The test is one CPU after the other. Slots are memory of the host. */
@@ -19,6 +19,7 @@ static inline uint64_t cpu_number(void)
 }
 
 #include "../../libos/core/task_slot.c"
+#include "../../libos/core/task_table.c"
 #include "../../libos/core/task.c"
 
 enum { CPUS = 2, TASKS = 4 };
@@ -57,6 +58,8 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank) {}
 void upcalls_mask(void) {}
 void upcalls_unmask(void) {}
 uint64_t frame_alloc(void) { return 1; }
+void *pages_alloc(size_t count) { return calloc(count, EXO_PAGE_SIZE); }
+void pages_free(void *p, size_t count) { free(p); }
 void frame_free(uint64_t frame) {}
 int shared_update(const struct exo_op *ops, size_t count) { return 0; }
 void context_make(struct task *t, uint64_t sp, void (*to)(void), uint64_t r12, uint64_t r13) {}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* A counter for each real user that has tasks, so that a fork need not count them. */
+#include "proc/user.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/name_tree.h"
+#include "proc/process.h"
+
+struct user {
+	struct named named; /* by uid */
+	uint64_t places;
+};
+
+static struct named *users; /* under process_tree_lock */
+
+static struct user *find_or_make(uint32_t uid)
+{
+	struct named *n = named_find(&users, name_key(uid));
+	struct user *u;
+
+	if (n)
+		return container_of(n, struct user, named);
+	u = heap_alloc(sizeof(*u));
+	if (u)
+		named_insert(&users, &u->named, name_key(uid));
+	return u;
+}
+
+static void give(struct user *u, uint64_t places)
+{
+	ASSERT_INVARIANT(u->places >= places);
+	u->places -= places;
+	if (u->places > 0)
+		return;
+	named_remove(&users, &u->named);
+	heap_free(u);
+}
+
+bool user_enter_locked(struct process *p)
+{
+	p->user = find_or_make(p->uid);
+	if (!p->user)
+		return false;
+	p->user->places++;
+	return true;
+}
+
+bool user_take_place_locked(struct process *p, uint64_t limit)
+{
+	if (p->user->places >= limit)
+		return false;
+	p->user->places++;
+	p->forking++;
+	return true;
+}
+
+void user_give_place_locked(struct process *p)
+{
+	give(p->user, 1);
+}
+
+void user_hand_over_locked(struct process *from, struct process *child)
+{
+	from->forking--;
+	child->user = from->user;
+	child->uid = from->uid;
+}
+
+bool user_change_locked(struct process *p, uint32_t uid)
+{
+	uint64_t places = (p->task_count ? p->task_count : 1) + p->forking;
+	struct user *from = p->user, *to = find_or_make(uid);
+
+	if (!to)
+		return false;
+	to->places += places;
+	give(from, places);
+	p->user = to;
+	p->uid = uid;
+	return true;
+}
