@@ -30,7 +30,9 @@
 /* What the functions below do, by ioctl() on a file of /dev/server. */
 enum server_ioctl {
 	SERVER_CALL = 0x5301,          /* struct server_message */
-	SERVER_REPLY_RECEIVE = 0x5302, /* likewise; by a thread that may run on one CPU alone (EINVAL) */
+	SERVER_REPLY_RECEIVE = 0x5302, /* likewise; by a thread that is bound to one CPU (EINVAL) */
+	SERVER_AWAIT_CPU = 0x5303,     /* likewise: until there is a CPU that is not in words[0], a mask;
+					* it is then */
 };
 
 struct server_message {
@@ -53,10 +55,11 @@ int server_open(const char *name);
  * words        the request; overwritten by the answer
  * timeout_ns   how long to wait, 0: for ever.  A server that does not answer is abandoned then
  *
- * Returns 0, -ENXIO (there is no server now), -EXDEV (it has no vcore on a CPU that the task may run
- * on), -EPIPE (it died), -ETIMEDOUT, -EINTR (a signal came), -EDEADLK (it is waiting for this domain, or
- * the chain of callers is longer than four), -EAGAIN (63 calls of this domain are under way).  After
- * the last five but one the server may or may not have done it.
+ * Returns 0, -ENXIO (there is no server now, or on no CPU of this domain), -EXDEV (it has no vcore on a
+ * CPU that the task may run on), -EPIPE (it died, or one of the two lost the CPU), -ETIMEDOUT, -EINTR (a
+ * signal came), -EDEADLK (it is waiting for this domain, or the chain of callers is longer than four),
+ * -EAGAIN (63 calls of this domain are under way).  After the last five but one the server may or may not
+ * have done it.
  */
 int server_call(int fd, uint64_t words[SERVER_WORDS], uint64_t timeout_ns);
 
@@ -64,7 +67,7 @@ int server_call(int fd, uint64_t words[SERVER_WORDS], uint64_t timeout_ns);
 typedef void (*server_handler)(uint64_t words[SERVER_WORDS], unsigned caller, void *argument);
 
 /*
- * server_run - serve, with one thread on each CPU of this domain
+ * server_run - serve, with one thread on each CPU of this domain, also those that it is given later
  *
  * The handler is called in several threads at once, each on its CPU.  It may call servers itself, and it
  * may block: its caller then looks again each millisecond, and pays for that.

@@ -40,6 +40,8 @@ int server_call(int fd, uint64_t words[SERVER_WORDS], uint64_t timeout_ns)
 	return r;
 }
 
+#define CPUS_MAX 64 /* a bit for each */
+
 /* One thread of server_run(). */
 struct thread {
 	pthread_t id;
@@ -48,17 +50,29 @@ struct thread {
 	void *argument;
 };
 
-/* Returns only on failure: -errno. */
-static void *serve(void *argument)
+/* Goes to its CPU, which may be just going, and then comes again. */
+static int stay_on(const struct thread *t)
 {
-	const struct thread *t = argument;
-	struct server_message m = { 0 };
+	struct server_message m;
 	cpu_set_t cpus;
 	int r;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(t->cpu, &cpus);
-	r = sched_setaffinity(0, sizeof(cpus), &cpus) < 0 ? -errno : 0;
+	do {
+		m = (struct server_message){ .words = { ~(1ul << t->cpu) } };
+		r = control(t->fd, SERVER_AWAIT_CPU, &m);
+	} while (r == 0 && sched_setaffinity(0, sizeof(cpus), &cpus) < 0);
+	return r;
+}
+
+/* Returns only on failure: -errno. */
+static void *serve(void *argument)
+{
+	const struct thread *t = argument;
+	struct server_message m = { 0 };
+	int r = stay_on(t);
+
 	while (r == 0) {
 		r = control(t->fd, SERVER_REPLY_RECEIVE, &m);
 		if (r == 0)
@@ -67,29 +81,41 @@ static void *serve(void *argument)
 	return (void *)(intptr_t)r;
 }
 
+/* 0 or -errno. */
+static int serve_on(uint64_t cpus, struct thread *threads, const struct thread *what)
+{
+	int r = 0;
+
+	for (; cpus && r == 0; cpus &= cpus - 1) {
+		struct thread *t = &threads[__builtin_ctzl(cpus)];
+
+		*t = *what;
+		t->cpu = __builtin_ctzl(cpus);
+		r = -pthread_create(&t->id, NULL, serve, t);
+	}
+	return r;
+}
+
 int server_run(const char *name, server_handler handler, void *argument)
 {
-	struct thread *threads = calloc(CPU_SETSIZE, sizeof(*threads)), *last = NULL;
-	int fd = server_open(name), r = 0;
-	cpu_set_t cpus;
-	void *result;
+	struct thread *threads = calloc(CPUS_MAX, sizeof(*threads));
+	struct thread what = { .fd = server_open(name), .handler = handler, .argument = argument };
+	struct server_message m = { 0 };
+	int r = threads && what.fd >= 0 ? 0 : -errno;
 
-	if (!threads || fd < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) < 0) {
-		r = -errno;
-		free(threads);
-		if (fd >= 0)
-			close(fd);
-		return r;
+	while (r == 0) {
+		uint64_t known = m.words[0];
+
+		r = control(what.fd, SERVER_AWAIT_CPU, &m);
+		if (r == 0)
+			r = serve_on(m.words[0] & ~known, threads, &what);
+		else if (r == -EINTR)
+			r = 0;
 	}
-	for (int cpu = 0; cpu < CPU_SETSIZE && r == 0; cpu++) {
-		if (!CPU_ISSET(cpu, &cpus))
-			continue;
-		last = &threads[cpu];
-		*last = (struct thread){ .fd = fd, .cpu = cpu, .handler = handler, .argument = argument };
-		r = pthread_create(&last->id, NULL, serve, last);
-	}
-	if (r || !last)
-		return -r;
-	pthread_join(last->id, &result); /* the others need what they have been given */
-	return (int)(intptr_t)result;
+	if (m.words[0])
+		return r; /* threads that run need what they have been given */
+	free(threads);
+	if (what.fd >= 0)
+		close(what.fd);
+	return r;
 }

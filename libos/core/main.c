@@ -14,6 +14,7 @@
 #include "core/switch.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "core/wake.h"
 #include "domain/device.h"
 #include "domain/link.h"
 #include "domain/parent.h"
@@ -146,5 +147,7 @@ _Noreturn void vcore_start(struct vcore *v)
 	cpu_arrive(v);
 	trace_cpu_start(v);
 	sched_cpu_start(v);
+	links_rung(); /* a server may serve here */
+	wakes_deliver(v);
 	schedule(NULL);
 }

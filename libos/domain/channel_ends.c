@@ -71,13 +71,14 @@ static int introduce(struct channel *c, unsigned end)
 
 static int connect(struct channel *c, struct domain *d)
 {
+	exo_handle first = d->vcores[__builtin_ctzl(d->cpus)].vcore;
 	int r = 0;
 
 	lock_acquire(&c->lock);
 	for (unsigned end = 0; end < 2 && r == 0; end++) {
-		if (c->ends[end].domain != d)
+		if (c->ends[end].domain != d || c->ends[end].vcore == first)
 			continue;
-		c->ends[end].vcore = d->vcores[__builtin_ctzl(d->cpus)].vcore;
+		c->ends[end].vcore = first;
 		r = introduce(c, end);
 		if (r == 0 && c->ends[!end].vcore)
 			r = introduce(c, !end);

@@ -25,10 +25,12 @@ static int take_frames(struct domain *d)
 	return r;
 }
 
-static void set_cpus(struct domain *d, uint64_t cpus)
+/* A server that had no time has some where it is new, until it serves there too. */
+static void set_cpus(struct domain *d, uint64_t cpus, bool has_no_time)
 {
 	lock_acquire(&domains_lock);
 	d->cpus = cpus;
+	d->has_no_time = has_no_time;
 	lock_release(&domains_lock);
 }
 
@@ -41,7 +43,7 @@ static int grant(struct domain *d, unsigned cpu)
 	if (r == 0)
 		r = domain_grant_cpu(d, cpu);
 	if (r == 0)
-		set_cpus(d, d->cpus | 1ul << cpu);
+		set_cpus(d, d->cpus | 1ul << cpu, false);
 	else
 		(void)domain_take_cpu(d, cpu, 0);
 	return r;
@@ -51,8 +53,15 @@ static int take(struct domain *d, unsigned cpu, uint64_t patience_ns)
 {
 	int r = domain_take_cpu(d, cpu, patience_ns);
 
-	set_cpus(d, d->cpus & ~(1ul << cpu));
+	set_cpus(d, d->cpus & ~(1ul << cpu), d->has_no_time);
 	return r;
+}
+
+/* Whoever rang the vcore of a CPU that it has lost was not heard: it looks at everything once more. */
+static void peers_change(struct domain *d)
+{
+	(void)links_connect(d); /* nobody gets more names than he had */
+	(void)exo_send(d->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
 }
 
 int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns)
@@ -62,11 +71,14 @@ int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns)
 
 	for (; more && r == 0; more &= more - 1)
 		r = grant(d, (unsigned)__builtin_ctzl(more));
+	if (r == 0)
+		r = links_connect(d);
 	if (r)
 		return r;
 	d->first_vcore = d->vcores[__builtin_ctzl(cpus)].vcore;
 	for (; less && r == 0; less &= less - 1)
 		r = take(d, (unsigned)__builtin_ctzl(less), patience_ns);
+	peers_change(d);
 	if (r == 0 && !domain_is_alive(d))
 		r = -ESRCH;
 	return r;

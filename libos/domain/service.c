@@ -27,13 +27,18 @@ static long service_ioctl(struct file *f, unsigned command, uint64_t argument)
 	struct server_message m;
 	int r;
 
-	if (command != SERVER_CALL && command != SERVER_REPLY_RECEIVE)
+	if (command != SERVER_CALL && command != SERVER_REPLY_RECEIVE && command != SERVER_AWAIT_CPU)
 		return -ENOTTY;
-	if ((s->role == SERVICE_SERVES) != (command == SERVER_REPLY_RECEIVE))
+	if ((s->role == SERVICE_SERVES) != (command != SERVER_CALL))
 		return -EPERM;
 	if (copy_from_user(&m, argument, sizeof(m)) != 0)
 		return -EFAULT;
-	r = s->role == SERVICE_SERVES ? service_reply_receive(s, &m) : service_call(s, &m);
+	if (command == SERVER_CALL)
+		r = service_call(s, &m);
+	else if (command == SERVER_REPLY_RECEIVE)
+		r = service_reply_receive(s, &m);
+	else
+		r = service_await_cpu(s, &m);
 	return r ? r : copy_to_user(argument, &m, sizeof(m));
 }
 

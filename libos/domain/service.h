@@ -93,6 +93,8 @@ void services_rung(void);
 int service_call(struct service *s, struct server_message *m);
 int service_reply_receive(struct service *s, struct server_message *m);
 
+int service_await_cpu(struct service *s, struct server_message *m);
+
 /* service_parties.c: links_show(), links_connect() and links_leave() for services. */
 int service_show_server(struct domain *d, const char *name, uint64_t *va);
 int service_show_caller(struct domain *d, const char *name, uint64_t *va);

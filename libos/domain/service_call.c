@@ -56,12 +56,16 @@ static unsigned cpu_now(void)
 	return (unsigned)this_vcore()->cpu;
 }
 
-/* The task goes where the request is to be served, and stays there. */
-static void stay(const struct call *c)
+/* The task goes where the request is to be served, and stays there; false: we have that CPU no more. */
+static bool stay(const struct call *c)
 {
 	set_affinity(1ul << c->cpu);
-	while (cpu_now() != c->cpu)
+	while (cpu_now() != c->cpu) {
+		if (!vcores[c->cpu].handle)
+			return false;
 		task_yield();
+	}
+	return true;
 }
 
 /* Somebody may have set another one meanwhile; then that one holds. */
@@ -91,7 +95,8 @@ static int choose_cpu(struct call *c)
 		return -EXDEV;
 	here = 1ul << cpu_now();
 	c->cpu = (unsigned)__builtin_ctzl(served & here ? here : served);
-	stay(c);
+	if (!stay(c))
+		return -EPIPE;
 	c->server = vcore_on(c->service, c->cpu);
 	return c->server ? 0 : -ENXIO;
 }
@@ -222,8 +227,8 @@ static int run_server(const struct call *c)
 			r = wake_server(c, again);
 			again = true;
 		}
-		if (r == 0 && cpu_now() != c->cpu)
-			stay(c);
+		if (r == 0 && !stay(c))
+			r = -EPIPE;
 	}
 	return r;
 }

@@ -98,22 +98,37 @@ int service_show_caller(struct domain *d, const char *name, uint64_t *va)
 
 /* ---------------------------------------------------------------- getting to know each other */
 
-/* Under lock: the caller's names for the server's vcores, on CPUs that both have. */
+/* Under lock: the caller's names for the server's vcores, on CPUs that both have; those that it has stay.
+ * A vcore that is replaced by another is gone for a while, and its name with it: see update_vcores(). */
 static int introduce(struct service *s, unsigned caller)
 {
 	const struct domain *d = s->callers[caller].domain;
+	struct link_page *page = s->callers[caller].page;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		bool both = s->vcores[cpu] && (d->cpus >> cpu & 1);
 		int64_t name = 0;
 
-		if (s->vcores[cpu] && (d->cpus >> cpu & 1))
+		if (both == (atomic_load(&page->peers[cpu]) != 0))
+			continue;
+		if (both)
 			name = exo_handle_copy(s->vcores[cpu], d->domain, EXO_RIGHT_USE | EXO_RIGHT_DONATE);
 		if (name == -ENOSPC)
 			return -ENOSPC;
 		/* Any other error: one of the two is just dying. */
-		link_set_peer(s->callers[caller].page, cpu, name < 0 ? 0 : (exo_handle)name, d);
+		link_set_peer(page, cpu, name < 0 ? 0 : (exo_handle)name, d);
 	}
 	return 0;
+}
+
+/* Under lock.  A CPU that it comes to have again it has yet to serve on. */
+static void update_vcores(struct service *s)
+{
+	const struct domain *d = s->server.domain;
+
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		s->vcores[cpu] = d->cpus >> cpu & 1 ? d->vcores[cpu].vcore : 0;
+	atomic_fetch_and(&s->pages->serving, d->cpus);
 }
 
 static int connect(struct service *s, struct domain *d)
@@ -122,8 +137,7 @@ static int connect(struct service *s, struct domain *d)
 
 	lock_acquire(&s->lock);
 	if (s->server.domain == d)
-		for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-			s->vcores[cpu] = d->vcores[cpu].vcore;
+		update_vcores(s);
 	for (unsigned caller = 1; caller < SERVICE_CALLERS && r == 0; caller++)
 		if (s->callers[caller].domain && (s->callers[caller].domain == d || s->server.domain == d))
 			r = introduce(s, caller);

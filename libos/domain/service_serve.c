@@ -115,9 +115,30 @@ static int await_request(struct service *s, unsigned cpu, struct server_message 
 	return 0;
 }
 
+/* Until there is one of these CPUs; 0 or -ERESTARTSYS.  Who brings one up rings under the lock
+ * (links_rung()) when it is there. */
+static int await_cpu(struct service *s, uint64_t wanted)
+{
+	int r = 0;
+
+	lock_acquire(&s->lock);
+	while (r != -EINTR && !(vcores_present() & wanted))
+		r = wait_on(&s->waiting, &s->lock, WAIT_INTERRUPTIBLE, 0);
+	lock_release(&s->lock);
+	return r == -EINTR ? -ERESTARTSYS : 0;
+}
+
+int service_await_cpu(struct service *s, struct server_message *m)
+{
+	int r = await_cpu(s, ~m->words[0]);
+
+	m->words[0] |= vcores_present();
+	return r;
+}
+
 int service_reply_receive(struct service *s, struct server_message *m)
 {
-	uint64_t allowed = current()->affinity & vcores_present();
+	uint64_t allowed = current()->affinity;
 	unsigned cpu;
 	int r;
 
@@ -126,6 +147,9 @@ int service_reply_receive(struct service *s, struct server_message *m)
 	cpu = (unsigned)__builtin_ctzl(allowed);
 	if (m->request)
 		answer(s, m);
+	r = await_cpu(s, allowed);
+	if (r)
+		return r;
 	say_serving(s, cpu);
 	lock_acquire(&s->lock);
 	r = await_request(s, cpu, m);

@@ -96,7 +96,7 @@ int domain_set_budget(struct domain *d, unsigned cpu)
 {
 	struct order o = { d, cpu };
 
-	return (int)run_on(cpu, resize, &o);
+	return d->vcores[cpu].sc ? (int)run_on(cpu, resize, &o) : 0; /* it has given it back */
 }
 
 /* ---------------------------------------------------------------- vcores */

@@ -13,7 +13,6 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from cases import EXO_CC, TOP, exo_run, run_cases  # noqa: E402
 
-CPU_COUNTS = (1, 2, 4)
 FOLDER = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
 PEER = os.path.join(FOLDER.name, "peer")
 
@@ -259,16 +258,52 @@ def callers_are_killed_in_the_middle(cpus):
     assert out == "55\n" * 12 + "0\n", out
 
 
+def servers_and_callers_come_to_more_cpus(cpus):
+    """And lose them: who calls on a CPU that both have is served there.  What is read from the channel has been
+    rung for on the CPU that its end has at the time."""
+    out = run(cpus, SERVER + """
+        s=$(domainctl create --detach --mem 12M --cpus 0 --budget 20/100ms --serve s -- /peer serve s)
+        c=$(domainctl create --detach --mem 12M --cpus 0 --budget 20/100ms --use s --channel go -- sh -c '
+            exec 3<>/dev/channel/go; while read cpu; do taskset -c $cpu /peer calls s 10 >&3; done <&3')
+        exec 3<>/dev/channel/go
+        ask() { echo $1 >&3; read -r x <&3; echo "$x"; }
+        ask 0; taskset -c 1 /peer calls s 10
+        domainctl resize $s --cpus 0-1; taskset -c 1 /peer calls s 10
+        domainctl resize $c --cpus 0-1; ask 1; ask 0
+        domainctl resize $c --cpus 1; ask 1
+        domainctl resize $s --cpus 0; ask 1
+        domainctl resize $s --cpus 1; ask 1; taskset -c 0 /peer calls s 10
+        domainctl resize $s --cpus 0-1; ask 1; taskset -c 0 /peer calls s 10
+        end $c; end $s; domainctl list | wc -l
+        """)
+    far, nowhere = "Cross-device link0", "No such device or address0"
+    assert out.splitlines() == ["55", far] + ["55"] * 4 + [nowhere, "55", far, "55", "55", "1"], out
+
+
+def a_passive_server_comes_to_another_cpu(cpus):
+    """It has time of its own there until it serves there too."""
+    out = run(cpus, SERVER + """
+        s=$(server --cpus 0 --serve s -- /peer serve s); serves $s
+        domainctl resize $s --cpus 0-1
+        until domainctl list | grep -q "^$s passive"; do taskset -c 0 /peer calls s 1 > /dev/null; done
+        began=$(consumed $s); taskset -c 1 /peer calls s 10; on_its_own $s $began
+        domainctl resize $s --cpus 0 2>&1; end $s; domainctl list | wc -l
+        """)
+    assert out == "55\n0\ndomainctl: resize: Invalid argument\n1\n", out
+
+
 CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
          for function, counts in (
              (a_channel_to_a_child_carries_all, (1, 4)),
              (siblings_have_a_channel_by_their_parents_decision, (2,)),
              (peers_are_killed_twenty_times, (2,)),
              (a_peer_that_scribbles_spoils_only_the_data, (2,)),
-             (a_server_is_called_from_its_maker_and_a_sibling, CPU_COUNTS),
+             (a_server_is_called_from_its_maker_and_a_sibling, (1, 4)),
              (the_callers_pay, (1,)),
              (the_demo_shows_who_paid, (1,)),
              (two_schedulers_run_side_by_side, (2,)),
+             (servers_and_callers_come_to_more_cpus, (2,)),
+             (a_passive_server_comes_to_another_cpu, (2,)),
              (a_server_calls_a_server, (1,)),
              (a_server_dies_while_it_is_called, (2,)),
              (a_server_that_never_answers_is_abandoned, (2,)),
