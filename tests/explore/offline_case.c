@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/core/mailbox.c, libos/core/task_state.c, and included below: nothing is lost with a CPU that is given
+ * up (libos/sched/offline.c has the argument)
+ *
+ * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, a call, what a thief has asked for.  The
+ * run queues hold what they are given, in order; all else is as it ships.
+ */
+#include <setjmp.h>
+#include <string.h>
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "explore.h"
+
+static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
+static _Noreturn void vcore_ends(void);
+#define exo_halt(token, deadline) halt_until_rung(token, deadline)
+#define exo_revoke(handle, ns) vcore_ends()
+#define exo_handle_drop(handle) ((void)0)
+#include "../../libos/sched/offline.c"
+#undef exo_halt
+#undef exo_revoke
+#undef exo_handle_drop
+#define bit place_bit
+#include "../../libos/sched/place.c"
+#undef bit
+#include "../../libos/core/wake.c"
+#include "../../libos/sched/messages.c"
+
+#define CPUS 2
+
+struct vcore vcores[EXO_CPUS_MAX];
+unsigned vcore_count;
+static struct exo_vcore_page pages[CPUS];
+static struct task runner, second; /* the first is CPU 0's, and runs for ever */
+static struct list queue[CPUS];
+static struct mailbox_call call;
+static jmp_buf end_of_thread;
+static _Atomic bool is_gone;
+static _Atomic unsigned calls;
+
+/* ---------------------------------------------------------------- what they call */
+
+static bool is_rung(void *cpu)
+{
+	return pages[(uintptr_t)cpu].pending;
+}
+
+static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
+{
+	explore_wait(is_rung, (void *)(uintptr_t)explore_self(), "halts");
+	return 0;
+}
+
+static _Noreturn void vcore_ends(void)
+{
+	atomic_store(&is_gone, true);
+	longjmp(end_of_thread, 1);
+}
+
+void vcore_ring_if(unsigned cpu, bool first)
+{
+	EXPLORE_CHECK(cpu < CPUS);
+	if (first)
+		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
+}
+
+void vcore_ring(unsigned cpu)
+{
+	vcore_ring_if(cpu, true);
+}
+
+void events_take(struct vcore *v)
+{
+	__atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+	messages_drain(v);
+}
+
+void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
+{
+	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
+	list_push_back(&queue[v->cpu], &t->ready_link);
+	atomic_fetch_add(&v->queue.count, 1);
+}
+
+void run_queue_remove(struct vcore *v, struct task *t)
+{
+	list_remove(&t->ready_link);
+	atomic_fetch_sub_explicit(&v->queue.count, 1, memory_order_relaxed);
+}
+
+struct task *run_queue_oldest(const struct vcore *v)
+{
+	return list_entry(queue[v->cpu].next, struct task, ready_link);
+}
+
+struct task *run_queue_steal(struct vcore *v, unsigned thief)
+{
+	struct task *t = list_empty(&queue[v->cpu]) ? NULL : run_queue_oldest(v);
+
+	if (t)
+		run_queue_remove(v, t);
+	return t;
+}
+
+bool run_queue_has_opinion(const struct vcore *v)
+{
+	return false;
+}
+
+int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
+{
+	return -1;
+}
+
+unsigned sched_cpu_queued(int cpu)
+{
+	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
+}
+
+bool sched_allowed(const struct task *t, int cpu)
+{
+	return true;
+}
+
+/* The library is told when there is nothing of its own there any more. */
+void sched_cpu_stop(struct vcore *v)
+{
+	EXPLORE_CHECK(list_empty(&queue[v->cpu]));
+}
+
+bool domains_end_on(unsigned cpu)
+{
+	return false;
+}
+
+void idle_ends(struct vcore *v)
+{
+}
+
+void timers_program(struct vcore *v)
+{
+}
+
+void donation_deliver(struct vcore *v, struct task *t)
+{
+	explore_fail("nobody donates here");
+}
+
+void donation_signalled(struct vcore *v, struct task *t)
+{
+}
+
+void donation_release(struct vcore *v, enum donation_outcome why)
+{
+}
+
+struct sched_run donation_heir(struct vcore *v)
+{
+	return (struct sched_run){ 0 };
+}
+
+void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
+		  unsigned number, uint64_t value)
+{
+}
+
+uint64_t tsc_to_ns(uint64_t ticks)
+{
+	return ticks;
+}
+
+void upcalls_mask(void)
+{
+}
+
+void upcalls_unmask(void)
+{
+}
+
+void switch_away(enum sched_why why)
+{
+	explore_fail("nobody sleeps here");
+}
+
+void wait_begin(void)
+{
+	explore_fail("nobody sleeps here");
+}
+
+void wait_cancel(void)
+{
+	explore_fail("nobody sleeps here");
+}
+
+struct task *task_get(struct task_ref ref)
+{
+	explore_fail("nobody waits for a call here");
+}
+
+void task_put(struct task *t)
+{
+}
+
+void log_print(const char *format, ...)
+{
+}
+
+_Noreturn void libos_panic(const char *why, ...)
+{
+	explore_fail("%s", why);
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void setup(void)
+{
+	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
+	memset(pages, 0, sizeof(pages));
+	memset(&runner, 0, sizeof(runner));
+	memset(&second, 0, sizeof(second));
+	memset(&call, 0, sizeof(call));
+	memset(questions, 0, sizeof(questions));
+	idle_cpus = away_cpus = 0;
+	online_cpus = 3;
+	leaver = unanswered = 0;
+	is_gone = false;
+	calls = 0;
+	vcore_count = CPUS;
+	runner.affinity = second.affinity = ~0ul;
+	second.home = 1;
+	list_init(&second.ready_link);
+	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+		vcores[cpu].cpu = (int32_t)cpu;
+		vcores[cpu].page = &pages[cpu];
+		vcores[cpu].mask_depth = 1;
+		vcores[cpu].handle = 1;
+		list_init(&queue[cpu]);
+		explore_name(&vcores[cpu].mailbox, sizeof(vcores[cpu].mailbox), "mailbox");
+		explore_name(&vcores[cpu].queue.count, sizeof(vcores[cpu].queue.count), "count");
+		explore_name(&vcores[cpu].handle, sizeof(vcores[cpu].handle), "handle");
+		explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), "pending");
+	}
+	vcores[0].current = &runner;
+	explore_name(&online_cpus, sizeof(online_cpus), "online_cpus");
+	explore_name(&away_cpus, sizeof(away_cpus), "away_cpus");
+	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
+	explore_name(&leaver, sizeof(leaver), "leaver");
+	explore_name(&unanswered, sizeof(unanswered), "unanswered");
+	explore_name(questions, sizeof(questions), "questions");
+	explore_name(&is_gone, sizeof(is_gone), "is_gone");
+	explore_name(&calls, sizeof(calls), "calls");
+	explore_name(&call, sizeof(call), "call");
+	explore_name(&second, sizeof(second), "task");
+	explore_name(queue, sizeof(queue), "queues");
+}
+
+static void setup_asleep(void)
+{
+	setup();
+	second.state = TASK_BLOCKED;
+	second.where = PLACE_WAITING;
+}
+
+static void put_into_queue(unsigned cpu)
+{
+	second.state = TASK_RUNNABLE;
+	second.where = PLACE_QUEUED;
+	second.home = (int16_t)cpu;
+	list_push_back(&queue[cpu], &second.ready_link);
+	vcores[cpu].queue.count = 1;
+}
+
+static void setup_queued_there(void)
+{
+	setup();
+	put_into_queue(1);
+}
+
+static void setup_queued_here(void)
+{
+	setup();
+	put_into_queue(0);
+}
+
+static void leave_cpu(void)
+{
+	if (setjmp(end_of_thread) == 0)
+		cpu_leave(&vcores[1]);
+}
+
+static bool is_rung_or_alone(void *unused)
+{
+	return pages[0].pending || is_gone;
+}
+
+/* CPU 0 takes events, between what else it does, until it is alone; and what has come by then. */
+static void go_on(void)
+{
+	while (!atomic_load(&is_gone)) {
+		explore_wait(is_rung_or_alone, NULL, "runs on, and takes events");
+		events_take(&vcores[0]);
+	}
+	events_take(&vcores[0]);
+}
+
+static void wake_while_it_leaves(unsigned cpu)
+{
+	if (cpu == 1) {
+		leave_cpu();
+		return;
+	}
+	events_take(&vcores[0]);
+	wake_later(&second, DONATION_NONE);
+	wakes_deliver(&vcores[0]);
+	go_on();
+}
+
+static void only_leave(unsigned cpu)
+{
+	if (cpu == 1)
+		leave_cpu();
+	else
+		go_on();
+}
+
+/* As idle() does it. */
+static void ask_and_leave(unsigned cpu)
+{
+	if (cpu == 1) {
+		steal_ask(&vcores[1]);
+		leave_cpu();
+	} else {
+		go_on();
+	}
+}
+
+static void count_call(struct mailbox_call *unused)
+{
+	atomic_fetch_add(&calls, 1);
+}
+
+/* As message_call_wait(), which then knows whether it is answered. */
+static void call_while_it_leaves(unsigned cpu)
+{
+	if (cpu == 1) {
+		leave_cpu();
+		return;
+	}
+	events_take(&vcores[0]);
+	call.function = count_call;
+	if (cpu_is_online(1))
+		message_call(&vcores[0], 1, &call);
+	else
+		count_call(&call);
+	go_on();
+}
+
+static void nothing_is_there(void)
+{
+	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 2 && !vcores[1].handle && !leaver);
+	EXPLORE_CHECK(!vcores[1].mailbox.tasks && !vcores[1].mailbox.calls && list_empty(&queue[1]));
+}
+
+static void the_task_is_here(void)
+{
+	nothing_is_there();
+	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcores[0].queue.count == 1);
+}
+
+static void the_call_was_made(void)
+{
+	nothing_is_there();
+	EXPLORE_CHECK(calls == 1);
+}
+
+int main(void)
+{
+	static const struct explore_case cases[] = {
+		{ "a_wake_finds_its_way_while_a_cpu_leaves", 2, 2, 0, setup_asleep, wake_while_it_leaves,
+		  the_task_is_here, NULL },
+		{ "a_task_that_is_queued_there_moves", 2, 2, 0, setup_queued_there, only_leave,
+		  the_task_is_here, NULL },
+		{ "a_thief_takes_its_answer_along", 2, 2, 0, setup_queued_here, ask_and_leave,
+		  the_task_is_here, NULL },
+		{ "a_call_is_answered_before_a_cpu_goes", 2, 2, 1, setup, call_while_it_leaves,
+		  the_call_was_made, NULL },
+	};
+
+	return explore(cases, sizeof(cases) / sizeof(cases[0]));
+}
