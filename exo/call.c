@@ -64,6 +64,7 @@ static int64_t call(uint64_t number, struct exo_regs *regs)
 
 struct exo_regs *exo_call_entry(struct exo_regs *regs)
 {
+	debug_entry_begins(VECTOR_EXO_CALL);
 	this_cpu()->stats.exo_calls++;
 	regs->rax = call(regs->rax, regs);
 	return run_exit(regs);

@@ -167,8 +167,10 @@ static void idle(struct cpu *cpu)
 	run_account(cpu, tsc_read());
 	trace("idle", run->armed, 0);
 	atomic_store(&cpu->idle, true);
+	debug_entry_ends();
 	while (!run->attention && !atomic_load_explicit(&run->rung, memory_order_relaxed))
 		cpu_idle_wait();
+	debug_entry_begins(0);
 	run_account(cpu, tsc_read());
 	atomic_store(&cpu->idle, false);
 }
@@ -224,11 +226,12 @@ struct exo_regs *run_exit(struct exo_regs *regs)
 	struct cpu *cpu = this_cpu();
 	struct run *run = &cpu->run;
 
-	if (!run->attention && !atomic_load_explicit(&run->rung, memory_order_relaxed)) {
+	if (!run->attention && !atomic_load_explicit(&run->rung, memory_order_relaxed))
 		tlb_catch_up();
-		return regs;
-	}
-	return exit_with_work(cpu, regs);
+	else
+		regs = exit_with_work(cpu, regs);
+	debug_entry_ends();
+	return regs;
 }
 
 _Noreturn void cpu_run(void)

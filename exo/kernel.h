@@ -9,6 +9,7 @@
 #include <asm/errno.h>
 #include <stdarg.h>
 #include "cpu.h"
+#include "debug/debug.h"
 #include "frame.h"
 #include "invariant.h"
 #include "tlb_epoch.h"

@@ -145,6 +145,7 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 	if (!stripped || !object_word_retire(s->object.frame))
 		return 1;
 	hand_back(list, root);
+	debug_poison(object);
 	hand_back(list, object);
 	return 0;
 }

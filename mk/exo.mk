@@ -3,6 +3,9 @@
 # The kernel: boot/ and exo/ into exo.elf.
 
 exo_SOURCES := $(filter-out exo/offsets.c,$(sort $(wildcard boot/*.asm exo/*.c exo/x86/*.c exo/x86/*.asm)))
+ifeq ($(DEBUG),1)
+exo_SOURCES += $(sort $(wildcard exo/debug/*.c))
+endif
 exo_CFLAGS := $(COMMON_CFLAGS) -fno-pic -mcmodel=kernel -Iexo
 exo_NASMFLAGS := -Iexo/ -Iboot/ -Iinclude/
 

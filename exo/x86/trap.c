@@ -112,6 +112,7 @@ struct exo_regs *trap_entry(struct exo_regs *regs)
 {
 	if (!(regs->cs & 3))
 		return kernel_trap(regs);
+	debug_entry_begins(regs->vector);
 	if (regs->vector < VECTOR_EXCEPTIONS)
 		return fault_entry(regs, regs->vector == VECTOR_PAGE_FAULT ? cr2_read() : 0);
 	dispatch_interrupt((unsigned)regs->vector);

@@ -19,6 +19,7 @@
 #include "core/memory.h"
 #include "core/page_runs.h"
 #include "core/string.h"
+#include "core/vcore.h"
 
 #define HEAP_TABLE (EXO_DYNAMIC_BASE + 0x10000000ul)
 #define HEAP_BASE (EXO_DYNAMIC_BASE + 0x1000000000ul)
@@ -35,6 +36,7 @@ _Static_assert(CLASSES <= PAGE_CLASSES_MAX, "all can be counted");
 #define IDLE_PAGES_MAX 1024u /* free and mapped: 4 MiB */
 #define TRIM_PAGES 256u     /* at once, under the lock */
 
+#define POISON 0x5a /* of free blocks, in debug builds */
 #define BLOCK_NONE 0xffff
 
 static struct lock heap_lock = LOCK_INIT("heap", RANK_HEAP);
@@ -295,6 +297,8 @@ static uint32_t slab_create(unsigned c)
 	char *base = page_address(page);
 	size_t size = class_size[c], n = EXO_PAGE_SIZE / size;
 
+	if (EXO_DEBUG)
+		memset(base, POISON, EXO_PAGE_SIZE);
 	for (size_t i = 0; i < n; i++)
 		*(uint16_t *)(base + i * size) =
 			i + 1 < n ? (uint16_t)((i + 1) * size / BLOCK_UNIT) : BLOCK_NONE;
@@ -303,6 +307,15 @@ static uint32_t slab_create(unsigned c)
 	runs.pages[page].first_free = 0;
 	page_list_push(&runs, &slabs[c], page);
 	return page;
+}
+
+/* A free block holds the place of the next one, and poison: who has written to it since had no right to
+ * it any more. */
+static void check_poison(const char *block, size_t size)
+{
+	for (size_t i = sizeof(uint16_t); i < size; i++)
+		if (block[i] != POISON)
+			libos_panic("heap: a free block of %lu bytes at %p was written to", size, block);
 }
 
 static void *block_take(unsigned c)
@@ -317,6 +330,8 @@ static void *block_take(unsigned c)
 	char *block = (char *)page_address(page) + p->first_free * BLOCK_UNIT;
 
 	p->first_free = *(uint16_t *)block;
+	if (EXO_DEBUG)
+		check_poison(block, class_size[c]);
 	p->used++;
 	if (p->first_free == BLOCK_NONE)
 		page_list_remove(&runs, &slabs[c], page);
@@ -331,6 +346,8 @@ static void block_put(uint32_t page, void *block)
 
 	if (p->used == 0 || offset % class_size[c] != 0)
 		libos_panic("heap: %p is not a block of %u bytes in use", block, class_size[c]);
+	if (EXO_DEBUG)
+		memset(block, POISON, class_size[c]);
 	*(uint16_t *)block = p->first_free;
 	if (p->first_free == BLOCK_NONE)
 		page_list_push(&runs, &slabs[c], page);
@@ -349,6 +366,7 @@ void *heap_alloc(size_t size)
 	unsigned c = class_of(size);
 
 	lock_acquire(&heap_lock);
+	ASSERT_INVARIANT(!this_vcore()->in_event);
 	void *block = block_take(c);
 
 	lock_release(&heap_lock);

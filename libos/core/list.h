@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Intrusive doubly linked lists.  A node that is in no list points at itself. */
+/* Intrusive doubly linked lists.  A node that is in no list points at itself.
+ * Debug builds look at a node's neighbours before they change them. */
 #ifndef LIBOS_LIST_H
 #define LIBOS_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "log.h"
 
 struct list {
 	struct list *next, *prev;
@@ -23,6 +25,7 @@ static inline bool list_empty(const struct list *l) { return l->next == l; }
 
 static inline void list_insert_after(struct list *at, struct list *node)
 {
+	ASSERT_INVARIANT(at->next->prev == at);
 	node->next = at->next;
 	node->prev = at;
 	at->next->prev = node;
@@ -41,6 +44,7 @@ static inline void list_push_back(struct list *head, struct list *node)
 
 static inline void list_remove(struct list *node)
 {
+	ASSERT_INVARIANT(node->prev->next == node && node->next->prev == node);
 	node->prev->next = node->next;
 	node->next->prev = node->prev;
 	list_init(node);

@@ -15,6 +15,7 @@
 #include "core/task.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "core/watchdog.h"
 #include "domain/device.h"
 #include "domain/link.h"
 #include "domain/parent.h"
@@ -75,9 +76,21 @@ static void start_trace(void)
 		trace_init(kib);
 }
 
-/* panic=test-libos on the boot command line is a bug of the libos, to see the report. */
+/* Uses all of the stack, and then the page that guards it. */
+static __attribute__((noinline)) uint64_t overflow_stack(uint64_t depth)
+{
+	volatile uint64_t here[64];
+
+	here[0] = depth;
+	return depth ? overflow_stack(depth + 1) + here[0] : 0;
+}
+
+/* panic=test-libos and panic=test-stack on the boot command line are bugs of the libos, to see the
+ * report. */
 static __attribute__((noinline)) void panic_test(void)
 {
+	if (boot_word("panic=test-stack"))
+		overflow_stack(1);
 	if (boot_word("panic=test-libos"))
 		*(volatile int *)(EXO_SHARED_END - EXO_PAGE_SIZE) = 0;
 }
@@ -90,6 +103,8 @@ static void start_services(void *unused)
 		libos_panic("the file system does not start: error %d", r);
 	sched_proc_init();
 	load_average_start();
+	if (EXO_DEBUG)
+		watchdog_start();
 	trace_files_init();
 	console_init();
 	domain_device_init();

@@ -26,6 +26,7 @@ struct mutex {
 	struct task *owner;      /* under lock */
 	struct wait_queue queue; /* under lock */
 	uint16_t rank;           /* fixed */
+	struct mutex *below;     /* the owner, in debug builds: that it took before, or NULL */
 };
 
 void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank);

@@ -27,6 +27,7 @@
 #define TASK_SLOT_SIZE 0x8000ul /* 4K guard, 28K stack, task and vector area */
 #define TASK_VECTOR_MAX 0xb00ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state */
 
+struct mutex;
 struct process;
 struct vcore;
 
@@ -136,6 +137,9 @@ struct task {
 
 	/* Threads: written by the task itself. */
 	uint64_t clear_child_tid, robust_list, robust_list_size;
+
+	/* Written by the task itself, in debug builds: the mutex that it took last, and so on. */
+	struct mutex *held_mutexes;
 
 	/* Under process->lock. */
 	struct list thread_link;

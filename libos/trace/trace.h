@@ -42,7 +42,7 @@ static inline void trace_name(struct vcore *v, const struct task *t)
  * find the wake; a wake that comes at the same time may put another waker in its place. */
 #define trace_waker(v, t, id) \
 	do { \
-		if (__builtin_expect((v)->traced, false)) \
+		if (EXO_DEBUG || __builtin_expect((v)->traced, false)) \
 			atomic_store_explicit(&(t)->waker, (id), memory_order_relaxed); \
 	} while (0)
 

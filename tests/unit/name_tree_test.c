@@ -10,6 +10,12 @@
 static struct named nodes[NODES];
 static unsigned came[NODES]; /* when it was put in; 0: it is not there */
 
+void libos_panic(const char *fmt, ...)
+{
+	printf("not ok panic: %s\n", fmt);
+	exit(1);
+}
+
 static unsigned depth_of(const struct named *n)
 {
 	unsigned left, right;

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the debug build finds out by itself, where time is the number of instructions: nothing in a sound
+system; and where tasks wait when nothing runs; and a stack that is too small."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import BUILD, run_cases  # noqa: E402
+import cases  # noqa: E402
+
+DEBUG_RUN = os.path.join(BUILD, "debug/bin/exo-run")
+SLOT_SIZE, PAGE = 0x8000, 0x1000
+
+
+def log_of(*arguments, status=0):
+    """What kernel and libos said meanwhile."""
+    cases.EXO_RUN = DEBUG_RUN
+    with tempfile.TemporaryDirectory() as folder:
+        log = os.path.join(folder, "log")
+        run = cases.exo_run("--log", log, *arguments, environment={"ACCEL": "icount"}, limit=300)
+        with open(log, encoding="utf-8", errors="replace") as stream:
+            text = stream.read()
+    assert run.returncode == status, (run, text[-1500:])
+    return text
+
+
+def who_waits_is_told_when_nothing_runs():
+    text = log_of("--", "sleep", "20")
+    assert len(re.findall(r"^libos: no task has run for 3 s", text, re.MULTILINE)) == 1, text
+    assert re.search(r"^libos:   task \d+ \(sleep\): blocked, waiting, CPU 0, woken last by \d+", text,
+                     re.MULTILINE), text
+    assert "panic:" not in text, text
+
+
+def interrupts_are_never_off_for_long():
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "protect")
+        subprocess.run([cases.EXO_CC, "-O2", "-o", program,
+                        os.path.join(cases.TOP, "tests/script/debug_build.c")], check=True)
+        text = log_of("--file", program + ":/protect", "--", "sh", "-c",
+                      "/tests/fork && /protect")
+    assert "interrupts off" not in text, text
+
+
+def a_stack_that_overflows_meets_its_guard_page():
+    text = log_of("--append", "panic=test-stack", "--", "sleep", "1000", status=126)
+    address = re.search(r"libos: panic: .*exception 14 .*address (\w+)", text)
+    assert address, text[-1500:]
+    assert int(address[1], 16) % SLOT_SIZE < PAGE, address[0]
+
+
+CASES = (who_waits_is_told_when_nothing_runs, interrupts_are_never_off_for_long,
+         a_stack_that_overflows_meets_its_guard_page)
+if os.path.exists(DEBUG_RUN):
+    run_cases([(case.__name__, case) for case in CASES])
+for skipped in CASES:
+    print(f"ok {skipped.__name__} # skip there is no debug build")

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/core/page_runs.c; libos/core/heap.c included: blocks do not overlap, and a debug build notices who
+ * writes to a block that is free.
+ *
+ * The heap's addresses are memory of the host. A libos_panic() ends the attempt that led to it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "check.h"
+
+#define LIBOS_CPU_NUMBER_H
+static inline unsigned long cpu_number(void)
+{
+	return 0;
+}
+
+#include "../../libos/core/heap.c"
+
+enum { BLOCKS = 300 };
+
+struct vcore vcores[EXO_CPUS_MAX];
+static jmp_buf on_panic;
+static char message[200];
+
+void libos_panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	longjmp(on_panic, 1);
+}
+
+void lock_take_checked(struct lock *l) {}
+void lock_drop_checked(struct lock *l) {}
+uint64_t frame_take(void) { return 1; }
+void frame_free(uint64_t frame) {}
+int shared_update(const struct exo_op *ops, size_t count) { return 0; }
+
+static void reserve(uint64_t address, size_t size)
+{
+	void *at = mmap((void *)address, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at != (void *)address)
+		exit(1);
+}
+
+static void blocks_do_not_overlap(void)
+{
+	char *blocks[BLOCKS];
+
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		blocks[i] = heap_alloc(1 + i * 7);
+		CHECK(blocks[i] != NULL);
+		for (unsigned byte = 0; byte < 1 + i * 7; byte++)
+			CHECK_EQ(blocks[i][byte], 0);
+		memset(blocks[i], (int)i, 1 + i * 7);
+	}
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		for (unsigned byte = 0; byte < 1 + i * 7; byte++)
+			CHECK_EQ((unsigned char)blocks[i][byte], i % 256);
+		heap_free(blocks[i]);
+	}
+}
+
+static void a_write_to_a_free_block_is_noticed(void)
+{
+	char *kept = heap_alloc(64), *block = heap_alloc(64);
+
+	message[0] = 0;
+	heap_free(block);
+	block[40] = 1;
+	if (!setjmp(on_panic))
+		heap_alloc(64);
+	CHECK(strstr(message, "a free block of 64 bytes"));
+	block[40] = POISON;
+	heap_free(kept);
+}
+
+static void what_is_read_from_a_free_block_is_poison(void)
+{
+	char *kept = heap_alloc(64), *block = heap_alloc(64);
+
+	memset(block, 7, 64);
+	heap_free(block);
+	CHECK_EQ(block[2], POISON);
+	CHECK_EQ(block[63], POISON);
+	heap_free(kept);
+}
+
+static void no_handler_allocates(void)
+{
+	message[0] = 0;
+	vcores[0].in_event = true;
+	if (!setjmp(on_panic))
+		heap_alloc(64);
+	vcores[0].in_event = false;
+	CHECK(strstr(message, "in_event"));
+}
+
+static void a_block_is_freed_once(void)
+{
+	char *kept = heap_alloc(512), *block = heap_alloc(512);
+
+	message[0] = 0;
+	heap_free(block);
+	if (!setjmp(on_panic))
+		heap_free(block + 16);
+	CHECK(strstr(message, "is not a block"));
+	heap_free(kept);
+}
+
+int main(void)
+{
+	reserve(HEAP_TABLE, HEAP_PAGES_MAX * sizeof(struct page_run));
+	reserve(HEAP_BASE, 64ul << 20);
+	heap_init();
+	RUN(blocks_do_not_overlap);
+	RUN(a_write_to_a_free_block_is_noticed);
+	RUN(what_is_read_from_a_free_block_is_poison);
+	RUN(a_block_is_freed_once);
+	RUN(no_handler_allocates);
+	return check_result();
+}
