@@ -3,6 +3,12 @@
 # The library OS: libos/*/ and every scheduler library into libos.elf.
 
 libos_SOURCES := $(filter-out libos/api/%,$(sort $(wildcard libos/*/*.c libos/*/*.asm)))
+# Faults and races that are made on purpose: not in unit tests, which have invariants checked, too.
+ifeq ($(DEBUG),1)
+COMMON_CFLAGS += -DEXO_INJECT=1
+else
+libos_SOURCES := $(filter-out libos/debug/%,$(libos_SOURCES))
+endif
 libos_CFLAGS := $(COMMON_CFLAGS) -fpie -fno-jump-tables -Ilibos -include mk/hidden.h
 libos_NASMFLAGS := -Ilibos/ -Iinclude/
 

@@ -34,7 +34,7 @@ DEBUG_BUILD := $(BUILD)/debug
 .PHONY: debug
 debug: all
 	$(Q)+$(MAKE) DEBUG=1 BUILD=$(DEBUG_BUILD) CACHE=$(CACHE) all
-test: debug
+test stress: debug
 endif
 
 ## make test     every test; the last line is 'N passed, N failed'.  TESTS='words' selects

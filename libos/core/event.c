@@ -17,6 +17,7 @@
 #include "core/timer_queue.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "debug/inject.h"
 #include "domain/domain.h"
 #include "domain/link.h"
 #include "domain/parent.h"
@@ -35,6 +36,7 @@ void vcore_ring(unsigned cpu)
 
 	trace(v, TRACE_IPI, 0, 0, cpu, 0);
 	v->stats.ipis_sent++;
+	race_point();
 	exo_doorbell(vcores[cpu].handle);
 }
 
@@ -100,6 +102,7 @@ void events_take(struct vcore *v)
 	uint32_t pending = __atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
 
 	ASSERT_INVARIANT(vcore_is_mine(v));
+	race_point();
 	v->in_event = true;
 	if (pending & EXO_EVENT_REVOKE) {
 		pressure_taken();

@@ -26,6 +26,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 
 #define CACHE_FRAMES 64
 #define FORGET_FRAMES 4096u /* looked at under the lock */
@@ -175,6 +176,8 @@ uint64_t frame_take(void)
 {
 	uint64_t frame;
 
+	if (fault_injected(FAULT_FRAME))
+		return 0;
 	do
 		frame = take();
 	while (frame && may_be_lost(frame));

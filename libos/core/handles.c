@@ -6,6 +6,7 @@
 #include "core/frames.h"
 #include "core/memory.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 
 #define SLOTS_PER_PAGE 64 /* of the kernel's table */
 #define COUNT_PAGES 8     /* of heap, for those that are taken to be counted */
@@ -15,7 +16,7 @@ _Atomic uint32_t handle_pages;
 
 int handles_feed(void)
 {
-	uint64_t frame = frame_take();
+	uint64_t frame = fault_injected(FAULT_HANDLE) ? 0 : frame_take();
 	int64_t r = -ENOMEM;
 
 	while (frame && (r = exo_handle_feed(EXO_HANDLE(EXO_SLOT_DOMAIN), frame)) == -EAGAIN)

@@ -20,6 +20,7 @@
 #include "core/page_runs.h"
 #include "core/string.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 
 #define HEAP_TABLE (EXO_DYNAMIC_BASE + 0x10000000ul)
 #define HEAP_BASE (EXO_DYNAMIC_BASE + 0x1000000000ul)
@@ -248,7 +249,7 @@ void *pages_alloc(size_t count)
 {
 	unsigned order = order_of(count);
 
-	if (count == 0 || order > ARENA_ORDER)
+	if (count == 0 || order > ARENA_ORDER || fault_injected(FAULT_HEAP))
 		return NULL;
 	lock_acquire(&heap_lock);
 	uint32_t page = take_run(order);
@@ -365,6 +366,8 @@ void *heap_alloc(size_t size)
 		return pages_alloc((size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE);
 	unsigned c = class_of(size);
 
+	if (fault_injected(FAULT_HEAP))
+		return NULL;
 	lock_acquire(&heap_lock);
 	ASSERT_INVARIANT(!this_vcore()->in_event);
 	void *block = block_take(c);

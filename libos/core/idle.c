@@ -6,6 +6,7 @@
 #include "core/switch.h"
 #include "core/timer_queue.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 #include "sched/messages.h"
 #include "sched/place.h"
 #include "trace/trace.h"
@@ -15,6 +16,7 @@ static void halt(struct vcore *v, uint64_t token)
 	uint64_t idle = atomic_load_explicit(&v->stats.idle_clock, memory_order_relaxed);
 	uint64_t start = rdtsc();
 
+	race_point();
 	timers_program(v);
 	atomic_store_explicit(&v->stats.idle_clock, (idle - start) | IDLE_HALTED,
 			      memory_order_relaxed);

@@ -3,6 +3,7 @@
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 
 void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 {
@@ -47,8 +48,10 @@ void lock_take_checked(struct lock *l)
 {
 	upcalls_mask();
 	check_order(this_vcore(), l);
+	race_point();
 	lock_take(l);
 	push_held(l);
+	race_point();
 	this_vcore()->mask_depth--;
 }
 
@@ -57,7 +60,9 @@ void lock_drop_checked(struct lock *l)
 	ASSERT_INVARIANT(lock_held(l));
 	pop_held(l);
 	ASSERT_INVARIANT(this_vcore()->mask_depth > 1 || this_vcore()->held_count == 0);
+	race_point();
 	lock_drop(l);
+	race_point();
 }
 
 bool lock_try(struct lock *l)

@@ -16,6 +16,7 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "core/watchdog.h"
+#include "debug/inject.h"
 #include "domain/device.h"
 #include "domain/link.h"
 #include "domain/parent.h"
@@ -64,14 +65,22 @@ static void sched_name(char name[SCHED_NAME_MAX])
 	name[n] = 0;
 }
 
+/* The number behind `key` on the boot command line, or 0. */
+static uint64_t boot_number(const char *key)
+{
+	const char *digit = boot_word(key);
+	uint64_t number = 0;
+
+	for (; digit && *digit >= '0' && *digit <= '9' && number < UINT32_MAX; digit++)
+		number = number * 10 + (uint64_t)(*digit - '0');
+	return number;
+}
+
 /* trace=KIB on the boot command line: everything from here on is traced. */
 static void start_trace(void)
 {
-	const char *digit = boot_word("trace=");
-	uint64_t kib = 0;
+	uint64_t kib = boot_number("trace=");
 
-	for (; digit && *digit >= '0' && *digit <= '9' && kib < UINT32_MAX; digit++)
-		kib = kib * 10 + (uint64_t)(*digit - '0');
 	if (kib)
 		trace_init(kib);
 }
@@ -102,6 +111,8 @@ static void start_services(void *unused)
 	if (r < 0)
 		libos_panic("the file system does not start: error %d", r);
 	sched_proc_init();
+	if (EXO_INJECT)
+		faults_proc_init();
 	load_average_start();
 	if (EXO_DEBUG)
 		watchdog_start();
@@ -139,6 +150,10 @@ static void start_libos(struct vcore *v)
 	frames_init(machine());
 	heap_init();
 	start_trace();
+	if (EXO_INJECT)
+		races_init(boot_number("races="));
+	else if (boot_word("races="))
+		log_print("libos: races= is for the debug build\n");
 	sched_name(name);
 	sched_init(name);
 	log_print("libos: %u CPUs, %lu MiB, scheduler %s\n",

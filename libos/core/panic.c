@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 #include "trace/trace.h"
 
 #define BACKTRACE_MAX 24
@@ -95,6 +96,8 @@ _Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t
 	vformat(line, sizeof(line), fmt, ap);
 	log_print("\nlibos: panic: %s\n", line);
 	print_where();
+	if (EXO_INJECT)
+		inject_report();
 	if (regs)
 		print_regs(regs);
 	print_backtrace(rip, rbp);

@@ -5,11 +5,14 @@
 #include "core/frames.h"
 #include "core/handles.h"
 #include "core/memory.h"
+#include "debug/inject.h"
 
 int64_t frames_into_space(uint64_t object, uint64_t root)
 {
 	int64_t r;
 
+	if (fault_injected(FAULT_HANDLE))
+		return -ENOMEM;
 	for (;;) {
 		r = exo_space_create(EXO_HANDLE(EXO_SLOT_DOMAIN), object, root);
 		if (r == -ENOSPC && handles_feed() < 0)

@@ -25,6 +25,7 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "debug/inject.h"
 #include "proc/process.h"
 #include "sched/donation.h"
 #include "sched/offline.h"
@@ -254,6 +255,7 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 			events_take(v);
 		if (v->leaving)
 			cpu_leave(v);
+		race_steal(v);
 		run = donation_heir(v);
 		if (!run.task)
 			run = run_queue_pick(v, prev);
@@ -274,6 +276,7 @@ static _Noreturn void schedule_after(struct vcore *v, struct task *prev, enum sc
 	bool runnable = prev && task_state(prev) == TASK_RUNNING;
 
 	v->mask_depth = 1;
+	race_point();
 	if (prev)
 		leave(v, prev, why);
 	schedule_loop(v, runnable ? prev : NULL);

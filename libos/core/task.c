@@ -12,6 +12,7 @@
 #include "core/task_table.h"
 #include "core/vcore.h"
 #include "core/wake.h"
+#include "debug/inject.h"
 #include "trace/trace.h"
 
 void task_put(struct task *t)
@@ -35,7 +36,7 @@ static void copy_name(char *to, const char *from, size_t size)
 
 struct task *task_create(struct process *p, void (*entry)(void *), void *argument, const char *name)
 {
-	struct task *t = task_slot_alloc();
+	struct task *t = fault_injected(FAULT_TASK) ? NULL : task_slot_alloc();
 
 	if (!t)
 		return NULL;

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include "core/task.h"
+#include "debug/inject.h"
 
 #define BIT(n) (1u << (n))
 
@@ -72,6 +73,7 @@ __attribute__((always_inline)) static inline void task_set_state(struct task *t,
 __attribute__((always_inline)) static inline void task_move(struct task *t, enum task_place from,
 							     enum task_place to)
 {
+	race_point();
 	if (task_place(t) != from || !(allowed_places[from] >> to & 1))
 		task_place_bug(t, from, to);
 	/* Sequentially consistent: leave_blocked() in wake.c argues why. */
@@ -83,6 +85,7 @@ static inline bool task_claim(struct task *t)
 {
 	uint8_t expect = PLACE_WAITING;
 
+	race_point();
 	return atomic_compare_exchange_strong(&t->where, &expect, PLACE_MAILBOX);
 }
 

@@ -13,6 +13,7 @@
 #include "fs/descriptor.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "debug/inject.h"
 #include "fs/calls.h"
 #include "fs/record_lock.h"
 #include "proc/process.h"
@@ -194,7 +195,7 @@ int fd_install(struct file *f, int lowest, bool close_on_exec)
 
 	lock_acquire(&t->lock);
 	fd = find_free(t, (unsigned)lowest);
-	if (fd >= limit)
+	if (fd >= limit || fault_injected(FAULT_DESCRIPTOR))
 		result = -EMFILE;
 	else if (!make_room(t, fd))
 		result = -ENOMEM;

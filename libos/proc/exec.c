@@ -127,9 +127,10 @@ static void set_registers(uint64_t entry, uint64_t stack_pointer)
 	signal_vector_reset();
 }
 
-/* The old program is gone. */
-static void start_program(const struct exec_image *image, const struct exec_strings *strings,
-			  const char *path)
+/* The old program is gone: without a new one the process ends, when this task has given back what the call
+ * has taken and is about to go back to a program. */
+static void start_program(struct process *p, const struct exec_image *image,
+			  const struct exec_strings *strings, const char *path)
 {
 	uint64_t stack_pointer;
 	int r = exec_image_clear(image);
@@ -141,7 +142,9 @@ static void start_program(const struct exec_image *image, const struct exec_stri
 		return;
 	}
 	log_print("exec of %s: error %d after the old program was gone\n", path, r);
-	process_exit_group(SIGKILL);
+	lock_acquire(&process_tree_lock);
+	process_kill_locked(p, SIGKILL);
+	lock_release(&process_tree_lock);
 }
 
 static struct vm *build_space(struct exec_image *image, int *error)
@@ -203,7 +206,7 @@ int exec_program(const char *path, struct exec_strings *strings)
 		goto out_space;
 	switch_space(p, v, path, line, (uint32_t)strings->argument_bytes);
 	reset_process(p);
-	start_program(&image, strings, path);
+	start_program(p, &image, strings, path);
 	exec_image_close(&image);
 	return 0;
 

@@ -9,17 +9,21 @@ TOP = os.environ.get("TOP", os.path.join(os.path.dirname(os.path.abspath(__file_
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
 EXO_RUN = os.environ.get("EXO_RUN", os.path.join(BUILD, "bin/exo-run"))
 EXO_CC = os.environ.get("EXO_CC", os.path.join(BUILD, "bin/exo-cc"))
+# The build that checks invariants and can be made to fail: this one, or the one beside it.
+DEBUG_RUN = os.path.join(BUILD, "debug/bin/exo-run")
+if not os.path.exists(DEBUG_RUN):
+    DEBUG_RUN = EXO_RUN
 CPU_COUNTS = (1, 2, 4, 8)
 
 # Never asserted; only the bound after which a machine counts as hanging.
 LIMIT_S = 120
 
 
-def exo_run(*arguments, stdin=b"", limit=LIMIT_S, environment=None):
+def exo_run(*arguments, stdin=b"", limit=LIMIT_S, environment=None, program=EXO_RUN):
     """Run exo-run with these arguments; its own --timeout ends a machine that hangs."""
     if "--timeout" not in arguments:
         arguments = ("--timeout", str(limit), *arguments)
-    return subprocess.run([EXO_RUN, *arguments], input=stdin, capture_output=True, check=False,
+    return subprocess.run([program, *arguments], input=stdin, capture_output=True, check=False,
                           timeout=limit + 60, env={**os.environ, **(environment or {})})
 
 
