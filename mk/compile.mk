@@ -17,7 +17,8 @@ else ifeq ($(COVERAGE),1)
 OPTIMISE := -Og
 WHOLE :=
 else
-WHOLE := -flto=auto --param max-inline-insns-auto=60 --param early-inlining-insns=30 -ffunction-sections
+WHOLE := -flto=auto --param max-inline-insns-auto=60 --param early-inlining-insns=30 \
+	-ffunction-sections -fdata-sections
 endif
 ifeq ($(WERROR),1)
 COMMON_CFLAGS += -Werror

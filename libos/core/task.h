@@ -25,7 +25,7 @@
 #include "lock.h"
 
 #define TASK_SLOT_SIZE 0x8000ul /* 4K guard, 28K stack, task and vector area */
-#define TASK_VECTOR_MAX 0xb00ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state */
+#define TASK_VECTOR_MAX 0xac0ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state: 2696 bytes */
 
 struct mutex;
 struct process;
@@ -78,8 +78,8 @@ struct task {
 	uint32_t mxcsr;          /* of a switch with dead vector registers: control bits alone */
 	uint16_t x87_control;
 	uint64_t fault_address;  /* of the fault that is being moved to its stack */
-	bool vector_live;        /* vector registers must survive a switch */
 	void *vector_area;       /* XSAVE image of TASK_VECTOR_MAX bytes; fixed */
+	bool vector_live;        /* vector registers must survive a switch */
 	_Atomic unsigned wait_flags; /* of the sleep in progress; read by signal senders */
 
 	/* Whoever moved it to PLACE_MAILBOX; then the CPU that takes it out. */
