@@ -93,7 +93,7 @@ HOSTED_CFLAGS = $(APP_CFLAGS) -nostdinc -isystem $(SYSROOT)/include
 $(BUILD)/compile_commands.json: Makefile scripts/mkcommands $(wildcard mk/*.mk boot exo exo/x86 \
 		libos libos/*/. apps apps/*/. tests/guest tests/unit)
 	@mkdir -p $(@D)
-	@{ for source in $(filter %.c,$(exo_SOURCES)); do echo "$$source $(exo_CFLAGS)"; done; \
+	@{ for source in $(sort $(filter %.c,$(exo_SOURCES)) $(wildcard exo/debug/*.c)); do echo "$$source $(exo_CFLAGS)"; done; \
 	   for source in $(filter %.c,$(libos_SOURCES)); do echo "$$source $(libos_CFLAGS)"; done; \
 	   for source in $(foreach program,$(APPS) $(GUEST_TESTS),$(call app_sources,$(program))); do \
 		echo "$$source $(HOSTED_CFLAGS) -I$$(dirname $$source)"; done; \

@@ -19,7 +19,8 @@
 
 #define LOOK_NS (3 * NS_PER_SECOND)
 
-static const char *const states[TASK_STATES] = { "runnable", "running", "blocking", "blocked", "zombie" };
+static const char *const states[TASK_STATES] = { "runnable", "running", "blocking", "blocked",
+						 "zombie" };
 static const char *const places[] = { "nowhere", "queued", "on a CPU", "in a mailbox", "waiting" };
 
 static struct timer look_timer;
@@ -85,7 +86,8 @@ static void report(void)
 			  mailbox_has_mail(&vcores[cpu].mailbox) ? "not empty" : "empty");
 	forgotten = print_tasks();
 	if (forgotten)
-		libos_panic("progress has stopped: task %u could run, and no CPU runs it", forgotten);
+		libos_panic("progress has stopped: task %u could run, and no CPU runs it",
+			    forgotten);
 }
 
 static void look(struct timer *timer)

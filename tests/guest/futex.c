@@ -212,9 +212,10 @@ static int woken_by(int op, uint32_t argument, int compare, uint32_t with, uint3
 
 	word = 0;
 	pthread_create(&thread, NULL, wait_once, NULL);
-	wait_for_sleepers(1);
-	/* The waiter is at the second word, so that only a true comparison wakes it. */
-	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0), 1);
+	/* The waiter is at the second word, so that only a true comparison wakes it.  That it sleeps does
+	 * not say that it has come to the first: it may wait for the memory of its stack. */
+	while (futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0) == 0)
+		sched_yield();
 	other = before;
 	woken = futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
 		      FUTEX_OP(op, argument, compare, with));

@@ -33,7 +33,7 @@ TREE = os.path.join(BUILD, "mutants/tree")
 # A mutant may hang: it is given so long, and so many times what the tree as it is needs.
 LEAST_LIMIT_S, TIMES_LONGER = 60, 10
 FIRST_LIMIT_S, MAKE_LIMIT_S = 300, 900
-LINE = "{:<6} {:<14} {:<39} {:<26} {:>7} {:>5}  {}"
+LINE = "{:<6}  {:<14}  {:<41}  {:<25}  {:>7}  {:>4}  {}"
 
 
 class Mutant:
@@ -49,8 +49,9 @@ class Mutant:
 
 
 def all_mutants():
-    return [Mutant(os.path.join(HERE, name)) for name in sorted(os.listdir(HERE))
-            if name.endswith(".patch")]
+    names = [name for name in os.listdir(HERE) if name.endswith(".patch")]
+    return [Mutant(os.path.join(HERE, name))
+            for name in sorted(names, key=lambda name: int(name.partition("-")[0]))]
 
 
 # ---------------------------------------------------------------- detectors

@@ -13,7 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 from cases import BUILD, run_cases  # noqa: E402
 import cases  # noqa: E402
 
-DEBUG_RUN = os.path.join(BUILD, "debug/bin/exo-run")
+# Where this is the debug build itself, or beside the one under test.
+DEBUG_RUN = os.path.join(BUILD, "" if os.path.basename(BUILD) == "debug" else "debug", "bin/exo-run")
 SLOT_SIZE, PAGE = 0x8000, 0x1000
 
 
