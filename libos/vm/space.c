@@ -78,16 +78,17 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Within one table the entries of neighbouring pages lie side by side in the window. */
+/* Within one table the entries of neighbouring pages lie side by side in the window.  What is looked
+ * through is mostly empty, a thread's stack above all: four at once. */
 static uint64_t next_in_table(uint64_t va, uint64_t end)
 {
-	const volatile uint64_t *entry = &EXO_PTE(va);
+	const volatile uint64_t *first = &EXO_PTE(va), *last = first + (end - va) / PAGE, *e = first;
 
-	while (va < end && !*entry) {
-		va += PAGE;
-		entry++;
-	}
-	return va;
+	while (last - e >= 4 && !(e[0] | e[1] | e[2] | e[3]))
+		e += 4;
+	while (e < last && !*e)
+		e++;
+	return va + (uint64_t)(e - first) * PAGE;
 }
 
 uint64_t space_next_present(uint64_t va, uint64_t end)
