@@ -91,24 +91,28 @@ LATE_MOST_US = 10000000 # a hundred periods: only a wake that is forgotten takes
 
 
 def look_at(lines):
-    """Of one seed: what the greedy neighbour had, and when, before and after; and how wakes ended."""
+    """Of one seed: what the greedy neighbour had, and when, before and after; and how wakes ended.  Returns what
+    it had, of how long."""
     before, late, after, status = lines
     (had, start), (had_later, end) = (map(int, look.split()) for look in (before, after))
     mean, worst, changed = map(int, late.split())
-    share = (had_later - had) / (end - start)
-    print(f"# share {share:.4f}, woken late by {mean} us, at worst {worst} us, {changed} words changed")
+    print(f"# share {(had_later - had) / (end - start):.4f}, woken late by {mean} us, at worst {worst} us, "
+          f"{changed} words changed")
     assert changed == 0 and status == "137" and worst < LATE_MOST_US, lines
-    assert abs(share - SHARE) <= 0.02 * SHARE, (share, lines)
+    return had_later - had, end - start
 
 
 def neighbours_do_not_notice(cpus, seconds, seed, files):
+    """While the host does not run a CPU nobody has it, and the clock goes on: so it is the share of the whole time
+    that is judged, and guaranteed_share.py looks at ten seconds."""
     seeds = range(seed, seed + max(seconds // EACH_S, 1))
     result = shell(cpus, LONG_SCRIPT.format(cpu=cpus - 1, seeds=" ".join(map(str, seeds)), each=EACH_S),
                    *files, limit=4 * seconds + 120)
     lines = result.stdout.decode().splitlines()
     assert result.returncode == 0 and len(lines) == 4 * len(seeds), (result.returncode, lines, result.stderr)
-    for i in range(0, len(lines), 4):
-        look_at(lines[i:i + 4])
+    had, elapsed = map(sum, zip(*(look_at(lines[i:i + 4]) for i in range(0, len(lines), 4))))
+    print(f"# of all the time: {had / elapsed:.4f}")
+    assert abs(had / elapsed - SHARE) <= 0.02 * SHARE, lines
 
 
 def main():
