@@ -2,7 +2,8 @@
 /*
  * Slots stay mapped once they are: a slot that was freed goes to a list of its CPU, from which the
  * next task of this CPU is made while its lines are still in the cache; what is too much for that
- * goes to a list for all.
+ * goes to a list for all.  When memory is short, slots of that list give up their stacks, and are used
+ * again last.
  */
 #include "core/task_slot.h"
 #include "abi/errno.h"
@@ -18,15 +19,19 @@
 #define SLOTS_MAX 65536u
 #define SLOT_PAGES (TASK_SLOT_SIZE / EXO_PAGE_SIZE)
 #define SLOTS_PER_CPU 8u
+#define TRIM_SLOTS 8u /* at once: the lock is held meanwhile */
 
 _Static_assert(TASK_OFFSET > 5 * EXO_PAGE_SIZE, "room for a stack");
 
 static struct lock slot_lock = LOCK_INIT("task slots", RANK_LEAF);
 /* Under slot_lock. */
 static struct task *free_slots; /* linked by mailbox_next */
+static struct task *bare_slots; /* likewise; of their stack there may be pages that are not mapped */
 static unsigned next_pages; /* mapped of the slot behind those, for which there was too little memory */
 /* Under slot_lock; read by any CPU.  Slots that are mapped and were handed out; only grows. */
 static _Atomic uint32_t slots_used;
+/* Any CPU: pages that are not mapped, of the stacks of slots that are. */
+static _Atomic uint64_t bare_pages;
 
 static struct task *slot_task(uint32_t slot)
 {
@@ -43,7 +48,8 @@ bool task_slot_contains(const struct task *t)
 
 uint64_t task_slots_frames(void)
 {
-	return atomic_load_explicit(&slots_used, memory_order_relaxed) * (SLOT_PAGES - 1) + next_pages;
+	return atomic_load_explicit(&slots_used, memory_order_relaxed) * (SLOT_PAGES - 1) + next_pages -
+	       atomic_load_explicit(&bare_pages, memory_order_relaxed);
 }
 
 /* All but the first page of a slot, which guards the stack; from where the last attempt ended.  The
@@ -94,6 +100,88 @@ static struct task *slot_new(void)
 	return t;
 }
 
+/* ---------------------------------------------------------------- stacks that are given up */
+
+/* The whole pages of a slot's stack; the page that the task begins in stays, as others may still look
+ * whether it is the one that they knew. */
+#define STACK_PAGES (TASK_OFFSET / EXO_PAGE_SIZE - 1)
+
+static uint64_t stack_page(const struct task *t, unsigned i)
+{
+	return (uint64_t)t - TASK_OFFSET + (i + 1) * EXO_PAGE_SIZE;
+}
+
+/* There is a table, as the task's own page is in it too. */
+static bool is_mapped(uint64_t page)
+{
+	return EXO_PTE(page) & EXO_PTE_PRESENT;
+}
+
+size_t task_slots_trim(void)
+{
+	struct task *trimmed[TRIM_SLOTS];
+	struct exo_op ops[TRIM_SLOTS];
+	size_t n = 0, pages = 0;
+
+	lock_acquire(&slot_lock);
+	for (; n < TRIM_SLOTS && free_slots; n++) {
+		struct task *t = free_slots;
+
+		free_slots = t->mailbox_next;
+		t->mailbox_next = bare_slots;
+		trimmed[n] = bare_slots = t;
+		ops[n] = (struct exo_op){ .code = EXO_OP_UNMAP, .count = STACK_PAGES, .va = stack_page(t, 0) };
+	}
+	if (n > 0)
+		(void)shared_update(ops, n);
+	for (size_t i = 0; i < n * STACK_PAGES; i++)
+		pages += !is_mapped(stack_page(trimmed[i / STACK_PAGES], i % STACK_PAGES));
+	atomic_fetch_add_explicit(&bare_pages, pages, memory_order_relaxed);
+	lock_release(&slot_lock);
+	return pages;
+}
+
+/* One that only we have; false: there is no memory for it. */
+static bool stack_map(struct task *t)
+{
+	for (unsigned i = 0; i < STACK_PAGES; i++) {
+		struct exo_op op = { .code = EXO_OP_MAP, .prot = EXO_PROT_READ | EXO_PROT_WRITE,
+				     .count = 1, .va = stack_page(t, i) };
+
+		if (is_mapped(op.va))
+			continue;
+		op.frame = frame_alloc();
+		if (!op.frame)
+			return false;
+		if (shared_update(&op, 1) < 0) {
+			frame_free(op.frame);
+			return false;
+		}
+		atomic_fetch_sub_explicit(&bare_pages, 1, memory_order_relaxed);
+	}
+	return true;
+}
+
+static struct task *bare_slot_reuse(void)
+{
+	struct task *t;
+
+	lock_acquire(&slot_lock);
+	t = bare_slots;
+	if (t)
+		bare_slots = t->mailbox_next;
+	lock_release(&slot_lock);
+	if (!t || stack_map(t))
+		return t;
+	lock_acquire(&slot_lock);
+	t->mailbox_next = bare_slots;
+	bare_slots = t;
+	lock_release(&slot_lock);
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- slots */
+
 static struct task *slot_reuse(void)
 {
 	struct vcore *v;
@@ -113,7 +201,7 @@ static struct task *slot_reuse(void)
 		lock_release(&slot_lock);
 	}
 	upcalls_unmask();
-	return t;
+	return t ? t : bare_slot_reuse();
 }
 
 struct task *task_slot_alloc(void)

@@ -4,6 +4,7 @@
 #define LIBOS_TASK_SLOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct task;
@@ -12,9 +13,12 @@ struct task;
 struct task *task_slot_alloc(void);
 /* Nobody is on its stack and nobody refers to it. */
 void task_slot_free(struct task *t);
+/* Some of the slots that wait for the next task give up their stacks: so many pages; 0: there is none left
+ * that all CPUs share.  No lock of a rank >= RANK_LEAF held. */
+size_t task_slots_trim(void);
 /* Is this the address of a task, alive or not?  For checking what a scheduler library says. */
 bool task_slot_contains(const struct task *t);
-/* Frames that slots have, in use or not; never fewer. */
+/* Frames that slots have, in use or not. */
 uint64_t task_slots_frames(void);
 
 #endif

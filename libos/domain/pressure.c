@@ -5,7 +5,8 @@
  *	1. free frames, with those that CPUs have in their caches
  *	2. empty address spaces that are kept for the next process
  *	3. free pages of the heap
- *	4. the memory of a process, which is ended by the rule of proc/out_of_memory.c; then of the next
+ *	4. stacks of tasks that have ended, which are kept for the next
+ *	5. the memory of a process, which is ended by the rule of proc/out_of_memory.c; then of the next
  *
  * A few free frames are kept, without which the libos could do nothing of this.  At the deadline it
  * ends: then the kernel takes what is missing, and what was free and is lost must not be used.
@@ -20,6 +21,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/task.h"
+#include "core/task_slot.h"
 #include "core/vcore.h"
 #include "core/wait.h"
 #include "domain/parent.h"
@@ -101,6 +103,12 @@ static uint64_t give_free(uint64_t most, bool *more)
 	return n ? give_run(first, n) : 0;
 }
 
+/* The next best of them; false: there is nothing left. */
+static bool drop_caches(void)
+{
+	return vm_drop_spare() || heap_trim() > 0 || task_slots_trim() > 0;
+}
+
 static void give_back(uint64_t frames, uint64_t deadline_tsc)
 {
 	uint64_t left = frames;
@@ -114,7 +122,7 @@ static void give_back(uint64_t frames, uint64_t deadline_tsc)
 			continue;
 		if (more) /* they wait for an epoch */
 			task_yield();
-		else if (!vm_drop_spare() && heap_trim() == 0 && !memory_is_asked_back(left))
+		else if (!drop_caches() && !memory_is_asked_back(left))
 			break;
 	}
 	log_print("libos: %lu frames were asked back, %lu have been given\n", frames, frames - left);

@@ -14,6 +14,7 @@
 #include "core/frames.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/task_slot.h"
 #include "core/vcore.h"
 #include "vm/space.h"
 
@@ -128,7 +129,7 @@ uint64_t frame_take_or_spare(void)
 {
 	uint64_t frame = frame_alloc();
 
-	while (!frame && vm_drop_spare())
+	while (!frame && (vm_drop_spare() || task_slots_trim() > 0))
 		frame = frame_alloc();
 	return frame;
 }

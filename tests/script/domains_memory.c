@@ -1,15 +1,47 @@
 /* SPDX-License-Identifier: MIT */
-/* hold MIB: has so much memory, says "ready", and then goes on reading and writing all of it. */
+/*
+ * hold MIB: has so much memory, says "ready", and then goes on reading and writing all of it.
+ * hold threads N: has so many threads at once, and ends with them.
+ */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define PAGE 4096
+#define THREADS_MAX 512
+
+static pthread_barrier_t all_are_there;
+
+static void *wait_for_all(void *unused)
+{
+	pthread_barrier_wait(&all_are_there);
+	return unused;
+}
+
+static int threads(unsigned count)
+{
+	static pthread_t ids[THREADS_MAX];
+
+	if (count > THREADS_MAX || pthread_barrier_init(&all_are_there, NULL, count))
+		return 1;
+	for (unsigned i = 0; i < count; i++)
+		if (pthread_create(&ids[i], NULL, wait_for_all, NULL))
+			return 1;
+	for (unsigned i = 0; i < count; i++)
+		pthread_join(ids[i], NULL);
+	return 0;
+}
 
 int main(int count, char **words)
 {
 	size_t size = (count > 1 ? strtoul(words[1], NULL, 10) : 1) << 20;
-	volatile char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *memory;
+
+	if (count > 2 && strcmp(words[1], "threads") == 0)
+		return threads((unsigned)strtoul(words[2], NULL, 10));
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return 1;
