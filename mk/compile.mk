@@ -94,7 +94,7 @@ $(BUILD)/compile_commands.json: Makefile scripts/mkcommands $(wildcard mk/*.mk b
 		libos libos/*/. apps apps/*/. tests/guest tests/unit)
 	@mkdir -p $(@D)
 	@{ for source in $(sort $(filter %.c,$(exo_SOURCES)) $(wildcard exo/debug/*.c)); do echo "$$source $(exo_CFLAGS)"; done; \
-	   for source in $(filter %.c,$(libos_SOURCES)); do echo "$$source $(libos_CFLAGS)"; done; \
+	   for source in $(sort $(filter %.c,$(libos_SOURCES)) $(wildcard libos/debug/*.c)); do echo "$$source $(libos_CFLAGS)"; done; \
 	   for source in $(foreach program,$(APPS) $(GUEST_TESTS),$(call app_sources,$(program))); do \
 		echo "$$source $(HOSTED_CFLAGS) -I$$(dirname $$source)"; done; \
 	   for source in $(wildcard tests/unit/*.c); do echo "$$source $(UNIT_CFLAGS)"; done; } \

@@ -40,11 +40,8 @@ int server_call(int fd, uint64_t words[SERVER_WORDS], uint64_t timeout_ns)
 	return r;
 }
 
-#define CPUS_MAX 64 /* a bit for each */
-
-/* One thread of server_run(). */
+/* One thread of server_run(), which it never gives back. */
 struct thread {
-	pthread_t id;
 	int fd, cpu;
 	server_handler handler;
 	void *argument;
@@ -82,40 +79,39 @@ static void *serve(void *argument)
 }
 
 /* 0 or -errno. */
-static int serve_on(uint64_t cpus, struct thread *threads, const struct thread *what)
+static int serve_on(int cpu, const struct thread *what)
 {
-	int r = 0;
+	struct thread *t = malloc(sizeof(*t));
+	pthread_t id;
+	int r;
 
-	for (; cpus && r == 0; cpus &= cpus - 1) {
-		struct thread *t = &threads[__builtin_ctzl(cpus)];
-
-		*t = *what;
-		t->cpu = __builtin_ctzl(cpus);
-		r = -pthread_create(&t->id, NULL, serve, t);
-	}
+	if (!t)
+		return -ENOMEM;
+	*t = *what;
+	t->cpu = cpu;
+	r = -pthread_create(&id, NULL, serve, t);
+	if (r)
+		free(t);
 	return r;
 }
 
 int server_run(const char *name, server_handler handler, void *argument)
 {
-	struct thread *threads = calloc(CPUS_MAX, sizeof(*threads));
 	struct thread what = { .fd = server_open(name), .handler = handler, .argument = argument };
 	struct server_message m = { 0 };
-	int r = threads && what.fd >= 0 ? 0 : -errno;
+	int r = what.fd >= 0 ? 0 : -errno;
 
 	while (r == 0) {
-		uint64_t known = m.words[0];
+		uint64_t known = m.words[0], more;
 
 		r = control(what.fd, SERVER_AWAIT_CPU, &m);
-		if (r == 0)
-			r = serve_on(m.words[0] & ~known, threads, &what);
-		else if (r == -EINTR)
+		if (r == -EINTR)
 			r = 0;
+		for (more = m.words[0] & ~known; more && r == 0; more &= more - 1)
+			r = serve_on(__builtin_ctzl(more), &what);
 	}
-	if (m.words[0])
-		return r; /* threads that run need what they have been given */
-	free(threads);
-	if (what.fd >= 0)
+	/* Threads that run have the file, and go on. */
+	if (what.fd >= 0 && m.words[0] == 0)
 		close(what.fd);
 	return r;
 }
