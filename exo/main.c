@@ -36,6 +36,7 @@ static void read_loader_info(uint64_t address)
 	error = multiboot2_parse(information, size, loader);
 	if (error)
 		panic("%s", error);
+	debug_init(loader->command_line);
 	panic_resets = line_has_word(loader->command_line, "panic=reset");
 	frame_table_init(loader, address, size);
 }

@@ -26,6 +26,8 @@ void cpu_interrupt(const struct cpu *target, unsigned vector)
 {
 	unsigned tries = 0;
 
+	if (debug_interrupt_lost(target, vector))
+		return;
 	while (!lapic_send(target->apic_id, vector) && tries++ < KICK_TRIES)
 		cpu_pause();
 	this_cpu()->stats.ipis_sent++;

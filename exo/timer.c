@@ -65,6 +65,7 @@ void timer_set(struct cpu *cpu, uint64_t now)
 		next = min(next, waiting->sort_key);
 	if (cpu->current)
 		next = min(next, next_for_current(run, cpu->current, now));
+	next = debug_timer(next, now);
 
 	if (next == VCORE_NEVER || (run->armed && run->armed <= next))
 		return;

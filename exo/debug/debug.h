@@ -3,6 +3,7 @@
 #ifndef EXO_DEBUG_DEBUG_H
 #define EXO_DEBUG_DEBUG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "invariant.h"
 
@@ -10,13 +11,21 @@
 void entry_begins(uint64_t vector);
 void entry_ends(void);
 void frame_poison(uint64_t frame);
+/* inject.c */
+struct cpu;
+void inject_init(const char *command_line);
+void inject_entry(uint64_t vector);
+bool inject_interrupt(const struct cpu *target, unsigned vector);
+uint64_t inject_timer(uint64_t next, uint64_t now);
 
 /* This CPU has entered the kernel, or has something to do again after it was idle.  `vector` is that
  * of the entry, for the report. */
 static inline void debug_entry_begins(uint64_t vector)
 {
-	if (EXO_DEBUG)
+	if (EXO_DEBUG) {
 		entry_begins(vector);
+		inject_entry(vector);
+	}
 }
 
 /* It leaves the kernel, or is idle. */
@@ -31,6 +40,25 @@ static inline void debug_poison(uint64_t frame)
 {
 	if (EXO_DEBUG)
 		frame_poison(frame);
+}
+
+/* Which interrupts go wrong on purpose. */
+static inline void debug_init(const char *command_line)
+{
+	if (EXO_DEBUG)
+		inject_init(command_line);
+}
+
+/* Is this one not to be sent? */
+static inline bool debug_interrupt_lost(const struct cpu *target, unsigned vector)
+{
+	return EXO_DEBUG && inject_interrupt(target, vector);
+}
+
+/* When the timer is to go off, for what it should go off at `next`. */
+static inline uint64_t debug_timer(uint64_t next, uint64_t now)
+{
+	return EXO_DEBUG ? inject_timer(next, now) : next;
 }
 
 #endif

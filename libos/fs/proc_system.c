@@ -232,16 +232,16 @@ static void print_exo_stats(struct text *out, void *argument)
 {
 	struct space_usage files_space = space_usage();
 
-	text_print(out, "%-4s%12s%12s%12s%12s%12s%12s%12s%12s%12s%12s\n", "cpu", "charged_ms",
+	text_print(out, "%-4s%12s%12s%12s%12s%12s%12s%12s%12s%12s%12s%12s\n", "cpu", "charged_ms",
 		   "idle_ms", "kernel_ms", "interrupts", "ipis", "upcalls", "switches", "exo_calls",
-		   "faults", "tlb_flushes");
+		   "faults", "tlb_flushes", "nmis");
 	for (unsigned cpu = 0; cpu < machine()->cpu_count; cpu++) {
 		struct exo_cpu_stats s = cpu_stats(cpu);
 
-		text_print(out, "%-4u%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu\n", cpu,
+		text_print(out, "%-4u%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu%12lu\n", cpu,
 			   tsc_to_ns(s.charged) / 1000000, tsc_to_ns(s.idle) / 1000000,
 			   tsc_to_ns(s.kernel) / 1000000, s.interrupts, s.ipis_received, s.upcalls,
-			   s.switches, s.exo_calls, s.faults, s.tlb_flushes);
+			   s.switches, s.exo_calls, s.faults, s.tlb_flushes, s.nmis);
 	}
 	text_print(out, "frames free %lu of %lu\nfiles %lu of %lu bytes, %lu inodes\n"
 		   "handle pages added %u\nunknown system calls %lu\n", frames_free_count(),
