@@ -429,24 +429,29 @@ static uint64_t environment_number(const char *name, uint64_t otherwise)
 	return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/* The first schedule has the seed that was given, each further one the next number. */
+/*
+ * The first schedule has the seed that was given, each further one the next number.  A case that delays
+ * no stores still does not: it may load parts of what it stores as a whole, which the buffer cannot tell.
+ */
 static bool run_by_chance(const struct explore_case *c, time_t seconds)
 {
+	unsigned preemptions = c->preemptions + MORE_PREEMPTIONS;
+	unsigned delays = c->delays ? c->delays + MORE_DELAYS : 0;
 	volatile uint64_t seed = environment_number("EXPLORE_SEED", (uint64_t)time(NULL) << 20);
 	uint64_t first = seed;
 	time_t end = time(NULL) + seconds;
 
 	if (setjmp(failed)) {
 		chance = 0;
-		print_failure(c->preemptions + MORE_PREEMPTIONS, c->delays + MORE_DELAYS);
+		print_failure(preemptions, delays);
 		printf("# again: EXPLORE_SECONDS=1 EXPLORE_SEED=%#lx\n", seed);
 		return false;
 	}
 	for (; time(NULL) < end; seed++) {
 		chance = seed * 0x9e3779b97f4a7c15ul | 1;
 		rarity = 4u << seed % 5;
-		preemptions_left = c->preemptions + MORE_PREEMPTIONS;
-		delays_left = c->delays + MORE_DELAYS;
+		preemptions_left = preemptions;
+		delays_left = delays;
 		run_once();
 	}
 	chance = 0;
