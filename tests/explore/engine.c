@@ -429,6 +429,19 @@ static uint64_t environment_number(const char *name, uint64_t otherwise)
 	return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+/* A schedule that is drawn.  False: it failed. */
+static bool draw(uint64_t seed, unsigned preemptions, unsigned delays)
+{
+	if (setjmp(failed))
+		return false;
+	chance = seed * 0x9e3779b97f4a7c15ul | 1;
+	rarity = 4u << seed % 5;
+	preemptions_left = preemptions;
+	delays_left = delays;
+	run_once();
+	return true;
+}
+
 /*
  * The first schedule has the seed that was given, each further one the next number.  A case that delays
  * no stores still does not: it may load parts of what it stores as a whole, which the buffer cannot tell.
@@ -437,26 +450,20 @@ static bool run_by_chance(const struct explore_case *c, time_t seconds)
 {
 	unsigned preemptions = c->preemptions + MORE_PREEMPTIONS;
 	unsigned delays = c->delays ? c->delays + MORE_DELAYS : 0;
-	volatile uint64_t seed = environment_number("EXPLORE_SEED", (uint64_t)time(NULL) << 20);
-	uint64_t first = seed;
+	uint64_t first = environment_number("EXPLORE_SEED", (uint64_t)time(NULL) << 20), seed = first;
 	time_t end = time(NULL) + seconds;
+	bool well = true;
 
-	if (setjmp(failed)) {
-		chance = 0;
-		print_failure(preemptions, delays);
-		printf("# again: EXPLORE_SECONDS=1 EXPLORE_SEED=%#lx\n", seed);
-		return false;
-	}
-	for (; time(NULL) < end; seed++) {
-		chance = seed * 0x9e3779b97f4a7c15ul | 1;
-		rarity = 4u << seed % 5;
-		preemptions_left = preemptions;
-		delays_left = delays;
-		run_once();
-	}
+	for (; well && time(NULL) < end; seed++)
+		well = draw(seed, preemptions, delays);
 	chance = 0;
-	printf("# %lu schedules by chance, from seed %#lx\n", seed - first, first);
-	return true;
+	if (well) {
+		printf("# %lu schedules by chance, from seed %#lx\n", seed - first, first);
+	} else {
+		print_failure(preemptions, delays);
+		printf("# again: EXPLORE_SECONDS=1 EXPLORE_SEED=%#lx\n", seed - 1);
+	}
+	return well;
 }
 
 static bool run_case(const struct explore_case *c)
