@@ -130,7 +130,9 @@ size_t task_slots_trim(void)
 		free_slots = t->mailbox_next;
 		t->mailbox_next = bare_slots;
 		trimmed[n] = bare_slots = t;
-		ops[n] = (struct exo_op){ .code = EXO_OP_UNMAP, .count = STACK_PAGES, .va = stack_page(t, 0) };
+		ops[n] = (struct exo_op){ .code = EXO_OP_UNMAP,
+					  .count = STACK_PAGES,
+					  .va = stack_page(t, 0) };
 	}
 	if (n > 0)
 		(void)shared_update(ops, n);

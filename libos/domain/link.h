@@ -61,7 +61,8 @@ void links_rung(void);
 bool link_is_known(const char *words);
 /* The task that makes d: shows it all that d->links names, from va on; 0 or -errno. */
 int links_show(struct domain *d, uint64_t va);
-/* Then, when it has its vcores, and whenever it has others: it and its peers can ring each other; 0 or -errno. */
+/* Then, when it has its vcores, and whenever it has others: it and its peers can ring each other; 0 or
+ * -errno. */
 int links_connect(struct domain *d);
 /* It has been taken apart: the others learn that it has gone.  lost: it may still see our memory. */
 void links_leave(struct domain *d, bool lost);

@@ -2,8 +2,8 @@
 /* libos/core/mailbox.c, libos/core/task_state.c, and included below: nothing is lost with a CPU that is given
  * up (libos/sched/offline.c has the argument)
  *
- * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, a call, what a thief has asked for.  The
- * run queues hold what they are given, in order; all else is as it ships.
+ * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, a call, what a thief has asked
+ * for.  The run queues hold what they are given, in order; all else is as it ships.
  */
 #include <setjmp.h>
 #include <string.h>

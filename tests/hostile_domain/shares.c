@@ -2,8 +2,8 @@
 /*
  * What domains have of the CPUs, seen by the one that made them.
  *
- *	shares had MS    of so many milliseconds: a line for each domain, its number and what it consumed, in
- *	                 millionths of one CPU; computes meanwhile, so that nobody has time by chance
+ *	shares had MS    of so many milliseconds: a line for each domain, its number and what it consumed,
+ *	                 in millionths of one CPU; computes meanwhile, so that nobody has time by chance
  *	shares at ID     what that one has consumed, and when that was, in microseconds
  *	shares spin      computes for ever, once on each CPU
  *	shares fork      likewise, with another process for each moment
