@@ -4,8 +4,8 @@
  *
  * Memory of one task, in the shared region, TASK_SLOT_SIZE aligned:
  *
- *	+0      guard page, never mapped
- *	+4K     stack, grows down from `frame`
+ *	+0      guard, never mapped
+ *	+16K    stack, grows down from `frame` (debug builds: +4K, since they use more)
  *	        ...
  *	        struct exo_regs: the user frame (registers of the program at its last entry)
  *	        struct task
@@ -24,7 +24,9 @@
 #include "list.h"
 #include "lock.h"
 
-#define TASK_SLOT_SIZE 0x8000ul /* 4K guard, 28K stack, task and vector area */
+#define TASK_SLOT_SIZE 0x8000ul
+/* Stack, task and vector area.  The deepest stack that the tests have made is 6.7K of the 12.2K. */
+#define TASK_MAPPED_PAGES (EXO_DEBUG ? 7 : 4)
 #define TASK_VECTOR_MAX 0xac0ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state: 2696 bytes */
 
 struct mutex;

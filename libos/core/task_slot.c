@@ -13,15 +13,17 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/task.h"
+#include "core/task_table.h"
 #include "core/vcore.h"
 
 #define SLOT_AREA (EXO_DYNAMIC_BASE + 0x2000000000ul) /* behind the heap */
-#define SLOTS_MAX 65536u
+#define SLOTS_MAX (TASK_PROGRAM_IDS + 64)
 #define SLOT_PAGES (TASK_SLOT_SIZE / EXO_PAGE_SIZE)
+#define GUARD_PAGES (SLOT_PAGES - TASK_MAPPED_PAGES)
 #define SLOTS_PER_CPU 8u
 #define TRIM_SLOTS 8u /* at once: the lock is held meanwhile */
 
-_Static_assert(TASK_OFFSET > 5 * EXO_PAGE_SIZE, "room for a stack");
+_Static_assert(TASK_OFFSET > (SLOT_PAGES - 1) * EXO_PAGE_SIZE, "the last page is all that is not stack");
 
 static struct lock slot_lock = LOCK_INIT("task slots", RANK_LEAF);
 /* Under slot_lock. */
@@ -48,16 +50,16 @@ bool task_slot_contains(const struct task *t)
 
 uint64_t task_slots_frames(void)
 {
-	return atomic_load_explicit(&slots_used, memory_order_relaxed) * (SLOT_PAGES - 1) + next_pages -
+	return atomic_load_explicit(&slots_used, memory_order_relaxed) * TASK_MAPPED_PAGES + next_pages -
 	       atomic_load_explicit(&bare_pages, memory_order_relaxed);
 }
 
-/* All but the first page of a slot, which guards the stack; from where the last attempt ended.  The
+/* All but the first pages of a slot, which guard the stack; from where the last attempt ended.  The
  * kernel maps them in order.  Under slot_lock. */
 static bool slot_map(uint64_t slot)
 {
-	struct exo_op ops[SLOT_PAGES - 1] = { 0 };
-	unsigned wanted = SLOT_PAGES - 1 - next_pages, n = 0;
+	struct exo_op ops[TASK_MAPPED_PAGES] = { 0 };
+	unsigned wanted = TASK_MAPPED_PAGES - next_pages, n = 0;
 
 	for (; n < wanted; n++) {
 		uint64_t frame = frame_alloc();
@@ -67,7 +69,7 @@ static bool slot_map(uint64_t slot)
 		ops[n] = (struct exo_op){ .code = EXO_OP_MAP,
 					  .prot = EXO_PROT_READ | EXO_PROT_WRITE,
 					  .count = 1,
-					  .va = slot + (next_pages + n + 1) * EXO_PAGE_SIZE,
+					  .va = slot + (GUARD_PAGES + next_pages + n) * EXO_PAGE_SIZE,
 					  .frame = frame };
 	}
 	if (n == wanted && shared_update(ops, n) == 0) {
@@ -104,11 +106,11 @@ static struct task *slot_new(void)
 
 /* The whole pages of a slot's stack; the page that the task begins in stays, as others may still look
  * whether it is the one that they knew. */
-#define STACK_PAGES (TASK_OFFSET / EXO_PAGE_SIZE - 1)
+#define STACK_PAGES (TASK_OFFSET / EXO_PAGE_SIZE - GUARD_PAGES)
 
 static uint64_t stack_page(const struct task *t, unsigned i)
 {
-	return (uint64_t)t - TASK_OFFSET + (i + 1) * EXO_PAGE_SIZE;
+	return (uint64_t)t - TASK_OFFSET + (GUARD_PAGES + i) * EXO_PAGE_SIZE;
 }
 
 /* There is a table, as the task's own page is in it too. */

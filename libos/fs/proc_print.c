@@ -43,7 +43,8 @@ static char state_of(const struct process *p, uint32_t thread)
 
 		if (!is_in(t, thread))
 			continue;
-		if (t->state == TASK_RUNNING || t->state == TASK_RUNNABLE)
+		/* One that is BLOCKING still runs: it may not be where its waker looks for it yet. */
+		if (t->state != TASK_BLOCKED)
 			return 'R';
 	}
 	return 'S';
