@@ -35,6 +35,12 @@ profile: all $(BUILD)/bench-true $(BUILD)/profile-plugin.so
 bench-baseline: all
 	@BUILD=$(abspath $(BUILD)) EXO_CC=$(abspath $(CACHE))/bin/exo-cc tests/script/bench_baseline.py --lower
 
+## make bench-scaling  how cost and throughput grow, here and on Linux; PART=costs|loads, WRITE=1: into docs/
+.PHONY: bench-scaling
+bench-scaling: all
+	@scripts/deps bench
+	@scripts/bench/scaling --build $(BUILD) --cache $(CACHE) $(if $(filter 1,$(WRITE)),--write) $(PART)
+
 ## make bench-ours  in instructions, what Linux cannot be asked: kernel operations, schedulers, tracing
 .PHONY: bench-ours
 bench-ours: all
