@@ -189,6 +189,17 @@ static void requeue_moves_waiters(void)
 		pthread_join(thread[i], NULL);
 }
 
+/* That a thread sleeps does not say that it has come to the word: it may wait for the memory of its
+ * stack.  If it can be moved away and back, it has. */
+static void wait_for_waiter(void)
+{
+	static _Atomic uint32_t elsewhere;
+
+	while (futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &elsewhere, 0) == 0)
+		sched_yield();
+	CHECK_EQ(futex(&elsewhere, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &word, 0), 1);
+}
+
 static void wake_op_changes_and_wakes(void)
 {
 	pthread_t thread;
@@ -196,7 +207,7 @@ static void wake_op_changes_and_wakes(void)
 	word = 0;
 	other = 5;
 	pthread_create(&thread, NULL, wait_once, NULL);
-	wait_for_sleepers(1);
+	wait_for_waiter();
 	CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
 		       FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_GT, 4)), 1);
 	CHECK_EQ(other, 8);

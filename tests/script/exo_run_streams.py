@@ -120,6 +120,9 @@ def failures_of_exo_run_are_125():
         run = exo_run(*options, "true")
         assert run.returncode == 125 and options[0].encode() in run.stderr, run
     assert exo_run("--file", "/nonexistent", "true").returncode == 125
+    for little in ("4M", "11", "8192k"):
+        run = exo_run("--mem", little, "true")
+        assert run.returncode == 125 and b"the system needs 12M at least" in run.stderr, run
     assert exo_run().returncode == 125
     missing = subprocess.run([EXO_RUN, "true"], env=dict(ENVIRONMENT, QEMU="no-such-qemu"),
                              capture_output=True, timeout=10, check=False)
