@@ -63,7 +63,7 @@ class Verdict:
     def __init__(self, status, output, seconds):
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         bad = [line for line in lines if line.startswith("not ok")]
-        panics = [line for line in lines if re.search(r"(?i)\bpanic\b", line)]
+        panics = [line for line in lines if re.search(r"(?i)\bpanic( on CPU \d+)?:", line)]
         seed = re.search(r"\bseed (\d+)", output)
         self.how = None
         if status or bad:
