@@ -219,14 +219,17 @@ static int woken_by(int op, uint32_t argument, int compare, uint32_t with, uint3
 		    uint32_t *after)
 {
 	pthread_t thread;
-	long woken;
+	long woken, moved = 0;
 
 	word = 0;
 	pthread_create(&thread, NULL, wait_once, NULL);
 	/* The waiter is at the second word, so that only a true comparison wakes it.  That it sleeps does
 	 * not say that it has come to the first: it may wait for the memory of its stack. */
-	while (futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0) == 0)
+	for (int tries = 0; moved == 0 && tries < 2000; tries++) {
 		sched_yield();
+		moved = futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0);
+	}
+	CHECK_EQ(moved, 1);
 	other = before;
 	woken = futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
 		      FUTEX_OP(op, argument, compare, with));
