@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
- * frames, the heap's and the stacks' memory, empty address spaces, records of signals).  While nobody starts or ends
- * anything the numbers stay the same to the last: so what is more after than before was leaked.
+ * frames, the heap's and the stacks' memory, empty address spaces, records of signals).  While nobody
+ * starts or ends anything the numbers stay the same to the last: so what is more after than before
+ * was leaked.
  */
 #include "core/handles.h"
 #include "core/heap.h"

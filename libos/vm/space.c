@@ -78,12 +78,15 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Within one table the entries of neighbouring pages lie side by side in the window.  What is looked
- * through is mostly empty, a thread's stack above all: four at once. */
+/* Within one table the entries of neighbouring pages lie side by side in the window.  If the first is
+ * empty most are, as in a thread's stack: four at once. */
 static uint64_t next_in_table(uint64_t va, uint64_t end)
 {
-	const volatile uint64_t *first = &EXO_PTE(va), *last = first + (end - va) / PAGE, *e = first;
+	const volatile uint64_t *first = &EXO_PTE(va), *e = first, *last;
 
+	if (*first)
+		return va;
+	last = first + (end - va) / PAGE;
 	while (last - e >= 4 && !(e[0] | e[1] | e[2] | e[3]))
 		e += 4;
 	while (e < last && !*e)

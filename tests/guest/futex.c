@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The futex system call itself, between threads and between processes. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -96,38 +92,20 @@ static long wake_all_of(int op, int count)
 	return woken;
 }
 
-static bool task_sleeps(const char *id)
+/* Until so many wait at the word.  That a thread sleeps does not say so: it may wait for the memory of
+ * its stack.  If it can be moved away, and back, it does. */
+static void wait_for_waiters(int wanted)
 {
-	char path[64], line[256] = "";
-	const char *state;
-	FILE *file;
+	static _Atomic uint32_t elsewhere;
+	long moved = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%s/stat", id);
-	file = fopen(path, "r");
-	if (!file)
-		return false;
-	if (!fgets(line, sizeof(line), file))
-		line[0] = '\0';
-	fclose(file);
-	state = strstr(line, ") ");
-	return state && state[2] == 'S';
-}
-
-/* Until so many threads sleep: in this program they do so for a futex only. */
-static void wait_for_sleepers(int wanted)
-{
-	int sleeping;
-
-	do {
-		DIR *tasks = opendir("/proc/self/task");
-		struct dirent *task;
-
-		CHECK(tasks != NULL);
-		sleeping = 0;
-		while ((task = readdir(tasks)))
-			sleeping += task_sleeps(task->d_name);
-		closedir(tasks);
-	} while (sleeping < wanted);
+	for (int tries = 0; moved < wanted && tries < 100000; tries++) {
+		moved += futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)(long)INT_MAX, &elsewhere, 0);
+		if (moved < wanted)
+			usleep(200);
+	}
+	CHECK_EQ(moved, wanted);
+	CHECK_EQ(futex(&elsewhere, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)(long)INT_MAX, &word, 0), wanted);
 }
 
 static void wakes_count(void)
@@ -162,7 +140,7 @@ static void bitsets_choose(void)
 	word = 0;
 	pthread_create(&one, NULL, wait_for_bits, (void *)1);
 	pthread_create(&two, NULL, wait_for_bits, (void *)2);
-	wait_for_sleepers(2);
+	wait_for_waiters(2);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 4), 0);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 2), 1);
 	pthread_join(two, &result);
@@ -179,7 +157,7 @@ static void requeue_moves_waiters(void)
 	word = other = 0;
 	for (int i = 0; i < N; i++)
 		pthread_create(&thread[i], NULL, wait_once, NULL);
-	wait_for_sleepers(N);
+	wait_for_waiters(N);
 	CHECK(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(long)INT_MAX, &other, 9) == -1);
 	CHECK_EQ(errno, EAGAIN);
 	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(long)INT_MAX, &other, 0), N);
@@ -189,17 +167,6 @@ static void requeue_moves_waiters(void)
 		pthread_join(thread[i], NULL);
 }
 
-/* That a thread sleeps does not say that it has come to the word: it may wait for the memory of its
- * stack.  If it can be moved away and back, it has. */
-static void wait_for_waiter(void)
-{
-	static _Atomic uint32_t elsewhere;
-
-	while (futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &elsewhere, 0) == 0)
-		sched_yield();
-	CHECK_EQ(futex(&elsewhere, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &word, 0), 1);
-}
-
 static void wake_op_changes_and_wakes(void)
 {
 	pthread_t thread;
@@ -207,7 +174,7 @@ static void wake_op_changes_and_wakes(void)
 	word = 0;
 	other = 5;
 	pthread_create(&thread, NULL, wait_once, NULL);
-	wait_for_waiter();
+	wait_for_waiters(1);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
 		       FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_GT, 4)), 1);
 	CHECK_EQ(other, 8);
@@ -219,17 +186,13 @@ static int woken_by(int op, uint32_t argument, int compare, uint32_t with, uint3
 		    uint32_t *after)
 {
 	pthread_t thread;
-	long woken, moved = 0;
+	long woken;
 
 	word = 0;
 	pthread_create(&thread, NULL, wait_once, NULL);
-	/* The waiter is at the second word, so that only a true comparison wakes it.  That it sleeps does
-	 * not say that it has come to the first: it may wait for the memory of its stack. */
-	for (int tries = 0; moved == 0 && tries < 2000; tries++) {
-		sched_yield();
-		moved = futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0);
-	}
-	CHECK_EQ(moved, 1);
+	wait_for_waiters(1);
+	/* At the second word, so that only a true comparison wakes it. */
+	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)1L, &other, 0), 1);
 	other = before;
 	woken = futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &other,
 		      FUTEX_OP(op, argument, compare, with));
