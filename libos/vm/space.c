@@ -82,11 +82,8 @@ static uint64_t least(uint64_t a, uint64_t b)
  * empty most are, as in a thread's stack: four at once. */
 static uint64_t next_in_table(uint64_t va, uint64_t end)
 {
-	const volatile uint64_t *first = &EXO_PTE(va), *e = first, *last;
+	const volatile uint64_t *first = &EXO_PTE(va), *last = first + (end - va) / PAGE, *e = first;
 
-	if (*first)
-		return va;
-	last = first + (end - va) / PAGE;
 	while (last - e >= 4 && !(e[0] | e[1] | e[2] | e[3]))
 		e += 4;
 	while (e < last && !*e)
@@ -103,6 +100,8 @@ uint64_t space_next_present(uint64_t va, uint64_t end)
 			va = skip(va, 30);
 		} else if (!(EXO_PDE(va) & EXO_PTE_PRESENT)) {
 			va = skip(va, 21);
+		} else if (EXO_PTE(va)) {
+			return va;
 		} else {
 			uint64_t stop = least(skip(va, 21), end);
 
