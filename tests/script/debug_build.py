@@ -15,15 +15,15 @@ import cases  # noqa: E402
 
 # Where this is the debug build itself, or beside the one under test.
 DEBUG_RUN = os.path.join(BUILD, "" if os.path.basename(BUILD) == "debug" else "debug", "bin/exo-run")
-SLOT_SIZE, PAGE = 0x8000, 0x1000
+SLOT_SIZE, PAGE = 0x8000, 0x1000        # libos/core/task.h
 
 
 def log_of(*arguments, status=0):
     """What kernel and libos said meanwhile."""
-    cases.EXO_RUN = DEBUG_RUN
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
-        run = cases.exo_run("--log", log, *arguments, environment={"ACCEL": "icount"}, limit=300)
+        run = cases.exo_run("--log", log, *arguments, environment={"ACCEL": "icount"}, limit=300,
+                            program=DEBUG_RUN)
         with open(log, encoding="utf-8", errors="replace") as stream:
             text = stream.read()
     assert run.returncode == status, (run, text[-1500:])
