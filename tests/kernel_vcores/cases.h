@@ -10,5 +10,7 @@ void cases_of_several_cpus(void);
 void cases_of_two_domains(void);
 void row_of_a_call(void); /* of the next */
 void rows_of_the_kernel(void); /* no cases: a table of costs */
+void rows_of_several_cpus(void); /* likewise; in exo calls with no work */
+extern atomic_bool keep_awake; /* the other CPUs execute on, in the space of all, instead of halting */
 
 #endif

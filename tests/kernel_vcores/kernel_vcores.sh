@@ -5,7 +5,8 @@
 # "ok" lines.  Cases about time run where an instruction takes 4 ns (-icount); cases about several
 # CPUs run once more where each CPU is a thread of its own.
 #
-# With --rows it prints what the kernel's operations cost instead, in instructions: `make bench-ours`.
+# With --rows it prints what the kernel's operations cost instead, in instructions, and what crosses CPUs, in
+# time, as so many calls with no work of the same run: `make bench-ours`.
 set -eu
 
 here=$TOP/tests/kernel_vcores
@@ -18,6 +19,11 @@ if [ "${1:-}" = --rows ]; then
 	image rows "$BUILD/exo.elf" only=rows
 	boot rows 1 1 $(counted 0) -seed 1
 	grep '^kernel_' "$work/log"
+	image cross "$BUILD/exo.elf" only=cross
+	for cpus in 2 4 8; do
+		boot cross $cpus $cpus -accel tcg,thread=multi
+		sed -n "s/^cross_\([a-z_]*\) /cross_\1_$cpus /p" "$work/log"
+	done
 	exit $status
 fi
 image all "$BUILD/exo.elf" ''

@@ -164,3 +164,68 @@ void rows_of_the_kernel(void)
 	range(512, "kernel_map_512 ", "kernel_protect_512 ", "kernel_unmap_512 ");
 	range(2048, "kernel_map_2048 ", "kernel_protect_2048 ", "kernel_unmap_2048 ");
 }
+
+/* ---- several CPUs, in time: what an operation takes, in calls with no work of the same run */
+
+static uint64_t time_of(void (*operation)(void), unsigned times)
+{
+	uint64_t start;
+
+	operation();
+	start = tsc();
+	for (unsigned i = 0; i < times; i++)
+		operation();
+	return (tsc() - start) / times;
+}
+
+static void ask(unsigned cpu)
+{
+	uint64_t before = mine->messages;
+
+	exo_call(EXO_CALL_SEND, vcore_handle(cpu), 1, 2, 3);
+	WAIT_FOR(mine->messages != before);
+}
+
+/* To a CPU that halts, and the answer, for which this one waits awake. */
+static void message_and_answer(void)
+{
+	ask(1);
+}
+
+static void unmap_everywhere(void)
+{
+	struct exo_op op = { .prot = EXO_PROT_READ | EXO_PROT_WRITE, .count = 1, .va = AREA,
+			     .frame = spare_frame(TABLES + 1) };
+	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1, .freed = (uint64_t)freed,
+				.freed_max = TABLES };
+	uint64_t unused = 0;
+
+	op.code = EXO_OP_MAP;
+	update(op, &unused);
+	op.code = EXO_OP_UNMAP;
+	CHECK_EQ(exo_call(EXO_CALL_UPDATE, EXO_HANDLE(EXO_SLOT_SPACE), (uint64_t)&u, 0, 0), 0);
+	for (unsigned i = 0; i < u.freed_count; i++)
+		if (freed[i] != op.frame)
+			feed(&freed[i], 1);
+	WAIT_FOR(exo_call(EXO_CALL_TLB_POLL, EXO_HANDLE(EXO_SLOT_SPACE), u.epoch, 1, 0) != 0);
+}
+
+void rows_of_several_cpus(void)
+{
+	uint64_t tables[TABLES], unit = time_of(no_work, 10 * TIMES);
+
+	for (unsigned cpu = 1; cpu < info()->cpu_count; cpu++) {
+		CHECK_EQ(exo_call(EXO_CALL_VCORE_START, vcore_handle(cpu), 0, 0, 0), 0);
+		WAIT_FOR(seen[cpu].started);
+	}
+	print_number("cross_message_and_answer ", (int64_t)(time_of(message_and_answer, TIMES) / unit));
+	for (unsigned i = 0; i < TABLES; i++)
+		tables[i] = spare_frame(i);
+	feed(tables, TABLES);
+	print_number("cross_map_unmap_others_halted ", (int64_t)(time_of(unmap_everywhere, TIMES) / unit));
+	atomic_store(&keep_awake, true);
+	for (unsigned cpu = 1; cpu < info()->cpu_count; cpu++)
+		ask(cpu);
+	print_number("cross_map_unmap_others_awake ", (int64_t)(time_of(unmap_everywhere, TIMES) / unit));
+	atomic_store(&keep_awake, false);
+}

@@ -6,6 +6,8 @@ void suite_main(void)
 {
 	if (told("only=rows"))
 		rows_of_the_kernel();
+	else if (told("only=cross"))
+		rows_of_several_cpus();
 	else
 		cases_of_several_cpus();
 	if (!told("only=")) {
@@ -13,6 +15,8 @@ void suite_main(void)
 		cases_of_two_domains();
 	}
 }
+
+atomic_bool keep_awake;
 
 /* The other CPUs answer each message with one to CPU 0, and sleep between. */
 void suite_other(void)
@@ -26,6 +30,8 @@ void suite_other(void)
 				asm volatile("pause");
 			answered++;
 		}
+		while (atomic_load(&keep_awake))
+			asm volatile("pause");
 		mask();
 		if (answered == seen[cpu].messages)
 			exo_call(EXO_CALL_HALT, my_page()->token, 0, 0, 0);
