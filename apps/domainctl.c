@@ -41,7 +41,7 @@ static _Noreturn void usage(void)
 	      "       domainctl list\n"
 	      "       domainctl resize NUMBER [options]\n"
 	      "         --cpus, --mem, --budget  what it is to have from now on\n"
-	      "         --patience 1000       milliseconds until what it does not give back is taken\n"
+	      "         --patience 10000      milliseconds until what it does not give back is taken\n"
 	      "       domainctl wait NUMBER\n"
 	      "       domainctl kill NUMBER\n"
 	      "exit status of create and wait: the program's; 128 + the signal that ended it; 126: the\n"
@@ -383,7 +383,7 @@ static int kill_domain(const char *number)
 
 static int resize(int count, char **words)
 {
-	struct domain_resize r = { .patience_ms = 1000 };
+	struct domain_resize r = { .patience_ms = 10000 };
 	int domain = attach(words[2]);
 
 	for (int i = 3; i < count; i += 2) {

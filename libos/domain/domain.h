@@ -71,7 +71,8 @@ struct domain {
 	uint64_t cpus;                 /* a bit for each */
 	uint64_t budget_ns, period_ns;
 	bool resizing;                 /* somebody changes what it has: it is not taken apart meanwhile */
-	bool has_no_time;              /* it was passive, and serves */
+	bool giving_back;              /* the reaper takes its time back: it is not resized meanwhile */
+	bool has_no_time;              /* it was passive, and serves: there is no time to take back */
 	bool waited;                   /* somebody has been told of its end */
 	struct byte_ring input, output; /* our ends of the console */
 	struct wait_queue changed;     /* state, or the console's readiness */

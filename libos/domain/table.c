@@ -126,13 +126,17 @@ static struct domain *passive_locked(void)
 	return NULL;
 }
 
-/* Under domains_lock, which is not held meanwhile; what dies is taken apart by this task too. */
+/* Under domains_lock, which is not held meanwhile: nobody resizes it, and what dies is taken apart by this
+ * task too. */
 static void take_time_back(struct domain *d)
 {
-	d->has_no_time = true;
+	d->giving_back = true;
 	lock_release(&domains_lock);
 	domain_reclaim_time(d);
 	lock_acquire(&domains_lock);
+	d->giving_back = false;
+	d->has_no_time = true;
+	wake_all(&d->changed, WAKE_ANY);
 }
 
 static void reaper(void *unused)
@@ -293,6 +297,8 @@ int domain_resize_begin(struct domain *d)
 	int r = -EBUSY;
 
 	lock_acquire(&domains_lock);
+	while (d->giving_back)
+		(void)wait_on(&d->changed, &domains_lock, 0, 0);
 	if (d->state != DOMAIN_ALIVE) {
 		r = -ESRCH;
 	} else if (!d->resizing) {

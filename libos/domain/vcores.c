@@ -13,7 +13,7 @@
 #include "time/time.h"
 
 #define LOOK_NS 2000000ul      /* between two looks at a vcore that is to be given up */
-#define LINGER_NS 1000000000ul /* and so long at one that is gone, but named by somebody */
+#define LINGER_NS 10000000000ul /* and so long at one that is gone, but named by somebody */
 
 static const struct exo_info *machine(void)
 {

@@ -16,6 +16,8 @@ from cases import EXO_CC, TOP, exo_run, run_cases  # noqa: E402
 FOLDER = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
 PEER = os.path.join(FOLDER.name, "peer")
 
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+
 COUNTS = """
     counts() { awk '/^frames free/ { print $3 } /^handle pages/ { print $4 }' /proc/exo/stats; }
     end() { domainctl kill $1; domainctl wait $1 2>/dev/null; }
@@ -23,7 +25,7 @@ COUNTS = """
 
 
 def run(cpus, line, *options, **keywords):
-    result = exo_run("--timeout", "40", "--cpus", str(cpus), "--file", PEER + ":/peer", *options, "--",
+    result = exo_run("--timeout", "120", "--cpus", str(cpus), "--file", PEER + ":/peer", *options, "--",
                      "sh", "-c", COUNTS + line, **keywords)
     assert result.returncode == 0, (result.returncode, result.stdout, result.stderr)
     return result.stdout.decode()
@@ -161,7 +163,7 @@ def the_demo_shows_who_paid(_):
 def two_schedulers_run_side_by_side(_):
     """One shares alike, the other by nice values; and their records make one picture."""
     records, picture = (os.path.join(FOLDER.name, name) for name in ("records", "picture.svg"))
-    result = exo_run("--timeout", "40", "--cpus", "2", "--", "sh", "-c", "domains-demo /tmp/r >&2; cat /tmp/r",
+    result = exo_run("--timeout", "120", "--cpus", "2", "--", "sh", "-c", "domains-demo /tmp/r >&2; cat /tmp/r",
                      environment={"ACCEL": "icount"})
     had = {(who, int(nice)): int(ms) for who, nice, ms in
            re.findall(r"^(\w+) nice (\d+): (\d+) ms$", result.stderr.decode(), re.MULTILINE)}
@@ -282,14 +284,16 @@ def servers_and_callers_come_to_more_cpus(cpus):
 
 def a_passive_server_comes_to_another_cpu(cpus):
     """It has time of its own there until it serves there too."""
-    out = run(cpus, SERVER + """
-        s=$(server --cpus 0 --serve s -- /peer serve s); serves $s
-        domainctl resize $s --cpus 0-1
-        until domainctl list | grep -q "^$s passive"; do taskset -c 0 /peer calls s 1 > /dev/null; done
-        began=$(consumed $s); taskset -c 1 /peer calls s 10; on_its_own $s $began
-        domainctl resize $s --cpus 0 2>&1; end $s; domainctl list | wc -l
+    out = run(cpus, SERVER + f"""
+        for i in $(seq {ROUNDS}); do
+            s=$(server --cpus 0 --serve s -- /peer serve s); serves $s
+            domainctl resize $s --cpus 0-1
+            until domainctl list | grep -q "^$s passive"; do taskset -c 0 /peer calls s 1 > /dev/null; done
+            began=$(consumed $s); taskset -c 1 /peer calls s 10; on_its_own $s $began
+            domainctl resize $s --cpus 0 2>&1; end $s; domainctl list | wc -l
+        done
         """)
-    assert out == "55\n0\ndomainctl: resize: Invalid argument\n1\n", out
+    assert out == "55\n0\ndomainctl: resize: Invalid argument\n1\n" * ROUNDS, out
 
 
 CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
@@ -307,15 +311,11 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_server_dies_while_it_is_called, (2,)),
              (a_server_that_never_answers_is_abandoned, (2,)),
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
-             (callers_are_killed_in_the_middle, (1,)))
+             (callers_are_killed_in_the_middle, (1,)),
+             (a_passive_server_comes_to_another_cpu, (2,)))
          for cpus in counts]
 
-# By name only (tests/stress/passive_server.sh): on a loaded host it has hung, once in a whole run.
-BY_NAME = [("a_passive_server_comes_to_another_cpu-cpus-2", lambda: a_passive_server_comes_to_another_cpu(2))]
-
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        CASES += BY_NAME
     CASES = [case for case in CASES if all(word in case[0] for word in sys.argv[1:])]
     subprocess.run([EXO_CC, "-O2", "-Wall", "-Wextra", "-Werror", "-o", PEER,
                     os.path.join(TOP, "tests/script/domain_peer.c")], check=True)
