@@ -22,6 +22,7 @@
 #include "core/usercopy.h"
 #include "core/wait.h"
 #include "fs/file.h"
+#include "panic.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "time/time.h"
@@ -191,12 +192,6 @@ int format(char *buf, size_t size, const char *fmt, ...)
 
 void log_print(const char *fmt, ...)
 {
-}
-
-void libos_panic(const char *fmt, ...)
-{
-	shim_die(fmt);
-	abort();
 }
 
 uint64_t time_now_ns(void) { return shim_now_ns += 1000; }

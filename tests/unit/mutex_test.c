@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* libos/core/mutex.c, included: a debug build notices mutexes in the wrong order, and a list whose links are
- * broken.
- *
- * A libos_panic() ends the attempt that led to it, and leaves its message. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
+ * broken. */
 #include <string.h>
 #include "check.h"
+#include "panic.h"
 #define current current_by_its_stack
 #include "core/task.h"
 #undef current
@@ -21,18 +17,6 @@ static struct task *current(void)
 #include "../../libos/core/mutex.c"
 
 static struct mutex fs, inode, other_inode, vm;
-static jmp_buf on_panic;
-static char message[200];
-
-void libos_panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
-	longjmp(on_panic, 1);
-}
 
 void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 {
@@ -59,44 +43,38 @@ static void start(void)
 	mutex_init(&other_inode, "other inode", MUTEX_INODE);
 	mutex_init(&vm, "space", MUTEX_VM);
 	current()->held_mutexes = NULL;
-	message[0] = 0;
 }
 
 static void mutexes_are_taken_in_rising_rank(void)
 {
 	start();
-	if (!setjmp(on_panic)) {
-		mutex_lock(&fs);
-		mutex_lock(&inode);
-		mutex_lock(&vm);
-		mutex_unlock(&fs);
-		mutex_unlock(&vm);
-		mutex_unlock(&inode);
-		mutex_lock(&fs);
-		mutex_unlock(&fs);
-	}
-	CHECK(!*message);
+	mutex_lock(&fs);
+	mutex_lock(&inode);
+	mutex_lock(&vm);
+	mutex_unlock(&fs);
+	mutex_unlock(&vm);
+	mutex_unlock(&inode);
+	mutex_lock(&fs);
+	mutex_unlock(&fs);
 	CHECK(!current()->held_mutexes);
 }
 
 static void an_inversion_is_named(void)
 {
 	start();
-	if (!setjmp(on_panic)) {
+	CHECK_PANICS("mutex order: inode (rank 5) is wanted while space (rank 7) is held", {
 		mutex_lock(&vm);
 		mutex_lock(&inode);
-	}
-	CHECK(strstr(message, "mutex order: inode (rank 5) is wanted while space (rank 7) is held"));
+	});
 }
 
 static void two_of_one_rank_are_an_inversion(void)
 {
 	start();
-	if (!setjmp(on_panic)) {
+	CHECK_PANICS("other inode (rank 5) is wanted while inode (rank 5)", {
 		mutex_lock(&inode);
 		mutex_lock(&other_inode);
-	}
-	CHECK(strstr(message, "other inode (rank 5) is wanted while inode (rank 5)"));
+	});
 }
 
 static void a_broken_link_is_noticed(void)
@@ -106,15 +84,9 @@ static void a_broken_link_is_noticed(void)
 	list_init(&head);
 	list_push_back(&head, &first);
 	list_push_back(&head, &second);
-	message[0] = 0;
 	second.prev = &second;
-	if (!setjmp(on_panic))
-		list_remove(&first);
-	CHECK(strstr(message, "node->next->prev == node"));
-	message[0] = 0;
-	if (!setjmp(on_panic))
-		list_insert_after(&first, &(struct list){ 0 });
-	CHECK(strstr(message, "at->next->prev == at"));
+	CHECK_PANICS("node->next->prev == node", list_remove(&first));
+	CHECK_PANICS("at->next->prev == at", list_insert_after(&first, &(struct list){ 0 }));
 }
 
 int main(void)

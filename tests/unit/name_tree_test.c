@@ -4,17 +4,12 @@
 #include <string.h>
 #include "../../libos/core/name_tree.c"
 #include "check.h"
+#include "panic.h"
 
 #define NODES 300
 
 static struct named nodes[NODES];
 static unsigned came[NODES]; /* when it was put in; 0: it is not there */
-
-void libos_panic(const char *fmt, ...)
-{
-	printf("not ok panic: %s\n", fmt);
-	exit(1);
-}
 
 static unsigned depth_of(const struct named *n)
 {

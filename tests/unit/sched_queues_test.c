@@ -5,14 +5,9 @@
 #include "../../libos/core/ordered.c"
 #include "../../libos/sched/queues.c"
 #include "check.h"
+#include "panic.h"
 
 #define TASKS 8
-
-_Noreturn void libos_panic(const char *format, ...)
-{
-	puts(format);
-	abort();
-}
 
 static struct task t[TASKS];
 

@@ -3,12 +3,11 @@
  * it back, without a lock, and not before the last reference is gone; a stale name finds nobody.
  *
  * The test is one CPU after the other. Slots are memory of the host. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "check.h"
+#include "panic.h"
 
 #define LIBOS_CPU_NUMBER_H
 #include <stdint.h>
@@ -41,17 +40,6 @@ void lock_take_checked(struct lock *l)
 void lock_drop_checked(struct lock *l)
 {
 	l->holder = 0;
-}
-
-void libos_panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\nnot ok panic\n");
-	exit(1);
 }
 
 void lock_init(struct lock *l, const char *name, enum lock_rank rank) {}
