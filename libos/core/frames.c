@@ -31,7 +31,7 @@
 #define CACHE_FRAMES 64
 #define FORGET_FRAMES 4096u /* looked at under the lock */
 
-/* The bitmap stands at the start of the dynamic region, the heap after it (heap.c). */
+/* The bitmap stands at the start of the dynamic region, the heap after it (heap_pages.c). */
 #define BITMAP_BASE EXO_DYNAMIC_BASE
 
 /* Filled by its own CPU only; emptied by any. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/core/page_runs.c; libos/core/heap.c included: blocks do not overlap, and a debug build notices who
- * writes to a block that is free.
+/* libos/core/page_runs.c; libos/core/heap_pages.c and libos/core/heap.c included: blocks do not overlap, and
+ * a debug build notices who writes to a block that is free.
  *
  * The heap's addresses are memory of the host. */
 #include <stdlib.h>
@@ -15,6 +15,7 @@ static inline unsigned long cpu_number(void)
 	return 0;
 }
 
+#include "../../libos/core/heap_pages.c"
 #include "../../libos/core/heap.c"
 
 enum { BLOCKS = 300 };

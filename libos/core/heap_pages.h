@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What heap.c, which cuts pages into blocks, needs of the heap's pages. */
+#ifndef LIBOS_HEAP_PAGES_H
+#define LIBOS_HEAP_PAGES_H
+
+#include <exo/abi.h>
+#include <stdint.h>
+#include "core/lock.h"
+#include "core/log.h"
+#include "core/page_runs.h"
+
+#define HEAP_BASE (EXO_DYNAMIC_BASE + 0x1000000000ul)
+
+extern struct lock heap_lock;
+/* Under heap_lock. */
+extern struct page_runs heap_runs;
+
+static inline void *heap_page(uint32_t page)
+{
+	return (void *)(HEAP_BASE + page * EXO_PAGE_SIZE);
+}
+
+/* Under heap_lock, like all below. */
+static inline uint32_t heap_page_index(const void *p)
+{
+	uint64_t offset = (uint64_t)p - HEAP_BASE;
+
+	if ((uint64_t)p < HEAP_BASE || offset / EXO_PAGE_SIZE >= heap_runs.count)
+		libos_panic("heap: %p is not a heap address", p);
+	return (uint32_t)(offset / EXO_PAGE_SIZE);
+}
+
+/* A run of 2^order pages, all mapped, not zeroed; RUN_NONE: out of memory. */
+uint32_t heap_run_take(unsigned order);
+void heap_run_put(uint32_t page);
+void heap_pages_init(void);
+
+#endif
