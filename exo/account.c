@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a CPU's time goes (I7): every tick since cpu_run() is charged to a scheduling context,
- * idle, or the kernel's own.  What the kernel does on behalf of the running vcore, its calls and
- * the interrupts that meet it, is charged to its SC: a domain that calls all the time must not
- * get that time for nothing.  `kernel` is what passes with no SC running.
+ * idle, or the kernel's own.  What the kernel does on behalf of the running vcore is charged to its
+ * SC: a domain that calls all the time must not get that time for nothing.  An interrupt is charged to
+ * the SC of the vcore that it is for.  `kernel` is what passes with no SC running.
+ *
+ * Who pays for an interrupt without running may be in a list that its replenishments order: those are
+ * not touched.  It owes the time, and is charged for it with what it uses when it runs next.
  */
 #include "kernel.h"
 #include "sched_context.h"
@@ -31,7 +34,7 @@ bool run_stats(struct cpu *of, struct exo_cpu_stats *out)
 	       before == atomic_load_explicit(&of->run.stats_sequence, memory_order_relaxed);
 }
 
-/* The running SC has used `ticks`.  Too little left to be worth going on counts as spent. */
+/* sc has used `ticks`.  If it runs, too little left to be worth going on counts as spent. */
 static void pay(struct cpu *cpu, struct sched_context *sc, uint64_t ticks)
 {
 	struct run *run = &cpu->run;
@@ -39,6 +42,10 @@ static void pay(struct cpu *cpu, struct sched_context *sc, uint64_t ticks)
 
 	ASSERT_INVARIANT(sc->cpu == cpu->number); /* I8 */
 	atomic_store_explicit(&sc->consumed, consumed + ticks, memory_order_relaxed);
+	if (sc != run->sc) {
+		sc->owed += ticks;
+		return;
+	}
 	run->used += ticks;
 	if (cpu->current)
 		cpu->current->cpu_time += ticks;
@@ -57,11 +64,11 @@ void run_account(struct cpu *cpu, uint64_t now)
 	uint64_t ticks = now > run->stamp ? now - run->stamp : 0;
 
 	stats_turn(run);
-	if (atomic_load_explicit(&cpu->idle, memory_order_relaxed)) {
-		stats->idle += ticks;
-	} else if (run->sc) {
+	if (run->served || run->sc) {
 		stats->charged += ticks;
-		pay(cpu, run->sc, ticks);
+		pay(cpu, run->served ? run->served : run->sc, ticks);
+	} else if (atomic_load_explicit(&cpu->idle, memory_order_relaxed)) {
+		stats->idle += ticks;
 	} else {
 		stats->kernel += ticks;
 	}
@@ -69,6 +76,22 @@ void run_account(struct cpu *cpu, uint64_t now)
 	stats->elapsed += ticks;
 	stats_turn(run);
 	ASSERT_INVARIANT(stats->charged + stats->idle + stats->kernel == stats->elapsed);
+}
+
+void run_serve(struct cpu *cpu, uint64_t now)
+{
+	struct run *run = &cpu->run;
+	/* Acquire: it is there until it is taken from the list, which only this CPU does. */
+	const struct vcore *v = atomic_load_explicit(&run->rung, memory_order_acquire);
+
+	/* Or else it is for the first whose timer or replenishment is due. */
+	for (enum vcore_place p = 0; !v && p < VCORE_PLACES; p++)
+		if (p != VCORE_READY && run->lists[p] && run->lists[p]->sort_key <= now)
+			v = run->lists[p];
+	if (!v || !v->sc || v->sc == run->sc)
+		return;
+	run->served = v->sc;
+	run->attention = true;
 }
 
 void run_charge(struct cpu *cpu, struct sched_context *sc, uint64_t now)

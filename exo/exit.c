@@ -165,6 +165,7 @@ static void idle(struct cpu *cpu)
 	struct run *run = &cpu->run;
 
 	run_account(cpu, tsc_read());
+	run->served = NULL;
 	trace("idle", run->armed, 0);
 	atomic_store(&cpu->idle, true);
 	debug_entry_ends();
@@ -217,6 +218,9 @@ static struct exo_regs *exit_with_work(struct cpu *cpu, struct exo_regs *regs)
 		if (!cpu->current && !run->attention)
 			idle(cpu);
 	} while (!cpu->current || run->attention);
+	if (run->served)
+		run_account(cpu, tsc_read());
+	run->served = NULL;
 	tlb_catch_up();
 	return run->frame;
 }

@@ -52,6 +52,7 @@ struct run {
 	struct exo_regs *frame;       /* ... and its registers, on the kernel stack */
 	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
 	struct sched_context *sc;     /* who pays at present; NULL = nobody */
+	struct sched_context *served; /* whom the interrupt in progress is for, and who pays instead; or NULL */
 	uint64_t used;                /* ticks of sc, not yet charged to its replenishments */
 	uint64_t stamp;               /* TSC up to which time is accounted for */
 	uint64_t armed;               /* TSC at which the timer interrupts, 0 = off */
@@ -77,6 +78,9 @@ struct exo_regs *run_exit(struct exo_regs *regs);
 /* account.c, called by this CPU. */
 /* Time up to `now` has gone to whoever had it; may mark the running SC expired. */
 void run_account(struct cpu *cpu, uint64_t now);
+/* The interrupt that has just been taken is for somebody who does not run: he pays for it, until the CPU
+ * goes on in ring 3 or idles. */
+void run_serve(struct cpu *cpu, uint64_t now);
 /* What was used and not yet charged is charged to sc's replenishments, if sc is the one running. */
 void run_charge(struct cpu *cpu, struct sched_context *sc, uint64_t now);
 /* A CPU's counters, of one instant and with I7; any CPU may ask about any.  False: try again. */

@@ -76,6 +76,8 @@ void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
 	struct sched_context *parent = sc->parent, **link = &run->contexts;
 
 	ASSERT_INVARIANT(!sc->vcore && run->sc != sc);
+	if (run->served == sc)
+		run->served = NULL;
 	while (*link != sc) {
 		if ((*link)->parent == sc)
 			(*link)->parent = parent;

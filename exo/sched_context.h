@@ -48,6 +48,7 @@ struct sched_context {
 	struct refills refills;       /* in TSC ticks */
 	struct vcore *vcore;          /* bound to it, NULL = none */
 	struct timeout timeout;
+	uint64_t owed;                /* ticks of interrupts for it, to be charged when it runs */
 	bool held;                    /* ran out; the vcore waits until an SC is bound to it again */
 	_Atomic uint64_t revoke_by;   /* revoke_due() */
 

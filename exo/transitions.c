@@ -72,7 +72,8 @@ void run_dispatch(struct cpu *cpu, struct vcore *vcore)
 	ASSERT_INVARIANT(!cpu->current && !cpu->run.sc && !cpu->run.expired);
 	vcore_move(vcore, VCORE_READY, VCORE_RUNNING, 0);
 	cpu->run.sc = vcore->sc;
-	cpu->run.used = 0;
+	cpu->run.used = vcore->sc->owed;
+	vcore->sc->owed = 0;
 	cpu->stats.switches++;
 	set_current(cpu, vcore);
 }

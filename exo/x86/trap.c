@@ -61,10 +61,11 @@ void idt_load(void)
 static void dispatch_interrupt(unsigned vector)
 {
 	struct cpu *cpu = this_cpu();
+	uint64_t now = tsc_read();
 
 	if (vector == VECTOR_SPURIOUS || vector < VECTOR_TIMER)
 		return; /* the LAPIC's, or the masked PIC's: no end of interrupt */
-	run_account(cpu, tsc_read());
+	run_account(cpu, now);
 	trace("interrupt", vector, 0);
 	cpu->stats.interrupts++;
 	if (vector == VECTOR_TIMER)
@@ -76,6 +77,7 @@ static void dispatch_interrupt(unsigned vector)
 	if (vector == VECTOR_TLB)
 		tlb_catch_up();
 	lapic_end_of_interrupt();
+	run_serve(cpu, now);
 }
 
 /* What a page fault's error code and address say, for the report. */

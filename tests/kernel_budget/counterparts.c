@@ -182,6 +182,58 @@ static void a_timeout_that_nobody_hears_is_not_waited_for(void)
 	bench_down();
 }
 
+static uint64_t received(void)
+{
+	struct exo_cpu_stats stats;
+
+	WAIT_FOR(exo_call(EXO_CALL_CPU_STATS, on, (uint64_t)&stats, 0, 0) == 0);
+	return stats.ipis_received;
+}
+
+/* How far it comes in 20 of its periods, while it is rung so many times in each. */
+static uint64_t progress_when_rung(unsigned times)
+{
+	uint64_t before = subjects[on].progress;
+
+	for (unsigned period = 0; period < 20; period++) {
+		uint64_t start = tsc(), step = ms(1) / (times + 1);
+
+		for (unsigned i = 0; i < times; i++) {
+			halt(start + (i + 1) * step, mine);
+			exo_call(EXO_CALL_DOORBELL, child.vcore[on], 0, 0, 0);
+		}
+		halt(start + ms(1), mine);
+	}
+	return subjects[on].progress - before;
+}
+
+/*
+ * It spends all of its budgets, so most of its bells ring while it waits for the next one.  What they
+ * cost is missing from what it has for itself, although it did not run when they came; and what it
+ * paid for them is no more than it has.
+ */
+static void bells_are_paid_for_by_whom_they_ring_for(void)
+{
+	uint64_t quiet, rung, bells, used;
+
+	bench_up(false);
+	spin_for_ever();
+	sleep_ms(3, mine);
+	quiet = progress_when_rung(0);
+	bells = received();
+	used = consumed(benches[on].sc[0]);
+	rung = progress_when_rung(20);
+	CHECK(received() - bells > 200);
+	CHECK(consumed(benches[on].sc[0]) - used <= 22 * BUDGET_NS);
+	CHECK(rung < quiet * 94 / 100);
+	print_part("# it came so far: ", quiet);
+	print_part(", and when rung ", rung);
+	print_part(", bells ", received() - bells);
+	print_part(", used us ", (consumed(benches[on].sc[0]) - used) / 1000);
+	print("\n");
+	bench_down();
+}
+
 void counterparts_of_sel4(void)
 {
 	on = subject_first();
@@ -189,6 +241,8 @@ void counterparts_of_sel4(void)
 	RUN(binding_takes_from_whoever_had_it);
 	RUN(a_resized_context_gets_its_new_share);
 	RUN(sleeping_does_not_refill_a_budget);
-	if (info()->cpu_count > 1)
+	if (info()->cpu_count > 1) {
 		RUN(a_timeout_that_nobody_hears_is_not_waited_for);
+		RUN(bells_are_paid_for_by_whom_they_ring_for);
+	}
 }

@@ -8,6 +8,8 @@
  * budget may end at any step of anything; one of the two has it, since time goes on.  The
  * running vcore calls what it likes: it halts, donates to another, replies.  Vcores that halt get events.
  * The first has a timeout handler elsewhere, which may not be reachable; if it is, it answers.
+ * An interrupt, before which time has passed, may be for one that does not run: it owes the time that
+ * the interrupt takes, and pays when it runs next.
  *
  * Beyond what is modelled: all periods are alike, so deadlines come in the order in which vcores become
  * READY, and nobody is preempted by an earlier one; a replenishment brings back all that was used.
@@ -27,7 +29,8 @@
  *
  * watch exo/transitions.c: call vcore_move run_charge set_current stop_paying refills_ready sc_tell_handler
  * watch exo/transitions.c: store expired held donor
- * watch exo/account.c: store expired used
+ * watch exo/account.c: store expired used owed served
+ * watch exo/transitions.c: store used owed
  * watch exo/account.c: call pay refills_charge refills_ready
  * watch exo/exit.c: store wish
  * watch exo/exit.c: call grant_wish take_rung take_due choose run_account run_halt run_donate run_reply
@@ -51,11 +54,11 @@ mtype = { RUNNING, READY, WAITING_, HALTED, DONATING };    /* enum vcore_place *
 mtype = { GO_ON, HALT, DONATE, REPLY };                    /* enum run_wish */
 
 mtype place[VCORES];
-byte left[VCORES], back[VCORES], donor[VCORES];
+byte left[VCORES], back[VCORES], donor[VCORES], owed[VCORES];
 bool events[VCORES], held, told;
 chan ready = [VCORES] of { byte };
 
-byte current = NONE, run_sc = NONE, used;
+byte current = NONE, run_sc = NONE, served = NONE, used;
 bool expired;
 
 /* I1 to I3: a vcore is in one place, and in the list of that place. */
@@ -105,18 +108,17 @@ inline run_charge()
 /* At entry and at exit: charges and marks. */
 inline run_account()
 {
-	/* code: exo/account.c run_account: "pay(cpu, run->sc, ticks)" */
+	/* code: exo/account.c run_account: "pay(cpu, run->served ? run->served : run->sc, ticks)" */
+	/* code: exo/account.c pay: "sc->owed += ticks" */
 	/* code: exo/account.c pay: "run->used += ticks" */
 	/* code: exo/account.c pay: "run->expired = true" */
 	if
-	:: run_sc != NONE && !ticked && used <= BUDGET ->
-		used++;
-		ticked = true;
+	:: served != NONE && served != run_sc ->
 		if
-		:: used >= left[run_sc] -> expired = true
+		:: !ticked && owed[served] <= BUDGET -> owed[served]++; ticked = true
 		:: else
 		fi
-	:: else
+	:: else -> charge_running()
 	fi
 #ifdef REQUEUE_AT_ENTRY
 	;
@@ -127,6 +129,23 @@ inline run_account()
 	:: else
 	fi
 #endif
+}
+
+inline charge_running()
+{
+	if
+	:: run_sc != NONE && !ticked ->
+		ticked = true;
+		if
+		:: used <= BUDGET -> used++
+		:: else
+		fi;
+		if
+		:: used >= left[run_sc] -> expired = true
+		:: else
+		fi
+	:: else
+	fi
 }
 
 inline stop_paying()
@@ -309,7 +328,9 @@ inline choose()
 		assert(left[v]);
 		vcore_move(v, READY, RUNNING);
 		run_sc = v;
-		used = 0;
+		/* code: exo/transitions.c run_dispatch: "cpu->run.used = vcore->sc->owed; vcore->sc->owed = 0" */
+		used = owed[v];
+		owed[v] = 0;
 		current = v
 	:: else
 	fi;
@@ -369,6 +390,11 @@ active proctype cpu()
 		:: true
 		fi;
 		call();
+		/* code: exo/account.c run_serve: "run->served = v->sc" */
+		if
+		:: wish == GO_ON && current != NONE && ticked -> served = (current + 1) % VCORES; ticked = false
+		:: true
+		fi;
 		run_account();
 		/* code: exo/exit.c exit_with_work: "grant_wish(cpu, now); take_rung(cpu, now); take_due(cpu, now); choose(cpu, now)" */
 #ifdef RUNG_BEFORE_WISH
@@ -380,6 +406,12 @@ active proctype cpu()
 #endif
 		take_due();
 		choose();
+		/* code: exo/exit.c exit_with_work: "if (run->served) run_account(cpu, tsc_read()); run->served = NULL" */
+		if
+		:: served != NONE -> run_account()
+		:: else
+		fi;
+		served = NONE;
 		v = 0;
 		w = 0;
 		wish_vcore = 0
