@@ -28,16 +28,12 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
 #include "../../libos/sched/gift.c"
 #include "../../libos/sched/messages.c"
 #include "../../libos/sched/place.c"
+#include "libos_queues.h"
 
-#define CPUS 3
 #define LEFT_NS (SCHED_SLICE_DEFAULT_NS / 2) /* of each CPU's slice at the beginning */
 
-struct vcore vcores[EXO_CPUS_MAX];
-unsigned vcore_count;
-static struct exo_vcore_page pages[CPUS];
 static char slots[CPUS][TASK_SLOT_SIZE] __attribute__((aligned(TASK_SLOT_SIZE)));
 static struct task heir;
-static struct list queue[CPUS];
 static uint32_t wanted;             /* what the heir waits for */
 static bool heir_tells;             /* it wakes the giver when it ends */
 static _Atomic uint32_t raised;     /* of it, what has happened */
@@ -52,11 +48,6 @@ static struct task *task_of(unsigned cpu)
 
 /* ---------------------------------------------------------------- what they call */
 
-static bool is_rung(void *cpu)
-{
-	return pages[(uintptr_t)cpu].pending != 0;
-}
-
 static bool may_go_on(void *cpu)
 {
 	return is_rung(cpu) || (cpu && is_over);
@@ -68,12 +59,6 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
 	return 0;
 }
 
-void vcore_ring_if(unsigned cpu, bool first)
-{
-	if (first)
-		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
-}
-
 bool run_queue_holds(const struct vcore *v, const struct task *t)
 {
 	return task_place(t) == PLACE_QUEUED && t->home == v->cpu && !list_empty(&t->ready_link);
@@ -81,27 +66,7 @@ bool run_queue_holds(const struct vcore *v, const struct task *t)
 
 void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 {
-	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
-	EXPLORE_CHECK(list_empty(&t->ready_link) && t->home == v->cpu);
-	list_push_back(&queue[v->cpu], &t->ready_link);
-	atomic_fetch_add(&v->queue.count, 1);
-}
-
-void run_queue_remove(struct vcore *v, struct task *t)
-{
-	list_remove(&t->ready_link);
-	atomic_fetch_sub_explicit(&v->queue.count, 1, memory_order_relaxed);
-}
-
-struct task *run_queue_steal(struct vcore *v, unsigned thief)
-{
-	struct task *t;
-
-	if (list_empty(&queue[v->cpu]))
-		return NULL;
-	t = list_entry(queue[v->cpu].next, struct task, ready_link);
-	run_queue_remove(v, t);
-	return t;
+	queue_add(v, t);
 }
 
 void run_queue_admit(struct vcore *v, struct task *t)
@@ -113,71 +78,14 @@ int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 	return 0;
 }
 
-bool run_queue_has_opinion(const struct vcore *v)
-{
-	return false;
-}
-
-int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
-{
-	return -1;
-}
-
-unsigned sched_cpu_queued(int cpu)
-{
-	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
-}
-
-bool sched_allowed(const struct task *t, int cpu)
-{
-	return t->affinity >> cpu & 1;
-}
-
-uint64_t tsc_to_ns(uint64_t tsc)
-{
-	return tsc;
-}
-
 uint64_t ns_to_tsc(uint64_t ns)
 {
 	return ns;
 }
 
-void timers_program(struct vcore *v)
-{
-}
-
-void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
-		  unsigned number, uint64_t value)
-{
-}
-
-void upcalls_mask(void)
-{
-	this_vcore()->mask_depth++;
-}
-
-void upcalls_unmask(void)
-{
-	struct vcore *v = this_vcore();
-
-	if (v->mask_depth == 1 && v->deferred)
-		wakes_deliver(v);
-	v->mask_depth--;
-}
-
 struct task *task_get(struct task_ref ref)
 {
 	return ref.id == heir.self.id ? &heir : task_of(ref.id - 1);
-}
-
-void task_put(struct task *t)
-{
-}
-
-_Noreturn void libos_panic(const char *why, ...)
-{
-	explore_fail("%s", why);
 }
 
 void wait_begin(void)
@@ -197,7 +105,7 @@ void wait_cancel(void)
 
 static void take_events(struct vcore *v)
 {
-	__atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+	ring_take(v);
 	v->in_event = true;
 	messages_drain(v);
 	v->in_event = false;
@@ -209,7 +117,7 @@ static struct sched_run choose_next(struct vcore *v)
 	struct sched_run run = donation_heir(v);
 
 	if (!run.task && !list_empty(&queue[v->cpu])) {
-		run.task = list_entry(queue[v->cpu].next, struct task, ready_link);
+		run.task = run_queue_oldest(v);
 		run_queue_remove(v, run.task);
 	}
 	return run;
@@ -308,24 +216,16 @@ void switch_away(enum sched_why why)
 static void name_cpu(unsigned cpu)
 {
 	struct task *t = task_of(cpu);
-	struct vcore *v = &vcores[cpu];
 
 	explore_stack(cpu, slots[cpu], TASK_OFFSET);
 	explore_name(t, sizeof(*t), "giver or another");
 	explore_name(slots[cpu] + TASK_OFFSET - 1024, 1024, "stack"); /* a gift is on its giver's */
-	explore_name(&v->mailbox, sizeof(v->mailbox), "mailbox");
-	explore_name(&v->queue.count, sizeof(v->queue.count), "count");
-	explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), "pending");
 }
 
 static void setup(unsigned cpus)
 {
-	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
-	memset(pages, 0, sizeof(pages));
+	queues_setup(cpus);
 	memset(&heir, 0, sizeof(heir));
-	idle_cpus = 0;
-	online_cpus = (1ul << cpus) - 1;
-	vcore_count = cpus;
 	raised = 0;
 	givers = 1;
 	heir_tells = true;
@@ -341,19 +241,14 @@ static void setup(unsigned cpus)
 		t->on_cpu = true;
 		t->affinity = 1ul << cpu;
 		list_init(&t->ready_link);
-		vcores[cpu].cpu = (int32_t)cpu;
-		vcores[cpu].page = &pages[cpu];
 		vcores[cpu].current = t;
 		vcores[cpu].slice_end_tsc = rdtsc() + LEFT_NS;
-		list_init(&queue[cpu]);
 		name_cpu(cpu);
 	}
 	heir.self = (struct task_ref){ CPUS + 1, 1 };
 	heir.affinity = ~0ul;
 	list_init(&heir.ready_link);
 	explore_name(&heir, sizeof(heir), "heir");
-	explore_name(queue, sizeof(queue), "queues");
-	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
 	explore_name(&raised, sizeof(raised), "raised");
 	explore_name(&is_running, sizeof(is_running), "is_running");
 	explore_name(&givers, sizeof(givers), "givers");
@@ -380,11 +275,7 @@ static void setup_late(void)
 static void setup_queued_of(unsigned cpus)
 {
 	setup(cpus);
-	heir.state = TASK_RUNNABLE;
-	heir.where = PLACE_QUEUED;
-	heir.home = 1;
-	list_push_back(&queue[1], &heir.ready_link);
-	vcores[1].queue.count = 1;
+	queue_setup_task(1, &heir);
 	wanted = 0;
 	heir_tells = false;
 }
@@ -404,10 +295,7 @@ static void setup_two_givers(void)
 static void setup_stolen(void)
 {
 	setup_queued();
-	vcore_count = 3;
-	online_cpus = 7;
-	vcores[2] = (struct vcore){ .cpu = 2, .page = &pages[2] };
-	list_init(&queue[2]);
+	queue_setup_cpu(2);
 	name_cpu(2);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs of a libos for the explorer: each of its threads is a CPU that runs one task, on that task's
+ * CPUs of a libos for the explorer: each of its threads (libos_vcores.h) runs one task, on that task's
  * stack, as core/task.h lays it out.  Include it once.
  *
  * The scheduler is the smallest there is: a CPU whose task has left its stack halts, as idle() does,
@@ -10,25 +10,19 @@
 #define TESTS_EXPLORE_LIBOS_CPUS_H
 
 #include <string.h>
-#include "core/event.h"
 #include "core/lock.h"
 #include "core/switch.h"
 #include "core/task_state.h"
-#include "core/vcore.h"
 #include "core/wait.h"
 #include "core/wake.h"
-#include "explore.h"
+#include "libos_vcores.h"
 #include "proc/signal.h"
 #include "sched/donation.h"
 #include "sched/place.h"
 #include "time/time.h"
-#include "trace/trace.h"
 
 #define SHARED_STACK 2048 /* what others may touch of a stack: its upper end */
-#define CPUS 3
 
-struct vcore vcores[EXO_CPUS_MAX];
-static struct exo_vcore_page pages[CPUS];
 static char slots[CPUS][TASK_SLOT_SIZE] __attribute__((aligned(TASK_SLOT_SIZE)));
 
 static _Atomic bool signalled;
@@ -44,21 +38,6 @@ static struct task *task_of(unsigned cpu)
 static bool lock_is_free(void *l)
 {
 	return ((struct lock *)l)->holder == 0;
-}
-
-/* masking.asm; an upcall cannot come between, so masking is only counted. */
-void upcalls_mask(void)
-{
-	this_vcore()->mask_depth++;
-}
-
-void upcalls_unmask(void)
-{
-	struct vcore *v = this_vcore();
-
-	if (v->mask_depth == 1 && v->deferred)
-		wakes_deliver(v);
-	v->mask_depth--;
 }
 
 /* What a CPU has tried in vain to take: whoever tries again and again would never let the holder go
@@ -98,22 +77,6 @@ void lock_drop(struct lock *l)
 	upcalls_unmask();
 }
 
-_Noreturn void libos_panic(const char *why, ...)
-{
-	explore_fail("%s", why);
-}
-
-static bool is_rung(void *cpu)
-{
-	return pages[(uintptr_t)cpu].pending != 0;
-}
-
-void vcore_ring_if(unsigned cpu, bool first)
-{
-	if (first)
-		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
-}
-
 /* The stack is left in name only: nothing of this function is on it that a resume would destroy. */
 void switch_away(enum sched_why why)
 {
@@ -127,7 +90,7 @@ void switch_away(enum sched_why why)
 	leave_blocked(v, t);
 	while (!atomic_load(&queued[v->cpu])) {
 		explore_wait(is_rung, (void *)(uintptr_t)v->cpu, "halts");
-		__atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+		ring_take(v);
 		for (arrived = mailbox_take_tasks(&v->mailbox); arrived; arrived = t) {
 			EXPLORE_CHECK(arrived == t);
 			t = arrived->mailbox_next;
@@ -169,10 +132,6 @@ void donation_signalled(struct vcore *v, struct task *t)
 {
 }
 
-void timers_program(struct vcore *v)
-{
-}
-
 void timer_arm(struct timer *t, uint64_t deadline_ns)
 {
 }
@@ -191,23 +150,16 @@ bool signal_is_pending(void)
 	return atomic_load(&signalled);
 }
 
-void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
-		  unsigned number, uint64_t value)
-{
-}
-
 /* ---------------------------------------------------------------- for the case */
 
 static void cpus_setup(void)
 {
-	static const char *const names[CPUS][4] = {
-		{ "task 0", "stack 0", "mailbox 0", "pending 0" },
-		{ "task 1", "stack 1", "mailbox 1", "pending 1" },
-		{ "task 2", "stack 2", "mailbox 2", "pending 2" },
+	static const char *const names[CPUS][2] = {
+		{ "task 0", "stack 0" },
+		{ "task 1", "stack 1" },
+		{ "task 2", "stack 2" },
 	};
 
-	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
-	memset(pages, 0, sizeof(pages));
 	memset(queued, 0, sizeof(queued));
 	memset(tried, 0, sizeof(tried));
 	signalled = false;
@@ -220,15 +172,12 @@ static void cpus_setup(void)
 		t->where = PLACE_RUNNING;
 		t->home = (int16_t)cpu;
 		t->on_cpu = true;
-		vcores[cpu].cpu = (int32_t)cpu;
-		vcores[cpu].page = &pages[cpu];
+		vcore_setup(cpu);
 		vcores[cpu].current = t;
 		explore_stack(cpu, slots[cpu], TASK_OFFSET);
 		explore_name(t, sizeof(*t), names[cpu][0]);
 		/* A waiter is on its sleeper's stack. */
 		explore_name(slots[cpu] + TASK_OFFSET - SHARED_STACK, SHARED_STACK, names[cpu][1]);
-		explore_name(&vcores[cpu].mailbox, sizeof(vcores[cpu].mailbox), names[cpu][2]);
-		explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), names[cpu][3]);
 	}
 	explore_name(&signalled, sizeof(signalled), "signalled");
 	explore_name(queued, sizeof(queued), "queued");

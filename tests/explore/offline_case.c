@@ -25,25 +25,16 @@ static _Noreturn void vcore_ends(void);
 #undef bit
 #include "../../libos/core/wake.c"
 #include "../../libos/sched/messages.c"
+#include "libos_awake.h"
+#include "libos_queues.h"
 
-#define CPUS 2
-
-struct vcore vcores[EXO_CPUS_MAX];
-unsigned vcore_count;
-static struct exo_vcore_page pages[CPUS];
 static struct task runner, second; /* the first is CPU 0's, and runs for ever */
-static struct list queue[CPUS];
 static struct mailbox_call call;
 static jmp_buf end_of_thread;
 static _Atomic bool is_gone;
 static _Atomic unsigned calls;
 
 /* ---------------------------------------------------------------- what they call */
-
-static bool is_rung(void *cpu)
-{
-	return pages[(uintptr_t)cpu].pending;
-}
 
 static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
 {
@@ -57,13 +48,6 @@ static _Noreturn void vcore_ends(void)
 	longjmp(end_of_thread, 1);
 }
 
-void vcore_ring_if(unsigned cpu, bool first)
-{
-	EXPLORE_CHECK(cpu < CPUS);
-	if (first)
-		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
-}
-
 void vcore_ring(unsigned cpu)
 {
 	vcore_ring_if(cpu, true);
@@ -71,55 +55,13 @@ void vcore_ring(unsigned cpu)
 
 void events_take(struct vcore *v)
 {
-	__atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
+	ring_take(v);
 	messages_drain(v);
 }
 
 void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 {
-	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
-	list_push_back(&queue[v->cpu], &t->ready_link);
-	atomic_fetch_add(&v->queue.count, 1);
-}
-
-void run_queue_remove(struct vcore *v, struct task *t)
-{
-	list_remove(&t->ready_link);
-	atomic_fetch_sub_explicit(&v->queue.count, 1, memory_order_relaxed);
-}
-
-struct task *run_queue_oldest(const struct vcore *v)
-{
-	return list_entry(queue[v->cpu].next, struct task, ready_link);
-}
-
-struct task *run_queue_steal(struct vcore *v, unsigned thief)
-{
-	struct task *t = list_empty(&queue[v->cpu]) ? NULL : run_queue_oldest(v);
-
-	if (t)
-		run_queue_remove(v, t);
-	return t;
-}
-
-bool run_queue_has_opinion(const struct vcore *v)
-{
-	return false;
-}
-
-int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
-{
-	return -1;
-}
-
-unsigned sched_cpu_queued(int cpu)
-{
-	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
-}
-
-bool sched_allowed(const struct task *t, int cpu)
-{
-	return true;
+	queue_add(v, t);
 }
 
 /* The library is told when there is nothing of its own there any more. */
@@ -137,19 +79,6 @@ void idle_ends(struct vcore *v)
 {
 }
 
-void timers_program(struct vcore *v)
-{
-}
-
-void donation_deliver(struct vcore *v, struct task *t)
-{
-	explore_fail("nobody donates here");
-}
-
-void donation_signalled(struct vcore *v, struct task *t)
-{
-}
-
 void donation_release(struct vcore *v, enum donation_outcome why)
 {
 }
@@ -159,91 +88,34 @@ struct sched_run donation_heir(struct vcore *v)
 	return (struct sched_run){ 0 };
 }
 
-void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
-		  unsigned number, uint64_t value)
-{
-}
-
-uint64_t tsc_to_ns(uint64_t ticks)
-{
-	return ticks;
-}
-
-void upcalls_mask(void)
-{
-}
-
-void upcalls_unmask(void)
-{
-}
-
-void switch_away(enum sched_why why)
-{
-	explore_fail("nobody sleeps here");
-}
-
-void wait_begin(void)
-{
-	explore_fail("nobody sleeps here");
-}
-
-void wait_cancel(void)
-{
-	explore_fail("nobody sleeps here");
-}
-
-struct task *task_get(struct task_ref ref)
-{
-	explore_fail("nobody waits for a call here");
-}
-
-void task_put(struct task *t)
-{
-}
-
 void log_print(const char *format, ...)
 {
-}
-
-_Noreturn void libos_panic(const char *why, ...)
-{
-	explore_fail("%s", why);
 }
 
 /* ---------------------------------------------------------------- the cases */
 
 static void setup(void)
 {
-	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
-	memset(pages, 0, sizeof(pages));
+	queues_setup(2);
 	memset(&runner, 0, sizeof(runner));
 	memset(&second, 0, sizeof(second));
 	memset(&call, 0, sizeof(call));
 	memset(questions, 0, sizeof(questions));
-	idle_cpus = away_cpus = 0;
-	online_cpus = 3;
+	away_cpus = 0;
 	leaver = unanswered = 0;
 	is_gone = false;
 	calls = 0;
-	vcore_count = CPUS;
 	runner.affinity = second.affinity = ~0ul;
 	second.home = 1;
 	list_init(&second.ready_link);
-	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-		vcores[cpu].cpu = (int32_t)cpu;
-		vcores[cpu].page = &pages[cpu];
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		vcores[cpu].mask_depth = 1;
 		vcores[cpu].handle = 1;
-		list_init(&queue[cpu]);
-		explore_name(&vcores[cpu].mailbox, sizeof(vcores[cpu].mailbox), "mailbox");
-		explore_name(&vcores[cpu].queue.count, sizeof(vcores[cpu].queue.count), "count");
 		explore_name(&vcores[cpu].handle, sizeof(vcores[cpu].handle), "handle");
-		explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), "pending");
 	}
 	vcores[0].current = &runner;
 	explore_name(&online_cpus, sizeof(online_cpus), "online_cpus");
 	explore_name(&away_cpus, sizeof(away_cpus), "away_cpus");
-	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
 	explore_name(&leaver, sizeof(leaver), "leaver");
 	explore_name(&unanswered, sizeof(unanswered), "unanswered");
 	explore_name(questions, sizeof(questions), "questions");
@@ -251,7 +123,6 @@ static void setup(void)
 	explore_name(&calls, sizeof(calls), "calls");
 	explore_name(&call, sizeof(call), "call");
 	explore_name(&second, sizeof(second), "task");
-	explore_name(queue, sizeof(queue), "queues");
 }
 
 static void setup_asleep(void)
@@ -261,25 +132,16 @@ static void setup_asleep(void)
 	second.where = PLACE_WAITING;
 }
 
-static void put_into_queue(unsigned cpu)
-{
-	second.state = TASK_RUNNABLE;
-	second.where = PLACE_QUEUED;
-	second.home = (int16_t)cpu;
-	list_push_back(&queue[cpu], &second.ready_link);
-	vcores[cpu].queue.count = 1;
-}
-
 static void setup_queued_there(void)
 {
 	setup();
-	put_into_queue(1);
+	queue_setup_task(1, &second);
 }
 
 static void setup_queued_here(void)
 {
 	setup();
-	put_into_queue(0);
+	queue_setup_task(0, &second);
 }
 
 static void leave_cpu(void)

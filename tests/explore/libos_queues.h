@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Run queues of a libos for the explorer: they hold what they are given, in order, and there is no
+ * scheduler library with an opinion.  Include it once, after sched/place.c.
+ */
+#ifndef TESTS_EXPLORE_LIBOS_QUEUES_H
+#define TESTS_EXPLORE_LIBOS_QUEUES_H
+
+#include "core/list.h"
+#include "core/task_state.h"
+#include "libos_vcores.h"
+#include "sched/place.h"
+#include "time/time.h"
+
+unsigned vcore_count;
+static struct list queue[CPUS];
+
+/* ---------------------------------------------------------------- what the code under test calls */
+
+void run_queue_remove(struct vcore *v, struct task *t)
+{
+	list_remove(&t->ready_link);
+	atomic_fetch_sub_explicit(&v->queue.count, 1, memory_order_relaxed);
+}
+
+struct task *run_queue_oldest(const struct vcore *v)
+{
+	return list_entry(queue[v->cpu].next, struct task, ready_link);
+}
+
+struct task *run_queue_steal(struct vcore *v, unsigned thief)
+{
+	struct task *t = list_empty(&queue[v->cpu]) ? NULL : run_queue_oldest(v);
+
+	if (t)
+		run_queue_remove(v, t);
+	return t;
+}
+
+bool run_queue_has_opinion(const struct vcore *v)
+{
+	return false;
+}
+
+int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_why why)
+{
+	return -1;
+}
+
+unsigned sched_cpu_queued(int cpu)
+{
+	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
+}
+
+bool sched_allowed(const struct task *t, int cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
+uint64_t tsc_to_ns(uint64_t ticks)
+{
+	return ticks;
+}
+
+void task_put(struct task *t)
+{
+}
+
+/* ---------------------------------------------------------------- for the case */
+
+/* What the case's run_queue_add() does at least. */
+static void queue_add(struct vcore *v, struct task *t)
+{
+	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
+	EXPLORE_CHECK(list_empty(&t->ready_link) && t->home == v->cpu);
+	list_push_back(&queue[v->cpu], &t->ready_link);
+	atomic_fetch_add(&v->queue.count, 1);
+}
+
+/* Setup: a task that waits there from the beginning. */
+static inline void queue_setup_task(unsigned cpu, struct task *t)
+{
+	t->state = TASK_RUNNABLE;
+	t->where = PLACE_QUEUED;
+	t->home = (int16_t)cpu;
+	list_push_back(&queue[cpu], &t->ready_link);
+	vcores[cpu].queue.count = 1;
+}
+
+static void queue_setup_cpu(unsigned cpu)
+{
+	vcore_setup(cpu);
+	list_init(&queue[cpu]);
+	online_cpus |= 1ul << cpu;
+	vcore_count++;
+}
+
+/* The others are not there. */
+static void queues_setup(unsigned cpus)
+{
+	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
+	idle_cpus = online_cpus = 0;
+	vcore_count = 0;
+	for (unsigned cpu = 0; cpu < cpus; cpu++)
+		queue_setup_cpu(cpu);
+	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
+	explore_name(queue, sizeof(queue), "queues");
+}
+
+#endif
