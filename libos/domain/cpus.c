@@ -49,6 +49,18 @@ static int grant(struct domain *d, unsigned cpu)
 	return r;
 }
 
+/* A server without time needs some to let go of a CPU, and those that it asks on the others to answer.  The
+ * reaper takes it back when this resizing ends. */
+static int give_time(struct domain *d)
+{
+	int r = 0;
+
+	set_cpus(d, d->cpus, false);
+	for (uint64_t cpus = d->cpus; cpus && r == 0; cpus &= cpus - 1)
+		r = domain_give_time(d, (unsigned)__builtin_ctzl(cpus));
+	return r;
+}
+
 static int take(struct domain *d, unsigned cpu, uint64_t patience_ns)
 {
 	int r = domain_take_cpu(d, cpu, patience_ns);
@@ -67,7 +79,7 @@ static void peers_change(struct domain *d)
 int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns)
 {
 	uint64_t more = cpus & ~d->cpus, less = d->cpus & ~cpus;
-	int r = 0;
+	int r = less && d->has_no_time ? give_time(d) : 0;
 
 	for (; more && r == 0; more &= more - 1)
 		r = grant(d, (unsigned)__builtin_ctzl(more));

@@ -244,9 +244,7 @@ static long resize(struct domain *d, uint64_t user)
 	r = domain_resize_begin(d);
 	if (r)
 		return r;
-	if (d->has_no_time && (request.budget_ns || (request.cpus && (d->cpus & ~request.cpus))))
-		r = -EINVAL; /* it could not give a CPU up */
-	if (r == 0 && request.budget_ns)
+	if (request.budget_ns)
 		r = domain_resize_budget(d, request.budget_ns, request.period_ns);
 	if (r == 0 && request.cpus)
 		r = domain_resize_cpus(d, request.cpus, patience_ns);

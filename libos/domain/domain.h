@@ -150,5 +150,6 @@ int domain_resize_budget(struct domain *d, uint64_t budget_ns, uint64_t period_n
 int domain_grant_cpu(struct domain *d, unsigned cpu);
 int domain_take_cpu(struct domain *d, unsigned cpu, uint64_t patience_ns);
 int domain_set_budget(struct domain *d, unsigned cpu); /* to d->budget_ns and period_ns */
+int domain_give_time(struct domain *d, unsigned cpu);  /* if it has none there */
 
 #endif

@@ -84,6 +84,14 @@ void domain_reclaim_time(struct domain *d)
 		reclaim_time(d, cpu);
 }
 
+int domain_give_time(struct domain *d, unsigned cpu)
+{
+	struct order o = { d, cpu };
+	int64_t r = d->vcores[cpu].sc ? 0 : run_on(cpu, split, &o);
+
+	return r < 0 ? (int)r : 0;
+}
+
 static void resize(void *argument)
 {
 	struct order *o = argument;

@@ -282,18 +282,21 @@ def servers_and_callers_come_to_more_cpus(cpus):
     assert out.splitlines() == ["55", far] + ["55"] * 4 + [nowhere, "55", far, "55", "55", "1"], out
 
 
-def a_passive_server_comes_to_another_cpu(cpus):
-    """It has time of its own there until it serves there too."""
+def a_passive_server_changes_its_cpus(cpus):
+    """It has time of its own there until it serves there too; and when it is to leave one, until it has."""
     out = run(cpus, SERVER + f"""
         for i in $(seq {ROUNDS}); do
             s=$(server --cpus 0 --serve s -- /peer serve s); serves $s
             domainctl resize $s --cpus 0-1
             until domainctl list | grep -q "^$s passive"; do taskset -c 0 /peer calls s 1 > /dev/null; done
             began=$(consumed $s); taskset -c 1 /peer calls s 10; on_its_own $s $began
-            domainctl resize $s --cpus 0 2>&1; end $s; domainctl list | wc -l
+            domainctl resize $s --cpus 1; serves $s
+            began=$(consumed $s); taskset -c 1 /peer calls s 10; on_its_own $s $began
+            taskset -c 0 /peer calls s 10
+            end $s; domainctl list | wc -l
         done
         """)
-    assert out == "55\n0\ndomainctl: resize: Invalid argument\n1\n" * ROUNDS, out
+    assert out == "55\n0\n55\n0\nCross-device link0\n1\n" * ROUNDS, out
 
 
 CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
@@ -312,7 +315,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_server_that_never_answers_is_abandoned, (2,)),
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
              (callers_are_killed_in_the_middle, (1,)),
-             (a_passive_server_comes_to_another_cpu, (2,)))
+             (a_passive_server_changes_its_cpus, (2,)))
          for cpus in counts]
 
 if __name__ == "__main__":
