@@ -71,18 +71,6 @@ static long directory_read(struct file *f, uint64_t user, size_t n)
 	return result;
 }
 
-static long directory_seek(struct file *f, int64_t offset, int whence)
-{
-	if (whence == SEEK_CUR)
-		offset += (int64_t)f->position;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
-	f->position = (uint64_t)offset;
-	return offset;
-}
-
 static long directory_refuse(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
 	return -EISDIR;
@@ -96,7 +84,7 @@ static int directory_sync(struct file *f)
 static const struct file_ops directory_file_ops = {
 	.read = directory_refuse,
 	.write = directory_refuse,
-	.seek = directory_seek,
+	.seek = file_seek_endless,
 	.read_directory = directory_read,
 	.sync = directory_sync,
 };

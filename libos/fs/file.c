@@ -45,6 +45,23 @@ void file_put(struct file *f)
 	heap_free(f);
 }
 
+long file_seek_from(struct file *f, int64_t base, int64_t offset)
+{
+	if (__builtin_add_overflow(base, offset, &base))
+		return -EOVERFLOW;
+	if (base < 0)
+		return -EINVAL;
+	f->position = (uint64_t)base;
+	return base;
+}
+
+long file_seek_endless(struct file *f, int64_t offset, int whence)
+{
+	if (whence != SEEK_SET && whence != SEEK_CUR)
+		return -EINVAL;
+	return file_seek_from(f, whence == SEEK_CUR ? (int64_t)f->position : 0, offset);
+}
+
 static void count_mapping(struct file *f, int change)
 {
 	struct file_data *data = f->inode ? memfs_data(f->inode) : NULL;

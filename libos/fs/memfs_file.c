@@ -129,12 +129,7 @@ static long regular_seek(struct file *f, int64_t offset, int whence)
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(base, offset, &base))
-		return -EOVERFLOW;
-	if (base < 0)
-		return -EINVAL;
-	f->position = (uint64_t)base;
-	return base;
+	return file_seek_from(f, base, offset);
 }
 
 /*

@@ -102,18 +102,6 @@ static long proc_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	return (long)n;
 }
 
-static long proc_seek(struct file *f, int64_t offset, int whence)
-{
-	if (whence == SEEK_CUR)
-		offset += (int64_t)f->position;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
-	f->position = (uint64_t)offset;
-	return offset;
-}
-
 static void proc_release(struct file *f)
 {
 	struct proc_text *t = f->private;
@@ -125,7 +113,7 @@ static void proc_release(struct file *f)
 static const struct file_ops proc_file_ops = {
 	.read = proc_read,
 	.write = proc_write,
-	.seek = proc_seek,
+	.seek = file_seek_endless,
 	.release = proc_release,
 };
 
