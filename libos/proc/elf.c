@@ -1,39 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks an ELF64 executable: System V ABI, chapters 4 and 5; every offset and sum is checked. */
+/* Checks an ELF64 executable: every offset and sum. */
 #include "elf.h"
 
 #define PAGE 4096ul
 
-enum { TYPE_EXECUTABLE = 2, TYPE_SHARED = 3, MACHINE_X86_64 = 62 };
-enum { SEGMENT_LOAD = 1, SEGMENT_INTERPRETER = 3, SEGMENT_HEADERS = 6 };
-enum { FLAG_EXECUTE = 1, FLAG_WRITE = 2, FLAG_READ = 4 };
-
-struct header {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, program_offset, section_offset;
-	uint32_t flags;
-	uint16_t header_size, program_entry_size, program_count;
-	uint16_t section_entry_size, section_count, section_names;
-};
-_Static_assert(sizeof(struct header) == ELF_HEADER_SIZE, "the ABI's layout");
-
-struct program_header {
-	uint32_t type, flags;
-	uint64_t offset, address, physical_address, file_size, memory_size, alignment;
-};
-_Static_assert(sizeof(struct program_header) == ELF_PROGRAM_HEADER_SIZE, "the ABI's layout");
-
 bool elf_parse_header(const void *bytes, uint64_t file_size, struct elf_program *out)
 {
-	static const uint8_t ident[7] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
-	const struct header *h = bytes;
+	const struct elf64_header *h = bytes;
 
-	for (unsigned i = 0; i < sizeof(ident); i++)
-		if (h->ident[i] != ident[i])
-			return false;
-	if ((h->type != TYPE_EXECUTABLE && h->type != TYPE_SHARED) || h->machine != MACHINE_X86_64)
+	if (!elf64_is_x86_64(h) || (h->type != ELF64_EXECUTABLE && h->type != ELF64_SHARED))
 		return false;
 	if (h->program_entry_size != ELF_PROGRAM_HEADER_SIZE || h->program_count == 0 ||
 	    h->program_count > ELF_PROGRAM_HEADERS_MAX)
@@ -42,7 +17,7 @@ bool elf_parse_header(const void *bytes, uint64_t file_size, struct elf_program 
 	    (file_size - h->program_offset) / ELF_PROGRAM_HEADER_SIZE < h->program_count)
 		return false;
 	*out = (struct elf_program){
-		.position_independent = h->type == TYPE_SHARED,
+		.position_independent = h->type == ELF64_SHARED,
 		.entry = h->entry,
 		.program_headers_offset = h->program_offset,
 		.program_header_count = h->program_count,
@@ -50,7 +25,7 @@ bool elf_parse_header(const void *bytes, uint64_t file_size, struct elf_program 
 	return true;
 }
 
-static bool segment_ok(const struct program_header *p, uint64_t file_size, uint64_t bottom,
+static bool segment_ok(const struct elf64_program_header *p, uint64_t file_size, uint64_t bottom,
 		       uint64_t top)
 {
 	if (p->offset > file_size || p->file_size > file_size - p->offset)
@@ -58,12 +33,12 @@ static bool segment_ok(const struct program_header *p, uint64_t file_size, uint6
 	if (p->file_size > p->memory_size || p->address % PAGE != p->offset % PAGE)
 		return false;
 	/* What lies behind the file's part is cleared by writing. */
-	if (p->file_size < p->memory_size && !(p->flags & FLAG_WRITE))
+	if (p->file_size < p->memory_size && !(p->flags & ELF64_WRITE))
 		return false;
 	return p->address >= bottom && p->address < top && p->memory_size <= top - p->address;
 }
 
-static bool add_segment(struct elf_program *out, const struct program_header *p)
+static bool add_segment(struct elf_program *out, const struct elf64_program_header *p)
 {
 	uint64_t start = p->address & ~(PAGE - 1);
 	uint64_t end = (p->address + p->memory_size + PAGE - 1) & ~(PAGE - 1);
@@ -79,9 +54,9 @@ static bool add_segment(struct elf_program *out, const struct program_header *p)
 		.offset = p->offset,
 		.file_size = p->file_size,
 		.memory_size = p->memory_size,
-		.readable = p->flags & FLAG_READ,
-		.writable = p->flags & FLAG_WRITE,
-		.executable = p->flags & FLAG_EXECUTE,
+		.readable = p->flags & ELF64_READ,
+		.writable = p->flags & ELF64_WRITE,
+		.executable = p->flags & ELF64_EXECUTE,
 	};
 	return true;
 }
@@ -115,16 +90,16 @@ static bool entry_ok(const struct elf_program *e)
 bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom, uint64_t top,
 			struct elf_program *out)
 {
-	const struct program_header *p = headers;
+	const struct elf64_program_header *p = headers;
 
 	if (out->position_independent) { /* may be linked at 0: the bias moves it */
 		top -= bottom;
 		bottom = 0;
 	}
 	for (unsigned i = 0; i < out->program_header_count; i++, p++) {
-		if (p->type == SEGMENT_INTERPRETER)
+		if (p->type == ELF64_INTERPRETER)
 			return false;
-		if (p->type != SEGMENT_LOAD || p->memory_size == 0)
+		if (p->type != ELF64_LOAD || p->memory_size == 0)
 			continue;
 		if (!segment_ok(p, file_size, bottom, top) || !add_segment(out, p))
 			return false;

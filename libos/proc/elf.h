@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/elf64.h"
 
-#define ELF_HEADER_SIZE 64
-#define ELF_PROGRAM_HEADER_SIZE 56
+#define ELF_HEADER_SIZE sizeof(struct elf64_header)
+#define ELF_PROGRAM_HEADER_SIZE sizeof(struct elf64_program_header)
 #define ELF_PROGRAM_HEADERS_MAX 64
 #define ELF_SEGMENTS_MAX 16
 

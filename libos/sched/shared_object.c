@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* See shared_object.h.  System V ABI, chapters 4 and 5; its x86-64 supplement, 4.4. */
 #include "sched/shared_object.h"
+#include "core/elf64.h"
 #include "core/string.h"
 
 #define OBJECT_BYTES_MAX (OBJECT_PAGES_MAX * OBJECT_PAGE)
 #define PROGRAM_HEADERS_MAX 16
 #define RELOCATIONS_MAX 8192u
 
-enum { TYPE_SHARED = 3, MACHINE_X86_64 = 62 };
-enum {
-	SEGMENT_LOAD = 1, SEGMENT_DYNAMIC = 2, SEGMENT_INTERPRETER = 3, SEGMENT_TLS = 7,
-	SEGMENT_RELRO = 0x6474e552,
-};
-enum { FLAG_EXECUTE = 1, FLAG_WRITE = 2 };
 enum {
 	TAG_NULL = 0, TAG_NEEDED = 1, TAG_PLT_SIZE = 2, TAG_PLT_GOT = 3, TAG_HASH = 4, TAG_NAMES = 5,
 	TAG_SYMBOLS = 6, TAG_RELA = 7, TAG_RELA_SIZE = 8, TAG_RELA_ENTRY = 9, TAG_NAMES_SIZE = 10,
@@ -26,23 +21,6 @@ enum { FLAGS_TEXT_RELOCATIONS = 4, FLAGS_STATIC_TLS = 16 };
 enum { RELOCATE_64 = 1, RELOCATE_GLOBAL = 6, RELOCATE_JUMP = 7, RELOCATE_RELATIVE = 8 };
 enum { SYMBOL_NONE = 0, SYMBOL_OBJECT = 1, SYMBOL_FUNCTION = 2 };
 enum { SECTION_UNDEFINED = 0, SECTION_RESERVED = 0xff00 };
-
-struct header {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, program_offset, section_offset;
-	uint32_t flags;
-	uint16_t header_size, program_entry_size, program_count;
-	uint16_t section_entry_size, section_count, section_names;
-};
-_Static_assert(sizeof(struct header) == 64, "the ABI's layout");
-
-struct program_header {
-	uint32_t type, flags;
-	uint64_t offset, address, physical_address, file_size, memory_size, alignment;
-};
-_Static_assert(sizeof(struct program_header) == 56, "the ABI's layout");
 
 struct dynamic {
 	uint64_t tag, value;
@@ -68,7 +46,7 @@ static bool range_ok(uint64_t offset, uint64_t size, uint64_t limit)
 	return offset <= limit && size <= limit - offset;
 }
 
-static const char *decode_load(struct shared_object *o, const struct program_header *p,
+static const char *decode_load(struct shared_object *o, const struct elf64_program_header *p,
 			       size_t file_size)
 {
 	uint64_t first = p->address / OBJECT_PAGE, last;
@@ -79,14 +57,14 @@ static const char *decode_load(struct shared_object *o, const struct program_hea
 	if (o->segment_count == OBJECT_SEGMENTS_MAX || !range_ok(p->offset, p->file_size, file_size) ||
 	    p->file_size > p->memory_size || !range_ok(p->address, p->memory_size, OBJECT_BYTES_MAX))
 		return "a segment is too large, or not where it must be";
-	if ((p->flags & FLAG_WRITE) && (p->flags & FLAG_EXECUTE))
+	if ((p->flags & ELF64_WRITE) && (p->flags & ELF64_EXECUTE))
 		return "a segment may be both written and executed";
 	/* Segments rise, and share no page: each page has one set of rights. */
 	if (first < o->pages)
 		return "two segments share a page";
 	last = (p->address + p->memory_size - 1) / OBJECT_PAGE;
-	rights |= (p->flags & FLAG_WRITE) ? OBJECT_WRITE : 0;
-	rights |= (p->flags & FLAG_EXECUTE) ? OBJECT_EXECUTE : 0;
+	rights |= (p->flags & ELF64_WRITE) ? OBJECT_WRITE : 0;
+	rights |= (p->flags & ELF64_EXECUTE) ? OBJECT_EXECUTE : 0;
 	for (uint64_t page = first; page <= last; page++)
 		o->rights[page] = o->linking[page] = rights;
 	o->pages = (unsigned)last + 1;
@@ -97,7 +75,7 @@ static const char *decode_load(struct shared_object *o, const struct program_hea
 
 /* From the page in which it begins, where its segment begins, too; the linker sees to it that it
  * ends with a page. */
-static const char *decode_relro(struct shared_object *o, const struct program_header *p)
+static const char *decode_relro(struct shared_object *o, const struct elf64_program_header *p)
 {
 	uint64_t end = (p->address + p->memory_size) / OBJECT_PAGE;
 
@@ -108,43 +86,40 @@ static const char *decode_relro(struct shared_object *o, const struct program_he
 	return NULL;
 }
 
-/* The kinds of segment that come after all SEGMENT_LOAD have been seen. */
-static const char *decode_other(struct shared_object *o, const struct program_header *p)
+/* The kinds of segment that come after all ELF64_LOAD have been seen. */
+static const char *decode_other(struct shared_object *o, const struct elf64_program_header *p)
 {
 	switch (p->type) {
-	case SEGMENT_DYNAMIC:
+	case ELF64_DYNAMIC:
 		if (o->dynamic.size || p->address % 8 || p->memory_size < sizeof(struct dynamic) ||
 		    !object_covers(o, p->address, p->memory_size, OBJECT_READ))
 			return "its dynamic section is not in a segment";
 		o->dynamic = (struct object_table){ p->address, p->memory_size };
 		return NULL;
-	case SEGMENT_RELRO:
+	case ELF64_RELRO:
 		return decode_relro(o, p);
-	case SEGMENT_INTERPRETER:
+	case ELF64_INTERPRETER:
 		return "it is a program";
-	case SEGMENT_TLS:
+	case ELF64_TLS:
 		return "it has thread-local variables";
 	default:
 		return NULL;
 	}
 }
 
-static bool header_ok(const struct header *h, size_t size)
+static bool header_ok(const struct elf64_header *h, size_t size)
 {
-	static const uint8_t ident[7] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
-
-	return memcmp(h->ident, ident, sizeof(ident)) == 0 && h->type == TYPE_SHARED &&
-	       h->machine == MACHINE_X86_64 &&
-	       h->program_entry_size == sizeof(struct program_header) && h->program_count > 0 &&
+	return elf64_is_x86_64(h) && h->type == ELF64_SHARED &&
+	       h->program_entry_size == sizeof(struct elf64_program_header) && h->program_count > 0 &&
 	       h->program_count <= PROGRAM_HEADERS_MAX &&
-	       range_ok(h->program_offset, h->program_count * sizeof(struct program_header), size);
+	       range_ok(h->program_offset, h->program_count * sizeof(struct elf64_program_header), size);
 }
 
 const char *object_decode(const void *file, size_t size, struct shared_object *o)
 {
-	struct program_header p[PROGRAM_HEADERS_MAX];
+	struct elf64_program_header p[PROGRAM_HEADERS_MAX];
 	const char *why = NULL;
-	struct header h;
+	struct elf64_header h;
 
 	memset(o, 0, sizeof(*o));
 	if (size < sizeof(h))
@@ -154,10 +129,10 @@ const char *object_decode(const void *file, size_t size, struct shared_object *o
 		return "it is no shared object for x86-64";
 	memcpy(p, (const char *)file + h.program_offset, h.program_count * sizeof(p[0]));
 	for (unsigned i = 0; i < h.program_count && !why; i++)
-		if (p[i].type == SEGMENT_LOAD)
+		if (p[i].type == ELF64_LOAD)
 			why = decode_load(o, &p[i], size);
 	for (unsigned i = 0; i < h.program_count && !why; i++)
-		if (p[i].type != SEGMENT_LOAD)
+		if (p[i].type != ELF64_LOAD)
 			why = decode_other(o, &p[i]);
 	if (!why && o->dynamic.size == 0)
 		why = "it has no dynamic section";
