@@ -17,7 +17,7 @@
 
 #define COM2_PORT 0x2f8
 #define COM2_IRQ 3
-#define ROUNDS_MAX 4096
+#define ROUNDS_MAX 4096 /* in one interrupt */
 
 #define MAJOR_HOST 240 /* Linux's range for local use */
 
@@ -108,27 +108,16 @@ static void receive(enum uart_interrupt why)
 	send_signals(signals, group);
 }
 
+static void can_send(void)
+{
+	lock_acquire(&channel.lock);
+	wake_all(&channel.port_ready, WAKE_ANY);
+	lock_release(&channel.lock);
+}
+
 static void interrupt(void *argument)
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		enum uart_interrupt why = uart_interrupt(&channel.uart);
-
-		switch (why) {
-		case UART_RECEIVED:
-		case UART_RECEIVED_BURST:
-			receive(why);
-			break;
-		case UART_CAN_SEND:
-			lock_acquire(&channel.lock);
-			wake_all(&channel.port_ready, WAKE_ANY);
-			lock_release(&channel.lock);
-			break;
-		case UART_OTHER:
-			break;
-		case UART_QUIET:
-			return;
-		}
-	}
+	uart_serve(&channel.uart, ROUNDS_MAX, receive, can_send);
 }
 
 /* ------------------------------------------------------------------ to the host */

@@ -7,9 +7,7 @@
 
 #define COM1_PORT 0x3f8
 #define COM1_IRQ 4
-
-/* Rounds in one interrupt: enough for any burst, and an end if the port is stuck. */
-#define ROUNDS_MAX 256
+#define ROUNDS_MAX 256 /* in one interrupt: enough for any burst */
 
 static struct uart uart;
 static struct tty terminal;
@@ -50,25 +48,14 @@ static void receive(enum uart_interrupt why)
 	tty_input(&terminal, bytes, uart_receive(&uart, why, bytes));
 }
 
+static void can_send(void)
+{
+	tty_output_ready(&terminal);
+}
+
 static void interrupt(void *argument)
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		enum uart_interrupt why = uart_interrupt(&uart);
-
-		switch (why) {
-		case UART_RECEIVED:
-		case UART_RECEIVED_BURST:
-			receive(why);
-			break;
-		case UART_CAN_SEND:
-			tty_output_ready(&terminal);
-			break;
-		case UART_OTHER:
-			break;
-		case UART_QUIET:
-			return;
-		}
-	}
+	uart_serve(&uart, ROUNDS_MAX, receive, can_send);
 }
 
 struct tty *serial_init(void)

@@ -60,7 +60,7 @@ static void enable(struct uart *u, uint8_t enabled)
 	}
 }
 
-static bool can_send(const struct uart *u)
+static bool is_ready(const struct uart *u)
 {
 	for (int look = 0; look < SEND_LOOKS; look++) {
 		if ((in(u, LSR) & LSR_CAN_SEND) != 0)
@@ -78,7 +78,7 @@ size_t uart_send(struct uart *u, const uint8_t *bytes, size_t n)
 	size_t done = 0;
 
 	lock_acquire(&u->lock);
-	while (done < n && can_send(u)) {
+	while (done < n && is_ready(u)) {
 		size_t piece = n - done < UART_FIFO_SIZE ? n - done : UART_FIFO_SIZE;
 
 		(void)exo_port_write(PORTS, u->port + DATA, bytes + done, piece);
@@ -126,7 +126,7 @@ bool uart_is_idle(struct uart *u)
 	return idle;
 }
 
-enum uart_interrupt uart_interrupt(struct uart *u)
+static enum uart_interrupt ask(struct uart *u)
 {
 	enum uart_interrupt why;
 
@@ -156,4 +156,25 @@ enum uart_interrupt uart_interrupt(struct uart *u)
 	}
 	lock_release(&u->lock);
 	return why;
+}
+
+void uart_serve(struct uart *u, int rounds, void (*receive)(enum uart_interrupt why), void (*can_send)(void))
+{
+	while (rounds-- > 0) {
+		enum uart_interrupt why = ask(u);
+
+		switch (why) {
+		case UART_RECEIVED:
+		case UART_RECEIVED_BURST:
+			receive(why);
+			break;
+		case UART_CAN_SEND:
+			can_send();
+			break;
+		case UART_OTHER:
+			break;
+		case UART_QUIET:
+			return;
+		}
+	}
 }
