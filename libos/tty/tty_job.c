@@ -164,30 +164,28 @@ void tty_session_leader_exit(struct process *p)
 	lock_release(&t->lock);
 }
 
-int tty_get_foreground(struct tty *t, uint32_t *group)
+/* -ENOTTY: it is not the caller's controlling terminal. */
+static int get_of_own(struct tty *t, const uint32_t *field, uint32_t *value)
 {
 	int r = -ENOTTY;
 
 	lock_acquire(&process_tree_lock);
 	if (current_process()->controlling_tty == t) {
-		*group = t->foreground;
+		*value = *field;
 		r = 0;
 	}
 	lock_release(&process_tree_lock);
 	return r;
 }
 
+int tty_get_foreground(struct tty *t, uint32_t *group)
+{
+	return get_of_own(t, &t->foreground, group);
+}
+
 int tty_get_session(struct tty *t, uint32_t *session)
 {
-	int r = -ENOTTY;
-
-	lock_acquire(&process_tree_lock);
-	if (current_process()->controlling_tty == t) {
-		*session = t->session;
-		r = 0;
-	}
-	lock_release(&process_tree_lock);
-	return r;
+	return get_of_own(t, &t->session, session);
 }
 
 /* 0 if there is such a group in the session, -EPERM if it is in another, -ESRCH if there is none. */
