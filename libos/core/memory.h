@@ -33,7 +33,8 @@ static inline uint16_t frame_owner(uint64_t frame)
 	return ((const volatile struct exo_frame_info *)EXO_FRAMES_BASE)[frame].owner;
 }
 
-/* heap.c and heap_pages.c: any context, leaf lock.  NULL when out of memory.  Blocks are zeroed. */
+/* heap.c and heap_pages.c: any context, leaf lock.  NULL when out of memory.  Blocks are zeroed.
+ * heap_free() takes pages, too. */
 void *heap_alloc(size_t size);
 void heap_free(void *p);
 /* Whole pages of heap, page aligned, zeroed; frame_of_page() gives the frame for mapping it. */
