@@ -93,6 +93,6 @@ boot_pdpt_high: resb 4096
 boot_directories: resb 4 * 4096
 boot_tables_end:
 
-section .bss align=16
-	resb 16384
+section .boot_stack nobits alloc noexec write align=4096
+	resb 2 * 4096
 boot_stack_end:

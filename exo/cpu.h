@@ -3,7 +3,7 @@
  * What each CPU has of its own.  Every CPU has an area of CPU_AREA_SIZE bytes in the kernel half,
  * with unmapped guard pages between its parts:
  *
- *	block with GDT and TSS | kernel stack | IST stacks: #DF, NMI, #MC | trace ring
+ *	block with GDT, TSS and trace | kernel stack | IST stacks: #DF, NMI, #MC
  *
  * The areas are aligned to their size, so that an IST stack's address gives the block's: the
  * entries for NMI, #DF and #MC cannot trust GS.
@@ -13,17 +13,15 @@
 
 #include "lock.h"
 #include "run.h"
+#include "x86/instructions.h"
 
 #define CPU_AREAS_BASE 0xffffff0000000000ul
-#define CPU_AREA_SIZE 0x40000ul
-#define CPU_AREA_BLOCK 0x00000ul
-#define CPU_AREA_STACK 0x06000ul
-#define CPU_AREA_STACK_SIZE 0x4000ul
-#define CPU_AREA_IST 0x0c000ul         /* the first IST stack; the others follow ... */
-#define CPU_AREA_IST_STRIDE 0x4000ul   /* ... at this distance */
-#define CPU_AREA_IST_SIZE 0x2000ul
-#define CPU_AREA_TRACE 0x20000ul
-#define CPU_AREA_TRACE_SIZE 0x10000ul
+#define CPU_AREA_SIZE 0x10000ul
+#define CPU_AREA_STACK 0x2000ul        /* aligned to its size; the deepest call takes half of it */
+#define CPU_AREA_STACK_SIZE 0x2000ul
+#define CPU_AREA_IST 0x5000ul          /* the first IST stack; the others follow ... */
+#define CPU_AREA_IST_STRIDE 0x2000ul   /* ... at this distance */
+#define CPU_AREA_IST_SIZE 0x1000ul
 
 enum cpu_ist { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3, IST_COUNT = 3 };
 
@@ -38,7 +36,14 @@ struct tss {
 	uint16_t io_map; /* beyond the limit: ring 3 may use no port directly */
 } __attribute__((packed));
 
-struct trace_ring;
+#define TRACE_EVENTS 32
+
+/* One of the last things that a CPU did, for the report of a panic. */
+struct trace_event {
+	uint64_t tsc;
+	const char *what;
+	uint64_t a, b;
+};
 
 /* The per-CPU block.  Its first page and its GS base belong to one CPU for good. */
 struct cpu {
@@ -50,7 +55,6 @@ struct cpu {
 	uint64_t tsc_khz;      /* measured by this CPU */
 	uint64_t timer_khz;    /* LAPIC timer ticks per millisecond, measured by this CPU */
 	uint64_t timer_scale;  /* timer ticks per TSC tick, as a fraction of 2^32 */
-	struct trace_ring *trace; /* CPU_AREA_TRACE_SIZE bytes, zeroed at boot */
 	uint64_t gdt[8];
 	struct tss tss;
 
@@ -77,6 +81,10 @@ struct cpu {
 
 	/* This CPU; others may read them at any time. */
 	struct exo_cpu_stats stats;
+
+	/* This CPU, by trace(): events so far, of which the next goes to traced % TRACE_EVENTS. */
+	uint64_t traced;
+	struct trace_event trace[TRACE_EVENTS];
 };
 _Static_assert(sizeof(struct cpu) <= EXO_PAGE_SIZE, "the block is one page");
 
@@ -92,10 +100,18 @@ static inline struct cpu *this_cpu(void)
 	return cpu;
 }
 
+/* Only slow paths are traced: a TSC read and four stores each. */
+static inline void trace(const char *what, uint64_t a, uint64_t b)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->trace[cpu->traced++ % TRACE_EVENTS] = (struct trace_event){ tsc_read(), what, a, b };
+}
+
 /* The block of CPU `number` < cpu_count. */
 static inline struct cpu *cpu_by_number(unsigned number)
 {
-	return (struct cpu *)(CPU_AREAS_BASE + number * CPU_AREA_SIZE + CPU_AREA_BLOCK);
+	return (struct cpu *)(CPU_AREAS_BASE + number * CPU_AREA_SIZE);
 }
 
 /* rung.c: an interrupt to another CPU, from this one. */

@@ -12,6 +12,9 @@
 #define HANDLE_FRAMES 4
 #define IMAGE_END EXO_VCORE_BASE /* the image's part of the shared region ends here */
 
+/* Physical addresses, from exo.ld. */
+extern const char kernel_phys_start[], boot_phys_end[], boot_stack_phys_start[], kernel_phys_end[];
+
 _Static_assert(HANDLE_FRAMES * HANDLE_SLOTS_PER_FRAME >= EXO_SLOTS_FIRST_FREE, "fixed slots fit");
 
 /* ---------------------------------------------------------------- mapping */
@@ -60,12 +63,20 @@ static const struct exo_image *read_header(void)
 	return image;
 }
 
+/* Without the stacks, at its end, of CPUs that are not there. */
+static uint64_t image_end(const struct exo_image *image)
+{
+	uint64_t last = image->fault_stack_top + (EXO_CPUS_MAX - 1) * image->stack_stride;
+
+	return image->end - (last == image->end ? EXO_CPUS_MAX - cpu_count : 0) * image->stack_stride;
+}
+
 /* The image is mapped where the loader put it. */
 static void map_image(struct domain *d, const struct exo_image *image)
 {
 	uint64_t frame = frame_of_pointer(image) + 1;
 
-	for (uint64_t va = EXO_SHARED_BASE; va < image->end; va += EXO_PAGE_SIZE, frame++) {
+	for (uint64_t va = EXO_SHARED_BASE; va < image_end(image); va += EXO_PAGE_SIZE, frame++) {
 		unsigned prot = va < image->text_end ? EXO_PROT_READ | EXO_PROT_EXEC : EXO_PROT_READ;
 
 		if (va >= image->rodata_end)
@@ -170,6 +181,13 @@ static void install_machine(struct domain *d, uint32_t slot, enum object_kind ki
 	handle_install(d, slot, kind, frame, EXO_RIGHTS_ALL);
 }
 
+/* What only the boot needs, its stack too: before another looks at it, this CPU has left it. */
+static void give_up(const char *start, const char *end)
+{
+	for (; start < end; start += EXO_PAGE_SIZE)
+		frame_assign((uint64_t)start >> EXO_PAGE_SHIFT, 0, EXO_FRAME_FREE);
+}
+
 /* Everything that is still FREE; what does not fit the list of ranges stays so.  Counts RAM on the
  * way. */
 static void give_memory(struct domain *d, struct exo_info *info)
@@ -217,7 +235,7 @@ static void describe(const struct domain *d, const struct exo_image *image, stru
 	info->frame_end = frame_end;
 	info->acpi_fadt = boot_info.acpi.fadt;
 	info->framebuffer_text = boot_info.loader.text_mode;
-	info->image_end_page = (image->end - EXO_SHARED_BASE) >> EXO_PAGE_SHIFT;
+	info->image_end_page = (image_end(image) - EXO_SHARED_BASE) >> EXO_PAGE_SHIFT;
 	for (unsigned i = 0; i < cpu_count; i++) {
 		const struct cpu *cpu = cpu_by_number(i);
 
@@ -249,6 +267,8 @@ void first_domain_create(void)
 	/* From here on no frame is taken. */
 	describe(d, image, info);
 	frame_assign(frame_of_pointer(image), 0, EXO_FRAME_FREE);
+	give_up(kernel_phys_start, boot_phys_end);
+	give_up(boot_stack_phys_start, kernel_phys_end);
 	give_memory(d, info);
 	/* The others are started by the libos, once it has made what they share. */
 	vcore_ring(d->vcores[0], VCORE_REQUEST_START);

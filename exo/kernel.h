@@ -13,7 +13,6 @@
 #include "frame.h"
 #include "invariant.h"
 #include "tlb_epoch.h"
-#include "trace.h"
 #include "vcore.h"
 #include "x86/machine.h"
 

@@ -86,7 +86,7 @@ static void print_other_cpus(void)
 /* Follows frame pointers as long as they stay within one kernel stack and ascend. */
 static void print_backtrace(uint64_t rip, uint64_t rbp)
 {
-	uint64_t limit = (rbp & ~(CPU_AREA_STACK_SIZE - 1)) + 2 * CPU_AREA_STACK_SIZE;
+	uint64_t limit = (rbp & ~(CPU_AREA_STACK_SIZE - 1)) + CPU_AREA_STACK_SIZE;
 
 	kprintf("backtrace:\n");
 	print_location(rip, 0);
@@ -116,12 +116,11 @@ static void print_regs(const struct exo_regs *regs)
 /* The CPU may still be writing: what is printed then is an event too many or half of one. */
 static void print_trace(const struct cpu *cpu)
 {
-	const struct trace_ring *ring = cpu->trace;
-	uint64_t end = ring->next, index = end > TRACE_SHOWN ? end - TRACE_SHOWN : 0;
+	uint64_t end = cpu->traced, index = end > TRACE_SHOWN ? end - TRACE_SHOWN : 0;
 
 	kprintf("cpu %u, last of %lu events:\n", cpu->number, end);
 	for (; index < end; index++) {
-		const struct trace_event *event = &ring->events[index % TRACE_EVENTS];
+		const struct trace_event *event = &cpu->trace[index % TRACE_EVENTS];
 
 		kprintf("  %lu %s 0x%lx 0x%lx\n", event->tsc, event->what, event->a, event->b);
 	}
@@ -146,7 +145,7 @@ void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
 		(void *)this_cpu()->current);
 	print_backtrace(regs ? regs->rip : (uint64_t)panic_with_regs,
 			regs ? regs->rbp : (uint64_t)__builtin_frame_address(0));
-	for (unsigned i = 0; i < cpu_count && this_cpu()->trace; i++)
+	for (unsigned i = 0; i < cpu_count && this_cpu()->stack_top; i++)
 		print_trace(cpu_by_number(i));
 	kprintf("exo has stopped.\n");
 	if (panic_resets)

@@ -15,6 +15,7 @@ void offsets(void);
 void offsets(void)
 {
 	DEFINE(CPU_SELECTOR, EXO_CPU_SELECTOR);
+	DEFINE(CPUS_MAX, EXO_CPUS_MAX);
 
 	DEFINE(VCORE_SHIFT, VCORE_SHIFT);
 	DEFINE(VCORE_PAGE, offsetof(struct vcore, page));

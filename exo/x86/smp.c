@@ -24,13 +24,11 @@ static atomic_bool arrived;
 static void prepare_block(unsigned number, uint32_t apic_id)
 {
 	struct cpu *cpu = cpu_by_number(number);
-	uint64_t area = CPU_AREAS_BASE + number * CPU_AREA_SIZE;
 
 	cpu->self = cpu;
 	cpu->number = number;
 	cpu->apic_id = apic_id;
-	cpu->stack_top = area + CPU_AREA_STACK + CPU_AREA_STACK_SIZE;
-	cpu->trace = (struct trace_ring *)(area + CPU_AREA_TRACE);
+	cpu->stack_top = (uint64_t)cpu + CPU_AREA_STACK + CPU_AREA_STACK_SIZE;
 }
 
 /* What every CPU does for itself. */

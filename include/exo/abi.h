@@ -610,7 +610,9 @@ struct exo_image {
 	uint64_t abi_version;
 	uint64_t text_end, rodata_end, data_end, end;
 	struct exo_entries entries;
-	/* Stacks for each CPU: event stack top = event_stack_top + cpu * stack_stride. */
+	/* Stacks for each CPU: event stack top = event_stack_top + cpu * stack_stride.  If those of
+	 * EXO_CPUS_MAX CPUs are the last of the image, there is no memory behind those of CPUs that are
+	 * not there. */
 	uint64_t event_stack_top, fault_stack_top, stack_stride;
 };
 

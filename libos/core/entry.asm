@@ -208,7 +208,7 @@ fault_masked_entry:
 ; set IRETQ would fault, so the flags are made ours first.  RSP may be `regs` itself, whatever is
 ; pushed lies below.
 global registers_resume, resume_start, resume_end
-extern resume_interrupted, vcore_stacks
+extern resume_interrupted
 
 	align 16
 registers_resume:
@@ -283,3 +283,11 @@ registers_resume_masked:
 	mov rax, [rdi + REGS_RAX]
 	mov rdi, [rdi + REGS_RDI]
 	iretq
+
+; Each CPU's event stack, and above it its fault stack.  The image ends with them: those of CPUs that
+; are not there have no memory (struct exo_image).
+global vcore_stacks
+
+section .stacks nobits alloc noexec write align=4096
+vcore_stacks:
+	resb CPUS_MAX * VCORE_STACKS_STRIDE

@@ -13,9 +13,6 @@
 struct vcore vcores[EXO_CPUS_MAX];
 unsigned vcore_count;
 
-/* Each CPU's event stack, and above it its fault stack. */
-char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE] __attribute__((aligned(4096)));
-
 void vcores_init(void)
 {
 	const struct exo_info *info = (const struct exo_info *)EXO_INFO_BASE;

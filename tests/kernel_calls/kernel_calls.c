@@ -17,6 +17,7 @@ bool touch_write(void *address);
 
 #define STACK_SIZE 16384
 #define CPUS_MAX 8
+#define KERNEL_FRAME 0x110ul /* of its text */
 static char stacks[CPUS_MAX][2 * STACK_SIZE] __attribute__((aligned(4096)));
 
 extern const char rodata_end[], data_end[], image_end[];
@@ -308,7 +309,7 @@ static void what_is_not_ones_own_cannot_be_mapped(void)
 {
 	uint64_t va = 0x400000, own = frame_alloc();
 
-	CHECK_EQ(map(SPACE, va, 0x100, 1, RW), -EPERM);                  /* the kernel's text */
+	CHECK_EQ(map(SPACE, va, KERNEL_FRAME, 1, RW), -EPERM);         /* the kernel's text */
 	CHECK_EQ(map(SPACE, va, info->frame_end + 1, 1, EXO_PROT_READ), -EPERM);
 	CHECK_EQ(map(SPACE, va, 1ul << 50, 1, RW), -EINVAL);
 	CHECK_EQ(map(SPACE, EXO_USER_TOP, own, 1, RW), -EINVAL);         /* the window */
@@ -387,10 +388,10 @@ static void contents_are_zeroed_and_copied(void)
 	CHECK_EQ(page[512 + 3], 77);
 	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = a }), 0);
 	CHECK_EQ(page[3], 0);
-	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = 0x100 }),
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = KERNEL_FRAME }),
 		 -EPERM);
 	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = a,
-						.source = 0x100 }), -EPERM);
+						.source = KERNEL_FRAME }), -EPERM);
 	CHECK_EQ(frames[a].pins, 0);
 	CHECK_EQ(unmap(SPACE, va, 2), 0);
 }
@@ -626,7 +627,7 @@ static void handles_are_dropped_and_revoked(void)
 	CHECK_EQ(feed(space, 1), -EBADF);
 	CHECK_EQ(destroy_space(again), 18);
 	CHECK_EQ(exo_handle_feed(DOMAIN, frame_alloc()), 0);
-	CHECK_EQ(exo_handle_feed(DOMAIN, 0x100), -EPERM);
+	CHECK_EQ(exo_handle_feed(DOMAIN, KERNEL_FRAME), -EPERM);
 	CHECK_EQ(exo_handle_feed(SPACE, frame_alloc()), -EBADF);
 }
 
@@ -1176,7 +1177,7 @@ static void a_domain_lives_and_dies(void)
 	child.id = hello.kind >> 8;
 	CHECK_EQ(hello.word[0], 1);
 	CHECK_EQ(child_ask(&child, 1, own), -EPERM);
-	CHECK_EQ(child_ask(&child, 1, 0x100), -EPERM);
+	CHECK_EQ(child_ask(&child, 1, KERNEL_FRAME), -EPERM);
 	CHECK_EQ(child_ask(&child, 6, 0), -EBADF);
 	CHECK_EQ(map(SPACE, 0xb00000, gift, 1, RW), 0);
 	*(volatile uint64_t *)0xb00000 = 99;
@@ -1248,7 +1249,7 @@ static void loans_end_when_the_borrower_has_let_go(void)
 
 	CHECK_EQ(map(SPACE, 0xb00000, lent, 1, RW), 0);
 	*(volatile uint64_t *)0xb00000 = 4711;
-	CHECK_EQ(exo_frame_lend(0x100, 1, EXO_RIGHT_USE), -EPERM);
+	CHECK_EQ(exo_frame_lend(KERNEL_FRAME, 1, EXO_RIGHT_USE), -EPERM);
 	loan = exo_frame_lend(lent, 2, EXO_RIGHT_USE);
 	CHECK((int64_t)loan > 0);
 	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE), -EBUSY);
