@@ -5,10 +5,10 @@
  *	input: the file's size, 8 bytes; the ELF header; program headers, which stand for those that are
  *	read from where the header says
  */
-#include <elf.h>
 #include <string.h>
 #include "fuzz.h"
 #include "proc/elf.h"
+#include "sound_program.h"
 
 #define BOTTOM 0x10000ul
 #define TOP 0x7e8000000000ul
@@ -18,42 +18,26 @@ const struct fuzz_target fuzz_target = { "elf", "accepted_programs_keep_the_prom
 
 struct sound {
 	uint64_t file_size;
-	Elf64_Ehdr header;
-	Elf64_Phdr segment[4];
+	struct program_image program;
 };
 
 size_t fuzz_seed(unsigned number, uint8_t *out)
 {
-	struct sound s = {
-		.file_size = 0x5000,
-		.header = {
-			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1,
-			.e_entry = 0x401010, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
-			.e_phnum = 4,
-		},
-		.segment = {
-			{ PT_LOAD, PF_R, 0, 0x400000, 0, 0x200, 0x200, PAGE },
-			{ PT_LOAD, PF_R | PF_X, 0x1000, 0x401000, 0, 0x800, 0x800, PAGE },
-			{ PT_LOAD, PF_R | PF_W, 0x2010, 0x403010, 0, 0x100, 0x3000, PAGE },
-			{ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 },
-		},
-	};
+	struct sound s = { .file_size = 0x5000, .program = sound_program() };
 
 	if (number > 2)
 		return 0;
 	if (number == 2) { /* the data at the end of the largest file */
 		s.file_size = ~0ul;
-		s.segment[2].p_offset = ~0ul - 0xf;
-		s.segment[2].p_vaddr = 0x403ff0;
-		s.segment[2].p_filesz = 0xf;
+		s.program.segment[2].p_offset = ~0ul - 0xf;
+		s.program.segment[2].p_vaddr = 0x403ff0;
+		s.program.segment[2].p_filesz = 0xf;
 	}
 	if (number == 1) { /* static-pie, linked at 0 */
-		s.header.e_type = ET_DYN;
-		s.header.e_entry -= 0x400000;
+		s.program.header.e_type = ET_DYN;
+		s.program.header.e_entry -= 0x400000;
 		for (int i = 0; i < 3; i++)
-			s.segment[i].p_vaddr -= 0x400000;
+			s.program.segment[i].p_vaddr -= 0x400000;
 	}
 	memcpy(out, &s, sizeof(s));
 	return sizeof(s);

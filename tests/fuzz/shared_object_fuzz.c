@@ -19,17 +19,6 @@ const struct fuzz_target fuzz_target = {
 	12000,
 };
 
-/* libos/core/string.c has it. */
-size_t string_copy(char *to, const char *from, size_t size);
-size_t string_copy(char *to, const char *from, size_t size)
-{
-	size_t length = strlen(from);
-
-	memcpy(to, from, length < size ? length + 1 : size - 1);
-	to[size - 1] = 0;
-	return length;
-}
-
 struct parts {
 	uint16_t size;
 	uint8_t tables[sizeof(struct tables)];

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "memory_kb.h"
 #include "test.h"
 
 #define PAGE 4096ul
@@ -28,20 +29,6 @@
 #define LAST_PAGES 24     /* the kernel may ask for some of them for page tables */
 
 /* ---------------------------------------------------------------- what there is */
-
-static long memory_kb(const char *key)
-{
-	char text[2048], *line;
-	int fd = open("/proc/meminfo", O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	CHECK(n > 0);
-	text[n] = 0;
-	line = strstr(text, key);
-	CHECK(line != NULL);
-	return atol(line + strlen(key));
-}
 
 static unsigned entries_of(const char *directory, bool numbers)
 {

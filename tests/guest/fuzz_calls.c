@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "memory_kb.h"
 #include "test.h"
 
 #define DIRECTORY "/tmp/fuzz"
@@ -225,20 +226,6 @@ static void watch(void)
 	}
 }
 
-static long memory_free_kb(void)
-{
-	char text[2048], *line;
-	int fd = open("/proc/meminfo", O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	CHECK(n > 0);
-	text[n] = 0;
-	line = strstr(text, "MemFree:");
-	CHECK(line != NULL);
-	return atol(line + strlen("MemFree:"));
-}
-
 static void remove_files(void)
 {
 	CHECK_EQ(system("chmod -R u+rwx " DIRECTORY " 2>/dev/null; rm -rf " DIRECTORY), 0);
@@ -263,7 +250,7 @@ static void random_calls_hurt_only_their_makers(void)
 	CHECK_EQ(chown(DIRECTORY, USER, USER), 0);
 	CHECK_EQ(system("true"), 0);
 	unsigned processes = process_count();
-	long before = memory_free_kb();
+	long before = memory_kb("MemFree:");
 
 	watch();
 	end_all_of_user();
@@ -275,7 +262,7 @@ static void random_calls_hurt_only_their_makers(void)
 	}
 	/* Fewer, if an earlier program's orphans were still there at first. */
 	CHECK(process_count() <= processes);
-	long after = memory_free_kb();
+	long after = memory_kb("MemFree:");
 
 	printf("free: %ld kB before, %ld kB after\n", before, after);
 	CHECK(after > before - KEPT_BACK_KB);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "sched_attr.h"
 #include "test.h"
 
 #ifndef SCHED_DEADLINE
@@ -17,16 +18,6 @@
 #endif
 #define MS 1000000ull
 #define RESET_ON_FORK 0x40000000
-
-/* <linux/sched/types.h> has it, and a struct sched_param that <sched.h> has too. */
-struct sched_attr {
-	uint32_t size, sched_policy;
-	uint64_t sched_flags;
-	int32_t sched_nice;
-	uint32_t sched_priority;
-	uint64_t sched_runtime, sched_deadline, sched_period;
-	uint32_t sched_util_min, sched_util_max;
-};
 
 /* musl has wrappers of the same names that refuse. */
 static int set_scheduler(pid_t pid, int policy, int priority)

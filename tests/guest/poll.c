@@ -145,18 +145,23 @@ static void note(int number)
 	handled = 1;
 }
 
+static void raise_blocked(sigset_t *block)
+{
+	handled = 0;
+	signal(SIGUSR1, note);
+	sigemptyset(block);
+	sigaddset(block, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, block, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+}
+
 static void ppoll_lets_a_blocked_signal_in(void)
 {
 	struct timespec limit = { 5, 0 };
 	sigset_t block, none, now;
 
-	handled = 0;
-	signal(SIGUSR1, note);
+	raise_blocked(&block);
 	sigemptyset(&none);
-	sigemptyset(&block);
-	sigaddset(&block, SIGUSR1);
-	CHECK(sigprocmask(SIG_BLOCK, &block, NULL) == 0);
-	CHECK(raise(SIGUSR1) == 0);
 	CHECK_EQ(handled, 0);
 	CHECK_EQ(ppoll(NULL, 0, &limit, &none), -1);
 	CHECK_EQ(errno, EINTR);
@@ -171,13 +176,8 @@ static void pselect_lets_a_blocked_signal_in(void)
 	struct timespec limit = { 5, 0 }, no_time = { 0, 0 };
 	sigset_t block, none, now;
 
-	handled = 0;
-	signal(SIGUSR1, note);
+	raise_blocked(&block);
 	sigemptyset(&none);
-	sigemptyset(&block);
-	sigaddset(&block, SIGUSR1);
-	CHECK(sigprocmask(SIG_BLOCK, &block, NULL) == 0);
-	CHECK(raise(SIGUSR1) == 0);
 	CHECK_EQ(pselect(0, NULL, NULL, NULL, &no_time, NULL), 0);
 	CHECK_EQ(handled, 0);
 	CHECK_EQ(pselect(0, NULL, NULL, NULL, &limit, &none), -1);

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "sched_attr.h"
 #include "test.h"
 
 #define MS 1000000ll
@@ -29,15 +30,6 @@
 #define NEAR 1.34
 #define NEAR_BY_CHANCE 1.7 /* alike would be 1.95 away */
 #define TASKS_MAX 4
-
-struct sched_attr {
-	uint32_t size, sched_policy;
-	uint64_t sched_flags;
-	int32_t sched_nice;
-	uint32_t sched_priority;
-	uint64_t sched_runtime, sched_deadline, sched_period;
-	uint32_t sched_util_min, sched_util_max;
-};
 
 static struct shared {
 	atomic_int ready, go, stop, wrong;

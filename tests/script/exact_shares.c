@@ -19,19 +19,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "../guest/sched_attr.h"
 
 #define MS 1000000ll
 #define TASKS_MAX 8
 #define START_NS (50 * MS) /* from the start of this program on: all children are there by then */
-
-struct sched_attr {
-	uint32_t size, sched_policy;
-	uint64_t sched_flags;
-	int32_t sched_nice;
-	uint32_t sched_priority;
-	uint64_t sched_runtime, sched_deadline, sched_period;
-	uint32_t sched_util_min, sched_util_max;
-};
 
 /* Utilization 0.25 + 0.3 + 0.2 + 0.2 = 0.95: work/deadlines.work of the simulator. */
 static const struct { long long runtime_ms, period_ms; } periodic[] = {

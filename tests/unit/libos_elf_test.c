@@ -1,49 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* libos/proc/elf.c: what exec accepts, what it refuses, and that no input leads it astray */
-#include <elf.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../../libos/proc/elf.h"
 #include "check.h"
+#include "sound_program.h"
 
 #define BOTTOM 0x10000ul
 #define TOP 0x7e8000000000ul
 #define FILE_SIZE 0x5000ul
 
-struct image {
-	Elf64_Ehdr header;
-	Elf64_Phdr segment[4];
-};
-
-static struct image sound(void)
-{
-	struct image i = {
-		.header = {
-			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1,
-			.e_entry = 0x401010, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
-			.e_phnum = 4,
-		},
-		.segment = {
-			{ PT_LOAD, PF_R, 0, 0x400000, 0, 0x200, 0x200, 0x1000 },
-			{ PT_LOAD, PF_R | PF_X, 0x1000, 0x401000, 0, 0x800, 0x800, 0x1000 },
-			{ PT_LOAD, PF_R | PF_W, 0x2010, 0x403010, 0, 0x100, 0x3000, 0x1000 },
-			{ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 },
-		},
-	};
-
-	return i;
-}
-
-static bool parse(const struct image *i, struct elf_program *out)
+static bool parse(const struct program_image *i, struct elf_program *out)
 {
 	return elf_parse_header(i, FILE_SIZE, out) &&
 	       elf_parse_segments(i->segment, FILE_SIZE, BOTTOM, TOP, out);
 }
 
-static bool refused(const struct image *i)
+static bool refused(const struct program_image *i)
 {
 	struct elf_program out;
 
@@ -52,7 +26,7 @@ static bool refused(const struct image *i)
 
 static void a_static_executable_is_accepted(void)
 {
-	struct image i = sound();
+	struct program_image i = sound_program();
 	struct elf_program out;
 
 	CHECK(parse(&i, &out));
@@ -68,7 +42,7 @@ static void a_static_executable_is_accepted(void)
 
 static void a_static_pie_may_be_linked_at_zero(void)
 {
-	struct image i = sound();
+	struct program_image i = sound_program();
 	struct elf_program out;
 
 	i.header.e_type = ET_DYN;
@@ -83,59 +57,59 @@ static void a_static_pie_may_be_linked_at_zero(void)
 
 static void bad_headers_are_refused(void)
 {
-	struct image i = sound();
+	struct program_image i = sound_program();
 
 	i.header.e_ident[0] = 0;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_ident[EI_CLASS] = ELFCLASS32;
+	i = sound_program(), i.header.e_ident[EI_CLASS] = ELFCLASS32;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_type = ET_REL;
+	i = sound_program(), i.header.e_type = ET_REL;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_machine = EM_AARCH64;
+	i = sound_program(), i.header.e_machine = EM_AARCH64;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_phentsize = 32;
+	i = sound_program(), i.header.e_phentsize = 32;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_phnum = 0;
+	i = sound_program(), i.header.e_phnum = 0;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_phnum = 65;
+	i = sound_program(), i.header.e_phnum = 65;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_phoff = FILE_SIZE - 8;
+	i = sound_program(), i.header.e_phoff = FILE_SIZE - 8;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_phoff = ~0ul - 8;
+	i = sound_program(), i.header.e_phoff = ~0ul - 8;
 	CHECK(refused(&i));
-	i = sound(), i.header.e_entry = 0x400010; /* not executable */
+	i = sound_program(), i.header.e_entry = 0x400010; /* not executable */
 	CHECK(refused(&i));
-	i = sound(), i.header.e_entry = 0;
+	i = sound_program(), i.header.e_entry = 0;
 	CHECK(refused(&i));
 }
 
 static void bad_segments_are_refused(void)
 {
-	struct image i = sound();
+	struct program_image i = sound_program();
 
 	i.segment[2].p_offset = FILE_SIZE + 0x10;
 	CHECK(refused(&i));
-	i = sound(), i.segment[2].p_filesz = ~0ul;
+	i = sound_program(), i.segment[2].p_filesz = ~0ul;
 	CHECK(refused(&i));
-	i = sound(), i.segment[2].p_memsz = 0x10;
+	i = sound_program(), i.segment[2].p_memsz = 0x10;
 	CHECK(refused(&i));
-	i = sound(), i.segment[2].p_memsz = ~0ul;
+	i = sound_program(), i.segment[2].p_memsz = ~0ul;
 	CHECK(refused(&i));
-	i = sound(), i.segment[2].p_vaddr += 1;
+	i = sound_program(), i.segment[2].p_vaddr += 1;
 	CHECK(refused(&i));
-	i = sound(), i.segment[2].p_vaddr = TOP + 0x10;
+	i = sound_program(), i.segment[2].p_vaddr = TOP + 0x10;
 	CHECK(refused(&i));
-	i = sound(), i.segment[2].p_vaddr = ~0xfffful + 0x10;
+	i = sound_program(), i.segment[2].p_vaddr = ~0xfffful + 0x10;
 	CHECK(refused(&i));
-	i = sound(), i.segment[0].p_vaddr = 0; /* the null page */
+	i = sound_program(), i.segment[0].p_vaddr = 0; /* the null page */
 	CHECK(refused(&i));
-	i = sound(), i.segment[1].p_vaddr = 0x400000; /* onto the first */
+	i = sound_program(), i.segment[1].p_vaddr = 0x400000; /* onto the first */
 	CHECK(refused(&i));
-	i = sound(), i.segment[0].p_memsz = 0x300; /* zeros that cannot be written */
+	i = sound_program(), i.segment[0].p_memsz = 0x300; /* zeros that cannot be written */
 	CHECK(refused(&i));
-	i = sound(), i.segment[3].p_type = PT_INTERP;
+	i = sound_program(), i.segment[3].p_type = PT_INTERP;
 	CHECK(refused(&i));
-	i = sound();
+	i = sound_program();
 	for (int s = 0; s < 3; s++)
 		i.segment[s].p_type = PT_NOTE;
 	CHECK(refused(&i));
@@ -157,7 +131,7 @@ static void accepted_programs_keep_the_promises(void)
 	unsigned accepted = 0;
 
 	for (int round = 0; round < 300000; round++) {
-		struct image i = sound();
+		struct program_image i = sound_program();
 		struct elf_program out;
 
 		for (unsigned n = random_word() % 4; n > 0; n--) {

@@ -11,17 +11,6 @@
 
 #define BASE 0x7f5000000000ul
 
-/* libos/core/string.c has it. */
-size_t string_copy(char *to, const char *from, size_t size);
-size_t string_copy(char *to, const char *from, size_t size)
-{
-	size_t length = strlen(from);
-
-	memcpy(to, from, length < size ? length + 1 : size - 1);
-	to[size - 1] = 0;
-	return length;
-}
-
 /* The caller frees it; its end is the end of the allocation, so that reading behind it is seen. */
 static struct image *sound(void)
 {

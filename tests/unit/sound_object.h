@@ -6,8 +6,20 @@
 #include <elf.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PAGE 0x1000ul
+
+/* For the code under test: libos/core/string.c has it. */
+size_t string_copy(char *to, const char *from, size_t size);
+size_t string_copy(char *to, const char *from, size_t size)
+{
+	size_t length = strlen(from);
+
+	memcpy(to, from, length < size ? length + 1 : size - 1);
+	to[size - 1] = 0;
+	return length;
+}
 
 /*
  * What ld makes of a small library: a page each for tables, text and data.  Address and offset in
