@@ -35,6 +35,7 @@ static _Noreturn void usage(void)
 	      "                               with the same option, or is opened here\n"
 	      "         --serve NAME          it answers calls to this server\n"
 	      "         --use NAME            it may call this server, as may its maker\n"
+	      "         --irq 8,12            those interrupt lines, as /dev/irq/N there; or none\n"
 	      "         --passive             once it serves, it runs on its callers' time alone\n"
 	      "         --detach              print its number and let it run; its lines come on\n"
 	      "                               the console, after its number\n"
@@ -120,6 +121,23 @@ static void parse_budget(const char *text, uint64_t *budget_ns, uint64_t *period
 	*period_ns *= unit;
 }
 
+/* "8,12" or "none": a bit for each. */
+static uint32_t parse_lines(const char *text)
+{
+	uint32_t lines = 0;
+
+	if (strcmp(text, "none") == 0)
+		return 0;
+	for (char *end = NULL; !end || *end; text = end + 1) {
+		unsigned long n = strtoul(text, &end, 10);
+
+		if (end == text || (*end && *end != ',') || n > 23)
+			usage();
+		lines |= 1u << n;
+	}
+	return lines;
+}
+
 static void add_words(char *line, size_t size, const char *key, const char *words)
 {
 	size_t used = strlen(line);
@@ -169,6 +187,8 @@ static int parse_options(int count, char **words, struct domain_create *c, char 
 			c->memory = parse_size(value);
 		else if (strcmp(option, "budget") == 0)
 			parse_budget(value, &c->budget_ns, &c->period_ns);
+		else if (strcmp(option, "irq") == 0)
+			c->lines = parse_lines(value);
 		else if (strcmp(option, "sched") == 0)
 			add_words(line, size, "sched=", value);
 		else if (strcmp(option, "append") == 0)
@@ -395,7 +415,10 @@ static int resize(int count, char **words)
 			r.cpus = parse_cpus(words[i + 1]);
 		else if (strcmp(words[i], "--budget") == 0)
 			parse_budget(words[i + 1], &r.budget_ns, &r.period_ns);
-		else if (strcmp(words[i], "--patience") == 0)
+		else if (strcmp(words[i], "--irq") == 0) {
+			r.lines = parse_lines(words[i + 1]);
+			r.flags |= DOMAIN_RESIZE_LINES;
+		} else if (strcmp(words[i], "--patience") == 0)
 			r.patience_ms = (uint32_t)strtoul(words[i + 1], NULL, 10);
 		else
 			usage();

@@ -20,7 +20,7 @@
 
 enum domain_ioctl {
 	DOMAIN_CREATE = 0x4401, /* struct domain_create; EINVAL, ENOMEM, EBUSY (the CPU's time is given
-				 * out, or a channel's ends), ENOSPC (too many domains), EPERM (not root) */
+				 * out, or a channel's end or a line is taken), ENOSPC (too many domains), EPERM (not root) */
 	DOMAIN_ATTACH = 0x4402, /* the number itself; ESRCH */
 	DOMAIN_KILL = 0x4403,
 	DOMAIN_WAIT = 0x4404,   /* struct domain_status; the domain's number means nothing afterwards */
@@ -41,6 +41,8 @@ struct domain_create {
 				     * "serve NAME", "use NAME" (channel.h, server.h) */
 	uint32_t id;         /* out: its number */
 	uint32_t flags;      /* enum domain_flag */
+	uint32_t lines;      /* a bit for each interrupt line, 0 to 23, that it is to have: /dev/irq/N */
+	uint32_t reserved;
 };
 #define DOMAIN_IMAGE "/lib/exo/libos"
 
@@ -49,8 +51,14 @@ struct domain_resize {
 	uint64_t cpus;        /* a bit for each CPU that it is to have; 0: as now */
 	uint64_t budget_ns, period_ns; /* on each of them; 0: as now */
 	uint32_t patience_ms; /* so long it has to give back what it is to lose; then that is taken */
-	uint32_t reserved;
+	uint32_t flags;       /* enum domain_resize_flag */
 	uint64_t forced;      /* out: bytes that had to be taken */
+	uint32_t lines;       /* with DOMAIN_RESIZE_LINES: those that it is to have */
+	uint32_t reserved;
+};
+
+enum domain_resize_flag {
+	DOMAIN_RESIZE_LINES = 1 << 0,
 };
 
 enum domain_flag {

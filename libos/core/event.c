@@ -19,6 +19,7 @@
 #include "core/wake.h"
 #include "debug/inject.h"
 #include "domain/domain.h"
+#include "domain/lines.h"
 #include "domain/link.h"
 #include "domain/parent.h"
 #include "domain/pressure.h"
@@ -55,6 +56,8 @@ static void revoked(const struct exo_message *m)
 		pressure_asked(m->word[2], m->word[1]);
 	else if ((m->word[0] & 0xff) == EXO_REVOKED_VCORE)
 		cpu_revoked(this_vcore(), m->word[1]);
+	else if ((m->word[0] & 0xff) == EXO_REVOKED_LINE)
+		lines_revoked((unsigned)(m->word[0] >> 8));
 }
 
 static void kernel_message(const struct exo_message *m)
@@ -94,6 +97,7 @@ static void kernel_messages(struct exo_vcore_page *page)
 		domains_rung();
 		parent_rung();
 		links_rung();
+		lines_rung();
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "core/exo.h"
 #include "core/lock.h"
 #include "core/vcore.h"
+#include "domain/lines.h"
 
 struct irq {
 	/* Fixed once `handler` is set. */
@@ -52,8 +53,10 @@ void irq_message(const struct exo_message *m)
 	if (line >= IRQ_LINES)
 		return;
 	handler = atomic_load_explicit(&irqs[line].handler, memory_order_acquire);
-	if (handler == NULL)
+	if (handler == NULL) {
+		lines_interrupt((unsigned)line);
 		return;
+	}
 	exo_irq_ack(irqs[line].handle);
 	handler(irqs[line].argument);
 }

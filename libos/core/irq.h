@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Interrupt lines of devices, as messages to CPU 0. */
+/* Interrupt lines of devices, as messages: to CPU 0, if the libos has the driver. */
 #ifndef LIBOS_IRQ_H
 #define LIBOS_IRQ_H
 
@@ -16,7 +16,7 @@
  */
 int irq_register(unsigned line, void (*handler)(void *argument), void *argument);
 
-/* From CPU 0's event loop: a message of kind EXO_MESSAGE_IRQ. */
+/* From the event loop: a message of kind EXO_MESSAGE_IRQ. */
 void irq_message(const struct exo_message *m);
 
 #endif

@@ -18,6 +18,7 @@
 #include "core/watchdog.h"
 #include "debug/inject.h"
 #include "domain/device.h"
+#include "domain/lines.h"
 #include "domain/link.h"
 #include "domain/parent.h"
 #include "fs/fs.h"
@@ -120,6 +121,7 @@ static void start_services(void *unused)
 	console_init();
 	domain_device_init();
 	links_init();
+	lines_init();
 	host_channel_init();
 	process_init();
 	panic_test();

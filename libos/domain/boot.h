@@ -7,10 +7,12 @@
 #define LIBOS_DOMAIN_BOOT_H
 
 #include <exo/abi.h>
+#include <stdatomic.h>
+#include "core/irq.h"
 #include "domain/byte_ring.h"
 
 #define DOMAIN_BOOT_MODULE "parent"
-#define DOMAIN_BOOT_VERSION 2
+#define DOMAIN_BOOT_VERSION 3
 #define DOMAIN_WORDS_MAX 3072u
 
 struct domain_boot {
@@ -19,12 +21,14 @@ struct domain_boot {
 	exo_handle parent;       /* a vcore of the parent's, to be sent messages */
 	uint64_t parent_id;      /* the parent's domain id, which is on messages that come from it */
 	int64_t real_offset_ns;  /* real time minus monotonic time */
+	/* The domain's names for interrupt lines; 0: it has not got that one.  The parent goes on writing. */
+	_Atomic exo_handle lines[IRQ_LINES];
 	char words[DOMAIN_WORDS_MAX]; /* the program and its arguments, each ended by a NUL */
 };
 _Static_assert(sizeof(struct domain_boot) <= EXO_PAGE_SIZE, "one page");
 
 /* What messages from the parent say, in word[0]: nothing, but that there may be something new on the
- * console; or that the word[2] frames from word[1] on are the domain's now. */
+ * console or in this page; or that the word[2] frames from word[1] on are the domain's now. */
 enum domain_message { DOMAIN_MESSAGE_LOOK = 0, DOMAIN_MESSAGE_MEMORY = 1 };
 
 #define DOMAIN_INPUT_SIZE 4096u

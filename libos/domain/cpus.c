@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/vcore.h"
 #include "domain/domain.h"
+#include "domain/lines.h"
 
 #define HANDLES_PER_CPU 2u
 /* For a CPU that it has never had: the kernel's objects, the page, and page tables for that. */
@@ -88,6 +89,8 @@ int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns)
 	if (r)
 		return r;
 	d->first_vcore = d->vcores[__builtin_ctzl(cpus)].vcore;
+	if (less)
+		r = lines_move(d, patience_ns);
 	for (; less && r == 0; less &= less - 1)
 		r = take(d, (unsigned)__builtin_ctzl(less), patience_ns);
 	peers_change(d);

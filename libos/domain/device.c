@@ -13,6 +13,7 @@
 #include "core/usercopy.h"
 #include "core/vcore.h"
 #include "domain/domain.h"
+#include "domain/lines.h"
 #include "fs/device.h"
 #include "fs/poll.h"
 #include "fs/procfs.h"
@@ -122,7 +123,7 @@ static int check_request(const struct domain_create *c)
 {
 	if (!c->cpus || (c->cpus & ~vcores_present()) || c->words_size == 0 ||
 	    c->words_size > DOMAIN_WORDS_MAX || c->links_size > DOMAIN_LINKS_MAX ||
-	    (c->flags & ~(uint32_t)DOMAIN_PASSIVE) ||
+	    (c->flags & ~(uint32_t)DOMAIN_PASSIVE) || c->lines >> IRQ_LINES ||
 	    c->memory < MEMORY_LEAST || c->memory > MEMORY_MOST)
 		return -EINVAL;
 	return 0;
@@ -176,6 +177,8 @@ static int bring_up(const struct domain_create *c, struct domain *d)
 	if (d->passive && !d->serving)
 		return -EINVAL;
 	r = links_connect(d);
+	if (r == 0)
+		r = lines_set(d, c->lines, 0);
 	if (r)
 		return r;
 	domain_begin(d);
@@ -238,7 +241,8 @@ static long resize(struct domain *d, uint64_t user)
 	if (r)
 		return r;
 	if ((request.memory && (request.memory < MEMORY_LEAST || request.memory > MEMORY_MOST)) ||
-	    (request.cpus & ~vcores_present()) || request.patience_ms > PATIENCE_MOST_MS)
+	    (request.cpus & ~vcores_present()) || request.patience_ms > PATIENCE_MOST_MS ||
+	    (request.flags & ~(uint32_t)DOMAIN_RESIZE_LINES) || request.lines >> IRQ_LINES)
 		return -EINVAL;
 	patience_ns = request.patience_ms * 1000000ul;
 	r = domain_resize_begin(d);
@@ -248,6 +252,8 @@ static long resize(struct domain *d, uint64_t user)
 		r = domain_resize_budget(d, request.budget_ns, request.period_ns);
 	if (r == 0 && request.cpus)
 		r = domain_resize_cpus(d, request.cpus, patience_ns);
+	if (r == 0 && (request.flags & DOMAIN_RESIZE_LINES))
+		r = lines_set(d, request.lines, patience_ns);
 	if (r == 0 && request.memory)
 		r = domain_resize_memory(d, request.memory, patience_ns, &forced);
 	domain_resize_end(d);

@@ -53,6 +53,9 @@ struct domain {
 		uint64_t past_ns;      /* consumed on SCs that have been reclaimed */
 		int64_t result;
 	} vcores[EXO_CPUS_MAX];
+	struct {
+		exo_handle handle, vcore; /* 0: it has not got that one; whom it interrupts */
+	} lines[IRQ_LINES];
 	uint64_t event_stack_top, fault_stack_top, stack_stride; /* as in struct exo_image */
 	struct exo_info *info;         /* these three are pages of our heap that it has mapped */
 	struct domain_boot *boot;

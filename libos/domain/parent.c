@@ -51,6 +51,11 @@ const char *parent_word(const char *at)
 	return at < boot->words + boot->words_size ? at : NULL;
 }
 
+exo_handle parent_line(unsigned number)
+{
+	return atomic_load(&boot->lines[number]);
+}
+
 int64_t parent_real_offset_ns(void)
 {
 	return boot->real_offset_ns;

@@ -18,6 +18,8 @@ bool parent_find(void);
 bool parent_exists(void);
 /* The next word after `at` of the program that the parent wants run; NULL: first, or there is none. */
 const char *parent_word(const char *at);
+/* Its name for an interrupt line that the parent has granted, or 0. */
+exo_handle parent_line(unsigned number);
 /* Real time minus monotonic time, as the parent has it. */
 int64_t parent_real_offset_ns(void);
 

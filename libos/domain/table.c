@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "core/task.h"
 #include "domain/domain.h"
+#include "domain/lines.h"
 #include "fs/linux.h"
 #include "time/timespec.h"
 
@@ -90,6 +91,7 @@ static void dismantle(struct domain *d)
 		(void)wait_sleep(0, deadline_after(RETRY_NS));
 	}
 	links_leave(d, d->domain && r != 0);
+	lines_leave(d);
 	domain_reclaim_time(d);
 	drop_handles(d);
 	d->lost = domain_memory_return(&d->memory);

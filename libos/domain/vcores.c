@@ -184,12 +184,12 @@ int domain_make_vcores(struct domain *d, const struct exo_image *image)
 	for (unsigned cpu = 0; cpu < vcore_count && r == 0; cpu++)
 		if (d->cpus >> cpu & 1)
 			r = make(d, cpu);
+	d->first_vcore = d->vcores[__builtin_ctzl(d->cpus)].vcore;
 	return r;
 }
 
 int domain_start(struct domain *d)
 {
-	d->first_vcore = d->vcores[__builtin_ctzl(d->cpus)].vcore;
 	return (int)exo_vcore_start(d->first_vcore);
 }
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /dev/irq/N: see lines.h.
+ *
+ * Why no interrupt is slept over: it is counted under the line's lock, which a reader holds from its look
+ * at the count until it is registered as waiting.
+ */
+#include "domain/lines.h"
+#include <linux/fcntl.h>
+#include "abi/errno.h"
+#include "core/exo.h"
+#include "core/irq.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/string.h"
+#include "core/usercopy.h"
+#include "core/vcore.h"
+#include "domain/parent.h"
+#include "fs/device.h"
+#include "fs/poll.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+
+#define MAJOR_LINE 246 /* Linux's range for local use */
+
+/* All of it under its lock. */
+struct line {
+	struct lock lock;
+	exo_handle given;   /* what our maker has granted, as we saw it last */
+	exo_handle handle;  /* 0: it is not ours now */
+	uint32_t count;     /* interrupts so far */
+	bool unanswered;    /* it is silent: the kernel waits for our answer */
+	unsigned files;
+	struct wait_queue changed;
+};
+
+static struct line lines[IRQ_LINES];
+static _Atomic bool ready; /* release: they are initialised */
+
+/* Private of a file. */
+struct line_file {
+	struct line *line;
+	uint32_t seen; /* under the line's lock: the count that was read last */
+};
+
+static unsigned number_of(const struct line *l)
+{
+	return (unsigned)(l - lines);
+}
+
+/* ---------------------------------------------------------------- whose it is */
+
+/* Under lock.  Of two grants since the last look the first one's name is lost to the table of handles. */
+static void look_at_grant(struct line *l)
+{
+	exo_handle now = parent_line(number_of(l));
+
+	if (now == l->given)
+		return;
+	if (l->given)
+		exo_handle_drop(l->given);
+	l->given = l->handle = now;
+	l->unanswered = true; /* there may have been one before we were ready for it */
+	wake_all(&l->changed, WAKE_ANY);
+}
+
+/* Under lock.  Our own vcore is bound to it, so it is unbound at once. */
+static void give_up(struct line *l)
+{
+	while (l->handle && exo_revoke(l->handle, 0) == 1)
+		; /* another CPU is just reporting an interrupt of it */
+	l->handle = 0;
+	wake_all(&l->changed, WAKE_ANY);
+}
+
+/* Under lock. */
+static int take(struct line *l)
+{
+	int64_t handle;
+
+	if (parent_exists())
+		look_at_grant(l);
+	if (parent_exists() || l->files > 0)
+		return l->handle ? 0 : -ENXIO;
+	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcores[0].handle, number_of(l), number_of(l));
+	if (handle < 0)
+		return (int)handle;
+	l->handle = (exo_handle)handle;
+	l->unanswered = false;
+	return 0;
+}
+
+static bool is_ready(void)
+{
+	return atomic_load_explicit(&ready, memory_order_acquire);
+}
+
+void lines_interrupt(unsigned number)
+{
+	struct line *l = &lines[number];
+
+	if (!is_ready())
+		return;
+	lock_acquire(&l->lock);
+	if (parent_exists())
+		look_at_grant(l); /* its message may come before the one that tells of the grant */
+	l->count++;
+	l->unanswered = true;
+	wake_all(&l->changed, POLLIN);
+	lock_release(&l->lock);
+}
+
+void lines_revoked(unsigned number)
+{
+	if (number >= IRQ_LINES || !is_ready() || !parent_exists())
+		return;
+	lock_acquire(&lines[number].lock);
+	look_at_grant(&lines[number]);
+	give_up(&lines[number]);
+	lock_release(&lines[number].lock);
+}
+
+void lines_rung(void)
+{
+	if (!is_ready() || !parent_exists())
+		return;
+	for (struct line *l = lines; l < &lines[IRQ_LINES]; l++) {
+		lock_acquire(&l->lock);
+		look_at_grant(l);
+		lock_release(&l->lock);
+	}
+}
+
+/* ---------------------------------------------------------------- files */
+
+/* Under lock: who asks for more has seen to the device. */
+static void answer(struct line_file *lf)
+{
+	struct line *l = lf->line;
+
+	if (!l->unanswered || !l->handle || l->count != lf->seen)
+		return;
+	l->unanswered = false;
+	exo_irq_ack(l->handle);
+}
+
+/* Under lock: 0, or why there is nothing to read. */
+static int await_interrupt(const struct file *f, struct line_file *lf)
+{
+	struct line *l = lf->line;
+
+	answer(lf);
+	while (l->count == lf->seen) {
+		if (!l->handle)
+			return -ENODEV;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_on(&l->changed, &l->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR)
+			return -ERESTARTSYS;
+	}
+	lf->seen = l->count;
+	return 0;
+}
+
+static long line_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct line_file *lf = f->private;
+	uint32_t count;
+	int r;
+
+	if (n < sizeof(count))
+		return -EINVAL;
+	lock_acquire(&lf->line->lock);
+	r = await_interrupt(f, lf);
+	count = lf->seen;
+	lock_release(&lf->line->lock);
+	if (r == 0)
+		r = copy_to_user(user, &count, sizeof(count)) ? -EFAULT : (int)sizeof(count);
+	return r;
+}
+
+static uint32_t line_poll(struct file *f, struct poll_waiter *w)
+{
+	struct line_file *lf = f->private;
+	struct line *l = lf->line;
+	uint32_t events;
+
+	lock_acquire(&l->lock);
+	if (w)
+		poll_wait(w, &l->changed, &l->lock);
+	answer(lf);
+	events = l->count != lf->seen ? POLLIN | POLLRDNORM : 0;
+	if (!l->handle)
+		events |= POLLERR;
+	lock_release(&l->lock);
+	return events;
+}
+
+static int line_open(struct file *f)
+{
+	struct line *l = f->private;
+	struct line_file *lf;
+	int r;
+
+	if (current_process()->euid != 0)
+		return -EPERM;
+	lf = heap_alloc(sizeof(*lf));
+	if (!lf)
+		return -ENOMEM;
+	lock_acquire(&l->lock);
+	r = take(l);
+	l->files += r == 0;
+	*lf = (struct line_file){ l, l->count };
+	lock_release(&l->lock);
+	if (r)
+		heap_free(lf);
+	else
+		f->private = lf;
+	return r;
+}
+
+static void line_release(struct file *f)
+{
+	struct line_file *lf = f->private;
+	struct line *l = lf->line;
+
+	lock_acquire(&l->lock);
+	if (--l->files == 0 && !parent_exists() && l->handle) {
+		exo_handle own = l->handle;
+
+		give_up(l);
+		exo_handle_drop(own);
+	}
+	lock_release(&l->lock);
+	heap_free(lf);
+}
+
+static const struct file_ops line_ops = {
+	.read = line_read,
+	.poll = line_poll,
+	.open = line_open,
+	.release = line_release,
+};
+
+void lines_init(void)
+{
+	char path[16];
+
+	for (unsigned n = 0; n < IRQ_LINES; n++) {
+		lock_init(&lines[n].lock, "line", RANK_PIPE);
+		wait_queue_init(&lines[n].changed);
+		format(path, sizeof(path), "irq/%u", n);
+		if (device_register(path, MAJOR_LINE, n, &line_ops, &lines[n]) != 0)
+			log_print("line: /dev/%s cannot be made\n", path);
+	}
+	atomic_store_explicit(&ready, true, memory_order_release);
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# tags: check
+"""Interrupt lines of domains: granted and taken back while they run.  The line is that of the PC's interval
+timer, which the firmware has left ticking and nobody else uses."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import exo_run, run_cases  # noqa: E402
+
+PROGRAMS = """
+    create() { domainctl create --mem 12M --budget 30/100ms "$@"; }
+    tick() { head -c 4 /dev/irq/0 2>&1 | wc -c; }  # 4 bytes, or words that say why not
+    # In a domain: what it is told to do with its line.
+    serves='exec 3<>/dev/channel/c; while read what <&3; do
+                case $what in
+                open) if (exec 4</dev/irq/0) 2>/dev/null; then exec 4</dev/irq/0; echo opened; else echo none; fi >&3 ;;
+                read) if head -c 4 <&4 >/dev/null 2>&1; then echo ticked; else echo gone; fi >&3 ;;
+                esac
+            done'
+    ask() { echo $1 >&5; [ $2 ] && echo $2 >&5; read answer <&5; echo $answer; }
+"""
+
+
+def run(cpus, lines):
+    result = exo_run("--timeout", "90", "--cpus", str(cpus), "--", "sh", "-c", PROGRAMS + lines)
+    assert result.returncode == 0, (result.returncode, result.stdout, result.stderr)
+    return result.stdout.decode().splitlines()
+
+
+def a_line_is_whose_it_was_given_to(cpus):
+    """Its maker's, one domain's, and after that domain's end another's."""
+    out = run(cpus, f"""
+        tick
+        create --cpus {cpus - 1} --irq 0 -- sh -c 'head -c 12 /dev/irq/0 | od -An -tu4 -w4' | uniq | wc -l
+        create --cpus {cpus - 1} --irq 0 -- sh -c 'head -c 4 /dev/irq/5' 2>&1
+        id=$(create --cpus {cpus - 1} --irq 0 --detach -- sleep 1000)
+        sh -c 'head -c 4 /dev/irq/0' 2>&1; create --irq 0 -- true 2>&1; create --irq 24 -- true 2>/dev/null; echo $?
+        domainctl kill $id; domainctl wait $id 2>/dev/null
+        tick
+        exec 4</dev/irq/0; create --irq 0 -- true 2>&1; exec 4<&-
+        create --irq 4 -- true 2>&1; true
+        """)
+    busy = "domainctl: create: Resource busy"
+    assert out == ["4", "3", "head: /dev/irq/5: No such device or address",
+                   "head: /dev/irq/0: Resource busy", busy, "125", "4", busy, busy], out
+
+
+def lines_come_and_go_while_it_runs(cpus):
+    """One that is being read is gone for its reader; and each time it comes again it ticks."""
+    out = run(cpus, f"""
+        id=$(create --cpus {cpus - 1} --detach --channel c -- sh -c "$serves"); exec 5<>/dev/channel/c
+        ask open
+        for i in 1 2 3; do
+            domainctl resize $id --irq 0; ask open; ask read
+            (exec 6</dev/irq/0) && echo stolen
+            echo read >&5; read answer <&5; echo $answer
+            domainctl resize $id --irq none; tick
+            ask read
+        done 2>/dev/null
+        domainctl kill $id; domainctl wait $id 2>/dev/null; true
+        """)
+    assert out == ["none"] + ["opened", "ticked", "ticked", "4", "gone"] * 3, out
+
+
+def a_reader_is_woken_when_its_line_goes(cpus):
+    """Nothing ever comes on this one."""
+    out = run(cpus, f"""
+        id=$(create --cpus {cpus - 1} --irq 5 --detach --channel c -- sh -c '
+            exec 3<>/dev/channel/c 4</dev/irq/5; echo reads >&3; cat <&4 >&3 2>&3'); exec 5<>/dev/channel/c
+        read answer <&5; echo $answer; domainctl resize $id --irq none; read answer <&5; echo $answer
+        domainctl kill $id; domainctl wait $id 2>/dev/null; true
+        """)
+    assert out == ["reads", "cat: read error: No such device"], out
+
+
+def a_line_goes_with_the_cpus(cpus):
+    """It interrupts a CPU that its domain has."""
+    out = run(cpus, """
+        id=$(create --cpus 0 --irq 0 --detach --channel c -- sh -c "$serves"); exec 5<>/dev/channel/c
+        ask open; ask read
+        for i in 1 2 3; do
+            domainctl resize $id --cpus 1; ask open; ask read
+            domainctl resize $id --cpus 0; ask open; ask read
+        done
+        domainctl kill $id; domainctl wait $id 2>/dev/null; true
+        """)
+    assert out == ["opened", "ticked"] * 7, out
+
+
+def who_does_not_give_it_back_loses_it(_):
+    """A server without time of its own cannot; its maker has the line nevertheless."""
+    out = run(1, """
+        id=$(create --irq 0 --detach --serve demo --passive -- server-demo serve)
+        until domainctl list | grep -q "^$id passive"; do :; done
+        domainctl resize $id --irq none --patience 50; echo $?
+        tick; domainctl list | awk 'NR > 1 { print $2 }'
+        domainctl kill $id; domainctl wait $id 2>/dev/null; true
+        """)
+    assert out == ["0", "4", "passive"], out
+
+
+CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
+         for function, counts in (
+             (a_line_is_whose_it_was_given_to, (1, 4)),
+             (lines_come_and_go_while_it_runs, (1, 2)),
+             (a_reader_is_woken_when_its_line_goes, (2,)),
+             (a_line_goes_with_the_cpus, (2,)),
+             (who_does_not_give_it_back_loses_it, (1,)))
+         for cpus in counts]
+
+if __name__ == "__main__":
+    run_cases([case for case in CASES if all(word in case[0] for word in sys.argv[1:])])
