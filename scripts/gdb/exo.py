@@ -31,8 +31,7 @@ def of_libos(symbol):
 
 def kernel_cpus():
     cpu_type = gdb.lookup_type("struct cpu").pointer()
-    base = header_constant("exo/cpu.h", "CPU_AREAS_BASE") + \
-        header_constant("exo/cpu.h", "CPU_AREA_BLOCK")
+    base = header_constant("exo/cpu.h", "CPU_AREAS_BASE")
     for number in range(int(gdb.parse_and_eval("cpu_count"))):
         address = base + number * header_constant("exo/cpu.h", "CPU_AREA_SIZE")
         yield gdb.Value(address).cast(cpu_type).dereference()
@@ -141,11 +140,11 @@ class ExoTrace(Command):
         self.print_libos(wanted)
 
     def print_kernel(self, wanted):
-        ring = list(kernel_cpus())[wanted]["trace"]
-        size = ring["events"].type.range()[1] + 1
-        following = int(ring["next"])
+        cpu = list(kernel_cpus())[wanted]
+        size = cpu["trace"].type.range()[1] + 1
+        following = int(cpu["traced"])
         for index in range(max(0, following - size), following):
-            event = ring["events"][index % size]
+            event = cpu["trace"][index % size]
             what = event["what"].string(errors="replace")
             print(f"{int(event['tsc']):16} {what:10} {int(event['a']):#x} {int(event['b']):#x}")
 
