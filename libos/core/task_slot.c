@@ -221,7 +221,7 @@ struct task *task_slot_alloc(void)
 	t->frame = (struct exo_regs *)t - 1;
 	memset(t->frame, 0, sizeof(*t->frame));
 	t->vector_area = (char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX;
-	memset(t->vector_area, 0, TASK_VECTOR_MAX);
+	memset(t->vector_area, 0, ((const struct exo_info *)EXO_INFO_BASE)->vector_size);
 	/* XRSTOR takes MXCSR from the image whatever its header says; byte 24 of FXSAVE's part. */
 	legacy = t->vector_area;
 	legacy[6] = MXCSR_INITIAL;
