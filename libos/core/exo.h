@@ -235,10 +235,4 @@ static inline int64_t exo_cpu_stats(unsigned cpu, struct exo_cpu_stats *stats)
 	return exo_call2(EXO_CALL_CPU_STATS, cpu, (uint64_t)stats);
 }
 
-static inline int64_t exo_msi_bind(exo_handle irqs, exo_handle vcore, struct exo_msi *msi,
-				   uint64_t word)
-{
-	return exo_call4(EXO_CALL_MSI_BIND, irqs, vcore, (uint64_t)msi, word);
-}
-
 #endif

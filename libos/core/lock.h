@@ -25,7 +25,6 @@ enum lock_rank {
 	RANK_PIPE = 45,      /* one pipe */
 	RANK_MUTEX = 50,     /* inside a sleeping mutex */
 	RANK_FUTEX = 55,     /* one futex hash bucket */
-	RANK_POLL = 60,      /* one poller's state */
 	RANK_TASK = 65,      /* one task's wait link and timers */
 	RANK_TRACE = 70,     /* who waits until every CPU traces, or none does */
 	/* Leaf locks: nothing is woken and no other lock is taken under them. */

@@ -63,12 +63,3 @@ void mutex_unlock(struct mutex *m)
 	wake_one(&m->queue, WAKE_ANY);
 	lock_release(&m->lock);
 }
-
-bool mutex_held(struct mutex *m)
-{
-	lock_acquire(&m->lock);
-	bool held = m->owner == current();
-
-	lock_release(&m->lock);
-	return held;
-}

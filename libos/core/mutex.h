@@ -32,6 +32,5 @@ struct mutex {
 void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank);
 void mutex_lock(struct mutex *m);   /* may block; not interruptible */
 void mutex_unlock(struct mutex *m);
-bool mutex_held(struct mutex *m);   /* by the caller */
 
 #endif

@@ -50,7 +50,6 @@ enum task_work {
 	WORK_RESCHED = 1 << 1, /* give the CPU to somebody else */
 	WORK_EXIT = 1 << 2,    /* the process is exiting: this task must end */
 	WORK_STOP = 1 << 3,    /* job control stop */
-	WORK_TRACE_CALLS = 1 << 4, /* count or trace system calls */
 };
 
 struct task {

@@ -46,6 +46,5 @@ struct domain_console {
  * program), or else that of a libos's panic (core/panic.c) or of the kernel's own. */
 #define DOMAIN_ENDED (1ul << 32)
 #define DOMAIN_STATUS_PANIC 127
-#define DOMAIN_STATUS_FAULT 139
 
 #endif

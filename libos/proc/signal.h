@@ -66,7 +66,6 @@ struct signal_entry {
  * 0 (also when the signal is ignored or the receiver is exiting), -ESRCH (empty group), or
  * -EAGAIN (too many queued real-time signals).
  */
-int signal_send_process(struct process *p, int number, const struct signal_info *info);
 int signal_send_task(struct task *t, int number, const struct signal_info *info);
 int signal_send_group(uint32_t process_group, int number, const struct signal_info *info);
 /* To the current task, as if its process had sent it: for a call that ends with a signal. */

@@ -9,7 +9,7 @@
 #include "proc/signal_private.h"
 
 /* kill(2): the super-user, the same user, or SIGCONT within a session. */
-bool signal_may_send(const struct process *sender, const struct process *p, int number)
+static bool may_send(const struct process *sender, const struct process *p, int number)
 {
 	return sender->euid == 0 || sender->euid == p->suid || sender->euid == p->uid ||
 	       sender->uid == p->suid || sender->uid == p->uid ||
@@ -38,7 +38,7 @@ void signal_raise(int number)
 static int send_checked(struct process *p, struct task *t, int number,
 			const struct signal_info *info)
 {
-	if (!signal_may_send(current_process(), p, number))
+	if (!may_send(current_process(), p, number))
 		return -EPERM;
 	if (number == 0)
 		return 0;

@@ -19,9 +19,6 @@ enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_C
  * `entry` is a borrowed one, or NULL to allocate one for `info` (none if that is NULL). */
 int signal_queue_add(uint64_t *pending, struct list *queue, int number,
 		     const struct signal_info *info, struct signal_entry *entry);
-/* Takes the next of `wanted` out; its number, or 0. */
-int signal_queue_take(uint64_t *pending, struct list *queue, uint64_t wanted,
-		      struct signal_info *info);
 void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set);
 /* From the task's own queue first, then from its process's. */
 int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);
@@ -35,7 +32,6 @@ void signal_discard_everywhere(struct process *p, uint64_t set);
 /* Recomputes the task's hint after its mask or its pending set changed. */
 void signal_update_hint(struct task *t);
 void signal_set_blocked(struct task *t, uint64_t blocked);
-bool signal_may_send(const struct process *sender, const struct process *p, int number);
 
 /* signal_frame.c; no lock held */
 /* Makes the program run the handler next.  False: the frame cannot be written. */

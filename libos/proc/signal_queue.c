@@ -119,8 +119,8 @@ static void take_entry(struct list *queue, int number, struct signal_info *info,
 	entry_remove(first);
 }
 
-int signal_queue_take(uint64_t *pending, struct list *queue, uint64_t wanted,
-		      struct signal_info *info)
+/* Takes the next of `wanted` out; its number, or 0. */
+static int take(uint64_t *pending, struct list *queue, uint64_t wanted, struct signal_info *info)
 {
 	uint64_t set = *pending & wanted;
 	bool more;
@@ -153,10 +153,10 @@ void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set)
 int signal_take(struct task *t, uint64_t wanted, struct signal_info *info)
 {
 	struct process *p = t->process;
-	int number = signal_queue_take(&t->signal_pending, &t->signal_queue, wanted, info);
+	int number = take(&t->signal_pending, &t->signal_queue, wanted, info);
 
 	return number != 0 ? number
-			   : signal_queue_take(&p->signal_pending, &p->signal_queue, wanted, info);
+			   : take(&p->signal_pending, &p->signal_queue, wanted, info);
 }
 
 /*

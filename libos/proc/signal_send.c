@@ -178,16 +178,6 @@ void signal_send_entry_locked(struct process *p, struct task *t, struct signal_e
 	send_locked(p, t, entry->info.number, NULL, entry);
 }
 
-int signal_send_process(struct process *p, int number, const struct signal_info *info)
-{
-	int r;
-
-	lock_acquire(&process_tree_lock);
-	r = signal_send_process_locked(p, number, info);
-	lock_release(&process_tree_lock);
-	return r;
-}
-
 int signal_send_task(struct task *t, int number, const struct signal_info *info)
 {
 	int r;

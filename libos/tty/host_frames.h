@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #define HOST_HEADER_SIZE 3
-#define HOST_PAYLOAD_MAX 0xffffu
 
 enum host_frame {
 	/* From the host. */
