@@ -46,7 +46,7 @@ include $(wildcard mk/sysroot.mk mk/busybox.mk mk/apps.mk mk/image.mk mk/run.mk 
 .PHONY: clean distclean help
 clean:
 	$(Q)rm -rf $(addprefix $(BUILD)/,boot exo libos apps guest tests unit fuzz rootfs iso lint debug) \
-		$(addprefix $(BUILD)/,exo.elf libos.elf root.cpio exo.iso compile_commands.json)
+		$(addprefix $(BUILD)/,exo.elf libos.elf root.cpio tests.cpio exo.iso compile_commands.json)
 
 distclean:
 	$(Q)rm -rf build $(BUILD)

@@ -113,7 +113,7 @@ static _Noreturn void run(int control, char **words, char **environment)
 	if (write(control, &message, sizeof(message)) != sizeof(message))
 		die("/dev/host/ctl");
 	connect_streams();
-	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin:/tests:.", 1);
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin:.", 1);
 	setenv("HOME", "/root", 1);
 	for (; *environment; environment++)
 		putenv(*environment);
