@@ -3,23 +3,29 @@
  * up (libos/sched/offline.c has the argument)
  *
  * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, a call, what a thief has asked
- * for.  The run queues hold what they are given, in order; all else is as it ships.
+ * for.  Or CPU 2 leaves at the same time, or comes and wakes a task that was CPU 1's.  The run queues hold what
+ * they are given, in order; all else is as it ships.
  */
 #include <setjmp.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "explore.h"
 
 static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
 static _Noreturn void vcore_ends(void);
+static void wait_for_turn(void);
 #define exo_halt(token, deadline) halt_until_rung(token, deadline)
 #define exo_revoke(handle, ns) vcore_ends()
 #define exo_handle_drop(handle) ((void)0)
+#define __builtin_ia32_pause() wait_for_turn()
 #include "../../libos/sched/offline.c"
 #undef exo_halt
 #undef exo_revoke
 #undef exo_handle_drop
+#undef __builtin_ia32_pause
 #define bit place_bit
 #include "../../libos/sched/place.c"
 #undef bit
@@ -30,8 +36,9 @@ static _Noreturn void vcore_ends(void);
 
 static struct task runner, second; /* the first is CPU 0's, and runs for ever */
 static struct mailbox_call call;
-static jmp_buf end_of_thread;
-static _Atomic bool is_gone;
+static jmp_buf end_of_thread[CPUS];
+static _Atomic unsigned gone;
+static unsigned leavers; /* how many there are; fixed after setup */
 static _Atomic unsigned calls;
 
 /* ---------------------------------------------------------------- what they call */
@@ -44,8 +51,18 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
 
 static _Noreturn void vcore_ends(void)
 {
-	atomic_store(&is_gone, true);
-	longjmp(end_of_thread, 1);
+	atomic_fetch_add(&gone, 1);
+	longjmp(end_of_thread[explore_self()], 1);
+}
+
+static bool may_go_on(void *self)
+{
+	return !leaver || is_rung(self);
+}
+
+static void wait_for_turn(void)
+{
+	explore_wait(may_go_on, (void *)(uintptr_t)explore_self(), "waits for its turn to leave");
 }
 
 void vcore_ring(unsigned cpu)
@@ -94,16 +111,17 @@ void log_print(const char *format, ...)
 
 /* ---------------------------------------------------------------- the cases */
 
-static void setup(void)
+static void setup_cpus(unsigned cpus)
 {
-	queues_setup(2);
+	queues_setup(cpus);
 	memset(&runner, 0, sizeof(runner));
 	memset(&second, 0, sizeof(second));
 	memset(&call, 0, sizeof(call));
 	memset(questions, 0, sizeof(questions));
 	away_cpus = 0;
 	leaver = unanswered = 0;
-	is_gone = false;
+	gone = 0;
+	leavers = 1;
 	calls = 0;
 	runner.affinity = second.affinity = ~0ul;
 	second.home = 1;
@@ -119,10 +137,15 @@ static void setup(void)
 	explore_name(&leaver, sizeof(leaver), "leaver");
 	explore_name(&unanswered, sizeof(unanswered), "unanswered");
 	explore_name(questions, sizeof(questions), "questions");
-	explore_name(&is_gone, sizeof(is_gone), "is_gone");
+	explore_name(&gone, sizeof(gone), "gone");
 	explore_name(&calls, sizeof(calls), "calls");
 	explore_name(&call, sizeof(call), "call");
 	explore_name(&second, sizeof(second), "task");
+}
+
+static void setup(void)
+{
+	setup_cpus(2);
 }
 
 static void setup_asleep(void)
@@ -144,25 +167,48 @@ static void setup_queued_here(void)
 	queue_setup_task(0, &second);
 }
 
+static void setup_two_leave(void)
+{
+	setup_cpus(3);
+	leavers = 2;
+	queue_setup_task(1, &second);
+}
+
+/* CPU 2 is not there yet; the task has slept on CPU 1. */
+static void setup_one_comes(void)
+{
+	setup_cpus(3);
+	second.state = TASK_BLOCKED;
+	second.where = PLACE_WAITING;
+	online_cpus = 3;
+	away_cpus = 4;
+	vcores[2].handle = 0;
+}
+
 static void leave_cpu(void)
 {
-	if (setjmp(end_of_thread) == 0)
-		cpu_leave(&vcores[1]);
+	unsigned self = explore_self();
+
+	if (setjmp(end_of_thread[self]) == 0)
+		cpu_leave(&vcores[self]);
 }
 
-static bool is_rung_or_alone(void *unused)
+static bool is_rung_or_alone(void *self)
 {
-	return pages[0].pending || is_gone;
+	return pages[(uintptr_t)self].pending || gone == leavers;
 }
 
-/* CPU 0 takes events, between what else it does, until it is alone; and what has come by then. */
+/* One that stays takes events, between what else it does, until the others are gone; and what has come by
+ * then. */
 static void go_on(void)
 {
-	while (!atomic_load(&is_gone)) {
-		explore_wait(is_rung_or_alone, NULL, "runs on, and takes events");
-		events_take(&vcores[0]);
+	unsigned self = explore_self();
+
+	while (atomic_load(&gone) != leavers) {
+		explore_wait(is_rung_or_alone, (void *)(uintptr_t)self, "runs on, and takes events");
+		events_take(&vcores[self]);
 	}
-	events_take(&vcores[0]);
+	events_take(&vcores[self]);
 }
 
 static void wake_while_it_leaves(unsigned cpu)
@@ -179,10 +225,25 @@ static void wake_while_it_leaves(unsigned cpu)
 
 static void only_leave(unsigned cpu)
 {
-	if (cpu == 1)
+	if (cpu >= 1)
 		leave_cpu();
 	else
 		go_on();
+}
+
+static void wake_from_a_cpu_that_comes(unsigned cpu)
+{
+	if (cpu == 1) {
+		leave_cpu();
+		return;
+	}
+	if (cpu == 2) {
+		cpu_arrive(&vcores[2]);
+		events_take(&vcores[2]);
+		wake_later(&second, DONATION_NONE);
+		wakes_deliver(&vcores[2]);
+	}
+	go_on();
 }
 
 /* As idle() does it. */
@@ -229,6 +290,25 @@ static void the_task_is_here(void)
 	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcores[0].queue.count == 1);
 }
 
+static void both_have_gone(void)
+{
+	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 6 && !vcores[1].handle && !vcores[2].handle && !leaver);
+	for (unsigned cpu = 1; cpu < 3; cpu++)
+		EXPLORE_CHECK(!vcores[cpu].mailbox.tasks && list_empty(&queue[cpu]));
+	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcores[0].queue.count == 1);
+}
+
+/* What it sent last is found by who is there. */
+static void one_has_come(void)
+{
+	EXPLORE_CHECK(online_cpus == 5 && away_cpus == 2 && vcores[2].handle && !leaver);
+	EXPLORE_CHECK(!vcores[1].mailbox.tasks && list_empty(&queue[1]));
+	for (unsigned cpu = 0; cpu < 3; cpu += 2)
+		messages_drain(&vcores[cpu]);
+	EXPLORE_CHECK(second.home != 1 && task_place(&second) == PLACE_QUEUED);
+	EXPLORE_CHECK(vcores[0].queue.count + vcores[2].queue.count == 1);
+}
+
 static void the_call_was_made(void)
 {
 	nothing_is_there();
@@ -246,7 +326,19 @@ int main(void)
 		  the_task_is_here, NULL },
 		{ "a_call_is_answered_before_a_cpu_goes", 2, 2, 1, setup, call_while_it_leaves,
 		  the_call_was_made, NULL },
+		{ "two_cpus_leave_one_after_the_other", 3, 1, 0, setup_two_leave, only_leave, both_have_gone,
+		  NULL },
+		{ "a_cpu_comes_and_wakes_what_was_another_ones", 3, 1, 0, setup_one_comes,
+		  wake_from_a_cpu_that_comes, one_has_come, NULL },
 	};
+	struct exo_info *info = mmap((void *)EXO_INFO_BASE, EXO_INFO_PAGES * EXO_PAGE_SIZE,
+				     PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
+	if (info == MAP_FAILED) {
+		perror("not ok offline: the page of the machine's description");
+		return 1;
+	}
+	info->cpus[2].vcore = 1;
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
 }
