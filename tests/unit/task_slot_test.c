@@ -132,13 +132,22 @@ static void a_stale_name_finds_nobody(void)
 	CHECK(task_get(t->self) == t);
 }
 
+static void *reserve(uint64_t address, size_t size)
+{
+	void *at = mmap((void *)address, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at != (void *)address)
+		libos_panic("no memory at %lx", address);
+	return at;
+}
+
 int main(void)
 {
-	void *slots = (void *)SLOT_AREA;
+	struct exo_info *info = reserve(EXO_INFO_BASE, EXO_PAGE_SIZE);
 
-	if (mmap(slots, 64 * TASK_SLOT_SIZE, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != slots)
-		libos_panic("no memory at %p", slots);
+	info->vector_size = TASK_VECTOR_MAX;
+	reserve(SLOT_AREA, 64 * TASK_SLOT_SIZE);
 	for (unsigned i = 0; i < CPUS; i++)
 		vcores[i] = (struct vcore){ .cpu = (int32_t)i, .page = &page };
 	RUN(a_cpu_uses_its_own_slots_without_a_lock);
