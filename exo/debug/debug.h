@@ -17,6 +17,12 @@ void inject_init(const char *command_line);
 void inject_entry(uint64_t vector);
 bool inject_interrupt(const struct cpu *target, unsigned vector);
 uint64_t inject_timer(uint64_t next, uint64_t now);
+/* nmi.c */
+struct exo_regs;
+void nmi_init(const char *command_line);
+uint32_t nmi_pin(uint32_t masked);
+void nmi_taken(const struct exo_regs *regs);
+void nmi_report(void);
 
 /* This CPU has entered the kernel, or has something to do again after it was idle.  `vector` is that
  * of the entry, for the report. */
@@ -24,6 +30,7 @@ static inline void debug_entry_begins(uint64_t vector)
 {
 	if (EXO_DEBUG) {
 		entry_begins(vector);
+		nmi_report();
 		inject_entry(vector);
 	}
 }
@@ -45,8 +52,23 @@ static inline void debug_poison(uint64_t frame)
 /* Which interrupts go wrong on purpose. */
 static inline void debug_init(const char *command_line)
 {
-	if (EXO_DEBUG)
+	if (EXO_DEBUG) {
 		inject_init(command_line);
+		nmi_init(command_line);
+	}
+}
+
+/* What a CPU's table of local interrupts has for the pin LINT1, which otherwise is masked. */
+static inline uint32_t debug_nmi_pin(uint32_t masked)
+{
+	return EXO_DEBUG ? nmi_pin(masked) : masked;
+}
+
+/* This CPU has met an NMI. */
+static inline void debug_nmi_taken(const struct exo_regs *regs)
+{
+	if (EXO_DEBUG)
+		nmi_taken(regs);
 }
 
 /* Is this one not to be sent? */

@@ -126,5 +126,6 @@ void trap_paranoid(struct exo_regs *regs)
 	if (regs->vector != VECTOR_NMI)
 		panic_with_regs(regs, "%s", exception_names[regs->vector]);
 	this_cpu()->stats.nmis++; /* nobody else writes it, and NMIs do not nest */
+	debug_nmi_taken(regs);
 	panic_stop_if_asked(regs);
 }
