@@ -33,8 +33,9 @@ int mailbox_post(struct vcore *vcore, enum exo_message_kind kind, uint64_t word0
 {
 	struct exo_message message = { .kind = kind, .word = { word0, word1, word2 } };
 
-	/* A budget may run out as often as its owner likes, and what is set aside is not for that. */
-	return send(vcore, &message, kind == EXO_MESSAGE_TIMEOUT ?
+	/* A budget may run out, and a vcore overrun, as often as its owner likes: what is set aside is
+	 * not for that. */
+	return send(vcore, &message, kind == EXO_MESSAGE_TIMEOUT || kind == EXO_MESSAGE_OVERRUN ?
 		    EXO_MAILBOX_SLOTS - EXO_MAILBOX_RESERVED : EXO_MAILBOX_SLOTS);
 }
 

@@ -93,12 +93,13 @@ static void report_overrun(struct vcore *vcore)
 {
 	struct domain *domain = vcore->object.owner;
 
-	if (vcore->overrun_reported)
+	/* Who has no room for it is told the next time. */
+	if (vcore->overrun_reported ||
+	    (domain->parent_vcore &&
+	     mailbox_post(domain->parent_vcore, EXO_MESSAGE_OVERRUN, domain->id, vcore->cpu, 0)))
 		return;
 	vcore->overrun_reported = true;
 	kprintf("exo: domain %u, cpu %u: masked for too long, twice\n", domain->id, vcore->cpu);
-	if (domain->parent_vcore)
-		mailbox_post(domain->parent_vcore, EXO_MESSAGE_OVERRUN, domain->id, vcore->cpu, 0);
 }
 
 /* A libos that has put `cause` back to 0 is on its way out of the entry, but still on its stack: to

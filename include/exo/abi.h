@@ -117,7 +117,8 @@ enum exo_message_kind { /* low 8 bits of a message's kind word */
 	/* Give it up, or it is taken: word[0] = enum exo_revoked | number << 8, word[1] = the deadline (TSC),
 	 * word[2] = count. */
 	EXO_MESSAGE_REVOKE = 3,
-	EXO_MESSAGE_OVERRUN = 4, /* a child's vcore overran twice: word[0] = id, word[1] = cpu */
+	/* A child's vcore overran twice: word[0] = id, word[1] = cpu.  If the mailbox is full, later. */
+	EXO_MESSAGE_OVERRUN = 4,
 	/* EXO_CALL_SC_TIMEOUT: word[0] = the word given there, word[1] = ns consumed, word[2] = cpu. */
 	EXO_MESSAGE_TIMEOUT = 5,
 };

@@ -9,6 +9,7 @@
 
 struct seen seen[CPUS];
 void (*message_hook)(const struct exo_message *message);
+bool leave_mail;
 uint64_t tsc_khz;
 bool failed;
 unsigned failures;
@@ -85,7 +86,7 @@ void take_events(struct exo_vcore_page *page, struct seen *mine)
 	mine->timer += !!(pending & EXO_EVENT_TIMER);
 	mine->doorbell += !!(pending & EXO_EVENT_DOORBELL);
 	mine->budget += !!(pending & EXO_EVENT_BUDGET);
-	if (pending & EXO_EVENT_MAILBOX) {
+	if ((pending & EXO_EVENT_MAILBOX) && !leave_mail) {
 		mine->mailbox++;
 		read_mailbox(page, mine);
 	}

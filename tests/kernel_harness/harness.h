@@ -49,6 +49,8 @@ uint64_t told_number(const char *word, uint64_t otherwise);
 
 /* Called for each message of each vcore, unless it is NULL. */
 extern void (*message_hook)(const struct exo_message *message);
+/* What comes is not read meanwhile. */
+extern bool leave_mail;
 
 static inline const struct exo_info *info(void)
 {

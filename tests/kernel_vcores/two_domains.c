@@ -88,15 +88,20 @@ static void start_child(void)
 	CHECK_EQ(exo_call(EXO_CALL_VCORE_START, child.vcore[0], 0, 0, 0), 0);
 }
 
-/* Ends it, which must have been told to its parent, and takes back its time. */
-static void end_child(void)
+/* Its end must have been told to its parent, who takes back its time. */
+static void child_has_ended(void)
 {
-	child_end();
 	CHECK_EQ(mine->last_kind & 0xff, EXO_MESSAGE_DEATH);
 	CHECK_EQ(mine->last_word, CHILD_WORD);
 	if (sc)
 		CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, sc, 0, 0, 0), 0);
 	sc = 0;
+}
+
+static void end_child(void)
+{
+	child_end();
+	child_has_ended();
 }
 
 /* ---------------------------------------------------------------- cases */
@@ -262,6 +267,54 @@ static void an_overrun_that_is_not_left_is_reported(void)
 	end_child();
 }
 
+/* Until it is refused, and nobody reads. */
+static void fill_mailbox(void)
+{
+	unsigned room = EXO_MAILBOX_SLOTS - EXO_MAILBOX_RESERVED, sent = 0;
+
+	leave_mail = true;
+	while (sent < room && exo_call(EXO_CALL_SEND, vcore_handle(0), sent, 0, 0) == 0)
+		sent++;
+	CHECK_EQ(sent, room);
+	CHECK_EQ(exo_call(EXO_CALL_SEND, vcore_handle(0), 0, 0, 0), -EAGAIN);
+}
+
+static void empty_mailbox(void)
+{
+	leave_mail = false;
+	mask();
+	__atomic_fetch_or(&my_page()->pending, EXO_EVENT_MAILBOX, __ATOMIC_SEQ_CST);
+	unmask(mine);
+}
+
+/*
+ * A vcore that is masked for too long again and again is told of, but not in the room that is set aside;
+ * it is told of when there is room.  A death has room.  Then the mailbox is as any other.
+ */
+static void a_full_mailbox_has_room_for_a_death(void)
+{
+	uint64_t before = mine->messages, room = EXO_MAILBOX_SLOTS - EXO_MAILBOX_RESERVED;
+
+	make_child(OVERRUN_TWICE);
+	fund_child(8000000);
+	fill_mailbox();
+	start_child();
+	SLEEP_UNTIL(exo_call(EXO_CALL_SC_CONSUMED, sc, 0, 0, 0) >
+			    6 * (int64_t)info()->masked_limit_ns, mine);
+	empty_mailbox();
+	CHECK_EQ(mine->messages, before + room);
+	SLEEP_UNTIL(mine->messages == before + room + 1, mine);
+	CHECK_EQ(mine->last_kind & 0xff, EXO_MESSAGE_OVERRUN);
+	fill_mailbox();
+	child_end();
+	CHECK_EQ(mine->messages, before + room + 1);
+	empty_mailbox();
+	CHECK_EQ(mine->messages, before + 2 * room + 2);
+	child_has_ended();
+	CHECK_EQ(exo_call(EXO_CALL_SEND, vcore_handle(0), 77, 0, 0), 0);
+	CHECK_EQ(mine->last_word, 77);
+}
+
 /* From then on the child is off the CPU, replenished or not, until its SC is bound again. */
 static void a_timeout_waits_for_its_handler(void)
 {
@@ -325,4 +378,5 @@ void cases_of_two_domains(void)
 	RUN_WHILE_SOUND(a_timeout_waits_for_its_handler);
 	RUN_WHILE_SOUND(a_second_fault_while_masked_kills);
 	RUN_WHILE_SOUND(an_overrun_that_is_not_left_is_reported);
+	RUN_WHILE_SOUND(a_full_mailbox_has_room_for_a_death);
 }
