@@ -264,7 +264,6 @@ static int create(struct domain *d, const struct exo_image *image)
 
 	if (!first || handles_make_room(3 + 2 * (unsigned)__builtin_popcountl(d->cpus)) != 0)
 		return -ENOMEM;
-	d->reports_to = (unsigned)__builtin_ctzl(d->cpus);
 	r = exo_domain_create(machine()->cpus[d->reports_to].vcore, &args);
 	if (r < 0)
 		return (int)r;

@@ -46,7 +46,7 @@ static struct domain *domain_of(struct file *f)
 	return d;
 }
 
-/* Consumes the caller's reference. */
+/* Consumes the caller's reference.  -EBUSY: another thread was faster; nobody would have the console. */
 static int attach(struct file *f, struct domain *d, bool console)
 {
 	struct domain_file *df = f->private;
@@ -59,6 +59,10 @@ static int attach(struct file *f, struct domain *d, bool console)
 		df->is_console = console;
 	}
 	lock_release(&df->lock);
+	if (taken && console) {
+		domain_kill(d);
+		domain_told(d);
+	}
 	if (taken)
 		domain_put(d);
 	return taken ? -EBUSY : 0;
@@ -148,6 +152,8 @@ static int take_request(const struct domain_create *c, struct domain *d)
 	int r = copy_from_user(d->words, c->words, c->words_size);
 
 	d->cpus = c->cpus;
+	d->reports_to = (unsigned)__builtin_ctzl(c->cpus);
+	d->passive = c->flags & DOMAIN_PASSIVE;
 	d->memory_bytes = c->memory & ~(EXO_PAGE_SIZE - 1);
 	d->budget_ns = c->budget_ns;
 	d->period_ns = c->period_ns;
@@ -167,22 +173,18 @@ static int take_request(const struct domain_create *c, struct domain *d)
 /* Builds it and lets it run. */
 static int bring_up(const struct domain_create *c, struct domain *d)
 {
-	int r = take_request(c, d);
+	int r = domain_build(d);
 
-	if (r == 0)
-		r = domain_build(d);
 	if (r)
 		return r;
-	d->passive = c->flags & DOMAIN_PASSIVE;
 	if (d->passive && !d->serving)
 		return -EINVAL;
 	r = links_connect(d);
 	if (r == 0)
 		r = lines_set(d, c->lines, 0);
-	if (r)
-		return r;
-	domain_begin(d);
-	return domain_start(d);
+	if (r == 0)
+		r = domain_begin(d);
+	return r ? r : domain_start(d);
 }
 
 static long create(struct file *f, uint64_t user)
@@ -201,7 +203,14 @@ static long create(struct file *f, uint64_t user)
 	d = domain_new();
 	if (!d)
 		return -ENOMEM;
+	r = take_request(&c, d);
+	if (r) {
+		domain_discard(d);
+		return r;
+	}
+	domain_list(d);
 	r = bring_up(&c, d);
+	domain_busy_end(d);
 	c.id = d->id;
 	if (r == 0 && copy_to_user(user, &c, sizeof(c)) != 0)
 		r = -EFAULT;
@@ -256,7 +265,7 @@ static long resize(struct domain *d, uint64_t user)
 		r = lines_set(d, request.lines, patience_ns);
 	if (r == 0 && request.memory)
 		r = domain_resize_memory(d, request.memory, patience_ns, &forced);
-	domain_resize_end(d);
+	domain_busy_end(d);
 	request.forced = forced * EXO_PAGE_SIZE;
 	return copy_to_user(user, &request, sizeof(request)) ? -EFAULT : r;
 }

@@ -6,7 +6,11 @@
  *	                            or somebody kills it    all of it back
  *	MAKING -----------> ALIVE --------------> DYING --------------> DEAD
  *	   |                                        ^
- *	   +----------------------------------------+  it could not be made
+ *	   +----------------------------------------+  it could not be made, or the CPU that it
+ *	                                               reports to is given up
+ *
+ * Why nothing is taken apart under the task that makes it, or resizes it: that one has set `busy`, under
+ * domains_lock and while it was MAKING or ALIVE, and the reaper leaves a domain alone that is.
  */
 #ifndef LIBOS_DOMAIN_DOMAIN_H
 #define LIBOS_DOMAIN_DOMAIN_H
@@ -70,10 +74,10 @@ struct domain {
 	enum domain_cause cause;
 	int32_t status;
 	uint32_t references;           /* files, and one while it is not DEAD */
-	uint64_t memory_bytes;         /* these are changed only by who has set `resizing` */
+	uint64_t memory_bytes;         /* these are changed only by who has set `busy` */
 	uint64_t cpus;                 /* a bit for each */
 	uint64_t budget_ns, period_ns;
-	bool resizing;                 /* somebody changes what it has: it is not taken apart meanwhile */
+	bool busy;                     /* somebody makes or resizes it: it is not taken apart meanwhile */
 	bool giving_back;              /* the reaper takes its time back: it is not resized meanwhile */
 	bool has_no_time;              /* it was passive, and serves: there is no time to take back */
 	bool waited;                   /* somebody has been told of its end */
@@ -84,15 +88,17 @@ struct domain {
 extern struct lock domains_lock;
 
 /* table.c: task context. */
-/* In the list, MAKING, with two references: the caller's and its own.  NULL: no memory. */
+/* MAKING, known to nobody else, with two references: the caller's and its own.  NULL: no memory. */
 struct domain *domain_new(void);
-/* With a reference; NULL: there is none of this number, or its end has been told. */
+void domain_discard(struct domain *d); /* what has not been listed */
+void domain_list(struct domain *d);    /* gives it its number; busy until domain_busy_end() */
+/* With a reference; NULL: there is none of this number, or none yet, or its end has been told. */
 struct domain *domain_find(uint32_t id);
-/* The one with the smallest number that is not below this one; likewise. */
+/* The one with the smallest number that is not below this one, made or not; likewise. */
 struct domain *domain_next(uint32_t id);
 void domain_put(struct domain *d);
 void domain_told(struct domain *d);  /* nobody needs to be told of its end any more */
-void domain_begin(struct domain *d); /* MAKING -> ALIVE */
+int domain_begin(struct domain *d);  /* MAKING -> ALIVE; -ESRCH: it is to end instead */
 void domain_kill(struct domain *d);  /* unless it is dying already */
 
 /* It is not known to have died. */
@@ -102,7 +108,7 @@ void domain_sleep(struct domain *d, uint64_t ns);
 
 /* One at a time: 0, -EBUSY or -ESRCH (it is not alive); and then the end of that. */
 int domain_resize_begin(struct domain *d);
-void domain_resize_end(struct domain *d);
+void domain_busy_end(struct domain *d);
 
 /* Any context, no lock of rank >= RANK_TTY held: a message has come; and a death among them. */
 void domains_rung(void);
@@ -135,7 +141,7 @@ int domain_update_contents(const struct exo_op *ops, unsigned count);
 /* Frames of ours, scrubbed unless EXO_GIVE_CONTENTS; 0 or the kernel's error. */
 int domain_give(struct domain *d, uint64_t first, uint64_t count, unsigned flags);
 
-/* resize.c: between domain_resize_begin() and _end(): its memory is to be so many bytes.  0, -ENOMEM,
+/* resize.c: between domain_resize_begin() and domain_busy_end(): its memory is to be so many bytes.  0, -ENOMEM,
  * -ESRCH, or -EBUSY: some could not be taken from it.  *forced: frames that had to be taken. */
 int domain_resize_memory(struct domain *d, uint64_t bytes, uint64_t patience_ns, uint64_t *forced);
 
@@ -145,8 +151,8 @@ int domain_start(struct domain *d);
 /* Its time is ours again. */
 void domain_reclaim_time(struct domain *d);
 
-/* cpus.c: between domain_resize_begin() and _end(): it is to have these CPUs, with this budget on each.  What
- * it does not give up in time is taken.  0, or the kernel's error, and then some of it may have been done. */
+/* cpus.c: likewise: it is to have these CPUs, with this budget on each.  What it does not give up in time is
+ * taken.  0, or the kernel's error, and then some of it may have been done. */
 int domain_resize_cpus(struct domain *d, uint64_t cpus, uint64_t patience_ns);
 int domain_resize_budget(struct domain *d, uint64_t budget_ns, uint64_t period_ns);
 /* vcores.c, for that.  What of it there is already is undone by domain_take_cpu(). */

@@ -104,7 +104,7 @@ static struct domain *dying_locked(void)
 	list_for_each(link, &domains) {
 		struct domain *d = list_entry(link, struct domain, link);
 
-		if (d->state == DOMAIN_DYING && !d->resizing)
+		if (d->state == DOMAIN_DYING && !d->busy)
 			return d;
 	}
 	return NULL;
@@ -113,7 +113,7 @@ static struct domain *dying_locked(void)
 /* A server that is to run on its callers' time alone has come to where it can. */
 static bool gives_time_back(const struct domain *d)
 {
-	return d->passive && !d->has_no_time && d->state == DOMAIN_ALIVE && !d->resizing &&
+	return d->passive && !d->has_no_time && d->state == DOMAIN_ALIVE && !d->busy &&
 	       (atomic_load(d->serving) & d->cpus) == d->cpus;
 }
 
@@ -203,12 +203,22 @@ struct domain *domain_new(void)
 	wait_queue_init(&d->changed);
 	domain_memory_init(&d->memory);
 	d->references = 2;
+	d->busy = true;
+	return d;
+}
+
+void domain_discard(struct domain *d)
+{
+	heap_free(d);
+}
+
+void domain_list(struct domain *d)
+{
 	lock_acquire(&domains_lock);
 	d->id = ++last_id;
 	list_push_back(&domains, &d->link);
 	atomic_fetch_add(&count, 1);
 	lock_release(&domains_lock);
-	return d;
 }
 
 struct domain *domain_find(uint32_t id)
@@ -217,7 +227,7 @@ struct domain *domain_find(uint32_t id)
 
 	lock_acquire(&domains_lock);
 	d = find_locked(id);
-	if (d && d->waited)
+	if (d && (d->waited || d->state == DOMAIN_MAKING))
 		d = NULL;
 	if (d)
 		d->references++;
@@ -261,13 +271,20 @@ void domain_told(struct domain *d)
 	lock_release(&domains_lock);
 }
 
-void domain_begin(struct domain *d)
+int domain_begin(struct domain *d)
 {
+	int r = -ESRCH;
+
 	lock_acquire(&domains_lock);
-	byte_ring_init(&d->input, &d->console->input, d->console->input_bytes, DOMAIN_INPUT_SIZE);
-	byte_ring_init(&d->output, &d->console->output, d->console->output_bytes, DOMAIN_OUTPUT_SIZE);
-	d->state = DOMAIN_ALIVE;
+	if (d->state == DOMAIN_MAKING) {
+		byte_ring_init(&d->input, &d->console->input, d->console->input_bytes, DOMAIN_INPUT_SIZE);
+		byte_ring_init(&d->output, &d->console->output, d->console->output_bytes,
+			       DOMAIN_OUTPUT_SIZE);
+		d->state = DOMAIN_ALIVE;
+		r = 0;
+	}
 	lock_release(&domains_lock);
+	return r;
 }
 
 static void end_locked(struct domain *d, enum domain_cause cause, int32_t status)
@@ -303,18 +320,18 @@ int domain_resize_begin(struct domain *d)
 		(void)wait_on(&d->changed, &domains_lock, 0, 0);
 	if (d->state != DOMAIN_ALIVE) {
 		r = -ESRCH;
-	} else if (!d->resizing) {
-		d->resizing = true;
+	} else if (!d->busy) {
+		d->busy = true;
 		r = 0;
 	}
 	lock_release(&domains_lock);
 	return r;
 }
 
-void domain_resize_end(struct domain *d)
+void domain_busy_end(struct domain *d)
 {
 	lock_acquire(&domains_lock);
-	d->resizing = false;
+	d->busy = false;
 	wake_all(&reaper_wait, WAKE_ANY);
 	lock_release(&domains_lock);
 }

@@ -5,11 +5,12 @@
 
 import os
 import re
+import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import run_cases, shell  # noqa: E402
+from cases import EXO_CC, TOP, exo_run, run_cases, shell  # noqa: E402
 
 CPU_COUNTS = (1, 2, 4)
 
@@ -143,6 +144,16 @@ def a_hundred_lives_leave_nothing(cpus):
     assert numbers == {"2"}, numbers
 
 
+def one_that_is_being_made_is_not_there_yet(cpus):
+    """Others reach for it by its number all the time, look at its console, and kill it."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "making")
+        subprocess.run([EXO_CC, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
+                        os.path.join(TOP, "tests/script/domains_making.c")], check=True)
+        result = exo_run("--cpus", str(cpus), "--file", f"{program}:/making", "--", "/making", "10")
+    assert (result.returncode, result.stdout) == (0, b"made\n"), result
+
+
 CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_given,
                                a_domain_makes_one_of_its_own,
                                one_that_is_detached_is_listed_and_killed,
@@ -151,7 +162,8 @@ CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_gi
          for case in for_cpus(function)]
 CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
           for function, cpus in ((a_domain_may_have_many_cpus, 32),
-                                 (a_hundred_lives_leave_nothing, 2))]
+                                 (a_hundred_lives_leave_nothing, 2),
+                                 (one_that_is_being_made_is_not_there_yet, 2))]
 
 if __name__ == "__main__":
     run_cases(CASES)
