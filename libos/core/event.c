@@ -222,7 +222,7 @@ _Noreturn void event_upcall(struct exo_vcore_page *page)
 	v->mask_depth = 1;
 	v->overruns = 0; /* it was not masked */
 	if (page->pending & EXO_EVENT_START)
-		vcore_start(v);
+		vcore_start(v, page);
 	v->stats.upcalls++;
 	trace(v, TRACE_UPCALL, v->current->self.id, 0, 0, page->pending);
 	event_continue(v, &page->event);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start-up.  The boot CPU is entered first; it sets up what all share, starts the other CPUs' vcores,
- * and goes on as they do: it schedules.  What may sleep while it starts (files, devices, process 1)
- * is started by a task.
+ * Start-up.  The CPU that is entered first sets up what all share, starts the other CPUs' vcores,
+ * and goes on as they do: it schedules.  One that is entered meanwhile waits until that is done.  What
+ * may sleep while it starts (files, devices, process 1) is started by a task.
  */
 #include "core/main.h"
+#include "core/cpu.h"
 #include "core/event.h"
 #include "core/exo.h"
 #include "core/frames.h"
@@ -36,6 +37,11 @@
 #endif
 
 #define SCHED_NAME_MAX 16
+#define START_LOOK_MS 1 /* between two looks of a CPU that has come too early */
+
+/* NOT_STARTED -> STARTING by the first CPU, and by it alone -> STARTED. */
+enum start_state { NOT_STARTED, STARTING, STARTED };
+static _Atomic unsigned start_state;
 
 static const struct exo_info *machine(void)
 {
@@ -165,17 +171,32 @@ static void start_libos(struct vcore *v)
 	if (!t)
 		libos_panic("no memory for the first task");
 	task_start(t);
+	/* Release: who sees it finds all that is above. */
+	atomic_store_explicit(&start_state, STARTED, memory_order_release);
 	start_other_cpus(v);
 }
 
-_Noreturn void vcore_start(struct vcore *v)
+/* A CPU that the domain was granted while its first one was still at it.  Masked: what comes meanwhile, the
+ * end of a halt among it, is put aside, and is pending again afterwards. */
+static void wait_for_start(struct exo_vcore_page *page)
 {
-	static bool started;
+	uint32_t pending = 0;
 
-	if (!started) {
-		started = true;
-		start_libos(v);
+	while (atomic_load_explicit(&start_state, memory_order_acquire) != STARTED) {
+		pending |= __atomic_exchange_n(&page->pending, 0, __ATOMIC_ACQ_REL);
+		(void)exo_halt(page->token, rdtsc() + machine()->tsc_khz * START_LOOK_MS);
 	}
+	__atomic_fetch_or(&page->pending, pending, __ATOMIC_RELEASE);
+}
+
+_Noreturn void vcore_start(struct vcore *v, struct exo_vcore_page *page)
+{
+	unsigned first = NOT_STARTED;
+
+	if (atomic_compare_exchange_strong(&start_state, &first, STARTING))
+		start_libos(v);
+	else
+		wait_for_start(page);
 	cpu_arrive(v);
 	trace_cpu_start(v);
 	sched_cpu_start(v);

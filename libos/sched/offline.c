@@ -19,6 +19,11 @@
  * that waits for its turn goes on answering.  A CPU that comes meanwhile sets its bit first, and reads the
  * mask after that: either it is asked, or it finds the bit of the one that leaves clear.
  *
+ * The last CPU stays, and goes when another comes: that one may have been granted before, and be on its way.
+ * Why neither waits for the other: the last one says in `put_off` that it is to go, and then looks at
+ * online_cpus again; one that comes sets its bit there, and then looks at `put_off`, all sequentially
+ * consistent.  So the last one sees the bit, or the other sees who is to go, and reminds it.
+ *
  * What a CPU has that others do not reach: its queue and its heir go to other CPUs.  Its timers stay in its
  * heap, and the first online CPU looks after them (core/timer.c).  Its caches of frames are emptied by
  * whoever finds no others (core/frames.c), and its free task slots wait until it comes again.
@@ -51,6 +56,11 @@ static _Atomic unsigned leaver;
 /* The leaver's. */
 static struct mailbox_call questions[EXO_CPUS_MAX];
 static _Atomic unsigned unanswered; /* the others count down; release: what they have pushed */
+
+/* The last CPU, if it is to go when another comes: its number plus 1, 0: none.  Whoever clears it has the
+ * reminder; who is put off waits for it, and does not go without. */
+static _Atomic unsigned put_off;
+static struct mailbox_call reminder;
 
 static const struct exo_info *machine(void)
 {
@@ -97,6 +107,40 @@ static bool take_out_of_mask(struct vcore *v)
 	atomic_fetch_or(&away_cpus, bit(v));
 	idle_ends(v);
 	return true;
+}
+
+/* False: this is the last one, and is reminded when it may go. */
+static bool may_leave(struct vcore *v)
+{
+	while (!take_out_of_mask(v)) {
+		unsigned own = (unsigned)v->cpu + 1;
+
+		atomic_store(&put_off, own);
+		if (!(atomic_load(&online_cpus) & ~bit(v)))
+			return false;
+		if (!atomic_compare_exchange_strong(&put_off, &own, 0))
+			return false;
+	}
+	return true;
+}
+
+/* On the one that is to go, in an event. */
+static void remind(struct mailbox_call *unused)
+{
+	struct vcore *v = this_vcore();
+
+	(void)unused;
+	v->leaving = v->need_resched = true;
+}
+
+static void remind_last(struct vcore *v)
+{
+	unsigned who = atomic_exchange(&put_off, 0);
+
+	if (who) {
+		reminder.function = remind;
+		message_call(v, who - 1, &reminder);
+	}
 }
 
 static void ask_all(struct vcore *v)
@@ -174,9 +218,9 @@ void cpu_leave(struct vcore *v)
 		__builtin_ia32_pause();
 	}
 	v->leaving = false;
-	if (!take_out_of_mask(v)) {
+	if (!may_leave(v)) {
 		atomic_store(&leaver, 0);
-		log_print("libos: CPU %d is the last, and is not given up\n", v->cpu);
+		log_print("libos: CPU %d is the last, and is given up when another comes\n", v->cpu);
 		return;
 	}
 	ask_all(v);
@@ -204,6 +248,7 @@ void cpu_arrive(struct vcore *v)
 	v->steal_asked = v->taken_read = 0;
 	atomic_fetch_or(&online_cpus, bit(v));
 	atomic_fetch_and(&away_cpus, ~bit(v));
+	remind_last(v);
 }
 
 /* ---------------------------------------------------------------- what was taken */

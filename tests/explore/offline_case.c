@@ -3,8 +3,8 @@
  * up (libos/sched/offline.c has the argument)
  *
  * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, a call, what a thief has asked
- * for.  Or CPU 2 leaves at the same time, or comes and wakes a task that was CPU 1's.  The run queues hold what
- * they are given, in order; all else is as it ships.
+ * for.  Or CPU 2 leaves at the same time, or comes and wakes a task that was CPU 1's, or CPU 1 is the
+ * last, and waits for CPU 0 to come.  The run queues hold what they are given, in order; all else is as it ships.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -118,8 +118,9 @@ static void setup_cpus(unsigned cpus)
 	memset(&second, 0, sizeof(second));
 	memset(&call, 0, sizeof(call));
 	memset(questions, 0, sizeof(questions));
+	memset(&reminder, 0, sizeof(reminder));
 	away_cpus = 0;
-	leaver = unanswered = 0;
+	leaver = unanswered = put_off = 0;
 	gone = 0;
 	leavers = 1;
 	calls = 0;
@@ -136,6 +137,8 @@ static void setup_cpus(unsigned cpus)
 	explore_name(&away_cpus, sizeof(away_cpus), "away_cpus");
 	explore_name(&leaver, sizeof(leaver), "leaver");
 	explore_name(&unanswered, sizeof(unanswered), "unanswered");
+	explore_name(&put_off, sizeof(put_off), "put_off");
+	explore_name(&reminder, sizeof(reminder), "reminder");
 	explore_name(questions, sizeof(questions), "questions");
 	explore_name(&gone, sizeof(gone), "gone");
 	explore_name(&calls, sizeof(calls), "calls");
@@ -185,12 +188,27 @@ static void setup_one_comes(void)
 	vcores[2].handle = 0;
 }
 
+/* CPU 0 is granted, and not there yet. */
+static void setup_last(void)
+{
+	setup();
+	vcores[0].current = NULL;
+	online_cpus = 2;
+	away_cpus = 1;
+}
+
+/* As the CPU schedules: if it is put off, until it is reminded. */
 static void leave_cpu(void)
 {
 	unsigned self = explore_self();
 
-	if (setjmp(end_of_thread[self]) == 0)
-		cpu_leave(&vcores[self]);
+	if (setjmp(end_of_thread[self]) != 0)
+		return;
+	for (vcores[self].leaving = true;; events_take(&vcores[self])) {
+		if (vcores[self].leaving)
+			cpu_leave(&vcores[self]);
+		explore_wait(is_rung, (void *)(uintptr_t)self, "is put off");
+	}
 }
 
 static bool is_rung_or_alone(void *self)
@@ -244,6 +262,16 @@ static void wake_from_a_cpu_that_comes(unsigned cpu)
 		wakes_deliver(&vcores[2]);
 	}
 	go_on();
+}
+
+static void the_last_waits_for_one_that_comes(unsigned cpu)
+{
+	if (cpu == 1) {
+		leave_cpu();
+	} else {
+		cpu_arrive(&vcores[0]);
+		go_on();
+	}
 }
 
 /* As idle() does it. */
@@ -330,6 +358,8 @@ int main(void)
 		  NULL },
 		{ "a_cpu_comes_and_wakes_what_was_another_ones", 3, 1, 0, setup_one_comes,
 		  wake_from_a_cpu_that_comes, one_has_come, NULL },
+		{ "the_last_cpu_goes_when_another_comes", 2, 2, 1, setup_last,
+		  the_last_waits_for_one_that_comes, nothing_is_there, NULL },
 	};
 	struct exo_info *info = mmap((void *)EXO_INFO_BASE, EXO_INFO_PAGES * EXO_PAGE_SIZE,
 				     PROT_READ | PROT_WRITE,
@@ -339,6 +369,6 @@ int main(void)
 		perror("not ok offline: the page of the machine's description");
 		return 1;
 	}
-	info->cpus[2].vcore = 1;
+	info->cpus[0].vcore = info->cpus[2].vcore = 1;
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -53,6 +53,20 @@ def it_shrinks_and_grows_under_load(cpus):
     assert out == f"alive {(1 << cpus) - 1:x}\nall there\n0\n", out
 
 
+def it_is_resized_before_it_is_up():
+    """A CPU comes while the first is still at the start, and that one is to go before the other is there."""
+    out = guest(2, """
+        for i in 1 2 3 4 5 6; do
+            id=$(domainctl create --detach --mem 24M --cpus 0 --budget 1/100ms -- sleep 1000)
+            domainctl resize $id --cpus 0-1 && domainctl resize $id --cpus 1
+            domainctl list | awk 'NR > 1 { print $2, $3 }'
+            domainctl kill $id; domainctl wait $id 2>/dev/null
+        done
+        true
+        """)
+    assert out == "alive 2\n" * 6, out
+
+
 def every_library_copes():
     """The core would have one that does not ejected, and the domain's own /proc says who is in force."""
     lines = "".join(f"""
@@ -124,5 +138,5 @@ with tempfile.TemporaryDirectory() as FOLDER:
     CASES = [(f"it_shrinks_and_grows_under_load-cpus-{cpus}",
               lambda cpus=cpus: it_shrinks_and_grows_under_load(cpus)) for cpus in (2, 4)]
     run_cases(CASES + [(case.__name__, case) for case in (
-        every_library_copes, a_library_is_told_what_the_contract_says, what_cannot_be_is_refused,
-        budgets_are_what_they_are_resized_to)])
+        it_is_resized_before_it_is_up, every_library_copes, a_library_is_told_what_the_contract_says,
+        what_cannot_be_is_refused, budgets_are_what_they_are_resized_to)])
