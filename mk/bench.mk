@@ -12,7 +12,14 @@ bench: all
 		$(if $(filter 1,$(ICOUNT)),--icount) $(if $(filter 1,$(WRITE)),--write) $(ROWS)
 ifeq ($(ICOUNT)$(ROWS),1)
 	@$(MAKE) bench-ours
+else ifeq ($(ICOUNT)$(ROWS),0)
+	@$(MAKE) bench-memory
 endif
+
+## make bench-memory  what kernel, processes and threads take of memory; WRITE=1: into docs/
+.PHONY: bench-memory
+bench-memory: all
+	@scripts/bench/memory --build $(BUILD) --cache $(CACHE) $(if $(filter 1,$(WRITE)),--write)
 
 ## make hot      the order of functions in the images (mk/hot-*.ld), from profiles of what switches run through
 .PHONY: hot

@@ -9,7 +9,9 @@
 #include "core/task.h"
 
 #define FREED_ROOM 64
-#define TABLE_STOCK 4 /* page-table frames fed at a time: a fresh region needs up to three */
+/* Page-table frames fed at a time: a fresh region needs up to three, and a process has two of them, of its
+ * program and of its stack. */
+#define TABLE_STOCK 6
 
 static int feed(struct vm *v)
 {
