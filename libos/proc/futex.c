@@ -115,8 +115,8 @@ static bool matches(const struct futex_waiter *w, const struct futex_name *name,
 	       (w->bitset & bitset);
 }
 
-/* Wakes up to `count`; the waker is about to wait itself as often as not, so a single woken task is
- * offered the rest of its slice. */
+/* Wakes up to `count`; the waker is about to wait itself as often as not, so a task that is woken alone, or
+ * that seems to be as no other is behind it, is offered the rest of its slice. */
 static unsigned wake_locked(struct bucket *b, const struct futex_name *name, uint32_t bitset,
 			    unsigned count)
 {
@@ -131,7 +131,7 @@ static unsigned wake_locked(struct bucket *b, const struct futex_name *name, uin
 			continue;
 		named_remove(&b->waiters, &w->named);
 		w->woken = true;
-		if (count == 1)
+		if (count == 1 || (woken == 0 && !n))
 			wake_one_donate(&w->queue, WAKE_ANY, DONATION_FUTEX);
 		else
 			wake_one(&w->queue, WAKE_ANY);
