@@ -155,7 +155,7 @@ static int destroy_object(struct object *o)
 		if (!atomic_load(&((struct sched_context *)o)->detached) || !revoke_and_get(o))
 			return -EBUSY;
 		if (object_word_retire(frame)) {
-			frame_release(frame);
+			debug_release(frame);
 			return 0;
 		}
 		object_put(o);
@@ -243,7 +243,7 @@ static int finish(struct domain *d)
 		frame_zero(frame_of_pointer(page));
 		frame_release_to(frame_of_pointer(page), heir);
 	}
-	frame_zero(frame);
+	debug_scrub(frame);
 	frame_release_to(frame, heir);
 	return 0;
 }

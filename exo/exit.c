@@ -35,7 +35,7 @@ static void grant_wish(struct cpu *cpu, uint64_t now)
 		break;
 	case RUN_RECLAIM:
 		sc_reclaim(cpu, run->wish_sc, now);
-		frame_release(run->wish_sc->object.frame);
+		debug_release(run->wish_sc->object.frame);
 		break;
 	case RUN_RESIZE:
 		sc_resize(cpu, run->wish_sc, &run->wish_share, now);

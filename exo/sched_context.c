@@ -205,7 +205,7 @@ int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)
 	if (atomic_load_explicit(&h->sc->detached, memory_order_acquire)) {
 		h->kept = object_word_retire(h->object_frame);
 		if (h->kept)
-			frame_release(h->object_frame);
+			debug_release(h->object_frame);
 		return h->kept ? 0 : -EBUSY;
 	}
 	if (h->sc->cpu != cpu->number)

@@ -84,8 +84,7 @@ bool vcore_retire(struct vcore *v)
 	atomic_store(&v->object.owner->vcores[v->cpu], NULL);
 	frame_unshare(page);
 	frame_release(vector_frame);
-	debug_poison(frame);
-	frame_release(frame);
+	debug_release(frame);
 	return true;
 }
 

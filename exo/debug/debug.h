@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "frame.h"
 #include "invariant.h"
 
 /* entry_time.c, poison.c */
@@ -47,6 +48,22 @@ static inline void debug_poison(uint64_t frame)
 {
 	if (EXO_DEBUG)
 		frame_poison(frame);
+}
+
+/* frame_release() for an object's frame. */
+static inline void debug_release(uint64_t frame)
+{
+	debug_poison(frame);
+	frame_release(frame);
+}
+
+/* Nothing of an object is left in its frame, which goes to another domain. */
+static inline void debug_scrub(uint64_t frame)
+{
+	if (EXO_DEBUG)
+		frame_poison(frame);
+	else
+		frame_zero(frame);
 }
 
 /* Which interrupts go wrong on purpose. */
