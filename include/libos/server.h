@@ -58,8 +58,8 @@ int server_open(const char *name);
  * Returns 0, -ENXIO (there is no server now, or on no CPU of this domain), -EXDEV (it has no vcore on a
  * CPU that the task may run on), -EPIPE (it died, or one of the two lost the CPU), -ETIMEDOUT, -EINTR (a
  * signal came), -EDEADLK (it is waiting for this domain, or the chain of callers is longer than four),
- * -EAGAIN (63 calls of this domain are under way).  After the last five but one the server may or may not
- * have done it.
+ * -EAGAIN (63 calls of this domain are under way).  After -EPIPE, -ETIMEDOUT, -EINTR and -EDEADLK the
+ * server may or may not have done it.
  */
 int server_call(int fd, uint64_t words[SERVER_WORDS], uint64_t timeout_ns);
 

@@ -59,7 +59,7 @@ static int stay_on(const struct thread *t)
 	do {
 		m = (struct server_message){ .words = { ~(1ul << t->cpu) } };
 		r = control(t->fd, SERVER_AWAIT_CPU, &m);
-	} while (r == 0 && sched_setaffinity(0, sizeof(cpus), &cpus) < 0);
+	} while (r == -EINTR || (r == 0 && sched_setaffinity(0, sizeof(cpus), &cpus) < 0));
 	return r;
 }
 
@@ -70,7 +70,7 @@ static void *serve(void *argument)
 	struct server_message m = { 0 };
 	int r = stay_on(t);
 
-	while (r == 0) {
+	while (r == 0 || r == -EINTR) {
 		r = control(t->fd, SERVER_REPLY_RECEIVE, &m);
 		if (r == 0)
 			t->handler(m.words, m.caller, t->argument);

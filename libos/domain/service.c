@@ -39,7 +39,11 @@ static long service_ioctl(struct file *f, unsigned command, uint64_t argument)
 		r = service_reply_receive(s, &m);
 	else
 		r = service_await_cpu(s, &m);
-	return r ? r : copy_to_user(argument, &m, sizeof(m));
+	/* Also when the call is to be made again: what has been answered is not answered twice, as by then
+	 * another caller's request may have its number. */
+	if ((r == 0 || command == SERVER_REPLY_RECEIVE) && copy_to_user(argument, &m, sizeof(m)) != 0)
+		r = -EFAULT;
+	return r;
 }
 
 static const struct file_ops service_ops = { .ioctl = service_ioctl };

@@ -91,8 +91,9 @@ void services_rung(void);
 
 /* service_call.c, service_serve.c: task context; 0 or -errno. */
 int service_call(struct service *s, struct server_message *m);
+/* After an error as well, m says what is still to be answered: nothing. */
 int service_reply_receive(struct service *s, struct server_message *m);
-
+/* Until there is a CPU that is not in words[0], which then has all that there are. */
 int service_await_cpu(struct service *s, struct server_message *m);
 
 /* service_parties.c: links_show(), links_connect() and links_leave() for services. */

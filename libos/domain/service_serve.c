@@ -147,6 +147,7 @@ int service_reply_receive(struct service *s, struct server_message *m)
 	cpu = (unsigned)__builtin_ctzl(allowed);
 	if (m->request)
 		answer(s, m);
+	m->request = 0;
 	r = await_cpu(s, allowed);
 	if (r)
 		return r;

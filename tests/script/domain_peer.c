@@ -8,7 +8,8 @@
  *	scribble KIND NAME        writes random words over the memory of a channel or server, for ever
  *
  *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`,
- *	                          `next A B`, which is `add` of the server NEXT
+ *	                          `next A B`, which is `add` of the server NEXT, `interrupt`, which
+ *	                          has a signal come to the thread that serves each millisecond
  *	call NAME WHAT [A [B [LIMIT-MS]]]
  *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
@@ -18,10 +19,12 @@
 #include <libos/channel.h>
 #include <libos/server.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -147,8 +150,8 @@ static void scribble(const char *kind, const char *name)
 
 /* ---------------------------------------------------------------- servers */
 
-static const char *const orders[] = { "add", "spin", "sleep", "hang", "end", "next" };
-enum { ADD, SPIN, SLEEP, HANG, END, NEXT, ORDERS };
+static const char *const orders[] = { "add", "spin", "sleep", "hang", "end", "next", "interrupt" };
+enum { ADD, SPIN, SLEEP, HANG, END, NEXT, INTERRUPT, ORDERS };
 
 static uint64_t now_ns(void)
 {
@@ -156,6 +159,25 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* Of all threads to this one: the others have it blocked, as serve() had. */
+static void interrupt_often(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm }; /* no SA_RESTART */
+	struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	sigaction(SIGALRM, &action, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
 }
 
 static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
@@ -179,6 +201,10 @@ static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 		words[0] = ADD;
 		words[3] = (uint64_t)(int64_t)server_call(*(int *)next, words, 0);
 		break;
+	case INTERRUPT:
+		interrupt_often();
+		words[3] = 0;
+		break;
 	default:
 		words[3] = 0;
 	}
@@ -188,8 +214,13 @@ static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 
 static int serve(const char *name, const char *next)
 {
-	int fd = next ? server_open(next) : -1;
-	int r = server_run(name, handle, &fd);
+	int fd = next ? server_open(next) : -1, r;
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarms, NULL);
+	r = server_run(name, handle, &fd);
 
 	printf("%s: %s\n", name, strerror(-r));
 	return 1;

@@ -231,6 +231,18 @@ def a_server_that_never_answers_is_abandoned(cpus):
     assert out.splitlines() == ["Operation timed out", "1", "No such device or address"], out
 
 
+def a_server_goes_on_after_signals(cpus):
+    """Its thread gets one each millisecond: while it waits, and between two requests."""
+    out = run(cpus, """
+        id=$(domainctl create --detach --mem 12M --cpus 0 --serve s -- /peer serve s)
+        until /peer call s add 1 1 >/dev/null 2>&1; do :; done
+        /peer call s interrupt; sleep 0.1
+        /peer call s add 1 2 5000; /peer calls s 300; sleep 0.1; /peer call s add 2 3 5000
+        end $id; true
+        """)
+    assert out.splitlines() == ["0", "3", "45150", "5"], out
+
+
 def a_caller_that_scribbles_harms_nobody_else(cpus):
     """Not the server, and not the others that call it."""
     out = run(cpus, SERVER + f"""
@@ -313,6 +325,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_server_calls_a_server, (1,)),
              (a_server_dies_while_it_is_called, (2,)),
              (a_server_that_never_answers_is_abandoned, (2,)),
+             (a_server_goes_on_after_signals, (1,)),
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
              (callers_are_killed_in_the_middle, (1,)),
              (a_passive_server_changes_its_cpus, (2,)))
