@@ -155,6 +155,9 @@ static void start_libos(struct vcore *v)
 	v->mask_depth = 1;
 	parent_find();
 	time_init();
+	if (machine()->vector_size > TASK_VECTOR_MAX)
+		libos_panic("vector registers take %u bytes: there is room for %lu", machine()->vector_size,
+			    TASK_VECTOR_MAX);
 	frames_init(machine());
 	heap_init();
 	start_trace();

@@ -142,7 +142,7 @@ struct task {
 	/* Written by the task itself, in debug builds: the mutex that it took last, and so on. */
 	struct mutex *held_mutexes;
 
-	/* Under process->lock. */
+	/* Under the process tree lock: in struct process.tasks. */
 	struct list thread_link;
 
 	char name[16];

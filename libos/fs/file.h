@@ -66,15 +66,15 @@ struct file {
 struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *private,
 			uint32_t flags);
 void file_get(struct file *f);
-/* For ops.seek: the position becomes base + offset; it, or -errno. */
-long file_seek_from(struct file *f, int64_t base, int64_t offset);
-/* ops.seek of a file whose end nobody knows: from its beginning, or from where one is. */
-long file_seek_endless(struct file *f, int64_t offset, int whence);
 void file_put(struct file *f); /* may block (release) */
 /* The same for a mapping of the file, which must have left every TLB before the put: while there
  * is one, the file keeps its pages where they are. */
 void file_map_get(struct file *f);
 void file_map_put(struct file *f);
+/* For ops.seek: the position becomes base + offset; it, or -errno. */
+long file_seek_from(struct file *f, int64_t base, int64_t offset);
+/* ops.seek of a file whose end nobody knows: from its beginning, or from where one is. */
+long file_seek_endless(struct file *f, int64_t offset, int whence);
 
 /* Descriptor tables (fs/descriptor.c).  fd_get returns a counted file or NULL. */
 struct file_table;
