@@ -41,7 +41,7 @@ static _Noreturn void usage(void)
 	      "                               the console, after its number\n"
 	      "       domainctl list\n"
 	      "       domainctl resize NUMBER [options]\n"
-	      "         --cpus, --mem, --budget  what it is to have from now on\n"
+	      "         --cpus, --mem, --budget, --irq  what it is to have from now on\n"
 	      "         --patience 10000      milliseconds until what it does not give back is taken\n"
 	      "       domainctl wait NUMBER\n"
 	      "       domainctl kill NUMBER\n"

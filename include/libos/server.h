@@ -31,8 +31,8 @@
 enum server_ioctl {
 	SERVER_CALL = 0x5301,          /* struct server_message */
 	SERVER_REPLY_RECEIVE = 0x5302, /* likewise; by a thread that is bound to one CPU (EINVAL) */
-	SERVER_AWAIT_CPU = 0x5303,     /* likewise: until there is a CPU that is not in words[0], a mask;
-					* it is then */
+	SERVER_AWAIT_CPU = 0x5303,     /* likewise: until there is a CPU that is not in words[0], a mask,
+					* which then has all that there are */
 };
 
 struct server_message {
