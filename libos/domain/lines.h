@@ -35,7 +35,7 @@ void lines_rung(void);
  * (somebody else has one), -ENOSPC or the kernel's error, and then it may have some of them.
  * lines_move: those that interrupt another vcore than the first that it has now come to that one.
  */
-int lines_set(struct domain *d, uint32_t lines, uint64_t patience_ns);
+int lines_set(struct domain *d, uint32_t wanted, uint64_t patience_ns);
 int lines_move(struct domain *d, uint64_t patience_ns);
 void lines_leave(struct domain *d);
 
