@@ -72,16 +72,16 @@ static int introduce(struct channel *c, unsigned end)
 static int connect(struct channel *c, struct domain *d)
 {
 	exo_handle first = d->vcores[__builtin_ctzl(d->cpus)].vcore;
-	int r = 0;
+	int r = 0, other;
 
 	lock_acquire(&c->lock);
-	for (unsigned end = 0; end < 2 && r == 0; end++) {
+	for (unsigned end = 0; end < 2; end++) {
 		if (c->ends[end].domain != d || c->ends[end].vcore == first)
 			continue;
 		c->ends[end].vcore = first;
 		r = introduce(c, end);
-		if (r == 0 && c->ends[!end].vcore)
-			r = introduce(c, !end);
+		other = c->ends[!end].vcore ? introduce(c, !end) : 0;
+		r = r ? r : other;
 	}
 	lock_release(&c->lock);
 	return r;
@@ -91,8 +91,11 @@ int channels_connect(struct domain *d)
 {
 	int r = 0;
 
-	for (struct channel *c = channel_first(); c && r == 0; c = c->next)
-		r = connect(c, d);
+	for (struct channel *c = channel_first(); c; c = c->next) {
+		int one = connect(c, d);
+
+		r = r ? r : one;
+	}
 	return r;
 }
 

@@ -340,19 +340,6 @@ static const char *const states[] = {
 	[DOMAIN_DEAD] = "dead",
 };
 
-/* What it has had on all of its CPUs. */
-static uint64_t consumed_ns(const struct domain *d)
-{
-	uint64_t sum = 0;
-
-	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		int64_t ns = d->vcores[cpu].sc ? exo_sc_consumed(d->vcores[cpu].sc) : 0;
-
-		sum += d->vcores[cpu].past_ns + (ns > 0 ? (uint64_t)ns : 0);
-	}
-	return sum;
-}
-
 static void print_domains(struct text *out, void *unused)
 {
 	struct domain *d;
@@ -363,7 +350,7 @@ static void print_domains(struct text *out, void *unused)
 		text_print(out, "%u %s %lx %lu %lu %lu %lu %s\n", d->id,
 			   d->has_no_time && d->state == DOMAIN_ALIVE ? "passive" : states[d->state], d->cpus,
 			   d->memory_bytes / 1024, d->budget_ns / 1000, d->period_ns / 1000,
-			   consumed_ns(d) / 1000, d->words);
+			   domain_consumed_ns(d) / 1000, d->words);
 		domain_put(d);
 	}
 }

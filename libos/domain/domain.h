@@ -51,7 +51,8 @@ struct domain {
 	uint64_t lost;                 /* frames that the kernel did not give back */
 	exo_handle domain, shared, space;
 	struct {
-		exo_handle vcore, sc;
+		exo_handle vcore;
+		exo_handle sc;         /* taken away under domains_lock, together with past_ns */
 		/* For them, there is one or not; 0: it never had one here. */
 		uint64_t object_frame, page_frame, vector_frame, sc_frame;
 		uint64_t past_ns;      /* consumed on SCs that have been reclaimed */
@@ -150,6 +151,8 @@ int domain_make_vcores(struct domain *d, const struct exo_image *image);
 int domain_start(struct domain *d);
 /* Its time is ours again. */
 void domain_reclaim_time(struct domain *d);
+/* What it has had on all of its CPUs. */
+uint64_t domain_consumed_ns(struct domain *d);
 
 /* cpus.c: likewise: it is to have these CPUs, with this budget on each.  What it does not give up in time is
  * taken.  0, or the kernel's error, and then some of it may have been done. */

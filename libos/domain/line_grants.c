@@ -23,8 +23,11 @@ static int64_t revoke(struct domain *d, exo_handle line, uint64_t patience_ns)
 {
 	int64_t r;
 
-	while ((r = exo_revoke(line, patience_ns)) == 1)
+	while ((r = exo_revoke(line, patience_ns)) == 1) {
+		if (!domain_is_alive(d))
+			return -ESRCH; /* it waits for us to be done with it */
 		domain_sleep(d, LOOK_NS);
+	}
 	return r == -EBADF ? 0 : r;
 }
 

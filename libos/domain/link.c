@@ -118,9 +118,9 @@ int links_show(struct domain *d, uint64_t va)
 
 int links_connect(struct domain *d)
 {
-	int r = channels_connect(d);
+	int channels = channels_connect(d), services = services_connect(d);
 
-	return r ? r : services_connect(d);
+	return channels ? channels : services;
 }
 
 void links_leave(struct domain *d, bool lost)

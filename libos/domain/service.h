@@ -11,6 +11,9 @@
  *	goes on <------------------------------------   EXO_CALL_REPLY
  *	reads the answer             FREE
  *
+ * What a server that has died had taken is FREE again: its caller finds it gone.  A slot stays its caller's
+ * until that one gives it back, whatever its state.
+ *
  * A request is for one CPU's vcore of the server, as only callers on that CPU can give it time.  So
  * nothing is posted for a vcore while it runs, and nobody is told when an answer is there: who waits
  * for one gives the server time until it is.

@@ -147,14 +147,14 @@ static int post(struct call *c, const struct server_message *m)
 static void give_back(struct call *c)
 {
 	struct service *s = c->service;
-	uint32_t posted = SLOT_POSTED;
+	uint32_t state = SLOT_POSTED;
 	uint64_t bit = 1ul << c->number;
 
-	if (!atomic_compare_exchange_strong(&c->slot->state, &posted, SLOT_FREE) && posted == SLOT_DONE)
+	if (!atomic_compare_exchange_strong(&c->slot->state, &state, SLOT_FREE) && state != SLOT_TAKEN)
 		atomic_store(&c->slot->state, SLOT_FREE);
 	atomic_fetch_and(&s->pages->posted, ~bit);
 	lock_acquire(&s->lock);
-	if (posted == SLOT_POSTED || posted == SLOT_DONE)
+	if (state != SLOT_TAKEN)
 		s->busy &= ~bit;
 	else
 		s->abandoned |= bit;

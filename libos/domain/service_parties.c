@@ -104,6 +104,7 @@ static int introduce(struct service *s, unsigned caller)
 {
 	const struct domain *d = s->callers[caller].domain;
 	struct link_page *page = s->callers[caller].page;
+	int r = 0;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		bool both = s->vcores[cpu] && (d->cpus >> cpu & 1);
@@ -113,12 +114,13 @@ static int introduce(struct service *s, unsigned caller)
 			continue;
 		if (both)
 			name = exo_handle_copy(s->vcores[cpu], d->domain, EXO_RIGHT_USE | EXO_RIGHT_DONATE);
+		/* Its table is full: what it is to lose it loses all the same.  Any other error: one of the
+		 * two is just dying. */
 		if (name == -ENOSPC)
-			return -ENOSPC;
-		/* Any other error: one of the two is just dying. */
+			r = -ENOSPC;
 		link_set_peer(page, cpu, name < 0 ? 0 : (exo_handle)name, d);
 	}
-	return 0;
+	return r;
 }
 
 /* Under lock.  A CPU that it comes to have again it has yet to serve on. */
@@ -131,16 +133,20 @@ static void update_vcores(struct service *s)
 	atomic_fetch_and(&s->pages->serving, d->cpus);
 }
 
+/* Whoever has no room for more is no reason to leave out others. */
 static int connect(struct service *s, struct domain *d)
 {
-	int r = 0;
+	int r = 0, one;
 
 	lock_acquire(&s->lock);
 	if (s->server.domain == d)
 		update_vcores(s);
-	for (unsigned caller = 1; caller < SERVICE_CALLERS && r == 0; caller++)
-		if (s->callers[caller].domain && (s->callers[caller].domain == d || s->server.domain == d))
-			r = introduce(s, caller);
+	for (unsigned caller = 1; caller < SERVICE_CALLERS; caller++) {
+		if (!s->callers[caller].domain || (s->callers[caller].domain != d && s->server.domain != d))
+			continue;
+		one = introduce(s, caller);
+		r = r ? r : one;
+	}
 	lock_release(&s->lock);
 	return r;
 }
@@ -149,21 +155,34 @@ int services_connect(struct domain *d)
 {
 	int r = 0;
 
-	for (struct service *s = service_first(); s && r == 0; s = s->next)
-		if (!s->link)
-			r = connect(s, d);
+	for (struct service *s = service_first(); s; s = s->next) {
+		int one = s->link ? 0 : connect(s, d);
+
+		r = r ? r : one;
+	}
 	return r;
 }
 
 /* ---------------------------------------------------------------- leaving */
 
-/* What it has taken will not be answered: it is nobody's. */
-static void end_requests(struct service_page *page, uint32_t from, uint32_t to)
+/* What it has taken will not be answered: it is nobody's, and whoever waits for it finds the server gone. */
+static void end_taken(struct service_page *page)
 {
 	for (unsigned n = 1; n < SERVICE_SLOTS; n++) {
-		uint32_t state = from;
+		uint32_t taken = SLOT_TAKEN;
 
-		atomic_compare_exchange_strong(&service_slot(page, n)->state, &state, to);
+		atomic_compare_exchange_strong(&service_slot(page, n)->state, &taken, SLOT_FREE);
+	}
+}
+
+/* All but what the server has taken, or just takes. */
+static void end_others(struct service_page *page)
+{
+	for (unsigned n = 1; n < SERVICE_SLOTS; n++) {
+		uint32_t state = atomic_load(&service_slot(page, n)->state);
+
+		if (state != SLOT_TAKEN)
+			atomic_compare_exchange_strong(&service_slot(page, n)->state, &state, SLOT_FREE);
 	}
 }
 
@@ -176,7 +195,7 @@ static void leave_server(struct service *s)
 	for (unsigned caller = 0; caller < SERVICE_CALLERS; caller++) {
 		if (s->callers[caller].domain)
 			(void)introduce(s, caller);
-		end_requests(&s->pages[caller], SLOT_TAKEN, SLOT_DONE);
+		end_taken(&s->pages[caller]);
 	}
 }
 
@@ -188,8 +207,7 @@ static void leave_caller(struct service *s, unsigned caller)
 
 	s->callers[caller].domain = NULL;
 	atomic_store(&page->posted, 0);
-	end_requests(page, SLOT_POSTED, SLOT_FREE);
-	end_requests(page, SLOT_DONE, SLOT_FREE);
+	end_others(page);
 	for (unsigned n = 1; n < SERVICE_SLOTS; n++)
 		for (unsigned i = 0; i < SERVER_WORDS; i++)
 			service_slot(page, n)->words[i] = 0;

@@ -25,6 +25,7 @@ static const struct exo_info *machine(void)
 struct order {
 	struct domain *d;
 	unsigned cpu;
+	exo_handle sc; /* to be reclaimed */
 };
 
 /* On the CPU, masked. */
@@ -55,27 +56,52 @@ static void reclaim(void *argument)
 {
 	struct order *o = argument;
 
-	o->d->vcores[o->cpu].result = exo_sc_reclaim(o->d->vcores[o->cpu].sc);
+	o->d->vcores[o->cpu].result = exo_sc_reclaim(o->sc);
+}
+
+/* Out of what is known of the domain; 0: it has no time there.  Whoever adds up what it has consumed finds it
+ * in one of the two places, as he looks under the same lock. */
+static exo_handle take_out(struct domain *d, unsigned cpu)
+{
+	exo_handle sc;
+	int64_t ns;
+
+	lock_acquire(&domains_lock);
+	sc = d->vcores[cpu].sc;
+	ns = sc ? exo_sc_consumed(sc) : 0;
+	d->vcores[cpu].past_ns += ns > 0 ? (uint64_t)ns : 0;
+	d->vcores[cpu].sc = 0;
+	lock_release(&domains_lock);
+	return sc;
 }
 
 /* EBUSY: somebody else is just using a handle to it.  Where we have no CPU any more, what was split from our
  * time has ended with it, and anybody may say so. */
 static void reclaim_time(struct domain *d, unsigned cpu)
 {
-	struct order o = { d, cpu };
+	struct order o = { .d = d, .cpu = cpu, .sc = take_out(d, cpu) };
 
-	int64_t ns;
-
-	if (!d->vcores[cpu].sc)
+	if (!o.sc)
 		return;
-	ns = exo_sc_consumed(d->vcores[cpu].sc);
-	d->vcores[cpu].past_ns += ns > 0 ? (uint64_t)ns : 0;
 	do
 		if (run_on(cpu, reclaim, &o) == -ENODEV)
 			reclaim(&o);
 	while (d->vcores[cpu].result == -EBUSY);
-	exo_handle_drop(d->vcores[cpu].sc);
-	d->vcores[cpu].sc = 0;
+	exo_handle_drop(o.sc);
+}
+
+uint64_t domain_consumed_ns(struct domain *d)
+{
+	uint64_t sum = 0;
+
+	lock_acquire(&domains_lock);
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+		int64_t ns = d->vcores[cpu].sc ? exo_sc_consumed(d->vcores[cpu].sc) : 0;
+
+		sum += d->vcores[cpu].past_ns + (ns > 0 ? (uint64_t)ns : 0);
+	}
+	lock_release(&domains_lock);
+	return sum;
 }
 
 void domain_reclaim_time(struct domain *d)
@@ -86,7 +112,7 @@ void domain_reclaim_time(struct domain *d)
 
 int domain_give_time(struct domain *d, unsigned cpu)
 {
-	struct order o = { d, cpu };
+	struct order o = { .d = d, .cpu = cpu };
 	int64_t r = d->vcores[cpu].sc ? 0 : run_on(cpu, split, &o);
 
 	return r < 0 ? (int)r : 0;
@@ -102,7 +128,7 @@ static void resize(void *argument)
 
 int domain_set_budget(struct domain *d, unsigned cpu)
 {
-	struct order o = { d, cpu };
+	struct order o = { .d = d, .cpu = cpu };
 
 	return d->vcores[cpu].sc ? (int)run_on(cpu, resize, &o) : 0; /* it has given it back */
 }
@@ -166,7 +192,7 @@ static int tell(struct domain *d, unsigned cpu)
 
 static int make(struct domain *d, unsigned cpu)
 {
-	struct order o = { d, cpu };
+	struct order o = { .d = d, .cpu = cpu };
 	int64_t r = create(d, cpu);
 
 	if (r == 0)
@@ -210,6 +236,8 @@ static int64_t revoke(struct domain *d, unsigned cpu, uint64_t patience_ns)
 	int64_t r;
 
 	while ((r = exo_revoke(d->vcores[cpu].vcore, patience_ns)) == 1 || r == -EBUSY) {
+		if (!domain_is_alive(d))
+			return -ESRCH; /* it waits for us to be done with it */
 		if (r == -EBUSY && time_now_ns() > end)
 			break;
 		domain_sleep(d, LOOK_NS);

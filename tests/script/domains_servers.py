@@ -217,6 +217,21 @@ def a_server_dies_while_it_is_called(cpus):
     assert out.splitlines() == [none] + ["3", gone, none, gone, gone] * 3 + ["1"], out
 
 
+def what_a_dead_server_has_not_answered_is_no_answer(cpus):
+    """Its caller gets to look only when it has been taken apart: something more urgent has the CPU until then."""
+    out = run(cpus, SERVER + """
+        taskset -p 2 $$ > /dev/null
+        for i in 1 2 3; do
+            s=$(server --cpus 0 --serve s -- /peer serve s); serves $s
+            taskset -c 0 /peer call s sleep 100000 7 & caller=$!; until_it_had $caller 2
+            taskset -c 0 nice -n -20 sh -c 'while :; do :; done' & urgent=$!; until_it_had $urgent 20
+            end $s; kill $urgent; wait $caller
+        done
+        true
+        """, "--sched", "prio")
+    assert out == "Broken pipe\n" * 3, out
+
+
 def a_server_that_never_answers_is_abandoned(cpus):
     """Its caller's domain goes on meanwhile, and so does every other task on the CPU."""
     out = run(cpus, SERVER + f"""
@@ -324,6 +339,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (servers_and_callers_come_to_more_cpus, (2,)),
              (a_server_calls_a_server, (1,)),
              (a_server_dies_while_it_is_called, (2,)),
+             (what_a_dead_server_has_not_answered_is_no_answer, (2,)),
              (a_server_that_never_answers_is_abandoned, (2,)),
              (a_server_goes_on_after_signals, (1,)),
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
