@@ -188,7 +188,8 @@ long sys_openat(int dirfd, uint64_t path, int flags, uint32_t mode)
 
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	if ((flags & O_CREAT) && (flags & O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE)
+	/* O_TMPFILE, which creates without it, has O_DIRECTORY in it. */
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
 		return -EINVAL;
 	do {
 		f = open_once(dirfd, path, (uint32_t)flags, mode, &error);

@@ -144,6 +144,8 @@ static void a_file_may_have_no_name(void)
 	CHECK(unlink(PATH) == 0);
 	close(fd);
 	CHECK(open("/tmp", O_TMPFILE | O_RDONLY, 0600) == -1 && errno == EINVAL);
+	CHECK(open("/tmp", O_TMPFILE | O_CREAT | O_RDWR, 0600) == -1 && errno == EINVAL);
+	CHECK(open("/tmp/nothing", O_TMPFILE | O_CREAT | O_RDWR, 0600) == -1 && errno == EINVAL);
 	CHECK(open("/proc", O_TMPFILE | O_RDWR, 0600) == -1 && errno == EOPNOTSUPP);
 	fd = fresh();
 	CHECK(open(PATH, O_TMPFILE | O_RDWR, 0600) == -1 && errno == ENOTDIR);
