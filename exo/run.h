@@ -52,7 +52,7 @@ struct run {
 	struct exo_regs *frame;       /* ... and its registers, on the kernel stack */
 	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
 	struct sched_context *sc;     /* who pays at present; NULL = nobody */
-	struct sched_context *served; /* whom the interrupt in progress is for, and who pays instead; or NULL */
+	struct sched_context *served; /* whom the interrupt in progress is for and charged to, or NULL */
 	uint64_t used;                /* ticks of sc, not yet charged to its replenishments */
 	uint64_t stamp;               /* TSC up to which time is accounted for */
 	uint64_t armed;               /* TSC at which the timer interrupts, 0 = off */

@@ -21,8 +21,8 @@
 enum domain_ioctl {
 	DOMAIN_CREATE = 0x4401, /* struct domain_create; EINVAL, ENOMEM, EBUSY (the CPU's time is given
 				 * out, or a channel's end or a line is taken), ENOSPC (too many domains),
-				 * EPERM (not root), ESRCH (it was ended while it was made: the first of its CPUs
-				 * goes) */
+				 * EPERM (not root), ESRCH (it was ended while it was made: the first of its
+				 * CPUs goes) */
 	DOMAIN_ATTACH = 0x4402, /* the number itself; ESRCH */
 	DOMAIN_KILL = 0x4403,
 	DOMAIN_WAIT = 0x4404,   /* struct domain_status; the domain's number means nothing afterwards */

@@ -142,8 +142,8 @@ int domain_update_contents(const struct exo_op *ops, unsigned count);
 /* Frames of ours, scrubbed unless EXO_GIVE_CONTENTS; 0 or the kernel's error. */
 int domain_give(struct domain *d, uint64_t first, uint64_t count, unsigned flags);
 
-/* resize.c: between domain_resize_begin() and domain_busy_end(): its memory is to be so many bytes.  0, -ENOMEM,
- * -ESRCH, or -EBUSY: some could not be taken from it.  *forced: frames that had to be taken. */
+/* resize.c: between domain_resize_begin() and domain_busy_end(): its memory is to be so many bytes.  0,
+ * -ENOMEM, -ESRCH, or -EBUSY: some could not be taken from it.  *forced: frames that had to be taken. */
 int domain_resize_memory(struct domain *d, uint64_t bytes, uint64_t patience_ns, uint64_t *forced);
 
 /* vcores.c: the same for its vcores and their time; and starts the first. */

@@ -94,7 +94,8 @@ static void *sleeper(void *argument)
 
 static void threads(void)
 {
-	char *stacks = mmap(NULL, THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stacks = mmap(NULL, THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
 	pthread_attr_t attributes;
 	struct rlimit limit;
 	pthread_t thread;

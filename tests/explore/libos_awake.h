@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For a case of the explorer in which no task sleeps, calls and waits, or donates: whoever does is told so. */
+/* For a case of the explorer in which no task sleeps, waits for a call, or donates: one that does fails. */
 #ifndef TESTS_EXPLORE_LIBOS_AWAKE_H
 #define TESTS_EXPLORE_LIBOS_AWAKE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For nmi.py: a process for each CPU and one more, that enter the kernel and leave it all the time, by SYSCALL
- * instructions and page faults, and look whether they get the answer, their registers and their GS base.
+ * For nmi.py: a process for each CPU and one more, that enter the kernel and leave it all the time, by
+ * SYSCALL instructions and page faults, and look whether they get the answer, their registers and their GS base.
  *
  *     nmi ROUNDS
  */
