@@ -73,6 +73,50 @@ static void fault_masked(void)
 	unmask(mine);
 }
 
+/* The first serial port interrupts as soon as it may, since nothing is being sent. */
+#define SERIAL_LINE 4
+#define SERIAL_INTERRUPTS 0x3f9 /* enabled by bit; 2: may be written to */
+#define SERIAL_CAUSE 0x3fa      /* reading it ends the interrupt */
+#define SERIAL_MODEM 0x3fc
+#define SERIAL_MODEM_ON 0x0b    /* ready, and interrupts reach the line */
+
+static volatile uint64_t interrupted_at;
+
+static void note_interrupt(const struct exo_message *message)
+{
+	if (message->kind == EXO_MESSAGE_IRQ)
+		interrupted_at = tsc();
+}
+
+static void port(uint64_t operation, uint64_t number, uint64_t value)
+{
+	CHECK(exo_call(EXO_CALL_PORT, EXO_HANDLE(EXO_SLOT_PORTS), operation, number, value) >= 0);
+}
+
+/* From before the call that lets the port interrupt until a handler of ours has its message. */
+static void device_upcall(const char *name)
+{
+	int64_t line = exo_call(EXO_CALL_IRQ_BIND, EXO_HANDLE(EXO_SLOT_IRQS), vcore_handle(0), SERIAL_LINE, 0);
+	uint64_t start, spent = 0;
+
+	CHECK(line > 0);
+	message_hook = note_interrupt;
+	port(EXO_PORT_OUT8, SERIAL_MODEM, SERIAL_MODEM_ON);
+	for (unsigned i = 0; i < TIMES; i++) {
+		interrupted_at = 0;
+		start = tsc();
+		port(EXO_PORT_OUT8, SERIAL_INTERRUPTS, 2);
+		WAIT_FOR(interrupted_at != 0);
+		spent += interrupted_at - start;
+		port(EXO_PORT_OUT8, SERIAL_INTERRUPTS, 0);
+		port(EXO_PORT_IN8, SERIAL_CAUSE, 0);
+		CHECK_EQ(exo_call(EXO_CALL_IRQ_ACK, line, 0, 0, 0), 0);
+	}
+	message_hook = NULL;
+	exo_call(EXO_CALL_HANDLE_DROP, line, 0, 0, 0);
+	print_number(name, (int64_t)(spent / TIMES));
+}
+
 static uint64_t freed[PAGES_MAX + TABLES];
 
 static uint64_t update(struct exo_op op, uint64_t *spent)
@@ -152,6 +196,7 @@ void rows_of_the_kernel(void)
 	mean("kernel_doorbell_upcall ", doorbell_upcall);
 	mean("kernel_doorbell_masked ", doorbell_pending);
 	mean("kernel_send_upcall ", send_upcall);
+	device_upcall("kernel_device_upcall ");
 	row_of_a_call();
 	mean("kernel_fault ", fault);
 	mean("kernel_fault_masked ", fault_masked);
