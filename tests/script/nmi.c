@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For nmi.py: a process for each CPU and one more, that enter the kernel and leave it all the time, by
- * SYSCALL instructions and page faults, and look whether they get the answer, their registers and their GS base.
+ * SYSCALL instructions and page faults, and look whether they get the answer, their registers and their
+ * GS base.
  *
  *     nmi ROUNDS
  */
