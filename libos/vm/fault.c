@@ -175,7 +175,8 @@ static struct mapping *grow_stack(struct vm *v, uint64_t va)
 	struct mapping *m = mapping_at_or_after(v, va);
 
 	if (!m || m->kind != MAPPING_STACK ||
-	    m->region.end - va > process_limit(current_process(), LIMIT_STACK))
+	    m->region.end - va > process_limit(current_process(), LIMIT_STACK) ||
+	    m->region.end - va > VM_LENGTH_MAX)
 		return NULL;
 	struct region *below = region_before(&v->regions, m->region.start);
 

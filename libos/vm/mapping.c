@@ -113,7 +113,8 @@ static bool continues(const struct mapping *lower, const struct mapping *upper)
 {
 	if (lower->region.end != upper->region.start || lower->prot != upper->prot ||
 	    lower->kind != upper->kind || lower->shared != upper->shared ||
-	    lower->file != upper->file || lower->memory != upper->memory)
+	    lower->file != upper->file || lower->memory != upper->memory ||
+	    upper->region.end - lower->region.start > VM_LENGTH_MAX)
 		return false;
 	if (!lower->file && !lower->memory)
 		return true;

@@ -140,16 +140,18 @@ void space_add_resident(struct vm *v, uint64_t pages)
 
 int space_unmap(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch)
 {
-	uint64_t first = space_next_present(start, end);
+	int r = 0;
 
-	if (first == end)
-		return 0;
-	uint64_t present = count_present(first, end);
-	struct exo_op op = { .code = EXO_OP_UNMAP, .va = first,
-			     .count = (uint32_t)((end - first) / PAGE) };
-	int r = space_update(v, &op, 1, epoch);
+	/* A range may be longer than the count of an operation can say. */
+	while (r == 0 && (start = space_next_present(start, end)) < end) {
+		uint64_t stop = least(start + VM_LENGTH_MAX, end), present = count_present(start, stop);
+		struct exo_op op = { .code = EXO_OP_UNMAP, .va = start,
+				     .count = (uint32_t)((stop - start) / PAGE) };
 
-	if (r == 0)
-		v->resident -= present;
+		r = space_update(v, &op, 1, epoch);
+		if (r == 0)
+			v->resident -= present;
+		start = stop;
+	}
 	return r;
 }

@@ -132,6 +132,28 @@ static void holes_can_be_punched(void)
 	CHECK(munmap(p, 5 * PAGE) == 0); /* holes are no error */
 }
 
+/* More pages than 32 bits can count, at both ends of which there is one. */
+static void a_huge_range_is_unmapped_to_its_end(void)
+{
+	char *low = (char *)0x100000000000, *high = low + (1ul << 44);
+	int ends[2];
+
+	for (int i = 0; i < 2; i++) {
+		char *page = i ? high : low;
+
+		CHECK(mmap(page, 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == page);
+		*page = 'x';
+	}
+	CHECK(pipe(ends) == 0);
+	CHECK_EQ(write(ends[1], high, 1), 1);
+	CHECK(munmap(low, (1ul << 44) + 4096) == 0);
+	CHECK(write(ends[1], low, 1) == -1 && errno == EFAULT);
+	CHECK(write(ends[1], high, 1) == -1 && errno == EFAULT);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void dontneed_discards(void)
 {
 	char *p = anonymous(4 * PAGE, PROT_READ | PROT_WRITE);
@@ -394,6 +416,7 @@ int main(int argc, char **argv)
 	RUN(null_and_the_top_are_out_of_reach);
 	RUN(fixed_replaces_and_noreplace_refuses);
 	RUN(holes_can_be_punched);
+	RUN(a_huge_range_is_unmapped_to_its_end);
 	RUN(dontneed_discards);
 	RUN(mremap_grows_moves_and_shrinks);
 	RUN(private_file_mappings_keep_their_writes);
