@@ -38,7 +38,8 @@ $(BUILD)/libos.module: $(BUILD)/libos.elf scripts/mkmodule
 	$(Q)scripts/mkmodule $< $@
 
 ARCHIVES := $(addprefix $(BUILD)/,root.cpio tests.cpio)
-$(ARCHIVES): $(BUILD)/%.cpio: $(BUILD)/%.list scripts/mkarchive $(BUILD)/libos.module $(BUSYBOX) $(ROOTFS_FILES) \
+$(ARCHIVES): $(BUILD)/%.cpio: $(BUILD)/%.list scripts/mkarchive $(BUILD)/libos.module $(BUSYBOX) \
+		$(ROOTFS_FILES) \
 		$(addsuffix .stripped,$(PROGRAMS)) $(patsubst %,$(BUILD)/%.stripped.so,$(SCHEDULERS))
 	$(call say,ARCHIVE,$@)
 	$(Q)scripts/mkarchive $@ $(if $(filter root,$*),rootfs) $<
