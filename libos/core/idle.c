@@ -2,6 +2,7 @@
 /* A CPU with nothing to run. */
 #include "core/cpu.h"
 #include "core/exo.h"
+#include "core/idle_poll.h"
 #include "core/log.h"
 #include "core/switch.h"
 #include "core/timer_queue.h"
@@ -21,9 +22,11 @@ static void halt(struct vcore *v, uint64_t token)
 	atomic_store_explicit(&v->stats.idle_clock, (idle - start) | IDLE_HALTED,
 			      memory_order_relaxed);
 	trace(v, TRACE_IDLE, 0, 1, 0, 0);
-	exo_halt(token, 0);
+	if (!idle_poll(v))
+		exo_halt(token, 0);
 	trace(v, TRACE_IDLE, 0, 0, 0, 0);
 	v->stats.halts++;
+	idle_poll_learn(v, rdtsc() - start);
 	atomic_store_explicit(&v->stats.idle_clock, (idle + rdtsc() - start) & ~IDLE_HALTED,
 			      memory_order_relaxed);
 }

@@ -20,7 +20,7 @@ static int take_end(struct channel *c, struct domain *d, struct link_page *page)
 {
 	unsigned end = end_is_free(c, 0) ? 0 : 1;
 
-	if (!end_is_free(c, end) || c->ends[0].domain == d)
+	if (!end_is_free(c, end) || c->ends[!end].domain == d)
 		return -EBUSY;
 	if (!c->memory)
 		c->memory = pages_alloc(CHANNEL_PAGES);

@@ -34,10 +34,13 @@
 #define SERVICE_SLOTS 64u   /* of a page; the first is not used */
 
 enum service_slot_state { SLOT_FREE, SLOT_POSTED, SLOT_TAKEN, SLOT_DONE };
+/* Posted, and for whom: in one word, so that a slot which is withdrawn and posted for another CPU is not
+ * taken for what it was. */
+#define SLOT_POSTED_FOR(cpu) (SLOT_POSTED | (uint32_t)(cpu) << 8)
 
 struct service_slot {
 	_Atomic uint32_t state; /* enum service_slot_state; changed as in the picture */
-	uint32_t cpu;           /* the caller's */
+	uint32_t unused;
 	uint64_t words[SERVER_WORDS]; /* the caller's, the server's while TAKEN */
 	uint64_t reserved;
 };

@@ -134,11 +134,10 @@ static int post(struct call *c, const struct server_message *m)
 	lock_release(&s->lock);
 	if (!unused)
 		return -EAGAIN;
-	c->slot->cpu = c->cpu;
 	for (unsigned i = 0; i < SERVER_WORDS; i++)
 		c->slot->words[i] = m->words[i];
 	/* Release, both: who sees the bit sees the state, and who sees that sees the rest. */
-	atomic_store_explicit(&c->slot->state, SLOT_POSTED, memory_order_release);
+	atomic_store_explicit(&c->slot->state, SLOT_POSTED_FOR(c->cpu), memory_order_release);
 	atomic_fetch_or_explicit(&s->pages->posted, 1ul << c->number, memory_order_release);
 	return 0;
 }
@@ -147,7 +146,7 @@ static int post(struct call *c, const struct server_message *m)
 static void give_back(struct call *c)
 {
 	struct service *s = c->service;
-	uint32_t state = SLOT_POSTED;
+	uint32_t state = SLOT_POSTED_FOR(c->cpu);
 	uint64_t bit = 1ul << c->number;
 
 	if (!atomic_compare_exchange_strong(&c->slot->state, &state, SLOT_FREE) && state != SLOT_TAKEN)

@@ -10,20 +10,21 @@
 #include "core/vcore.h"
 #include "proc/signal.h"
 
-/* Under lock: takes the request, if it is one and for this CPU. */
+/* Under lock: takes the request, if it is one and for this CPU.  Its bit is cleared only then: the slot is
+ * ours, so it is not the bit of another request. */
 static bool take(struct service *s, unsigned caller, unsigned number, unsigned cpu,
 		 struct server_message *m)
 {
 	struct service_page *page = &s->pages[caller];
 	struct service_slot *slot = service_slot(page, number);
-	uint32_t posted = SLOT_POSTED;
+	uint32_t posted = SLOT_POSTED_FOR(cpu);
 
-	if (*(volatile uint32_t *)&slot->cpu != cpu || (s->taken[caller] >> number & 1))
+	if (s->taken[caller] >> number & 1)
 		return false;
-	atomic_fetch_and(&page->posted, ~(1ul << number));
 	if (!atomic_compare_exchange_strong_explicit(&slot->state, &posted, SLOT_TAKEN,
 						     memory_order_acquire, memory_order_relaxed))
 		return false;
+	atomic_fetch_and(&page->posted, ~(1ul << number));
 	for (unsigned i = 0; i < SERVER_WORDS; i++)
 		m->words[i] = slot->words[i];
 	m->caller = caller;

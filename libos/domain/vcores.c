@@ -115,6 +115,8 @@ int domain_give_time(struct domain *d, unsigned cpu)
 	struct order o = { .d = d, .cpu = cpu };
 	int64_t r = d->vcores[cpu].sc ? 0 : run_on(cpu, split, &o);
 
+	if (r < 0)
+		reclaim_time(d, cpu); /* what could not be bound is of no use */
 	return r < 0 ? (int)r : 0;
 }
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looking for a while before halting.
+ *
+ * To wake a halted processor costs more than most answers take, above all where the processor is a thread
+ * of an emulator's host.  So a CPU whose idle times have been short looks for its next event itself,
+ * before it halts.  It must not take the time of somebody who has work:
+ *
+ *	one CPU at a time looks, and none in a domain that shares its CPU's time with others
+ *	whoever looks in vain does so for half as long the next time, and then for a while not at all
+ *	whoever finds that time has jumped, so that others wanted its place on the host, stops at once
+ *
+ * Nothing depends on it: who is looked for rings all the same, and the halt that follows looks again.
+ */
+#include "core/cpu.h"
+#include "core/exo.h"
+#include "core/idle_poll.h"
+#include "core/vcore.h"
+#include "time/time.h"
+
+#define SHORT_NS 200000ul  /* an idle time that makes it worth a try */
+#define WINDOW_NS 50000ul  /* looked at first */
+#define LEAST_NS 10000ul   /* less is not worth it */
+#define JUMP_NS 20000ul    /* between two looks: the host has run somebody else */
+#define RETRY_NS 5000000ul /* so long after all was in vain */
+
+static _Atomic bool somebody_looks;
+
+static bool is_alone(const struct vcore *v)
+{
+	return vcore_count == 1 || v->page->budget_end_tsc != UINT64_MAX;
+}
+
+static bool look(const struct vcore *v, uint64_t now, bool *jumped)
+{
+	uint64_t end = now + ns_to_tsc(v->poll_ns), jump = ns_to_tsc(JUMP_NS);
+
+	while (now < end) {
+		uint64_t last = now;
+
+		__builtin_ia32_pause();
+		if (__atomic_load_n(&v->page->pending, __ATOMIC_RELAXED))
+			return true;
+		now = rdtsc();
+		*jumped = now - last > jump;
+		if (*jumped)
+			return false;
+	}
+	return false;
+}
+
+bool idle_poll(struct vcore *v)
+{
+	uint64_t now = rdtsc();
+	bool found, jumped = false;
+
+	if (v->poll_ns == 0 || now < v->poll_again_tsc || is_alone(v) ||
+	    atomic_exchange(&somebody_looks, true))
+		return false;
+	found = look(v, now, &jumped);
+	atomic_store(&somebody_looks, false);
+	if (found) {
+		v->poll_ns = WINDOW_NS;
+		return true;
+	}
+	v->poll_ns = jumped ? 0 : v->poll_ns / 2;
+	if (v->poll_ns < LEAST_NS) {
+		v->poll_ns = 0;
+		v->poll_again_tsc = now + ns_to_tsc(RETRY_NS);
+	}
+	return false;
+}
+
+void idle_poll_learn(struct vcore *v, uint64_t idle_tsc)
+{
+	if (v->poll_ns == 0 && idle_tsc < ns_to_tsc(SHORT_NS))
+		v->poll_ns = WINDOW_NS;
+}
