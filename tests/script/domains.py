@@ -107,7 +107,7 @@ def bad_ends_are_the_domains_own(cpus):
     out = run(cpus, f"""
         domainctl create --cpus {cpus - 1} --append panic=test-libos -- true 2>&1; echo $?
         domainctl create --cpus {cpus - 1} --mem 12M -- dd if=/dev/zero of=/dev/null bs=64M count=1; echo $?
-        domainctl create --cpus {cpus - 1} --mem 5M -- true 2>&1
+        domainctl create --cpus {cpus - 1} --mem 4M -- true 2>&1
         domainctl create --cpus {cpus - 1} --budget 100/100ms -- true 2>&1
         domainctl create --cpus {cpus} -- true 2>&1
         domainctl create --image /bin/busybox -- true 2>&1
