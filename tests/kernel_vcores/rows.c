@@ -96,7 +96,8 @@ static void port(uint64_t operation, uint64_t number, uint64_t value)
 /* From before the call that lets the port interrupt until a handler of ours has its message. */
 static void device_upcall(const char *name)
 {
-	int64_t line = exo_call(EXO_CALL_IRQ_BIND, EXO_HANDLE(EXO_SLOT_IRQS), vcore_handle(0), SERIAL_LINE, 0);
+	int64_t line = exo_call(EXO_CALL_IRQ_BIND, EXO_HANDLE(EXO_SLOT_IRQS), vcore_handle(0), SERIAL_LINE,
+				0);
 	uint64_t start, spent = 0;
 
 	CHECK(line > 0);
