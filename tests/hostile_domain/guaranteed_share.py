@@ -18,6 +18,9 @@ from hostile_domain import build, compiled  # noqa: E402
 SHARE = 0.30
 HOSTILE_SHARE = 0.15
 MS = 10000
+# A masked vcore's preemption is put off for so long, of which it pays what falls behind the end of the ten
+# seconds in the next ones (docs/cpu-time.md).
+MASKED_LIMIT_MS = 100
 ACCEL = "icount:3"  # 8 ns for an instruction
 
 # What is left of each CPU, 10 ms of 100, is the maker's.
@@ -47,7 +50,7 @@ def a_share_that_was_given_is_had(cpus):
     for part in had[:-2]:
         assert abs(part - SHARE) <= 0.02 * SHARE, had
     for part in had[-2:]:
-        assert part <= 1.02 * HOSTILE_SHARE * cpus, had
+        assert part <= (1.02 * HOSTILE_SHARE + MASKED_LIMIT_MS / MS) * cpus, had
 
 
 with tempfile.TemporaryDirectory() as FOLDER:
