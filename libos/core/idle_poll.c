@@ -24,9 +24,10 @@
 #define JUMP_NS 20000ul    /* between two looks: the host has run somebody else */
 #define RETRY_NS 5000000ul /* so long after all was in vain */
 
-static _Atomic bool somebody_looks;
+static _Atomic bool somebody_looks; /* any CPU; of whoever has raised it */
 
-static bool is_alone(const struct vcore *v)
+/* Nobody else could send anything, or others want the CPU's time. */
+static bool is_pointless(const struct vcore *v)
 {
 	return vcore_count == 1 || v->page->budget_end_tsc != UINT64_MAX;
 }
@@ -54,7 +55,7 @@ bool idle_poll(struct vcore *v)
 	uint64_t now = rdtsc();
 	bool found, jumped = false;
 
-	if (v->poll_ns == 0 || now < v->poll_again_tsc || is_alone(v) ||
+	if (v->poll_ns == 0 || now < v->poll_again_tsc || is_pointless(v) ||
 	    atomic_exchange(&somebody_looks, true))
 		return false;
 	found = look(v, now, &jumped);

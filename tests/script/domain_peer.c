@@ -9,7 +9,8 @@
  *
  *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`,
  *	                          `next A B`, which is `add` of the server NEXT, `interrupt`, which
- *	                          has a signal come to the thread that serves each millisecond
+ *	                          has a signal come to the thread that serves each millisecond,
+ *	                          `signals`, how many have come to it between two requests
  *	call NAME WHAT [A [B [LIMIT-MS]]]
  *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,8 +152,9 @@ static void scribble(const char *kind, const char *name)
 
 /* ---------------------------------------------------------------- servers */
 
-static const char *const orders[] = { "add", "spin", "sleep", "hang", "end", "next", "interrupt" };
-enum { ADD, SPIN, SLEEP, HANG, END, NEXT, INTERRUPT, ORDERS };
+static const char *const orders[] = { "add", "spin", "sleep", "hang", "end", "next", "interrupt",
+				      "signals" };
+enum { ADD, SPIN, SLEEP, HANG, END, NEXT, INTERRUPT, SIGNALS, ORDERS };
 
 static uint64_t now_ns(void)
 {
@@ -161,9 +164,13 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static _Atomic bool handling; /* of the thread that serves */
+static _Atomic uint64_t signals;
+
 static void on_alarm(int number)
 {
 	(void)number;
+	signals += !handling;
 }
 
 /* Of all threads to this one: the others have it blocked, as serve() had. */
@@ -184,6 +191,7 @@ static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 {
 	uint64_t start = now_ns();
 
+	handling = true;
 	switch (words[0]) {
 	case SPIN:
 		while (now_ns() < start + words[1] * 1000000)
@@ -205,11 +213,16 @@ static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 		interrupt_often();
 		words[3] = 0;
 		break;
+	case SIGNALS:
+		words[1] = signals;
+		words[2] = words[3] = 0;
+		break;
 	default:
 		words[3] = 0;
 	}
 	words[0] = words[1] + words[2];
 	words[4] = caller;
+	handling = false;
 }
 
 static int serve(const char *name, const char *next)

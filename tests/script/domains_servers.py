@@ -249,10 +249,11 @@ def a_server_that_never_answers_is_abandoned(cpus):
 def a_server_goes_on_after_signals(cpus):
     """Its thread gets one each millisecond: while it waits, and between two requests."""
     out = run(cpus, """
+        signalled() { n=0; while [ $n -lt $1 ]; do n=$(/peer call s signals 0 0 5000) || return; done; }
         id=$(domainctl create --detach --mem 12M --cpus 0 --serve s -- /peer serve s)
         until /peer call s add 1 1 >/dev/null 2>&1; do :; done
-        /peer call s interrupt; sleep 0.1
-        /peer call s add 1 2 5000; /peer calls s 300; sleep 0.1; /peer call s add 2 3 5000
+        /peer call s interrupt; signalled 50
+        /peer call s add 1 2 5000; /peer calls s 300; signalled 100; /peer call s add 2 3 5000
         end $id; true
         """)
     assert out.splitlines() == ["0", "3", "45150", "5"], out
