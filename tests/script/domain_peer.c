@@ -152,8 +152,8 @@ static void scribble(const char *kind, const char *name)
 
 /* ---------------------------------------------------------------- servers */
 
-static const char *const orders[] = { "add", "spin", "sleep", "hang", "end", "next", "interrupt",
-				      "signals" };
+static const char *const orders[] = { "add", "spin", "sleep",     "hang",
+				      "end", "next", "interrupt", "signals" };
 enum { ADD, SPIN, SLEEP, HANG, END, NEXT, INTERRUPT, SIGNALS, ORDERS };
 
 static uint64_t now_ns(void)
