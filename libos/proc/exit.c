@@ -90,9 +90,8 @@ static bool leave_process(struct task *t, struct process *p, int wait_status)
 	} else {
 		user_give_place_locked(p);
 		t->process = NULL; /* before another task can give up the address space */
-	}
-	if (p->task_count == 1)
 		wake_all(&p->thread_wait, WAKE_ANY);
+	}
 	lock_release(&process_tree_lock);
 	return last;
 }

@@ -57,7 +57,8 @@ struct process {
 	unsigned task_count;
 	unsigned forking;                   /* tasks being made, not yet linked */
 	struct user *user;                  /* who counts its tasks (user.c) */
-	struct wait_queue thread_wait;      /* an exec that waits for the other tasks to end */
+	struct wait_queue thread_wait;      /* who waits for other tasks of it to end: exec, and a clone
+					     * for which there is no place */
 	struct task *exec_task;             /* the task inside exec's point of no return, or NULL */
 	struct task *leader;                /* the main task, after exec the one that called it; counted
 					     * until reaped */

@@ -104,6 +104,7 @@ static void abandon_all(struct task *t)
 void thread_release_futexes(struct task *t)
 {
 	abandon_all(t);
+	atomic_store_explicit(&t->leaving, true, memory_order_release);
 	if (t->clear_child_tid && store_user32(t->clear_child_tid, 0) == 0)
 		futex_wake_word(t->clear_child_tid, 1);
 	t->robust_list = t->clear_child_tid = 0;
