@@ -95,14 +95,11 @@ static void reset_process(struct process *p)
 	file_table_close_on_exec(p->files);
 	signal_exec(p);
 	time_process_exec(p);
-	t->clear_child_tid = 0;
-	t->robust_list = t->robust_list_size = 0;
 	t->signal_stack.sp = t->signal_stack.size = 0;
 	t->signal_stack.flags = 0;
 	lock_acquire(&process_tree_lock);
 	p->has_executed = true;
-	p->parent_death_signal = 0;
-	p->exit_signal = p->exit_signal ? SIGCHLD : 0;
+	p->exit_signal = SIGCHLD;
 	p->vfork_done = true;
 	wake_all(&p->vfork_wait, WAKE_ANY);
 	lock_release(&process_tree_lock);
@@ -204,6 +201,7 @@ int exec_program(const char *path, struct exec_strings *strings)
 		r = own_files(p);
 	if (r < 0)
 		goto out_space;
+	thread_release_futexes(current()); /* the words are in the old program's memory */
 	switch_space(p, v, path, line, (uint32_t)strings->argument_bytes);
 	reset_process(p);
 	start_program(p, &image, strings, path);

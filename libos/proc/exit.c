@@ -225,6 +225,7 @@ _Noreturn void task_exit_self(int wait_status)
 	struct task *t = current();
 	struct process *p = t->process;
 
+	atomic_store_explicit(&t->leaving, true, memory_order_release);
 	thread_release_futexes(t);
 	signal_task_release(t);
 	if (leave_process(t, p, wait_status)) {

@@ -51,7 +51,7 @@ int exit_code_of(int wait_status, int *status);
 
 /* ---- threads.c */
 
-/* What threads promise each other about their end: robust futexes, clear_child_tid. */
+/* What threads promise each other about their end, or their program's: robust futexes, clear_child_tid. */
 void thread_release_futexes(struct task *t);
 
 /* ---- futex.c */

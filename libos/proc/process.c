@@ -32,6 +32,21 @@ struct process *process_find(uint32_t pid)
 	return t ? t->names : NULL;
 }
 
+/* If another task than the first has called exec, it goes by the id of the first, which has ended. */
+struct task *thread_find(uint32_t tid)
+{
+	struct task *t = task_find(tid), *leader = NULL;
+
+	if (!t || t->process)
+		return t;
+	lock_acquire(&process_tree_lock);
+	if (t->names)
+		leader = task_get(t->names->leader->self);
+	lock_release(&process_tree_lock);
+	task_put(t);
+	return leader;
+}
+
 void process_get(struct process *p)
 {
 	atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);

@@ -109,6 +109,8 @@ enum process_limit {
 #define LIMIT_INFINITY (~0ul)
 
 struct process *process_find(uint32_t pid); /* under process_tree_lock */
+/* The task that programs know by this id, counted, or NULL; no lock held. */
+struct task *thread_find(uint32_t tid);
 void process_get(struct process *p);
 void process_put(struct process *p);
 

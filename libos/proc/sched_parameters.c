@@ -16,7 +16,7 @@ struct task *sched_find_task(int tid, int *error)
 	if (tid == 0)
 		t = task_get(current()->self);
 	else if (tid > 0)
-		t = task_find((uint32_t)tid);
+		t = thread_find((uint32_t)tid);
 	if (t && !t->process) { /* one of the libos's own, or ended */
 		task_put(t);
 		t = NULL;

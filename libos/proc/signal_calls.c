@@ -107,7 +107,7 @@ static int send_to_task(int group, int tid, int number, const struct signal_info
 
 	if (tid <= 0 || number < 0 || number > SIGNAL_COUNT)
 		return -EINVAL;
-	t = task_find((uint32_t)tid);
+	t = thread_find((uint32_t)tid);
 	if (t == NULL)
 		return -ESRCH;
 	lock_acquire(&process_tree_lock);

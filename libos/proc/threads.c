@@ -43,7 +43,7 @@ long sys_set_robust_list(uint64_t head, uint64_t size)
 
 long sys_get_robust_list(int tid, uint64_t head, uint64_t size)
 {
-	struct task *t = tid ? task_find((uint32_t)tid) : task_get(current()->self);
+	struct task *t = tid ? thread_find((uint32_t)tid) : task_get(current()->self);
 
 	if (!t)
 		return -ESRCH;
@@ -104,7 +104,6 @@ static void abandon_all(struct task *t)
 void thread_release_futexes(struct task *t)
 {
 	abandon_all(t);
-	atomic_store_explicit(&t->leaving, true, memory_order_release);
 	if (t->clear_child_tid && store_user32(t->clear_child_tid, 0) == 0)
 		futex_wake_word(t->clear_child_tid, 1);
 	t->robust_list = t->clear_child_tid = 0;

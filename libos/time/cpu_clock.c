@@ -49,7 +49,7 @@ int cpu_clock_of_thread(uint32_t tid, uint64_t *ns)
 		*ns = used_ns(current());
 		return 0;
 	}
-	t = task_find(tid);
+	t = thread_find(tid);
 	if (t == NULL)
 		return -EINVAL;
 	*ns = used_ns(t);

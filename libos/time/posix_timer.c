@@ -133,7 +133,7 @@ static int decode_event(const struct user_event *event, struct posix_timer *pt)
 	pt->entry.info.timer.value = event->value;
 	if (!to_thread)
 		return 0;
-	pt->target = task_find((uint32_t)event->thread);
+	pt->target = thread_find((uint32_t)event->thread);
 	if (pt->target != NULL && pt->target->process == current_process())
 		return 0;
 	return -EINVAL;

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -240,13 +242,14 @@ static void *spin(void *argument)
 
 static void *exec_here(void *argument)
 {
-	char *argv[] = { "name", "pid", argument, NULL };
+	char *argv[] = { "name", "only", argument, NULL };
 
 	execv(self, argv);
 	return NULL;
 }
 
-/* Another thread than the first execs: all others end, the pid stays. */
+/* Another thread than the first execs: all others end, the pid stays, and is now the name of the one
+ * that is left. */
 static void exec_ends_other_threads(void)
 {
 	pid_t child = fork();
@@ -278,6 +281,53 @@ static void vfork_and_exec(void)
 	}
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
+}
+
+/* execve(2): the signal of a parent's death is kept, that of its own death becomes SIGCHLD. */
+static void signals_of_death_over_exec(void)
+{
+	char *argv[] = { "name", "death", NULL };
+	pid_t child = (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0);
+	int status;
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		execv(self, argv);
+		_exit(1);
+	}
+	/* Without __WALL, for children that send SIGCHLD only; WNOHANG would see it too soon. */
+	siginfo_t info;
+
+	CHECK(waitid(P_PID, child, &info, WEXITED | WNOWAIT | __WALL) == 0);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+/* set_robust_list(2): who execs gives up its robust locks, as who ends does. */
+static void exec_gives_up_robust_locks(void)
+{
+	pthread_mutex_t *lock = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *argv[] = { "name", "pid", "0", NULL };
+	pthread_mutexattr_t robust;
+	pid_t child;
+	int status;
+
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setpshared(&robust, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	CHECK(lock != MAP_FAILED && pthread_mutex_init(lock, &robust) == 0);
+	child = fork();
+	if (child == 0) {
+		pthread_mutex_lock(lock);
+		execv(self, argv);
+		_exit(1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(pthread_mutex_trylock(lock), EOWNERDEAD);
+	pthread_mutex_consistent(lock);
+	pthread_mutex_unlock(lock);
+	munmap(lock, 4096);
 }
 
 static void descriptors_can_be_executed(void)
@@ -347,6 +397,24 @@ static int check_signals(void)
 	       sigismember(&blocked, SIGWINCH) == 1 && sigismember(&blocked, SIGUSR1) == 0;
 }
 
+/* Every call that names a thread finds this one by its id. */
+static int check_only_thread(pid_t pid)
+{
+	cpu_set_t set;
+	pid_t me = (pid_t)syscall(SYS_gettid);
+
+	return me == pid && getpid() == pid && syscall(SYS_tkill, me, 0) == 0 &&
+	       syscall(SYS_tgkill, pid, me, 0) == 0 && sched_getaffinity(me, sizeof(set), &set) == 0 &&
+	       raise(0) == 0;
+}
+
+static int check_death(void)
+{
+	int number = 0;
+
+	return prctl(PR_GET_PDEATHSIG, &number) == 0 && number == SIGUSR1;
+}
+
 static int other_side(int argc, char **argv)
 {
 	if (strcmp(argv[1], "arguments") == 0)
@@ -359,6 +427,10 @@ static int other_side(int argc, char **argv)
 		return !check_signals();
 	if (strcmp(argv[1], "long") == 0)
 		return !(argc == 5 && strlen(argv[4]) == 100000);
+	if (strcmp(argv[1], "only") == 0)
+		return !check_only_thread(atoi(argv[2]));
+	if (strcmp(argv[1], "death") == 0)
+		return !check_death();
 	if (strcmp(argv[1], "pid") == 0)
 		return !(atoi(argv[2]) == 0 || atoi(argv[2]) == getpid());
 	if (strcmp(argv[1], "script") == 0)
@@ -385,6 +457,8 @@ int main(int argc, char **argv)
 	RUN(signals_are_reset_but_ignored_stay);
 	RUN(exec_ends_other_threads);
 	RUN(vfork_and_exec);
+	RUN(signals_of_death_over_exec);
+	RUN(exec_gives_up_robust_locks);
 	RUN(descriptors_can_be_executed);
 	return test_result();
 }
