@@ -73,6 +73,12 @@ bool tty_wants_input(struct tty *t, size_t n)
 	return wants;
 }
 
+void tty_resume_input(struct tty *t)
+{
+	if (t->driver->resume_input)
+		t->driver->resume_input(t);
+}
+
 /* The terminal's lock has been dropped: signal state ranks before it. */
 static void send_signals(struct tty *t, unsigned events)
 {

@@ -61,6 +61,8 @@ void tty_init(struct tty *t, const struct tty_driver *driver, void *device);
 void tty_input(struct tty *t, const uint8_t *bytes, size_t n);
 /* Is there room for n more bytes?  If not the driver holds them back until resume_input(). */
 bool tty_wants_input(struct tty *t, size_t n);
+/* Input has been read or thrown away: what the driver holds back for want of room may come.  No lock held. */
+void tty_resume_input(struct tty *t);
 /* The device can take more. */
 void tty_output_ready(struct tty *t);
 

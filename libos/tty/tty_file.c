@@ -165,8 +165,8 @@ static long take(struct tty_open *o, uint64_t user, size_t n)
 		if (resume)
 			t->input_refused = false;
 		lock_release(&t->lock);
-		if (resume && t->driver->resume_input != NULL)
-			t->driver->resume_input(t);
+		if (resume)
+			tty_resume_input(t);
 		if (copy_to_user(user + done, piece, got) != 0)
 			return -EFAULT;
 		done += got;

@@ -54,6 +54,8 @@ static long set_settings(struct tty *t, unsigned command, uint64_t user)
 	/* A reader that waited for a line may now be content with a byte. */
 	wake_all(&t->readers, WAKE_ANY);
 	lock_release(&t->lock);
+	if (command == TCSETSF)
+		tty_resume_input(t);
 	return 0;
 }
 
@@ -103,8 +105,8 @@ static long flush(struct tty *t, uint64_t which)
 		tty_push(t);
 	}
 	lock_release(&t->lock);
-	if (which != TCOFLUSH && t->driver->resume_input != NULL)
-		t->driver->resume_input(t);
+	if (which != TCOFLUSH)
+		tty_resume_input(t);
 	return 0;
 }
 

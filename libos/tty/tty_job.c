@@ -162,6 +162,7 @@ void tty_session_leader_exit(struct process *p)
 	wake_all(&t->writers, WAKE_ANY);
 	tty_push(t);
 	lock_release(&t->lock);
+	tty_resume_input(t);
 }
 
 /* -ENOTTY: it is not the caller's controlling terminal. */

@@ -65,6 +65,14 @@ def session(cpus):
         s.expect(rb"typed\r+\ntyped\r+\n")
         s.type(b"\x04")
         s.expect(PROMPT)
+        # What is typed after too much was thrown away is read.
+        s.type(b"/tests/tty much; stty sane; echo came to $?\r")
+        s.expect(rb"type now")
+        s.type(b"x" * 9000)
+        s.expect(rb"thrown away")
+        s.type(b"!")
+        s.expect(rb"came to 0\r+\n")
+        s.expect(PROMPT)
         s.line(b"stty size", rb"\d+ \d+\r+\n")
         # When the shell ends there is another.
         s.type(b"old=$$; exit\r")
