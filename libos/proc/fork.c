@@ -236,6 +236,7 @@ static void link_process(struct process *child, struct task *t, uint64_t flags)
 	/* Of the forking process, whoever becomes the parent. */
 	process_set_group_locked(child, here->process_group);
 	child->session = here->session;
+	child->controlling_tty = here->controlling_tty;
 	if (here->group_exit)
 		process_kill_locked(child, here->exit_status);
 	lock_release(&process_tree_lock);

@@ -6,14 +6,18 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 #include "test.h"
+
+#define MUCH 8100 /* of 8,192 bytes that a terminal holds */
 
 static int console, line;
 static bool hung_up;
@@ -121,6 +125,32 @@ static bool changes_of_size_are_told(int terminal)
 	return told && size_changes == 2;
 }
 
+/* A child leaves our session, and makes us another child in its own one: errno of that one's /dev/tty. */
+static int terminal_of_a_sibling(void)
+{
+	int ends[2], error = -1;
+	pid_t child;
+
+	if (pipe(ends) != 0)
+		return -1;
+	child = fork();
+	if (child == 0) {
+		setsid();
+		if (syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0) {
+			error = open("/dev/tty", O_RDWR) < 0 ? errno : 0;
+			write(ends[1], &error, sizeof(error));
+		}
+		_exit(0);
+	}
+	close(ends[1]);
+	if (read(ends[0], &error, sizeof(error)) < 0)
+		error = -1;
+	close(ends[0]);
+	while (wait(NULL) > 0)
+		;
+	return error;
+}
+
 static int lead_a_session(void)
 {
 	int status, fd = open("/dev/console", O_RDWR | O_NOCTTY);
@@ -135,6 +165,8 @@ static int lead_a_session(void)
 		return 3;
 	if (!changes_of_size_are_told(own))
 		return 10;
+	if (terminal_of_a_sibling() != ENXIO)
+		return 12;
 	/* A background group is stopped when it reads. */
 	pid_t child = fork();
 	if (child == 0) {
@@ -199,8 +231,34 @@ static void files_open_at_a_hangup_are_dead(void)
 	close(fd);
 }
 
-int main(void)
+/* For tests/script/interactive.py, which types more than there is room for: settings that throw away what
+ * came are followed by what comes then. */
+static int throw_away_much(void)
 {
+	struct termios plain;
+	int there = 0;
+	char byte;
+
+	tcgetattr(0, &plain);
+	plain.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	tcsetattr(0, TCSANOW, &plain);
+	printf("type now\n");
+	fflush(stdout);
+	while (there < MUCH && ioctl(0, FIONREAD, &there) == 0)
+		usleep(1000);
+	tcsetattr(0, TCSAFLUSH, &plain);
+	printf("thrown away\n");
+	fflush(stdout);
+	while (read(0, &byte, 1) == 1)
+		if (byte == '!')
+			return 0;
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		return throw_away_much();
 	console = open("/dev/console", O_RDWR | O_NOCTTY);
 	line = open("/dev/ttyS0", O_RDWR | O_NOCTTY);
 	if (console < 0 || line < 0) {
