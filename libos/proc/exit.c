@@ -182,7 +182,8 @@ static void tell_of_end_locked(struct process *p)
 	process_tell_parent_locked(p, code, status);
 }
 
-static void give_children_away_locked(struct process *p)
+/* `dead`: zombies that the adopter does not want to know of, to be buried. */
+static void give_children_away_locked(struct process *p, struct list *dead)
 {
 	struct process *adopter = adopter_of_locked(p);
 
@@ -195,18 +196,31 @@ static void give_children_away_locked(struct process *p)
 		child->exit_signal = SIGCHLD;
 		if (child->parent_death_signal)
 			signal_send_process_locked(child, child->parent_death_signal, NULL);
-		if (child->state == PROCESS_ZOMBIE)
-			tell_of_end_locked(child);
-		else
+		if (child->state != PROCESS_ZOMBIE) {
 			orphan_group_locked(child, p, p);
+			continue;
+		}
+		tell_of_end_locked(child);
+		if (signal_children_discarded_locked(adopter)) {
+			process_reap_locked(child);
+			list_push_back(dead, &child->sibling_link);
+		}
 	}
 }
 
-/* True: nobody wants to know of the end, and the caller buries p. */
-static bool post_zombie(struct process *p)
+static void bury_all(struct list *dead)
+{
+	struct list *node;
+
+	while ((node = list_pop_front(dead)))
+		process_bury(list_entry(node, struct process, sibling_link));
+}
+
+/* True: nobody wants to know of the end, and the caller buries p, and the `dead`. */
+static bool post_zombie(struct process *p, struct list *dead)
 {
 	lock_acquire(&process_tree_lock);
-	give_children_away_locked(p);
+	give_children_away_locked(p, dead);
 	orphan_group_locked(p, p->parent, p);
 	p->state = PROCESS_ZOMBIE;
 	p->vfork_done = true;
@@ -232,8 +246,12 @@ _Noreturn void task_exit_self(int wait_status)
 		if (p == init_process)
 			machine_ends(p);
 		release_resources(p);
-		if (post_zombie(p))
+		struct list dead = LIST_INIT(dead);
+		bool unwanted = post_zombie(p, &dead);
+
+		if (unwanted)
 			process_bury(p);
+		bury_all(&dead);
 	}
 	process_put(p); /* the task's reference */
 	task_exit();

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,6 +166,36 @@ static void ignored_sigchld_reaps_by_itself(void)
 	CHECK_EQ(error, ECHILD);
 }
 
+/* A process that others' children are given to, and that wants to know of none, gets no zombies. */
+static int adopts_and_discards(void)
+{
+	siginfo_t info;
+	pid_t middle;
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || signal(SIGCHLD, SIG_IGN) == SIG_ERR)
+		return 1;
+	middle = fork();
+	if (middle == 0) {
+		signal(SIGCHLD, SIG_DFL);
+		pid_t child = child_that_exits(3);
+
+		waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT); /* a zombie before we end */
+		_exit(0);
+	}
+	return wait(NULL) == -1 && errno == ECHILD ? 0 : 2;
+}
+
+static void an_adopter_that_ignores_children_has_no_zombies(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(adopts_and_discards());
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
 static void on_alarm(int number)
 {
 }
@@ -242,6 +273,7 @@ int main(void)
 	RUN(waitid_nohang_says_nothing);
 	RUN(sigchld_carries_the_status);
 	RUN(ignored_sigchld_reaps_by_itself);
+	RUN(an_adopter_that_ignores_children_has_no_zombies);
 	RUN(signals_interrupt_the_wait);
 	RUN(usage_of_children_adds_up);
 	RUN(waits_and_exits_race);
