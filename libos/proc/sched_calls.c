@@ -159,8 +159,13 @@ long sys_setpriority(int which, int who, int nice)
 	list_for_each(node, &all_processes) {
 		struct process *p = list_entry(node, struct process, all_link);
 
-		if (is_named(p, which, (uint32_t)who) && p->leader)
-			r = renice_locked(p, nice);
+		if (!is_named(p, which, (uint32_t)who) || !p->leader)
+			continue;
+		long one = renice_locked(p, nice);
+
+		/* What has ended counts for nothing beside the others, and an error for all. */
+		if (one != -ESRCH && (r == 0 || r == -ESRCH))
+			r = one;
 	}
 	lock_release(&process_tree_lock);
 	return r;

@@ -97,11 +97,10 @@ static bool is_raised(const struct sched_parameters *from, const struct sched_pa
 /* Under the lock of the tree, so that two who are admitted together fit together. */
 static int apply(struct task *t, const struct sched_parameters *p)
 {
-	struct sched_parameters old = sched_parameters(t);
-	int r;
-
 	lock_acquire(&process_tree_lock);
-	r = sched_may_change_locked(t);
+	struct sched_parameters old = sched_parameters(t);
+	int r = sched_may_change_locked(t);
+
 	if (r == 0 && current_process()->euid != 0 && is_raised(&old, p))
 		r = -EPERM;
 	if (r == 0)

@@ -270,6 +270,34 @@ static void tasks_in_every_state_are_changed(void)
 		CHECK_EQ(set_attr(ids[at], &a), 0);
 }
 
+/* A group of two, of which one has ended: the other is changed, and that is no error. */
+static int renice_a_group(void)
+{
+	siginfo_t info;
+	pid_t zombie;
+
+	setpgid(0, 0);
+	zombie = fork();
+	if (zombie == 0)
+		_exit(0);
+	if (waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT) != 0)
+		return 1;
+	if (setpriority(PRIO_PGRP, 0, 3) != 0)
+		return 2;
+	return getpriority(PRIO_PROCESS, 0) == 3 ? 0 : 3;
+}
+
+static void zombies_do_not_spoil_a_group(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(renice_a_group());
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
 int main(void)
 {
 	RUN(policies_are_kept);
@@ -281,6 +309,7 @@ int main(void)
 	RUN(no_more_bandwidth_is_promised_than_there_is);
 	RUN(children_inherit_or_are_reset);
 	RUN(only_root_raises_itself_and_others_tasks);
+	RUN(zombies_do_not_spoil_a_group);
 	RUN(tasks_in_every_state_are_changed);
 	return test_result();
 }
