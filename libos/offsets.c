@@ -7,8 +7,12 @@
 #include "core/task.h"
 #include "core/vcore.h"
 #include "proc/process.h"
+#include "proc/signal_frame.h"
 
 #define REGS(field) ((long)offsetof(struct exo_regs, field))
+
+#define CONTEXT(field) ((long)offsetof(struct signal_context, registers.field))
+#define WORDS(field) ((long)offsetof(struct signal_words, field))
 
 void offsets(void);
 
@@ -64,6 +68,40 @@ void offsets(void)
 	DEFINE(PROCESS_EUID, offsetof(struct process, euid));
 	DEFINE(PROCESS_GID, offsetof(struct process, gid));
 	DEFINE(PROCESS_EGID, offsetof(struct process, egid));
+
+	DEFINE(SIGNAL_RESTORER, offsetof(struct signal_frame, restorer));
+	DEFINE(SIGNAL_CONTEXT, offsetof(struct signal_frame, context));
+	DEFINE(CONTEXT_FLAGS, offsetof(struct signal_context, flags));
+	DEFINE(CONTEXT_LINK, offsetof(struct signal_context, link));
+	DEFINE(CONTEXT_STACK_SP, offsetof(struct signal_context, stack.sp));
+	DEFINE(CONTEXT_STACK_FLAGS, offsetof(struct signal_context, stack.flags));
+	DEFINE(CONTEXT_STACK_SIZE, offsetof(struct signal_context, stack.size));
+	DEFINE(CONTEXT_REGISTERS, CONTEXT(r8));
+	DEFINE(CONTEXT_RSP, CONTEXT(sp));
+	DEFINE(CONTEXT_RIP, CONTEXT(ip));
+	DEFINE(CONTEXT_RFLAGS, CONTEXT(flags));
+	DEFINE(CONTEXT_SELECTORS, CONTEXT(cs));
+	DEFINE(CONTEXT_ERROR, CONTEXT(err));
+	DEFINE(CONTEXT_TRAP, CONTEXT(trapno));
+	DEFINE(CONTEXT_OLD_MASK, CONTEXT(oldmask));
+	DEFINE(CONTEXT_CR2, CONTEXT(cr2));
+	DEFINE(CONTEXT_VECTOR, CONTEXT(fpstate));
+	DEFINE(CONTEXT_RESERVED, CONTEXT(reserved1));
+	DEFINE(CONTEXT_MASK, offsetof(struct signal_context, mask));
+
+	DEFINE(WORDS_STACK_SP, WORDS(stack_sp));
+	DEFINE(WORDS_STACK_SIZE, WORDS(stack_size));
+	DEFINE(WORDS_STACK_FLAGS, WORDS(stack_flags));
+	DEFINE(WORDS_MASK, WORDS(mask));
+	DEFINE(WORDS_VECTOR, WORDS(vector));
+	DEFINE(WORDS_CONTROL, WORDS(control_words));
+	DEFINE(WORDS_CALLER, WORDS(caller));
+	DEFINE(WORDS_RESTORER, WORDS(restorer));
+	DEFINE(WORDS_FLAGS, WORDS(flags));
+	DEFINE(WORDS_FAULT_ADDRESS, WORDS(fault_address));
+	DEFINE(WORDS_RIP, WORDS(rip));
+	DEFINE(WORDS_RSP, WORDS(rsp));
+	DEFINE(WORDS_RFLAGS, WORDS(rflags));
 
 	DEFINE(TASK_PROCESS, offsetof(struct task, process));
 	DEFINE(TASK_WORK_AND_ENTRY, offsetof(struct task, work));

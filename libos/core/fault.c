@@ -106,7 +106,7 @@ static void program_fault(uint64_t unused)
 /* ---- libos code */
 
 struct fixup {
-	uint64_t instruction, continuation;
+	uint64_t start, end, continuation;
 };
 
 extern const struct fixup libos_ex_table_start[], libos_ex_table_end[];
@@ -115,7 +115,7 @@ extern const char libos_text_start[], libos_text_end[];
 static uint64_t fixup_find(uint64_t rip)
 {
 	for (const struct fixup *f = libos_ex_table_start; f < libos_ex_table_end; f++)
-		if (f->instruction == rip)
+		if (rip >= f->start && rip < f->end)
 			return f->continuation;
 	return 0;
 }

@@ -109,11 +109,17 @@ void task_yield(void)
  * and the event path looks at the bits: if the task has moved to yet another CPU by then, it was
  * preempted, and goes through return_to_user_masked() or the end of its system call.
  */
-void task_notice(struct task *t, uint32_t work_bits)
+void task_notice_masked(struct task *t, uint32_t work_bits)
 {
+	ASSERT_INVARIANT(vcore_is_mine(this_vcore()));
 	atomic_fetch_or(&t->work, work_bits);
-	upcalls_mask();
 	if (atomic_load(&t->on_cpu) && t != this_vcore()->current)
 		vcore_ring((unsigned)atomic_load(&t->home));
+}
+
+void task_notice(struct task *t, uint32_t work_bits)
+{
+	upcalls_mask();
+	task_notice_masked(t, work_bits);
 	upcalls_unmask();
 }

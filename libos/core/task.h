@@ -184,6 +184,8 @@ void task_charge(void);
 void task_yield(void);
 /* Ask the CPU that runs `t` to look at its work bits soon (IPI if it runs elsewhere). */
 void task_notice(struct task *t, uint32_t work_bits);
+/* The same for who is masked, as with a lock held. */
+void task_notice_masked(struct task *t, uint32_t work_bits);
 
 /*
  * Leave to the program through t->frame, after looking at t->work (signals, exit, stop).

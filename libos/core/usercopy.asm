@@ -1,18 +1,24 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The only instructions of the libos that touch a program's memory.  Each is listed in __ex_table
-; with the place where it goes on when its page cannot be had: see core/fault.c.  The callers in
-; usercopy.c have checked that addresses are below EXO_USER_TOP.
+; with the place where it goes on when its page cannot be had: see core/fault.c.  The callers, in
+; usercopy.c and proc/signal_frame.c, have checked that addresses are below EXO_USER_TOP.
+
+%include "offsets.inc"
 
 %define EFAULT 14
 %define ENAMETOOLONG 36
 
 section .text
 
-%macro may_fault 2              ; instruction, continuation
+%macro may_fault_between 3      ; first instruction, behind the last, continuation
 	[section __ex_table progbits alloc noexec nowrite align=8]
-	dq %1, %2
+	dq %1, %2, %3
 	__?SECT?__
+%endmacro
+
+%macro may_fault 2              ; instruction, continuation
+	may_fault_between %1, %1 + 1, %2
 %endmacro
 
 ; int user_copy(void *to, const void *from, size_t n): either side may be the program's.
@@ -148,3 +154,83 @@ user_cmpxchg32:
 	xor eax, eax
 	ret
 	may_fault .exchange, failed
+
+; --------------------------------------------------------------------------------------------
+; Signal frames (proc/signal_frame.h): registers and words go to their places at once, not by way of a
+; copy.  A fault at any of the instructions ends it; those that read or write our own memory make none.
+
+; The general registers that a struct sigcontext begins with, in its order.
+%define GENERAL R8, R9, R10, R11, R12, R13, R14, R15, RDI, RSI, RBP, RBX, RDX, RAX, RCX
+
+%macro move 2                   ; to, from
+	mov rax, %2
+	mov %1, rax
+%endmacro
+
+%macro context_from_regs 1-*    ; names of registers; from RSI to the context at RDI
+	%assign place CONTEXT_REGISTERS
+	%rep %0
+	move [rdi + place], [rsi + REGS_%1]
+	%assign place place + 8
+	%rotate 1
+	%endrep
+%endmacro
+
+%macro regs_from_context 1-*    ; the other way, from RDX to RDI
+	%assign place CONTEXT_REGISTERS
+	%rep %0
+	move [rdi + REGS_%1], [rdx + place]
+	%assign place place + 8
+	%rotate 1
+	%endrep
+%endmacro
+
+; int user_frame_write(struct signal_frame *to, const struct exo_regs *regs,
+;		       const struct signal_words *words)
+global user_frame_write
+	align 16
+user_frame_write:
+	move [rdi + SIGNAL_RESTORER], [rdx + WORDS_RESTORER]
+	add rdi, SIGNAL_CONTEXT
+	move [rdi + CONTEXT_FLAGS], [rdx + WORDS_FLAGS]
+	mov qword [rdi + CONTEXT_LINK], 0
+	move [rdi + CONTEXT_STACK_SP], [rdx + WORDS_STACK_SP]
+	mov eax, [rdx + WORDS_STACK_FLAGS]
+	mov [rdi + CONTEXT_STACK_FLAGS], rax            ; and the padding behind them
+	move [rdi + CONTEXT_STACK_SIZE], [rdx + WORDS_STACK_SIZE]
+	context_from_regs GENERAL, RSP, RIP, RFLAGS
+	mov rax, USER_CODE | USER_DATA << 48            ; GS and FS: 0
+	mov [rdi + CONTEXT_SELECTORS], rax
+	move [rdi + CONTEXT_ERROR], [rsi + REGS_ERROR]
+	move [rdi + CONTEXT_TRAP], [rsi + REGS_VECTOR]
+	move [rdi + CONTEXT_CR2], [rdx + WORDS_FAULT_ADDRESS]
+	move [rdi + CONTEXT_VECTOR], [rdx + WORDS_VECTOR]
+	move [rdi + CONTEXT_RESERVED], [rdx + WORDS_CONTROL]
+	move [rdi + CONTEXT_RESERVED + 8], [rdx + WORDS_CALLER]
+	move [rdi + CONTEXT_OLD_MASK], [rdx + WORDS_MASK]
+	mov [rdi + CONTEXT_MASK], rax
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_frame_write, .end, failed
+
+; int user_frame_read(struct exo_regs *regs, struct signal_words *words, const struct signal_context *from)
+global user_frame_read
+	align 16
+user_frame_read:
+	move [rsi + WORDS_STACK_SP], [rdx + CONTEXT_STACK_SP]
+	mov eax, [rdx + CONTEXT_STACK_FLAGS]
+	mov [rsi + WORDS_STACK_FLAGS], eax
+	move [rsi + WORDS_STACK_SIZE], [rdx + CONTEXT_STACK_SIZE]
+	regs_from_context GENERAL
+	move [rsi + WORDS_RSP], [rdx + CONTEXT_RSP]
+	move [rsi + WORDS_RIP], [rdx + CONTEXT_RIP]
+	move [rsi + WORDS_RFLAGS], [rdx + CONTEXT_RFLAGS]
+	move [rsi + WORDS_VECTOR], [rdx + CONTEXT_VECTOR]
+	move [rsi + WORDS_CONTROL], [rdx + CONTEXT_RESERVED]
+	move [rsi + WORDS_CALLER], [rdx + CONTEXT_RESERVED + 8]
+	move [rsi + WORDS_MASK], [rdx + CONTEXT_MASK]
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_frame_read, .end, failed

@@ -36,7 +36,7 @@ static void end_tasks_locked(struct process *p, const struct task *except)
 
 		if (except && t == except)
 			continue;
-		task_notice(t, WORK_EXIT);
+		task_notice_masked(t, WORK_EXIT);
 		wake_task_signal(t);
 	}
 	p->stopped = false;

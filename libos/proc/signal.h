@@ -34,7 +34,7 @@ struct signal_actions {
 	struct signal_action action[SIGNAL_COUNT];
 };
 
-/* 128 bytes, Linux's siginfo_t. */
+/* The 48 bytes of Linux's siginfo_t that say something; the rest of its 128 is 0 (signal_info.c). */
 struct signal_info {
 	int32_t number, error, code, pad;
 	union {
@@ -47,10 +47,9 @@ struct signal_info {
 		} child;
 		struct { int32_t id, overrun; uint64_t value; } timer;
 		struct { uint64_t address; } fault;
-		uint8_t bytes[112];
 	};
 };
-_Static_assert(sizeof(struct signal_info) == 128, "Linux's siginfo_t");
+_Static_assert(sizeof(struct signal_info) == 48, "Linux's kernel_siginfo_t");
 
 /* One queued signal.  In at most one queue; under process_tree_lock. */
 struct signal_entry {

@@ -11,7 +11,7 @@
 /* As Linux: a stack pointer at the very top is on it, one at the very bottom is not. */
 bool signal_on_alternate_stack(const struct task *t, uint64_t sp)
 {
-	if ((t->signal_stack.flags & SS_AUTODISARM) != 0)
+	if (t->signal_stack.size == 0 || (t->signal_stack.flags & SS_AUTODISARM) != 0)
 		return false;
 	return sp > t->signal_stack.sp && sp - t->signal_stack.sp <= t->signal_stack.size;
 }
@@ -25,7 +25,7 @@ int signal_alternate_stack_flags(const struct task *t, uint64_t at)
 	return kind | (t->signal_stack.flags & (int)SS_AUTODISARM);
 }
 
-int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at)
+__attribute__((noinline)) int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at)
 {
 	int kind = flags & ~(int)SS_AUTODISARM;
 
@@ -42,6 +42,15 @@ int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int f
 	t->signal_stack.size = size;
 	t->signal_stack.flags = flags;
 	return 0;
+}
+
+/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  To set what there
+ * is already would be refused, or change nothing. */
+void signal_alternate_stack_restore(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at)
+{
+	if (sp != t->signal_stack.sp || size != t->signal_stack.size ||
+	    flags != signal_alternate_stack_flags(t, at))
+		(void)signal_alternate_stack_set(t, sp, size, flags, at);
 }
 
 struct user_stack {

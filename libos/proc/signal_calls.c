@@ -79,19 +79,20 @@ static int send_to_all(int number, const struct signal_info *info)
 long sys_kill(int pid, int number)
 {
 	struct signal_info info = info_of_sender(number, SI_USER);
-	struct process *p;
+	struct process *p = current_process();
 	int r;
 
 	if (number < 0 || number > SIGNAL_COUNT)
 		return -EINVAL;
 	lock_acquire(&process_tree_lock);
 	if (pid > 0) {
-		p = process_find((uint32_t)pid);
+		if ((uint32_t)pid != p->pid)
+			p = process_find((uint32_t)pid);
 		r = p == NULL ? -ESRCH : send_checked(p, NULL, number, &info);
 	} else if (pid == -1) {
 		r = send_to_all(number, &info);
 	} else if (pid == 0) {
-		r = send_to_group(current_process()->process_group, number, &info);
+		r = send_to_group(p->process_group, number, &info);
 	} else {
 		r = send_to_group((uint32_t)-pid, number, &info);
 	}
@@ -99,15 +100,17 @@ long sys_kill(int pid, int number)
 	return r;
 }
 
-/* Sends to one task; `group` 0 means any process. */
+/* Sends to one task; `group` 0 means any process.  The caller is there without being looked for. */
 static int send_to_task(int group, int tid, int number, const struct signal_info *info)
 {
-	struct task *t;
+	struct task *t = current();
+	bool to_self = (uint32_t)tid == task_thread_id(t);
 	int r = -ESRCH;
 
 	if (tid <= 0 || number < 0 || number > SIGNAL_COUNT)
 		return -EINVAL;
-	t = thread_find((uint32_t)tid);
+	if (!to_self)
+		t = thread_find((uint32_t)tid);
 	if (t == NULL)
 		return -ESRCH;
 	lock_acquire(&process_tree_lock);
@@ -115,7 +118,8 @@ static int send_to_task(int group, int tid, int number, const struct signal_info
 	    (group == 0 || t->process->pid == (uint32_t)group))
 		r = send_checked(t->process, t, number, info);
 	lock_release(&process_tree_lock);
-	task_put(t);
+	if (!to_self)
+		task_put(t);
 	return r;
 }
 
@@ -138,8 +142,10 @@ long sys_tgkill(int group, int tid, int number)
 /* Only to itself may a program claim that a signal came from kill() or from the kernel. */
 static int read_info(uint64_t user, int number, bool to_self, struct signal_info *info)
 {
-	if (copy_from_user(info, user, sizeof(*info)) != 0)
-		return -EFAULT;
+	int r = signal_info_read(info, user);
+
+	if (r != 0)
+		return r;
 	if (!to_self && (info->code >= 0 || info->code == SI_TKILL))
 		return -EPERM;
 	info->number = number;

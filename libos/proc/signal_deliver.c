@@ -48,15 +48,13 @@ static void restart_call(struct task *t, uint64_t number)
 	}
 }
 
-/* Decides once for a call: restart, or EINTR.  `action` is the handler that runs, or NULL. */
-static void settle_call(struct task *t, const struct signal_action *action)
+/* For a call that may be restarted: shall it be, or is it EINTR?  `action` as below. */
+static __attribute__((noinline)) void settle_interrupted(struct task *t,
+							 const struct signal_action *action)
 {
 	struct exo_regs *frame = t->frame;
 	bool restart;
 
-	if (frame->vector != VECTOR_SYSCALL)
-		return;
-	frame->vector = 0;
 	switch (-(int64_t)frame->rax) {
 	case ERESTARTSYS:
 		restart = action == NULL || (action->flags & SA_RESTART) != 0;
@@ -76,14 +74,41 @@ static void settle_call(struct task *t, const struct signal_action *action)
 		restart_call(t, frame->error);
 }
 
+/* Decides once for a call: restart, or EINTR.  `action` is the handler that runs, or NULL. */
+static void settle_call(struct task *t, const struct signal_action *action)
+{
+	struct exo_regs *frame = t->frame;
+
+	if (frame->vector != VECTOR_SYSCALL)
+		return;
+	frame->vector = 0;
+	if (-(int64_t)frame->rax >= ERESTARTSYS)
+		settle_interrupted(t, action);
+}
+
 /* Results of next_handled() besides a signal number. */
 #define NO_HANDLER 0
 #define COME_BACK (-1) /* after task_work() has stopped the task, or ended it */
 
+/* A signal without a handler: the end of the process or a stop is only requested from task_work(). */
+static __attribute__((noinline)) int act_by_default(struct process *p, int number)
+{
+	if (signal_ignored(p, number))
+		return NO_HANDLER;
+	if (signal_default_of(number) != DEFAULT_STOP) {
+		process_kill_locked(p, number);
+		return COME_BACK;
+	}
+	/* POSIX: nobody could continue an orphaned group that a terminal has stopped. */
+	if (number != SIGSTOP && process_group_orphaned_locked(p->process_group, NULL))
+		return NO_HANDLER;
+	process_stop_locked(p, number);
+	return COME_BACK;
+}
+
 /*
  * Takes signals out until one has a handler: its number, with a copy of its action.  Default
- * actions are carried out here; a stop or the end of the process is only requested from
- * task_work().  With the lock held.
+ * actions are carried out here.  With the lock held.
  */
 static int next_handled(struct task *t, struct signal_info *info, struct signal_action *action)
 {
@@ -99,17 +124,8 @@ static int next_handled(struct task *t, struct signal_info *info, struct signal_
 				slot->handler = 0;
 			return number;
 		}
-		if (signal_ignored(p, number))
-			continue;
-		if (signal_default_of(number) != DEFAULT_STOP) {
-			process_kill_locked(p, number);
+		if (act_by_default(p, number) == COME_BACK)
 			return COME_BACK;
-		}
-		/* POSIX: nobody could continue an orphaned group that a terminal has stopped. */
-		if (number != SIGSTOP && process_group_orphaned_locked(p->process_group, NULL))
-			continue;
-		process_stop_locked(p, number);
-		return COME_BACK;
 	}
 	return NO_HANDLER;
 }
@@ -128,7 +144,7 @@ static uint64_t block_for_handler(struct task *t, int number, const struct signa
 }
 
 /* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that. */
-static void frame_failed(struct task *t, int number)
+static __attribute__((noinline)) void frame_failed(struct task *t, int number)
 {
 	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
 

@@ -167,7 +167,7 @@ long sys_rt_sigtimedwait(uint64_t set_user, uint64_t info_user, uint64_t timeout
 	lock_release(&process_tree_lock);
 	if (number == 0)
 		return !poll_only && signal_is_pending() ? -EINTR : -EAGAIN;
-	if (info_user != 0 && copy_to_user(info_user, &info, sizeof(info)) != 0)
+	if (info_user != 0 && signal_info_write(info_user, &info) != 0)
 		return -EFAULT;
 	return number;
 }

@@ -23,6 +23,12 @@ void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set);
 /* From the task's own queue first, then from its process's. */
 int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);
 
+/* signal_info.c; no lock held */
+/* Linux's siginfo_t at `user`.  0 or -EFAULT. */
+int signal_info_write(uint64_t user, const struct signal_info *info);
+/* The same from a program.  0, -EFAULT, or -E2BIG: it says more than we could pass on. */
+int signal_info_read(struct signal_info *info, uint64_t user);
+
 /* signal_action.c */
 enum signal_default signal_default_of(int number);
 bool signal_ignored(const struct process *p, int number);
@@ -31,7 +37,22 @@ void signal_discard_everywhere(struct process *p, uint64_t set);
 /* signal_send.c */
 /* Recomputes the task's hint after its mask or its pending set changed. */
 void signal_update_hint(struct task *t);
-void signal_set_blocked(struct task *t, uint64_t blocked);
+/* Passes on the word about signals for the whole process that the task has come to block. */
+void signal_pass_on(struct task *t, uint64_t newly_blocked);
+
+/* Only for the calling task, or one that does not run yet. */
+static inline __attribute__((always_inline)) void signal_set_blocked(struct task *t, uint64_t blocked)
+{
+	uint64_t for_process = t->process->signal_pending, newly;
+
+	blocked &= ~SIGNALS_UNMASKABLE;
+	newly = blocked & ~t->signal_blocked & for_process;
+	t->signal_blocked = blocked;
+	if (newly != 0)
+		signal_pass_on(t, newly);
+	if (((t->signal_pending | for_process) & ~blocked) != 0)
+		signal_update_hint(t);
+}
 
 /* signal_frame.c; no lock held */
 /* Makes the program run the handler next.  False: the frame cannot be written. */
@@ -54,6 +75,8 @@ void signal_control_words_load(uint64_t words);
 /* signal_altstack.c; no lock needed: a task's own */
 bool signal_on_alternate_stack(const struct task *t, uint64_t sp);
 int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at);
+/* The same when a handler returns, which nearly always finds that the stack has not changed. */
+void signal_alternate_stack_restore(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at);
 int signal_alternate_stack_flags(const struct task *t, uint64_t at);
 
 #endif

@@ -18,10 +18,10 @@
 /* The most entries in one queue: bounds both the memory and the walk below. */
 #define QUEUE_MAX 1024
 
-/* Entries for the next signals, under process_tree_lock as all here: most are taken out before
- * another is sent, and then the heap has nothing to do with them. */
+/* Entries for the next signals, a chain by link.next, under process_tree_lock as all here: most are
+ * taken out before another is sent, and then the heap has nothing to do with them. */
 #define SPARE_MAX 16
-static struct list spare = LIST_INIT(spare);
+static struct list *spare;
 static unsigned spare_count;
 
 unsigned signal_count_spare(void)
@@ -41,17 +41,19 @@ static bool queue_is_full(const struct list *queue)
 static struct signal_entry *entry_alloc(const struct list *queue, const struct signal_info *info)
 {
 	struct signal_entry *entry;
-	struct list *node;
 
 	if (queue_is_full(queue))
 		return NULL;
-	node = list_pop_front(&spare);
-	if (node != NULL)
+	if (spare != NULL) {
+		entry = list_entry(spare, struct signal_entry, link);
+		spare = spare->next;
 		spare_count--;
-	entry = node != NULL ? list_entry(node, struct signal_entry, link)
-			     : heap_alloc(sizeof(*entry));
-	if (entry != NULL)
-		entry->info = *info;
+	} else {
+		entry = heap_alloc(sizeof(*entry));
+		if (entry == NULL)
+			return NULL;
+	}
+	entry->info = *info;
 	return entry;
 }
 
@@ -61,7 +63,8 @@ static void entry_free(struct signal_entry *entry)
 		heap_free(entry);
 		return;
 	}
-	list_push_back(&spare, &entry->link);
+	entry->link.next = spare;
+	spare = &entry->link;
 	spare_count++;
 }
 
@@ -110,6 +113,8 @@ static void take_entry(struct list *queue, int number, struct signal_info *info,
 			break;
 		}
 		first = entry;
+		if (number < SIGRTMIN)
+			break;
 	}
 	if (first == NULL) {
 		*info = (struct signal_info){ .number = number, .code = SI_KERNEL };

@@ -31,7 +31,7 @@ static bool task_accepts(const struct task *t, int number)
  */
 static void task_tell(struct task *t)
 {
-	task_notice(t, WORK_SIGNAL);
+	task_notice_masked(t, WORK_SIGNAL);
 	wake_task_signal(t);
 }
 
@@ -60,18 +60,10 @@ void signal_update_hint(struct task *t)
 		atomic_fetch_or_explicit(&t->work, WORK_SIGNAL, memory_order_relaxed);
 }
 
-/* Only for the calling task, or one that does not run yet. */
-void signal_set_blocked(struct task *t, uint64_t blocked)
+__attribute__((noinline)) void signal_pass_on(struct task *t, uint64_t newly_blocked)
 {
-	struct process *p = t->process;
-	uint64_t newly;
-
-	blocked &= ~SIGNALS_UNMASKABLE;
-	newly = blocked & ~t->signal_blocked & p->signal_pending;
-	t->signal_blocked = blocked;
-	for (; newly != 0; newly &= newly - 1)
-		process_tell(p, __builtin_ctzl(newly) + 1, t);
-	signal_update_hint(t);
+	for (uint64_t set = newly_blocked; set != 0; set &= set - 1)
+		process_tell(t->process, __builtin_ctzl(set) + 1, t);
 }
 
 void signal_task_release(struct task *t)
@@ -83,13 +75,13 @@ void signal_task_release(struct task *t)
 	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
 	accepted = ~t->signal_blocked;
 	t->signal_blocked = ~0ul; /* nobody chooses it any more */
-	for (uint64_t set = p->signal_pending & accepted; set != 0; set &= set - 1)
-		process_tell(p, __builtin_ctzl(set) + 1, t);
+	signal_pass_on(t, p->signal_pending & accepted);
 	lock_release(&process_tree_lock);
 }
 
 /* What some signals do when they are sent, whether or not they are blocked or handled. */
-static void act_at_once(struct process *p, int number)
+#define SIGNALS_ACTING (SIGNALS_STOP | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL))
+static __attribute__((noinline)) void act_at_once(struct process *p, int number)
 {
 	if ((SIGNAL_BIT(number) & SIGNALS_STOP) != 0) {
 		signal_discard_everywhere(p, SIGNAL_BIT(SIGCONT));
@@ -126,7 +118,8 @@ static int send_locked(struct process *p, struct task *t, int number,
 
 	if (p->state != PROCESS_ALIVE || p->signal_actions == NULL)
 		return 0;
-	act_at_once(p, number);
+	if ((SIGNAL_BIT(number) & SIGNALS_ACTING) != 0)
+		act_at_once(p, number);
 	if (number == SIGKILL || dropped(p, t, number))
 		return 0;
 	if (t != NULL) {

@@ -23,7 +23,7 @@ void process_stop_locked(struct process *p, int signal)
 	list_for_each(node, &p->tasks) {
 		struct task *t = list_entry(node, struct task, thread_link);
 
-		task_notice(t, WORK_STOP);
+		task_notice_masked(t, WORK_STOP);
 		wake_task_signal(t);
 	}
 	process_tell_parent_locked(p, CLD_STOPPED, signal);
@@ -44,7 +44,7 @@ void process_continue_locked(struct process *p)
  * sets it again.  WORK_SIGNAL sees to it that signal_deliver() has a look at the system call that
  * the stop interrupted.
  */
-void process_stop_self(void)
+__attribute__((noinline)) void process_stop_self(void)
 {
 	struct task *t = current();
 	struct process *p = t->process;

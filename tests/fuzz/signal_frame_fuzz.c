@@ -32,7 +32,6 @@ const struct fuzz_target fuzz_target = {
 
 static const uint8_t *program;
 static size_t program_size;
-static uint64_t blocked_to;
 
 struct frame_input {
 	struct signal_context context;
@@ -43,17 +42,19 @@ size_t fuzz_seed(unsigned number, uint8_t *out)
 {
 	struct frame_input f;
 	struct _xstate *x = (struct _xstate *)f.image;
-	struct exo_regs regs = { .rip = 0x401000, .rsp = 0x7ffff000, .rflags = 0x246, .r12 = 12 };
+	struct sigcontext_64 *registers = &f.context.registers;
 
 	if (number > 3)
 		return 0;
 	memset(&f, 0, sizeof(f));
-	registers_save(&f.context.registers, &regs);
+	registers->ip = 0x401000;
+	registers->sp = 0x7ffff000;
+	registers->flags = 0x246;
+	registers->r12 = 12;
 	f.context.mask = 1ul << 14;
 	if (number == 1 || number == 3) { /* made for a call: without vector state */
-		f.context.registers.reserved1[RESERVED_CONTROL_WORDS] =
-			CONTROL_WORDS_VALID | 0x37ful << 32 | 0x1f80;
-		f.context.registers.reserved1[RESERVED_CALLER] = regs.rip;
+		registers->reserved1[0] = CONTROL_WORDS_VALID | 0x37ful << 32 | 0x1f80;
+		registers->reserved1[1] = registers->ip;
 	}
 	x->fpstate.mxcsr = MXCSR_INITIAL;
 	x->fpstate.cwd = X87_CONTROL_INITIAL;
@@ -77,6 +78,34 @@ int copy_from_user(void *to, uint64_t from, size_t n)
 }
 
 int copy_to_user(uint64_t to, const void *from, size_t n) { return -EFAULT; }
+
+/* What usercopy.asm does with each word: the order is of no matter, as long as it may end in between. */
+int user_frame_read(struct exo_regs *to, struct signal_words *words, const struct signal_context *from)
+{
+	struct signal_context c;
+	const struct sigcontext_64 *s = &c.registers;
+
+	to->r8 = ~0ul;
+	if (copy_from_user(&c, (uint64_t)from, sizeof(c)) != 0)
+		return -EFAULT;
+	to->r8 = s->r8, to->r9 = s->r9, to->r10 = s->r10, to->r11 = s->r11;
+	to->r12 = s->r12, to->r13 = s->r13, to->r14 = s->r14, to->r15 = s->r15;
+	to->rdi = s->di, to->rsi = s->si, to->rbp = s->bp, to->rbx = s->bx;
+	to->rdx = s->dx, to->rax = s->ax, to->rcx = s->cx;
+	*words = (struct signal_words){
+		.stack_sp = c.stack.sp, .stack_size = c.stack.size, .stack_flags = c.stack.flags,
+		.mask = c.mask, .vector = s->fpstate, .control_words = s->reserved1[0],
+		.caller = s->reserved1[1], .rip = s->ip, .rsp = s->sp, .rflags = s->flags,
+	};
+	return 0;
+}
+
+int user_frame_write(struct signal_frame *to, const struct exo_regs *from, const struct signal_words *words)
+{
+	return -EFAULT;
+}
+
+int signal_info_write(uint64_t to, const struct signal_info *info) { return -EFAULT; }
 int store_user32(uint64_t to, uint32_t value) { return -EFAULT; }
 void upcalls_mask(void) {}
 void upcalls_unmask(void) {}
@@ -85,11 +114,9 @@ void lock_drop_checked(struct lock *l) {}
 struct lock process_tree_lock;
 void signal_force(int number, const struct signal_info *info) {}
 _Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
-
-void signal_set_blocked(struct task *t, uint64_t blocked)
-{
-	blocked_to = blocked;
-}
+_Noreturn void return_by_call(struct exo_regs *frame) { return_to_user(); }
+void signal_pass_on(struct task *t, uint64_t newly_blocked) {}
+void signal_update_hint(struct task *t) {}
 
 /* ---- The machine. */
 
@@ -105,6 +132,7 @@ static uint8_t host_state[TASK_VECTOR_MAX] __attribute__((aligned(64)));
 static uint8_t vector_area[TASK_VECTOR_MAX] __attribute__((aligned(64)));
 static struct exo_regs regs;
 static struct task task;
+static struct process process;
 
 static void start(uint8_t options)
 {
@@ -119,6 +147,7 @@ static void start(uint8_t options)
 	memset(&task, 0, sizeof(task));
 	memset(&regs, 0, sizeof(regs));
 	task.frame = &regs;
+	task.process = &process;
 	task.vector_area = vector_area;
 	task.vector_live = true;
 	task.signal_stack.flags = SS_DISABLE;
@@ -128,7 +157,6 @@ static void start(uint8_t options)
 		task.signal_stack.flags = 0;
 	}
 	regs.rsp = PROGRAM_BASE;
-	blocked_to = 0;
 }
 
 static void leave_exception(void)
@@ -173,12 +201,12 @@ static void check_stack(const struct frame_input *f, uint8_t options)
 
 static void check_restored(const struct frame_input *f, uint8_t options)
 {
-	FUZZ_CHECK(regs.cs == SELECTOR_USER_CODE && regs.ss == SELECTOR_USER_DATA);
+	FUZZ_CHECK(regs.cs == 0 && regs.ss == 0); /* neither is the frame's: leave.c sets both */
 	FUZZ_CHECK(regs.rip < CANONICAL_END);
 	FUZZ_CHECK((regs.rflags & FLAG_FIXED) == FLAG_FIXED && (regs.rflags & FLAGS_PRIVILEGED) == 0);
 	FUZZ_CHECK(regs.rsp == f->context.registers.sp && regs.rax == f->context.registers.ax);
 	FUZZ_CHECK(regs.r15 == f->context.registers.r15 && regs.rcx == f->context.registers.cx);
-	FUZZ_CHECK(blocked_to == f->context.mask);
+	FUZZ_CHECK(task.signal_blocked == (f->context.mask & ~SIGNALS_UNMASKABLE));
 	FUZZ_CHECK(task.vector_live);
 	/* A call leaves by RET, which sets none of the flags that mean something to the processor. */
 	FUZZ_CHECK(task.entry == ENTRY_FULL || (task.entry == ENTRY_CALL && !(regs.rflags & 0x50500ul)));
@@ -219,7 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vector_load(host_state);
 	FUZZ_CHECK(result == 0 || result == -EFAULT);
 	if (result != 0) {
-		FUZZ_CHECK(regs.rip == 0);
+		FUZZ_CHECK(regs.rip == 0 && regs.rsp == PROGRAM_BASE && regs.rflags == 0);
 		FUZZ_CHECK(task.signal_stack.sp == (options & HAS_STACK ? 0x20000000 : 0));
 	}
 	if (result == 0) {

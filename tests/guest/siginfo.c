@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include "test.h"
 
@@ -107,6 +109,50 @@ static void senders_are_told(void)
 	CHECK(told.si_code == SI_QUEUE && told.si_pid == getpid() && told.si_value.sival_int == 77);
 }
 
+/* What is behind the fields of a signal's kind is 0 for whoever gets it, and not lost unnoticed. */
+static void a_sender_cannot_say_more_than_arrives(void)
+{
+	siginfo_t info = { .si_code = -61 };
+	uint8_t *last = (uint8_t *)&info + sizeof(info) - 1;
+	sigset_t set;
+
+	handle(SIGUSR1, note);
+	CHECK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info) == 0);
+	CHECK_EQ(told.si_code, -61);
+	*last = 1;
+	CHECK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info) == -1 && errno == E2BIG);
+	info.si_code = SI_QUEUE;
+	handle(SIGUSR1, note);
+	memset((void *)&told, 0xff, sizeof(told));
+	CHECK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info) == 0);
+	CHECK(told.si_code == SI_QUEUE && ((volatile uint8_t *)&told)[sizeof(told) - 1] == 0);
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	CHECK(kill(getpid(), SIGUSR2) == 0);
+	memset(&info, 0xff, sizeof(info));
+	CHECK_EQ(sigwaitinfo(&set, &info), SIGUSR2);
+	CHECK(info.si_code == SI_USER && info.si_pid == getpid() && *last == 0);
+}
+
+/* Without SA_SIGINFO a handler finds its context, and the program its registers, nevertheless. */
+static volatile uint64_t context_stack;
+static void plain(int number, siginfo_t *info, void *context)
+{
+	context_stack = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
+}
+
+static void a_plain_handler_has_a_context(void)
+{
+	struct sigaction action = { .sa_sigaction = plain };
+	volatile char here;
+
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(context_stack <= (uint64_t)&here && context_stack > (uint64_t)&here - 4096);
+}
+
 static void calls_that_end_with_a_signal_tell_of_their_caller(void)
 {
 	int fds[2], fd = memfd_create("limited", 0);
@@ -148,6 +194,8 @@ int main(void)
 	RUN(the_end_of_a_mapped_file_is_told);
 	RUN(exceptions_are_told_as_linux_does);
 	RUN(senders_are_told);
+	RUN(a_sender_cannot_say_more_than_arrives);
+	RUN(a_plain_handler_has_a_context);
 	RUN(calls_that_end_with_a_signal_tell_of_their_caller);
 	RUN(the_system_is_the_sender_of_an_alarm);
 	return test_result();

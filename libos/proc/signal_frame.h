@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The signal frame on the program's stack, and the routines that write and read it there (core/usercopy.asm). */
+#ifndef LIBOS_SIGNAL_FRAME_H
+#define LIBOS_SIGNAL_FRAME_H
+
+#include <asm/sigcontext.h>
+#include <exo/abi.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "proc/signal.h"
+
+struct signal_context {
+	uint64_t flags;
+	uint64_t link;
+	struct { uint64_t sp; int32_t flags, pad; uint64_t size; } stack;
+	struct sigcontext_64 registers;
+	uint64_t mask;
+};
+
+struct signal_frame {
+	uint64_t restorer;
+	struct signal_context context;
+	uint8_t info[128]; /* siginfo_t: signal_info.c */
+};
+_Static_assert(offsetof(struct signal_frame, context.registers) == 48, "Linux's rt_sigframe");
+_Static_assert(offsetof(struct signal_frame, info) == 312, "Linux's rt_sigframe");
+
+/* What the context has besides the registers.  Without vector state the control words, which calls preserve,
+ * travel in a reserved field, and so does the place that the call returns to. */
+struct signal_words {
+	uint64_t stack_sp, stack_size;
+	int32_t stack_flags, pad;
+	uint64_t mask, vector; /* `vector`: where the vector state is, 0 if there is none */
+	uint64_t control_words, caller;
+	uint64_t restorer, flags, fault_address; /* only written */
+	uint64_t rip, rsp, rflags;               /* only read */
+};
+
+/* The frame but for siginfo; 0 or -EFAULT.  The whole of it is below EXO_USER_TOP. */
+int user_frame_write(struct signal_frame *to, const struct exo_regs *regs,
+		     const struct signal_words *words);
+/* The general registers go into *regs, but RSP, RIP and RFLAGS into *words: whoever asks looks at them
+ * first.  After -EFAULT some registers have been changed. */
+int user_frame_read(struct exo_regs *regs, struct signal_words *words,
+		    const struct signal_context *from);
+
+#endif
