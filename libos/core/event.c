@@ -7,8 +7,7 @@
 #include "core/cpu.h"
 #include "core/entry.h"
 #include "core/exo.h"
-#include "core/irq.h"
-#include "core/kernel_mailbox.h"
+#include "core/kernel_messages.h"
 #include "core/log.h"
 #include "core/main.h"
 #include "core/string.h"
@@ -18,10 +17,6 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "debug/inject.h"
-#include "domain/domain.h"
-#include "domain/lines.h"
-#include "domain/link.h"
-#include "domain/parent.h"
 #include "domain/pressure.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
@@ -49,58 +44,6 @@ void vcore_ring_if(unsigned cpu, bool first)
 		this_vcore()->stats.ipis_coalesced++;
 }
 
-/* A vcore finds in its mailbox what concerns itself. */
-static void revoked(const struct exo_message *m)
-{
-	if ((m->word[0] & 0xff) == EXO_REVOKED_FRAMES)
-		pressure_asked(m->word[2], m->word[1]);
-	else if ((m->word[0] & 0xff) == EXO_REVOKED_VCORE)
-		cpu_revoked(this_vcore(), m->word[1]);
-	else if ((m->word[0] & 0xff) == EXO_REVOKED_LINE)
-		lines_revoked((unsigned)(m->word[0] >> 8));
-}
-
-static void kernel_message(const struct exo_message *m)
-{
-	switch (m->kind & 0xff) {
-	case EXO_MESSAGE_IRQ:
-		irq_message(m);
-		break;
-	case EXO_MESSAGE_USER:
-		parent_message(m);
-		break;
-	case EXO_MESSAGE_REVOKE:
-		revoked(m);
-		break;
-	case EXO_MESSAGE_DEATH:
-		domain_died(m->word[0], m->word[1]);
-		break;
-	case EXO_MESSAGE_OVERRUN:
-		log_print("libos: domain %lu overran on CPU %ld\n", m->word[0], (long)m->word[1]);
-		break;
-	}
-}
-
-/*
- * A message of another domain says no more than that there may be something to see, unless it is our
- * parent's (parent_message()); one that was not taken because the mailbox was full would have said no more
- * either.  So we look after whatever has come.
- */
-static void kernel_messages(struct exo_vcore_page *page)
-{
-	struct exo_message message;
-	bool some = false;
-
-	for (; kernel_mailbox_take(page, &message); some = true)
-		kernel_message(&message);
-	if (some) {
-		domains_rung();
-		parent_rung();
-		links_rung();
-		lines_rung();
-	}
-}
-
 void events_take(struct vcore *v)
 {
 	uint32_t pending = __atomic_exchange_n(&v->page->pending, 0, __ATOMIC_ACQ_REL);
@@ -113,7 +56,7 @@ void events_take(struct vcore *v)
 		cpu_losses_read(v);
 	}
 	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE))
-		kernel_messages(v->page);
+		kernel_messages(v, pending & EXO_EVENT_REVOKE);
 	if (pending & EXO_EVENT_TIMER)
 		timers_run(v);
 	messages_drain(v);

@@ -118,8 +118,10 @@ static void start_services(void *unused)
 	if (r < 0)
 		libos_panic("the file system does not start: error %d", r);
 	sched_proc_init();
-	if (EXO_INJECT)
+	if (EXO_INJECT) {
 		faults_proc_init();
+		flood_proc_init();
+	}
 	load_average_start();
 	if (EXO_DEBUG)
 		watchdog_start();

@@ -66,6 +66,7 @@ struct vcore {
 	uint64_t promise_ends_tsc; /* when the heir is not kept for the current task any more; 0: never */
 	uint8_t leave_why;         /* enum sched_why: for the switch in progress */
 	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
+	bool mail_rests;           /* the kernel's mailbox is read on by a timer (core/kernel_messages.c) */
 
 	/* Any CPU pushes, this CPU drains. */
 	struct mailbox mailbox __attribute__((aligned(64)));

@@ -2,10 +2,11 @@
 /*
  * What the debug build makes happen on purpose (libos/debug; the other build has neither the files nor
  * the calls): allocations that fail, and delays, preemptions and migrations where they are least
- * convenient.  Both are decided by random numbers with a seed.
+ * convenient, both decided by random numbers with a seed; and messages without an end.
  *
  *	faults.c    /proc/exo/faults says of which processes, and which kinds
  *	races.c     races=SEED on the boot command line: everywhere
+ *	flood.c     /proc/exo/flood: to the CPU of who writes it
  */
 #ifndef LIBOS_INJECT_H
 #define LIBOS_INJECT_H
@@ -18,6 +19,7 @@
 #define EXO_INJECT 0
 #endif
 
+struct exo_message;
 struct vcore;
 
 /* Who asks finds none left. */
@@ -32,6 +34,8 @@ void races_init(uint64_t seed);
 /* The end of the domain is being reported: which seeds, which faults. */
 void inject_report(void);
 void faults_proc_init(void);
+void flood_here(const struct exo_message *m);
+void flood_proc_init(void);
 
 /* Any context.  In a task that is concerned, sometimes true: the caller does as if there were none. */
 static inline bool fault_injected(enum fault_kind kind)
@@ -52,6 +56,13 @@ static inline void race_steal(struct vcore *v)
 {
 	if (EXO_INJECT)
 		race_with(v);
+}
+
+/* In an event, for each message that the kernel's mailbox held. */
+static inline void flood_point(const struct exo_message *m)
+{
+	if (EXO_INJECT)
+		flood_here(m);
 }
 
 #endif

@@ -246,6 +246,7 @@ void cpu_arrive(struct vcore *v)
 	v->space = EXO_HANDLE(EXO_SLOT_SPACE);
 	atomic_store(&v->mailbox.flags, 0);
 	v->steal_asked = v->taken_read = 0;
+	v->mail_rests = false; /* if a timer was to read on: whoever looks after ours fires it in vain */
 	atomic_fetch_or(&online_cpus, bit(v));
 	atomic_fetch_and(&away_cpus, ~bit(v));
 	remind_last(v);

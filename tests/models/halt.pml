@@ -4,14 +4,17 @@
  *
  *	sender: slot, sequence, head? ---> latched, rung, interrupt ---> exit: pending ---> libos: messages
  *
- * CPU 0 runs the kernel and a masked libos that takes what is pending, reads its mailbox and halts.  A
- * sender and a doorbell never stop, but send no more than BURST messages while the libos goes round once: who reads until
- * there is nothing would not get out otherwise.  Indices count modulo 4, for a ring of 2 slots.
+ * CPU 0 runs the kernel and a masked libos that takes what is pending, reads its mailbox, gives its task a
+ * turn and halts.  A sender and a doorbell never stop.  Who has read as many messages as the ring has slots
+ * leaves the rest to a timer, which expires at any time.  Indices count modulo 4, for a ring of 2 slots.
  *
  * What is checked (models.py):
  *
- * holds message_is_read: quick -DBURST=1; full -DBURST=3
- * holds bell_is_heard: quick -DBURST=1; full -DBURST=3
+ * holds message_is_read: quick -DSLOTS=1; full -DSLOTS=2
+ * holds bell_is_heard: quick -DSLOTS=1; full -DSLOTS=2
+ * holds task_runs: quick -DSLOTS=1; full -DSLOTS=2
+ * broken task_runs: -DREADS_ALL it reads until the ring is empty, and the sender is as fast
+ * broken message_is_read: -DREST_FORGOTTEN who stops before the ring is empty does not say that there is more
  * broken message_is_read: -DHALT_BLIND a halt does not look at pending and latched
  * broken message_is_read: -DBELL_FIRST the vcore is rung before the message is published
  * broken bell_is_heard: -DRUNG_BEFORE_HALT the exit takes what is rung before it puts the vcore to sleep
@@ -25,23 +28,26 @@
  * watch exo/vcore_calls.c: atomic pending latched
  * watch exo/exit.c: atomic latched
  * watch libos/core/kernel_mailbox.c: atomic sequence mailbox_head
+ * watch libos/core/kernel_messages.c: call kernel_mailbox_read timer_arm
+ * watch libos/core/kernel_messages.c: store mail_rests
  * watch exo/upcall.c: atomic pending
  *
  * beside exo/upcall.c force_if_stuck: "" one that does not take its events
  * beside exo/upcall.c upcall_first_entry: "" the first entry
  */
+#ifndef SLOTS
 #define SLOTS 2
-#ifndef BURST
-#define BURST 3
 #endif
 #define MAIL 1
 #define BELL 2
+#define TIMER 4
 
 byte sequence[SLOTS], head, tail;      /* of the ring */
 bool unread[SLOTS], belled;            /* what must end */
 byte latched, pending;
 bool rung, interrupted, halted;
-byte burst;
+bool rests, armed, expired;            /* what was not read at once, and the timer that reads on */
+bool turn;                             /* the libos's task runs */
 
 inline vcore_ring(bits)
 {
@@ -71,7 +77,7 @@ send:	/* code: exo/mailbox.c send: "mailbox_ring_send(&ring, message, limit)" */
 	/* code: exo/mailbox_ring.c mailbox_ring_send: "__atomic_load_n(ring->head, __ATOMIC_ACQUIRE)" */
 	/* code: exo/mailbox_ring.c mailbox_ring_send: "atomic_compare_exchange_weak_explicit(ring->tail, &index, index + 1," */
 	atomic {
-		(tail + 4 - head) % 4 < SLOTS && burst < BURST -> burst++; index = tail; tail = (tail + 1) % 4
+		(tail + 4 - head) % 4 < SLOTS -> index = tail; tail = (tail + 1) % 4
 	};
 #ifdef BELL_FIRST
 	if
@@ -123,36 +129,72 @@ inline deliver()
 	atomic { pending = pending | events; events = 0 }
 }
 
-proctype cpu()
+/* Sooner or later. */
+proctype clock()
 {
-	byte took, events;
+again:	atomic { armed -> armed = false; expired = true };
+	goto again
+}
 
-libos:	burst = 0;
+/* What comes between two steps of ring 3. */
+inline interrupt()
+{
 	if
 	:: interrupted -> interrupted = false; take_rung(); deliver()
 	:: true
 	fi;
+	if
+	:: expired -> atomic { expired = false; pending = pending | TIMER }
+	:: else
+	fi
+}
+
+#define IS_FULL (sequence[head % SLOTS] == (head + 1) % 4)
+
+inline read_some()
+{
+	/* code: libos/core/kernel_messages.c read_some: "v->mail_rests = kernel_mailbox_read(v->page, kernel_message, &count)" */
+	/* code: libos/core/kernel_mailbox.c slot_at: "__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) == index + 1" */
+	/* code: libos/core/kernel_mailbox.c kernel_mailbox_take: "__atomic_exchange_n(&page->mailbox_head, head + 1, __ATOMIC_SEQ_CST)" */
+	count = 0;
+	do
+#ifdef READS_ALL
+	:: IS_FULL ->
+#else
+	:: count < SLOTS && IS_FULL -> count++;
+#endif
+		atomic { unread[head % SLOTS] = false; head = (head + 1) % 4 }
+	:: else -> break
+	od;
+	/* code: libos/core/kernel_mailbox.c kernel_mailbox_read: "return slot_at(page, page->mailbox_head) != NULL" */
+	/* code: libos/core/kernel_messages.c read_some: "timer_arm(&turns[v->cpu], time_now_ns() + TURN_NS)" */
+#ifdef REST_FORGOTTEN
+	rests = false;
+#else
+	rests = count == SLOTS && IS_FULL;
+#endif
+	armed = rests;
+	count = 0
+}
+
+proctype cpu()
+{
+	byte took, events, count;
+
+libos:	turn = false;
+	interrupt();
 	atomic { took = pending; pending = 0 };
 	if
 	:: took & BELL -> belled = false
 	:: else
 	fi;
 	if
-	:: took & MAIL ->
-		/* code: libos/core/kernel_mailbox.c kernel_mailbox_take: "__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) != head + 1" */
-		/* code: libos/core/kernel_mailbox.c kernel_mailbox_take: "__atomic_exchange_n(&page->mailbox_head, head + 1, __ATOMIC_SEQ_CST)" */
-		do
-		:: sequence[head % SLOTS] == (head + 1) % 4 ->
-			atomic { unread[head % SLOTS] = false; head = (head + 1) % 4 }
-		:: else -> break
-		od
+	:: (took & TIMER) || ((took & MAIL) && !rests) -> read_some()
 	:: else
 	fi;
 	took = 0;
-	if
-	:: interrupted -> interrupted = false; take_rung(); deliver()
-	:: true
-	fi;
+	turn = true;
+	interrupt();
 #ifndef HALT_BLIND
 	/* code: exo/vcore_calls.c has_events: "__atomic_load_n(&vcore->page->pending, __ATOMIC_ACQUIRE)" */
 	/* code: exo/vcore_calls.c has_events: "atomic_load_explicit(&vcore->latched, memory_order_relaxed)" */
@@ -170,8 +212,10 @@ libos:	burst = 0;
 #endif
 	do
 	:: halted ->
-		(interrupted || rung) -> interrupted = false;
-		take_rung()
+		if
+		:: (interrupted || rung) -> interrupted = false; take_rung()
+		:: expired -> atomic { expired = false; events = events | TIMER; halted = false }
+		fi
 	:: else -> break
 	od;
 	deliver();
@@ -183,6 +227,7 @@ init
 	atomic {
 		run cpu();
 		run bell();
+		run clock();
 		run sender()
 	}
 }
@@ -191,3 +236,5 @@ init
 ltl message_is_read { [] (unread[0] -> <> !unread[0]) }
 /* A doorbell is heard. */
 ltl bell_is_heard { [] (belled -> <> !belled) }
+/* However many there are, the task goes on. */
+ltl task_runs { []<> turn }
