@@ -101,11 +101,41 @@ user_zero:
 	may_fault .bytes, failed
 
 ; long user_string(char *to, const char *from, size_t max): length, or an error.
+;
+; Eight bytes at a time where they lie in one page and have room; so no page is touched that the string
+; does not reach, and what is behind its end may be copied too.  The lowest bit of (x - 01...) & ~x & 80...
+; is in the first byte of x that is zero.
 global user_string
 	align 16
 user_string:
 	xor ecx, ecx
+	mov r8, 0x0101010101010101
+	mov r9, 0x8080808080808080
 .next:
+	lea r10, [rcx + 8]
+	cmp r10, rdx
+	ja .one
+	lea eax, [rsi + rcx]
+	and eax, PAGE_SIZE - 1
+	cmp eax, PAGE_SIZE - 8
+	ja .one
+.load_8:
+	mov rax, [rsi + rcx]
+	mov [rdi + rcx], rax
+	mov r11, rax
+	sub r11, r8
+	not rax
+	and r11, rax
+	and r11, r9
+	jnz .end
+	mov rcx, r10
+	jmp .next
+.end:
+	bsf rax, r11
+	shr eax, 3
+	add rax, rcx
+	ret
+.one:
 	cmp rcx, rdx
 	jae .too_long
 .load:
@@ -122,6 +152,7 @@ user_string:
 .failed:
 	mov rax, -EFAULT
 	ret
+	may_fault .load_8, .failed
 	may_fault .load, .failed
 
 ; int user_load32(uint32_t *value, const uint32_t *from)

@@ -182,9 +182,11 @@ static bool make_room(struct file_table *t, unsigned fd)
 
 static void put_at(struct file_table *t, unsigned fd, struct file *f, bool close_on_exec)
 {
+	uint64_t *open = &t->open[fd / 64], *exec = &t->exec[fd / 64], bit = 1ul << fd % 64;
+
 	t->files[fd] = f;
-	set_bit(t->open, fd, f != NULL);
-	set_bit(t->exec, fd, close_on_exec);
+	*open = (*open & ~bit) | (f ? bit : 0);
+	*exec = (*exec & ~bit) | (close_on_exec ? bit : 0);
 }
 
 int fd_install(struct file *f, int lowest, bool close_on_exec)

@@ -27,6 +27,25 @@ void directory_free(struct directory *d)
 	heap_free(d);
 }
 
+/* The last 1 to 7 bytes of a name as a number: other bytes, another number; of one length.  Some are in it
+ * twice. */
+static uint64_t tail_of(const char *name, size_t length)
+{
+	uint32_t first, last;
+	uint16_t two, last_two;
+
+	if (length >= 4) {
+		__builtin_memcpy(&first, name, 4);
+		__builtin_memcpy(&last, name + length - 4, 4);
+		return first | (uint64_t)last << 32;
+	}
+	if (length == 1)
+		return (uint8_t)*name;
+	__builtin_memcpy(&two, name, 2);
+	__builtin_memcpy(&last_two, name + length - 2, 2);
+	return two | (uint32_t)last_two << 16;
+}
+
 /*
  * Eight bytes at a time, then what is left.  The product's high half is folded in, since the low
  * bits choose the first slots and must depend on all.
@@ -41,9 +60,7 @@ static uint32_t hash_name(const char *name, size_t length)
 		h = (h ^ word) * odd;
 		h ^= h >> 32;
 	}
-	for (word = 0; length; length--)
-		word = word << 8 | (uint8_t)*name++;
-	h = (h ^ word) * odd;
+	h = (h ^ (length ? tail_of(name, length) : 0)) * odd;
 	return (uint32_t)(h ^ h >> 32);
 }
 
@@ -60,10 +77,7 @@ static bool name_is(const struct directory_entry *e, const char *name, size_t le
 		if (a != b)
 			return false;
 	}
-	while (length--)
-		if (*name++ != *other++)
-			return false;
-	return true;
+	return length == 0 || tail_of(name, length) == tail_of(other, length);
 }
 
 struct directory_entry *directory_entry_create(const char *name, size_t length)

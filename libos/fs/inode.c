@@ -33,28 +33,19 @@ struct inode *inode_create(const struct inode_ops *ops, uint32_t device, uint64_
 	return i;
 }
 
-/* Relaxed: whoever takes a reference has one already, or holds the lock of what does. */
-struct inode *inode_get(struct inode *i)
+/* Freeing a directory may drop the last reference on the one above it: a loop and not a recursion, since
+ * the tree may be deep.  For the order see inode_put(). */
+__attribute__((noinline)) void inode_free(struct inode *i)
 {
-	atomic_fetch_add_explicit(&i->references, 1, memory_order_relaxed);
-	return i;
-}
+	struct inode *parent;
 
-/*
- * Release, so that what others did to the inode comes before their put; acquire, so that whoever
- * frees it sees that.  Freeing a directory may drop the last reference on the one above it: a loop
- * and not a recursion, since the tree may be deep.
- */
-void inode_put(struct inode *i)
-{
-	while (i && atomic_fetch_sub_explicit(&i->references, 1, memory_order_acq_rel) == 1) {
-		struct inode *parent = i->parent == i ? NULL : i->parent;
-
+	do {
+		parent = i->parent == i ? NULL : i->parent;
 		if (i->ops->free)
 			i->ops->free(i);
 		heap_free(i);
 		i = parent;
-	}
+	} while (i && atomic_fetch_sub_explicit(&i->references, 1, memory_order_acq_rel) == 1);
 }
 
 uint32_t inode_mode(struct inode *i)
@@ -82,19 +73,23 @@ struct inode *inode_parent(struct inode *directory)
 	return parent;
 }
 
-static int access_as(struct inode *i, unsigned wanted, uint32_t uid, uint32_t gid)
+/* The superuser may do all, but execute only what somebody may execute. */
+static bool may_do_all(const struct inode *i, unsigned wanted, uint32_t uid)
+{
+	return uid == 0 && (inode_is_directory(i) || !(wanted & X_OK));
+}
+
+static __attribute__((noinline)) int access_as(struct inode *i, unsigned wanted, uint32_t uid,
+					       uint32_t gid)
 {
 	uint32_t permissions, granted;
 	bool owner, group;
 
-	if (uid == 0 && (inode_is_directory(i) || !(wanted & X_OK)))
-		return 0;
 	lock_acquire(&i->lock);
 	permissions = i->permissions;
 	owner = i->uid == uid;
 	group = i->gid == gid;
 	lock_release(&i->lock);
-	/* The superuser may do all, but execute only what somebody may execute. */
 	if (uid == 0)
 		return permissions & 0111 ? 0 : -EACCES;
 	granted = owner ? permissions >> 6 : group ? permissions >> 3 : permissions;
@@ -105,14 +100,14 @@ int inode_access(struct inode *i, unsigned wanted)
 {
 	struct process *p = current_process();
 
-	return p ? access_as(i, wanted, p->euid, p->egid) : 0;
+	return p && !may_do_all(i, wanted, p->euid) ? access_as(i, wanted, p->euid, p->egid) : 0;
 }
 
 int inode_access_real(struct inode *i, unsigned wanted)
 {
 	struct process *p = current_process();
 
-	return p ? access_as(i, wanted, p->uid, p->gid) : 0;
+	return p && !may_do_all(i, wanted, p->uid) ? access_as(i, wanted, p->uid, p->gid) : 0;
 }
 
 bool inode_owned(struct inode *i)

@@ -103,8 +103,24 @@ extern struct inode *root_inode;  /* fixed after fs_init() */
 /* One reference, no link; NULL when out of memory. */
 struct inode *inode_create(const struct inode_ops *ops, uint32_t device, uint64_t number,
 			   uint32_t mode);
-struct inode *inode_get(struct inode *i);
-void inode_put(struct inode *i); /* any context without spin locks; blocks on nothing */
+void inode_free(struct inode *i); /* without references */
+
+/* Relaxed: whoever takes a reference has one already, or holds the lock of what does. */
+static inline __attribute__((always_inline)) struct inode *inode_get(struct inode *i)
+{
+	atomic_fetch_add_explicit(&i->references, 1, memory_order_relaxed);
+	return i;
+}
+
+/*
+ * Any context without spin locks; blocks on nothing.  Release, so that what others did to the inode comes
+ * before their put; acquire, so that whoever frees it sees that.
+ */
+static inline __attribute__((always_inline)) void inode_put(struct inode *i)
+{
+	if (i && atomic_fetch_sub_explicit(&i->references, 1, memory_order_acq_rel) == 1)
+		inode_free(i);
+}
 
 static inline bool inode_is_directory(const struct inode *i) { return i->type == S_IFDIR; }
 static inline bool inode_is_regular(const struct inode *i) { return i->type == S_IFREG; }

@@ -17,6 +17,7 @@ struct walk {
 	struct inode *root; /* counted */
 	struct inode *here; /* counted: the directory that `rest` is relative to */
 	const char *rest;
+	const char *end;    /* of the text: the NUL */
 	unsigned links;
 };
 
@@ -36,7 +37,7 @@ static void move_to(struct walk *w, struct inode *next)
 /* Puts the text of a link in front of what is left of the path. */
 static int expand_link(struct walk *w, struct inode *link)
 {
-	size_t rest = strlen(w->rest), size;
+	size_t rest = (size_t)(w->end - w->rest), size;
 	long length = (long)inode_size(link);
 	char *text;
 
@@ -57,6 +58,7 @@ static int expand_link(struct walk *w, struct inode *link)
 	heap_free(w->result->long_text);
 	w->result->long_text = text;
 	w->rest = text;
+	w->end = text + length + rest;
 	if (*text == '/')
 		move_to(w, inode_get(w->root));
 	return 0;
@@ -81,6 +83,25 @@ static enum path_last classify(const char *name, size_t length)
 	return LAST_NAME;
 }
 
+/* The first slash in [p, end), or end.  Eight bytes at a time: the lowest bit of (x - 01...) & ~x & 80... is
+ * in the first byte of x that is zero. */
+static const char *find_slash(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101ul;
+	uint64_t x;
+
+	for (; end - p >= 8; p += 8) {
+		__builtin_memcpy(&x, p, 8);
+		x ^= ones * '/';
+		x = (x - ones) & ~x & ones << 7;
+		if (x)
+			return p + __builtin_ctzl(x) / 8;
+	}
+	while (p < end && *p != '/')
+		p++;
+	return p;
+}
+
 /* The next name: where it starts, how long it is, and whether it is the last. */
 static int next_name(struct walk *w, bool *is_last)
 {
@@ -88,8 +109,7 @@ static int next_name(struct walk *w, bool *is_last)
 	const char *end;
 
 	r->name = skip_slashes(w->rest);
-	for (end = r->name; *end && *end != '/'; end++)
-		;
+	end = find_slash(r->name, w->end);
 	r->length = (size_t)(end - r->name);
 	if (r->length > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -169,6 +189,14 @@ follow:
 	return 0;
 }
 
+static void stride_ends(struct path *r, const char *name, size_t length)
+{
+	r->name = name;
+	r->length = length;
+	r->last = LAST_NAME;
+	r->trailing_slash = false;
+}
+
 /*
  * Plain names in directories of the memory file system, several in one hold of tree_lock: none of
  * the directories in between needs to be counted.  Stops before whatever needs more thought:
@@ -179,28 +207,33 @@ static struct inode *stride(struct walk *w, unsigned flags)
 {
 	struct inode *here = w->here, *found = NULL;
 	struct process *p = current_process();
-	struct path *r = w->result;
+	const char *rest = w->rest;
 
 	if ((flags & PATH_PARENT) || (p && p->euid != 0))
 		return NULL;
 	lock_acquire(&tree_lock);
 	for (int n = 0; n < STRIDE_MAX && !found; n++) {
-		const char *before = w->rest;
+		const char *name = skip_slashes(rest), *end = find_slash(name, w->end);
 		struct directory *d = memfs_directory(here);
-		struct directory_entry *e = NULL;
-		bool is_last;
+		size_t length = (size_t)(end - name);
+		struct directory_entry *e;
 
-		if (d && next_name(w, &is_last) == 0 && r->length && r->name[0] != '.')
-			e = directory_find(d, r->name, r->length);
-		if (!e || inode_is_link(e->inode) || (is_last && r->trailing_slash)) {
-			w->rest = before;
+		if (!d || length == 0 || length > NAME_MAX || *name == '.')
 			break;
-		}
-		if (is_last)
+		e = directory_find(d, name, length);
+		if (!e || inode_is_link(e->inode))
+			break;
+		if (*end == 0) {
 			found = inode_get(e->inode);
-		else
+			stride_ends(w->result, name, length);
+		} else if (*skip_slashes(end) == 0) {
+			break;
+		} else {
 			here = e->inode;
+		}
+		rest = end;
 	}
+	w->rest = rest;
 	if (here != w->here)
 		inode_get(here);
 	lock_release(&tree_lock);
@@ -212,9 +245,10 @@ static struct inode *stride(struct walk *w, unsigned flags)
 }
 
 /* Consumes the reference on start, which is the root if the path is absolute; r's text is set up. */
-static int walk_from(struct inode *start, const char *text, unsigned flags, struct path *r)
+static int walk_from(struct inode *start, const char *text, size_t length, unsigned flags,
+		     struct path *r)
 {
-	struct walk w = { .result = r, .here = start, .rest = text };
+	struct walk w = { .result = r, .here = start, .rest = text, .end = text + length };
 	struct inode *found;
 	int error = 0;
 
@@ -284,7 +318,7 @@ int path_at(int dirfd, uint64_t user_path, unsigned flags, struct path *r)
 		r->trailing_slash = false;
 		return 0;
 	}
-	return walk_from(start, text, flags, r);
+	return walk_from(start, text, (size_t)length, flags, r);
 }
 
 int path_kernel(const char *text, unsigned flags, struct path *r)
@@ -293,7 +327,8 @@ int path_kernel(const char *text, unsigned flags, struct path *r)
 	r->long_text = NULL;
 	if (*text == 0)
 		return -ENOENT;
-	return walk_from(*text == '/' ? context_root() : context_directory(), text, flags, r);
+	return walk_from(*text == '/' ? context_root() : context_directory(), text, strlen(text),
+			 flags, r);
 }
 
 void path_release(struct path *r)

@@ -144,14 +144,10 @@ void record_lock_test(struct inode *i, struct record_lock_request *request)
 	lock_release(&i->lock);
 }
 
-void record_lock_release(struct inode *i, const void *owner)
+static __attribute__((noinline)) void release_all(struct inode *i, const void *owner)
 {
 	struct list dead = LIST_INIT(dead);
 
-	/* Without the lock: what this owner holds, it took before it came here; if the list looks
-	 * empty, then there is nothing of its own in it. */
-	if (list_empty(&i->record_locks))
-		return;
 	lock_acquire(&i->lock);
 	list_for_each_safe(link, next, &i->record_locks) {
 		if (list_entry(link, struct record_lock, link)->held.owner != owner)
@@ -163,4 +159,12 @@ void record_lock_release(struct inode *i, const void *owner)
 		wake_all(&i->record_lock_wait, WAKE_ANY);
 	lock_release(&i->lock);
 	free_list(&dead);
+}
+
+void record_lock_release(struct inode *i, const void *owner)
+{
+	/* Without the lock: what this owner holds, it took before it came here; if the list looks
+	 * empty, then there is nothing of its own in it. */
+	if (!list_empty(&i->record_locks))
+		release_all(i, owner);
 }

@@ -24,35 +24,34 @@ struct attributes {
 
 /* Without the inode's lock: each field is one word, and by the time the program looks at them
  * any of them may have changed. */
-static struct attributes attributes_of_inode(struct inode *i)
+static void attributes_of_inode(struct inode *i, struct attributes *a)
 {
 	struct file_data *data = memfs_data(i);
 
-	return (struct attributes){
-		.device = i->device,
-		.number = i->number,
-		.rdev = i->rdev,
-		.links = i->links,
-		.size = inode_size(i),
-		.blocks = data ? data_blocks(data) : 0,
-		.mode = i->type | i->permissions,
-		.uid = i->uid,
-		.gid = i->gid,
-		.times = i->times,
-	};
+	a->device = i->device;
+	a->number = i->number;
+	a->rdev = i->rdev;
+	a->links = i->links;
+	a->size = inode_size(i);
+	a->blocks = data ? data_blocks(data) : 0;
+	a->mode = i->type | i->permissions;
+	a->uid = i->uid;
+	a->gid = i->gid;
+	a->times = i->times;
 }
 
 /* Some files have no inode (eventfd); the number only tells them apart. */
-static struct attributes attributes_of_file(struct file *f)
+static void attributes_of_file(struct file *f, struct attributes *a)
 {
 	if (f->inode)
-		return attributes_of_inode(f->inode);
-	return (struct attributes){
-		.device = DEVICE_NAMELESS,
-		.number = (uint64_t)f->private >> 4 & 0xffffffff,
-		.links = 1,
-		.mode = file_mode(f),
-	};
+		attributes_of_inode(f->inode, a);
+	else
+		*a = (struct attributes){
+			.device = DEVICE_NAMELESS,
+			.number = (uint64_t)f->private >> 4 & 0xffffffff,
+			.links = 1,
+			.mode = file_mode(f),
+		};
 }
 
 /* Attributes by descriptor and path, as the calls that end in "at" name them. */
@@ -71,14 +70,14 @@ static int attributes_at(int dirfd, uint64_t path, int flags, struct attributes 
 			return -EFAULT;
 		f = first ? NULL : fd_get(dirfd);
 		if (f) {
-			*a = attributes_of_file(f);
+			attributes_of_file(f, a);
 			file_put(f);
 			return 0;
 		}
 	}
 	error = path_at(dirfd, path, walk, &at);
 	if (!error) {
-		*a = attributes_of_inode(at.inode);
+		attributes_of_inode(at.inode, a);
 		path_release(&at);
 	}
 	return error;
@@ -139,7 +138,7 @@ long sys_fstat(int fd, uint64_t out)
 
 	if (!r.file)
 		return -EBADF;
-	a = attributes_of_file(r.file);
+	attributes_of_file(r.file, &a);
 	fd_return(r);
 	return put_stat(&a, out);
 }
@@ -224,7 +223,7 @@ long sys_fstatfs(int fd, uint64_t out)
 
 	if (!f)
 		return -EBADF;
-	a = attributes_of_file(f);
+	attributes_of_file(f, &a);
 	file_put(f);
 	return put_statfs(a.device, out);
 }

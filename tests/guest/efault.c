@@ -165,6 +165,29 @@ static void calls_on_processes_refuse_bad_pointers(void)
 	EXPECT_ALL(process_calls);
 }
 
+/* A string is read as far as it goes and no further, wherever it starts and ends, and whatever its length. */
+static void a_name_may_end_with_its_page(void)
+{
+	static const char letters[] = "/tmp/abcdefghijklmnopqrstuvwxyz";
+	char copy[sizeof(letters)];
+
+	for (size_t length = strlen("/tmp/") + 1; length < sizeof(letters); length++) {
+		char *name = page + PAGE - length - 1;
+
+		memcpy(name, letters, length);
+		name[length] = 0;
+		CHECK_EQ(mkdir(name, 0755), 0);
+		memcpy(copy, letters, length);
+		copy[length] = 0;
+		CHECK_EQ(chdir(copy), 0);
+		CHECK_EQ(rmdir(name), 0);
+		CHECK_EQ(chdir("/"), 0);
+		memmove(name + 1, name, length);
+		CHECK(mkdir(name + 1, 0755) == -1 && errno == EFAULT);
+		CHECK(access(copy, F_OK) == -1 && errno == ENOENT);
+	}
+}
+
 /* ---------------------------------------------------------------- calls that need more around them */
 
 static pid_t ended_child(void)
@@ -339,6 +362,7 @@ int main(void)
 	RUN(make_files);
 	RUN(calls_on_files_refuse_bad_pointers);
 	RUN(calls_on_processes_refuse_bad_pointers);
+	RUN(a_name_may_end_with_its_page);
 	RUN(waiting_refuses_bad_pointers);
 	RUN(timers_refuse_bad_pointers);
 	RUN(a_bad_stack_pointer_ends_the_process);
