@@ -80,7 +80,31 @@ static int decode_range(struct file *f, const struct flock *l, struct record_loc
 	return 0;
 }
 
-static long lock_record(struct file *f, int command, uint64_t user)
+static bool still_names(int fd, const struct file *f)
+{
+	struct file *now = fd_get(fd);
+
+	if (now)
+		file_put(now);
+	return now == f;
+}
+
+/*
+ * Another thread may have closed the descriptor while we waited.  Its close takes the file out of the table,
+ * then lets go of what it finds locked; we lock, then look at the table.  So either it finds our lock, or
+ * we find the descriptor gone, and do for ours what the close does.
+ */
+static int set_record(struct file *f, int fd, const struct record_lock_request *r, bool wait)
+{
+	int error = record_lock_set(f->inode, r, wait);
+
+	if (error || r->type == F_UNLCK || r->owner == f || still_names(fd, f))
+		return error;
+	record_lock_release(f->inode, r->owner);
+	return -EBADF;
+}
+
+static long lock_record(struct file *f, int fd, int command, uint64_t user)
 {
 	bool by_file = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
 	struct record_lock_request r = {
@@ -110,7 +134,7 @@ static long lock_record(struct file *f, int command, uint64_t user)
 	if ((l.l_type == F_RDLCK && !file_is_readable(f)) ||
 	    (l.l_type == F_WRLCK && !file_is_writable(f)))
 		return -EBADF;
-	return record_lock_set(f->inode, &r, command == F_SETLKW || command == F_OFD_SETLKW);
+	return set_record(f, fd, &r, command == F_SETLKW || command == F_OFD_SETLKW);
 }
 
 static long fcntl_file(struct file *f, int fd, int command, uint64_t argument)
@@ -131,7 +155,7 @@ static long fcntl_file(struct file *f, int fd, int command, uint64_t argument)
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return lock_record(f, command, argument);
+		return lock_record(f, fd, command, argument);
 	case F_GETPIPE_SZ:
 		return pipe_capacity(f);
 	case F_SETPIPE_SZ:

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/falloc.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
@@ -221,6 +224,75 @@ static void record_locks_begin_anywhere(void)
 	close(fd);
 }
 
+/* F_SETLKW in another thread, and which one that is. */
+struct waiter {
+	_Atomic pid_t id;
+	int fd, error;
+};
+
+static void *wait_for_lock(void *argument)
+{
+	struct waiter *w = argument;
+
+	w->id = (pid_t)syscall(SYS_gettid);
+	w->error = fcntl(w->fd, F_SETLKW, &(struct flock){ .l_type = F_WRLCK }) == 0 ? 0 : errno;
+	return NULL;
+}
+
+/* Until it sleeps: so it has called, and waits. */
+static bool falls_asleep(const struct waiter *w)
+{
+	char path[64], state = 0;
+
+	while (w->id == 0)
+		sched_yield();
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", w->id);
+	while (state != 'S') {
+		FILE *f = fopen(path, "r");
+
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			return false;
+		fclose(f);
+	}
+	return true;
+}
+
+/* Waits for the lock in one thread, and closes the descriptor in another. */
+static int close_under_a_waiter(int tell)
+{
+	struct waiter w = { .fd = open(PATH, O_RDWR) };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, wait_for_lock, &w) != 0 || !falls_asleep(&w))
+		return 1;
+	close(w.fd);
+	write(tell, "", 1); /* now it can have the lock */
+	pthread_join(thread, NULL);
+	return w.error == EBADF ? 0 : 2;
+}
+
+/* A lock that is granted when its descriptor has been closed is nobody's. */
+static void no_lock_outlives_its_descriptor(void)
+{
+	int fd = fresh(), ends[2], status;
+	pid_t child;
+	char byte;
+
+	CHECK(pipe(ends) == 0);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 0, 0) == 0);
+	child = fork();
+	if (child == 0)
+		_exit(close_under_a_waiter(ends[1]));
+	close(ends[1]);
+	CHECK_EQ(read(ends[0], &byte, 1), 1);
+	close(ends[0]);
+	CHECK(set_lock(fd, F_UNLCK, SEEK_SET, 0, 0) == 0);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(set_lock(fd, F_WRLCK, SEEK_SET, 0, 0) == 0);
+	CHECK_EQ(status, 0);
+	close(fd);
+}
+
 static void a_descriptor_can_be_asked_and_told(void)
 {
 	int fd = fresh(), n = 1;
@@ -272,6 +344,7 @@ int main(void)
 	RUN(a_file_may_have_no_name);
 	RUN(a_record_lock_is_split_shrunk_and_merged);
 	RUN(record_locks_begin_anywhere);
+	RUN(no_lock_outlives_its_descriptor);
 	RUN(a_descriptor_can_be_asked_and_told);
 	RUN(a_directory_is_read_from_where_one_was);
 	return test_result();
