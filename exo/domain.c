@@ -134,10 +134,11 @@ int64_t call_domain_create(struct exo_regs *regs, struct handle_view *h)
 	d = domain_init(&args);
 	if (!d)
 		goto out_making;
-	d->parent_id = parent->id;
 	d->parent_vcore = h->vcore;
 	h->kept = true;
 	d->parent_word = args.parent_word;
+	/* Last: whoever takes our own domain apart finds it by this from now on, and tells that vcore. */
+	__atomic_store_n(&d->parent_id, parent->id, __ATOMIC_RELEASE);
 	args.shared = handle_fill(parent, shared_slot, OBJECT_SPACE, EXO_RIGHTS_ALL,
 				  args.shared_object_frame, 0, 0);
 	handle = creation_finish(&making, OBJECT_DOMAIN);

@@ -117,17 +117,19 @@ static bool stop(struct domain *d)
 /* ---------------------------------------------------------------- OBJECTS */
 
 /* The object that a frame holds if it is alive and the domain's own, but not one of the two that
- * go last. */
+ * go last.  Kept alive during the look, as in space_in() of frame_revoke.c. */
 static struct object *object_in(const struct domain *d, uint64_t frame)
 {
 	struct object *o = frame_pointer(frame);
+	bool is;
 
-	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) ||
-	    frame_word_type(frame_word(frame)) != EXO_FRAME_KERNEL)
+	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) || o->owner != d ||
+	    !object_word_get_live(frame))
 		return NULL;
-	if (o->owner != d || o == &d->object || o == &d->shared->object)
-		return NULL;
-	return o;
+	is = frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->owner == d && o != &d->object &&
+	     o != &d->shared->object;
+	object_word_put(frame);
+	return is ? o : NULL;
 }
 
 /* 0 when it is gone, 1 when there is more to do, -EBUSY. */

@@ -124,7 +124,8 @@ static void make_vcore(struct domain *d, struct space *space, const struct exo_i
 	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, create.page_frame, 1,
 	    EXO_PROT_READ | EXO_PROT_WRITE);
 	object_get(&space->object);
-	v = vcore_init(d, space, &create);
+	v = vcore_init(space, &create);
+	object_init(&v->object, OBJECT_VCORE, d, create.object_frame);
 	v->sc = sc;
 	sc->vcore = v;
 	atomic_store(&d->vcores[cpu], v);

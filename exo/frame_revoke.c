@@ -54,15 +54,16 @@ static int64_t hold(struct domain *d, const struct exo_frame_revoke *r)
 	return n;
 }
 
-/* The space of the domain that the frame holds, if any, with a reference. */
+/* The space of the domain that the frame holds, if any, with a reference.  What is alive may be a loan, in a
+ * frame that a domain writes: only while it is kept alive does the type say that it is none. */
 static struct space *space_in(const struct domain *d, uint64_t frame)
 {
 	struct object *o = frame_pointer(frame);
 
-	if (frame < MACHINE_FRAMES_END || frame_word_type(frame_word(frame)) != EXO_FRAME_KERNEL ||
+	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) || o->owner != d ||
 	    !object_word_get_live(frame))
 		return NULL;
-	if (o->kind == OBJECT_SPACE && o->owner == d)
+	if (frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->kind == OBJECT_SPACE && o->owner == d)
 		return (struct space *)o;
 	object_word_put(frame);
 	return NULL;

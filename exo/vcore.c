@@ -20,8 +20,7 @@ static void vector_init(void *area)
 	*(uint32_t *)((char *)area + 24) = MXCSR_INITIAL;
 }
 
-struct vcore *vcore_init(struct domain *domain, struct space *space,
-			 const struct exo_vcore_create *create)
+struct vcore *vcore_init(struct space *space, const struct exo_vcore_create *create)
 {
 	struct vcore *vcore = frame_pointer(create->object_frame);
 
@@ -34,7 +33,6 @@ struct vcore *vcore_init(struct domain *domain, struct space *space,
 	vcore->vector_state = frame_pointer(create->vector_frame);
 	vector_init(vcore->vector_state);
 	vcore->space = space;
-	object_init(&vcore->object, OBJECT_VCORE, domain, create->object_frame);
 	return vcore;
 }
 
@@ -121,16 +119,18 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 	if (error)
 		return error;
 
-	vcore = vcore_init(domain, h[1].space, &args);
+	/* It comes to life when it has its place: who looks for it there before finds nothing alive, and a
+	 * life could not be undone while somebody looks what a stale handle to the frame names. */
+	vcore = vcore_init(h[1].space, &args);
 	if (!atomic_compare_exchange_strong(&domain->vcores[args.cpu], &none, vcore)) {
-		object_word_retire(vcore->object.frame); /* somebody else has made it meanwhile */
 		creation_undo(&making);
 		return -EEXIST;
 	}
+	object_init(&vcore->object, OBJECT_VCORE, domain, args.object_frame);
 	h[1].kept = true;
 	handle = creation_finish(&making, OBJECT_VCORE);
-	/* Either domain_die() finds the vcore in the table, or we find the domain dying: it sets
-	 * the state and then looks, we put it there and then look (both seq_cst). */
+	/* Either domain_die() finds the vcore in the table and alive, or we find the domain dying: it sets
+	 * the state and then looks, we bring it to life and then look (both seq_cst). */
 	if (atomic_load(&domain->dying))
 		vcore_ring(vcore, VCORE_REQUEST_KILL);
 	object_put(&vcore->object);

@@ -78,10 +78,9 @@ struct vcore {
 _Static_assert(sizeof(struct vcore) <= EXO_PAGE_SIZE, "the object is one frame");
 
 /* vcore.c */
-/* The vcore, in place NEW, alive, with a reference that the caller holds.  The frames are claimed, the
- * rest of what is to be made has been checked; the caller's reference to the space becomes its own. */
-struct vcore *vcore_init(struct domain *domain, struct space *space,
-			 const struct exo_vcore_create *create);
+/* The vcore, in place NEW, but for its object, which is not alive yet.  The frames are claimed, the rest of
+ * what is to be made has been checked; the caller's reference to the space becomes its own. */
+struct vcore *vcore_init(struct space *space, const struct exo_vcore_create *create);
 /* On a change of vcore: what the processor holds of one, and back.  `frame` is where its registers
  * are, which may be vcore->regs itself. */
 void vcore_save(struct vcore *vcore, const struct exo_regs *frame);

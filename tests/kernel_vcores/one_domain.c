@@ -3,6 +3,7 @@
 #include "cases.h"
 
 #define ROUNDS 2000
+#define ATTEMPTS 5000
 
 static struct seen *const mine = &seen[0];
 
@@ -276,6 +277,41 @@ static void contexts_belong_to_their_cpu(void)
 	CHECK_EQ(exo_call(EXO_CALL_DONATE, vcore_handle(0), my_page()->token, 0, 0), -ELOOP);
 }
 
+/* A handle that names what is gone, to an object that had the frame before. */
+static int64_t stale_handle_to(uint64_t frame)
+{
+	int64_t space = exo_call(EXO_CALL_SPACE_CREATE, EXO_HANDLE(EXO_SLOT_DOMAIN), frame, spare_frame(1), 0);
+	int64_t copy = exo_call(EXO_CALL_HANDLE_COPY, space, EXO_HANDLE(EXO_SLOT_DOMAIN), EXO_RIGHTS_ALL, 0);
+	uint64_t frames[8];
+
+	CHECK(copy > 0);
+	CHECK_EQ(exo_call(EXO_CALL_SPACE_DESTROY, space, (uint64_t)frames, 8, 0), 2);
+	CHECK_EQ(exo_call(EXO_CALL_TLB_POLL, copy, 0, 0, 0), -EBADF);
+	return copy;
+}
+
+/* Whoever looks for the object behind a stale handle has a reference to what is in its frame by now, for an
+ * instant: that keeps alive nothing that could not be made after all. */
+static void what_is_not_made_leaves_its_frames(void)
+{
+	struct exo_vcore_create args = {
+		.cpu = 0,
+		.object_frame = spare_frame(0),
+		.vector_frame = spare_frame(1),
+		.page_frame = spare_frame(2),
+	};
+	int64_t handle = stale_handle_to(args.object_frame);
+
+	atomic_store(&looked_for, handle);
+	for (unsigned cpu = 1; cpu < info()->cpu_count; cpu++)
+		exo_call(EXO_CALL_DOORBELL, vcore_handle(cpu), 0, 0, 0);
+	for (unsigned i = 0; i < ATTEMPTS && !failed; i++)
+		CHECK_EQ(exo_call(EXO_CALL_VCORE_CREATE, EXO_HANDLE(EXO_SLOT_DOMAIN),
+				  EXO_HANDLE(EXO_SLOT_SPACE), (uint64_t)&args, 0), -EEXIST);
+	atomic_store(&looked_for, 0);
+	CHECK_EQ(exo_call(EXO_CALL_HANDLE_DROP, handle, 0, 0, 0), 0);
+}
+
 void cases_of_several_cpus(void)
 {
 	RUN(every_cpu_starts);
@@ -284,4 +320,5 @@ void cases_of_several_cpus(void)
 	RUN(bursts_arrive_completely);
 	RUN(time_adds_up_on_every_cpu);
 	RUN(contexts_belong_to_their_cpu);
+	RUN(what_is_not_made_leaves_its_frames);
 }

@@ -17,6 +17,7 @@ void suite_main(void)
 }
 
 atomic_bool keep_awake;
+_Atomic int64_t looked_for;
 
 /* The other CPUs answer each message with one to CPU 0, and sleep between. */
 void suite_other(void)
@@ -32,6 +33,8 @@ void suite_other(void)
 		}
 		while (atomic_load(&keep_awake))
 			asm volatile("pause");
+		for (int64_t handle; (handle = atomic_load(&looked_for)) != 0;)
+			exo_call(EXO_CALL_TLB_POLL, handle, 0, 0, 0);
 		mask();
 		if (answered == seen[cpu].messages)
 			exo_call(EXO_CALL_HALT, my_page()->token, 0, 0, 0);
