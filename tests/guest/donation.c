@@ -3,6 +3,7 @@
  * counts it, and a third task still runs. */
 #define _GNU_SOURCE
 #include <libos/donate.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -140,34 +141,56 @@ static void every_wake_that_ran_is_in_the_histogram(void)
 
 static _Atomic int word;
 
-static void *futex_partner(void *unused)
+/* Sets the word, and wakes up to `wanted`. */
+static void set_and_wake(int value, int wanted)
+{
+	atomic_store(&word, value);
+	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, wanted, NULL, NULL, 0);
+}
+
+static void wait_while(int value)
+{
+	while (atomic_load(&word) == value)
+		syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void *futex_partner(void *wanted)
 {
 	run_on(0);
 	for (int i = 0; i < ROUNDS; i++) {
-		while (atomic_load(&word) != 1)
-			syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-		atomic_store(&word, 0);
-		syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+		wait_while(0);
+		set_and_wake(0, *(int *)wanted);
 	}
-	return unused;
+	return NULL;
 }
 
-static void a_futex_donates(void)
+/* How many slices two that wake each other, `wanted` at most, give away. */
+static long given_by_a_futex(int wanted)
 {
 	pthread_t partner;
 	long before = donations("futex", "same-cpu");
 
 	run_on(0);
-	CHECK_EQ(pthread_create(&partner, NULL, futex_partner, NULL), 0);
+	if (pthread_create(&partner, NULL, futex_partner, &wanted))
+		return -1;
 	for (int i = 0; i < ROUNDS; i++) {
-		atomic_store(&word, 1);
-		syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-		while (atomic_load(&word) != 0)
-			syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+		set_and_wake(1, wanted);
+		wait_while(1);
 	}
 	pthread_join(partner, NULL);
 	run_anywhere();
-	CHECK(donations("futex", "same-cpu") - before >= ROUNDS / 2);
+	return donations("futex", "same-cpu") - before;
+}
+
+static void a_futex_donates(void)
+{
+	CHECK(given_by_a_futex(1) >= ROUNDS / 2);
+}
+
+/* As pthread_cond_broadcast() and barriers do. */
+static void a_wake_of_all_donates_to_the_only_sleeper(void)
+{
+	CHECK(given_by_a_futex(INT_MAX) >= ROUNDS / 2);
 }
 
 /* The child ends only once its parent sleeps in wait4. */
@@ -443,6 +466,7 @@ int main(void)
 	RUN(a_writer_that_goes_on_keeps_its_slice);
 	RUN(every_wake_that_ran_is_in_the_histogram);
 	RUN(a_futex_donates);
+	RUN(a_wake_of_all_donates_to_the_only_sleeper);
 	RUN(an_end_donates_to_the_parent_that_waits);
 	RUN(a_sender_that_sleeps_donates_to_whom_its_signal_woke);
 	RUN(a_chain_of_gifts_ends);
