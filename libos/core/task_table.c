@@ -189,3 +189,12 @@ struct task *task_next(uint32_t id)
 	lock_release(&table_lock);
 	return t;
 }
+
+unsigned task_table_count_spare(void)
+{
+	lock_acquire(&table_lock);
+	unsigned count = spare != NULL;
+
+	lock_release(&table_lock);
+	return count;
+}

@@ -17,5 +17,7 @@ bool task_table_put(struct task *t);
 /* The task that has the id, or has just had it, without a reference; NULL: there is none.  Its memory stays
  * a task's, so that fields may be read that tell whether it is the one that is meant. */
 struct task *task_peek(uint32_t id);
+/* Pages that the table keeps for the next who needs one. */
+unsigned task_table_count_spare(void);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
- * frames, the heap's and the stacks' memory, empty address spaces, records of signals).  While nobody
- * starts or ends anything the numbers stay the same to the last: so what is more after than before
- * was leaked.
+ * frames, the heap's and the stacks' memory, empty address spaces, a part of the table of tasks, records
+ * of signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is
+ * more after than before was leaked.
  */
 #include "core/handles.h"
 #include "core/heap.h"
 #include "core/memory.h"
 #include "core/task.h"
 #include "core/task_slot.h"
+#include "core/task_table.h"
 #include "fs/proc_inode.h"
 #include "fs/space.h"
 #include "proc/process.h"
@@ -64,7 +65,7 @@ void proc_print_held(struct text *out, void *argument)
 	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", count_processes(), count_tasks(),
 		   space_usage().inodes);
 	print_blocks(out, &usage, spare);
-	text_print(out, "heap-pages %lu\nframes %lu\nhandles %ld\n", usage.pages,
+	text_print(out, "heap-pages %lu\nframes %lu\nhandles %ld\n", usage.pages - task_table_count_spare(),
 		   frames_total_count() - frames_free_count() - heap_frames - spare_frames -
 			   task_slots_frames(), handles - spare);
 }

@@ -26,6 +26,7 @@ enum { CPUS = 2, TASKS = 4 };
 struct vcore vcores[EXO_CPUS_MAX];
 static struct exo_vcore_page page;
 static unsigned slot_locks; /* times that the lock for all slots was taken */
+static size_t pages_taken;
 
 /* ---------------------------------------------------------------- what they stand on */
 
@@ -46,8 +47,16 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank) {}
 void upcalls_mask(void) {}
 void upcalls_unmask(void) {}
 uint64_t frame_alloc(void) { return 1; }
-void *pages_alloc(size_t count) { return calloc(count, EXO_PAGE_SIZE); }
-void pages_free(void *p, size_t count) { free(p); }
+void *pages_alloc(size_t count)
+{
+	pages_taken += count;
+	return calloc(count, EXO_PAGE_SIZE);
+}
+void pages_free(void *p, size_t count)
+{
+	pages_taken -= count;
+	free(p);
+}
 void frame_free(uint64_t frame) {}
 int shared_update(const struct exo_op *ops, size_t count) { return 0; }
 void context_make(struct task *t, uint64_t sp, void (*to)(void), uint64_t r12, uint64_t r13) {}
@@ -132,6 +141,25 @@ static void a_stale_name_finds_nobody(void)
 	CHECK(task_get(t->self) == t);
 }
 
+/* Whoever looks for what has leaked must not find it, wherever ids have got to meanwhile. */
+static void a_page_that_the_table_keeps_is_told(void)
+{
+	struct process *program = (struct process *)&page; /* never looked at */
+	struct task stays = { .process = program }, comes = { .process = program };
+	size_t held, kept = 0;
+
+	CHECK(task_table_insert(&stays));
+	held = pages_taken - task_table_count_spare();
+	for (unsigned i = 0; i < 3 * PART; i++) {
+		CHECK(task_table_insert(&comes));
+		CHECK(task_table_put(&comes));
+		CHECK_EQ(pages_taken - task_table_count_spare(), held);
+		kept += task_table_count_spare();
+	}
+	CHECK(kept > 0);
+	CHECK(task_table_put(&stays));
+}
+
 static void *reserve(uint64_t address, size_t size)
 {
 	void *at = mmap((void *)address, size, PROT_READ | PROT_WRITE,
@@ -154,5 +182,6 @@ int main(void)
 	RUN(another_cpu_has_slots_of_its_own);
 	RUN(a_slot_waits_for_the_last_reference);
 	RUN(a_stale_name_finds_nobody);
+	RUN(a_page_that_the_table_keeps_is_told);
 	return check_result();
 }
