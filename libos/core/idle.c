@@ -22,10 +22,13 @@ static void halt(struct vcore *v, uint64_t token)
 	atomic_store_explicit(&v->stats.idle_clock, (idle - start) | IDLE_HALTED,
 			      memory_order_relaxed);
 	trace(v, TRACE_IDLE, 0, 1, 0, 0);
-	if (!idle_poll(v))
+	if (idle_poll(v)) {
+		v->stats.polls++;
+	} else {
 		exo_halt(token, 0);
+		v->stats.halts++;
+	}
 	trace(v, TRACE_IDLE, 0, 0, 0, 0);
-	v->stats.halts++;
 	idle_poll_learn(v, rdtsc() - start);
 	atomic_store_explicit(&v->stats.idle_clock, (idle + rdtsc() - start) & ~IDLE_HALTED,
 			      memory_order_relaxed);

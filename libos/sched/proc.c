@@ -47,7 +47,7 @@ static void print_current(struct text *out, const struct vcore *v)
 static void print_cpus(struct text *out, void *unused)
 {
 	text_print(out, "cpu queued switches spaces preempted upcalls faults masked-faults wakes "
-			"remote donations in out steals refused halts idle-ms overruns direct "
+			"remote donations in out steals refused halts polls idle-ms overruns direct "
 			"won ipis coalesced mailbox task name\n");
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		const struct vcore *v = &vcores[cpu];
@@ -55,13 +55,13 @@ static void print_cpus(struct text *out, void *unused)
 		if (!v->handle)
 			continue;
 		text_print(out, "%u %u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu "
-			   "%lu %lu %lu %lu %lu",
+			   "%lu %lu %lu %lu %lu %lu",
 			   cpu, sched_cpu_queued((int)cpu), v->stats.switches,
 			   v->stats.space_switches, v->stats.preemptions, v->stats.upcalls,
 			   v->stats.faults, v->stats.masked_faults, v->stats.wakes,
 			   v->stats.remote_wakes, donations_of(v), v->stats.migrations_in,
 			   v->stats.migrations_out, v->stats.steals_asked, v->stats.steals_refused,
-			   v->stats.halts,
+			   v->stats.halts, v->stats.polls,
 			   tsc_to_ns(stats_idle_ticks(&v->stats, rdtsc())) / 1000000,
 			   v->stats.overruns, v->stats.direct_switches, v->stats.steals_won,
 			   v->stats.ipis_sent, v->stats.ipis_coalesced, v->stats.mailbox_high);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* libos/core/idle_poll.c, included: who looks for an event before it halts, when, and for how long.
+ *
+ * The clock is the test's: each look at it takes STEP, and what is to happen at its time happens then. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "check.h"
+
+#define LIBOS_CPU_H
+static uint64_t clock_tsc;
+static void clock_read(void);
+static inline uint64_t rdtsc(void)
+{
+	clock_read();
+	return clock_tsc;
+}
+
+#include "../../libos/core/idle_poll.c"
+
+enum { CPUS = 2, TICKS = 3 /* in a nanosecond */, STEP = 30, START = 1000000000 };
+#define NEVER UINT64_MAX
+
+struct vcore vcores[EXO_CPUS_MAX];
+unsigned vcore_count;
+static struct exo_vcore_page pages[CPUS];
+static struct vcore *const one = &vcores[0], *const two = &vcores[1];
+
+static uint64_t event_at, jump_at, other_at;
+static unsigned others;  /* how often the other CPU has tried meanwhile */
+static bool other_found; /* and that it looked */
+
+uint64_t ns_to_tsc(uint64_t ns)
+{
+	return ns * TICKS;
+}
+
+static void clock_read(void)
+{
+	clock_tsc += STEP;
+	if (clock_tsc >= event_at)
+		pages[0].pending = EXO_EVENT_DOORBELL;
+	if (clock_tsc >= jump_at) {
+		clock_tsc += 2 * JUMP_NS * TICKS;
+		jump_at = NEVER;
+	}
+	if (clock_tsc >= other_at) {
+		uint64_t before = clock_tsc;
+
+		other_at = NEVER;
+		others++;
+		other_found = idle_poll(two) || clock_tsc > before + STEP || two->poll_ns != WINDOW_NS;
+	}
+}
+
+static void start(void)
+{
+	clock_tsc = START;
+	event_at = jump_at = other_at = NEVER;
+	others = 0;
+	other_found = false;
+	vcore_count = CPUS;
+	for (int i = 0; i < CPUS; i++) {
+		pages[i] = (struct exo_vcore_page){ .budget_end_tsc = NEVER };
+		vcores[i] = (struct vcore){ .page = &pages[i], .cpu = i };
+		idle_poll_learn(&vcores[i], 0);
+	}
+}
+
+/* How long it has looked, in vain. */
+static uint64_t looked_ns(struct vcore *v)
+{
+	uint64_t begin = clock_tsc;
+
+	CHECK(!idle_poll(v));
+	return (clock_tsc - begin) / TICKS;
+}
+
+static bool is_about(uint64_t ns, uint64_t wanted)
+{
+	return ns >= wanted && ns <= wanted + 3 * STEP;
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void who_was_never_idle_for_a_short_time_halts_at_once(void)
+{
+	start();
+	one->poll_ns = 0;
+	idle_poll_learn(one, ns_to_tsc(SHORT_NS));
+	CHECK(looked_ns(one) < LEAST_NS);
+	idle_poll_learn(one, ns_to_tsc(SHORT_NS) - 1);
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+}
+
+static void an_event_ends_the_look(void)
+{
+	start();
+	event_at = clock_tsc + ns_to_tsc(WINDOW_NS / 2);
+	CHECK(idle_poll(one));
+	CHECK(is_about((clock_tsc - START) / TICKS, WINDOW_NS / 2));
+	CHECK_EQ(one->poll_ns, WINDOW_NS);
+}
+
+static void what_comes_later_is_left_to_the_halt(void)
+{
+	start();
+	event_at = clock_tsc + ns_to_tsc(2 * WINDOW_NS);
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+	CHECK_EQ(pages[0].pending, 0);
+}
+
+static void who_looks_in_vain_looks_half_as_long_and_then_not_at_all(void)
+{
+	uint64_t end;
+
+	start();
+	for (uint64_t wanted = WINDOW_NS; wanted >= LEAST_NS; wanted /= 2)
+		CHECK(is_about(looked_ns(one), wanted));
+	CHECK_EQ(one->poll_ns, 0);
+	/* One short idle time is not enough now. */
+	idle_poll_learn(one, 0);
+	end = one->poll_again_tsc;
+	CHECK(end > clock_tsc && end <= clock_tsc + ns_to_tsc(RETRY_NS));
+	while (clock_tsc + 2 * STEP < end)
+		CHECK(looked_ns(one) < LEAST_NS);
+	clock_tsc = end;
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+}
+
+static void who_finds_something_looks_for_the_whole_window_again(void)
+{
+	start();
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+	CHECK(is_about(looked_ns(one), WINDOW_NS / 2));
+	event_at = clock_tsc + 10 * STEP;
+	CHECK(idle_poll(one));
+	event_at = NEVER;
+	pages[0].pending = 0;
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+}
+
+static void who_has_lost_the_host_stops_at_once(void)
+{
+	start();
+	jump_at = clock_tsc + 10 * STEP;
+	CHECK(is_about(looked_ns(one), 2 * JUMP_NS + 10 * STEP / TICKS));
+	CHECK_EQ(one->poll_ns, 0);
+	idle_poll_learn(one, 0);
+	CHECK(looked_ns(one) < LEAST_NS);
+}
+
+static void one_cpu_looks_at_a_time(void)
+{
+	start();
+	other_at = clock_tsc + 10 * STEP;
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+	CHECK_EQ(others, 1);
+	CHECK(!other_found);
+	/* Then the other may, whatever came of it. */
+	CHECK(is_about(looked_ns(two), WINDOW_NS));
+	event_at = clock_tsc + 10 * STEP;
+	CHECK(idle_poll(one));
+	CHECK(is_about(looked_ns(two), WINDOW_NS / 2));
+}
+
+static void nobody_looks_who_shares_its_cpu_or_is_alone(void)
+{
+	start();
+	pages[0].budget_end_tsc = clock_tsc + ns_to_tsc(1000000000);
+	CHECK(looked_ns(one) < LEAST_NS);
+	pages[0].budget_end_tsc = NEVER;
+	vcore_count = 1;
+	CHECK(looked_ns(one) < LEAST_NS);
+	vcore_count = CPUS;
+	CHECK(is_about(looked_ns(one), WINDOW_NS));
+}
+
+int main(void)
+{
+	RUN(who_was_never_idle_for_a_short_time_halts_at_once);
+	RUN(an_event_ends_the_look);
+	RUN(what_comes_later_is_left_to_the_halt);
+	RUN(who_looks_in_vain_looks_half_as_long_and_then_not_at_all);
+	RUN(who_finds_something_looks_for_the_whole_window_again);
+	RUN(who_has_lost_the_host_stops_at_once);
+	RUN(one_cpu_looks_at_a_time);
+	RUN(nobody_looks_who_shares_its_cpu_or_is_alone);
+	return check_result();
+}
