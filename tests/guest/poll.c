@@ -54,7 +54,7 @@ static void time_out_takes_its_time(void)
 	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	CHECK_EQ(poll(&p, 1, 50), 0);
 	took = now_ms() - start;
-	CHECK(took >= 49 && took < 2000);
+	CHECK(took >= 49 && took < 30000);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -131,9 +131,10 @@ static void signal_ends_it(void)
 	CHECK(pipe(fds) == 0);
 	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	signal(SIGALRM, nothing);
-	alarm(1);
-	CHECK_EQ(poll(&p, 1, 10000), -1);
+	ualarm(20000, 20000); /* again and again: the first may come before we wait */
+	CHECK_EQ(poll(&p, 1, 30000), -1);
 	CHECK_EQ(errno, EINTR);
+	ualarm(0, 0);
 	close(fds[0]);
 	close(fds[1]);
 }

@@ -99,14 +99,14 @@ def death_by_signal_is_128_plus_its_number():
 def timeout_is_124():
     started = time.monotonic()
     assert exo_run("--timeout", "1", "sleep", "50").returncode == 124
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 45
 
 
 def signal_before_the_program_starts_ends_exo_run():
     run = start("true", machine="hangs")
     time.sleep(1)
     run.send_signal(signal.SIGTERM)
-    assert run.wait(10) == 128 + signal.SIGTERM
+    assert run.wait(30) == 128 + signal.SIGTERM
 
 
 def dead_machine_is_126_and_shows_its_log():
