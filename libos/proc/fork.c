@@ -225,12 +225,18 @@ static void share_work_locked(const struct process *p, struct task *t)
  * A process that is killed while it forks does not leave the child behind: both this and
  * process_kill_locked() run under the lock, so either the child is linked first and a signal to
  * the group finds it, or the parent is marked first and is seen here.
+ *
+ * False: the task's id is the name of a group, whose leader has gone, and no process may have it.
  */
-static void link_process(struct process *child, struct task *t, uint64_t flags)
+static bool link_process(struct process *child, struct task *t, uint64_t flags)
 {
 	struct process *here = current_process();
 
 	lock_acquire(&process_tree_lock);
+	if (group_begin(t->self.id).next) {
+		lock_release(&process_tree_lock);
+		return false;
+	}
 	user_hand_over_locked(here, child);
 	process_link_locked(child, flags & CLONE_PARENT ? here->parent : here, t);
 	/* Of the forking process, whoever becomes the parent. */
@@ -240,6 +246,7 @@ static void link_process(struct process *child, struct task *t, uint64_t flags)
 	if (here->group_exit)
 		process_kill_locked(child, here->exit_status);
 	lock_release(&process_tree_lock);
+	return true;
 }
 
 /* Until the child has given the address space back.  A signal that has a handler waits with us; one
@@ -274,6 +281,10 @@ static long clone_process(const struct clone_request *c)
 		r = time_process_fork(child);
 	struct task *t = r == 0 ? make_task(child, c) : NULL;
 
+	while (t && !link_process(child, t, c->flags)) {
+		task_put(t); /* the next one has another id: they go round */
+		t = make_task(child, c);
+	}
 	if (!t) {
 		release_parts(child);
 		return r < 0 ? r : -ENOMEM;
@@ -283,7 +294,6 @@ static long clone_process(const struct clone_request *c)
 	process_get(child); /* for wait_for_vfork(): it may end and be reaped at once */
 	if (c->flags & CLONE_PARENT_SETTID)
 		store_user32(c->parent_tid, pid);
-	link_process(child, t, c->flags);
 	task_start(t);
 	if (c->flags & CLONE_VFORK)
 		wait_for_vfork(child);
