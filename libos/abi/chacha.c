@@ -31,8 +31,10 @@ void chacha20_block(const uint32_t key[CHACHA_KEY_WORDS], uint32_t counter,
 	for (int i = 0; i < CHACHA_BLOCK_WORDS; i++)
 		x[i] = start[i];
 	for (int round = 0; round < 10; round++) {
+#pragma GCC unroll 4
 		for (int i = 0; i < 4; i++)
 			quarter_round(&x[i], &x[4 + i], &x[8 + i], &x[12 + i]);
+#pragma GCC unroll 4
 		for (int i = 0; i < 4; i++)
 			quarter_round(&x[i], &x[4 + (i + 1) % 4], &x[8 + (i + 2) % 4],
 				      &x[12 + (i + 3) % 4]);

@@ -27,20 +27,20 @@ global user_copy
 user_copy:
 	cmp rdx, 8
 	jb .tail
-	cmp rdx, 16
-	jae .long
+	jne .long
 .load_8:                                ; pointers and masks, without the start of a REP
 	mov rax, [rsi]
 .store_8:
 	mov [rdi], rax
-	add rsi, 8
-	add rdi, 8
-	jmp .tail
+	xor eax, eax
+	ret
 .long:
 	mov rcx, rdx
 	shr rcx, 3
 .words_fault:
 	rep movsq
+	test dl, 7
+	jz .done
 .tail:                                  ; up to 7 bytes, by the bits of their number
 	test dl, 4
 	jz .below_4

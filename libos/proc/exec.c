@@ -199,6 +199,8 @@ int exec_program(const char *path, struct exec_strings *strings)
 	/* Only now: the other tasks used the table that may go. */
 	if (r == 0)
 		r = own_files(p);
+	if (r == 0)
+		r = signal_exec_prepare(p);
 	if (r < 0)
 		goto out_space;
 	thread_release_futexes(current()); /* the words are in the old program's memory */
@@ -227,14 +229,21 @@ static long exec_path(const char *path, uint64_t argv, uint64_t envp)
 	return r;
 }
 
+#define PATH_FIRST 128 /* nearly all are shorter; the heap clears what it gives */
+
 long sys_execve(uint64_t path, uint64_t argv, uint64_t envp)
 {
-	char *name = heap_alloc(PATH_MAX);
-	long r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
+	char small[PATH_FIRST], *name = small;
+	long r = copy_string_from_user(small, path, sizeof(small));
 
+	if (r == -ENAMETOOLONG) {
+		name = heap_alloc(PATH_MAX);
+		r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
+	}
 	if (r >= 0)
 		r = exec_path(name, argv, envp);
-	heap_free(name);
+	if (name != small)
+		heap_free(name);
 	return r;
 }
 

@@ -7,7 +7,7 @@
 #include "core/usercopy.h"
 #include "proc/process.h"
 
-#define FIRST_SIZE 2048
+#define FIRST_SIZE 512 /* doubled when it is full: the heap clears what it gives */
 
 void exec_strings_free(struct exec_strings *s)
 {

@@ -29,8 +29,13 @@ struct signal_action {
 	uint64_t handler, flags, restorer, mask;
 };
 
+/* Under process_tree_lock.  After a fork both processes have the same ones until one changes them. */
 struct signal_actions {
-	uint32_t references; /* under process_tree_lock */
+	uint32_t references; /* processes */
+	bool common;         /* CLONE_SIGHAND: a change is for all of these processes */
+	bool once;           /* some had SA_RESETHAND: they are changed where nothing can be allocated, so
+			      * fork copies them at once */
+	uint64_t set;        /* the others have always been default */
 	struct signal_action action[SIGNAL_COUNT];
 };
 
@@ -87,6 +92,8 @@ bool signal_is_pending(void);
 
 /* fork copies, exec resets, exit releases. */
 int signal_fork(struct process *child, struct process *parent, bool share);
+/* exec calls _prepare while it can still fail, in the only task: 0 or -ENOMEM. */
+int signal_exec_prepare(struct process *p);
 void signal_exec(struct process *p);
 void signal_release(struct process *p);
 /* The task is leaving its process; with process_tree_lock not held. */

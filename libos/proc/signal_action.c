@@ -5,7 +5,6 @@
 #include "abi/errno.h"
 #include "abi/calls.h"
 #include "core/memory.h"
-#include "core/string.h"
 #include "core/usercopy.h"
 #include "proc/signal_private.h"
 
@@ -59,7 +58,7 @@ bool signal_children_discarded_locked(struct process *parent)
 	return action->handler == HANDLER_IGNORE || (action->flags & SA_NOCLDWAIT) != 0;
 }
 
-void signal_discard_everywhere(struct process *p, uint64_t set)
+__attribute__((noinline)) void signal_discard_everywhere(struct process *p, uint64_t set)
 {
 	signal_queue_discard(&p->signal_pending, &p->signal_queue, set);
 	list_for_each(node, &p->tasks) {
@@ -69,31 +68,21 @@ void signal_discard_everywhere(struct process *p, uint64_t set)
 	}
 }
 
-/* The child starts with nothing pending, and with its parent's actions: shared, or a copy. */
-int signal_fork(struct process *child, struct process *parent, bool share)
+/* What a program finds when it starts.  Its own reference stays, so that nobody changes it. */
+static struct signal_actions initial = { .references = 1 };
+
+static struct signal_actions *actions_copy(const struct signal_actions *from)
 {
-	struct signal_actions *actions = NULL;
+	struct signal_actions *copy = heap_alloc(sizeof(*copy));
 
-	if (!share) {
-		actions = heap_alloc(sizeof(*actions));
-		if (actions == NULL)
-			return -ENOMEM;
-	}
-	list_init(&child->signal_queue);
-	child->signal_pending = 0;
-
-	lock_acquire(&process_tree_lock);
-	if (share) {
-		actions = parent->signal_actions;
-		actions->references++;
-	} else {
-		if (parent != NULL)
-			memcpy(actions, parent->signal_actions, sizeof(*actions));
-		actions->references = 1;
-	}
-	child->signal_actions = actions;
-	lock_release(&process_tree_lock);
-	return 0;
+	if (copy == NULL)
+		return NULL;
+	copy->references = 1;
+	copy->once = from->once;
+	copy->set = from->set;
+	for (uint64_t set = from->set; set != 0; set &= set - 1)
+		copy->action[__builtin_ctzl(set)] = from->action[__builtin_ctzl(set)];
+	return copy;
 }
 
 static void actions_put(struct process *p)
@@ -105,35 +94,118 @@ static void actions_put(struct process *p)
 		heap_free(actions);
 }
 
+/* Does a change concern nobody who has only not made one yet? */
+static bool actions_changeable(const struct signal_actions *actions)
+{
+	return actions->references == 1 || actions->common;
+}
+
+static __attribute__((noinline)) struct signal_actions *actions_take(struct process *p)
+{
+	struct signal_actions *own = actions_copy(p->signal_actions);
+
+	if (own != NULL) {
+		actions_put(p);
+		p->signal_actions = own;
+	}
+	return own;
+}
+
+/* p's actions, for a change; NULL: there is no memory for a copy. */
+static struct signal_actions *actions_to_change(struct process *p)
+{
+	return actions_changeable(p->signal_actions) ? p->signal_actions : actions_take(p);
+}
+
+/* For a child: the same for good, the same until one of the two changes them, or a copy. */
+static struct signal_actions *actions_for_child(struct process *parent, bool share)
+{
+	struct signal_actions *actions = share ? actions_to_change(parent) : parent->signal_actions;
+
+	if (actions == NULL)
+		return NULL;
+	if (!share && ((actions->common && actions->references > 1) || actions->once))
+		return actions_copy(actions);
+	actions->common = share;
+	actions->references++;
+	return actions;
+}
+
+/* The child starts with nothing pending. */
+int signal_fork(struct process *child, struct process *parent, bool share)
+{
+	list_init(&child->signal_queue);
+	child->signal_pending = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (parent != NULL) {
+		child->signal_actions = actions_for_child(parent, share);
+	} else {
+		child->signal_actions = &initial;
+		initial.references++;
+	}
+	lock_release(&process_tree_lock);
+	return child->signal_actions != NULL ? 0 : -ENOMEM;
+}
+
+static uint64_t ignored_in(const struct signal_actions *actions)
+{
+	uint64_t ignored = 0;
+
+	for (uint64_t set = actions->set; set != 0; set &= set - 1)
+		if (actions->action[__builtin_ctzl(set)].handler == HANDLER_IGNORE)
+			ignored |= set & -set;
+	return ignored;
+}
+
+int signal_exec_prepare(struct process *p)
+{
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	if (ignored_in(p->signal_actions) != 0 && actions_to_change(p) == NULL)
+		r = -ENOMEM;
+	lock_release(&process_tree_lock);
+	return r;
+}
+
+/* Handlers go, what is ignored stays so. */
+static void actions_reset(struct signal_actions *actions, uint64_t ignored)
+{
+	for (uint64_t set = actions->set; set != 0; set &= set - 1)
+		actions->action[__builtin_ctzl(set)] = (struct signal_action){
+			.handler = (set & -set & ignored) != 0 ? HANDLER_IGNORE : HANDLER_DEFAULT,
+		};
+	actions->set = ignored;
+	actions->once = false;
+}
+
 /*
  * Handlers go with the old program; what is ignored stays ignored (also SIGCHLD: Linux's choice
- * where POSIX leaves one).  Actions shared with another process stay with that one: a copy that
- * cannot be allocated would come too late to fail, so the old ones are reset for both.
+ * where POSIX leaves one).  Actions that are common with another process stay with that one: a copy
+ * that cannot be allocated would come too late to fail, so the old ones are reset for both.
  */
 void signal_exec(struct process *p)
 {
 	struct task *t = current();
-	struct signal_actions *own = heap_alloc(sizeof(*own));
-	struct signal_actions *actions;
+	struct signal_actions *own;
+	uint64_t ignored;
 
 	lock_acquire(&process_tree_lock);
-	actions = p->signal_actions;
-	if (own != NULL && actions->references > 1) {
-		memcpy(own, actions, sizeof(*own));
-		own->references = 1;
-		actions->references--;
-		p->signal_actions = actions = own;
-		own = NULL;
-	}
-	for (int i = 0; i < SIGNAL_COUNT; i++) {
-		bool ignore = actions->action[i].handler == HANDLER_IGNORE;
-
-		actions->action[i] = (struct signal_action){
-			.handler = ignore ? HANDLER_IGNORE : HANDLER_DEFAULT,
-		};
+	ignored = ignored_in(p->signal_actions);
+	if (ignored == 0) {
+		actions_put(p);
+		p->signal_actions = &initial;
+		initial.references++;
+	} else {
+		own = p->signal_actions->references > 1 ? actions_copy(p->signal_actions) : NULL;
+		if (own != NULL) {
+			actions_put(p);
+			p->signal_actions = own;
+		}
+		actions_reset(p->signal_actions, ignored);
 	}
 	lock_release(&process_tree_lock);
-	heap_free(own);
 	t->signal_stack.sp = t->signal_stack.size = 0;
 	t->signal_stack.flags = 0;
 }
@@ -146,21 +218,29 @@ void signal_release(struct process *p)
 	lock_release(&process_tree_lock);
 }
 
-/* Installs `action` and drops what it makes ignored, as POSIX asks. */
-static void action_install(struct process *p, int number, const struct signal_action *action)
+/* Installs `action` and drops what it makes ignored, as POSIX asks.  0 or -ENOMEM. */
+static int action_install(struct process *p, int number, const struct signal_action *action)
 {
-	struct signal_action *slot = &p->signal_actions->action[number - 1];
+	struct signal_actions *actions = actions_to_change(p);
+	struct signal_action *slot;
 
+	if (actions == NULL)
+		return -ENOMEM;
+	slot = &actions->action[number - 1];
 	*slot = *action;
-	slot->mask &= ~SIGNALS_UNMASKABLE;
-	if (signal_ignored(p, number))
+	actions->set |= SIGNAL_BIT(number);
+	if ((action->flags & SA_RESETHAND) != 0)
+		actions->once = true;
+	if (action->handler <= HANDLER_IGNORE && signal_ignored(p, number))
 		signal_discard_everywhere(p, SIGNAL_BIT(number));
+	return 0;
 }
 
 long sys_rt_sigaction(int number, uint64_t new_user, uint64_t old_user, uint64_t set_size)
 {
 	struct process *p = current_process();
 	struct signal_action new, old;
+	int r = 0;
 
 	if (set_size != sizeof(uint64_t) || number < 1 || number > SIGNAL_COUNT)
 		return -EINVAL;
@@ -169,13 +249,15 @@ long sys_rt_sigaction(int number, uint64_t new_user, uint64_t old_user, uint64_t
 			return -EINVAL;
 		if (copy_from_user(&new, new_user, sizeof(new)) != 0)
 			return -EFAULT;
+		new.mask &= ~SIGNALS_UNMASKABLE;
 	}
 	lock_acquire(&process_tree_lock);
-	old = p->signal_actions->action[number - 1];
+	if (old_user != 0)
+		old = p->signal_actions->action[number - 1];
 	if (new_user != 0)
-		action_install(p, number, &new);
+		r = action_install(p, number, &new);
 	lock_release(&process_tree_lock);
-	if (old_user != 0 && copy_to_user(old_user, &old, sizeof(old)) != 0)
-		return -EFAULT;
-	return 0;
+	if (r == 0 && old_user != 0 && copy_to_user(old_user, &old, sizeof(old)) != 0)
+		r = -EFAULT;
+	return r;
 }

@@ -204,7 +204,6 @@ void signal_force(int number, const struct signal_info *info)
 	lock_acquire(&process_tree_lock);
 	action = &p->signal_actions->action[number - 1];
 	if ((t->signal_blocked & SIGNAL_BIT(number)) != 0 || action->handler <= 1) {
-		action->handler = 0;
 		process_kill_locked(p, number);
 	} else {
 		signal_queue_add(&t->signal_pending, &t->signal_queue, number, info, NULL);

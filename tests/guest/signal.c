@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -478,6 +479,114 @@ static void many_signals_between_processes_all_arrive(void)
 	CHECK_EQ(count, SIGNALS);
 }
 
+static void other(int number)
+{
+	count += 100;
+}
+
+static void (*handler_of(int number))(int)
+{
+	struct sigaction now;
+
+	CHECK(sigaction(number, NULL, &now) == 0);
+	return now.sa_handler;
+}
+
+/* The parent and the child have the same actions after a fork, and either changes only its own. */
+static void actions_are_ones_own_after_a_fork(void)
+{
+	int status, go[2];
+	char c;
+	pid_t child;
+
+	handle(SIGUSR1, 0);
+	signal(SIGUSR2, SIG_IGN);
+	CHECK(pipe(go) == 0);
+	child = fork();
+	if (child == 0) {
+		/* What the parent has changed meanwhile is not seen; what was there is. */
+		bool good = read(go[0], &c, 1) == 1 && handler_of(SIGUSR2) == SIG_IGN &&
+			    raise(SIGUSR1) == 0 && count == 1 && last_number == SIGUSR1;
+
+		signal(SIGUSR1, SIG_IGN);
+		good &= raise(SIGUSR1) == 0 && count == 1 && handler_of(SIGUSR2) == SIG_IGN;
+		_exit(good ? 0 : 1);
+	}
+	signal(SIGUSR1, other);
+	signal(SIGUSR2, other);
+	CHECK(write(go[1], "x", 1) == 1);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(handler_of(SIGUSR1) == other && handler_of(SIGUSR2) == other);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* A handler that goes when it runs goes in the process where it has run. */
+static void a_handler_for_once_goes_in_one_process(void)
+{
+	int status;
+	pid_t child;
+
+	handle(SIGUSR1, SA_RESETHAND);
+	child = fork();
+	if (child == 0)
+		_exit(raise(SIGUSR1) == 0 && count == 1 && handler_of(SIGUSR1) == SIG_DFL ? 0 : 1);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(handler_of(SIGUSR1) != SIG_DFL);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(count == 1 && handler_of(SIGUSR1) == SIG_DFL);
+}
+
+static int change_actions(void *unused)
+{
+	pid_t child;
+	int status;
+
+	signal(SIGUSR1, other);
+	child = fork();
+	if (child == 0) {
+		signal(SIGUSR2, other);
+		_exit(handler_of(SIGUSR1) == other ? 0 : 1);
+	}
+	return waitpid(child, &status, 0) == child && status == 0 && handler_of(SIGUSR2) == SIG_IGN ? 0 : 1;
+}
+
+/* With CLONE_SIGHAND they stay the same for both, and a child of either has its own again. */
+static void common_actions_are_changed_for_both(void)
+{
+	static char stack[64 * 1024] __attribute__((aligned(16)));
+	int status, flags = CLONE_VM | CLONE_SIGHAND | SIGCHLD;
+	pid_t child;
+
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	child = clone(change_actions, stack + sizeof(stack), flags, NULL);
+	CHECK(child > 0);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(handler_of(SIGUSR1) == other && handler_of(SIGUSR2) == SIG_IGN);
+}
+
+/* SIGUSR1 is ignored, SIGUSR2 has a handler: the next program is a shell, which sends itself both. */
+static void exec_keeps_what_is_ignored(void)
+{
+	static const char script[] = "kill -USR1 $$; kill -USR2 $$; exit 3";
+	int status;
+	pid_t child;
+
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, other);
+	child = fork();
+	if (child == 0) {
+		execl("/bin/sh", "sh", "-c", script, NULL);
+		_exit(9);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR2);
+	CHECK(handler_of(SIGUSR1) == SIG_IGN && handler_of(SIGUSR2) == other);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+}
+
 int main(void)
 {
 	RUN(a_handler_runs_and_returns);
@@ -498,5 +607,9 @@ int main(void)
 	RUN(a_signal_for_the_process_goes_to_a_thread_that_accepts_it);
 	RUN(threads_can_be_cancelled);
 	RUN(many_signals_between_processes_all_arrive);
+	RUN(actions_are_ones_own_after_a_fork);
+	RUN(a_handler_for_once_goes_in_one_process);
+	RUN(common_actions_are_changed_for_both);
+	RUN(exec_keeps_what_is_ignored);
 	return test_result();
 }
