@@ -11,48 +11,39 @@
 #include "kernel.h"
 #include "page_table.h"
 
-static unsigned top_level(const struct space *s)
+/* For the walk: nothing is behind `entry`, of a level whose entries cover 1 << shift. */
+static __attribute__((noinline)) table_entry *walk_missing(struct space *s, uint64_t va, unsigned last,
+							   bool make, struct table_place *at,
+							   table_entry *entry, unsigned shift)
 {
-	return s->is_shared ? 2 : 3;
-}
+	uint64_t covered = 1ul << shift, frame = make ? page_table_pool_take(s) : 0;
 
-static unsigned index_at(uint64_t va, unsigned level)
-{
-	return va >> (EXO_PAGE_SHIFT + 9 * level) & (TABLE_ENTRIES - 1);
-}
-
-/* How many pages there are from va to the end of what one entry of this level covers. */
-static uint64_t pages_left(uint64_t va, unsigned level)
-{
-	uint64_t covered = 1ul << (9 * level);
-
-	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
+	at->missing = (covered - (va & (covered - 1))) >> EXO_PAGE_SHIFT;
+	if (!frame)
+		return NULL;
+	/* Release: a page walk that sees the entry sees an empty table. */
+	atomic_store_explicit(entry, frame << EXO_PAGE_SHIFT | TABLE_BITS, memory_order_release);
+	return page_table_walk(s, va, last, make, at);
 }
 
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, bool make,
 			     struct table_place *at)
 {
-	table_entry *table = frame_pointer(s->root);
+	unsigned levels = s->is_shared ? 2 : 3;
+	uint64_t rest = va << (64 - EXO_PAGE_SHIFT - 9 * (levels + 1)); /* 9 bits of it for each level */
+	table_entry *entry = (table_entry *)frame_pointer(s->root) + (rest >> 55);
 
 	ASSERT_INVARIANT(lock_held(&s->lock));
-	for (unsigned level = top_level(s); level > last; level--) {
-		table_entry *entry = &table[index_at(va, level)];
-		uint64_t frame = pte_frame(atomic_load_explicit(entry, memory_order_relaxed));
+	for (; levels > last; levels--) {
+		uint64_t next = atomic_load_explicit(entry, memory_order_relaxed) & PTE_ADDRESS;
 
-		if (!frame) {
-			at->run = pages_left(va, level);
-			frame = make ? page_table_pool_take(s) : 0;
-			if (!frame)
-				return NULL;
-			/* Release: a page walk that sees the entry sees an empty table. */
-			atomic_store_explicit(entry, frame << EXO_PAGE_SHIFT | TABLE_BITS,
-					      memory_order_release);
-		}
+		if (!next)
+			return walk_missing(s, va, last, make, at, entry, EXO_PAGE_SHIFT + 9 * levels);
 		at->directory = entry;
-		table = frame_pointer(frame);
+		rest <<= 9;
+		entry = (table_entry *)phys_to_virt(next) + (rest >> 55);
 	}
-	at->run = pages_left(va, last + 1);
-	return &table[index_at(va, last)];
+	return entry;
 }
 
 void page_table_pool_add(struct space *s, uint64_t frame)

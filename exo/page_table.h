@@ -22,10 +22,14 @@ typedef _Atomic uint64_t table_entry;
 /* Where a walk has ended. */
 struct table_place {
 	table_entry *directory; /* the last entry on the way that was there: points to the page's table */
-	/* For how many pages from va on the answer holds: so many entries follow in the same table,
-	 * or, if there is none, so many pages have no table. */
-	uint64_t run;
+	uint64_t missing;       /* if there is none: so many pages from va on have no table */
 };
+
+/* How many entries there are from this one to the end of its table. */
+static inline unsigned table_entries_left(const table_entry *entry)
+{
+	return TABLE_ENTRIES - (uintptr_t)entry / sizeof(*entry) % TABLE_ENTRIES;
+}
 
 /*
  * page_table_walk - the entry for a page
@@ -61,11 +65,10 @@ static inline uint64_t pte_frame(uint64_t entry)
 	return (entry & PTE_ADDRESS) >> EXO_PAGE_SHIFT;
 }
 
-/* Does `after` forbid anything that `before` allows?  Then TLBs must forget it. */
+/* Does `after`, of the same frame, forbid anything that `before` allows?  Then TLBs must forget it. */
 static inline bool pte_loses_rights(uint64_t before, uint64_t after)
 {
-	return (before & ~after & (PTE_PRESENT | PTE_WRITE | PTE_USER)) ||
-	       (~before & after & PTE_NX) || pte_frame(before) != pte_frame(after);
+	return (before ^ PTE_NX) & ~(after ^ PTE_NX) & (PTE_PRESENT | PTE_RIGHTS);
 }
 
 /*

@@ -16,11 +16,13 @@ struct update {
 	tlb_stamp stamp;          /* of all that it removed */
 };
 
-static void flush_here(const struct harvest *h)
+static void flush_here(const struct space *s, const struct harvest *h)
 {
-	if (!(atomic_load(&h->space->active) >> this_cpu()->number & 1))
+	struct cpu *cpu = this_cpu();
+
+	if (!(atomic_load(&s->active) >> cpu->number & 1))
 		return;
-	this_cpu()->stats.tlb_flushes++;
+	cpu->stats.tlb_flushes++;
 	if (h->changed > UPDATE_FLUSH_SINGLY) {
 		tlb_flush_all();
 		return;
@@ -30,22 +32,21 @@ static void flush_here(const struct harvest *h)
 }
 
 /*
- * After entries have changed, still under the lock.  The order matters (tlb_epoch.c): publish,
+ * After entries of s have changed, still under the lock.  The order matters (tlb_epoch.c): publish,
  * flush this CPU, stamp the frame, and only then let its map count go down, since whoever finds
  * the count at 0 relies on the stamp.  Leaves in h->frames those that came free.
  */
-static void harvest_bring_in(struct update *u, struct harvest *h)
+static void harvest_bring_in(struct update *u, struct space *s, struct harvest *h)
 {
-	uint16_t space_owner = h->space->object.owner->id;
+	uint16_t space_owner = s->object.owner->id;
 	unsigned free = 0;
-	tlb_stamp stamp;
+	tlb_stamp stamp = h->left;
 
-	u->stamp = tlb_stamp_union(u->stamp, h->left);
-	if (!h->changed)
-		return;
-	stamp = tlb_stamp_union(tlb_publish(h->space), h->left);
+	if (h->changed) {
+		stamp = tlb_stamp_union(tlb_publish(s), stamp);
+		flush_here(s, h);
+	}
 	u->stamp = tlb_stamp_union(u->stamp, stamp);
-	flush_here(h);
 	for (unsigned i = 0; i < h->frame_count; i++) {
 		uint64_t frame = h->frames[i], word;
 
@@ -69,7 +70,7 @@ static int deliver(struct update *u, const struct harvest *h)
 	struct exo_update *header = &u->header;
 	uint64_t to = header->freed + header->freed_count * sizeof(uint64_t);
 
-	if (!header->freed_max)
+	if (!header->freed_max || !h->frame_count)
 		return 0;
 	header->freed_count += h->frame_count;
 	return copy_to_user(to, h->frames, h->frame_count * sizeof(h->frames[0]));
@@ -79,7 +80,7 @@ static int deliver(struct update *u, const struct harvest *h)
  * table may bring the table along. */
 static unsigned chunk_limit(const struct update *u, const struct update_plan *plan)
 {
-	bool tables = plan->code == EXO_OP_UNMAP && plan->count >= TABLE_ENTRIES;
+	bool tables = plan->op.code == EXO_OP_UNMAP && plan->op.count >= TABLE_ENTRIES;
 	unsigned limit = u->work < UPDATE_CHUNK ? u->work : UPDATE_CHUNK;
 	unsigned room = u->header.freed_max - u->header.freed_count;
 
@@ -92,15 +93,15 @@ static unsigned chunk_limit(const struct update *u, const struct update_plan *pl
 static int run_op(struct update *u, const struct update_plan *plan)
 {
 	struct lock *first = &plan->target->lock, *second = &plan->source->lock;
-	bool locked = update_changes_entries(plan->code);
+	bool locked = update_changes_entries(plan);
 	struct update_step step;
 
 	step.plan = plan;
-	while (u->header.pages_done < plan->count) {
+	while (u->header.pages_done < plan->op.count) {
 		int error, undelivered;
 
 		step.pages = step.cost = step.harvest.changed = step.harvest.frame_count = 0;
-		step.harvest.left = 0;
+		step.error = step.harvest.left = 0;
 		step.copies.entry = NULL;
 		step.limit = chunk_limit(u, plan);
 		if (!step.limit)
@@ -109,7 +110,7 @@ static int run_op(struct update *u, const struct update_plan *plan)
 		if (locked)
 			lock_acquire_pair(first, second);
 		error = update_commit(u->domain, &step);
-		harvest_bring_in(u, &step.harvest);
+		harvest_bring_in(u, plan->source, &step.harvest);
 		if (locked)
 			lock_release_pair(first, second);
 		undelivered = deliver(u, &step.harvest);
@@ -162,13 +163,13 @@ bool update_take_revoked(struct space *s, uint64_t *page)
 	uint64_t pages = (end - start) >> EXO_PAGE_SHIFT;
 	struct update u = { .domain = s->object.owner, .target = s, .work = EXO_UPDATE_PAGES_MAX };
 	struct update_plan plan = {
-		.code = EXO_OP_PROTECT, .revoke = true, .va = start + *page * EXO_PAGE_SIZE,
-		.target = s, .source = s->object.owner->shared,
+		.op = { .code = EXO_OP_PROTECT, .va = start + *page * EXO_PAGE_SIZE },
+		.revoke = true, .target = s, .source = s->object.owner->shared,
 	};
 
 	if (*page >= pages)
 		return false;
-	plan.count = min(pages - *page, PAGES_AT_ONCE);
+	plan.op.count = min(pages - *page, PAGES_AT_ONCE);
 	run_op(&u, &plan);
 	*page += u.header.pages_done;
 	tlb_stamp_add(&s->stale, u.stamp);

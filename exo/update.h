@@ -28,12 +28,11 @@
 
 /* One op, decoded. */
 struct update_plan {
-	enum exo_op_code code;
-	bool replace, copy_on_write, keep_cow;
+	struct exo_op op;         /* the caller's, by value; but frames are counted from 0, not from a loan's
+				   * first, and a COPY without a count is one of one page */
 	bool revoke;              /* no op, but update_take_revoked() */
-	uint64_t bits;            /* what the entries will say, without the frame */
-	uint64_t count, va, frame, source_frame, source_va;
 	uint16_t frame_owner;     /* MAP: must be the frames' */
+	uint64_t bits;            /* what the entries will say, without the frame */
 	struct space *target;
 	struct space *source;     /* CLONE: whose entries are copied; revoke: the domain's shared
 				   * region, whose CPUs are all that may know them; else the target */
@@ -41,14 +40,13 @@ struct update_plan {
 };
 
 /* Does it change entries, under the locks?  ZERO and COPY do not. */
-static inline bool update_changes_entries(enum exo_op_code code)
+static inline bool update_changes_entries(const struct update_plan *plan)
 {
-	return code != EXO_OP_ZERO && code != EXO_OP_COPY;
+	return plan->op.code != EXO_OP_ZERO && plan->op.code != EXO_OP_COPY;
 }
 
 /* Entries that lost rights in one chunk, and frames whose entries are gone. */
 struct harvest {
-	struct space *space;
 	unsigned changed;     /* above UPDATE_FLUSH_SINGLY: anything may have */
 	uint64_t va[UPDATE_FLUSH_SINGLY];
 	unsigned frame_count;
@@ -60,7 +58,6 @@ struct harvest {
 struct copy_cursor {
 	table_entry *entry;    /* NULL: not looked for yet */
 	uint64_t index;        /* entry is for this page of the op */
-	struct table_place at;
 };
 
 /* A chunk of an op. */
@@ -69,6 +66,7 @@ struct update_step {
 	uint64_t done;        /* pages of the op in earlier chunks */
 	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
+	int error;            /* and why not further: errno, or 0 */
 	struct copy_cursor copies;
 	struct harvest harvest;
 };

@@ -32,12 +32,13 @@ static bool entry_swap(table_entry *entry, uint64_t *seen, uint64_t new)
 static int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
-	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), frame = plan->frame + index;
+	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed);
+	uint64_t frame = plan->op.frame + index;
 	uint16_t space_owner = plan->target->object.owner->id;
 
-	if ((old & PTE_PRESENT) && !plan->replace)
+	if ((old & PTE_PRESENT) && !(plan->op.flags & EXO_OP_REPLACE))
 		return -EEXIST;
-	if (plan->code == EXO_OP_MAP_DEVICE ? !frame_is_device(frame) :
+	if (plan->op.code == EXO_OP_MAP_DEVICE ? !frame_is_device(frame) :
 					      !frame_map(frame, plan->frame_owner, space_owner))
 		return -EPERM;
 	harvest_removed(&step->harvest, va,
@@ -56,34 +57,44 @@ static bool covers_table(const struct update_plan *plan, uint64_t va)
 {
 	uint64_t start = va & ~(TABLE_SPAN - 1);
 
-	return start >= plan->va &&
-	       start - plan->va + TABLE_SPAN <= plan->count * EXO_PAGE_SIZE;
+	return start >= plan->op.va &&
+	       start - plan->op.va + TABLE_SPAN <= plan->op.count * EXO_PAGE_SIZE;
+}
+
+/* For entry_to_change(): a table that is shared, or that others have left. */
+static __attribute__((noinline)) table_entry *change_shared(struct update_step *step, struct space *s,
+							    uint64_t va, struct table_place *at,
+							    table_entry *entry)
+{
+	tlb_stamp *left = &step->harvest.left;
+
+	if (table_is_shared(at->directory) && !step->plan->revoke) {
+		step->cost += UPDATE_TABLE_COST;
+		if (step->plan->op.code == EXO_OP_UNMAP && covers_table(step->plan, va))
+			table_leave(s, at->directory, left);
+		else
+			step->error = table_unshare(s, at->directory, left);
+		entry = page_table_walk(s, va, 0, false, at);
+	}
+	if (entry && !tlb_frame_acknowledged(pte_frame(*at->directory)))
+		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
+	return entry;
 }
 
 /*
- * The entry for the page at va, in a table that is the space's own; NULL in *entry without an error:
- * there is none.  A table that is shared is copied first, or left if the op removes all of it.
+ * The entry for the page at va, in a table that is the space's own; NULL: there is none, which is an
+ * error if it was to be made.  A table that is shared is copied first, or left if the op removes all of it.
  */
-static int entry_to_change(struct update_step *step, struct space *s, uint64_t va, bool make,
-			   struct table_place *at, table_entry **entry)
+static inline table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va,
+					   bool make, struct table_place *at)
 {
-	tlb_stamp *left = &step->harvest.left;
-	int error = 0;
+	table_entry *entry = page_table_walk(s, va, 0, make, at);
 
-	*entry = page_table_walk(s, va, 0, make, at);
-	if (!*entry)
-		return make ? -ENOMEM : 0;
-	if (table_is_shared(at->directory) && !step->plan->revoke) {
-		step->cost += UPDATE_TABLE_COST;
-		if (step->plan->code == EXO_OP_UNMAP && covers_table(step->plan, va))
-			table_leave(s, at->directory, left);
-		else
-			error = table_unshare(s, at->directory, left);
-		*entry = page_table_walk(s, va, 0, false, at);
-	}
-	if (*entry && !tlb_frame_acknowledged(pte_frame(*at->directory)))
-		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
-	return error;
+	if (entry && (table_is_shared(at->directory) || frame_private[pte_frame(*at->directory)].stamp))
+		entry = change_shared(step, s, va, at, entry);
+	if (!entry && make)
+		step->error = -ENOMEM;
+	return entry;
 }
 
 /*
@@ -110,12 +121,13 @@ static void remove_table(table_entry *directory, struct update_step *step)
 static bool clone_table(struct update_step *step, uint64_t index, table_entry *source)
 {
 	const struct update_plan *plan = step->plan;
-	uint64_t va = plan->va + index * EXO_PAGE_SIZE;
+	uint64_t va = plan->op.va + index * EXO_PAGE_SIZE;
 	struct table_place at;
 	table_entry *target;
 	bool shared = table_is_shared(source), lost = false, done;
 
-	if (!plan->copy_on_write || va % TABLE_SPAN || plan->count - index < TABLE_ENTRIES)
+	if (!(plan->op.flags & EXO_OP_COW) || va % TABLE_SPAN ||
+	    plan->op.count - index < TABLE_ENTRIES)
 		return false;
 	target = page_table_walk(plan->target, va, 1, true, &at);
 	if (!target)
@@ -128,72 +140,6 @@ static bool clone_table(struct update_step *step, uint64_t index, table_entry *s
 	step->pages += TABLE_ENTRIES;
 	step->cost += shared ? 1 : UPDATE_TABLE_COST;
 	return true;
-}
-
-typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index);
-
-/* Calls `page` for `run` entries that stand together, or for those that are not empty. */
-static int commit_run(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index,
-		      uint64_t run, bool all, page_step page)
-{
-	uint64_t done = 0;
-	int error = 0;
-
-	for (; done < run; done++) {
-		if (!all && !atomic_load_explicit(&entry[done], memory_order_relaxed))
-			continue;
-		error = page(step, &entry[done], va + done * EXO_PAGE_SIZE, index + done);
-		if (error)
-			break;
-	}
-	step->pages += done;
-	step->cost += done;
-	return error;
-}
-
-/*
- * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
- * make: for every entry, in tables that are made where they are missing; else for each that is not
- * empty, skipping missing tables at the cost of one.
- */
-static int commit_entries(struct update_step *step, struct space *s, uint64_t start, bool make,
-			  page_step page)
-{
-	const struct update_plan *plan = step->plan;
-
-	while (step->cost < step->limit && step->done + step->pages < plan->count) {
-		uint64_t at = step->done + step->pages, va = start + at * EXO_PAGE_SIZE, run;
-		struct table_place place;
-		table_entry *entry;
-		int error = 0;
-
-		/* A source is only marked, and if it is shared it is marked already. */
-		if (plan->code == EXO_OP_CLONE && plan->source != plan->target)
-			entry = page_table_walk(s, va, 0, false, &place);
-		else
-			error = entry_to_change(step, s, va, make, &place, &entry);
-		if (error)
-			return error;
-		run = min(place.run, plan->count - at);
-		if (!entry) {
-			step->pages += run;
-			step->cost++;
-			continue;
-		}
-		if (plan->code == EXO_OP_CLONE && va % TABLE_SPAN == 0 &&
-		    clone_table(step, at, place.directory))
-			continue;
-		if (step->cost >= step->limit)
-			break;
-		run = min(run, step->limit - step->cost);
-		error = commit_run(step, entry, va, at, run, make, page);
-		if (error)
-			return error;
-		if (plan->code == EXO_OP_UNMAP && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
-		    covers_table(plan, va))
-			remove_table(place.directory, step);
-	}
-	return 0;
 }
 
 static int unmap_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
@@ -231,7 +177,7 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 		return 0;
 	do {
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
-		if (plan->keep_cow && (old & EXO_PTE_SOFT0))
+		if ((plan->op.flags & EXO_OP_KEEP_COW) && (old & EXO_PTE_SOFT0))
 			new = (new & ~PTE_WRITE) | EXO_PTE_SOFT0;
 		if ((new & ~old & PTE_WRITE) && !may_gain_write(plan->target, old))
 			return -EPERM;
@@ -242,21 +188,18 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 }
 
 /* The target's entry for page `index`; made only here, since holes of the source need no tables. */
-static int copy_entry(struct update_step *step, uint64_t index, table_entry **copy)
+static table_entry *copy_entry(struct update_step *step, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
 	struct copy_cursor *c = &step->copies;
+	struct table_place at;
 
-	if (!c->entry || index - c->index >= c->at.run) {
-		int error = entry_to_change(step, plan->target, plan->va + index * EXO_PAGE_SIZE, true,
-					    &c->at, &c->entry);
-
-		if (error)
-			return error;
+	if (!c->entry || index - c->index >= table_entries_left(c->entry)) {
+		c->entry = entry_to_change(step, plan->target, plan->op.va + index * EXO_PAGE_SIZE, true,
+					   &at);
 		c->index = index;
 	}
-	*copy = c->entry + (index - c->index);
-	return 0;
+	return c->entry + (index - c->index);
 }
 
 /* `entry` is the source's.  The copy starts neither accessed nor dirty. */
@@ -264,18 +207,17 @@ static int clone_page(struct update_step *step, table_entry *entry, uint64_t va,
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
-	table_entry *copy;
-	int error = copy_entry(step, index, &copy);
+	table_entry *copy = copy_entry(step, index);
 
-	if (error)
-		return error;
+	if (step->error)
+		return step->error;
 	if (atomic_load_explicit(copy, memory_order_relaxed) & PTE_PRESENT)
 		return -EEXIST;
 	new = page_table_copied(entry, old, frame_word_owner(frame_word(pte_frame(old))),
 				plan->target->object.owner->id);
 	if (!new)
 		return -EAGAIN;
-	if ((new & PTE_PRESENT) && plan->copy_on_write &&
+	if ((new & PTE_PRESENT) && (plan->op.flags & EXO_OP_COW) &&
 	    (old & (PTE_WRITE | EXO_PTE_SOFT0)) != EXO_PTE_SOFT0) {
 		do
 			new = (old & ~PTE_WRITE) | EXO_PTE_SOFT0;
@@ -287,6 +229,63 @@ static int clone_page(struct update_step *step, table_entry *entry, uint64_t va,
 	return 0;
 }
 
+typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index);
+
+/*
+ * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
+ * make: for every entry, in tables that are made where they are missing; else for each that is not
+ * empty, skipping missing tables at the cost of one.
+ *
+ * Inlined for each `page`: what is done for one page is a few instructions.
+ */
+static inline __attribute__((always_inline)) int commit_entries(struct update_step *step,
+								struct space *s, uint64_t start,
+								bool make, page_step page)
+{
+	const struct update_plan *plan = step->plan;
+
+	while (step->cost < step->limit && step->done + step->pages < plan->op.count) {
+		uint64_t at = step->done + step->pages, va = start + at * EXO_PAGE_SIZE;
+		struct table_place place;
+		table_entry *entry;
+		unsigned run, i = 0;
+
+		/* A source is only marked, and if it is shared it is marked already. */
+		if (page == clone_page && plan->source != plan->target)
+			entry = page_table_walk(s, va, 0, false, &place);
+		else
+			entry = entry_to_change(step, s, va, make, &place);
+		if (step->error)
+			break;
+		if (!entry) {
+			step->pages += min(place.missing, plan->op.count - at);
+			step->cost++;
+			continue;
+		}
+		if (page == clone_page && va % TABLE_SPAN == 0 &&
+		    clone_table(step, at, place.directory))
+			continue;
+		if (step->cost >= step->limit)
+			break;
+		run = min(min(table_entries_left(entry), plan->op.count - at), step->limit - step->cost);
+		for (; i < run; i++) {
+			if (!make && !atomic_load_explicit(&entry[i], memory_order_relaxed))
+				continue;
+			step->error = page(step, &entry[i], va + i * EXO_PAGE_SIZE, at + i);
+			if (step->error)
+				break;
+		}
+		step->pages += i;
+		step->cost += i;
+		if (step->error)
+			break;
+		if (page == unmap_page && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
+		    covers_table(plan, va))
+			remove_table(place.directory, step);
+	}
+	return step->error;
+}
+
 /*
  * Contents are reached through the physmap, so no entry and no lock is involved; the pin keeps the
  * frame the caller's until it is done.
@@ -295,13 +294,13 @@ static int commit_contents(struct domain *d, struct update_step *step)
 {
 	const struct update_plan *plan = step->plan;
 
-	while (step->cost < step->limit && step->done + step->pages < plan->count) {
-		uint64_t at = step->done + step->pages, to = plan->frame + at;
-		uint64_t from = plan->source_frame + at;
+	while (step->cost < step->limit && step->done + step->pages < plan->op.count) {
+		uint64_t at = step->done + step->pages, to = plan->op.frame + at;
+		uint64_t from = plan->op.source + at;
 
 		if (!frame_pin(to, d->id))
 			return -EPERM;
-		if (plan->code == EXO_OP_ZERO) {
+		if (plan->op.code == EXO_OP_ZERO) {
 			frame_zero(to);
 		} else if (frame_pin(from, d->id)) {
 			frame_copy(to, from);
@@ -320,20 +319,20 @@ static int commit_contents(struct domain *d, struct update_step *step)
 int update_commit(struct domain *d, struct update_step *step)
 {
 	const struct update_plan *plan = step->plan;
+	uint64_t va = plan->op.va;
 
-	step->harvest.space = plan->source;
 	if (plan->revoke)
-		return commit_entries(step, plan->target, plan->va, false, revoke_page);
-	switch (plan->code) {
+		return commit_entries(step, plan->target, va, false, revoke_page);
+	switch (plan->op.code) {
 	case EXO_OP_MAP:
 	case EXO_OP_MAP_DEVICE:
-		return commit_entries(step, plan->target, plan->va, true, map_page);
+		return commit_entries(step, plan->target, va, true, map_page);
 	case EXO_OP_UNMAP:
-		return commit_entries(step, plan->target, plan->va, false, unmap_page);
+		return commit_entries(step, plan->target, va, false, unmap_page);
 	case EXO_OP_PROTECT:
-		return commit_entries(step, plan->target, plan->va, false, protect_page);
+		return commit_entries(step, plan->target, va, false, protect_page);
 	case EXO_OP_CLONE:
-		return commit_entries(step, plan->source, plan->source_va, false, clone_page);
+		return commit_entries(step, plan->source, plan->op.source_va, false, clone_page);
 	case EXO_OP_ZERO:
 	case EXO_OP_COPY:
 		return commit_contents(d, step);

@@ -78,11 +78,11 @@ static void what_was_checked_is_planned(void)
 		hostile = wishes[i];
 		CHECK_EQ(decode(allowed), 0);
 		CHECK_EQ(reads, 1);
-		CHECK_EQ(plan.code, EXO_OP_MAP);
-		CHECK_EQ(plan.frame, 7);
+		CHECK_EQ(plan.op.code, EXO_OP_MAP);
+		CHECK_EQ(plan.op.frame, 7);
 		CHECK_EQ(plan.frame_owner, ME);
-		CHECK_EQ(plan.va, 0x1000);
-		CHECK_EQ(plan.count, 1);
+		CHECK_EQ(plan.op.va, 0x1000);
+		CHECK_EQ(plan.op.count, 1);
 	}
 }
 
