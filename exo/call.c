@@ -39,26 +39,32 @@ static const struct {
 	} needs[2];
 } calls[EXO_CALLS] = { EXO_CALL_LIST(CALL_ENTRY) };
 
+/* What the n-th handle names, if the call takes one. */
+static int view(exo_handle named, uint64_t number, unsigned n, struct handle_view *h)
+{
+	enum object_kind kind = calls[number].needs[n].kind;
+
+	if (kind == OBJECT_NONE)
+		return 0;
+	return handle_view(domain_current(), named, kind, calls[number].needs[n].rights, h);
+}
+
 static int64_t call(uint64_t number, struct exo_regs *regs)
 {
-	const exo_handle named[2] = { regs->rdi, regs->rsi };
 	struct handle_view h[2];
-	unsigned held = 0;
-	int64_t result = 0;
+	int64_t result;
 
 	if (number >= EXO_CALLS || !calls[number].handler)
 		return -ENOSYS;
-	for (; held < 2 && calls[number].needs[held].kind != OBJECT_NONE; held++) {
-		result = handle_view(domain_current(), named[held], calls[number].needs[held].kind,
-				     calls[number].needs[held].rights, &h[held]);
-		if (result)
-			break;
-	}
+	h[0].kept = h[1].kept = true; /* until there is something to put */
+	result = view(regs->rdi, number, 0, &h[0]);
+	if (!result)
+		result = view(regs->rsi, number, 1, &h[1]);
 	if (!result)
 		result = calls[number].handler(regs, h);
-	while (held-- > 0)
-		if (!h[held].kept)
-			handle_view_put(&h[held]);
+	for (unsigned n = 0; n < 2; n++)
+		if (!h[n].kept)
+			handle_view_put(&h[n]);
 	return result;
 }
 

@@ -29,6 +29,7 @@
 	CALL(SPACE_FEED, call_space_feed, SPACE, WRITE, NONE, NONE) \
 	CALL(SPACE_DESTROY, call_space_destroy, ANY, MANAGE, NONE, NONE) \
 	CALL(UPDATE, call_update, SPACE, WRITE, NONE, NONE) \
+	CALL(PROTECT, call_protect, SPACE, WRITE, NONE, NONE) \
 	CALL(TLB_POLL, call_tlb_poll, SPACE, USE, NONE, NONE) \
 	CALL(VCORE_CREATE, call_vcore_create, DOMAIN, MANAGE, SPACE, USE) \
 	CALL(VCORE_START, call_vcore_start, VCORE, MANAGE, NONE, NONE) \

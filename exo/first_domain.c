@@ -26,11 +26,11 @@ static void map(struct domain *d, uint64_t va, uint64_t first, uint64_t count, u
 
 	lock_acquire(&shared->lock);
 	for (uint64_t frame = first; frame < first + count; frame++, va += EXO_PAGE_SIZE) {
-		table_entry *entry = page_table_walk(shared, va, 0, true, &at);
+		table_entry *entry;
 
-		while (!entry) {
+		while (!(entry = page_table_walk(shared, va, 0, &at))) {
 			page_table_pool_add(shared, frame_take(d->id, EXO_FRAME_TABLE));
-			entry = page_table_walk(shared, va, 0, true, &at);
+			page_table_make(shared, &at);
 		}
 		if (!frame_map(frame, frame_word_owner(frame_word(frame)), d->id))
 			panic("the first domain cannot map frame 0x%lx", frame);

@@ -59,6 +59,7 @@ static bool slot_read(struct handle_slot *slot, uint32_t generation, struct hand
 
 	if (tag != tag_make(generation, SLOT_LIVE))
 		return false;
+#pragma GCC unroll HANDLE_WORDS
 	for (unsigned i = 0; i < HANDLE_WORDS; i++)
 		out->words[i] = atomic_load_explicit(&slot->words[i], memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
@@ -79,10 +80,10 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 	if (!object_word_get(out->object_frame, out->object_generation))
 		return -EBADF;
 	out->object = has_object(out->kind) ? frame_pointer(out->object_frame) : NULL;
-	out->kept = false;
 	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
 	 * references.  Either it sees ours and gives up, or we see `dying`. */
-	if (kind != OBJECT_SPACE || !atomic_load(&out->space->dying))
+	out->kept = kind == OBJECT_SPACE && atomic_load(&out->space->dying);
+	if (!out->kept)
 		return 0;
 	handle_view_put(out);
 	return -EBADF;

@@ -51,7 +51,7 @@ struct object {
 	uint64_t frame;
 };
 
-#define HANDLE_WORDS 5
+enum { HANDLE_WORDS = 5 };
 
 /* One slot of a domain's handle table. */
 struct handle_slot {

@@ -11,39 +11,35 @@
 #include "kernel.h"
 #include "page_table.h"
 
-/* For the walk: nothing is behind `entry`, of a level whose entries cover 1 << shift. */
-static __attribute__((noinline)) table_entry *walk_missing(struct space *s, uint64_t va, unsigned last,
-							   bool make, struct table_place *at,
-							   table_entry *entry, unsigned shift)
+table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
 {
-	uint64_t covered = 1ul << shift, frame = make ? page_table_pool_take(s) : 0;
-
-	at->missing = (covered - (va & (covered - 1))) >> EXO_PAGE_SHIFT;
-	if (!frame)
-		return NULL;
-	/* Release: a page walk that sees the entry sees an empty table. */
-	atomic_store_explicit(entry, frame << EXO_PAGE_SHIFT | TABLE_BITS, memory_order_release);
-	return page_table_walk(s, va, last, make, at);
-}
-
-table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, bool make,
-			     struct table_place *at)
-{
-	unsigned levels = s->is_shared ? 2 : 3;
-	uint64_t rest = va << (64 - EXO_PAGE_SHIFT - 9 * (levels + 1)); /* 9 bits of it for each level */
+	unsigned level = s->is_shared ? 2 : 3;
+	uint64_t rest = va << (s->is_shared ? 25 : 16); /* 9 bits of it for each level */
 	table_entry *entry = (table_entry *)frame_pointer(s->root) + (rest >> 55);
 
 	ASSERT_INVARIANT(lock_held(&s->lock));
-	for (; levels > last; levels--) {
+	for (; level > last; level--) {
 		uint64_t next = atomic_load_explicit(entry, memory_order_relaxed) & PTE_ADDRESS;
 
-		if (!next)
-			return walk_missing(s, va, last, make, at, entry, EXO_PAGE_SHIFT + 9 * levels);
 		at->directory = entry;
+		at->level = level;
+		if (!next)
+			return NULL;
 		rest <<= 9;
 		entry = (table_entry *)phys_to_virt(next) + (rest >> 55);
 	}
 	return entry;
+}
+
+bool page_table_make(struct space *s, const struct table_place *at)
+{
+	uint64_t frame = page_table_pool_take(s);
+
+	/* Release: a page walk that sees the entry sees an empty table. */
+	if (frame)
+		atomic_store_explicit(at->directory, frame << EXO_PAGE_SHIFT | TABLE_BITS,
+				      memory_order_release);
+	return frame;
 }
 
 void page_table_pool_add(struct space *s, uint64_t frame)

@@ -21,9 +21,17 @@ typedef _Atomic uint64_t table_entry;
 
 /* Where a walk has ended. */
 struct table_place {
-	table_entry *directory; /* the last entry on the way that was there: points to the page's table */
-	uint64_t missing;       /* if there is none: so many pages from va on have no table */
+	table_entry *directory; /* the last entry on the way: points to the page's table, or is empty */
+	unsigned level;         /* of that entry */
 };
+
+/* For how many pages from va on an empty directory entry says that they have no table. */
+static inline uint64_t table_pages_missing(uint64_t va, const struct table_place *at)
+{
+	uint64_t covered = 1ul << (9 * at->level);
+
+	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
+}
 
 /* How many entries there are from this one to the end of its table. */
 static inline unsigned table_entries_left(const table_entry *entry)
@@ -35,12 +43,12 @@ static inline unsigned table_entries_left(const table_entry *entry)
  * page_table_walk - the entry for a page
  *
  * last  0; or 1 for the directory entry for the 2 MiB around it
- * make  make missing tables; NULL when the pool has no frame left.  Without it, NULL: no table
  *
- * Before an entry is changed: table_is_shared(at->directory)?
+ * NULL: a table is missing on the way; page_table_make() makes it, unless the pool is empty, and the next
+ * walk gets further.  Before an entry is changed: table_is_shared(at->directory)?
  */
-table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, bool make,
-			     struct table_place *at);
+table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at);
+bool page_table_make(struct space *s, const struct table_place *at);
 
 /* A frame for the pool; the caller has claimed it as a TABLE. */
 void page_table_pool_add(struct space *s, uint64_t frame);

@@ -16,19 +16,24 @@ struct update {
 	tlb_stamp stamp;          /* of all that it removed */
 };
 
-static void flush_here(const struct space *s, const struct harvest *h)
+/* Of entries that lost rights: other CPUs are told, and this one forgets them. */
+static tlb_stamp publish(struct space *s, const struct harvest *h)
 {
 	struct cpu *cpu = this_cpu();
+	tlb_stamp stamp;
 
+	if (!h->changed)
+		return 0;
+	stamp = tlb_publish(s);
 	if (!(atomic_load(&s->active) >> cpu->number & 1))
-		return;
+		return stamp;
 	cpu->stats.tlb_flushes++;
-	if (h->changed > UPDATE_FLUSH_SINGLY) {
+	if (h->changed > UPDATE_FLUSH_SINGLY)
 		tlb_flush_all();
-		return;
-	}
-	for (unsigned i = 0; i < h->changed; i++)
-		tlb_flush_page(h->va[i]);
+	else
+		for (unsigned i = 0; i < h->changed; i++)
+			tlb_flush_page(h->va[i]);
+	return stamp;
 }
 
 /*
@@ -40,12 +45,8 @@ static void harvest_bring_in(struct update *u, struct space *s, struct harvest *
 {
 	uint16_t space_owner = s->object.owner->id;
 	unsigned free = 0;
-	tlb_stamp stamp = h->left;
+	tlb_stamp stamp = tlb_stamp_union(publish(s, h), h->left);
 
-	if (h->changed) {
-		stamp = tlb_stamp_union(tlb_publish(s), stamp);
-		flush_here(s, h);
-	}
 	u->stamp = tlb_stamp_union(u->stamp, stamp);
 	for (unsigned i = 0; i < h->frame_count; i++) {
 		uint64_t frame = h->frames[i], word;
@@ -102,7 +103,7 @@ static int run_op(struct update *u, const struct update_plan *plan)
 
 		step.pages = step.cost = step.harvest.changed = step.harvest.frame_count = 0;
 		step.error = step.harvest.left = 0;
-		step.copies.entry = NULL;
+		step.copy = NULL;
 		step.limit = chunk_limit(u, plan);
 		if (!step.limit)
 			return 1;
@@ -186,11 +187,10 @@ int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 
 	if (result)
 		return result;
-	if (u.header.op_count > EXO_UPDATE_OPS_MAX || u.header.ops_done > u.header.op_count)
-		return -EINVAL;
 	if (!u.header.freed)
 		u.header.freed_max = 0;
-	if (u.header.freed_max == 1)
+	if (u.header.op_count > EXO_UPDATE_OPS_MAX || u.header.ops_done > u.header.op_count ||
+	    u.header.freed_max == 1)
 		return -EINVAL;
 	u.header.freed_count = 0;
 	result = run_ops(&u);
@@ -198,4 +198,30 @@ int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 	if (copy_to_user(regs->rsi, &u.header, sizeof(u.header)))
 		return -EFAULT;
 	return result;
+}
+
+/* (space, va, pages, rights | flags << 8).  What programs do all the time, with a page or two. */
+int64_t call_protect(struct exo_regs *regs, struct handle_view *h)
+{
+	struct update_plan plan;
+	struct update_step step;
+	struct space *s = h->space;
+	tlb_stamp stamp;
+	int error;
+
+	if (regs->rdx > EXO_PROTECT_PAGES_MAX)
+		return -EAGAIN;
+	plan.op = (struct exo_op){ .code = EXO_OP_PROTECT, .prot = regs->r10, .flags = regs->r10 >> 8,
+				   .count = regs->rdx, .va = regs->rsi };
+	error = update_check(domain_current(), s, &plan);
+	if (error)
+		return error;
+	step.plan = &plan;
+	step.harvest.changed = 0;
+	lock_acquire(&s->lock);
+	error = update_commit_protect(&step);
+	stamp = publish(s, &step.harvest);
+	lock_release(&s->lock);
+	stamp = pending_epoch(s, stamp);
+	return error ? error : (int64_t)stamp;
 }

@@ -25,6 +25,8 @@
 #define UPDATE_TABLE_COST 64u
 /* Above this many it is cheaper to flush the whole TLB than page by page. */
 #define UPDATE_FLUSH_SINGLY 16u
+/* Directory entries have changed: no single address says what TLBs have to forget. */
+#define UPDATE_FLUSH_ALL (UPDATE_FLUSH_SINGLY + 1)
 
 /* One op, decoded. */
 struct update_plan {
@@ -54,12 +56,6 @@ struct harvest {
 	tlb_stamp left;       /* of spaces that used the same tables, or of this one (table_share.h) */
 };
 
-/* CLONE: where the copies of neighbouring entries go, so that their table is looked for once. */
-struct copy_cursor {
-	table_entry *entry;    /* NULL: not looked for yet */
-	uint64_t index;        /* entry is for this page of the op */
-};
-
 /* A chunk of an op. */
 struct update_step {
 	const struct update_plan *plan;
@@ -67,7 +63,9 @@ struct update_step {
 	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
 	int error;            /* and why not further: errno, or 0 */
-	struct copy_cursor copies;
+	/* CLONE: where the copy of page `copy_index` goes, so that its table is looked for once; or NULL. */
+	table_entry *copy;
+	uint64_t copy_index;
 	struct harvest harvest;
 };
 
@@ -75,6 +73,8 @@ struct update_step {
 int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 		  struct update_plan *plan);
 void update_plan_put(struct update_plan *plan);
+/* The same for the op that the plan has already. */
+int update_check(struct domain *d, struct space *target, struct update_plan *plan);
 
 /*
  * Some of a sweep through a space, from page `*page` of it on: entries that point to REVOKED frames are gone
@@ -85,5 +85,9 @@ bool update_take_revoked(struct space *s, uint64_t *page);
 /* Carries out what follows the first `done` pages of the plan, limit <= UPDATE_CHUNK, under the locks
  * of both spaces if it changes entries.  0 or an errno; step->pages were done in either case. */
 int update_commit(struct domain *d, struct update_step *step);
+
+/* PROTECT, under the lock, where nothing but entries of one table is to be changed.  0, or an errno; -EAGAIN:
+ * something else is, and nothing has been changed. */
+int update_commit_protect(struct update_step *step);
 
 #endif

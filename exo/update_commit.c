@@ -21,14 +21,6 @@ static void harvest_removed(struct harvest *h, uint64_t va, uint64_t entry)
 		h->frames[h->frame_count++] = pte_frame(entry);
 }
 
-/* Changes an entry from what the caller saw, keeping what the processor adds meanwhile. */
-static bool entry_swap(table_entry *entry, uint64_t *seen, uint64_t new)
-{
-	uint64_t marks = *seen & (PTE_ACCESSED | PTE_DIRTY);
-
-	return atomic_compare_exchange_weak(entry, seen, new | marks);
-}
-
 static int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
@@ -46,12 +38,6 @@ static int map_page(struct update_step *step, table_entry *entry, uint64_t va, u
 	return 0;
 }
 
-/* Directory entries have changed: no single address says what TLBs have to forget. */
-static void harvest_tables(struct harvest *h)
-{
-	h->changed += UPDATE_FLUSH_SINGLY + 1;
-}
-
 /* Is all that the table around va maps in the range of the op? */
 static bool covers_table(const struct update_plan *plan, uint64_t va)
 {
@@ -61,39 +47,42 @@ static bool covers_table(const struct update_plan *plan, uint64_t va)
 	       start - plan->op.va + TABLE_SPAN <= plan->op.count * EXO_PAGE_SIZE;
 }
 
-/* For entry_to_change(): a table that is shared, or that others have left. */
-static __attribute__((noinline)) table_entry *change_shared(struct update_step *step, struct space *s,
-							    uint64_t va, struct table_place *at,
-							    table_entry *entry)
+/* Is the table the space's alone, and do all TLBs know it? */
+static bool table_is_own(const table_entry *directory)
 {
-	tlb_stamp *left = &step->harvest.left;
+	uint64_t frame = pte_frame(*directory);
 
-	if (table_is_shared(at->directory) && !step->plan->revoke) {
-		step->cost += UPDATE_TABLE_COST;
-		if (step->plan->op.code == EXO_OP_UNMAP && covers_table(step->plan, va))
-			table_leave(s, at->directory, left);
-		else
-			step->error = table_unshare(s, at->directory, left);
-		entry = page_table_walk(s, va, 0, false, at);
-	}
-	if (entry && !tlb_frame_acknowledged(pte_frame(*at->directory)))
-		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
-	return entry;
+	return !table_is_shared(directory) &&
+	       (!frame_private[frame].stamp || tlb_frame_acknowledged(frame));
 }
 
 /*
  * The entry for the page at va, in a table that is the space's own; NULL: there is none, which is an
  * error if it was to be made.  A table that is shared is copied first, or left if the op removes all of it.
  */
-static inline table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va,
-					   bool make, struct table_place *at)
+static table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va, bool make,
+				    struct table_place *at)
 {
-	table_entry *entry = page_table_walk(s, va, 0, make, at);
+	tlb_stamp *left = &step->harvest.left;
+	table_entry *entry;
 
-	if (entry && (table_is_shared(at->directory) || frame_private[pte_frame(*at->directory)].stamp))
-		entry = change_shared(step, s, va, at, entry);
-	if (!entry && make)
-		step->error = -ENOMEM;
+	while (!(entry = page_table_walk(s, va, 0, at)))
+		if (!make || !page_table_make(s, at)) {
+			step->error = make ? -ENOMEM : 0;
+			return NULL;
+		}
+	if (table_is_own(at->directory))
+		return entry;
+	if (table_is_shared(at->directory) && !step->plan->revoke) {
+		step->cost += UPDATE_TABLE_COST;
+		if (step->plan->op.code == EXO_OP_UNMAP && covers_table(step->plan, va))
+			table_leave(s, at->directory, left);
+		else
+			step->error = table_unshare(s, at->directory, left);
+		entry = page_table_walk(s, va, 0, at);
+	}
+	if (entry)
+		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
 	return entry;
 }
 
@@ -110,7 +99,7 @@ static void remove_table(table_entry *directory, struct update_step *step)
 		if (atomic_load_explicit(&table[i], memory_order_relaxed))
 			return;
 	step->harvest.frames[step->harvest.frame_count++] = pte_frame(atomic_exchange(directory, 0));
-	harvest_tables(&step->harvest);
+	step->harvest.changed += UPDATE_FLUSH_ALL;
 	step->cost++;
 }
 
@@ -129,12 +118,12 @@ static bool clone_table(struct update_step *step, uint64_t index, table_entry *s
 	if (!(plan->op.flags & EXO_OP_COW) || va % TABLE_SPAN ||
 	    plan->op.count - index < TABLE_ENTRIES)
 		return false;
-	target = page_table_walk(plan->target, va, 1, true, &at);
-	if (!target)
-		return false;
+	while (!(target = page_table_walk(plan->target, va, 1, &at)))
+		if (!page_table_make(plan->target, &at))
+			return false;
 	done = table_share(plan->source, source, plan->target, target, &lost);
 	if (lost || (done && !shared))
-		harvest_tables(&step->harvest);
+		step->harvest.changed += UPDATE_FLUSH_ALL;
 	if (!done)
 		return false;
 	step->pages += TABLE_ENTRIES;
@@ -162,13 +151,9 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 }
 
 /* An entry may gain the right to write only if the frame belongs to the space's own domain: what
- * was lent read-only, the frame table and devices stay as they were mapped. */
-static bool may_gain_write(const struct space *s, uint64_t entry)
-{
-	return frame_word_owner(frame_word(pte_frame(entry))) == s->object.owner->id;
-}
-
-static int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+ * was lent read-only, the frame table and devices stay as they were mapped.  What the processor adds to the
+ * entry meanwhile is kept. */
+static inline int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
@@ -179,27 +164,41 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
 		if ((plan->op.flags & EXO_OP_KEEP_COW) && (old & EXO_PTE_SOFT0))
 			new = (new & ~PTE_WRITE) | EXO_PTE_SOFT0;
-		if ((new & ~old & PTE_WRITE) && !may_gain_write(plan->target, old))
+		if ((new & ~old & PTE_WRITE) && frame_word_owner(frame_word(pte_frame(old))) !=
+							plan->target->object.owner->id)
 			return -EPERM;
-	} while (!entry_swap(entry, &old, new));
+	} while (!atomic_compare_exchange_weak(entry, &old, new));
 	if (pte_loses_rights(old, new))
 		harvest_change(&step->harvest, va);
 	return 0;
+}
+
+int update_commit_protect(struct update_step *step)
+{
+	const struct update_plan *plan = step->plan;
+	struct table_place at;
+	table_entry *entry = page_table_walk(plan->target, plan->op.va, 0, &at);
+	int error = 0;
+
+	if (!entry || plan->op.count > table_entries_left(entry) || !table_is_own(at.directory))
+		return -EAGAIN;
+	for (uint64_t i = 0; i < plan->op.count && !error; i++)
+		error = protect_page(step, &entry[i], plan->op.va + i * EXO_PAGE_SIZE, i);
+	return error;
 }
 
 /* The target's entry for page `index`; made only here, since holes of the source need no tables. */
 static table_entry *copy_entry(struct update_step *step, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
-	struct copy_cursor *c = &step->copies;
 	struct table_place at;
 
-	if (!c->entry || index - c->index >= table_entries_left(c->entry)) {
-		c->entry = entry_to_change(step, plan->target, plan->op.va + index * EXO_PAGE_SIZE, true,
-					   &at);
-		c->index = index;
+	if (!step->copy || index - step->copy_index >= table_entries_left(step->copy)) {
+		step->copy = entry_to_change(step, plan->target, plan->op.va + index * EXO_PAGE_SIZE,
+					     true, &at);
+		step->copy_index = index;
 	}
-	return c->entry + (index - c->index);
+	return step->copy + (index - step->copy_index);
 }
 
 /* `entry` is the source's.  The copy starts neither accessed nor dirty. */
@@ -221,7 +220,7 @@ static int clone_page(struct update_step *step, table_entry *entry, uint64_t va,
 	    (old & (PTE_WRITE | EXO_PTE_SOFT0)) != EXO_PTE_SOFT0) {
 		do
 			new = (old & ~PTE_WRITE) | EXO_PTE_SOFT0;
-		while (!entry_swap(entry, &old, new));
+		while (!atomic_compare_exchange_weak(entry, &old, new));
 		if (pte_loses_rights(old, new))
 			harvest_change(&step->harvest, va);
 	}
@@ -252,13 +251,13 @@ static inline __attribute__((always_inline)) int commit_entries(struct update_st
 
 		/* A source is only marked, and if it is shared it is marked already. */
 		if (page == clone_page && plan->source != plan->target)
-			entry = page_table_walk(s, va, 0, false, &place);
+			entry = page_table_walk(s, va, 0, &place);
 		else
 			entry = entry_to_change(step, s, va, make, &place);
 		if (step->error)
 			break;
 		if (!entry) {
-			step->pages += min(place.missing, plan->op.count - at);
+			step->pages += min(table_pages_missing(va, &place), plan->op.count - at);
 			step->cost++;
 			continue;
 		}

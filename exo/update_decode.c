@@ -7,15 +7,8 @@
 #define PROT_ALL (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC | EXO_PROT_SOFT0 | \
 		  EXO_PROT_SOFT1 | EXO_PROT_SOFT2)
 #define FLAGS_ALL (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW)
+#define PROT_WRITE_EXEC (EXO_PROT_WRITE | EXO_PROT_EXEC)
 #define FRAME_NUMBERS_END (1ul << 40)
-
-/* The libos is W^X (K7); what a program does in its private part is its own affair. */
-static bool prot_ok(const struct space *s, unsigned prot)
-{
-	unsigned both = EXO_PROT_WRITE | EXO_PROT_EXEC;
-
-	return !(s->is_shared && (prot & both) == both);
-}
 
 /* What the handle in the op names, held as long as the plan; WRITE too if a condition asks for it. */
 static int hold(struct domain *d, enum object_kind kind, bool write, struct update_plan *plan)
@@ -51,7 +44,7 @@ static int decode_map(struct domain *d, struct update_plan *plan)
 	if (plan->op.source)
 		return decode_loan(d, plan);
 	/* Owned by nobody and yet to be mapped: that is the frame table, which all may read. */
-	if (owner == 0 && (plan->op.prot & (EXO_PROT_WRITE | EXO_PROT_EXEC)))
+	if (owner == 0 && (plan->op.prot & PROT_WRITE_EXEC))
 		return -EPERM;
 	/* Who makes another domain maps its own frames there, and those it has given. */
 	if (owner != 0 && owner != d->id && owner != plan->target->object.owner->id)
@@ -94,14 +87,11 @@ static int decode_code(struct domain *d, struct update_plan *plan)
 	return -EINVAL;
 }
 
-int update_decode(struct domain *d, struct space *target, uint64_t user_op,
-		  struct update_plan *plan)
+int update_check(struct domain *d, struct space *target, struct update_plan *plan)
 {
 	const struct exo_op *op = &plan->op;
-	int error = copy_from_user(&plan->op, user_op, sizeof(*op));
+	int error;
 
-	if (error)
-		return error;
 	if ((op->prot & ~PROT_ALL) || (op->flags & ~FLAGS_ALL) || op->frame >= FRAME_NUMBERS_END)
 		return -EINVAL;
 	plan->revoke = false;
@@ -110,12 +100,21 @@ int update_decode(struct domain *d, struct space *target, uint64_t user_op,
 	plan->held.kind = OBJECT_NONE;
 	if (update_changes_entries(plan) && !page_table_range_ok(target, d, op->va, op->count))
 		return -EINVAL;
-	if (!prot_ok(target, op->prot))
+	/* The libos is W^X (K7); what a program does in its private part is its own affair. */
+	if (target->is_shared && (op->prot & PROT_WRITE_EXEC) == PROT_WRITE_EXEC)
 		return -EPERM;
 	error = decode_code(d, plan);
 	if (error)
 		update_plan_put(plan);
 	return error;
+}
+
+int update_decode(struct domain *d, struct space *target, uint64_t user_op,
+		  struct update_plan *plan)
+{
+	int error = copy_from_user(&plan->op, user_op, sizeof(plan->op));
+
+	return error ? error : update_check(d, target, plan);
 }
 
 void update_plan_put(struct update_plan *plan)

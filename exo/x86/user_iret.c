@@ -13,22 +13,20 @@
 
 #define PAGE_FAULT_USER (1ul << 2) /* error code: the access was made in ring 3 */
 
-static const uint8_t iretq[2] = { 0x48, 0xcf };
+#define IRETQ 0xcf48 /* the instruction, as a word */
 
 bool user_iret_repair(struct exo_regs *regs)
 {
 	struct {
 		uint64_t rip, cs, rflags, rsp, ss;
 	} frame;
-	uint8_t code[2];
+	uint16_t code;
 
 	if (regs->vector != VECTOR_PAGE_FAULT || (regs->error & PAGE_FAULT_USER))
 		return false;
 	regs->error |= PAGE_FAULT_USER; /* as it should have been, if it is reported after all */
-	if (copy_from_user(code, regs->rip, sizeof(code)) || code[0] != iretq[0] ||
-	    code[1] != iretq[1])
-		return false;
-	if (copy_from_user(&frame, regs->rsp, sizeof(frame)) || frame.cs != SELECTOR_USER_CODE ||
+	if (copy_from_user(&code, regs->rip, sizeof(code)) || code != IRETQ ||
+	    copy_from_user(&frame, regs->rsp, sizeof(frame)) || frame.cs != SELECTOR_USER_CODE ||
 	    frame.ss != SELECTOR_USER_DATA)
 		return false;
 	/* What ring 3 may not have in RIP and RFLAGS is removed on every way out (machine.h). */

@@ -330,6 +330,7 @@ struct exo_update {
 	uint64_t epoch;
 };
 #define EXO_UPDATE_OPS_MAX 64
+#define EXO_PROTECT_PAGES_MAX 128
 #define EXO_UPDATE_PAGES_MAX 1024 /* pages of work in one call; then it returns 1: call again */
 
 /* ---------------------------------------------------------------- calls */
@@ -477,6 +478,11 @@ enum exo_call {
 	 * with 0 when it next has the CPU: on its own SC, or when somebody donates again.  ESRCH: nobody
 	 * has donated to it, EAGAIN: the token is stale. */
 	EXO_CALL_REPLY = 39,
+	/* (space, va, pages, enum exo_prot | enum exo_op_flag << 8) -> epoch, or error: what an update
+	 * with one op PROTECT does, at less cost, for pages that are in one page table.  EAGAIN, and nothing has
+	 * changed: that is not so, or the table has to be copied first, or there are more than
+	 * EXO_PROTECT_PAGES_MAX; it takes an update. */
+	EXO_CALL_PROTECT = 40,
 	EXO_CALLS,
 };
 

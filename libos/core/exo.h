@@ -117,6 +117,12 @@ static inline int64_t exo_update(exo_handle space, struct exo_update *update)
 	return exo_call2(EXO_CALL_UPDATE, space, (uint64_t)update);
 }
 
+/* Returns the epoch. */
+static inline int64_t exo_protect(exo_handle space, uint64_t va, uint64_t pages, unsigned prot, unsigned flags)
+{
+	return exo_call4(EXO_CALL_PROTECT, space, va, pages, prot | flags << 8);
+}
+
 static inline int64_t exo_tlb_poll(exo_handle space, uint64_t epoch, int wait)
 {
 	return exo_call4(EXO_CALL_TLB_POLL, space, epoch, (uint64_t)wait, 0);

@@ -111,5 +111,5 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 	struct exo_op op = { .code = EXO_OP_PROTECT, .count = n, .va = va,
 			     .prot = writable_prot(m) };
 
-	return space_update(v, &op, 1, epoch);
+	return space_protect(v, &op, epoch);
 }

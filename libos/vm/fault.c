@@ -214,7 +214,7 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
 	/* Rights were added to the region and the entry has not been told. */
 	struct exo_op op = mapping_protect_op(m, va, va + PAGE);
 
-	return space_update(v, &op, 1, epoch);
+	return space_protect(v, &op, epoch);
 }
 
 /*

@@ -66,7 +66,7 @@ static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoc
 		return 0;
 	struct exo_op op = mapping_protect_op(m, first, m->region.end);
 
-	return space_update(v, &op, 1, epoch);
+	return space_protect(v, &op, epoch);
 }
 
 static int protect_locked(struct vm *v, uint64_t start, uint64_t end, int prot, uint64_t *epoch)

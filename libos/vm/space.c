@@ -53,6 +53,17 @@ int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_
 	}
 }
 
+int space_protect(struct vm *v, const struct exo_op *op, uint64_t *epoch)
+{
+	int64_t r = exo_protect(v->space, op->va, op->count, op->prot, op->flags);
+
+	if (r == -EAGAIN)
+		return space_update(v, op, 1, epoch);
+	if (r > (int64_t)*epoch)
+		*epoch = (uint64_t)r;
+	return r < 0 ? (int)r : 0;
+}
+
 /* The other CPUs acknowledge on an interrupt, within microseconds: not worth a sleep, but worth
  * letting another task run if there is one. */
 void space_wait(struct vm *v, uint64_t epoch)

@@ -64,6 +64,8 @@ static inline struct mapping *mapping_of(struct region *r)
  * more are retired.  *epoch rises to what must pass before other CPUs have lost what was taken
  * away.  0, -ENOMEM or the kernel's error. */
 int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch);
+/* The same for one EXO_OP_PROTECT, without what an update of a page or two does not need. */
+int space_protect(struct vm *v, const struct exo_op *op, uint64_t *epoch);
 /* Until no CPU uses what an update took away; may give up the CPU. */
 void space_wait(struct vm *v, uint64_t epoch);
 /* The entry of a page in the loaded space; 0 if there is none, EXO_PTE_LOST if its frame was taken from

@@ -71,12 +71,12 @@ uint64_t space_next_present(uint64_t va, uint64_t end)
 	return va;
 }
 
-int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch)
+int space_protect(struct vm *v, const struct exo_op *op, uint64_t *epoch)
 {
-	uint64_t page = (ops->va - START) / PAGE;
+	uint64_t page = (op->va - START) / PAGE;
 
-	for (unsigned i = 0; i < ops->count; i++)
-		table[page + i] = ops->prot;
+	for (unsigned i = 0; i < op->count; i++)
+		table[page + i] = op->prot;
 	return 0;
 }
 

@@ -342,6 +342,7 @@ static void frame_table_can_be_read_by_all_and_written_by_none(void)
 	CHECK_EQ(map(SPACE, va, table, 1, EXO_PROT_READ), 0);
 	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_PROTECT, .prot = RW, .count = 1,
 						.va = va }), -EPERM);
+	CHECK_EQ(exo_protect(SPACE, va, 1, RW, 0), -EPERM);
 	CHECK(touch_write((void *)va));
 	CHECK_EQ(unmap(SPACE, va, 1), 0);
 	CHECK_EQ(freed_total, 0);
@@ -373,6 +374,42 @@ static void protect_changes_rights(void)
 	CHECK((EXO_PTE(va) & EXO_PTE_PRESENT) && !(EXO_PTE(va) & EXO_PTE_USER));
 	CHECK_EQ(unmap(SPACE, va, 1), 0);
 	CHECK_EQ(freed_total, 1);
+}
+
+#define TABLE_PAGES 512u
+#define TABLE_SPAN (TABLE_PAGES * 4096ul)
+
+/* The short call does what the op does, or nothing where it takes an update. */
+static void few_pages_are_protected_by_one_call(void)
+{
+	uint64_t va = 20 * TABLE_SPAN, first = far_frames(8192);
+
+	CHECK_EQ(exo_protect(SPACE, va, 1, EXO_PROT_READ, 0), -EAGAIN); /* no table */
+	CHECK_EQ(feed(SPACE, 4), 0);
+	CHECK_EQ(map(SPACE, va, first, 3, RW | EXO_PROT_SOFT1), 0);
+	CHECK(!touch_write((void *)va) && !touch_write((void *)(va + 4096)));
+	CHECK_EQ(exo_protect(SPACE, va, 2, EXO_PROT_READ | EXO_PROT_SOFT0, 0), 0);
+	CHECK(touch_write((void *)va) && touch_write((void *)(va + 4096)));
+	CHECK(!touch_read((void *)va) && !touch_write((void *)(va + 2 * 4096)));
+	CHECK((EXO_PTE(va) & (EXO_PTE_SOFT0 | EXO_PTE_SOFT1)) == EXO_PTE_SOFT0);
+	CHECK_EQ(exo_protect(SPACE, va, 3, RW, EXO_OP_KEEP_COW), 0);
+	CHECK(touch_write((void *)va) && !touch_write((void *)(va + 2 * 4096)));
+	CHECK_EQ(exo_protect(SPACE, va, EXO_PROTECT_PAGES_MAX, RW, 0), 0); /* most are not there */
+	CHECK(!touch_write((void *)va) && !EXO_PTE(va + 3 * 4096));
+	CHECK_EQ(exo_protect(SPACE, va, 1, 0, 0), 0);
+	CHECK(touch_read((void *)va));
+
+	CHECK_EQ(exo_protect(SPACE, va, EXO_PROTECT_PAGES_MAX + 1, RW, 0), -EAGAIN);
+	CHECK_EQ(exo_protect(SPACE, va + TABLE_SPAN - 4096, 2, RW, 0), -EAGAIN);
+	CHECK_EQ(exo_protect(SPACE, va + 1, 1, RW, 0), -EINVAL);
+	CHECK_EQ(exo_protect(SPACE, EXO_USER_TOP, 1, RW, 0), -EINVAL);
+	CHECK_EQ(exo_protect(SPACE, va, 1, 0x80, 0), -EINVAL);
+	CHECK_EQ(exo_protect(SPACE, va, 1, RW, 0x80), -EINVAL);
+	CHECK_EQ(exo_protect(SHARED, EXO_SHARED_BASE, 1, RW, 0), -EINVAL);
+	CHECK_EQ(exo_protect(SHARED, EXO_DYNAMIC_BASE, 1, RW | EXO_PROT_EXEC, 0), -EPERM);
+	CHECK(touch_read((void *)va));
+	CHECK_EQ(unmap(SPACE, va, 3), 0);
+	CHECK_EQ(freed_total, 3);
 }
 
 static void contents_are_zeroed_and_copied(void)
@@ -473,9 +510,6 @@ static void long_updates_go_on_where_they_stopped(void)
 	CHECK_EQ(total + u.freed_count, PAGES + (PAGES + 511) / 512);
 }
 
-#define TABLE_PAGES 512u
-#define TABLE_SPAN (TABLE_PAGES * 4096ul)
-
 static int64_t clone_cow(exo_handle to, exo_handle from, uint64_t va, unsigned count)
 {
 	return update(to, (struct exo_op){ .code = EXO_OP_CLONE, .flags = EXO_OP_COW, .count = count,
@@ -512,6 +546,7 @@ static void page_tables_are_shared_until_one_changes(void)
 	CHECK(!(EXO_PDE(va) & EXO_PTE_WRITE));
 	CHECK(touch_write((void *)va));
 
+	CHECK_EQ(exo_protect(SPACE, va, 1, RW, 0), -EAGAIN);
 	CHECK_EQ(protect(SPACE, va, RW), 0); /* keeps the mark for copy on write */
 	CHECK(table_of(va) != table && (EXO_PDE(va) & EXO_PTE_WRITE));
 	CHECK(EXO_PTE(va) & EXO_PTE_SOFT0);
@@ -757,11 +792,18 @@ static void waiting_for_an_epoch_ends_in_an_event(void)
 		struct exo_op op = { .code = EXO_OP_PROTECT, .prot = EXO_PROT_READ, .count = 1,
 				     .va = BUSY_VA + 4096 };
 		uint64_t other = frame_alloc();
+		int64_t epoch;
 
 		CHECK_EQ(map(busy_space, BUSY_VA + 4096, other, 1, RW), 0);
-		CHECK_EQ(update(busy_space, op), 0);
+		if (round % 2) {
+			CHECK_EQ(update(busy_space, op), 0);
+			epoch = (int64_t)last.epoch;
+		} else {
+			epoch = exo_protect(busy_space, op.va, op.count, op.prot, 0);
+		}
+		CHECK(epoch >= 0);
 		take_events(0);
-		while (last.epoch && exo_tlb_poll(busy_space, last.epoch, 1) == 0) {
+		while (epoch && exo_tlb_poll(busy_space, epoch, 1) == 0) {
 			waits++;
 			while (!(take_events(0) & EXO_EVENT_TLB))
 				exo_halt(page_of(0)->token, 0);
@@ -1549,6 +1591,7 @@ static const struct {
 	TEST(what_is_not_ones_own_cannot_be_mapped),
 	TEST(frame_table_can_be_read_by_all_and_written_by_none),
 	TEST(protect_changes_rights),
+	TEST(few_pages_are_protected_by_one_call),
 	TEST(contents_are_zeroed_and_copied),
 	TEST(spaces_are_cloned_switched_and_destroyed),
 	TEST(long_updates_go_on_where_they_stopped),

@@ -174,6 +174,27 @@ static void range(uint32_t pages, const char *map, const char *protect, const ch
 	print_number(unmap, (int64_t)(spent[2] / times));
 }
 
+/* The short call; it takes the right to write away half of the time. */
+static void protect_page(void)
+{
+	static unsigned times;
+
+	CHECK(exo_call(EXO_CALL_PROTECT, EXO_HANDLE(EXO_SLOT_SPACE), AREA, 1,
+		       EXO_PROT_READ | (times++ % 2 ? EXO_PROT_WRITE : 0)) >= 0);
+}
+
+static void one_page_by_a_call(const char *name)
+{
+	struct exo_op op = { .code = EXO_OP_MAP, .prot = EXO_PROT_READ | EXO_PROT_WRITE, .count = 1,
+			     .va = AREA, .frame = spare_frame(TABLES + 1) };
+	uint64_t unused = 0;
+
+	update(op, &unused);
+	mean(name, protect_page);
+	op.code = EXO_OP_UNMAP;
+	feed_tables(op.frame, update(op, &unused));
+}
+
 static void one_frame(const char *name, uint8_t code)
 {
 	struct exo_op op = { .code = code, .count = 1, .frame = spare_frame(TABLES + 1),
@@ -206,6 +227,7 @@ void rows_of_the_kernel(void)
 	feed(tables, TABLES);
 	one_frame("kernel_zero_frame ", EXO_OP_ZERO);
 	one_frame("kernel_copy_frame ", EXO_OP_COPY);
+	one_page_by_a_call("kernel_protect_call ");
 	range(1, "kernel_map_1 ", "kernel_protect_1 ", "kernel_unmap_1 ");
 	range(512, "kernel_map_512 ", "kernel_protect_512 ", "kernel_unmap_512 ");
 	range(2048, "kernel_map_2048 ", "kernel_protect_2048 ", "kernel_unmap_2048 ");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* For debug_build.py: takes a right from 64 MiB that are there, page by page, at once. */
+/* For debug_build.py: takes a right from 96 MiB that are there, page by page, at once. */
 #include <string.h>
 #include <sys/mman.h>
 
-#define SIZE (64ul << 20)
+#define SIZE (96ul << 20)
 
 int main(void)
 {
