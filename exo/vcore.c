@@ -55,11 +55,12 @@ void vcore_save(struct vcore *vcore, const struct exo_regs *frame)
 	asm volatile("swapgs; rdgsbase %0; swapgs" : "=r"(vcore->gs_base) : : "memory");
 }
 
-/* The selectors before the bases, as loading one changes its base: a vcore finds them all null. */
+/* The selectors before the bases, as loading one changes its base: a vcore finds them null, but for ES. */
 void vcore_restore(const struct vcore *vcore)
 {
 	asm volatile("xrstor64 (%0)" : : "r"(vcore->vector_state), "a"(~0u), "d"(~0u) : "memory");
-	asm volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs" : : "r"(0));
+	asm volatile("movl %0, %%ds; movl %1, %%es; movl %0, %%fs"
+		     : : "r"(0), "r"(EXO_CPU_SELECTOR + (vcore->cpu << EXO_CPU_SELECTOR_SHIFT)));
 	asm volatile("wrfsbase %0" : : "r"(vcore->fs_base));
 	asm volatile("swapgs; movl %0, %%gs; wrgsbase %1; swapgs"
 		     : : "r"(0), "r"(vcore->gs_base) : "memory");

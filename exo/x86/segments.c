@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Segmentation, as far as 64-bit mode still has it.  The one unusual descriptor tells ring 3 which
- * CPU it is on: its limit is the CPU's number, and the LSL instruction reads it.  No application
- * can change it, and it works where RDPID is missing.
+ * CPU it is on, by its place alone: ES has its selector, and to read that is one plain move.  LSL and
+ * RDPID, which tell as much, take as long as a whole system call where they are emulated, or are missing.
  */
 #include "kernel.h"
 
@@ -10,7 +10,6 @@
 #define DESCRIPTOR_KERNEL_DATA 0x00cf93000000fffful
 #define DESCRIPTOR_USER_DATA 0x00cff3000000fffful
 #define DESCRIPTOR_USER_CODE 0x00affb000000fffful
-#define DESCRIPTOR_CPU_NUMBER 0x0040f10000000000ul /* DPL 3, read-only data, limit in bytes */
 #define DESCRIPTOR_TSS 0x0000890000000000ul
 
 extern char syscall_entry[];
@@ -43,7 +42,7 @@ static void fill_gdt(struct cpu *cpu)
 	gdt[SELECTOR_TSS / 8] = DESCRIPTOR_TSS | (sizeof(cpu->tss) - 1) |
 				(tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
-	gdt[EXO_CPU_SELECTOR / 8] = DESCRIPTOR_CPU_NUMBER | cpu->number;
+	gdt[EXO_CPU_SELECTOR / 8 + cpu->number] = DESCRIPTOR_USER_DATA;
 }
 
 static void enable_syscall(void)

@@ -45,8 +45,13 @@
 	(*(const volatile uint64_t *)(EXO_PTWIN_BASE + (253ul << 30) + (253ul << 21) + \
 				      (253ul << 12) + (((uint64_t)(va) >> 36) & 0xff8ul)))
 
-/* Selector of a data segment whose limit is the number of the CPU: `lsl` reads it in ring 3. */
-#define EXO_CPU_SELECTOR 0x3b
+/*
+ * ES tells in ring 3 which CPU this is: EXO_CPU_SELECTOR + (number << EXO_CPU_SELECTOR_SHIFT).  The kernel
+ * loads it whenever it changes the vcore, and no CPU has a descriptor for another's number; a domain
+ * that loads null there does not know any more where it is.
+ */
+#define EXO_CPU_SELECTOR 0x38
+#define EXO_CPU_SELECTOR_SHIFT 3
 
 /* ---------------------------------------------------------------- registers */
 

@@ -5,8 +5,9 @@
 ; does when it finds an interrupted RIP between them.
 
 %include "offsets.inc"
+%include "this_vcore.inc"
 
-extern vcores, syscall_table_in_force, sys_unknown
+extern syscall_table_in_force, sys_unknown
 extern event_upcall, fault_upcall, fault_masked_upcall, return_to_user
 
 ; The user frame lies directly below its task, at the top of the task's stack.
@@ -40,11 +41,8 @@ global call_entry, call_entry_end, call_exit_start, call_exit_checked, call_exit
 global return_by_call
 
 call_entry:
-	mov ecx, CPU_SELECTOR
-	lsl ecx, ecx
-	shl ecx, VCORE_SHIFT
-	lea r11, [rel vcores]
-	mov r11, [r11 + rcx + VCORE_CURRENT]
+	THIS_VCORE r11, r11d
+	mov r11, [r11 + VCORE_CURRENT]
 	mov rcx, [rsp]                  ; may fault, and is then started again
 	mov [r11 + FRAME(RIP)], rcx
 	lea rcx, [rsp + 8]
@@ -127,10 +125,7 @@ global foreign_entry, foreign_entry_end
 
 	align 16
 foreign_entry:
-	mov r11d, CPU_SELECTOR
-	lsl r11d, r11d
-	shl r11d, VCORE_SHIFT
-	add r11, [rel vcores_address]
+	THIS_VCORE r11, r11d
 	cmp dword [r11 + VCORE_MASK_DEPTH], 0
 	jne foreign_masked
 	mov r11, [r11 + VCORE_CURRENT]
@@ -173,9 +168,7 @@ foreign_unknown:
 foreign_masked:
 	ud2
 
-	align 8
-vcores_address:
-	dq vcores
+	VCORES_BY_SELECTOR
 
 ; --------------------------------------------------------------------------------------------
 ; Upcalls: masked, on the vcore's event stack (fault while masked: on its fault stack), RDI = page, all
@@ -214,10 +207,7 @@ extern resume_interrupted
 registers_resume:
 	push strict dword USER_FLAGS
 	popfq
-	mov eax, CPU_SELECTOR
-	lsl eax, eax
-	shl eax, VCORE_SHIFT
-	add rax, [rel vcores_address]
+	THIS_VCORE rax, eax
 	mov dword [rax + VCORE_MASK_DEPTH], 0
 	mov rcx, [rax + VCORE_PAGE]
 	mov [rdi + REGS_VECTOR], rcx
@@ -249,11 +239,8 @@ resume_end:
 	; Masked again, with the registers still to be resumed below RSP: let the event path decide
 	; as if an event had interrupted them.
 	lea rdi, [rsp - REGS_RIP]
-	mov eax, CPU_SELECTOR
-	lsl eax, eax
-	mov edx, eax
-	shl eax, VCORE_SHIFT
-	add rax, [rel vcores_address]
+	THIS_VCORE rax, eax
+	mov edx, [rax + VCORE_CPU]
 	mov dword [rax + VCORE_MASK_DEPTH], 1
 	imul rsp, rdx, VCORE_STACKS_STRIDE
 	lea rcx, [rel vcore_stacks + EVENT_STACK_SIZE]

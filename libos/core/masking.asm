@@ -4,18 +4,11 @@
 ; system call does several times is here in the fewest instructions; what is rare is in C.
 
 %include "offsets.inc"
+%include "this_vcore.inc"
 
-extern vcores, unmask_slowly, handle_and_unmask
+extern unmask_slowly, handle_and_unmask
 
 section .text
-
-; %1 = this CPU's vcore.  The low half of %1 is written first.
-%macro THIS_VCORE 2             ; 64-bit register, its low half
-	mov %2, CPU_SELECTOR
-	lsl %2, %2
-	shl %2, VCORE_SHIFT
-	add %1, [rel vcores_address]
-%endmacro
 
 ; --------------------------------------------------------------------------------------------
 ; void upcalls_mask(void)
@@ -108,6 +101,4 @@ masked_end:
 	setne al
 	ret
 
-	align 8
-vcores_address:
-	dq vcores
+	VCORES_BY_SELECTOR

@@ -9,8 +9,9 @@
 ; so does whatever is not quick; and all of them do while tracing is on (quick_in_force).
 
 %include "offsets.inc"
+%include "this_vcore.inc"
 
-extern vcores, call_entry, clock_quick
+extern call_entry, clock_quick
 
 section .quick progbits alloc exec nowrite align=QUICK_SIZE
 
@@ -28,9 +29,7 @@ section .quick progbits alloc exec nowrite align=QUICK_SIZE
 ; led (entry.h): all from there on changes nothing but RAX and RCX.
 %macro process_word 2
 	quick %1
-	lsl ecx, [rel cpu_selector]
-	shl ecx, VCORE_SHIFT
-	add rcx, [rel vcores_address]
+	THIS_VCORE rcx, ecx
 	mov rcx, [rcx + VCORE_CURRENT]
 	mov rcx, [rcx + TASK_PROCESS]
 	mov eax, [rcx + %2]
@@ -55,11 +54,7 @@ quick_end:
 	ja call_entry
 	jmp clock_quick
 
-	align 8
-vcores_address:
-	dq vcores
-cpu_selector:
-	dw CPU_SELECTOR
+	VCORES_BY_SELECTOR
 
 ; Where each entry leads, and where it leads while nobody traces (trace/control.c).
 %macro entries 0

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/cpu_number.h"
+#include "core/cpu_selector.h"
 #include "core/list.h"
 #include "core/mailbox.h"
 #include "core/timer_queue.h"
@@ -105,7 +105,10 @@ uint64_t vcores_present(void);
  */
 static inline struct vcore *this_vcore(void)
 {
-	return (struct vcore *)((char *)vcores + (cpu_number() << VCORE_SHIFT));
+	const unsigned shift = VCORE_SHIFT - EXO_CPU_SELECTOR_SHIFT; /* the selectors' distance to the vcores' */
+	const uint64_t first = (uint64_t)vcores - (EXO_CPU_SELECTOR << shift);
+
+	return (struct vcore *)(first + (cpu_selector() << shift));
 }
 
 /* Once, on the boot CPU: the private part of every vcore, before any lock is taken. */

@@ -110,10 +110,10 @@ static struct exo_vcore_page *page_of(unsigned cpu)
 
 static unsigned this_cpu(void)
 {
-	uint64_t cpu;
+	uint32_t selector;
 
-	__asm__ volatile("lsl %1, %0" : "=r"(cpu) : "r"((uint64_t)EXO_CPU_SELECTOR));
-	return cpu;
+	__asm__ volatile("movl %%es, %0" : "=r"(selector));
+	return (selector - EXO_CPU_SELECTOR) >> EXO_CPU_SELECTOR_SHIFT;
 }
 
 struct exo_regs *test_fault(struct exo_vcore_page *page);

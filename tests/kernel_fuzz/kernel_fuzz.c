@@ -44,10 +44,10 @@ static const struct exo_info *const info = (const struct exo_info *)EXO_INFO_BAS
 
 static unsigned this_cpu(void)
 {
-	uint64_t cpu;
+	uint32_t selector;
 
-	__asm__ volatile("lsl %1, %0" : "=r"(cpu) : "r"((uint64_t)EXO_CPU_SELECTOR));
-	return cpu;
+	__asm__ volatile("movl %%es, %0" : "=r"(selector));
+	return (selector - EXO_CPU_SELECTOR) >> EXO_CPU_SELECTOR_SHIFT;
 }
 
 static struct exo_vcore_page *page_of(unsigned cpu)

@@ -59,10 +59,10 @@ static inline const struct exo_info *info(void)
 
 static inline unsigned this_cpu(void)
 {
-	uint32_t number;
+	uint32_t selector;
 
-	asm volatile("lsl %1, %0" : "=r"(number) : "r"(EXO_CPU_SELECTOR));
-	return number;
+	asm volatile("movl %%es, %0" : "=r"(selector));
+	return (selector - EXO_CPU_SELECTOR) >> EXO_CPU_SELECTOR_SHIFT;
 }
 
 static inline struct exo_vcore_page *my_page(void)

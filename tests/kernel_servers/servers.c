@@ -30,6 +30,55 @@ static void a_call_through_two_servers_is_answered(void)
 	end_three();
 }
 
+struct segments {
+	uint32_t ds, es, fs, gs;
+};
+
+static struct segments segments_now(void)
+{
+	struct segments s;
+
+	asm volatile("movl %%ds, %0; movl %%es, %1; movl %%fs, %2; movl %%gs, %3"
+		     : "=r"(s.ds), "=r"(s.es), "=r"(s.fs), "=r"(s.gs));
+	return s;
+}
+
+static void segments_are_as_at_first(struct segments s)
+{
+	CHECK_EQ(s.es, EXO_CPU_SELECTOR); /* of CPU 0 */
+	CHECK_EQ(s.ds | s.fs | s.gs, 0);
+}
+
+static struct segments segments_later;
+
+static void reply_with_other_segments(void)
+{
+	int64_t result;
+
+	served[C]++;
+	do {
+		uint64_t token = my_page()->token; /* what follows it loses its way */
+
+		asm volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; movl %0, %%gs" : : "r"(0x1b));
+		result = exo_call(EXO_CALL_REPLY, token, 0, 0, 0);
+	} while (result == -EAGAIN); /* preempted between the two, and found its own again */
+	segments_later = segments_now();
+}
+
+/* ES tells which CPU it is: nobody else's business, and the same for all. */
+static void whoever_loads_segments_loads_only_its_own(void)
+{
+	make_three(5000000);
+	order = reply_with_other_segments;
+	CHECK_EQ(donate(children[C].vcore), 0);
+	CHECK_EQ(served[C], 1);
+	segments_are_as_at_first(segments_now());
+	CHECK_EQ(donate(children[C].vcore), 0);
+	CHECK_EQ(served[C], 2);
+	segments_are_as_at_first(segments_later);
+	end_three();
+}
+
 static void who_has_no_caller_cannot_reply(void)
 {
 	CHECK_EQ(exo_call(EXO_CALL_REPLY, my_page()->token, 0, 0, 0), -ESRCH);
@@ -347,6 +396,7 @@ void suite_main(void)
 		exo_call(EXO_CALL_VCORE_START, vcore_handle(1), 0, 0, 0);
 	RUN(who_has_no_caller_cannot_reply);
 	RUN_WHILE_SOUND(a_reply_gives_the_rest_of_the_slice_back);
+	RUN_WHILE_SOUND(whoever_loads_segments_loads_only_its_own);
 	RUN_WHILE_SOUND(a_call_through_two_servers_is_answered);
 	RUN_WHILE_SOUND(a_chain_has_an_end_and_no_loop);
 	RUN_WHILE_SOUND(the_caller_pays_for_all_of_it);

@@ -25,7 +25,7 @@ def session():
 
 def the_commands_show_cpus_tasks_queues_and_traces():
     out = session()
-    for wanted in (r"^.*cpu 1: apic 1, ", r"^vcore 1: runs \w+ ", r"^.*init \(id 1\) +\w+ +\w+ +cpu \d, ",
+    for wanted in (r"^.*cpu 1: apic 1, ", r"^vcore 1: runs (?:idle|\w+ \(id \d+\)), masked", r"^.*init \(id 1\) +\w+ +\w+ +cpu \d, ",
                    r"^.*vcore 0.*queued", r"^ +\d+ switch ", r"exo-runqueues: "):
         assert re.search(wanted, out, re.MULTILINE), (wanted, out[-3000:])
     assert not re.search(r"Python Exception|Error occurred|optimized out|Undefined command", out), out[-3000:]

@@ -112,7 +112,8 @@ static void every_cpu_has_a_tss_of_its_own(void)
 {
 	for (unsigned i = 1; i < CPUS; i++) {
 		CHECK_EQ(tss_base(block_of(i)->gdt), &block_of(i)->tss);
-		CHECK_EQ(block_of(i)->gdt[EXO_CPU_SELECTOR / 8] & 0xffff, i);
+		for (unsigned number = 0; number < EXO_CPUS_MAX; number++)
+			CHECK_EQ(block_of(i)->gdt[EXO_CPU_SELECTOR / 8 + number] != 0, number == i);
 	}
 }
 

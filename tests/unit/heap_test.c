@@ -9,10 +9,11 @@
 #include "check.h"
 #include "panic.h"
 
-#define LIBOS_CPU_NUMBER_H
-static inline unsigned long cpu_number(void)
+#define LIBOS_CPU_SELECTOR_H
+#include <exo/abi.h>
+static inline uint64_t cpu_selector(void)
 {
-	return 0;
+	return EXO_CPU_SELECTOR;
 }
 
 #include "../../libos/core/heap_pages.c"

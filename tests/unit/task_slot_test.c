@@ -9,12 +9,12 @@
 #include "check.h"
 #include "panic.h"
 
-#define LIBOS_CPU_NUMBER_H
-#include <stdint.h>
+#define LIBOS_CPU_SELECTOR_H
+#include <exo/abi.h>
 static uint64_t running;
-static inline uint64_t cpu_number(void)
+static inline uint64_t cpu_selector(void)
 {
-	return running;
+	return EXO_CPU_SELECTOR + (running << EXO_CPU_SELECTOR_SHIFT);
 }
 
 #include "../../libos/core/task_slot.c"
