@@ -65,6 +65,7 @@ void offsets(void)
 	DEFINE(REGS_SIZE, sizeof(struct exo_regs));
 
 	DEFINE(QUICK_SIZE, QUICK_SIZE);
+	DEFINE(QUICK_CHECK, QUICK_CHECK);
 	DEFINE(PROCESS_PID, offsetof(struct process, pid));
 	DEFINE(PROCESS_UID, offsetof(struct process, uid));
 	DEFINE(PROCESS_EUID, offsetof(struct process, euid));

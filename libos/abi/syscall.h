@@ -18,6 +18,7 @@
 #define LIBOS_SYSCALL_H
 
 #include <libos/calls.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define VECTOR_SYSCALL 0x100
@@ -28,6 +29,7 @@ typedef long system_call(long, long, long, long, long, long);
 extern system_call *const syscall_table[SYSCALL_COUNT];
 /* What the entry stubs call through: syscall_table, unless calls are traced (trace/control.c). */
 extern system_call *const *_Atomic syscall_table_in_force;
+extern _Atomic bool calls_are_traced; /* those of core/quick.asm go through the table as well */
 long sys_unknown(void);                   /* what stands for a number that has no function */
 extern _Atomic uint64_t syscalls_unknown; /* how often it was called */
 

@@ -8,7 +8,7 @@
  *
  *	[call_entry, call_entry_end)          still the program's: RIP = call_entry
  *	[foreign_entry, foreign_entry_end)    still the program's: RIP = foreign_entry
- *	[quick_start, quick_end)              still the program's: RIP = the entry, behind its jump
+ *	[quick_start, quick_end)              still the program's: RIP = the entry, behind its check
  *	[call_exit_start, call_exit_checked)  libos code: RIP = call_exit_start, check again
  *	[call_exit_checked, call_exit_end)    already the program's: finish it, RIP and RSP from
  *	                                      the frame
@@ -28,16 +28,13 @@
 #define USER_FLAGS_INITIAL 0x202 /* interrupts on, and the bit that is always set */
 #define CANONICAL_END 0x800000000000ul /* IRETQ to an address from here on faults in the libos */
 
-/* The entries in quick.asm: how many, the bytes of each, to which they are aligned, and of its jump. */
-#define QUICK_COUNT 6
+/* The entries in quick.asm: the bytes of each, to which they are aligned, and of its check. */
 #define QUICK_SIZE 64
-#define QUICK_JUMP 6
+#define QUICK_CHECK 13
 
 extern const char call_entry[], call_entry_end[];
 extern const char foreign_entry[], foreign_entry_end[];
 extern const char quick_start[], quick_end[];
-extern const char *_Atomic quick_in_force[QUICK_COUNT];
-extern const char *const quick_untraced[QUICK_COUNT];
 extern const char call_exit_start[], call_exit_checked[], call_exit_end[];
 extern const char mask_start[], mask_end[], masked_start[], masked_end[];
 extern const char lock_take_start[], lock_take_end[];

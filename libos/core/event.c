@@ -93,8 +93,8 @@ bool interrupted_program(const struct task *t, struct exo_regs *regs)
 		return true;
 	}
 	if (in_range(regs->rip, quick_start, quick_end)) {
-		if (regs->rip % QUICK_SIZE)
-			regs->rip = (regs->rip & ~(uint64_t)(QUICK_SIZE - 1)) + QUICK_JUMP;
+		if (regs->rip % QUICK_SIZE > QUICK_CHECK)
+			regs->rip = (regs->rip & ~(uint64_t)(QUICK_SIZE - 1)) + QUICK_CHECK;
 		return true;
 	}
 	if (in_range(regs->rip, call_exit_checked, call_exit_end)) {

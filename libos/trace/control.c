@@ -12,7 +12,6 @@
  */
 #include "abi/errno.h"
 #include "abi/syscall.h"
-#include "core/entry.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -41,6 +40,7 @@ static uint32_t event_pages;
 static bool is_on;
 
 system_call *const *_Atomic syscall_table_in_force = syscall_table;
+_Atomic bool calls_are_traced;
 
 static system_call *const traced_table[SYSCALL_COUNT] = {
 	[0 ... SYSCALL_COUNT - 1] = (system_call *)(void (*)(void))trace_call,
@@ -165,9 +165,7 @@ static void trace_calls(bool on)
 {
 	atomic_store_explicit(&syscall_table_in_force, on ? traced_table : syscall_table,
 			      memory_order_relaxed);
-	for (unsigned i = 0; i < QUICK_COUNT; i++)
-		atomic_store_explicit(&quick_in_force[i], on ? call_entry : quick_untraced[i],
-				      memory_order_relaxed);
+	atomic_store_explicit(&calls_are_traced, on, memory_order_relaxed);
 }
 
 static void turn_off(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cancellation points, cheaply: included at the end of musl's src/internal/syscall.h.
+ * Cancellation points and results, cheaply: included at the end of musl's src/internal/syscall.h.
  *
- * Only a program that can cancel threads has to look for a cancellation around
+ * A result is looked at in place, and errno is set elsewhere.  Only a program that can cancel threads has to look for a cancellation around
  * a call.  Those link pthread_cancel.o, and with it syscall_cp.S; in all others
  * its label is nowhere, and the call is made in place.
  */
@@ -37,5 +37,15 @@ extern hidden const char __cp_begin[1] __attribute__((__weak__));
 #define __syscall_cp6(n, a, b, c, d, e, f) \
 	(__exo_cancels() ? (__syscall_cp)(n, __scc(a), __scc(b), __scc(c), __scc(d), __scc(e), __scc(f)) \
 			 : __syscall6(n, a, b, c, d, e, f))
+
+static inline long __exo_result(unsigned long r)
+{
+	return __builtin_expect(r > -4096ul, 0) ? __syscall_ret(r) : (long)r;
+}
+
+#undef syscall
+#undef syscall_cp
+#define syscall(...) __exo_result(__syscall(__VA_ARGS__))
+#define syscall_cp(...) __exo_result(__syscall_cp(__VA_ARGS__))
 
 #endif
