@@ -126,8 +126,8 @@ static struct object *object_in(const struct domain *d, uint64_t frame)
 	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) || o->owner != d ||
 	    !object_word_get_live(frame))
 		return NULL;
-	is = frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->owner == d && o != &d->object &&
-	     o != &d->shared->object;
+	is = frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->owner == d &&
+	     o != &d->object && o != &d->shared->object;
 	object_word_put(frame);
 	return is ? o : NULL;
 }

@@ -63,7 +63,8 @@ static struct space *space_in(const struct domain *d, uint64_t frame)
 	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) || o->owner != d ||
 	    !object_word_get_live(frame))
 		return NULL;
-	if (frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->kind == OBJECT_SPACE && o->owner == d)
+	if (frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->kind == OBJECT_SPACE &&
+	    o->owner == d)
 		return (struct space *)o;
 	object_word_put(frame);
 	return NULL;

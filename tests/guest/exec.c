@@ -306,7 +306,8 @@ static void signals_of_death_over_exec(void)
 /* set_robust_list(2): who execs gives up its robust locks, as who ends does. */
 static void exec_gives_up_robust_locks(void)
 {
-	pthread_mutex_t *lock = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *lock =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char *argv[] = { "name", "pid", "0", NULL };
 	pthread_mutexattr_t robust;
 	pid_t child;
@@ -404,8 +405,8 @@ static int check_only_thread(pid_t pid)
 	pid_t me = (pid_t)syscall(SYS_gettid);
 
 	return me == pid && getpid() == pid && syscall(SYS_tkill, me, 0) == 0 &&
-	       syscall(SYS_tgkill, pid, me, 0) == 0 && sched_getaffinity(me, sizeof(set), &set) == 0 &&
-	       raise(0) == 0;
+	       syscall(SYS_tgkill, pid, me, 0) == 0 &&
+	       sched_getaffinity(me, sizeof(set), &set) == 0 && raise(0) == 0;
 }
 
 static int check_death(void)

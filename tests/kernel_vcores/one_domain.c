@@ -280,8 +280,10 @@ static void contexts_belong_to_their_cpu(void)
 /* A handle that names what is gone, to an object that had the frame before. */
 static int64_t stale_handle_to(uint64_t frame)
 {
-	int64_t space = exo_call(EXO_CALL_SPACE_CREATE, EXO_HANDLE(EXO_SLOT_DOMAIN), frame, spare_frame(1), 0);
-	int64_t copy = exo_call(EXO_CALL_HANDLE_COPY, space, EXO_HANDLE(EXO_SLOT_DOMAIN), EXO_RIGHTS_ALL, 0);
+	int64_t space = exo_call(EXO_CALL_SPACE_CREATE, EXO_HANDLE(EXO_SLOT_DOMAIN), frame,
+				 spare_frame(1), 0);
+	int64_t copy = exo_call(EXO_CALL_HANDLE_COPY, space, EXO_HANDLE(EXO_SLOT_DOMAIN),
+				EXO_RIGHTS_ALL, 0);
 	uint64_t frames[8];
 
 	CHECK(copy > 0);
@@ -307,7 +309,8 @@ static void what_is_not_made_leaves_its_frames(void)
 		exo_call(EXO_CALL_DOORBELL, vcore_handle(cpu), 0, 0, 0);
 	for (unsigned i = 0; i < ATTEMPTS && !failed; i++)
 		CHECK_EQ(exo_call(EXO_CALL_VCORE_CREATE, EXO_HANDLE(EXO_SLOT_DOMAIN),
-				  EXO_HANDLE(EXO_SLOT_SPACE), (uint64_t)&args, 0), -EEXIST);
+				  EXO_HANDLE(EXO_SLOT_SPACE), (uint64_t)&args, 0),
+			 -EEXIST);
 	atomic_store(&looked_for, 0);
 	CHECK_EQ(exo_call(EXO_CALL_HANDLE_DROP, handle, 0, 0, 0), 0);
 }
