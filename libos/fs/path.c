@@ -17,7 +17,7 @@ struct walk {
 	struct inode *root; /* counted */
 	struct inode *here; /* counted: the directory that `rest` is relative to */
 	const char *rest;
-	const char *end;    /* of the text: the NUL */
+	const char *end; /* of the text: the NUL */
 	unsigned links;
 };
 

@@ -25,7 +25,8 @@ int signal_alternate_stack_flags(const struct task *t, uint64_t at)
 	return kind | (t->signal_stack.flags & (int)SS_AUTODISARM);
 }
 
-__attribute__((noinline)) int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at)
+__attribute__((noinline)) int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size,
+							 int flags, uint64_t at)
 {
 	int kind = flags & ~(int)SS_AUTODISARM;
 
@@ -46,7 +47,8 @@ __attribute__((noinline)) int signal_alternate_stack_set(struct task *t, uint64_
 
 /* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  To set what there
  * is already would be refused, or change nothing. */
-void signal_alternate_stack_restore(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at)
+void signal_alternate_stack_restore(struct task *t, uint64_t sp, uint64_t size, int flags,
+				    uint64_t at)
 {
 	if (sp != t->signal_stack.sp || size != t->signal_stack.size ||
 	    flags != signal_alternate_stack_flags(t, at))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The signal frame on the program's stack, and the routines that write and read it there (core/usercopy.asm). */
+/* The signal frame on the program's stack; core/usercopy.asm writes and reads it there. */
 #ifndef LIBOS_SIGNAL_FRAME_H
 #define LIBOS_SIGNAL_FRAME_H
 
