@@ -8,12 +8,15 @@
 #include "core/usercopy.h"
 #include "proc/signal_private.h"
 
-/* As Linux: a stack pointer at the very top is on it, one at the very bottom is not. */
+bool signal_within_alternate_stack(const struct task *t, uint64_t sp)
+{
+	return sp > t->signal_stack.sp && sp - t->signal_stack.sp <= t->signal_stack.size;
+}
+
+/* Nobody is on one that disarms itself: who has entered it has none until he returns. */
 bool signal_on_alternate_stack(const struct task *t, uint64_t sp)
 {
-	if (t->signal_stack.size == 0 || (t->signal_stack.flags & SS_AUTODISARM) != 0)
-		return false;
-	return sp > t->signal_stack.sp && sp - t->signal_stack.sp <= t->signal_stack.size;
+	return (t->signal_stack.flags & SS_AUTODISARM) == 0 && signal_within_alternate_stack(t, sp);
 }
 
 int signal_alternate_stack_flags(const struct task *t, uint64_t at)

@@ -74,7 +74,7 @@ static uint64_t frame_place(const struct task *t, const struct signal_action *ac
 	}
 	sp = ((sp - sizeof(struct signal_frame)) & ~15ul) - sizeof(uint64_t);
 	/* An overflow of the alternate stack must not run into what lies below it. */
-	if (alternate && !signal_on_alternate_stack(t, sp + 1))
+	if (alternate && !signal_within_alternate_stack(t, sp + 1))
 		return 0;
 	return sp <= EXO_USER_TOP - sizeof(struct signal_frame) ? sp : 0;
 }

@@ -73,6 +73,8 @@ uint64_t signal_control_words(void);
 void signal_control_words_load(uint64_t words);
 
 /* signal_altstack.c; no lock needed: a task's own */
+/* As Linux: a stack pointer at the very top is within it, one at the very bottom is not. */
+bool signal_within_alternate_stack(const struct task *t, uint64_t sp);
 bool signal_on_alternate_stack(const struct task *t, uint64_t sp);
 int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at);
 /* The same when a handler returns, which nearly always finds that the stack has not changed. */
