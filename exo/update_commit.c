@@ -31,7 +31,7 @@ static int map_page(struct update_step *step, table_entry *entry, uint64_t va, u
 	if ((old & PTE_PRESENT) && !(plan->op.flags & EXO_OP_REPLACE))
 		return -EEXIST;
 	if (plan->op.code == EXO_OP_MAP_DEVICE ? !frame_is_device(frame) :
-					      !frame_map(frame, plan->frame_owner, space_owner))
+						 !frame_map(frame, plan->frame_owner, space_owner))
 		return -EPERM;
 	harvest_removed(&step->harvest, va,
 			atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits));
@@ -60,8 +60,8 @@ static bool table_is_own(const table_entry *directory)
  * The entry for the page at va, in a table that is the space's own; NULL: there is none, which is an
  * error if it was to be made.  A table that is shared is copied first, or left if the op removes all of it.
  */
-static table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va, bool make,
-				    struct table_place *at)
+static table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va,
+				    bool make, struct table_place *at)
 {
 	tlb_stamp *left = &step->harvest.left;
 	table_entry *entry;
@@ -153,7 +153,8 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 /* An entry may gain the right to write only if the frame belongs to the space's own domain: what
  * was lent read-only, the frame table and devices stay as they were mapped.  What the processor adds to the
  * entry meanwhile is kept. */
-static inline int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+static inline int protect_page(struct update_step *step, table_entry *entry, uint64_t va,
+			       uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
@@ -164,8 +165,8 @@ static inline int protect_page(struct update_step *step, table_entry *entry, uin
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
 		if ((plan->op.flags & EXO_OP_KEEP_COW) && (old & EXO_PTE_SOFT0))
 			new = (new & ~PTE_WRITE) | EXO_PTE_SOFT0;
-		if ((new & ~old & PTE_WRITE) && frame_word_owner(frame_word(pte_frame(old))) !=
-							plan->target->object.owner->id)
+		if ((new & ~old & PTE_WRITE) &&
+		    frame_word_owner(frame_word(pte_frame(old))) != plan->target->object.owner->id)
 			return -EPERM;
 	} while (!atomic_compare_exchange_weak(entry, &old, new));
 	if (pte_loses_rights(old, new))
@@ -194,8 +195,8 @@ static table_entry *copy_entry(struct update_step *step, uint64_t index)
 	struct table_place at;
 
 	if (!step->copy || index - step->copy_index >= table_entries_left(step->copy)) {
-		step->copy = entry_to_change(step, plan->target, plan->op.va + index * EXO_PAGE_SIZE,
-					     true, &at);
+		step->copy = entry_to_change(step, plan->target,
+					     plan->op.va + index * EXO_PAGE_SIZE, true, &at);
 		step->copy_index = index;
 	}
 	return step->copy + (index - step->copy_index);
@@ -237,9 +238,8 @@ typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va,
  *
  * Inlined for each `page`: what is done for one page is a few instructions.
  */
-static inline __attribute__((always_inline)) int commit_entries(struct update_step *step,
-								struct space *s, uint64_t start,
-								bool make, page_step page)
+static inline __attribute__((always_inline)) int
+commit_entries(struct update_step *step, struct space *s, uint64_t start, bool make, page_step page)
 {
 	const struct update_plan *plan = step->plan;
 

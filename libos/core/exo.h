@@ -118,7 +118,8 @@ static inline int64_t exo_update(exo_handle space, struct exo_update *update)
 }
 
 /* Returns the epoch. */
-static inline int64_t exo_protect(exo_handle space, uint64_t va, uint64_t pages, unsigned prot, unsigned flags)
+static inline int64_t exo_protect(exo_handle space, uint64_t va, uint64_t pages, unsigned prot,
+				  unsigned flags)
 {
 	return exo_call4(EXO_CALL_PROTECT, space, va, pages, prot | flags << 8);
 }
