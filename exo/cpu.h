@@ -55,7 +55,8 @@ struct cpu {
 	uint64_t tsc_khz;      /* measured by this CPU */
 	uint64_t timer_khz;    /* LAPIC timer ticks per millisecond, measured by this CPU */
 	uint64_t timer_scale;  /* timer ticks per TSC tick, as a fraction of 2^32 */
-	uint64_t gdt[EXO_CPU_SELECTOR / 8 + EXO_CPUS_MAX]; /* of the last ones only the CPU's own is there */
+	/* Of the last descriptors, which are numbers of CPUs, only the CPU's own is there. */
+	uint64_t gdt[EXO_CPU_SELECTOR / 8 + EXO_CPUS_MAX];
 	struct tss tss;
 
 	/* This CPU, in the SYSCALL stub and in trap_entry. */

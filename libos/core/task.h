@@ -138,7 +138,7 @@ struct task {
 
 	/* Threads: written by the task itself. */
 	uint64_t clear_child_tid, robust_list, robust_list_size;
-	_Atomic bool leaving;     /* set before it says so at clear_child_tid; read under the process tree lock */
+	_Atomic bool leaving; /* set before clear_child_tid says so; read under process_tree_lock */
 
 	/* Written by the task itself, in debug builds: the mutex that it took last, and so on. */
 	struct mutex *held_mutexes;

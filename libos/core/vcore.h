@@ -105,7 +105,7 @@ uint64_t vcores_present(void);
  */
 static inline struct vcore *this_vcore(void)
 {
-	const unsigned shift = VCORE_SHIFT - EXO_CPU_SELECTOR_SHIFT; /* the selectors' distance to the vcores' */
+	const unsigned shift = VCORE_SHIFT - EXO_CPU_SELECTOR_SHIFT; /* from selectors to vcores */
 	const uint64_t first = (uint64_t)vcores - (EXO_CPU_SELECTOR << shift);
 
 	return (struct vcore *)(first + (cpu_selector() << shift));

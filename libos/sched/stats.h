@@ -46,7 +46,8 @@ struct vcore_stats {
 	uint64_t steals_asked, steals_won, steals_refused; /* asked = won + refused + in progress */
 	uint64_t ipis_sent, ipis_coalesced; /* messages that rang; that found the bell rung already */
 	uint64_t mailbox_high;    /* most tasks and calls ever found in the mailbox at once */
-	uint64_t halts, polls;    /* idle times: that ended in the kernel; that ended before (core/idle_poll.c) */
+	/* Idle times that ended in the kernel; that ended before (core/idle_poll.c). */
+	uint64_t halts, polls;
 	uint64_t overruns;
 	_Atomic uint64_t idle_clock; /* see stats_idle_ticks() */
 	uint64_t donations[DONATION_KINDS][DONATION_OUTCOMES];

@@ -2,9 +2,11 @@
 /*
  * Cancellation points and results, cheaply: included at the end of musl's src/internal/syscall.h.
  *
- * A result is looked at in place, and errno is set elsewhere.  Only a program that can cancel threads has to look for a cancellation around
- * a call.  Those link pthread_cancel.o, and with it syscall_cp.S; in all others
- * its label is nowhere, and the call is made in place.
+ * A result is looked at in place, and errno is set elsewhere.
+ *
+ * Only a program that can cancel threads has to look for a cancellation around a
+ * call.  Those link pthread_cancel.o, and with it syscall_cp.S; in all others its
+ * label is nowhere, and the call is made in place.
  */
 #ifndef EXO_SYSCALL_CP_H
 #define EXO_SYSCALL_CP_H

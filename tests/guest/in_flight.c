@@ -405,8 +405,8 @@ static void run_servers(void (*between)(struct server *s, int number), bool move
 	allow(0, 0);
 	for (int i = 0; i < SERVERS; i++)
 		CHECK_EQ(start_server(&s[i], i), 0);
-	/* All may run, stolen or because our slice is over, before the parent can say that they have been moved:
-	 * then more is tried. */
+	/* All may run, stolen or because our slice is over, before the parent can say that they have been
+	 * moved: then more is tried. */
 	while (!wrong && (round < ASKED || (moves && !answers->placed && round < ASKED_MAX))) {
 		round++;
 		wrong |= ask_all(s, between, round % 2);
