@@ -12,9 +12,6 @@
 
 struct boot_info boot_info;
 
-/* The boot CPU's block until it has an area; locks and panic need one. */
-static struct cpu early_block;
-
 /* ACPI tables are read while the boot page tables are in force, which map the first 4 GiB. */
 static const void *read_early(void *context, uint64_t address, size_t size)
 {
@@ -54,6 +51,9 @@ static void read_acpi(void)
 void exo_main(uint32_t magic, uint32_t information);
 void exo_main(uint32_t magic, uint32_t information)
 {
+	/* The boot CPU's until it has an area; locks and panic need one.  It goes with the boot stack. */
+	struct cpu early_block = { 0 };
+
 	boot_info.boot_tsc = tsc_read();
 	segments_set_block(&early_block);
 	console_init();
