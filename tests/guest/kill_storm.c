@@ -13,6 +13,7 @@
 
 #define WORKERS 8
 #define VICTIMS_MAX 512
+#define STORMS_MAX 3
 
 static unsigned seed = 20261122;
 static unsigned long wanted = 200;
@@ -142,14 +143,22 @@ static void in_a_child(void (*function)(void))
 	CHECK_EQ(status, 0);
 }
 
+/*
+ * What is leaked is leaked by every storm.  A frame for a page table that two CPUs bring at the same time
+ * is not: one of them stays in the space's pool until a table is needed, and the next storm finds it there.
+ */
 static void whoever_is_killed_leaves_nothing_behind_and_harms_nobody(void)
 {
-	struct held before;
+	bool all_is_back = false;
 
 	in_a_child(drizzle);
-	before = held_now();
-	in_a_child(storm);
-	CHECK(held_returns_to(&before));
+	for (int i = 0; i < STORMS_MAX && !all_is_back; i++) {
+		struct held before = held_now();
+
+		in_a_child(storm);
+		all_is_back = held_returns_to(&before);
+	}
+	CHECK(all_is_back);
 }
 
 int main(int argc, char **argv)
