@@ -24,7 +24,6 @@
 #include "domain/parent.h"
 #include "fs/fs.h"
 #include "proc/process.h"
-#include "proc/sched_parameters.h"
 #include "sched/library.h"
 #include "sched/offline.h"
 #include "sched/proc.h"
@@ -206,7 +205,6 @@ _Noreturn void vcore_start(struct vcore *v, struct exo_vcore_page *page)
 	cpu_arrive(v);
 	trace_cpu_start(v);
 	sched_cpu_start(v);
-	sched_gather_bound((unsigned)v->cpu);
 	links_rung(); /* a server may serve here */
 	wakes_deliver(v);
 	schedule(NULL);
