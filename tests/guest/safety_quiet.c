@@ -31,8 +31,11 @@ static void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		abort();
+	/* Who asks for a CPU before that is up runs elsewhere meanwhile. */
+	do {
+		if (sched_setaffinity(0, sizeof(set), &set) < 0)
+			abort();
+	} while (sched_getcpu() != cpu);
 }
 
 /* Computes on its CPU until the scheduler has been found out, or that takes too long. */
