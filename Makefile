@@ -19,6 +19,9 @@ endif
 SCHED ?= rr
 
 TOP := $(CURDIR)
+# One name for one folder: the files of dependencies (*.d) know their objects by it.  Scripts of the tests
+# name it from the root, and what they had built would not be built again after a change.
+override BUILD := $(patsubst $(TOP)/%,%,$(BUILD))
 
 ifeq ($(V),1)
 Q :=
