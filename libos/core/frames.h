@@ -28,6 +28,10 @@ uint64_t frame_take(void);
 int64_t frames_into_space(uint64_t object, uint64_t root);
 int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count);
 
+/* Frames that are page tables of the shared region.  They stay: where the heap or the tasks' stacks have
+ * been once, they will be again.  Any context. */
+uint64_t shared_tables_count(void);
+
 /* Frames in a row, for what wants to name many of them in few words: up to max, the longest run there
  * is; 0: there is none.  Any context. */
 uint64_t frames_take_run(uint64_t max, uint64_t *first);

@@ -7,6 +7,8 @@
 #include "core/memory.h"
 #include "debug/inject.h"
 
+static _Atomic uint64_t shared_tables; /* any CPU: frames that became page tables of the shared region */
+
 int64_t frames_into_space(uint64_t object, uint64_t root)
 {
 	int64_t r;
@@ -29,7 +31,14 @@ int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t coun
 
 	while ((r = exo_space_feed(space, frames, count)) == -EAGAIN)
 		__builtin_ia32_pause();
+	if (r == 0 && space == EXO_HANDLE(EXO_SLOT_SHARED))
+		atomic_fetch_add_explicit(&shared_tables, count, memory_order_relaxed);
 	return r;
+}
+
+uint64_t shared_tables_count(void)
+{
+	return atomic_load_explicit(&shared_tables, memory_order_relaxed);
 }
 
 int shared_update(const struct exo_op *ops, size_t count)

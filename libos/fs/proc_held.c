@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
- * frames, the heap's and the stacks' memory, empty address spaces, a part of the table of tasks, records
- * of signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is
+ * frames, the heap's and the stacks' memory with its page tables, empty address spaces, a part of the table
+ * of tasks, records of signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is
  * more after than before was leaked.
  */
+#include "core/frames.h"
 #include "core/handles.h"
 #include "core/heap.h"
 #include "core/memory.h"
@@ -67,5 +68,6 @@ void proc_print_held(struct text *out, void *argument)
 	print_blocks(out, &usage, spare);
 	text_print(out, "heap-pages %lu\nframes %lu\nhandles %ld\n", usage.pages - task_table_count_spare(),
 		   frames_total_count() - frames_free_count() - heap_frames - spare_frames -
-			   task_slots_frames(), handles - spare);
+			   task_slots_frames() - shared_tables_count(),
+		   handles - spare);
 }

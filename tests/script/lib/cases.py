@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 TOP = os.environ.get("TOP", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
@@ -17,18 +18,27 @@ CPU_COUNTS = (1, 2, 4, 8)
 
 # Never asserted; only the bound after which a machine counts as hanging.
 LIMIT_S = 120
+# What the machine said that ran last, unless a test keeps that itself: a case that fails shows its end.
+LAST_LOG = tempfile.NamedTemporaryFile(prefix="log-", mode="r+", errors="replace")  # pylint: disable=R1732
 
 
 def exo_run(*arguments, stdin=b"", limit=LIMIT_S, environment=None, program=EXO_RUN):
     """Run exo-run with these arguments; its own --timeout ends a machine that hangs."""
     if "--timeout" not in arguments:
         arguments = ("--timeout", str(limit), *arguments)
+    if "--log" not in arguments:
+        arguments = ("--log", LAST_LOG.name, *arguments)
     return subprocess.run([program, *arguments], input=stdin, capture_output=True, check=False,
                           timeout=limit + 60, env={**os.environ, **(environment or {})})
 
 
 def shell(cpus, line, *options, **keywords):
     return exo_run("--cpus", str(cpus), *options, "--", "sh", "-c", line, **keywords)
+
+
+def log_end():
+    LAST_LOG.seek(0)
+    return " | ".join(line for line in LAST_LOG.read().splitlines() if line)[-500:]
 
 
 def run_cases(cases):
@@ -39,7 +49,7 @@ def run_cases(cases):
             case()
             print("ok", name, flush=True)
         except Exception as error:  # pylint: disable=broad-except
-            print("not ok", name + ":", repr(error).replace("\n", " ")[:800], flush=True)
+            print("not ok", name + ":", repr(error).replace("\n", " ")[:800], "log:", log_end(), flush=True)
             failed += 1
     sys.exit(1 if failed else 0)
 
