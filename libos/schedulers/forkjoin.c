@@ -8,8 +8,10 @@
  * first bounds how many there are at once.  An idle CPU takes the oldest, which stands for the
  * largest part of what is left, so that thieves come seldom.
  *
- * Good at: recursive parallel work.  Bad at: fairness.  Newest first would starve the oldest, so one
- * that has waited PATIENCE_NS is next.
+ * Good at: recursive parallel work.  Bad at: fairness.  Newest first would starve the oldest, so when
+ * one has waited PATIENCE_NS it is next.  Tasks whose slice has ended are a queue of their own, in the
+ * order in which they came: behind the new ones they would be newest last, and whoever has just used
+ * its slice would pass for the oldest, before those that really are.
  */
 #include <libos/sched.h>
 
@@ -17,7 +19,12 @@
 #define PATIENCE_NS SCHED_MS(50)
 
 struct cpu {
-	struct sched_fifo ready; /* newest first */
+	struct sched_fifo fresh; /* new or woken, newest first */
+	struct sched_fifo begun; /* stopped or moved, oldest first */
+};
+
+struct place {
+	struct sched_fifo *queue; /* while it is in one */
 };
 
 static int forkjoin_select_cpu(struct task *t, int prev, enum sched_why why)
@@ -28,47 +35,74 @@ static int forkjoin_select_cpu(struct task *t, int prev, enum sched_why why)
 static void forkjoin_enqueue(int cpu, struct task *t, enum sched_why why)
 {
 	struct cpu *c = sched_cpu_private(cpu);
+	struct place *p = sched_private(t);
 
-	if (why == SCHED_NEW || why == SCHED_WOKEN || why == SCHED_DONATED)
-		sched_fifo_push_front(&c->ready, t);
-	else
-		sched_fifo_push_back(&c->ready, t);
+	if (why == SCHED_NEW || why == SCHED_WOKEN || why == SCHED_DONATED) {
+		p->queue = &c->fresh;
+		sched_fifo_push_front(p->queue, t);
+	} else {
+		p->queue = &c->begun;
+		sched_fifo_push_back(p->queue, t);
+	}
+}
+
+static void take_out(struct task *t)
+{
+	const struct place *p = sched_private(t);
+
+	sched_fifo_remove(p->queue, t);
 }
 
 static void forkjoin_dequeue(int cpu, struct task *t)
 {
-	struct cpu *c = sched_cpu_private(cpu);
+	take_out(t);
+}
 
-	sched_fifo_remove(&c->ready, t);
+/* NULL: nobody has waited for too long. */
+static struct task *out_of_patience(const struct cpu *c)
+{
+	struct task *fresh = sched_fifo_last(&c->fresh), *begun = sched_fifo_first(&c->begun);
+	struct task *oldest = fresh;
+
+	if (!fresh || (begun && sched_ready_since_ns(begun) < sched_ready_since_ns(fresh)))
+		oldest = begun;
+	return oldest && sched_now_ns() - sched_ready_since_ns(oldest) > PATIENCE_NS ? oldest : NULL;
 }
 
 static struct sched_run forkjoin_pick(int cpu, struct task *prev)
 {
-	struct cpu *c = sched_cpu_private(cpu);
-	struct task *t = sched_fifo_last(&c->ready);
+	const struct cpu *c = sched_cpu_private(cpu);
+	struct task *t = out_of_patience(c);
 
-	if (t && sched_now_ns() - sched_ready_since_ns(t) <= PATIENCE_NS)
-		t = sched_fifo_first(&c->ready);
+	if (!t)
+		t = sched_fifo_first(&c->fresh);
+	if (!t)
+		t = sched_fifo_first(&c->begun);
 	if (t)
-		sched_fifo_remove(&c->ready, t);
+		take_out(t);
 	return (struct sched_run){ t, SLICE_NS };
 }
 
 static struct task *forkjoin_steal(int victim, int thief)
 {
-	struct cpu *c = sched_cpu_private(victim);
-	struct task *t = sched_fifo_last(&c->ready);
+	const struct cpu *c = sched_cpu_private(victim);
+	struct task *t = sched_fifo_first(&c->begun);
 
+	while (t && !sched_allowed(t, thief))
+		t = sched_fifo_next(t);
+	if (!t)
+		t = sched_fifo_last(&c->fresh);
 	while (t && !sched_allowed(t, thief))
 		t = sched_fifo_previous(t);
 	if (t)
-		sched_fifo_remove(&c->ready, t);
+		take_out(t);
 	return t;
 }
 
 static const struct sched_ops forkjoin = {
 	.name = "forkjoin",
 	.abi = SCHED_ABI,
+	.task_size = sizeof(struct place),
 	.cpu_size = sizeof(struct cpu),
 	.select_cpu = forkjoin_select_cpu,
 	.enqueue = forkjoin_enqueue,

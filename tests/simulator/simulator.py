@@ -132,6 +132,11 @@ def the_same_work_gives_the_same_run(library):
         simulate(library, "priorities" if library == "prio" else "mixed")
 
 
+def chatter_starves_nobody(library):
+    ran = re.findall(r"^[A-E] \S+ +([\d.]+) ", simulate(library, "chatter"), re.MULTILINE)
+    assert len(ran) == 5 and min(map(float, ran)) > 30, ran
+
+
 def wrong_work_is_named():
     for text, message in (("cpus two\n", ":1: two: not a number"),
                           ("task a: run 5\n", ":1: 5: a time needs a unit"),
@@ -204,6 +209,7 @@ def main():
         *(case(priorities_hold_everywhere, work) for work in ("realtime", "priorities")),
         case(a_central_queue_does_not_grow_with_the_machine),
         *(case(the_same_work_gives_the_same_run, library) for library in LIBRARIES),
+        *(case(chatter_starves_nobody, library) for library in LIBRARIES),
         case(wrong_work_is_named),
         *(case(shipped_library_conforms, library) for library in LIBRARIES),
         *(case(broken_library_is_found_out, name) for name in BROKEN),
