@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc/exo/sched-dump and /proc/exo/cpus print, under every library that is linked in, while
+ * tasks wait: they come to an end, and what a library says of its queues is what the core counts. */
+#define _GNU_SOURCE
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include "sched_attr.h"
+#include "scheduler_files.h"
+#include "test.h"
+
+#ifndef SCHED_DEADLINE
+#define SCHED_DEADLINE 6
+#endif
+
+#define EXTRA 2 /* threads that compute, besides one for each CPU: some wait */
+#define SPINNERS_MAX (64 + EXTRA)
+#define DUMPS_MAX 200 /* until one is seen in which a task waits; it is nearly always the first */
+
+static const char *library; /* under test */
+static atomic_bool stop;
+static atomic_int spinning;
+
+/* Some are nicer than others, so that there is more than one level, or weight, to print.  Under edf
+ * the first has a tenth of a CPU, never a longer share, so that it is often throttled. */
+static struct sched_attr attributes(int number)
+{
+	if (number == 0 && strcmp(library, "edf") == 0)
+		return (struct sched_attr){ .size = sizeof(struct sched_attr),
+					    .sched_policy = SCHED_DEADLINE, .sched_runtime = 1000000,
+					    .sched_deadline = 10000000, .sched_period = 10000000 };
+	return (struct sched_attr){ .size = sizeof(struct sched_attr), .sched_nice = number % 3 };
+}
+
+static void *spin(void *number)
+{
+	struct sched_attr a = attributes((int)(long)number);
+	long r = syscall(SYS_sched_setattr, 0, &a, 0);
+
+	spinning++;
+	while (!stop)
+		;
+	return (void *)r;
+}
+
+/* What the library's line adds to the tasks that it has; 0 for other lines. */
+static unsigned waiting_in(const char *line)
+{
+	unsigned a = 0, b = 0, c = 0;
+
+	if (sscanf(line, "  level %*d: %u waiting", &a) == 1 ||
+	    sscanf(line, "  %u due, %u throttled, %u others, ", &a, &b, &c) == 3 ||
+	    sscanf(line, "  %u eligible, %u early, ", &a, &b) == 2)
+		return a + b + c;
+	return 0;
+}
+
+static bool prints_its_queues(void)
+{
+	return strcmp(library, "edf") == 0 || strcmp(library, "fair") == 0 ||
+	       strcmp(library, "mlfq") == 0 || strcmp(library, "prio") == 0;
+}
+
+/* One CPU's part, which begins at `line`: how many wait.  `line` is then the next CPU's. */
+static unsigned check_cpu(char **line, char **rest, int cpu)
+{
+	char start[64];
+	unsigned queued = 0, sum = 0;
+
+	snprintf(start, sizeof(start), "CPU %d: %s, ", cpu, library);
+	CHECK(*line && strncmp(*line, start, strlen(start)) == 0);
+	CHECK(sscanf(strrchr(*line, ','), ", %u queued", &queued) == 1);
+	for (unsigned i = 0; i < queued; i++) {
+		*line = strtok_r(NULL, "\n", rest);
+		CHECK(*line && strncmp(*line, "  ", 2) == 0);
+	}
+	while ((*line = strtok_r(NULL, "\n", rest)) && strncmp(*line, "CPU ", 4) != 0)
+		sum += waiting_in(*line);
+	CHECK_EQ(sum, prints_its_queues() ? queued : 0);
+	return queued;
+}
+
+static unsigned check_dump(int cpus)
+{
+	static char text[TEXT_ROOM];
+	unsigned queued = 0;
+	char *rest = NULL, *line = strtok_r(read_proc("sched-dump", text), "\n", &rest);
+
+	for (int cpu = 0; cpu < cpus; cpu++)
+		queued += check_cpu(&line, &rest, cpu);
+	CHECK(line == NULL);
+	return queued;
+}
+
+static void check_counters(int cpus)
+{
+	char start[16];
+
+	CHECK(has_line("cpus", "cpu queued switches "));
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		snprintf(start, sizeof(start), "%d ", cpu);
+		CHECK(has_line("cpus", start));
+	}
+}
+
+static void queues_are_printed(void)
+{
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), n = cpus + EXTRA, dumps = 0;
+	pthread_t threads[SPINNERS_MAX];
+	void *wrong;
+
+	CHECK(n <= SPINNERS_MAX);
+	CHECK_EQ(tell("sched", library), 0);
+	stop = false;
+	spinning = 0;
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, spin, (void *)(long)i), 0);
+	while (spinning < n)
+		sched_yield();
+	while (check_dump(cpus) == 0)
+		CHECK(++dumps < DUMPS_MAX);
+	check_counters(cpus);
+	CHECK_EQ(tell("cpus", "to the log"), 0);
+	stop = true;
+	for (int i = 0; i < n; i++) {
+		CHECK_EQ(pthread_join(threads[i], &wrong), 0);
+		CHECK(wrong == NULL);
+	}
+}
+
+int main(void)
+{
+	char before[NAME_ROOM], names[256] = "", title[64], *rest = NULL;
+
+	current_scheduler(before);
+	find_line("sched", "", names, sizeof(names));
+	for (library = strtok_r(names, " []", &rest); library;
+	     library = strtok_r(NULL, " []", &rest)) {
+		snprintf(title, sizeof(title), "queues_are_printed_under_%s", library);
+		test_run(title, queues_are_printed);
+		stop = true; /* also for what a failed case has left */
+	}
+	if (tell("sched", before) < 0)
+		printf("not ok the_scheduler_is_put_back: errno %d\n", errno);
+	return test_result();
+}
