@@ -3,7 +3,7 @@
  * getrandom and the random devices: a ChaCha20 generator with fast key erasure (D. J. Bernstein,
  * "Fast-key-erasure random-number generators", 2017), so that what was given out cannot be worked
  * out from the state later.  It is seeded from the processor (RDRAND where there is one) and from
- * the time-stamp counter, and stirred again with both at every use.
+ * the time-stamp counter, and stirred again with both at every new batch of blocks.
  */
 #include "abi/random.h"
 #include <exo/abi.h>
@@ -17,7 +17,13 @@
 #include "core/usercopy.h"
 
 static struct lock random_lock = LOCK_INIT("random", RANK_LEAF);
-static uint32_t key[CHACHA_KEY_WORDS]; /* under random_lock */
+
+#define BATCH 4 /* blocks at a time: a program's start takes 16 bytes of the 224 that are one batch */
+
+/* Under random_lock. */
+static uint32_t key[CHACHA_KEY_WORDS];
+static char ready[BATCH * CHACHA_BLOCK_WORDS * sizeof(uint32_t)];
+static size_t ready_count; /* bytes at the end of ready[] that nobody has had; the others are zero */
 
 static uint64_t read_tsc(void)
 {
@@ -55,26 +61,42 @@ static void stir(void)
 	key[3] ^= (uint32_t)(fresh[1] >> 32);
 }
 
-/* One block: the first half becomes the next key, the second is the output. */
-void random_bytes(void *to, size_t size)
+/* Under the lock: the first bytes become the next key, the others wait to be given out. */
+static void make_ready(void)
 {
 	uint32_t block[CHACHA_BLOCK_WORDS];
+
+	stir();
+	for (uint32_t i = 0; i < BATCH; i++) {
+		chacha20_block(key, i, block);
+		memcpy(ready + i * sizeof(block), block, sizeof(block));
+	}
+	memcpy(key, ready, sizeof(key));
+	memset(ready, 0, sizeof(key));
+	ready_count = sizeof(ready) - sizeof(key);
+	memset(block, 0, sizeof(block));
+	__asm__ volatile("" : : "r"(block) : "memory"); /* the block is really cleared */
+}
+
+/* Each byte is given out once, and is not kept. */
+void random_bytes(void *to, size_t size)
+{
 	char *out = to;
 
 	lock_acquire(&random_lock);
-	stir();
 	while (size > 0) {
-		size_t n = size < sizeof(key) ? size : sizeof(key);
+		if (ready_count == 0)
+			make_ready();
+		size_t n = size < ready_count ? size : ready_count;
+		char *from = ready + sizeof(ready) - ready_count;
 
-		chacha20_block(key, 0, block);
-		memcpy(key, block, sizeof(key));
-		memcpy(out, block + CHACHA_KEY_WORDS, n);
+		memcpy(out, from, n);
+		memset(from, 0, n);
+		ready_count -= n;
 		out += n;
 		size -= n;
 	}
 	lock_release(&random_lock);
-	memset(block, 0, sizeof(block));
-	__asm__ volatile("" : : "r"(block) : "memory"); /* the block is really cleared */
 }
 
 #define PIECE 256

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -253,6 +254,21 @@ static void kinds_of_file_systems_are_listed(void)
 	CHECK(strstr(text, "tmpfs") && strstr(text, "proc"));
 }
 
+/* Requests that do not fit the generator's batches evenly: no word comes twice, and none was left empty. */
+static void random_bytes_are_given_out_once(void)
+{
+	uint64_t words[128][3], *all = words[0];
+	unsigned count = sizeof(words) / sizeof(*all);
+
+	for (unsigned i = 0; i < 128; i++)
+		CHECK_EQ(getrandom(words[i], sizeof(words[i]), 0), sizeof(words[i]));
+	for (unsigned i = 0; i < count; i++) {
+		CHECK(all[i] != 0);
+		for (unsigned j = 0; j < i; j++)
+			CHECK(all[i] != all[j]);
+	}
+}
+
 int main(void)
 {
 	RUN(wait_for_the_group);
@@ -268,5 +284,6 @@ int main(void)
 	RUN(an_absolute_timer_of_the_day_fires);
 	RUN(the_time_of_another_thread_can_be_read);
 	RUN(kinds_of_file_systems_are_listed);
+	RUN(random_bytes_are_given_out_once);
 	return test_result();
 }
