@@ -108,11 +108,10 @@ int mapping_split(struct vm *v, uint64_t at)
 	return 0;
 }
 
-/* `upper` begins where `lower` ends, and nothing else tells them apart. */
+/* `upper` begins where `lower` ends: does nothing else tell them apart? */
 static bool continues(const struct mapping *lower, const struct mapping *upper)
 {
-	if (lower->region.end != upper->region.start || lower->prot != upper->prot ||
-	    lower->kind != upper->kind || lower->shared != upper->shared ||
+	if (lower->prot != upper->prot || lower->kind != upper->kind || lower->shared != upper->shared ||
 	    lower->file != upper->file || lower->memory != upper->memory ||
 	    upper->region.end - lower->region.start > VM_LENGTH_MAX)
 		return false;
@@ -133,13 +132,13 @@ static struct mapping *join(struct vm *v, struct mapping *lower, struct mapping 
 
 struct mapping *mapping_merge(struct vm *v, struct mapping *m)
 {
-	struct mapping *next = mapping_find(v, m->region.end);
-	struct region *before = region_before(&v->regions, m->region.start);
+	struct region *beside[2];
 
-	if (next && continues(m, next))
-		join(v, m, next);
-	if (before && continues(mapping_of(before), m))
-		m = join(v, mapping_of(before), m);
+	region_touching(&v->regions, &m->region, beside);
+	if (beside[1] && continues(m, mapping_of(beside[1])))
+		join(v, m, mapping_of(beside[1]));
+	if (beside[0] && continues(mapping_of(beside[0]), m))
+		m = join(v, mapping_of(beside[0]), m);
 	return m;
 }
 

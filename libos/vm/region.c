@@ -24,7 +24,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void summarise(struct region *r)
+static inline __attribute__((always_inline)) void summarise(struct region *r)
 {
 	const struct region *left = r->child[0], *right = r->child[1];
 	int lh = height_of(left), rh = height_of(right);
@@ -162,6 +162,37 @@ struct region *region_before(const struct region_tree *t, uint64_t address)
 		}
 	}
 	return best;
+}
+
+/* The last region of a subtree on side `up`. */
+static struct region *outermost(struct region *root, int up)
+{
+	while (root->child[up])
+		root = root->child[up];
+	return root;
+}
+
+/*
+ * What lies beside r are the nearest of its ancestors on both sides, met on the way down to it; but if it has
+ * children on a side, then the outermost of those towards r, of which the child's summary says whether it
+ * touches.  So below r nothing is looked at that does not touch, and the cost is one descent as far as r.
+ */
+void region_touching(const struct region_tree *t, const struct region *r, struct region *beside[2])
+{
+	struct region *near[2] = { NULL, NULL };
+
+	for (struct region *at = t->root; at != r;) {
+		int up = r->start > at->start;
+
+		near[!up] = at;
+		at = at->child[up];
+	}
+	if (r->child[0])
+		near[0] = r->child[0]->last == r->start ? outermost(r->child[0], 1) : NULL;
+	if (r->child[1])
+		near[1] = r->child[1]->first == r->end ? outermost(r->child[1], 0) : NULL;
+	beside[0] = near[0] && near[0]->end == r->start ? near[0] : NULL;
+	beside[1] = near[1] && near[1]->start == r->end ? near[1] : NULL;
 }
 
 /* [hole_start, hole_end) cut to [low, high): its highest place for `size` bytes, or 0. */

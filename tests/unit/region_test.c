@@ -72,6 +72,20 @@ static struct region *model_before(const struct model *m, unsigned page)
 	return NULL;
 }
 
+/* region_touching() of the region at `page`, if there is one. */
+static void check_touching(const struct region_tree *t, const struct model *m, unsigned page)
+{
+	struct region *r = m->owner[page], *beside[2];
+
+	if (!r)
+		return;
+	uint64_t end = r->end / PAGE;
+
+	region_touching(t, r, beside);
+	CHECK(beside[0] == m->owner[r->start / PAGE - 1]);
+	CHECK(beside[1] == (end < PAGES ? m->owner[end] : NULL));
+}
+
 static void model_set(struct model *m, const struct region *r, struct region *to)
 {
 	for (uint64_t page = r->start / PAGE; page < r->end / PAGE; page++)
@@ -121,6 +135,7 @@ static void random_changes_match_the_model(void)
 
 			CHECK(region_find(&t, page * PAGE) == model_find(&m, page));
 			CHECK(region_before(&t, page * PAGE) == model_before(&m, page));
+			check_touching(&t, &m, page);
 			CHECK_EQ(region_gap_below(&t, low * PAGE, high * PAGE, size * PAGE),
 				 model_gap(&m, low, high, size));
 		}
