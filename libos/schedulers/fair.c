@@ -4,9 +4,9 @@
  * deadline first: a flexible and accurate mechanism for proportional share resource allocation",
  * 1995).
  *
- *	virtual time    what each task would have had, per unit of weight, if all ran at once: the
- *	                average of the tasks' own (`v`), weighted
- *	lag             virtual time less v: what the task is owed
+ *	virtual time    what each task would have had, per unit of weight, if all ran at once: it advances
+ *	                by what any of them has had, divided by the weight of all
+ *	lag             virtual time less the task's own (`v`): what the task is owed
  *	eligible        lag >= 0
  *	deadline        v when the task has used its request (a slice), divided by its weight
  *
@@ -17,6 +17,12 @@
  * A task that sleeps keeps its lag, within two requests, and comes back with it: it neither gains
  * by sleeping nor loses what it is owed.
  *
+ * Why nobody starves: the virtual time only advances, and does so with whatever time this CPU gives to
+ * anybody.  So each task that waits becomes eligible, and is first once the virtual time is the longest
+ * request beyond its deadline, since nobody who comes has an earlier one than that.  (Where a task that goes takes its lag
+ * out of the virtual time, and brings it back when it comes, tasks that are given each other's slices hand
+ * on what the others are owed: one is never there when the other comes back.)
+ *
  * Good at: shares and latency, each chosen apart from the other.  Bad at: being explained; and, as
  * all that share, at throughput for its own sake.  The CPUs are not balanced by weight.
  */
@@ -24,25 +30,24 @@
 
 #define REQUEST_NS SCHED_MS(4)
 #define SLICE_MIN_DIVISOR 4 /* of a request: what a switch should be worth */
-#define CHARGE_MAX_NS SCHED_MS(100000) /* alone for longer: nobody is owed more for that */
-#define VIRTUAL_SHIFT 16 /* virtual time in ns / weight, with so many more bits */
+#define CHARGE_MAX 2          /* in requests, the usual or its own: see fair_charge() */
+#define YIELDS_MAX 32         /* requests by which a deadline may be put off */
+#define VIRTUAL_SHIFT 16      /* virtual time in ns / weight, with so many more bits */
 
 /* What was picked or charged last; a copy, because its task may have gone, and run elsewhere. */
 struct running {
 	const struct task *task; /* to be compared, not looked at */
-	bool counted;            /* in the CPU's sums */
+	bool counted;            /* in the CPU's weight */
 	uint64_t v, deadline;
 	uint32_t weight;
 };
 
 struct cpu {
-	struct sched_ordered eligible; /* by deadline; may hold some that are not any more */
+	struct sched_ordered eligible; /* by deadline */
 	struct sched_ordered early;    /* not eligible yet, by v */
 	struct sched_fifo gifts;       /* tasks that were given a slice, and could not run at once */
-	/* Over all that are queued here or run: of weight * (v - zero), and of weight. */
-	int64_t sum;
-	int64_t weight;
-	uint64_t zero; /* near the virtual time, so that `sum` stays small */
+	uint64_t virtual_time;
+	uint64_t weight; /* of all that are queued here or run */
 	struct running running;
 };
 
@@ -55,60 +60,31 @@ struct entity {
 	enum queue queue;
 };
 
-static int64_t request(const struct task *t, const struct entity *e)
+static uint64_t request_ns(const struct task *t)
 {
 	uint64_t ns = sched_task_runtime_ns(t);
 
-	if (ns == 0 || sched_task_policy(t) == SCHED_POLICY_DEADLINE)
-		ns = REQUEST_NS;
-	return (int64_t)((ns << VIRTUAL_SHIFT) / e->weight);
+	return ns == 0 || sched_task_policy(t) == SCHED_POLICY_DEADLINE ? REQUEST_NS : ns;
 }
 
-/* ---- the sums */
-
-static void count(struct cpu *c, uint64_t v, uint32_t weight)
+static int64_t request(const struct task *t, const struct entity *e)
 {
-	c->sum += (int64_t)(v - c->zero) * weight;
-	c->weight += weight;
-}
-
-static void uncount(struct cpu *c, uint64_t v, uint32_t weight)
-{
-	c->sum -= (int64_t)(v - c->zero) * weight;
-	c->weight -= weight;
-}
-
-static uint64_t virtual_time(const struct cpu *c)
-{
-	return c->weight ? c->zero + (uint64_t)(c->sum / c->weight) : c->zero;
-}
-
-static void move_zero(struct cpu *c)
-{
-	uint64_t now = virtual_time(c);
-
-	c->sum -= (int64_t)(now - c->zero) * c->weight;
-	c->zero = now;
+	return (int64_t)((request_ns(t) << VIRTUAL_SHIFT) / e->weight);
 }
 
 static bool is_eligible(const struct cpu *c, const struct entity *e)
 {
-	return (int64_t)(e->v - virtual_time(c)) <= 0;
+	return (int64_t)(e->v - c->virtual_time) <= 0;
 }
 
 /* ---- coming and going */
 
-/* Coming with a lag moves the virtual time, and so makes the lag less; it is to be what it was. */
-static void join(struct cpu *c, struct entity *e, const struct task *t)
+static void join(const struct cpu *c, struct entity *e, const struct task *t)
 {
 	int64_t most = 2 * request(t, e), lag = e->lag;
 
 	lag = lag > most ? most : lag < -most ? -most : lag;
-	if (c->weight)
-		lag += lag * e->weight / c->weight;
-	else
-		lag = 0;
-	e->v = virtual_time(c) - (uint64_t)lag;
+	e->v = c->virtual_time - (uint64_t)lag;
 	e->deadline = e->v + (uint64_t)request(t, e);
 }
 
@@ -136,8 +112,18 @@ static void take_out(struct cpu *c, struct task *t, const struct entity *e)
 static void forget_running(struct cpu *c)
 {
 	if (c->running.counted)
-		uncount(c, c->running.v, c->running.weight);
+		c->weight -= c->running.weight;
 	c->running.counted = false;
+}
+
+/* Behind all that are eligible, however often; but not for so long that it waits for ever. */
+static void put_off(const struct cpu *c, struct entity *e, const struct task *t)
+{
+	uint64_t latest = c->virtual_time + YIELDS_MAX * (uint64_t)request(t, e);
+
+	e->deadline += (uint64_t)request(t, e);
+	if ((int64_t)(e->deadline - latest) > 0)
+		e->deadline = latest;
 }
 
 static void set_weight(struct entity *e, const struct task *t)
@@ -157,8 +143,8 @@ static void fair_enqueue(int cpu, struct task *t, enum sched_why why)
 	else
 		join(c, e, t);
 	if (why == SCHED_YIELDED)
-		e->deadline += (uint64_t)request(t, e);
-	count(c, e->v, e->weight);
+		put_off(c, e, t);
+	c->weight += e->weight;
 	insert(c, t, e, why == SCHED_DONATED);
 	if (c->running.counted && e->queue == ELIGIBLE &&
 	    (int64_t)(e->deadline - c->running.deadline) < 0)
@@ -171,13 +157,12 @@ static void fair_dequeue(int cpu, struct task *t)
 	struct entity *e = sched_private(t);
 
 	take_out(c, t, e);
-	e->lag = (int64_t)(virtual_time(c) - e->v);
-	uncount(c, e->v, e->weight);
+	e->lag = (int64_t)(c->virtual_time - e->v);
+	c->weight -= e->weight;
 }
 
 /* ---- choosing */
 
-/* Each task is moved at most once in each direction: the virtual time stands still meanwhile. */
 static struct task *choose(struct cpu *c)
 {
 	struct task *t;
@@ -186,18 +171,22 @@ static struct task *choose(struct cpu *c)
 		take_out(c, t, sched_private(t));
 		insert(c, t, sched_private(t), false);
 	}
-	/* One that came with a lag has turned the virtual time back. */
-	while ((t = sched_ordered_first(&c->eligible)) && !is_eligible(c, sched_private(t))) {
-		take_out(c, t, sched_private(t));
-		insert(c, t, sched_private(t), false);
-	}
-	/* The smallest v is not above the average: one is eligible, but for what rounding does. */
+	/* If all that are owed something are elsewhere, or sleep, who has had least is next. */
+	t = sched_ordered_first(&c->eligible);
 	return t ? t : sched_ordered_first(&c->early);
 }
 
 static void set_running(struct cpu *c, const struct task *t, const struct entity *e)
 {
 	c->running = (struct running){ t, true, e->v, e->deadline, e->weight };
+}
+
+/* Up to its deadline, but who has put that off by yielding has no longer slice for it. */
+static uint64_t slice_ns(const struct task *t, const struct entity *e)
+{
+	uint64_t left = (e->deadline - e->v) * e->weight >> VIRTUAL_SHIFT, most = request_ns(t);
+
+	return left < most ? left : most;
 }
 
 static struct sched_run fair_pick(int cpu, struct task *prev)
@@ -207,15 +196,25 @@ static struct sched_run fair_pick(int cpu, struct task *prev)
 	struct entity *e;
 
 	forget_running(c);
-	move_zero(c);
 	if (!t)
 		t = choose(c);
 	if (!t)
 		return (struct sched_run){ 0 };
 	e = sched_private(t);
-	take_out(c, t, e);
+	take_out(c, t, e); /* it stays in the CPU's weight */
 	set_running(c, t, e);
-	return (struct sched_run){ t, (e->deadline - e->v) * e->weight >> VIRTUAL_SHIFT };
+	return (struct sched_run){ t, slice_ns(t, e) };
+}
+
+/*
+ * More than a slice is what it used while nobody waited, or what the host or another domain had of the
+ * CPU meanwhile.  Nobody is owed that: it would wait for as long, when somebody comes, as it was alone.
+ */
+static uint64_t owed_ns(const struct task *t, uint64_t ns)
+{
+	uint64_t own = request_ns(t), most = CHARGE_MAX * (own > REQUEST_NS ? own : REQUEST_NS);
+
+	return ns < most ? ns : most;
 }
 
 /* One that was given a slice and ran at once has not been in the queue.  It may even be the one that
@@ -224,8 +223,7 @@ static void fair_charge(int cpu, struct task *t, uint64_t ns)
 {
 	struct cpu *c = sched_cpu_private(cpu);
 	struct entity *e = sched_private(t);
-	uint64_t charged_ns = ns < CHARGE_MAX_NS ? ns : CHARGE_MAX_NS;
-
+	uint64_t owed = owed_ns(t, ns) << VIRTUAL_SHIFT;
 	bool ran = c->running.counted && c->running.task == t && c->running.v == e->v;
 
 	forget_running(c);
@@ -233,13 +231,13 @@ static void fair_charge(int cpu, struct task *t, uint64_t ns)
 		set_weight(e, t);
 		join(c, e, t);
 	}
-	e->v += (charged_ns << VIRTUAL_SHIFT) / e->weight;
+	c->weight += e->weight;
+	e->v += owed / e->weight;
+	c->virtual_time += owed / c->weight;
 	if ((int64_t)(e->deadline - e->v) < request(t, e) / SLICE_MIN_DIVISOR)
 		e->deadline = e->v + (uint64_t)request(t, e);
-	count(c, e->v, e->weight);
 	set_running(c, t, e);
-	move_zero(c);
-	e->lag = (int64_t)(c->zero - e->v);
+	e->lag = (int64_t)(c->virtual_time - e->v);
 }
 
 static void fair_dump(int cpu, sched_printf print)
@@ -247,7 +245,7 @@ static void fair_dump(int cpu, sched_printf print)
 	struct cpu *c = sched_cpu_private(cpu);
 
 	print("  %u eligible, %u early, virtual time %lx\n", sched_ordered_count(&c->eligible),
-	      sched_ordered_count(&c->early), virtual_time(c));
+	      sched_ordered_count(&c->early), c->virtual_time);
 }
 
 static const struct sched_ops fair = {

@@ -14,6 +14,7 @@
 #include <libos/sched.h>
 
 #define SLICE_NS SCHED_MS(2)
+#define CHARGE_MAX_NS (2 * SLICE_NS) /* what it used while nobody waited, or the host had, is not owed */
 #define PASS_SHIFT 20 /* so that little is lost when dividing by large weights */
 
 struct cpu {
@@ -105,7 +106,7 @@ static void stride_charge(int cpu, struct task *t, uint64_t ns)
 
 	if (c->running != t || c->running_pass != s->pass)
 		join(c, s, t);
-	s->pass += stride(t, ns);
+	s->pass += stride(t, ns < CHARGE_MAX_NS ? ns : CHARGE_MAX_NS);
 	s->ahead = (int64_t)(s->pass - c->pass);
 	c->running = t;
 	c->running_pass = s->pass;

@@ -155,6 +155,14 @@ static void tasks_that_wake_each_other_starve_nobody(void)
 	finish(END_NS);
 }
 
+/* No slice ends while nobody waits: what it used meanwhile is charged to it when somebody comes. */
+static void who_was_alone_does_not_wait_as_long(void)
+{
+	start(1, "task alone: run 100s\n"
+		 "task comes*2 at=60s: run 20s\n", 17);
+	finish(END_NS);
+}
+
 static void new_tasks_starve_nobody(void)
 {
 	start(1, "work child: run 200us\n"
@@ -295,6 +303,7 @@ static const struct {
 	CASE(a_thousand_tasks_end),
 	CASE(spinning_tasks_starve_nobody),
 	CASE(tasks_that_wake_each_other_starve_nobody),
+	CASE(who_was_alone_does_not_wait_as_long),
 	CASE(new_tasks_starve_nobody),
 	CASE(idle_cpus_are_given_work),
 	CASE(divided_work_ends),

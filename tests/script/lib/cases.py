@@ -38,7 +38,7 @@ def shell(cpus, line, *options, **keywords):
 
 def log_end():
     LAST_LOG.seek(0)
-    return " | ".join(line for line in LAST_LOG.read().splitlines() if line)[-500:]
+    return " | ".join(line for line in LAST_LOG.read().splitlines() if line)[-2000:]
 
 
 def run_cases(cases):
