@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* exo/update.c, exo/update_decode.c, exo/update_commit.c, exo/page_table.c, exo/tlb_epoch.c: what the short
+ * call forbids is not done any more when its epoch has passed, whatever another CPU does with the page
+ *
+ * CPU 0 protects a page from writes.  CPU 1 writes to it, with a TLB that fills itself at the worst moment;
+ * or takes the page away, whose frame then has a new use; or is a processor that marks the entry dirty.
+ */
+#define tlb_flush_page tlb_flush_page_of_the_machine
+#include "kernel_cpus.h"
+#undef tlb_flush_page
+
+static void cr3_write(uint64_t root);
+static void tlb_flush_all(void);
+static void tlb_flush_page(uint64_t va);
+#include "../../exo/tlb_epoch.c"
+#include "../../exo/update.c"
+#include "../../exo/update_commit.c"
+#include "../../exo/update_decode.c"
+/* Where the entry stands is ours, since there is no physical memory. */
+#define page_table_walk page_table_walk_of_the_machine
+table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at);
+#include "../../exo/page_table.c"
+#undef page_table_walk
+
+#define TABLE 6
+#define FRAME 7
+#define VA 0x400000ul
+#define BEFORE (FRAME << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX)
+
+static table_entry entries[TABLE_ENTRIES] __attribute__((aligned(EXO_PAGE_SIZE)));
+static table_entry directory;
+static uint64_t tlb[CPUS];               /* what the CPU's TLB says of the page */
+static _Atomic bool forbidden;           /* CPU 0 relies on nobody's writing */
+static _Atomic bool has_new_use;         /* the frame */
+static _Atomic bool rung;
+
+static struct frame_private frames[FRAME + 1];
+struct frame_private *frame_private = frames;
+static struct domain domain;
+static struct space space, shared;
+static struct vcore vcore;
+
+/* ---------------------------------------------------------------- the machine and the kernel */
+
+static void tlb_flush_all(void)
+{
+	tlb[this_cpu()->number] = 0;
+}
+
+static void tlb_flush_page(uint64_t va)
+{
+	tlb_flush_all();
+}
+
+static void cr3_write(uint64_t root)
+{
+	tlb_flush_all();
+}
+
+table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
+{
+	*at = (struct table_place){ &directory, 1 };
+	return &entries[va / EXO_PAGE_SIZE % TABLE_ENTRIES];
+}
+
+static bool is_free(void *l)
+{
+	return !((struct lock *)l)->owner;
+}
+
+void lock_acquire(struct lock *l)
+{
+	uint32_t nobody = 0;
+
+	while (!atomic_compare_exchange_strong(&l->owner, &nobody, 1)) {
+		explore_wait(is_free, l, "waits for the lock");
+		nobody = 0;
+	}
+}
+
+void lock_release(struct lock *l)
+{
+	atomic_store_explicit(&l->owner, 0, memory_order_release);
+}
+
+void lock_acquire_pair(struct lock *first, struct lock *second)
+{
+	lock_acquire(first);
+}
+
+void lock_release_pair(struct lock *first, struct lock *second)
+{
+	lock_release(first);
+}
+
+bool lock_held(const struct lock *l)
+{
+	return true;
+}
+
+uint64_t frame_word(uint64_t frame)
+{
+	return frame_word_make(domain.id, EXO_FRAME_USER);
+}
+
+uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
+{
+	return frame_word(frame);
+}
+
+bool frame_is_ram(uint64_t frame)
+{
+	return true;
+}
+
+struct domain *domain_current(void)
+{
+	return &domain;
+}
+
+void cpu_interrupt(const struct cpu *target, unsigned vector)
+{
+}
+
+void vcore_ring(struct vcore *v, uint64_t bits)
+{
+	atomic_store(&rung, true);
+}
+
+/* What no op of these cases comes to. */
+bool frame_is_device(uint64_t frame) { return false; }
+bool frame_map(uint64_t frame, uint16_t owner, uint16_t space_owner) { return false; }
+bool frame_pin(uint64_t frame, uint16_t owner) { return false; }
+void frame_unpin(uint64_t frame) {}
+void frame_zero(uint64_t frame) {}
+void frame_copy(uint64_t to, uint64_t from) {}
+void frame_release(uint64_t frame) {}
+int copy_from_user(void *to, uint64_t from, size_t size) { return -EFAULT; }
+int copy_to_user(uint64_t to, const void *from, size_t size) { return -EFAULT; }
+void object_get(struct object *o) {}
+void object_put(struct object *o) {}
+void handle_view_put(const struct handle_view *h) {}
+
+int handle_view(struct domain *d, exo_handle handle, enum object_kind kind, unsigned rights,
+		struct handle_view *out)
+{
+	return -EBADF;
+}
+
+bool table_share(struct space *from, table_entry *source, struct space *to, table_entry *target,
+		 bool *lost)
+{
+	return false;
+}
+
+bool table_leave(struct space *s, table_entry *place, tlb_stamp *stamp)
+{
+	return false;
+}
+
+int table_unshare(struct space *s, table_entry *place, tlb_stamp *stamp)
+{
+	return -ENOMEM;
+}
+
+_Noreturn void invariant_failed(const char *condition, const char *file, unsigned line)
+{
+	explore_fail("%s:%u: %s", file, line, condition);
+}
+
+/* ---------------------------------------------------------------- the cases */
+
+static void setup(void)
+{
+	cpus_setup(2);
+	memset(tlb_cpus, 0, sizeof(tlb_cpus));
+	memset(frames, 0, sizeof(frames));
+	memset(&space, 0, sizeof(space));
+	memset(&shared, 0, sizeof(shared));
+	memset(&vcore, 0, sizeof(vcore));
+	memset(tlb, 0, sizeof(tlb));
+	tlb_clock = waiting = 0;
+	domain.id = 1;
+	domain.shared = &shared;
+	space.object.owner = &domain;
+	directory = (uint64_t)TABLE << EXO_PAGE_SHIFT | TABLE_BITS;
+	entries[VA / EXO_PAGE_SIZE % TABLE_ENTRIES] = BEFORE;
+	forbidden = has_new_use = rung = false;
+	space.active = shared.active = 3;
+	for (unsigned i = 0; i < 2; i++) {
+		cpu_blocks[i].run.space = &space;
+		cpu_blocks[i].current = &vcore;
+		tlb[i] = BEFORE;
+	}
+	explore_name(&entries[VA / EXO_PAGE_SIZE % TABLE_ENTRIES], sizeof(entries[0]), "entry");
+	explore_name(&directory, sizeof(directory), "directory");
+	explore_name(&forbidden, sizeof(forbidden), "forbidden");
+	explore_name(&has_new_use, sizeof(has_new_use), "has_new_use");
+	explore_name(&rung, sizeof(rung), "rung");
+	explore_name(&space.lock, sizeof(space.lock), "lock");
+	explore_name(&space.active, sizeof(space.active), "active");
+	explore_name(&space.behind, sizeof(space.behind), "behind");
+	explore_name(&space.stale, sizeof(space.stale), "stale");
+	explore_name(&shared.behind, sizeof(shared.behind), "behind (shared)");
+	explore_name(&tlb_clock, sizeof(tlb_clock), "clock");
+	explore_name(&waiting, sizeof(waiting), "waiting");
+	explore_name(&tlb_cpus[0], sizeof(tlb_cpus[0]), "CPU 0");
+	explore_name(&tlb_cpus[1], sizeof(tlb_cpus[1]), "CPU 1");
+	explore_name(frames, sizeof(frames), "frames");
+	explore_name(&space.object, sizeof(space.object), "space");
+	explore_name(&space.is_shared, sizeof(space.is_shared), "is_shared");
+	explore_name(&domain, sizeof(domain), "domain");
+}
+
+static table_entry *entry(void)
+{
+	return &entries[VA / EXO_PAGE_SIZE % TABLE_ENTRIES];
+}
+
+/* Ring 3 writes to the page, if its TLB lets it. */
+static void write_page(unsigned cpu)
+{
+	if (!(tlb[cpu] & PTE_WRITE))
+		tlb[cpu] = atomic_load_explicit(entry(), memory_order_relaxed);
+	if (tlb[cpu] & PTE_WRITE) {
+		EXPLORE_CHECK(!atomic_load_explicit(&forbidden, memory_order_relaxed));
+		EXPLORE_CHECK(!atomic_load_explicit(&has_new_use, memory_order_relaxed));
+	}
+}
+
+static void go_idle(unsigned cpu)
+{
+	atomic_store(&cpu_blocks[cpu].idle, true);
+}
+
+/* -> the epoch to wait for, 0: there is none */
+static uint64_t protect(void)
+{
+	struct exo_regs regs = { .rsi = VA, .rdx = 1, .r10 = EXO_PROT_READ };
+	struct handle_view view = { .space = &space };
+	int64_t epoch = call_protect(&regs, &view);
+
+	EXPLORE_CHECK(epoch >= 0);
+	return (uint64_t)epoch;
+}
+
+/* As call_tlb_poll() has it. */
+static bool has_passed(void *unused)
+{
+	return tlb_acknowledged(atomic_load(&space.stale));
+}
+
+static void protect_and_rely(unsigned cpu)
+{
+	if (protect() != 0)
+		explore_wait(has_passed, NULL, "waits for the epoch");
+	write_page(cpu);
+	EXPLORE_CHECK(!(tlb[cpu] & PTE_WRITE));
+	atomic_store_explicit(&forbidden, true, memory_order_relaxed);
+	go_idle(cpu);
+}
+
+static void the_other_writes(unsigned cpu)
+{
+	if (cpu == 0) {
+		protect_and_rely(cpu);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		write_page(cpu);
+		tlb_catch_up();
+	}
+	write_page(cpu);
+	go_idle(cpu);
+}
+
+static bool frame_may_be_used(void *unused)
+{
+	return tlb_frame_acknowledged(FRAME);
+}
+
+/* As call_update() with one UNMAP. */
+static void unmap(void)
+{
+	struct update_plan plan = { .op = { .code = EXO_OP_UNMAP, .count = 1, .va = VA } };
+	struct update u = { .domain = &domain, .target = &space, .header = { .op_count = 1 },
+			    .work = UPDATE_CHUNK };
+
+	EXPLORE_CHECK(update_check(&domain, &space, &plan) == 0);
+	EXPLORE_CHECK(run_op(&u, &plan) == 0);
+}
+
+static void the_other_unmaps(unsigned cpu)
+{
+	if (cpu == 0) {
+		protect();
+		write_page(cpu);
+		tlb_catch_up();
+		write_page(cpu);
+		go_idle(cpu);
+		return;
+	}
+	unmap();
+	explore_wait(frame_may_be_used, NULL, "waits until the frame may be used");
+	atomic_store_explicit(&has_new_use, true, memory_order_relaxed);
+}
+
+static void nothing_is_mapped(void)
+{
+	EXPLORE_CHECK(atomic_load(entry()) == 0);
+	EXPLORE_CHECK(has_new_use);
+}
+
+/* The processor marks the entry while it is writable; it does not know of locks. */
+static void the_other_marks(unsigned cpu)
+{
+	uint64_t old;
+
+	if (cpu == 0) {
+		protect();
+		go_idle(cpu);
+		return;
+	}
+	old = atomic_load(entry());
+	while ((old & PTE_WRITE) && !atomic_compare_exchange_strong(entry(), &old, old | PTE_DIRTY))
+		;
+	if (old & PTE_WRITE)
+		atomic_store(&rung, true);
+	go_idle(cpu);
+}
+
+static void a_mark_is_kept(void)
+{
+	EXPLORE_CHECK(!(atomic_load(entry()) & PTE_WRITE));
+	EXPLORE_CHECK(!rung || (atomic_load(entry()) & PTE_DIRTY));
+}
+
+static void nobody_writes(void)
+{
+	EXPLORE_CHECK(!(atomic_load(entry()) & PTE_WRITE) && forbidden);
+}
+
+int main(void)
+{
+	static const struct explore_case cases[] = {
+		{ "who_writes_is_stopped_first", 2, 3, 1, setup, the_other_writes, nobody_writes,
+		  NULL },
+		{ "what_is_unmapped_does_not_come_back", 2, 3, 1, setup, the_other_unmaps,
+		  nothing_is_mapped, NULL },
+		{ "what_the_processor_marks_is_kept", 2, 3, 1, setup, the_other_marks, a_mark_is_kept,
+		  NULL },
+	};
+
+	return explore(cases, sizeof(cases) / sizeof(cases[0]));
+}
