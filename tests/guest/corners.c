@@ -183,7 +183,7 @@ static void the_time_of_day_can_be_set(void)
 	CHECK_EQ(gettimeofday(&before, NULL), 0);
 	later = before;
 	later.tv_sec += 100000;
-	CHECK_EQ(settimeofday(&later, NULL), 0);
+	CHECK_EQ(syscall(SYS_settimeofday, &later, NULL), 0); /* musl has another call for it */
 	CHECK_EQ(gettimeofday(&later, NULL), 0);
 	CHECK(later.tv_sec >= before.tv_sec + 100000);
 	later.tv_sec -= 100000;

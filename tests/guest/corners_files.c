@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -297,6 +298,25 @@ static void no_path_fits_into_a_byte(void)
 	CHECK(syscall(SYS_getcwd, one, sizeof(one)) == -1 && errno == ERANGE);
 }
 
+/* mmap(2): where it is asked for, if there is room; mremap(2): what is cut off does not come along. */
+static void a_mapping_goes_where_it_is_wanted(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *wish = mmap(NULL, 8 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *place;
+
+	CHECK(wish != MAP_FAILED && munmap(wish, 8 * page) == 0);
+	place = mmap(wish + page, 3 * page, PROT_READ | PROT_WRITE | PROT_EXEC,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(place == wish + page);
+	place[0] = (char)0xc3; /* RET */
+	CHECK(mremap(place, 3 * page, page, MREMAP_MAYMOVE | MREMAP_FIXED, wish + 5 * page) ==
+	      wish + 5 * page);
+	((void (*)(void))(wish + 5 * page))();
+	CHECK(msync(place, page, MS_ASYNC) == -1 && errno == ENOMEM);
+	CHECK(msync(place + 2 * page, page, MS_ASYNC) == -1 && errno == ENOMEM);
+	CHECK_EQ(munmap(wish + 5 * page, page), 0);
+}
+
 int main(void)
 {
 	RUN(an_owner_makes_no_member_of_a_group_of_others);
@@ -315,5 +335,6 @@ int main(void)
 	RUN(a_thread_has_its_programs_words);
 	RUN(a_number_may_end_with_a_newline);
 	RUN(no_path_fits_into_a_byte);
+	RUN(a_mapping_goes_where_it_is_wanted);
 	return test_result();
 }

@@ -284,12 +284,28 @@ static void the_time_of_all_threads_ends_a_timer(void)
 	pthread_t thread;
 
 	signal(SIGVTALRM, counts);
-	CHECK_EQ(setitimer(ITIMER_VIRTUAL, &soon, NULL), 0);
 	CHECK_EQ(pthread_create(&thread, NULL, spins_until_the_alarm, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_VIRTUAL, &soon, NULL), 0);
 	spins_until_the_alarm(NULL);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK_EQ(alarms, 1);
 	signal(SIGVTALRM, SIG_DFL);
+}
+
+/* rt_tgsigqueueinfo(2): a number that comes along, from ourselves also one that says it is by queue. */
+static void a_thread_is_sent_a_number(void)
+{
+	siginfo_t sent = { .si_signo = SIGUSR1, .si_code = SI_QUEUE, .si_value.sival_int = 77 }, got;
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGUSR1);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &wanted, NULL), 0);
+	CHECK(syscall(SYS_rt_tgsigqueueinfo, 0, gettid(), SIGUSR1, &sent) == -1 && errno == EINVAL);
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGUSR1, &sent), 0);
+	CHECK_EQ(sigwaitinfo(&wanted, &got), SIGUSR1);
+	CHECK_EQ(got.si_value.sival_int, 77);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &wanted, NULL), 0);
 }
 
 /* ---- threads and children */
@@ -355,6 +371,7 @@ int main(int argc, char **argv)
 	RUN(an_alternate_stack_is_not_left_below);
 	RUN(a_handlers_control_word_is_its_own);
 	RUN(the_time_of_all_threads_ends_a_timer);
+	RUN(a_thread_is_sent_a_number);
 	RUN(what_is_pending_is_left_by_a_thread_that_ends);
 	RUN(the_base_of_gs_can_be_read);
 	RUN(a_group_is_waited_for_without_being_told);

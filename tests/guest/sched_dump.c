@@ -21,23 +21,30 @@ static const char *library; /* under test */
 static atomic_bool stop;
 static atomic_int spinning;
 
-/* Some are nicer than others, so that there is more than one level, or weight, to print.  Under edf
- * the first has a tenth of a CPU, never a longer share, so that it is often throttled. */
+/* Some are nicer than others, and one only has what nobody wants, so that there is more than one level,
+ * or weight, to print.  Under edf three ask for half a CPU each, so that they are often throttled; two CPUs
+ * have room for only two of them, and one for what is a fifth each. */
 static struct sched_attr attributes(int number)
 {
-	if (number == 0 && strcmp(library, "edf") == 0)
+	bool alone = sysconf(_SC_NPROCESSORS_ONLN) == 1;
+
+	if (number < 3 && strcmp(library, "edf") == 0)
 		return (struct sched_attr){ .size = sizeof(struct sched_attr),
-					    .sched_policy = SCHED_DEADLINE, .sched_runtime = 1000000,
+					    .sched_policy = SCHED_DEADLINE,
+					    .sched_runtime = alone ? 2000000 : 5000000,
 					    .sched_deadline = 10000000, .sched_period = 10000000 };
-	return (struct sched_attr){ .size = sizeof(struct sched_attr), .sched_nice = number % 3 };
+	return (struct sched_attr){ .size = sizeof(struct sched_attr), .sched_nice = number % 3,
+				    .sched_policy = number == 1 ? SCHED_IDLE : SCHED_OTHER };
 }
 
 static void *spin(void *number)
 {
 	struct sched_attr a = attributes((int)(long)number);
-	long r = syscall(SYS_sched_setattr, 0, &a, 0);
+	long r;
 
-	spinning++;
+	spinning++; /* first, since it may get nothing from then on */
+	r = syscall(SYS_sched_setattr, 0, &a, 0);
+	usleep(1); /* who wakes is placed anew */
 	while (!stop)
 		;
 	return (void *)r;

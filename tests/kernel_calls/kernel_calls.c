@@ -274,6 +274,7 @@ static void unknown_calls_and_handles_are_refused(void)
 	CHECK_EQ(exo_handle_drop((2ul << 32) | EXO_SLOT_SPACE), -EBADF);
 	CHECK_EQ(exo_debug_write((void *)0xffff800000000000ul, 16), -EFAULT);
 	CHECK_EQ(exo_debug_write((void *)0x1000, 16), -EFAULT);
+	CHECK_EQ(exo_debug_write("", 1ul << 20), -E2BIG);
 }
 
 static void mapping_counts_frames(void)
@@ -1558,6 +1559,10 @@ static void ports_and_lines_work_by_handle(void)
 	CHECK_EQ(exo_port(ports, EXO_PORT_IN32, 0x1e, 0), -EPERM);
 	CHECK_EQ(exo_port(ports, EXO_PORT_IN16, 0xffff, 0), -EPERM);
 	CHECK_EQ(exo_port(irqs, EXO_PORT_IN8, 0x70, 0), -EBADF);
+	/* Configuration space begins with the host bridge, which is there. */
+	exo_port(ports, EXO_PORT_OUT32, 0xcf8, 1ul << 31);
+	CHECK(exo_port(ports, EXO_PORT_IN32, 0xcfc, 0) != 0xffffffff);
+	CHECK_EQ(exo_port(ports, EXO_PORT_IN32, 0xcf8, 0), 1l << 31);
 	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 4000, 0), -EINVAL);
 	line = exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 1234);
 	CHECK((int64_t)line > 0);
