@@ -30,11 +30,6 @@ static bool dismantle_begin(struct domain *d)
 	return atomic_compare_exchange_strong(&d->dismantling, &idle, true);
 }
 
-static void dismantle_end(struct domain *d)
-{
-	atomic_store(&d->dismantling, false);
-}
-
 /* ---------------------------------------------------------------- death */
 
 static void request_stop(struct domain *d)
@@ -49,21 +44,29 @@ static void request_stop(struct domain *d)
 	}
 }
 
-/* Whoever finds `dismantling` taken has nothing to add: the holder is declaring the domain dead, or is
- * taking it apart because it is. */
+/*
+ * Whoever finds `dismantling` taken has nothing to add: the holder is declaring the domain dead, or is
+ * taking it apart because it is.
+ *
+ * Why no death is missed, however full the parent's mailbox is: the status is stored, then `dying`, and
+ * a message that finds no room is made up for by an event, which is a bit and so always has some.  The
+ * parent that sees the event asks each of its children, and finds `dying` and the status.
+ */
 void domain_die(struct domain *d, uint64_t status)
 {
 	if (!dismantle_begin(d))
 		return;
 	if (!atomic_load(&d->dying)) {
+		d->status = status & INT64_MAX;
 		atomic_store(&d->dying, true);
 		kprintf("exo: domain %u died, status %lu\n", d->id, status);
 		if (!d->parent_vcore)
 			panic("there is nothing left to run");
 		request_stop(d);
-		mailbox_post(d->parent_vcore, EXO_MESSAGE_DEATH, d->parent_word, status, 0);
+		if (mailbox_post(d->parent_vcore, EXO_MESSAGE_DEATH, d->parent_word, d->status, 0))
+			vcore_ring(d->parent_vcore, EXO_EVENT_DEATH);
 	}
-	dismantle_end(d);
+	atomic_store(&d->dismantling, false);
 }
 
 /* ---------------------------------------------------------------- taking apart */
@@ -150,21 +153,18 @@ static int destroy_object(struct object *o)
 {
 	uint64_t frame = o->frame;
 
-	switch (o->kind) {
-	case OBJECT_SPACE:
+	if (o->kind == OBJECT_SPACE)
 		return destroy_space((struct space *)o);
-	case OBJECT_SC: /* its CPU has taken it out of its tree when the vcore there died */
-		if (!atomic_load(&((struct sched_context *)o)->detached) || !revoke_and_get(o))
-			return -EBUSY;
-		if (object_word_retire(frame)) {
-			debug_release(frame);
-			return 0;
-		}
-		object_put(o);
+	/* An SC: its CPU has taken it out of its tree when the vcore there died. */
+	if (o->kind != OBJECT_SC || !atomic_load(&((struct sched_context *)o)->detached) ||
+	    !revoke_and_get(o))
 		return -EBUSY;
-	default:
-		return -EBUSY;
+	if (object_word_retire(frame)) {
+		debug_release(frame);
+		return 0;
 	}
+	object_put(o);
+	return -EBUSY;
 }
 
 /* ---------------------------------------------------------------- FRAMES */
@@ -312,12 +312,14 @@ static struct domain *leaf_below(struct domain *d)
 	return NULL;
 }
 
-/* (domain handle, status) */
+/* (domain handle, status, or EXO_STATUS_ASK) */
 int64_t call_domain_kill(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *d = h->domain, *leaf;
 	int result = 1;
 
+	if (regs->rsi == EXO_STATUS_ASK)
+		return atomic_load(&d->dying) ? (int64_t)d->status : -EAGAIN;
 	domain_die(d, regs->rsi);
 	if (d == domain_current())
 		return 0;
@@ -330,7 +332,7 @@ int64_t call_domain_kill(struct exo_regs *regs, struct handle_view *h)
 	if (dismantle_begin(leaf)) {
 		result = dismantle_step(leaf);
 		if (result) /* else it is gone, with our reference */
-			dismantle_end(leaf);
+			atomic_store(&leaf->dismantling, false);
 	}
 	if (result)
 		object_put(&leaf->object);

@@ -114,8 +114,9 @@ struct domain {
 	struct vcore *parent_vcore; /* holds a reference; NULL for the first domain */
 	uint64_t parent_word;
 
-	/* Any CPU: set for good (domain_kill.c). */
+	/* Any CPU: set for good (domain_kill.c), and before it, under `dismantling`, the status. */
 	atomic_bool dying;
+	uint64_t status;
 
 	/* Any CPU (frame_revoke.c): the deadline that was announced for frames, 0 if none was; and
 	 * how many of its frames are of type REVOKED. */

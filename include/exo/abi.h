@@ -105,6 +105,7 @@ enum exo_event {
 	EXO_EVENT_BUDGET = 1 << 4,  /* the slice or budget ran out; the vcore runs again now */
 	EXO_EVENT_REVOKE = 1 << 5,  /* something is, or has been, taken: see the mailbox, and `taken` */
 	EXO_EVENT_TLB = 1 << 6,     /* an epoch that this vcore waits for has been acknowledged */
+	EXO_EVENT_DEATH = 1 << 7,   /* a DEATH message found no room: ask for it (EXO_STATUS_ASK) */
 };
 
 /* exo_vcore_page.cause, with the fault areas. */
@@ -141,6 +142,8 @@ struct exo_message {
 
 #define EXO_MAILBOX_SLOTS 64      /* a power of two */
 #define EXO_MAILBOX_RESERVED 32   /* slots that exo_send may not use: IRQs, deaths, revocations */
+
+#define EXO_STATUS_ASK UINT64_MAX /* with EXO_CALL_DOMAIN_KILL: has it died? */
 
 /* What is revoked, by the domain's own name for it. */
 enum exo_revoked {
@@ -358,7 +361,9 @@ enum exo_call {
 
 	/* (vcore whose mailbox gets the DEATH message, struct exo_domain_create *) -> handle. */
 	EXO_CALL_DOMAIN_CREATE = 6,
-	/* (domain handle, status).  Also for oneself.  Returns 1 while there is more to take apart. */
+	/* (domain handle, status).  Also for oneself.  Returns 1 while there is more to take apart.  Of a
+	 * status the lower 63 bits are kept.
+	 * With EXO_STATUS_ASK it kills nobody: the status of a domain that has died, or EAGAIN. */
 	EXO_CALL_DOMAIN_KILL = 7,
 
 	/* (domain handle, first frame, count, enum exo_give_flag) -> frames given (scrubbed); less than

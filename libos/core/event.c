@@ -55,8 +55,8 @@ void events_take(struct vcore *v)
 		pressure_taken();
 		cpu_losses_read(v);
 	}
-	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE))
-		kernel_messages(v, pending & EXO_EVENT_REVOKE);
+	if (pending & (EXO_EVENT_MAILBOX | EXO_EVENT_REVOKE | EXO_EVENT_DEATH))
+		kernel_messages(v, pending);
 	if (pending & EXO_EVENT_TIMER)
 		timers_run(v);
 	messages_drain(v);

@@ -75,6 +75,12 @@ static inline int64_t exo_domain_kill(exo_handle domain, uint64_t status)
 	return exo_call2(EXO_CALL_DOMAIN_KILL, domain, status);
 }
 
+/* What it has died with, or -EAGAIN. */
+static inline int64_t exo_domain_ask(exo_handle domain)
+{
+	return exo_call2(EXO_CALL_DOMAIN_KILL, domain, EXO_STATUS_ASK);
+}
+
 static inline int64_t exo_frame_give(exo_handle domain, uint64_t first, uint64_t count,
 				     unsigned flags)
 {

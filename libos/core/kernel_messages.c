@@ -48,7 +48,8 @@ static void revoked(const struct exo_message *m)
 
 static void kernel_message(const struct exo_message *m)
 {
-	flood_point(m);
+	if (flood_point(m))
+		return;
 	switch (m->kind & 0xff) {
 	case EXO_MESSAGE_IRQ:
 		irq_message(m);
@@ -97,8 +98,10 @@ static void read_rest(struct timer *t)
 		read_some(v);
 }
 
-void kernel_messages(struct vcore *v, bool urgent)
+void kernel_messages(struct vcore *v, uint32_t events)
 {
-	if (!v->mail_rests || urgent)
+	if (!v->mail_rests || (events & EXO_EVENT_REVOKE))
 		read_some(v);
+	if (events & EXO_EVENT_DEATH)
+		domains_ask();
 }

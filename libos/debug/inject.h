@@ -6,7 +6,7 @@
  *
  *	faults.c    /proc/exo/faults says of which processes, and which kinds
  *	races.c     races=SEED on the boot command line: everywhere
- *	flood.c     /proc/exo/flood: to the CPU of who writes it
+ *	flood.c     /proc/exo/flood: to the CPU of who writes it; /proc/exo/deaths-lost: to none
  */
 #ifndef LIBOS_INJECT_H
 #define LIBOS_INJECT_H
@@ -34,7 +34,7 @@ void races_init(uint64_t seed);
 /* The end of the domain is being reported: which seeds, which faults. */
 void inject_report(void);
 void faults_proc_init(void);
-void flood_here(const struct exo_message *m);
+bool flood_here(const struct exo_message *m);
 void flood_proc_init(void);
 
 /* Any context.  In a task that is concerned, sometimes true: the caller does as if there were none. */
@@ -58,11 +58,10 @@ static inline void race_steal(struct vcore *v)
 		race_with(v);
 }
 
-/* In an event, for each message that the kernel's mailbox held. */
-static inline void flood_point(const struct exo_message *m)
+/* In an event, for each message that the kernel's mailbox held: is it to be as if it had not? */
+static inline bool flood_point(const struct exo_message *m)
 {
-	if (EXO_INJECT)
-		flood_here(m);
+	return EXO_INJECT && flood_here(m);
 }
 
 #endif

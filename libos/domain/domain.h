@@ -116,6 +116,8 @@ void domains_rung(void);
 /* The CPU is to be given up: ends the domains that report to it; true while there is one. */
 bool domains_end_on(unsigned cpu);
 void domain_died(uint64_t id, uint64_t status);
+/* For a message of a death there was no room: whose may it have been? */
+void domains_ask(void);
 
 /* console.c: task context; with a reference. */
 struct poll_waiter;

@@ -364,19 +364,44 @@ void domain_kill(struct domain *d)
 
 /* ---------------------------------------------------------------- messages */
 
-void domain_died(uint64_t id, uint64_t status)
+static void died_locked(struct domain *d, uint64_t status)
 {
 	enum domain_cause cause = DOMAIN_CAUSE_FAULT;
-	struct domain *d;
 
 	if (status & DOMAIN_ENDED)
 		cause = DOMAIN_CAUSE_EXIT;
 	else if (status == DOMAIN_STATUS_PANIC)
 		cause = DOMAIN_CAUSE_PANIC;
+	end_locked(d, cause, (int32_t)status);
+}
+
+void domain_died(uint64_t id, uint64_t status)
+{
+	struct domain *d;
+
 	lock_acquire(&domains_lock);
 	d = find_locked(id);
 	if (d)
-		end_locked(d, cause, (int32_t)status);
+		died_locked(d, status);
+	lock_release(&domains_lock);
+}
+
+/*
+ * A domain that is ALIVE or being made has its handle, or none yet, and then it cannot die: only the reaper
+ * drops it, of one that is DYING.
+ */
+void domains_ask(void)
+{
+	lock_acquire(&domains_lock);
+	list_for_each(link, &domains) {
+		struct domain *d = list_entry(link, struct domain, link);
+		int64_t status = -EAGAIN;
+
+		if (d->domain && (d->state == DOMAIN_ALIVE || d->state == DOMAIN_MAKING))
+			status = exo_domain_ask(d->domain);
+		if (status >= 0)
+			died_locked(d, (uint64_t)status);
+	}
 	lock_release(&domains_lock);
 }
 

@@ -1206,6 +1206,76 @@ static uint64_t tsc(void)
 	return low | (uint64_t)high << 32;
 }
 
+/* A domain that only exists. */
+static exo_handle barren_domain(void)
+{
+	struct exo_domain_create create = {
+		.object_frame = frame_alloc(), .handle_frame = frame_alloc(),
+		.shared_object_frame = frame_alloc(), .shared_root_frame = frame_alloc(),
+		.entries = ENTRIES, .parent_word = 555,
+	};
+	int64_t domain = exo_domain_create(EXO_HANDLE(EXO_SLOT_VCORE), &create);
+
+	CHECK(domain > 0);
+	CHECK_EQ(exo_handle_drop(create.shared), 0);
+	return (exo_handle)domain;
+}
+
+static void bury(exo_handle domain)
+{
+	unsigned calls = 0;
+	int64_t r;
+
+	do {
+		r = exo_domain_kill(domain, 0);
+		calls++;
+	} while ((r == 1 || r == -EBUSY) && calls < 1000000);
+	CHECK_EQ(r, 0);
+	CHECK_EQ(exo_handle_drop(domain), 0);
+}
+
+static bool mailbox_is_full(void)
+{
+	const struct exo_vcore_page *page = page_of(0);
+	uint32_t last = page->mailbox_head + EXO_MAILBOX_SLOTS - 1;
+
+	return page->mailbox[last % EXO_MAILBOX_SLOTS].sequence == last + 1;
+}
+
+/* The mailbox is filled with messages of our own and with deaths that nobody reads; then all children that
+ * a vcore may have die. */
+static void no_death_is_lost(void)
+{
+	exo_handle children[8];
+	struct exo_message message;
+	unsigned deaths = 0;
+
+	take_events(0);
+	while (exo_send(EXO_HANDLE(EXO_SLOT_VCORE), 1, 2, 3) == 0)
+		;
+	for (unsigned i = 0; !mailbox_is_full() && i < EXO_MAILBOX_SLOTS; i++)
+		bury(barren_domain());
+	CHECK(mailbox_is_full());
+	CHECK_EQ(take_events(0) & EXO_EVENT_DEATH, 0);
+	for (unsigned i = 0; i < 8; i++) {
+		children[i] = barren_domain();
+		CHECK_EQ(exo_domain_ask(children[i]), -EAGAIN);
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		(void)exo_domain_kill(children[i], i == 7 ? UINT64_MAX - 1 : 100 + i);
+		CHECK_EQ(take_events(0) & EXO_EVENT_DEATH, EXO_EVENT_DEATH);
+		for (unsigned j = 0; j < 8; j++)
+			CHECK_EQ(exo_domain_ask(children[j]),
+				 j > i ? -EAGAIN : j == 7 ? INT64_MAX - 1 : 100 + (int)j);
+	}
+	for (unsigned i = 0; i < 8; i++)
+		bury(children[i]);
+	while (message_take(&message))
+		deaths += message.kind == EXO_MESSAGE_DEATH && message.word[0] == 555;
+	CHECK_EQ(deaths, EXO_MAILBOX_RESERVED);
+	CHECK_EQ(take_events(0) & EXO_EVENT_DEATH, 0);
+}
+
 #define HANDLES_PER_PAGE 64u
 
 static void a_domain_lives_and_dies(void)
@@ -1611,6 +1681,7 @@ static const struct {
 	TEST(updates_on_all_cpus_at_once_stay_exact),
 	TEST(page_tables_shared_on_all_cpus_stay_exact),
 	TEST(a_domain_lives_and_dies),
+	TEST(no_death_is_lost),
 	TEST(a_child_s_handle_table_is_fed_by_its_parent),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What the debug build finds out by itself, where time is the number of instructions: nothing in a sound
-system; and where tasks wait when nothing runs; and a stack that is too small."""
+system; and where tasks wait when nothing runs; a stack that is too small; a death that must be asked for."""
 
 import os
 import re
@@ -48,6 +48,17 @@ def interrupts_are_never_off_for_long():
     assert "interrupts off" not in text, text
 
 
+def a_death_that_no_message_tells_of_is_noticed():
+    run = cases.exo_run("--cpus", "2", "--", "sh", "-c", """
+        echo 3 > /proc/exo/deaths-lost
+        for n in 7 8; do domainctl create --mem 24M --cpus 1 -- sh -c "exit $n"; echo $?; done
+        id=$(domainctl create --detach --mem 24M -- sleep 1000)
+        domainctl kill $id; domainctl wait $id 2>/dev/null; echo $?
+        cat /proc/exo/deaths-lost
+        """, program=DEBUG_RUN)
+    assert (run.returncode, run.stdout) == (0, b"7\n8\n137\n0\n"), run
+
+
 def a_stack_that_overflows_meets_its_guard_page():
     text = log_of("--append", "panic=test-stack", "--", "sleep", "1000", status=126)
     address = re.search(r"libos: panic: .*exception 14 .*address (\w+)", text)
@@ -56,6 +67,7 @@ def a_stack_that_overflows_meets_its_guard_page():
 
 
 CASES = (who_waits_is_told_when_nothing_runs, interrupts_are_never_off_for_long,
+         a_death_that_no_message_tells_of_is_noticed,
          a_stack_that_overflows_meets_its_guard_page)
 if os.path.exists(DEBUG_RUN):
     run_cases([(case.__name__, case) for case in CASES])
