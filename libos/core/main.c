@@ -24,6 +24,7 @@
 #include "domain/parent.h"
 #include "fs/fs.h"
 #include "proc/process.h"
+#include "proc/sched_parameters.h"
 #include "sched/library.h"
 #include "sched/offline.h"
 #include "sched/proc.h"
@@ -154,7 +155,6 @@ static void start_libos(struct vcore *v)
 	struct task *t;
 
 	vcores_init();
-	v->mask_depth = 1;
 	parent_find();
 	time_init();
 	if (machine()->vector_size > TASK_VECTOR_MAX)
@@ -198,6 +198,8 @@ _Noreturn void vcore_start(struct vcore *v, struct exo_vcore_page *page)
 {
 	unsigned first = NOT_STARTED;
 
+	/* By event_upcall(), on each CPU: a lock that is taken and dropped here lets no event in. */
+	ASSERT_INVARIANT(v->mask_depth == 1);
 	if (atomic_compare_exchange_strong(&start_state, &first, STARTING))
 		start_libos(v);
 	else
@@ -205,6 +207,7 @@ _Noreturn void vcore_start(struct vcore *v, struct exo_vcore_page *page)
 	cpu_arrive(v);
 	trace_cpu_start(v);
 	sched_cpu_start(v);
+	sched_gather_bound((unsigned)v->cpu);
 	links_rung(); /* a server may serve here */
 	wakes_deliver(v);
 	schedule(NULL);

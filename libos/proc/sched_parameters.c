@@ -82,12 +82,34 @@ static void notice_in_queue(struct task *t)
  * see the task queued.  If it has gone from there when the CPU comes to look, it has been picked,
  * and finds WORK_RESCHED, or it will be queued elsewhere, which looks at the note again.
  */
-void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys)
+static void has_changed(struct task *t, uint32_t keys)
 {
-	write_record(t, p, keys);
 	atomic_fetch_or(&t->sched_changed, keys);
 	task_notice(t, WORK_RESCHED);
 	notice_in_queue(t);
+}
+
+void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys)
+{
+	write_record(t, p, keys);
+	has_changed(t, keys);
+}
+
+/*
+ * Why no bound task is overlooked: its mask is written before somebody looks whether it may stay where it is
+ * (sched_allowed()), and the CPU's bit in online_cpus was set before we look at masks.  So that look finds
+ * the CPU online, or we find the mask.
+ */
+void sched_gather_bound(unsigned cpu)
+{
+	struct task *t;
+
+	for (uint32_t id = 0; (t = task_next(id)); id = t->self.id + 1, task_put(t)) {
+		uint64_t affinity = sched_parameters(t).affinity;
+
+		if ((affinity >> cpu & 1) && !(affinity >> atomic_load(&t->home) & 1))
+			has_changed(t, PARAM_BIT(SCHED_PARAM_AFFINITY));
+	}
 }
 
 /* An ended task has no process; one that has not is kept from ending by the lock. */

@@ -31,6 +31,9 @@ struct sched_parameters sched_parameters(struct task *t);
  * the library told of them. */
 void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys);
 
+/* The CPU has come online: tasks that are bound to it, and had to run elsewhere, go there.  Masked. */
+void sched_gather_bound(unsigned cpu);
+
 /* May the caller change how t is scheduled?  Root may, and everybody may for tasks of the same
  * user.  0, -EPERM or -ESRCH. */
 int sched_may_change(const struct task *t);

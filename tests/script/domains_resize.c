@@ -5,6 +5,8 @@
  *	domains_resize load          workers of all kinds; told on standard input what to check:
  *		go N     every worker has gone on since, on N CPUs, within a bound; answers "on N"
  *		end      they have lost nothing: answers "all there"
+ *	domains_resize bound         one that computes, bound to the last CPU; told how many there are:
+ *		go N     it runs where it is bound to, or on the only one there is; answers "on N"
  *	domains_resize spin          computes for ever
  *	domains_resize share ID MS   how much of MS milliseconds the domain had of a CPU, in thousandths
  */
@@ -196,6 +198,45 @@ static void load(void)
 	printf("all there\n");
 }
 
+/* ---------------------------------------------------------------- one that is bound */
+
+static _Atomic int runs_on;
+
+static void *compute_where_bound(void *cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((int)(intptr_t)cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		fail("sched_setaffinity");
+	for (;;) /* nothing that gives its CPU up */
+		runs_on = sched_getcpu();
+	return NULL;
+}
+
+static void bound(void)
+{
+	int last = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	pthread_t thread;
+	char line[64];
+
+	if (pthread_create(&thread, NULL, compute_where_bound, (void *)(intptr_t)last))
+		fail("pthread_create");
+	while (fgets(line, sizeof(line), stdin) && strncmp(line, "go ", 3) == 0) {
+		long cpus = strtol(line + 3, NULL, 10);
+		time_t end = time(NULL) + BOUND_S;
+
+		while (runs_on != (cpus > 1 ? last : 0)) {
+			if (time(NULL) > end)
+				fail("it runs where it is not bound to");
+			usleep(1000);
+		}
+		printf("on %ld\n", cpus);
+	}
+	printf("all there\n");
+}
+
 /* ---------------------------------------------------------------- outside */
 
 static uint64_t now_us(void)
@@ -237,6 +278,8 @@ int main(int count, char **words)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (count == 2 && strcmp(words[1], "load") == 0)
 		load();
+	else if (count == 2 && strcmp(words[1], "bound") == 0)
+		bound();
 	else if (count == 4 && strcmp(words[1], "share") == 0)
 		share((unsigned)strtoul(words[2], NULL, 10), strtoul(words[3], NULL, 10));
 	else

@@ -67,6 +67,20 @@ def it_is_resized_before_it_is_up():
     assert out == "alive 2\n" * 6, out
 
 
+def who_is_bound_to_a_cpu_follows_it():
+    """Without it, a task runs elsewhere; nobody but the CPU that comes back sends it there again."""
+    out = guest(2, """
+        load --cpus 0-1 --budget 60/100ms -- /resize bound
+        check 2
+        for i in 1 2 3; do
+            domainctl resize $id --cpus 0; check 1
+            domainctl resize $id --cpus 0-1; check 2
+        done
+        end
+        """)
+    assert out == "all there\n0\n", out
+
+
 def every_library_copes():
     """The core would have one that does not ejected, and the domain's own /proc says who is in force."""
     lines = "".join(f"""
@@ -138,5 +152,5 @@ with tempfile.TemporaryDirectory() as FOLDER:
     CASES = [(f"it_shrinks_and_grows_under_load-cpus-{cpus}",
               lambda cpus=cpus: it_shrinks_and_grows_under_load(cpus)) for cpus in (2, 4)]
     run_cases(CASES + [(case.__name__, case) for case in (
-        it_is_resized_before_it_is_up, every_library_copes, a_library_is_told_what_the_contract_says,
-        what_cannot_be_is_refused, budgets_are_what_they_are_resized_to)])
+        it_is_resized_before_it_is_up, who_is_bound_to_a_cpu_follows_it, every_library_copes,
+        a_library_is_told_what_the_contract_says, what_cannot_be_is_refused, budgets_are_what_they_are_resized_to)])
