@@ -98,8 +98,8 @@ static void check_equal(int64_t is, int64_t expected, const char *what, int line
 }
 #define CHECK_EQ(is, expected) check_equal(is, expected, #is " == " #expected, __LINE__)
 
-enum { EPERM = 1, ESRCH = 3, EBADF = 9, EAGAIN = 11, ENOMEM = 12, EFAULT = 14, EBUSY = 16,
-       EEXIST = 17, EINVAL = 22, ENOSPC = 28, ENOSYS = 38 };
+enum { EPERM = 1, ESRCH = 3, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12, EFAULT = 14,
+       EBUSY = 16, EEXIST = 17, EINVAL = 22, ENOSPC = 28, ENOSYS = 38 };
 
 /* ---------------------------------------------------------------- entries */
 
