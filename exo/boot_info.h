@@ -16,6 +16,6 @@ extern struct boot_info boot_info;
 
 /* first_domain.c: makes the first domain from the modules, a vcore on each CPU.  Panics when it
  * cannot: there would be nothing to run. */
-void first_domain_create(void);
+void first_domain_create(void) __attribute__((cold)); /* small, not fast: as all that runs once */
 
 #endif

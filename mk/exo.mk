@@ -6,7 +6,8 @@ exo_SOURCES := $(filter-out exo/offsets.c,$(sort $(wildcard boot/*.asm exo/*.c e
 ifeq ($(DEBUG),1)
 exo_SOURCES += $(sort $(wildcard exo/debug/*.c))
 endif
-exo_CFLAGS := $(COMMON_CFLAGS) -fno-pic -mcmodel=kernel -Iexo
+# No parts of functions apart: a panic's backtrace names functions.
+exo_CFLAGS := $(COMMON_CFLAGS) -fno-pic -mcmodel=kernel -fno-reorder-blocks-and-partition -Iexo
 exo_NASMFLAGS := -Iexo/ -Iboot/ -Iinclude/
 
 $(eval $(call compile_rules,exo))

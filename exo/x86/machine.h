@@ -91,7 +91,7 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 /* On the boot CPU, first of all. */
-void features_detect(void);
+void features_detect(void) __attribute__((cold));
 
 /* On the boot CPU, while the kernel's text can still be written: adapts it to the processor. */
 void features_patch(void);
@@ -144,7 +144,7 @@ uint32_t lapic_timer_count(void);
  */
 
 /* At boot: maps the controllers, masks every line, and silences the PIC. */
-void ioapic_init(const struct acpi_info *acpi);
+void ioapic_init(const struct acpi_info *acpi) __attribute__((cold));
 
 /* Sends the line to a CPU as `vector`; leaves it masked.  -EINVAL if no IO APIC has it. */
 int ioapic_route(unsigned line, unsigned vector, uint32_t apic_id);
@@ -183,7 +183,7 @@ void smp_init_boot_cpu(void);
 
 /* Starts every other CPU that ACPI lists, one after the other, and sets cpu_count.  One that does
  * not come up is reported and left out.  Those that do sleep in cpu_run(). */
-void smp_start_others(const struct acpi_info *acpi);
+void smp_start_others(const struct acpi_info *acpi) __attribute__((cold));
 
 /* ---------------------------------------------------- usercopy.asm */
 

@@ -49,7 +49,7 @@ extern uint64_t kernel_root;
 
 /* Builds the kernel half, with a zeroed area for each CPU that ACPI lists.  The caller then loads
  * kernel_root. */
-void paging_init(void);
+void paging_init(void) __attribute__((cold));
 
 /* Maps device registers, uncached, for good.  At boot, on the boot CPU. */
 volatile void *mmio_map(uint64_t physical, size_t size);
