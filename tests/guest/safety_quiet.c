@@ -31,11 +31,12 @@ static void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* Who asks for a CPU before that is up runs elsewhere meanwhile. */
-	do {
-		if (sched_setaffinity(0, sizeof(set), &set) < 0)
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		abort();
+	/* One that is not up yet gathers us when it comes. */
+	while (sched_getcpu() != cpu)
+		if (clock_s() > patience_ends)
 			abort();
-	} while (sched_getcpu() != cpu);
 }
 
 /* Computes on its CPU until the scheduler has been found out, or that takes too long. */
