@@ -153,4 +153,5 @@ with tempfile.TemporaryDirectory() as FOLDER:
               lambda cpus=cpus: it_shrinks_and_grows_under_load(cpus)) for cpus in (2, 4)]
     run_cases(CASES + [(case.__name__, case) for case in (
         it_is_resized_before_it_is_up, who_is_bound_to_a_cpu_follows_it, every_library_copes,
-        a_library_is_told_what_the_contract_says, what_cannot_be_is_refused, budgets_are_what_they_are_resized_to)])
+        a_library_is_told_what_the_contract_says, what_cannot_be_is_refused,
+        budgets_are_what_they_are_resized_to)])
