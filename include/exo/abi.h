@@ -105,7 +105,8 @@ enum exo_event {
 	EXO_EVENT_BUDGET = 1 << 4,  /* the slice or budget ran out; the vcore runs again now */
 	EXO_EVENT_REVOKE = 1 << 5,  /* something is, or has been, taken: see the mailbox, and `taken` */
 	EXO_EVENT_TLB = 1 << 6,     /* an epoch that this vcore waits for has been acknowledged */
-	EXO_EVENT_DEATH = 1 << 7,   /* a DEATH message found no room: ask for it (EXO_STATUS_ASK) */
+	/* A DEATH message found no room: ask for it (EXO_STATUS_ASK). */
+	EXO_EVENT_DEATH = 1 << 7,
 };
 
 /* exo_vcore_page.cause, with the fault areas. */

@@ -66,7 +66,9 @@ static struct task *out_of_patience(const struct cpu *c)
 
 	if (!fresh || (begun && sched_ready_since_ns(begun) < sched_ready_since_ns(fresh)))
 		oldest = begun;
-	return oldest && sched_now_ns() - sched_ready_since_ns(oldest) > PATIENCE_NS ? oldest : NULL;
+	if (!oldest || sched_now_ns() - sched_ready_since_ns(oldest) <= PATIENCE_NS)
+		return NULL;
+	return oldest;
 }
 
 static struct sched_run forkjoin_pick(int cpu, struct task *prev)
