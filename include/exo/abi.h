@@ -98,15 +98,14 @@ enum exo_first_slot {
 
 /* Bits of exo_vcore_page.pending. */
 enum exo_event {
-	EXO_EVENT_START = 1 << 0,   /* first entry of this vcore */
-	EXO_EVENT_TIMER = 1 << 1,   /* the deadline has passed */
-	EXO_EVENT_MAILBOX = 1 << 2, /* the ring holds messages */
+	EXO_EVENT_START = 1 << 0,    /* first entry of this vcore */
+	EXO_EVENT_TIMER = 1 << 1,    /* the deadline has passed */
+	EXO_EVENT_MAILBOX = 1 << 2,  /* the ring holds messages */
 	EXO_EVENT_DOORBELL = 1 << 3, /* rung by another vcore of the domain */
-	EXO_EVENT_BUDGET = 1 << 4,  /* the slice or budget ran out; the vcore runs again now */
-	EXO_EVENT_REVOKE = 1 << 5,  /* something is, or has been, taken: see the mailbox, and `taken` */
-	EXO_EVENT_TLB = 1 << 6,     /* an epoch that this vcore waits for has been acknowledged */
-	/* A DEATH message found no room: ask for it (EXO_STATUS_ASK). */
-	EXO_EVENT_DEATH = 1 << 7,
+	EXO_EVENT_BUDGET = 1 << 4,   /* the slice or budget ran out; the vcore runs again now */
+	EXO_EVENT_REVOKE = 1 << 5,   /* something is or was taken: see the mailbox, and `taken` */
+	EXO_EVENT_TLB = 1 << 6,      /* an epoch that this vcore waits for has been acknowledged */
+	EXO_EVENT_DEATH = 1 << 7,    /* a DEATH message found no room: see EXO_STATUS_ASK */
 };
 
 /* exo_vcore_page.cause, with the fault areas. */
