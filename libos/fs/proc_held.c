@@ -2,8 +2,8 @@
 /*
  * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
  * frames, the heap's and the stacks' memory with its page tables, empty address spaces, a part of the table
- * of tasks, records of signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is
- * more after than before was leaked.
+ * of tasks, records of signals).  While nobody starts or ends anything the numbers stay the same to the
+ * last: so what is more after than before was leaked.
  */
 #include "core/frames.h"
 #include "core/handles.h"

@@ -19,9 +19,9 @@
  *
  * Why nobody starves: the virtual time only advances, and does so with whatever time this CPU gives to
  * anybody.  So each task that waits becomes eligible, and is first once the virtual time is the longest
- * request beyond its deadline, since nobody who comes has an earlier one than that.  (Where a task that goes takes its lag
- * out of the virtual time, and brings it back when it comes, tasks that are given each other's slices hand
- * on what the others are owed: one is never there when the other comes back.)
+ * request beyond its deadline, since nobody who comes has an earlier one than that.  (Where a task that
+ * goes takes its lag out of the virtual time, and brings it back when it comes, tasks that are given each
+ * other's slices hand on what the others are owed: one is never there when the other comes back.)
  *
  * Good at: shares and latency, each chosen apart from the other.  Bad at: being explained; and, as
  * all that share, at throughput for its own sake.  The CPUs are not balanced by weight.

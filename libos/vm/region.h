@@ -42,7 +42,8 @@ void region_resize(struct region_tree *t, struct region *r, uint64_t start, uint
 struct region *region_find(const struct region_tree *t, uint64_t address);
 /* The highest region that starts before `address`. */
 struct region *region_before(const struct region_tree *t, uint64_t address);
-/* Those that touch r, of the tree: beside[0] ends where r starts, beside[1] starts where r ends.  NULL: a hole. */
+/* Those that touch r, of the tree: beside[0] ends where r starts, beside[1] starts where r ends.  NULL: a
+ * hole. */
 void region_touching(const struct region_tree *t, const struct region *r, struct region *beside[2]);
 static inline struct region *region_first(const struct region_tree *t)
 {
