@@ -18,12 +18,13 @@
 
 static struct lock random_lock = LOCK_INIT("random", RANK_LEAF);
 
-#define BATCH 4 /* blocks at a time: a program's start takes 16 bytes of the 224 that are one batch */
+/* Blocks at a time: a program's start takes 16 bytes of the 224 that are one batch. */
+#define BATCH 4
 
 /* Under random_lock. */
 static uint32_t key[CHACHA_KEY_WORDS];
 static char ready[BATCH * CHACHA_BLOCK_WORDS * sizeof(uint32_t)];
-static size_t ready_count; /* bytes at the end of ready[] that nobody has had; the others are zero */
+static size_t ready_count; /* bytes at the end of ready[] still to be given out; others are zero */
 
 static uint64_t read_tsc(void)
 {

@@ -111,8 +111,9 @@ int mapping_split(struct vm *v, uint64_t at)
 /* `upper` begins where `lower` ends: does nothing else tell them apart? */
 static bool continues(const struct mapping *lower, const struct mapping *upper)
 {
-	if (lower->prot != upper->prot || lower->kind != upper->kind || lower->shared != upper->shared ||
-	    lower->file != upper->file || lower->memory != upper->memory ||
+	if (lower->prot != upper->prot || lower->kind != upper->kind ||
+	    lower->shared != upper->shared || lower->file != upper->file ||
+	    lower->memory != upper->memory ||
 	    upper->region.end - lower->region.start > VM_LENGTH_MAX)
 		return false;
 	if (!lower->file && !lower->memory)
