@@ -36,8 +36,8 @@
 
 /* Filled by its own CPU only; emptied by any. */
 struct frame_cache {
-	struct lock lock; /* guards: */
-	uint32_t count;   /* others may look whether it is worth taking the lock */
+	struct lock lock;       /* guards: */
+	_Atomic uint32_t count; /* any CPU may look whether it is worth taking the lock */
 	uint32_t frames[CACHE_FRAMES];
 } __attribute__((aligned(64)));
 
@@ -54,6 +54,14 @@ static struct retired_frames retired;
 static uint64_t total, told;
 
 _Atomic bool frames_at_risk;
+
+/*
+ * Free frames on their way between the bitmap and a cache are in neither.  Any CPU: how many are at that (the
+ * lower half, each of them masked), and how often some have arrived.
+ */
+static _Atomic uint64_t moves;
+
+#define MOVES_ARRIVED (1ul << 32)
 
 static const struct exo_info *machine(void)
 {
@@ -88,25 +96,54 @@ bool frames_epoch_passed(exo_handle space, uint64_t epoch)
 	return epoch == 0 || exo_tlb_poll(space, epoch, 0) != 0;
 }
 
+static void move_begins(void)
+{
+	atomic_fetch_add(&moves, 1);
+}
+
+static void move_ends(bool some)
+{
+	atomic_fetch_add(&moves, (some ? MOVES_ARRIVED : 0) - 1);
+}
+
+static uint32_t cache_count(const struct frame_cache *c)
+{
+	return atomic_load_explicit(&c->count, memory_order_relaxed);
+}
+
+/* Under its lock. */
+static void cache_set_count(struct frame_cache *c, uint32_t count)
+{
+	atomic_store_explicit(&c->count, count, memory_order_relaxed);
+}
+
 static uint64_t cache_take(struct frame_cache *c)
 {
 	uint64_t frame = 0;
+	uint32_t count;
 
-	if (*(volatile uint32_t *)&c->count == 0)
+	if (cache_count(c) == 0)
 		return 0;
 	lock_acquire(&c->lock);
-	if (c->count > 0)
-		frame = c->frames[--c->count];
+	count = cache_count(c);
+	if (count > 0) {
+		frame = c->frames[count - 1];
+		cache_set_count(c, count - 1);
+	}
 	lock_release(&c->lock);
 	return frame;
 }
 
 static void cache_fill(struct frame_cache *c, const uint32_t *frames, size_t n)
 {
+	uint32_t count;
+
 	lock_acquire(&c->lock);
-	ASSERT_INVARIANT(c->count + n <= CACHE_FRAMES);
+	count = cache_count(c);
+	ASSERT_INVARIANT(count + n <= CACHE_FRAMES);
 	for (size_t i = 0; i < n; i++)
-		c->frames[c->count++] = frames[i];
+		c->frames[count + i] = frames[i];
+	cache_set_count(c, count + (uint32_t)n);
 	lock_release(&c->lock);
 }
 
@@ -126,15 +163,22 @@ static size_t pool_take(uint32_t *frames, size_t most, bool *waiting)
 /*
  * This CPU's cache and the bitmap were empty.
  *
+ * Why no free frame is overlooked: what was free all the time was where we looked, or on its way.  If none
+ * is on its way before, and none has arrived since, then none moved behind our back: who begins in between
+ * has `moves` changed, or takes from the bitmap after we have looked.  Waiting for a move ends as
+ * waiting for a lock does.
+ *
  * Waiting for an epoch cannot deadlock, masked or not: acknowledging is the kernel's work on each
  * CPU, done on an interrupt that has been sent already.
  */
 static uint64_t take_anywhere(void)
 {
+	uint64_t before;
 	uint32_t one;
 	bool waiting;
 
 	do {
+		before = atomic_load(&moves);
 		for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 			uint64_t frame = cache_take(&caches[cpu]);
 
@@ -145,7 +189,7 @@ static uint64_t take_anywhere(void)
 			return one;
 		if (waiting)
 			__builtin_ia32_pause();
-	} while (waiting);
+	} while (waiting || before % MOVES_ARRIVED != 0 || atomic_load(&moves) != before);
 	return 0;
 }
 
@@ -159,14 +203,16 @@ static uint64_t take(void)
 	uint64_t frame = cache_take(own);
 
 	if (!frame) {
+		move_begins();
 		size_t n = pool_take(some, CACHE_FRAMES / 2, &waiting);
 
 		if (n > 0) {
 			frame = some[--n];
 			cache_fill(own, some, n);
-		} else {
-			frame = take_anywhere();
 		}
+		move_ends(n > 0);
+		if (!frame)
+			frame = take_anywhere();
 	}
 	upcalls_unmask();
 	return frame;
@@ -188,10 +234,12 @@ uint64_t frame_take(void)
 static size_t cache_spill(struct frame_cache *c, uint32_t *frames)
 {
 	size_t n = 0;
+	uint32_t count;
 
 	lock_acquire(&c->lock);
-	while (c->count > CACHE_FRAMES / 2)
-		frames[n++] = c->frames[--c->count];
+	for (count = cache_count(c); count > CACHE_FRAMES / 2; count--)
+		frames[n++] = c->frames[count - 1];
+	cache_set_count(c, count);
 	lock_release(&c->lock);
 	return n;
 }
@@ -206,13 +254,15 @@ void frame_free(uint64_t frame)
 	upcalls_mask();
 	struct frame_cache *own = &caches[this_vcore()->cpu];
 
-	if (own->count == CACHE_FRAMES) {
+	if (cache_count(own) == CACHE_FRAMES) {
+		move_begins();
 		size_t n = cache_spill(own, some);
 
 		lock_acquire(&pool_lock);
 		while (n > 0)
 			put_back(some[--n]);
 		lock_release(&pool_lock);
+		move_ends(true);
 	}
 	cache_fill(own, &one, 1);
 	upcalls_unmask();
@@ -262,11 +312,18 @@ void frames_put_run(uint64_t first, uint64_t count)
 
 void frames_gather(void)
 {
-	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
+	for (unsigned cpu = 0; cpu < vcore_count;) {
 		uint64_t frame;
 
-		while ((frame = cache_take(&caches[cpu])) != 0)
+		upcalls_mask();
+		move_begins();
+		frame = cache_take(&caches[cpu]);
+		if (frame)
 			frames_put_run(frame, 1);
+		else
+			cpu++;
+		move_ends(frame);
+		upcalls_unmask();
 	}
 }
 
@@ -307,7 +364,7 @@ uint64_t frames_free_count(void)
 	uint64_t n = bitmap.free + retired.count;
 
 	for (int i = 0; i < EXO_CPUS_MAX; i++)
-		n += caches[i].count;
+		n += cache_count(&caches[i]);
 	return n;
 }
 

@@ -16,7 +16,8 @@
  *             return test_result();
  *     }
  *
- * A case ends at the first CHECK that does not hold: what follows would rest on it.
+ * A case ends at the first CHECK that does not hold: what follows would rest on it.  In a child of the
+ * program's that is the child's end, with status 1 and a line that says why.
  */
 #ifndef TESTS_GUEST_TEST_H
 #define TESTS_GUEST_TEST_H
@@ -25,10 +26,21 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static jmp_buf test_end_of_case;
+static pid_t test_process; /* that runs the cases */
 static char test_reason[256];
 static int test_failures;
+
+static inline _Noreturn void test_fails(void)
+{
+	if (getpid() == test_process)
+		longjmp(test_end_of_case, 1);
+	printf("# in a child: %s\n", test_reason);
+	fflush(stdout);
+	_exit(1);
+}
 
 /* Only in the thread that called RUN: other threads hand their findings to it. */
 #define CHECK(condition)                                                                   \
@@ -36,7 +48,7 @@ static int test_failures;
 		if (!(condition)) {                                                        \
 			snprintf(test_reason, sizeof(test_reason), "line %d: %s (errno %d %s)", \
 				 __LINE__, #condition, errno, strerror(errno));            \
-			longjmp(test_end_of_case, 1);                                      \
+			test_fails();                                                      \
 		}                                                                          \
 	} while (0)
 
@@ -47,12 +59,13 @@ static int test_failures;
 			snprintf(test_reason, sizeof(test_reason),                         \
 				 "line %d: %s is %lld, %s is %lld (errno %d)", __LINE__,   \
 				 #left, test_left, #right, test_right, errno);             \
-			longjmp(test_end_of_case, 1);                                      \
+			test_fails();                                                      \
 		}                                                                          \
 	} while (0)
 
 static inline void test_run(const char *name, void (*test)(void))
 {
+	test_process = getpid();
 	if (setjmp(test_end_of_case) == 0) {
 		test();
 		printf("ok %s\n", name);
