@@ -29,6 +29,7 @@
 #include "debug/inject.h"
 
 #define CACHE_FRAMES 64
+#define FEW_FRAMES 256u /* 1 MiB, beside what is in caches */
 #define FORGET_FRAMES 4096u /* looked at under the lock */
 
 /* The bitmap stands at the start of the dynamic region, the heap after it (heap_pages.c). */
@@ -366,6 +367,12 @@ uint64_t frames_free_count(void)
 	for (int i = 0; i < EXO_CPUS_MAX; i++)
 		n += cache_count(&caches[i]);
 	return n;
+}
+
+/* One look, which may be a little late. */
+bool frames_are_few(void)
+{
+	return *(volatile uint64_t *)&bitmap.free < FEW_FRAMES;
 }
 
 /* Whoever has made the domain says how much memory it has now. */

@@ -21,6 +21,7 @@ void frame_free(uint64_t frame);         /* nothing maps it and no TLB holds it;
 /* Frames that an update reported as freed: reusable once the space's epoch is acknowledged. */
 void frames_retire(exo_handle space, uint64_t epoch, const uint64_t *frames, size_t n);
 uint64_t frames_free_count(void); /* those that are retired included */
+bool frames_are_few(void);        /* memory is short: a hint */
 uint64_t frames_total_count(void);
 /* Mappings of a frame now, from the kernel's read-only frame table. */
 static inline uint32_t frame_maps(uint64_t frame)

@@ -5,7 +5,7 @@
  * A fault costs several times what clearing a page costs, so a program that touches page after
  * page gets several at once: as many as it has touched in a row below this one, at most
  * FILL_PAGES.  So the run doubles while the program goes on, a program that jumps about gets single
- * pages, and none gets more than twice what it has used in a row.
+ * pages, and none gets more than twice what it has used in a row.  When memory is short, nobody gets more than one.
  */
 #include "vm/space.h"
 #include "abi/errno.h"
@@ -72,8 +72,12 @@ int anonymous_fill(struct vm *v, const struct mapping *m, uint64_t va)
 	uint64_t frames[FILL_PAGES], epoch = 0;
 	unsigned below = touched_below(m, va, EXO_PTE_PRESENT);
 	unsigned wanted = absent_from(m, va, below < FILL_PAGES ? below + 1 : FILL_PAGES);
-	unsigned n = take_frames(frames, wanted), mapped = 0;
+	unsigned n, mapped = 0;
 
+	/* What nobody has asked for yet is not made of the last there are: who can do without them knows. */
+	if (frames_are_few())
+		wanted = 1;
+	n = take_frames(frames, wanted);
 	if (n == 0)
 		return -ENOMEM;
 	int r = space_update(v, ops, make_ops(ops, frames, n, va, mapping_entry_prot(m)), &epoch);

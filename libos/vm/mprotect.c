@@ -14,7 +14,7 @@
 /* 0, or an error if [addr, addr + len) is no range of pages; *end is its end. */
 static int decode_range(uint64_t addr, uint64_t len, uint64_t *end)
 {
-	if (addr % PAGE || addr + PAGE_UP(len) < addr)
+	if (addr % PAGE || PAGE_UP(len) < len || addr + PAGE_UP(len) < addr)
 		return -EINVAL;
 	*end = addr + PAGE_UP(len);
 	return *end > EXO_USER_TOP ? -ENOMEM : 0;

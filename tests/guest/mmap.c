@@ -89,6 +89,7 @@ static void rights_are_enforced(void)
 	CHECK_EQ(p[0], 5);
 	CHECK_EQ(touch(p, 1), 0);
 	CHECK(mprotect(p + 100 * PAGE * 1024, PAGE, PROT_READ) == -1 && errno == ENOMEM);
+	CHECK(mprotect(p, SIZE_MAX, PROT_READ) == -1 && errno == EINVAL);
 	munmap(p, 4 * PAGE);
 }
 
