@@ -143,7 +143,8 @@ int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "who_wants_a_frame_gets_one", CPUS, 2, 1, setup, each_takes, all_are_different, NULL },
-		{ "frames_that_are_gathered_are_found", CPUS, 2, 1, setup_cached, one_gathers, one_is_gone, NULL },
+		{ "frames_that_are_gathered_are_found", CPUS, 2, 1, setup_cached, one_gathers,
+		  one_is_gone, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
