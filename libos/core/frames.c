@@ -381,44 +381,12 @@ uint64_t frames_total_count(void)
 	return total + *(const volatile uint64_t *)&machine()->ram_frames - told;
 }
 
-/* Maps the bitmap's own pages with the first frames of the first ranges. */
-static uint64_t map_bitmap(const struct exo_info *info, size_t pages, struct exo_range *left)
-{
-	uint64_t va = BITMAP_BASE, end = va + pages * EXO_PAGE_SIZE, used = 0;
-	exo_handle shared = EXO_HANDLE(EXO_SLOT_SHARED);
-	uint32_t i = 0;
-
-	*left = info->ranges[0];
-	while (va < end) {
-		while (left->count == 0 && ++i < info->range_count)
-			*left = info->ranges[i];
-		if (left->count == 0)
-			libos_panic("not enough memory for the bitmap of free frames");
-		struct exo_op op = { .code = EXO_OP_MAP, .prot = EXO_PROT_READ | EXO_PROT_WRITE,
-				     .count = 1, .va = va, .frame = left->first };
-		struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
-		uint64_t frame = left->first;
-		int64_t r = exo_update(shared, &u);
-
-		if (r == -ENOMEM)
-			r = frames_into_tables(shared, &frame, 1);
-		else
-			va += EXO_PAGE_SIZE;
-		if (r < 0)
-			libos_panic("cannot map the bitmap of free frames: error %ld", (long)r);
-		left->first++;
-		left->count--;
-		used++;
-	}
-	return i;
-}
-
 void frames_init(const struct exo_info *info)
 {
 	size_t words = (info->frame_end + 63) / 64;
 	size_t pages = (words * 8 + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE;
 	struct exo_range rest;
-	uint64_t at = map_bitmap(info, pages, &rest);
+	uint64_t at = frame_bitmap_map(info, BITMAP_BASE, pages, &rest);
 
 	frame_bitmap_init(&bitmap, (uint64_t *)BITMAP_BASE, words);
 	for (uint64_t i = at; i < info->range_count; i++) {

@@ -28,6 +28,10 @@ uint64_t frame_take(void);
 int64_t frames_into_space(uint64_t object, uint64_t root);
 int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count);
 
+/* At start-up: maps so many pages at va with the first frames of the first ranges that the domain was given.
+ * Returns in which range the others begin, and what is left of that one. */
+uint64_t frame_bitmap_map(const struct exo_info *info, uint64_t va, size_t pages, struct exo_range *left);
+
 /* Frames that are page tables of the shared region.  They stay: where the heap or the tasks' stacks have
  * been once, they will be again.  Any context. */
 uint64_t shared_tables_count(void);

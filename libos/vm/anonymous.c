@@ -5,8 +5,8 @@
  * A fault costs several times what clearing a page costs, so a program that touches page after
  * page gets several at once: as many as it has touched in a row below this one, at most
  * FILL_PAGES.  So the run doubles while the program goes on, a program that jumps about gets single
- * pages, and none gets more than twice what it has used in a row.  When memory is
- * short, nobody gets more than one.
+ * pages, and none gets more than twice what it has used in a row.  When memory
+ * is short, nobody gets more than one.
  */
 #include "vm/space.h"
 #include "abi/errno.h"

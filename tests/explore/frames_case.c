@@ -58,7 +58,8 @@ void lock_drop(struct lock *l)
 	upcalls_unmask();
 }
 
-int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t count)
+/* Setup fills the bitmap itself. */
+uint64_t frame_bitmap_map(const struct exo_info *info, uint64_t va, size_t pages, struct exo_range *left)
 {
 	return 0;
 }

@@ -26,6 +26,7 @@
 #define MEBI (1ul << 20)
 #define USER 1000
 #define KEPT_BACK_KB 8192 /* what caches may keep of the memory */
+#define FEW_KB 1024       /* less than this counts as short: FEW_FRAMES of libos/core/frames.c */
 #define LAST_PAGES 24     /* the kernel may ask for some of them for page tables */
 
 /* ---------------------------------------------------------------- what there is */
@@ -125,6 +126,23 @@ static void one_process_takes_all_memory(void)
 	all_is_back();
 }
 
+static bool is_there(char *page)
+{
+	unsigned char there = 0;
+
+	CHECK_EQ(mincore(page, PAGE, &there), 0);
+	return there & 1;
+}
+
+/* Of the last pages nobody gets more than he asks for. */
+static void take_one(char *page, bool of_the_last)
+{
+	bool was_there = is_there(page);
+
+	*page = 1;
+	CHECK(!of_the_last || was_there || !is_there(page + PAGE));
+}
+
 /* Touches pages until so few are left; false: there is no place for a mapping. */
 static bool take_all_but(long left_kb)
 {
@@ -137,8 +155,8 @@ static bool take_all_but(long left_kb)
 		for (size_t end = (size_t)p + MEBI; (size_t)p < end; p += PAGE)
 			*p = 1;
 	}
-	for (; memory_kb("MemFree:") > left_kb; p += PAGE)
-		*p = 1;
+	for (long free_kb; (free_kb = memory_kb("MemFree:")) > left_kb; p += PAGE)
+		take_one(p, free_kb < FEW_KB);
 	return true;
 }
 
