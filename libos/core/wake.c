@@ -90,10 +90,9 @@ static void trace_send(struct vcore *v, const struct task *t, unsigned cpu)
 		      atomic_load_explicit(&t->waker, memory_order_relaxed));
 }
 
-void task_send(struct vcore *v, struct task *t, unsigned cpu)
+static void send_to_cpu(struct vcore *v, struct task *t, unsigned cpu)
 {
 	ASSERT_INVARIANT(task_place(t) == PLACE_MAILBOX);
-	trace_send(v, t, cpu);
 	if ((t->message == MESSAGE_WAKE || t->message == MESSAGE_DONATE) &&
 	    atomic_load_explicit(&t->home, memory_order_relaxed) != (int)cpu)
 		v->stats.pushes++;
@@ -104,6 +103,19 @@ void task_send(struct vcore *v, struct task *t, unsigned cpu)
 	}
 	v->stats.remote_wakes++;
 	vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t));
+}
+
+void task_send(struct vcore *v, struct task *t, unsigned cpu)
+{
+	trace_send(v, t, cpu);
+	send_to_cpu(v, t, cpu);
+}
+
+void task_send_heir(struct vcore *v, struct task *t, unsigned cpu)
+{
+	if ((int)cpu != v->cpu)
+		trace(v, TRACE_MIGRATE, t->self.id, 0, cpu, 0);
+	send_to_cpu(v, t, cpu);
 }
 
 /*

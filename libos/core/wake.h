@@ -23,6 +23,10 @@ void leave_blocked(struct vcore *v, struct task *t);
 /* The owner of a task in flight (MAILBOX), masked, no lock held: to the CPU's queue or mailbox. */
 void task_send(struct vcore *v, struct task *t, unsigned cpu);
 
+/* The same, of an heir that is not to run next after all: its wake is in the trace already, and now names the
+ * wrong CPU at most. */
+void task_send_heir(struct vcore *v, struct task *t, unsigned cpu);
+
 /* This CPU, masked, no lock held: a task out of this CPU's mailbox, or sent to itself. */
 void task_accept(struct vcore *v, struct task *t);
 

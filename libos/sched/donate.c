@@ -201,7 +201,8 @@ void donation_release(struct vcore *v, enum donation_outcome why)
 		return;
 	v->heir = NULL;
 	donation_count(&v->stats, (enum donation_kind)t->gift, why);
-	wake_ordinarily(v, t);
+	t->message = MESSAGE_WAKE;
+	task_send_heir(v, t, place_choose(v, t, SCHED_WOKEN));
 }
 
 /* `from` has just stopped: the heir gets what it left. */
@@ -234,8 +235,7 @@ struct sched_run donation_heir(struct vcore *v)
 	if (!v->must_pick && sched_allowed(t, v->cpu))
 		return (struct sched_run){ t, t->donated_ns };
 	v->heir = NULL;
-	task_send(v, t, sched_allowed(t, v->cpu) ? (unsigned)v->cpu :
-						   place_choose(v, t, SCHED_DONATED));
+	task_send_heir(v, t, sched_allowed(t, v->cpu) ? (unsigned)v->cpu : place_choose(v, t, SCHED_DONATED));
 	return (struct sched_run){ 0 };
 }
 

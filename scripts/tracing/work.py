@@ -53,6 +53,7 @@ class Recorded:
         self.trace = trace
         self.tasks = []             # in the order in which they are met
         self.by_id = {}             # ... the last one of each
+        self.ended = {}             # ... what it woke last is delivered when it has left its CPU
         for record in trace.records:
             handler = getattr(self, "on_" + record.kind, None)
             if handler and record.task:
@@ -84,14 +85,14 @@ class Recorded:
             task.steps.append(("yield", None))
         elif stop == "ended":
             task.ended_ns = record.time
-            del self.by_id[record.task]
+            self.ended[record.task] = self.by_id.pop(record.task)
         elif stop == "waits":
             task.since_ns, task.sleeps = record.time, True
             if task.early:
                 self.wake(task, task.early.pop(0))
 
     def on_wake(self, record):
-        waker = self.by_id.get(record.value)
+        waker = self.by_id.get(record.value) or self.ended.get(record.value)
         kind = WAKES[record.detail]
         if waker and not waker.sleeps:
             waker.ran_until(record.time)

@@ -192,8 +192,8 @@ inline task_send(u)
 		/* code: libos/core/mailbox.c mailbox_push_task: "atomic_compare_exchange_weak_explicit(&m->tasks, &first, t, memory_order_acq_rel," */
 		/* code: libos/core/mailbox.c mailbox_push_task: "return first == NULL" */
 		atomic { first = (box_tasks[to] == 0); box_tasks[to] = box_tasks[to] | BIT(u) };
-		/* code: libos/core/wake.c task_send: "vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t))" */
-		/* code: libos/core/wake.c task_send: "task_accept(v, t)" */
+		/* code: libos/core/wake.c send_to_cpu: "vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t))" */
+		/* code: libos/core/wake.c send_to_cpu: "task_accept(v, t)" */
 		ring_if(to, first)
 #endif
 	fi

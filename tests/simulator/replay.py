@@ -24,8 +24,11 @@ LIBRARIES = sorted(os.path.basename(path)[:-2]
                    for path in glob.glob(os.path.join(TOP, "libos/schedulers/*.c")))
 ROUNDING_MS = 0.0006                    # the simulator prints three digits
 
-# Processes that hand bytes on, that compute, and that sleep by a timer.
-LOAD = ("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done & usleep 300000 & "
+# Processes that hand bytes on, that compute, and that sleep by a timer; and one that computes for so
+# long after it has woken another that the slice that it promised is not waited for.
+LOAD = ("for k in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo $k; "
+        "i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; done | while read -r k; do :; done; "
+        "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done & usleep 300000 & "
         "seq 1 2000 | sort -rn | head -1; pipeline-demo 2 >/dev/null; wait")
 
 
@@ -92,6 +95,15 @@ def run_ns_by_task(trace):
 def wakes_by_pair(trace):
     """How often each task woke or started each other one."""
     return collections.Counter((r.value, r.task) for r in trace.records if r.kind == "wake" and r.value)
+
+
+def check_wakes(trace):
+    """Who sleeps is woken once, whatever becomes of the slice that was promised to it."""
+    sleeps = collections.Counter(r.task for r in trace.records
+                                 if r.kind == "stop" and STOPS[r.detail] == "waits")
+    woken = collections.Counter(r.task for r in trace.records
+                                if r.kind == "wake" and WAKES[r.detail] != "started")
+    assert woken and not woken - sleeps, woken - sleeps
 
 
 def programs(text):
@@ -161,6 +173,7 @@ def recorded_work_is_conserved(cpus):
         text = "".join(work_lines(trace, "a load"))
         with open(path, "w", encoding="ascii") as stream:
             stream.write(text)
+        check_wakes(trace)
         work = check_work(trace, text)
         for library in LIBRARIES:
             check_replay(path, work, library)
