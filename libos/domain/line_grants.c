@@ -34,8 +34,14 @@ static int64_t revoke(struct domain *d, exo_handle line, uint64_t patience_ns)
 static int take(struct domain *d, unsigned number, uint64_t patience_ns)
 {
 	exo_handle *line = &d->lines[number].handle;
-	int64_t r = revoke(d, *line, patience_ns);
+	int64_t r;
 
+	if (domain_line_is_relayed(*line)) {
+		line_take_back(number);
+		*line = 0;
+		return 0;
+	}
+	r = revoke(d, *line, patience_ns);
 	if (r)
 		return (int)r;
 	tell(d, number, 0);
@@ -44,17 +50,29 @@ static int take(struct domain *d, unsigned number, uint64_t patience_ns)
 	return 0;
 }
 
-/* EPERM: a domain that was made has no lines to give. */
+/* A line that is ours by our own maker's grace. */
+static int relay(struct domain *d, unsigned number)
+{
+	int r = line_lend(number, d);
+
+	if (r == 0)
+		d->lines[number].handle = domain_line_relayed(1);
+	return r;
+}
+
 static int grant(struct domain *d, unsigned number)
 {
 	int64_t line, name;
-	int r = handles_make_room(1);
+	int r;
 
+	if (parent_exists())
+		return relay(d, number);
+	r = handles_make_room(1);
 	if (r)
 		return r;
 	line = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), d->first_vcore, number, number);
 	if (line < 0)
-		return line != -EBADF ? (int)line : parent_exists() ? -EPERM : -ESRCH;
+		return line != -EBADF ? (int)line : -ESRCH;
 	d->lines[number].handle = (exo_handle)line;
 	d->lines[number].vcore = d->first_vcore;
 	name = exo_handle_copy((exo_handle)line, d->domain, EXO_RIGHT_USE);
@@ -83,7 +101,8 @@ int lines_move(struct domain *d, uint64_t patience_ns)
 	int r = 0;
 
 	for (unsigned n = 0; n < IRQ_LINES && r == 0; n++) {
-		if (!d->lines[n].handle || d->lines[n].vcore == d->first_vcore)
+		if (!d->lines[n].handle || domain_line_is_relayed(d->lines[n].handle) ||
+		    d->lines[n].vcore == d->first_vcore)
 			continue;
 		r = take(d, n, patience_ns);
 		if (r == 0)
@@ -96,6 +115,8 @@ int lines_move(struct domain *d, uint64_t patience_ns)
 void lines_leave(struct domain *d)
 {
 	for (unsigned n = 0; n < IRQ_LINES; n++)
-		if (d->lines[n].handle)
+		if (domain_line_is_relayed(d->lines[n].handle))
+			line_take_back(n);
+		else if (d->lines[n].handle)
 			exo_handle_drop(d->lines[n].handle);
 }

@@ -15,6 +15,7 @@
 #include "core/string.h"
 #include "core/usercopy.h"
 #include "core/vcore.h"
+#include "domain/domain.h"
 #include "domain/parent.h"
 #include "fs/device.h"
 #include "fs/poll.h"
@@ -29,8 +30,11 @@ struct line {
 	exo_handle given;   /* what our maker has granted, as we saw it last */
 	exo_handle handle;  /* 0: it is not ours now */
 	uint32_t count;     /* interrupts so far */
-	bool unanswered;    /* it is silent: the kernel waits for our answer */
+	uint32_t relayed;   /* the last of them by our maker's count, if it relays them */
+	bool unanswered;    /* it is silent: the kernel, or our maker, waits for our answer */
 	unsigned files;
+	struct domain *lent_to; /* lives at least as long as it stands here */
+	uint32_t lendings;
 	struct wait_queue changed;
 };
 
@@ -48,6 +52,59 @@ static unsigned number_of(const struct line *l)
 	return (unsigned)(l - lines);
 }
 
+/* ---------------------------------------------------------------- relayed to a domain of our own */
+
+/* Under lock: its new owner looks at it after the message.  His first answer is to what came before. */
+static void tell_heir(struct line *l)
+{
+	exo_handle name = l->handle ? domain_line_relayed(++l->lendings) : 0;
+
+	atomic_store(&l->lent_to->boot->interrupts[number_of(l)], l->count);
+	atomic_store(&l->lent_to->boot->lines[number_of(l)], name);
+	(void)exo_send(l->lent_to->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
+}
+
+/* Under lock. */
+static void acknowledge(struct line *l)
+{
+	l->unanswered = false;
+	if (domain_line_is_relayed(l->handle))
+		parent_answer(number_of(l), l->relayed);
+	else
+		exo_irq_ack(l->handle);
+}
+
+/* Under lock.  One is on its way at most, so the answer is to this one or an old one. */
+static void look_at_answer(struct line *l)
+{
+	if (l->lent_to && l->handle && l->unanswered &&
+	    atomic_load(&l->lent_to->console->answers[number_of(l)]) == l->count)
+		acknowledge(l);
+}
+
+/* Under lock. */
+static void happened(struct line *l)
+{
+	l->count++;
+	l->unanswered = true;
+	if (l->lent_to) {
+		atomic_store(&l->lent_to->boot->interrupts[number_of(l)], l->count);
+		(void)exo_send(l->lent_to->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
+	}
+	wake_all(&l->changed, POLLIN);
+}
+
+/* Under lock. */
+static void look_at_relay(struct line *l)
+{
+	uint32_t now = parent_interrupts(number_of(l));
+
+	if (!domain_line_is_relayed(l->handle) || now == l->relayed)
+		return;
+	l->relayed = now;
+	happened(l);
+}
+
 /* ---------------------------------------------------------------- whose it is */
 
 /* Under lock.  Of two grants since the last look the first one's name is lost to the table of handles. */
@@ -57,10 +114,13 @@ static void look_at_grant(struct line *l)
 
 	if (now == l->given)
 		return;
-	if (l->given)
+	if (l->given && !domain_line_is_relayed(l->given))
 		exo_handle_drop(l->given);
 	l->given = l->handle = now;
+	l->relayed = parent_interrupts(number_of(l));
 	l->unanswered = true; /* there may have been one before we were ready for it */
+	if (l->lent_to)
+		tell_heir(l);
 	wake_all(&l->changed, WAKE_ANY);
 }
 
@@ -70,6 +130,8 @@ static void give_up(struct line *l)
 	while (l->handle && exo_revoke(l->handle, 0) == 1)
 		; /* another CPU is just reporting an interrupt of it */
 	l->handle = 0;
+	if (l->lent_to)
+		tell_heir(l);
 	wake_all(&l->changed, WAKE_ANY);
 }
 
@@ -80,6 +142,8 @@ static int take(struct line *l)
 
 	if (parent_exists())
 		look_at_grant(l);
+	if (l->lent_to)
+		return -EBUSY;
 	if (parent_exists() || l->files > 0)
 		return l->handle ? 0 : -ENXIO;
 	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcores[0].handle, number_of(l), number_of(l));
@@ -104,9 +168,7 @@ void lines_interrupt(unsigned number)
 	lock_acquire(&l->lock);
 	if (parent_exists())
 		look_at_grant(l); /* its message may come before the one that tells of the grant */
-	l->count++;
-	l->unanswered = true;
-	wake_all(&l->changed, POLLIN);
+	happened(l);
 	lock_release(&l->lock);
 }
 
@@ -127,8 +189,37 @@ void lines_rung(void)
 	for (struct line *l = lines; l < &lines[IRQ_LINES]; l++) {
 		lock_acquire(&l->lock);
 		look_at_grant(l);
+		look_at_relay(l);
+		look_at_answer(l);
 		lock_release(&l->lock);
 	}
+}
+
+int line_lend(unsigned number, struct domain *d)
+{
+	struct line *l = &lines[number];
+	int r;
+
+	lock_acquire(&l->lock);
+	r = l->files > 0 ? -EBUSY : take(l);
+	if (r == 0) {
+		l->lent_to = d;
+		tell_heir(l);
+	}
+	lock_release(&l->lock);
+	return r;
+}
+
+/* Whoever opens it next answers what is unanswered, by reading. */
+void line_take_back(unsigned number)
+{
+	struct line *l = &lines[number];
+
+	lock_acquire(&l->lock);
+	atomic_store(&l->lent_to->boot->lines[number], 0);
+	(void)exo_send(l->lent_to->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
+	l->lent_to = NULL;
+	lock_release(&l->lock);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -140,8 +231,7 @@ static void answer(struct line_file *lf)
 
 	if (!l->unanswered || !l->handle || l->count != lf->seen)
 		return;
-	l->unanswered = false;
-	exo_irq_ack(l->handle);
+	acknowledge(l);
 }
 
 /* Under lock: 0, or why there is nothing to read. */

@@ -8,6 +8,10 @@
  *	         was taken from the domain
  *	poll()   POLLIN, there has been one that this file has not read; POLLERR, the line was taken
  *
+ * In a domain that others made, a line that is passed on to a domain of its own is relayed: its interrupts
+ * still come here, are counted in the other's boot page, and acknowledged when the other says so.  Whoever
+ * loses the line loses it for those that it was passed on to, and who gets it again, for them as well.
+ *
  * A line is silent from an interrupt on until whoever has read of it reads or polls again: by then the
  * driver has seen to the device.
  */
@@ -20,6 +24,11 @@ struct domain;
 
 /* lines.c, in the domain itself.  Once, task context. */
 void lines_init(void);
+/* Task context: relayed to d from now on, and to nobody any more.  0; -ENXIO, it has not been granted; -EBUSY, a
+ * file or another domain has it. */
+int line_lend(unsigned number, struct domain *d);
+void line_take_back(unsigned number);
+
 /* Event context: an interrupt of a line that no driver of the libos has. */
 void lines_interrupt(unsigned number);
 /* Event context: the line is asked for, and given back at once. */

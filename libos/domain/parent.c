@@ -19,6 +19,7 @@
 
 /* Fixed after parent_find(). */
 static const struct domain_boot *boot;
+static struct domain_console *console;
 
 static struct tty terminal;
 static bool listening; /* fixed before the first input */
@@ -37,6 +38,8 @@ bool parent_find(void)
 		if (strcmp(m->name, DOMAIN_BOOT_MODULE) == 0)
 			boot = (const struct domain_boot *)m->address;
 	}
+	if (boot)
+		console = (struct domain_console *)((char *)boot + EXO_PAGE_SIZE);
 	return boot != NULL;
 }
 
@@ -54,6 +57,18 @@ const char *parent_word(const char *at)
 exo_handle parent_line(unsigned number)
 {
 	return atomic_load(&boot->lines[number]);
+}
+
+uint32_t parent_interrupts(unsigned number)
+{
+	return atomic_load(&boot->interrupts[number]);
+}
+
+/* Like everything that is new, it is found after whatever message comes: see ring_parent(). */
+void parent_answer(unsigned number, uint32_t interrupt)
+{
+	atomic_store(&console->answers[number], interrupt);
+	parent_ring();
 }
 
 int64_t parent_real_offset_ns(void)
@@ -171,13 +186,10 @@ static void set_plain(struct tty *t)
 
 struct tty *parent_console_init(void)
 {
-	struct domain_console *c;
-
 	if (!boot)
 		return NULL;
-	c = (struct domain_console *)((char *)boot + EXO_PAGE_SIZE);
-	byte_ring_init(&input, &c->input, c->input_bytes, DOMAIN_INPUT_SIZE);
-	byte_ring_init(&output, &c->output, c->output_bytes, DOMAIN_OUTPUT_SIZE);
+	byte_ring_init(&input, &console->input, console->input_bytes, DOMAIN_INPUT_SIZE);
+	byte_ring_init(&output, &console->output, console->output_bytes, DOMAIN_OUTPUT_SIZE);
 	tty_init(&terminal, &driver, NULL);
 	set_plain(&terminal);
 	listening = true;

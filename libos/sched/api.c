@@ -155,6 +155,7 @@ static void dump_this_cpu(sched_printf print)
 {
 	struct vcore *v = this_vcore();
 
+	sched_follow(v); /* who idles has not come by yet */
 	print("CPU %d: %s, %s, %u queued\n", v->cpu, v->queue.instance->ops->name,
 	      v->current ? v->current->name : "idle",
 	      atomic_load_explicit(&v->queue.count, memory_order_relaxed));

@@ -171,9 +171,9 @@ static void a_state_is_told_as_it_is(void)
 	if (child == 0)
 		for (;;)
 			pause();
-	while (state_of(child) != 'S')
+	/* Until it is in there to stay: on its way it may wait for a lock. */
+	while (state_of(child) != 'S' || !status_says(child, "sleeping"))
 		sched_yield();
-	CHECK(status_says(child, "sleeping"));
 	CHECK(kill(child, SIGSTOP) == 0);
 	CHECK(waitpid(child, &status, WUNTRACED) == child);
 	CHECK(state_of(child) == 'T' && status_says(child, "stopped"));

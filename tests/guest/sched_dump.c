@@ -99,6 +99,17 @@ static unsigned check_dump(int cpus)
 	return queued;
 }
 
+/* At once, although most have had no reason yet to look at their queues. */
+static void every_cpu_has_it(int cpus)
+{
+	char start[64];
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		snprintf(start, sizeof(start), "CPU %d: %s, ", cpu, library);
+		CHECK(has_line("sched-dump", start));
+	}
+}
+
 static void check_counters(int cpus)
 {
 	char start[16];
@@ -118,6 +129,7 @@ static void queues_are_printed(void)
 
 	CHECK(n <= SPINNERS_MAX);
 	CHECK_EQ(tell("sched", library), 0);
+	every_cpu_has_it(cpus);
 	stop = false;
 	spinning = 0;
 	for (int i = 0; i < n; i++)

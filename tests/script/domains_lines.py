@@ -90,6 +90,48 @@ def a_line_goes_with_the_cpus(cpus):
     assert out == ["opened", "ticked"] * 7, out
 
 
+def a_made_domain_passes_its_line_on(cpus):
+    """To one of its own, and that one to another: it is nobody else's meanwhile, and its maker's afterwards."""
+    out = run(cpus, f"""
+        create --cpus {cpus - 1} --mem 40M --irq 0 -- sh -c '
+            make() {{ memory=$1; budget=$2; shift 2; domainctl create --cpus {cpus - 1} --mem $memory --budget $budget/100ms "$@"; }}
+            make 12M 20 --irq 5 -- true
+            make 24M 20 --irq 0 -- sh -c "
+                head -c 12 /dev/irq/0 | wc -c
+                domainctl create --cpus {cpus - 1} --mem 12M --budget 10/100ms --irq 0 -- sh -c \\"head -c 12 /dev/irq/0 | wc -c\\"
+                head -c 8 /dev/irq/0 | wc -c"
+            id=$(make 12M 20 --irq 0 --detach -- sleep 1000)
+            head -c 4 /dev/irq/0; make 12M 5 --irq 0 -- true
+            domainctl resize $id --irq none; head -c 4 /dev/irq/0 | wc -c
+            domainctl resize $id --irq 0; domainctl kill $id; domainctl wait $id
+            head -c 4 /dev/irq/0 | wc -c
+            (exec 4</dev/irq/0; make 12M 20 --irq 0 -- true)' 2>&1
+        tick
+        """)
+    busy = "domainctl: create: Resource busy"
+    assert out == ["domainctl: create: No such device or address", "12", "12", "8",
+                   "head: /dev/irq/0: Resource busy", busy, "4", "domainctl: domain 3 was killed", "4", busy,
+                   "4"], out
+
+
+def who_loses_a_line_loses_it_for_those_it_was_passed_on_to(cpus):
+    """... and when it is given again, it ticks for them again."""
+    out = run(cpus, f"""
+        reads='while :; do head -c 4 /dev/irq/0 >/dev/null 2>&1 && echo ticks || echo gone; done'
+        create --cpus {cpus - 1} --mem 24M --irq 0 -- sh -c "
+            domainctl create --cpus {cpus - 1} --mem 12M --budget 10/100ms --irq 0 -- sh -c '$reads'" > /tmp/out 2>&1 &
+        until_it_says() {{ until grep -q $1 /tmp/out; do :; done; : > /tmp/out; echo $1; }}
+        until_it_says ticks
+        for i in 1 2 3; do
+            domainctl resize 1 --irq none; until_it_says gone
+            until [ $(grep -c gone /tmp/out) -ge 5 ]; do :; done; grep ticks /tmp/out
+            domainctl resize 1 --irq 0; until_it_says ticks
+        done
+        domainctl kill 1; wait; tick
+        """)
+    assert out == ["ticks"] + ["gone", "ticks"] * 3 + ["4"], out
+
+
 def who_does_not_give_it_back_loses_it(_):
     """A server without time of its own cannot; its maker has the line nevertheless."""
     out = run(1, """
@@ -108,6 +150,8 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (lines_come_and_go_while_it_runs, (1, 2)),
              (a_reader_is_woken_when_its_line_goes, (2,)),
              (a_line_goes_with_the_cpus, (2,)),
+             (a_made_domain_passes_its_line_on, (1, 2)),
+             (who_loses_a_line_loses_it_for_those_it_was_passed_on_to, (1, 2)),
              (who_does_not_give_it_back_loses_it, (1,)))
          for cpus in counts]
 
