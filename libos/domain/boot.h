@@ -25,6 +25,7 @@ struct domain_boot {
 	 * relayed one (domain_line_is_relayed()) interrupts the parent, which counts here. */
 	_Atomic exo_handle lines[IRQ_LINES];
 	_Atomic uint32_t interrupts[IRQ_LINES];
+	_Atomic uint32_t lines_wanted; /* a bit for each line that is asked back; before the REVOKE message */
 	char words[DOMAIN_WORDS_MAX]; /* the program and its arguments, each ended by a NUL */
 };
 _Static_assert(sizeof(struct domain_boot) <= EXO_PAGE_SIZE, "one page");

@@ -41,6 +41,7 @@ static int take(struct domain *d, unsigned number, uint64_t patience_ns)
 		*line = 0;
 		return 0;
 	}
+	atomic_fetch_or(&d->boot->lines_wanted, 1u << number);
 	r = revoke(d, *line, patience_ns);
 	if (r)
 		return (int)r;
@@ -75,6 +76,7 @@ static int grant(struct domain *d, unsigned number)
 		return line != -EBADF ? (int)line : -ESRCH;
 	d->lines[number].handle = (exo_handle)line;
 	d->lines[number].vcore = d->first_vcore;
+	atomic_fetch_and(&d->boot->lines_wanted, ~(1u << number));
 	name = exo_handle_copy((exo_handle)line, d->domain, EXO_RIGHT_USE);
 	if (name > 0)
 		tell(d, number, (exo_handle)name);

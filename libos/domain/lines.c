@@ -17,12 +17,14 @@
 #include "core/vcore.h"
 #include "domain/domain.h"
 #include "domain/parent.h"
+#include "time/time.h"
 #include "fs/device.h"
 #include "fs/poll.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 
 #define MAJOR_LINE 246 /* Linux's range for local use */
+#define ANSWER_NS 200000ul /* between two answers that are passed on: the CPU's tasks have their turn */
 
 /* All of it under its lock. */
 struct line {
@@ -35,6 +37,8 @@ struct line {
 	unsigned files;
 	struct domain *lent_to; /* lives at least as long as it stands here */
 	uint32_t lendings;
+	uint64_t next_answer_ns; /* not before then are answers of its new owner passed on */
+	struct timer answer_later;
 	struct wait_queue changed;
 };
 
@@ -54,12 +58,13 @@ static unsigned number_of(const struct line *l)
 
 /* ---------------------------------------------------------------- relayed to a domain of our own */
 
-/* Under lock: its new owner looks at it after the message.  His first answer is to what came before. */
+/* Under lock: its new owner looks at it after the message.  An answer of his that is older is to another
+ * number than this one, which may be of an interrupt that nobody has seen to. */
 static void tell_heir(struct line *l)
 {
 	exo_handle name = l->handle ? domain_line_relayed(++l->lendings) : 0;
 
-	atomic_store(&l->lent_to->boot->interrupts[number_of(l)], l->count);
+	atomic_store(&l->lent_to->boot->interrupts[number_of(l)], ++l->count);
 	atomic_store(&l->lent_to->boot->lines[number_of(l)], name);
 	(void)exo_send(l->lent_to->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
 }
@@ -74,12 +79,31 @@ static void acknowledge(struct line *l)
 		exo_irq_ack(l->handle);
 }
 
-/* Under lock.  One is on its way at most, so the answer is to this one or an old one. */
+/* Under lock.  One is on its way at most, so the answer is to this one or an old one.  Who answers without
+ * seeing to the device, which then interrupts at once, must not have all of our time. */
 static void look_at_answer(struct line *l)
 {
-	if (l->lent_to && l->handle && l->unanswered &&
-	    atomic_load(&l->lent_to->console->answers[number_of(l)]) == l->count)
-		acknowledge(l);
+	uint64_t now;
+
+	if (!l->lent_to || !l->handle || !l->unanswered ||
+	    atomic_load(&l->lent_to->console->answers[number_of(l)]) != l->count)
+		return;
+	now = time_now_ns();
+	if (now < l->next_answer_ns) {
+		timer_arm(&l->answer_later, l->next_answer_ns);
+		return;
+	}
+	l->next_answer_ns = now + ANSWER_NS;
+	acknowledge(l);
+}
+
+static void answer_later(struct timer *t)
+{
+	struct line *l = container_of(t, struct line, answer_later);
+
+	lock_acquire(&l->lock);
+	look_at_answer(l);
+	lock_release(&l->lock);
 }
 
 /* Under lock. */
@@ -118,7 +142,9 @@ static void look_at_grant(struct line *l)
 		exo_handle_drop(l->given);
 	l->given = l->handle = now;
 	l->relayed = parent_interrupts(number_of(l));
-	l->unanswered = true; /* there may have been one before we were ready for it */
+	/* There may have been an interrupt already, so this counts as one: who has it open reads, and answers. */
+	l->unanswered = true;
+	l->count += now != 0;
 	if (l->lent_to)
 		tell_heir(l);
 	wake_all(&l->changed, WAKE_ANY);
@@ -178,7 +204,8 @@ void lines_revoked(unsigned number)
 		return;
 	lock_acquire(&lines[number].lock);
 	look_at_grant(&lines[number]);
-	give_up(&lines[number]);
+	if (parent_wants_line(number)) /* else this is about an earlier grant, and comes late */
+		give_up(&lines[number]);
 	lock_release(&lines[number].lock);
 }
 
@@ -339,6 +366,7 @@ void lines_init(void)
 	for (unsigned n = 0; n < IRQ_LINES; n++) {
 		lock_init(&lines[n].lock, "line", RANK_PIPE);
 		wait_queue_init(&lines[n].changed);
+		lines[n].answer_later.fire = answer_later;
 		format(path, sizeof(path), "irq/%u", n);
 		if (device_register(path, MAJOR_LINE, n, &line_ops, &lines[n]) != 0)
 			log_print("line: /dev/%s cannot be made\n", path);

@@ -59,6 +59,11 @@ exo_handle parent_line(unsigned number)
 	return atomic_load(&boot->lines[number]);
 }
 
+bool parent_wants_line(unsigned number)
+{
+	return atomic_load(&boot->lines_wanted) >> number & 1;
+}
+
 uint32_t parent_interrupts(unsigned number)
 {
 	return atomic_load(&boot->interrupts[number]);

@@ -20,6 +20,8 @@ bool parent_exists(void);
 const char *parent_word(const char *at);
 /* Its name for an interrupt line that the parent has granted, or 0. */
 exo_handle parent_line(unsigned number);
+/* It is asked for it back. */
+bool parent_wants_line(unsigned number);
 /* Of a line that the parent relays: its interrupts so far; and the domain has seen to that one.  Any context. */
 uint32_t parent_interrupts(unsigned number);
 void parent_answer(unsigned number, uint32_t interrupt);

@@ -172,8 +172,10 @@ static void a_state_is_told_as_it_is(void)
 		for (;;)
 			pause();
 	/* Until it is in there to stay: on its way it may wait for a lock. */
-	while (state_of(child) != 'S' || !status_says(child, "sleeping"))
+	for (int looks = 0; state_of(child) != 'S' || !status_says(child, "sleeping"); looks++) {
+		CHECK(looks < 1000000);
 		sched_yield();
+	}
 	CHECK(kill(child, SIGSTOP) == 0);
 	CHECK(waitpid(child, &status, WUNTRACED) == child);
 	CHECK(state_of(child) == 'T' && status_says(child, "stopped"));

@@ -14,6 +14,7 @@
 
 #define PAGE 4096
 #define THREADS_MAX 512
+#define LOOKS 50 /* at a process that waits: it may be for a lock, on its way to where it stays */
 
 static pthread_barrier_t all_are_there;
 
@@ -61,8 +62,8 @@ int main(int count, char **words)
 	if (count > 2 && strcmp(words[1], "threads") == 0)
 		return threads((unsigned)strtoul(words[2], NULL, 10));
 	for (int i = 2; i < count; i++)
-		while (!waits(words[i]))
-			sched_yield();
+		for (int seen = 0; seen < LOOKS; sched_yield())
+			seen = waits(words[i]) ? seen + 1 : 0;
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
