@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Other ways into the system than the C library's, calls that signals end or do not, and what /proc says of
+ * those who are no more. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#define ENTRY 0x7f0000000000ul /* scripts/musl/exo_call.h */
+#define UNKNOWN 5000
+#define LONG_WORD 9000 /* with it the command line does not fit a page */
+
+/* As in programs that were made for Linux. */
+static long by_instruction(long number, long a, const void *b, long c)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* By a call, but not as the C library calls. */
+static long by_another_call(long number, long a, const void *b, long c)
+{
+	long result;
+
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n\tcall *%%rbx\n\tlea 128(%%rsp), %%rsp"
+			 : "=a"(result), "+D"(a), "+S"(b), "+d"(c)
+			 : "a"(number), "b"(ENTRY)
+			 : "rcx", "r8", "r9", "r10", "r11", "cc", "memory");
+	return result;
+}
+
+static void unknown_calls_are_told_so(void)
+{
+	CHECK_EQ(by_instruction(UNKNOWN, 0, NULL, 0), -ENOSYS);
+	CHECK_EQ(by_another_call(UNKNOWN, 0, NULL, 0), -ENOSYS);
+	CHECK_EQ(by_instruction(SYS_getpid, 0, NULL, 0), getpid());
+	CHECK_EQ(by_another_call(SYS_getpid, 0, NULL, 0), getpid());
+}
+
+/* ---- signals */
+
+static int ends[2];
+static volatile sig_atomic_t alarms, wanted;
+
+/* The first may come before anybody sleeps. */
+static void counts_and_writes(int number)
+{
+	if (++alarms == wanted && write(ends[1], "x", 1) != 1)
+		_exit(98);
+}
+
+static void alarms_every_ms(unsigned ms)
+{
+	struct itimerval every = { { 0, (suseconds_t)ms * 1000 }, { 0, (suseconds_t)ms * 1000 } };
+
+	CHECK_EQ(setitimer(ITIMER_REAL, &every, NULL), 0);
+}
+
+static void check_restart(long (*call)(long, long, const void *, long))
+{
+	struct sigaction action = { .sa_handler = counts_and_writes, .sa_flags = SA_RESTART };
+	char byte = 0;
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	alarms = 0;
+	wanted = 3;
+	alarms_every_ms(5);
+	CHECK_EQ(call(SYS_read, ends[0], &byte, 1), 1);
+	alarms_every_ms(0);
+	CHECK_EQ(byte, 'x');
+	CHECK(alarms >= 3);
+	signal(SIGALRM, SIG_DFL);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void calls_are_restarted_however_they_were_made(void)
+{
+	check_restart(by_instruction);
+	check_restart(by_another_call);
+}
+
+/* sigsuspend(2) ends with a handler.  What is ignored, and was only kept while it was blocked, has none; and
+ * the mask that comes back at the end is the one from before. */
+static void an_ignored_signal_ends_no_wait(void)
+{
+	sigset_t child_only, none, now;
+	siginfo_t info;
+
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigemptyset(&child_only);
+	sigaddset(&child_only, SIGCHLD);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &child_only, NULL), 0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	CHECK_EQ(signal(SIGALRM, counts_and_writes) == SIG_ERR, 0);
+	alarms = wanted = 0;
+	alarms_every_ms(5);
+	CHECK(sigsuspend(&none) == -1 && errno == EINTR);
+	alarms_every_ms(0);
+	CHECK(alarms > 0);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &child_only, &now), 0);
+	CHECK_EQ(sigismember(&now, SIGCHLD), 1);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* ---- /proc */
+
+/* How many names there are besides . and .. */
+static unsigned names_in(DIR *directory)
+{
+	unsigned count = 0;
+
+	rewinddir(directory);
+	for (struct dirent *entry; (entry = readdir(directory));)
+		count += entry->d_name[0] != '.';
+	return count;
+}
+
+/* A process that has ended has its one thread, and no program, until it is waited for; then nothing. */
+static void a_zombie_has_one_thread_and_no_program(void)
+{
+	char path[64];
+	struct stat now;
+	siginfo_t info;
+	DIR *directory;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	snprintf(path, sizeof(path), "/proc/%d/exe", child);
+	CHECK(stat(path, &now) == -1 && errno == ENOENT);
+	snprintf(path, sizeof(path), "/proc/%d/task", child);
+	directory = opendir(path);
+	CHECK(directory != NULL);
+	CHECK_EQ(names_in(directory), 1);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK_EQ(names_in(directory), 0);
+	closedir(directory);
+}
+
+/* The program that a_long_command_line_is_shown_whole() runs: its status. */
+static int finds_its_words(char **words)
+{
+	static char text[2 * LONG_WORD];
+	int fd = open("/proc/self/cmdline", O_RDONLY);
+	size_t got = 0, at = 0;
+
+	for (ssize_t n; (n = read(fd, text + got, sizeof(text) - got)) > 0;)
+		got += (size_t)n;
+	for (; *words; at += strlen(*words++) + 1)
+		if (at >= got || strcmp(text + at, *words) != 0)
+			return 1;
+	return at != got;
+}
+
+static void a_long_command_line_is_shown_whole(void)
+{
+	static char word[LONG_WORD];
+	int status;
+	pid_t child = fork();
+
+	memset(word, 'x', sizeof(word) - 1);
+	if (child == 0) {
+		execl("/proc/self/exe", "corners_entry", word, NULL);
+		_exit(99);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void a_line_of_words_has_no_zero_byte(void)
+{
+	int fd = open("/proc/exo/sched", O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK(write(fd, "fifo\0s", 6) == -1 && errno == ENOENT);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		return finds_its_words(argv);
+	RUN(unknown_calls_are_told_so);
+	RUN(calls_are_restarted_however_they_were_made);
+	RUN(an_ignored_signal_ends_no_wait);
+	RUN(a_zombie_has_one_thread_and_no_program);
+	RUN(a_long_command_line_is_shown_whole);
+	RUN(a_line_of_words_has_no_zero_byte);
+	return test_result();
+}

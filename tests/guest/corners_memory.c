@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways through calls on memory, and on what files have of it, that hardly any program takes. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#define FILE_NAME "/tmp/corners_memory"
+#define ARCHIVED "/etc/motd" /* from the archive that the loader brought */
+#define PAGE 4096ul
+#define LARGE_MAX 64
+#define REGIONS 40         /* more than fork() hands to the kernel at once */
+#define APART (1ul << 20)  /* too far for one operation to have two of them */
+
+static char *fresh(size_t size, int flags)
+{
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static int counts_on(char *area)
+{
+	for (unsigned i = 0; i < REGIONS; i++)
+		if (area[i * APART]++ != (char)i)
+			return 1;
+	return 0;
+}
+
+static void many_regions_are_forked(void)
+{
+	char *area = fresh(REGIONS * APART, MAP_PRIVATE);
+	int status;
+
+	CHECK_EQ(munmap(area, REGIONS * APART), 0);
+	for (unsigned i = 0; i < REGIONS; i++) {
+		char *p = mmap(area + i * APART, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+		CHECK(p == area + i * APART);
+		*p = (char)i;
+	}
+	pid_t child = fork();
+	if (child == 0)
+		_exit(counts_on(area));
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	for (unsigned i = 0; i < REGIONS; i++) {
+		CHECK_EQ(area[i * APART], i);
+		CHECK_EQ(munmap(area + i * APART, PAGE), 0);
+	}
+}
+
+static char *reserve(size_t pages)
+{
+	return mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static size_t largest_pages(void)
+{
+	size_t fits = 0, too_many = 1ul << 36;
+
+	while (too_many - fits > 1) {
+		size_t pages = fits + (too_many - fits) / 2;
+		char *p = reserve(pages);
+
+		if (p == MAP_FAILED) {
+			CHECK_EQ(errno, ENOMEM);
+			too_many = pages;
+			continue;
+		}
+		CHECK_EQ(munmap(p, pages * PAGE), 0);
+		fits = pages;
+	}
+	return fits;
+}
+
+static bool is_taken(char *page)
+{
+	char *p = mmap(page, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	return p == MAP_FAILED && errno == EEXIST;
+}
+
+/* What is large begins where it is cheap to map, if there is room for that; and goes in if there is not. */
+static void the_largest_gap_can_be_filled(void)
+{
+	size_t most = largest_pages(), left;
+	char *large[LARGE_MAX], *p;
+	unsigned count = 0;
+
+	while (count < LARGE_MAX && (large[count] = reserve(most)) != MAP_FAILED)
+		count++;
+	CHECK(count > 0 && count < LARGE_MAX);
+	left = largest_pages();
+	CHECK(left > 1024 && left < most);
+	p = reserve(left);
+	CHECK(p != MAP_FAILED);
+	CHECK(is_taken(p - PAGE) && is_taken(p + left * PAGE));
+	CHECK_EQ(munmap(p, left * PAGE), 0);
+	while (count > 0)
+		CHECK_EQ(munmap(large[--count], most * PAGE), 0);
+}
+
+/* mremap(2) does not make shared memory larger, only the view of it. */
+static void behind_shared_memory_there_is_nothing(void)
+{
+	char *p = fresh(2 * PAGE, MAP_SHARED);
+	int status;
+
+	p[PAGE] = 7;
+	p = mremap(p, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(p[PAGE], 7);
+	pid_t child = fork();
+	if (child == 0) {
+		p[2 * PAGE] = 1;
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	CHECK_EQ(munmap(p, 4 * PAGE), 0);
+}
+
+static long wake_and_set(uint32_t *first, uint32_t *second, int value)
+{
+	return syscall(SYS_futex, first, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1ul, second,
+		       FUTEX_OP(FUTEX_OP_SET, value, FUTEX_OP_CMP_EQ, 0));
+}
+
+static void a_word_that_was_never_touched_can_be_changed(void)
+{
+	char *page = fresh(PAGE, MAP_PRIVATE);
+	uint32_t first = 0, *second = (uint32_t *)page;
+
+	CHECK_EQ(wake_and_set(&first, second, 7), 0);
+	CHECK_EQ(*second, 7);
+	CHECK_EQ(mprotect(page, PAGE, PROT_READ), 0);
+	CHECK(wake_and_set(&first, second, 8) == -1 && errno == EFAULT);
+	CHECK_EQ(munmap(page, PAGE), 0);
+}
+
+static void the_heap_can_be_made_smaller(void)
+{
+	long end = syscall(SYS_brk, 0), now = syscall(SYS_brk, end + 3 * (long)PAGE);
+	unsigned char there;
+
+	CHECK_EQ(now, end + 3 * (long)PAGE);
+	((volatile char *)now)[-1] = 1;
+	CHECK_EQ(syscall(SYS_brk, end), end);
+	CHECK(mincore((void *)(now - (long)PAGE), PAGE, &there) == -1 && errno == ENOMEM);
+}
+
+/* ---- files */
+
+static void many_zeros_are_read_at_once(void)
+{
+	static char bytes[200000];
+	int fd = open("/dev/zero", O_RDONLY);
+
+	memset(bytes, 1, sizeof(bytes));
+	CHECK_EQ(read(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		CHECK_EQ(bytes[i], 0);
+	close(fd);
+}
+
+/* fallocate(2): a hole reads as zeros, also where the file is mapped. */
+static void a_hole_in_a_mapped_file_is_seen(void)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	char *p;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, 4 * PAGE), 0);
+	p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, 4 * PAGE);
+	CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 2 * PAGE), 0);
+	for (unsigned i = 0; i < 4 * PAGE; i++)
+		CHECK_EQ(p[i], i < PAGE || i >= 3 * PAGE);
+	CHECK_EQ(munmap(p, 4 * PAGE), 0);
+	close(fd);
+	CHECK_EQ(unlink(FILE_NAME), 0);
+}
+
+static void a_file_of_the_archive_can_have_a_hole(void)
+{
+	char before[PAGE], after[PAGE];
+	int fd = open(ARCHIVED, O_RDWR);
+	ssize_t size = read(fd, before, sizeof(before));
+
+	CHECK(size > 2 && size < (ssize_t)PAGE);
+	CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1, size - 2), 0);
+	CHECK_EQ(pread(fd, after, sizeof(after), 0), size);
+	CHECK_EQ(pwrite(fd, before, (size_t)size, 0), size);
+	close(fd);
+	CHECK(after[0] == before[0] && after[size - 1] == before[size - 1]);
+	for (ssize_t i = 1; i < size - 1; i++)
+		CHECK_EQ(after[i], 0);
+}
+
+static void later_by(long seconds)
+{
+	struct timeval now;
+
+	CHECK_EQ(gettimeofday(&now, NULL), 0);
+	now.tv_sec += seconds;
+	CHECK_EQ(settimeofday(&now, NULL), 0);
+}
+
+/* As with Linux's relatime: the first access after a change is noted, and one in a day. */
+static void an_access_is_noted_once_a_day(void)
+{
+	const long days[] = { 0, 3600, 2 * 86400 };
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct stat seen[3];
+	char byte;
+
+	CHECK_EQ(write(fd, "x", 1), 1);
+	for (unsigned i = 0; i < 3; i++) {
+		later_by(days[i]);
+		CHECK_EQ(pread(fd, &byte, 1, 0), 1);
+		CHECK_EQ(fstat(fd, &seen[i]), 0);
+		later_by(-days[i]);
+	}
+	CHECK_EQ(seen[1].st_atim.tv_sec, seen[0].st_atim.tv_sec);
+	CHECK(seen[2].st_atim.tv_sec >= seen[0].st_atim.tv_sec + 86400);
+	close(fd);
+	CHECK_EQ(unlink(FILE_NAME), 0);
+}
+
+int main(void)
+{
+	RUN(many_regions_are_forked);
+	RUN(the_largest_gap_can_be_filled);
+	RUN(behind_shared_memory_there_is_nothing);
+	RUN(a_word_that_was_never_touched_can_be_changed);
+	RUN(the_heap_can_be_made_smaller);
+	RUN(many_zeros_are_read_at_once);
+	RUN(a_hole_in_a_mapped_file_is_seen);
+	RUN(a_file_of_the_archive_can_have_a_hole);
+	RUN(an_access_is_noted_once_a_day);
+	return test_result();
+}
