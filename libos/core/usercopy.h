@@ -19,7 +19,7 @@ int copy_to_user(uint64_t dst, const void *src, size_t n);
 int zero_user(uint64_t dst, size_t n);
 /* Length without the NUL, -EFAULT, or -ENAMETOOLONG when there is none in max bytes. */
 long copy_string_from_user(char *dst, uint64_t src, size_t max);
-/* Make [addr, addr+n) resident, for writing if `write`; task context, unmasked. */
+/* Make [addr, addr+n), which is not empty, resident, for writing if `write`; task context, unmasked. */
 int user_touch(uint64_t addr, size_t n, int write);
 
 /* One aligned word, atomically (futexes, thread exit).  0 or -EFAULT. */

@@ -120,8 +120,6 @@ static void close_file(struct file_table *t, struct file *f)
 {
 	if (f->inode)
 		record_lock_release(f->inode, t);
-	if (f->ops->close)
-		f->ops->close(f);
 	file_put(f);
 }
 

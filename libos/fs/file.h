@@ -37,8 +37,6 @@ struct file_ops {
 
 	/* The rest may be NULL.  A file of this kind is being opened; 0 or -errno (no release). */
 	int (*open)(struct file *f);
-	/* A descriptor of it is being closed; other references may remain. */
-	void (*close)(struct file *f);
 	/* seek() does nothing, and pos is NULL (/dev/null). */
 	bool position_is_nothing;
 	/* Bytes from libos memory, for sendfile; otherwise as write. */

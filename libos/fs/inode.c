@@ -148,8 +148,6 @@ void inode_touch(struct inode *i, unsigned which)
 	uint64_t now = time_real_ns();
 
 	lock_acquire(&i->lock);
-	if (which & TIME_ACCESS)
-		i->times.access_ns = now;
 	if (which & TIME_CHANGE)
 		i->times.change_ns = now;
 	if (which & TIME_MODIFY)

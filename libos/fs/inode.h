@@ -143,7 +143,7 @@ bool inode_owned(struct inode *i);
  * if that has the set-group-ID bit, which a new directory inherits. */
 void inode_set_owner(struct inode *i, struct inode *directory);
 
-enum inode_time { TIME_ACCESS = 1, TIME_CHANGE = 2, TIME_MODIFY = 4 };
+enum inode_time { TIME_CHANGE = 1, TIME_MODIFY = 2 };
 void inode_touch(struct inode *i, unsigned which); /* sets them to now */
 void inode_touch_access(struct inode *i);          /* after a read; as Linux's relatime */
 

@@ -54,7 +54,7 @@ int exit_code_of(int wait_status, int *status)
 {
 	*status = wait_status & 0x7f;
 	if (*status)
-		return wait_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+		return CLD_KILLED; /* no core is ever dumped */
 	*status = (wait_status >> 8) & 0xff;
 	return CLD_EXITED;
 }
@@ -190,8 +190,6 @@ static int wait_status(const struct wait_result *r)
 	switch (r->code) {
 	case CLD_EXITED:
 		return r->status << 8;
-	case CLD_DUMPED:
-		return r->status | 0x80;
 	case CLD_STOPPED:
 		return (r->status << 8) | 0x7f;
 	case CLD_CONTINUED:

@@ -257,8 +257,6 @@ int user_touch(uint64_t addr, size_t n, int write)
 {
 	uint64_t end = addr + n;
 
-	if (n == 0)
-		return 0;
 	if (end < addr || end > EXO_USER_TOP)
 		return -EFAULT;
 	for (uint64_t page = PAGE_DOWN(addr); page < end; page += PAGE) {
