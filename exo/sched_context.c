@@ -78,16 +78,13 @@ void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
 	ASSERT_INVARIANT(!sc->vcore && run->sc != sc);
 	if (run->served == sc)
 		run->served = NULL;
+	/* What was split from it came later, and so stands before it. */
 	while (*link != sc) {
 		if ((*link)->parent == sc)
 			(*link)->parent = parent;
 		link = &(*link)->next;
 	}
 	*link = sc->next;
-	for (struct sched_context *other = sc->next; other; other = other->next) {
-		if (other->parent == sc)
-			other->parent = parent;
-	}
 	parent->share += sc->share;
 	refills_resize(&parent->refills, budget_of(parent->share, parent->refills.period), now);
 	sc->parent = NULL;

@@ -81,15 +81,17 @@ static void a_childs_number_is_stored_on_both_sides(void)
 
 static void ignored(int number) {}
 
-static int sets_a_handler_and_execs(void *unused)
+static int sets_a_handler_and_execs(void *ignores)
 {
 	signal(SIGUSR2, ignored);
+	if (ignores)
+		signal(SIGURG, SIG_IGN);
 	execl("/bin/true", "true", NULL);
 	return 1;
 }
 
 /* The child's handler is the parent's, too; when the child execs it has its own before it forgets it. */
-static void handlers_are_shared_with_clone_sighand(void)
+static void exec_leaves_shared_handlers(void *ignores)
 {
 	static char stack[1 << 16] __attribute__((aligned(16)));
 	struct sigaction now;
@@ -97,11 +99,24 @@ static void handlers_are_shared_with_clone_sighand(void)
 
 	CHECK(signal(SIGUSR2, SIG_DFL) != SIG_ERR);
 	int child = clone(sets_a_handler_and_execs, stack + sizeof(stack),
-			  CLONE_VM | CLONE_SIGHAND | CLONE_VFORK | SIGCHLD, NULL);
+			  CLONE_VM | CLONE_SIGHAND | CLONE_VFORK | SIGCHLD, ignores);
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 	CHECK_EQ(sigaction(SIGUSR2, NULL, &now), 0);
 	CHECK(now.sa_handler == ignored);
 	signal(SIGUSR2, SIG_DFL);
+}
+
+/* Also if it takes something along that it ignores. */
+static void handlers_are_shared_with_clone_sighand(void)
+{
+	static char yes;
+	struct sigaction now;
+
+	exec_leaves_shared_handlers(NULL);
+	exec_leaves_shared_handlers(&yes);
+	CHECK_EQ(sigaction(SIGURG, NULL, &now), 0);
+	CHECK(now.sa_handler == SIG_IGN);
+	signal(SIGURG, SIG_DFL);
 }
 
 static void a_subreaper_knows_that_it_is_one(void)

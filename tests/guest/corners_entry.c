@@ -122,7 +122,26 @@ static void an_ignored_signal_ends_no_wait(void)
 	signal(SIGALRM, SIG_DFL);
 }
 
-/* ---- /proc */
+/* sigtimedwait(2): a handler of another signal ends it, and then runs. */
+static void a_handler_ends_the_wait_for_another_signal(void)
+{
+	struct timespec long_time = { 1000, 0 };
+	sigset_t usr1;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &usr1, NULL), 0);
+	CHECK(signal(SIGALRM, counts_and_writes) != SIG_ERR);
+	alarms = wanted = 0;
+	alarms_every_ms(5);
+	CHECK(syscall(SYS_rt_sigtimedwait, &usr1, NULL, &long_time, 8) == -1 && errno == EINTR);
+	alarms_every_ms(0);
+	CHECK(alarms > 0);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &usr1, NULL), 0);
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* ---- /proc and exec */
 
 /* How many names there are besides . and .. */
 static unsigned names_in(DIR *directory)
@@ -187,6 +206,23 @@ static void a_long_command_line_is_shown_whole(void)
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+static void a_program_may_have_a_long_path(void)
+{
+	char path[1024] = "";
+	int status;
+	pid_t child;
+
+	for (unsigned i = 0; i < 100; i++)
+		strcat(path, "/bin/..");
+	strcat(path, "/bin/true");
+	child = fork();
+	if (child == 0) {
+		execl(path, "true", NULL);
+		_exit(99);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void a_line_of_words_has_no_zero_byte(void)
 {
 	int fd = open("/proc/exo/sched", O_WRONLY);
@@ -203,8 +239,10 @@ int main(int argc, char **argv)
 	RUN(unknown_calls_are_told_so);
 	RUN(calls_are_restarted_however_they_were_made);
 	RUN(an_ignored_signal_ends_no_wait);
+	RUN(a_handler_ends_the_wait_for_another_signal);
 	RUN(a_zombie_has_one_thread_and_no_program);
 	RUN(a_long_command_line_is_shown_whole);
+	RUN(a_program_may_have_a_long_path);
 	RUN(a_line_of_words_has_no_zero_byte);
 	return test_result();
 }

@@ -46,7 +46,7 @@ static int becomes_a_user(void)
 
 	if (setgroups(2, groups) < 0 || setresuid(1000, 1001, 1002) < 0)
 		return 1;
-	if (setreuid((uid_t)-1, 1000) < 0 || geteuid() != 1000)
+	if (setreuid((uid_t)-1, 1000) < 0 || geteuid() != 1000 || setreuid(1000, (uid_t)-1) < 0)
 		return 2;
 	if (setreuid(1001, (uid_t)-1) == 0 || errno != EPERM)
 		return 3;

@@ -148,6 +148,10 @@ static void deadlines_are_checked_and_admitted(void)
 		_exit(get_scheduler(0) != SCHED_OTHER);
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
+	/* All of a CPU for more than a century: one alone has not so much to promise. */
+	a = deadline_attr(1ull << 62, 1ull << 62, 1ull << 62);
+	CHECK_EQ(set_attr(0, &a) == 0, sysconf(_SC_NPROCESSORS_ONLN) > 1);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
 
 	a = deadline_attr(11 * MS, 10 * MS, 10 * MS);
 	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);

@@ -491,6 +491,7 @@ static void long_updates_go_on_where_they_stopped(void)
 	enum { PAGES = 3000 };
 	uint64_t va = 0x10000000;
 	struct exo_op op = { .code = EXO_OP_MAP, .prot = RW, .count = PAGES, .va = va };
+	struct exo_op two[2];
 	struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
 	unsigned calls = 0, total = 0;
 	int64_t r;
@@ -509,6 +510,18 @@ static void long_updates_go_on_where_they_stopped(void)
 		total += u.freed_count;
 	CHECK_EQ(r, 0);
 	CHECK_EQ(total + u.freed_count, PAGES + (PAGES + 511) / 512);
+	/* One call has work for the first of these, and nothing is left for the second. */
+	CHECK_EQ(feed(SPACE, 4), 0);
+	two[0] = (struct exo_op){ .code = EXO_OP_MAP, .prot = RW, .va = va, .frame = far_frames(0),
+				  .count = EXO_UPDATE_PAGES_MAX - 1 };
+	two[1] = (struct exo_op){ .code = EXO_OP_PROTECT, .prot = EXO_PROT_READ, .va = va, .count = 1 };
+	u = (struct exo_update){ .ops = (uint64_t)two, .op_count = 2 };
+	CHECK_EQ(exo_update(SPACE, &u), 1);
+	CHECK_EQ(u.ops_done, 1);
+	CHECK_EQ(exo_update(SPACE, &u), 0);
+	CHECK_EQ(u.ops_done, 2);
+	CHECK(touch_write((void *)va) && !touch_write((void *)(va + 4096)));
+	CHECK_EQ(unmap(SPACE, va, EXO_UPDATE_PAGES_MAX - 1), 0);
 }
 
 static int64_t clone_cow(exo_handle to, exo_handle from, uint64_t va, unsigned count)
@@ -1634,6 +1647,7 @@ static void ports_and_lines_work_by_handle(void)
 	CHECK(exo_port(ports, EXO_PORT_IN32, 0xcfc, 0) != 0xffffffff);
 	CHECK_EQ(exo_port(ports, EXO_PORT_IN32, 0xcf8, 0), 1l << 31);
 	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 4000, 0), -EINVAL);
+	CHECK((int64_t)exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 30, 0) < 0); /* no such pin: 24 are usual */
 	line = exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 1234);
 	CHECK((int64_t)line > 0);
 	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 0), -EBUSY);

@@ -406,6 +406,7 @@ static void a_line_is_granted_and_taken_back(void)
 	line = bind_line(child.vcore[0]);
 	CHECK(line > 0);
 	CHECK_EQ(bind_line(vcore_handle(0)), -EBUSY);
+	CHECK_EQ(exo_call(EXO_CALL_IRQ_ACK, line, 0, 0, 0), 0); /* nothing was there */
 	CHECK_EQ(revoke(line, NEAR), 1);
 	sleep_ms(10, mine);
 	CHECK_EQ(revoked[0], EXO_REVOKED_LINE | LINE << 8);

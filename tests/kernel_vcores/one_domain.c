@@ -178,6 +178,39 @@ static void a_budget_is_enforced(void)
 	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, child, 0, 0, 0), 0);
 }
 
+/* What was split from a share stays when that goes, and then comes back to the one above. */
+static void a_share_that_was_split_again_may_go_first(void)
+{
+	uint64_t root = EXO_HANDLE(EXO_SLOT_SC);
+	int64_t upper = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(0), 8000000, 10000000), lower, rest;
+
+	CHECK(upper > 0);
+	lower = exo_call(EXO_CALL_SC_SPLIT, upper, spare_frame(1), 5000000, 10000000);
+	CHECK(lower > 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, upper, 0, 0, 0), 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(2), 6000000, 10000000), -EBUSY);
+	rest = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(2), 3000000, 10000000);
+	CHECK(rest > 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, lower, 0, 0, 0), 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, rest, 0, 0, 0), 0);
+	rest = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(2), 9000000, 10000000);
+	CHECK(rest > 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, rest, 0, 0, 0), 0);
+}
+
+/* Periods that are no whole number of ticks. */
+static void odd_shares_can_be_had(void)
+{
+	uint64_t root = EXO_HANDLE(EXO_SLOT_SC);
+
+	for (uint64_t period = 10000001; period < 10000010; period++) {
+		int64_t sc = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(0), 9000000, period);
+
+		CHECK(sc > 0);
+		CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, sc, 0, 0, 0), 0);
+	}
+}
+
 void cases_of_one_domain(void)
 {
 	RUN(a_timer_interrupts_running_code);
@@ -193,6 +226,8 @@ void cases_of_one_domain(void)
 	RUN(a_mailbox_to_oneself);
 	RUN(the_root_share_cannot_be_overcommitted);
 	RUN(a_budget_is_enforced);
+	RUN(a_share_that_was_split_again_may_go_first);
+	RUN(odd_shares_can_be_had);
 }
 
 /* ---------------------------------------------------------------- several CPUs */

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An archive of cpio's own: files with several names, whose data comes with the last of them."""
+"""A loader that brings an archive of cpio's own, with files that have several names, and whose data comes
+with the last of them; and that has words for the libos that it can do nothing with."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import run_disk  # noqa: E402
 from cases import run_cases  # noqa: E402
 
 LIMIT_S = 60
+WORDS = "nosched=mlfq trace=99999999"
 CHECKS = """
 cd /links
 test one -ef two && test two -ef sub/three || exit 1
@@ -38,14 +41,26 @@ def made_by_cpio():
                               input="\n".join(names).encode(), stdout=subprocess.PIPE).stdout
 
 
-def all_names_are_one_file():
-    lines = ["multiboot2 /boot/exo.elf console=serial panic=reset run",
+@functools.cache
+def booted():
+    lines = [f"multiboot2 /boot/exo.elf console=serial panic=reset {WORDS} run",
              "module2 /boot/libos.module libos", "module2 /boot/root.cpio archive root",
              "module2 ($run)/links.cpio archive links", "module2 ($run)/run.cpio archive run",
              "boot"]
-    status, log = run_disk.boot(lines, {"links.cpio": made_by_cpio()}, "--timeout", str(LIMIT_S),
-                                "sh", "-c", CHECKS)
+    return run_disk.boot(lines, {"links.cpio": made_by_cpio()}, "--timeout", str(LIMIT_S),
+                         "sh", "-c", CHECKS)
+
+
+def all_names_are_one_file():
+    status, log = booted()
     assert status == 0, (status, log[-1500:])
 
 
-run_cases([("all_names_are_one_file", all_names_are_one_file)])
+def words_that_are_wrong_are_told_and_left():
+    _, log = booted()
+    assert "scheduler mlfq" not in log, log[-1500:]
+    assert "trace=99999999: error 22" in log, log[-1500:]
+
+
+run_cases([("all_names_are_one_file", all_names_are_one_file),
+           ("words_that_are_wrong_are_told_and_left", words_that_are_wrong_are_told_and_left)])

@@ -61,6 +61,17 @@ static void counts_do_not_overflow(void)
 	CHECK(frame_word_unpin(user(ME)) == FRAME_WORD_REFUSED);
 }
 
+static void a_frame_without_an_owner_is_only_free(void)
+{
+	uint64_t free = frame_word_make(0, EXO_FRAME_FREE), kernel = frame_word_make(ME, EXO_FRAME_KERNEL);
+
+	CHECK(frame_word_release(kernel, 0) == free);
+	CHECK(frame_word_ok(free) && frame_word_ok(frame_word_make(0, EXO_FRAME_NONE)));
+	CHECK(!frame_word_ok(frame_word_make(ME, EXO_FRAME_FREE)));
+	CHECK(frame_word_ok(kernel));
+	CHECK(!frame_word_ok(kernel | 1ull << 32) && !frame_word_ok(kernel | 1ull << 24));
+}
+
 static void a_used_frame_is_not_retyped(void)
 {
 	uint64_t mapped = frame_word_map(user(ME), ME, ME), pinned = frame_word_pin(user(ME), ME);
@@ -184,6 +195,7 @@ int main(void)
 	RUN(only_the_named_owner_s_frames_are_mapped);
 	RUN(the_frame_table_is_mapped_by_all_without_pins);
 	RUN(counts_do_not_overflow);
+	RUN(a_frame_without_an_owner_is_only_free);
 	RUN(a_used_frame_is_not_retyped);
 	RUN(a_revoked_frame_can_only_be_unmapped_and_seized);
 	RUN(a_shared_page_table_is_not_released);
