@@ -139,9 +139,7 @@ static void replenish(const struct task *t, struct server *s, uint64_t now)
 	/* It may have had no competitor for many periods. */
 	if (period_end(t, s) <= now)
 		s->start_ns = now;
-	s->budget_ns += runtime_ns;
-	if (s->budget_ns > runtime_ns)
-		s->budget_ns = runtime_ns;
+	s->budget_ns += runtime_ns; /* it had none left */
 }
 
 /* budget / (time to the deadline) > runtime / period: the rest of the old period is too good. */
