@@ -3,10 +3,13 @@
  * those who are no more. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -16,6 +19,7 @@
 
 #define ENTRY 0x7f0000000000ul /* scripts/musl/exo_call.h */
 #define UNKNOWN 5000
+#define WITH_ZEROS "/tmp/corners_zeros" /* this program, with one more segment */
 #define LONG_WORD 9000 /* with it the command line does not fit a page */
 
 /* As in programs that were made for Linux. */
@@ -177,6 +181,67 @@ static void a_zombie_has_one_thread_and_no_program(void)
 	closedir(directory);
 }
 
+/* The program that a_segment_may_be_without_a_file() makes: has that segment, which may be written to, zeros? */
+static int has_zeros(void)
+{
+	const Elf64_Phdr *p = (const Elf64_Phdr *)getauxval(AT_PHDR);
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)((const char *)p - sizeof(*header));
+	uintptr_t base = header->e_type == ET_DYN ? (uintptr_t)header : 0;
+
+	for (unsigned long left = getauxval(AT_PHNUM); left > 0; left--, p++) {
+		volatile char *bytes = (volatile char *)(base + p->p_vaddr);
+
+		if (p->p_type != PT_LOAD || p->p_filesz > 0)
+			continue;
+		for (unsigned i = 0; i < p->p_memsz; i++)
+			if (bytes[i]++ != 0)
+				return 1;
+		return 0;
+	}
+	return 2;
+}
+
+/* Makes the segment that says what rights the stack has one more of memory, behind all others. */
+static bool add_segment(char *image)
+{
+	Elf64_Phdr *p = (Elf64_Phdr *)(image + ((Elf64_Ehdr *)image)->e_phoff), *stack = NULL;
+	Elf64_Addr end = 0;
+
+	for (unsigned i = 0; i < ((Elf64_Ehdr *)image)->e_phnum; i++) {
+		if (p[i].p_type == PT_LOAD)
+			end = p[i].p_vaddr + p[i].p_memsz;
+		if (p[i].p_type == PT_GNU_STACK)
+			stack = &p[i];
+	}
+	if (!stack || end == 0)
+		return false;
+	*stack = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_align = 4096, .p_offset = 16,
+			       .p_vaddr = (end + 8191) / 4096 * 4096 + 16, .p_memsz = 9000 };
+	return true;
+}
+
+static void a_segment_may_be_without_a_file(void)
+{
+	static char image[4 << 20];
+	int fd = open("/proc/self/exe", O_RDONLY), status;
+	ssize_t size = read(fd, image, sizeof(image));
+
+	close(fd);
+	CHECK(size > 0 && size < (ssize_t)sizeof(image));
+	CHECK(add_segment(image));
+	fd = open(WITH_ZEROS, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	CHECK_EQ(write(fd, image, (size_t)size), size);
+	close(fd);
+	pid_t child = fork();
+	if (child == 0) {
+		execl(WITH_ZEROS, WITH_ZEROS, NULL);
+		_exit(99);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(unlink(WITH_ZEROS), 0);
+}
+
 /* The program that a_long_command_line_is_shown_whole() runs: its status. */
 static int finds_its_words(char **words)
 {
@@ -234,6 +299,8 @@ static void a_line_of_words_has_no_zero_byte(void)
 
 int main(int argc, char **argv)
 {
+	if (strcmp(argv[0], WITH_ZEROS) == 0)
+		return has_zeros();
 	if (argc > 1)
 		return finds_its_words(argv);
 	RUN(unknown_calls_are_told_so);
@@ -242,6 +309,7 @@ int main(int argc, char **argv)
 	RUN(a_handler_ends_the_wait_for_another_signal);
 	RUN(a_zombie_has_one_thread_and_no_program);
 	RUN(a_long_command_line_is_shown_whole);
+	RUN(a_segment_may_be_without_a_file);
 	RUN(a_program_may_have_a_long_path);
 	RUN(a_line_of_words_has_no_zero_byte);
 	return test_result();

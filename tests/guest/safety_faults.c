@@ -31,8 +31,38 @@ static const struct broken_case cases[] = {
 	  "s select_cpu() faulted, at 0x7f0000000", 1, 0 },
 };
 
+static const struct broken_case gone = {
+	.rule = BREAK_FAULT, .callback = IN_EXIT, .reported = "broken ended badly: on CPU ",
+};
+
+/* There is nothing left to be ejected, but it is told.  The last CPU that leaves the library calls it. */
+static void exit_faults(void)
+{
+	char before[NAME_ROOM];
+	double start = clock_s();
+
+	broken = &gone;
+	current_scheduler(before);
+	CHECK_EQ(tell("sched-load", "/tests/broken.so"), 0);
+	CHECK_EQ(tune("rule", broken->rule), 0);
+	CHECK_EQ(tune("callback", broken->callback), 0);
+	CHECK_EQ(tune("after", broken->after), 0);
+	CHECK_EQ(tell("sched", library()), 0);
+	CHECK(is_in_force(library()));
+	CHECK_EQ(tell("sched", before), 0);
+	while (!find_report(library(), start)) {
+		CHECK(clock_s() < start + PATIENCE_S);
+		sched_yield();
+	}
+	check_report(start);
+	CHECK(strstr(report[0], "s exit() faulted, at 0x") != NULL);
+	while (tell("sched-unload", library()) < 0)
+		CHECK(clock_s() < start + PATIENCE_S);
+}
+
 int main(void)
 {
+	RUN(exit_faults);
 	run_broken_cases(cases, sizeof(cases) / sizeof(cases[0]));
 	return test_result();
 }
