@@ -181,7 +181,7 @@ static void a_zombie_has_one_thread_and_no_program(void)
 	closedir(directory);
 }
 
-/* The program that a_segment_may_be_without_a_file() makes: has that segment, which may be written to, zeros? */
+/* The program that a_segment_may_be_without_a_file() makes: are there zeros, which may be written to? */
 static int has_zeros(void)
 {
 	const Elf64_Phdr *p = (const Elf64_Phdr *)getauxval(AT_PHDR);
