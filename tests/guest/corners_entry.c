@@ -20,7 +20,7 @@
 #define ENTRY 0x7f0000000000ul /* scripts/musl/exo_call.h */
 #define UNKNOWN 5000
 #define WITH_ZEROS "/tmp/corners_zeros" /* this program, with one more segment */
-#define LONG_WORD 9000 /* with it the command line does not fit a page */
+#define LONG_WORD 9000                  /* with it the command line does not fit a page */
 
 /* As in programs that were made for Linux. */
 static long by_instruction(long number, long a, const void *b, long c)
@@ -215,8 +215,12 @@ static bool add_segment(char *image)
 	}
 	if (!stack || end == 0)
 		return false;
-	*stack = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_align = 4096, .p_offset = 16,
-			       .p_vaddr = (end + 8191) / 4096 * 4096 + 16, .p_memsz = 9000 };
+	*stack = (Elf64_Phdr){ .p_type = PT_LOAD,
+			       .p_flags = PF_R | PF_W,
+			       .p_align = 4096,
+			       .p_offset = 16,
+			       .p_vaddr = (end + 8191) / 4096 * 4096 + 16,
+			       .p_memsz = 9000 };
 	return true;
 }
 

@@ -19,8 +19,8 @@
 #define ARCHIVED "/tests/corners" /* from the archive that the loader brought */
 #define PAGE 4096ul
 #define LARGE_MAX 64
-#define REGIONS 40         /* more than fork() hands to the kernel at once */
-#define APART (1ul << 20)  /* too far for one operation to have two of them */
+#define REGIONS 40        /* more than fork() hands to the kernel at once */
+#define APART (1ul << 20) /* too far for one operation to have two of them */
 
 static char *fresh(size_t size, int flags)
 {
@@ -63,7 +63,8 @@ static void many_regions_are_forked(void)
 
 static char *reserve(size_t pages)
 {
-	return mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		    0);
 }
 
 static size_t largest_pages(void)
@@ -87,7 +88,8 @@ static size_t largest_pages(void)
 
 static bool is_taken(char *page)
 {
-	char *p = mmap(page, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	char *p = mmap(page, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		       0);
 
 	return p == MAP_FAILED && errno == EEXIST;
 }

@@ -32,7 +32,9 @@ static const struct broken_case cases[] = {
 };
 
 static const struct broken_case gone = {
-	.rule = BREAK_FAULT, .callback = IN_EXIT, .reported = "broken ended badly: on CPU ",
+	.rule = BREAK_FAULT,
+	.callback = IN_EXIT,
+	.reported = "broken ended badly: on CPU ",
 };
 
 /* There is nothing left to be ejected, but it is told.  The last CPU that leaves the library calls it. */

@@ -512,9 +512,14 @@ static void long_updates_go_on_where_they_stopped(void)
 	CHECK_EQ(total + u.freed_count, PAGES + (PAGES + 511) / 512);
 	/* One call has work for the first of these, and nothing is left for the second. */
 	CHECK_EQ(feed(SPACE, 4), 0);
-	two[0] = (struct exo_op){ .code = EXO_OP_MAP, .prot = RW, .va = va, .frame = far_frames(0),
+	two[0] = (struct exo_op){ .code = EXO_OP_MAP,
+				  .prot = RW,
+				  .va = va,
+				  .frame = far_frames(0),
 				  .count = EXO_UPDATE_PAGES_MAX - 1 };
-	two[1] = (struct exo_op){ .code = EXO_OP_PROTECT, .prot = EXO_PROT_READ, .va = va, .count = 1 };
+	two[1] = (struct exo_op){
+		.code = EXO_OP_PROTECT, .prot = EXO_PROT_READ, .va = va, .count = 1
+	};
 	u = (struct exo_update){ .ops = (uint64_t)two, .op_count = 2 };
 	CHECK_EQ(exo_update(SPACE, &u), 1);
 	CHECK_EQ(u.ops_done, 1);
@@ -1647,7 +1652,8 @@ static void ports_and_lines_work_by_handle(void)
 	CHECK(exo_port(ports, EXO_PORT_IN32, 0xcfc, 0) != 0xffffffff);
 	CHECK_EQ(exo_port(ports, EXO_PORT_IN32, 0xcf8, 0), 1l << 31);
 	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 4000, 0), -EINVAL);
-	CHECK((int64_t)exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 30, 0) < 0); /* no such pin: 24 are usual */
+	/* No interrupt controller has this pin: 24 are usual. */
+	CHECK((int64_t)exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 30, 0) < 0);
 	line = exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 1234);
 	CHECK((int64_t)line > 0);
 	CHECK_EQ(exo_irq_bind(irqs, EXO_HANDLE(EXO_SLOT_VCORE), 8, 0), -EBUSY);

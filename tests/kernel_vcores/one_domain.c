@@ -182,7 +182,8 @@ static void a_budget_is_enforced(void)
 static void a_share_that_was_split_again_may_go_first(void)
 {
 	uint64_t root = EXO_HANDLE(EXO_SLOT_SC);
-	int64_t upper = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(0), 8000000, 10000000), lower, rest;
+	int64_t upper = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(0), 8000000, 10000000);
+	int64_t lower, rest;
 
 	CHECK(upper > 0);
 	lower = exo_call(EXO_CALL_SC_SPLIT, upper, spare_frame(1), 5000000, 10000000);

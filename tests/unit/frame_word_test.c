@@ -63,7 +63,8 @@ static void counts_do_not_overflow(void)
 
 static void a_frame_without_an_owner_is_only_free(void)
 {
-	uint64_t free = frame_word_make(0, EXO_FRAME_FREE), kernel = frame_word_make(ME, EXO_FRAME_KERNEL);
+	uint64_t free = frame_word_make(0, EXO_FRAME_FREE),
+		 kernel = frame_word_make(ME, EXO_FRAME_KERNEL);
 
 	CHECK(frame_word_release(kernel, 0) == free);
 	CHECK(frame_word_ok(free) && frame_word_ok(frame_word_make(0, EXO_FRAME_NONE)));
