@@ -32,9 +32,9 @@ int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t coun
  * Returns in which range the others begin, and what is left of that one. */
 uint64_t frame_bitmap_map(const struct exo_info *info, uint64_t va, size_t pages, struct exo_range *left);
 
-/* Frames that are page tables of the shared region.  They stay: where the heap or the tasks' stacks have
- * been once, they will be again.  Any context. */
-uint64_t shared_tables_count(void);
+/* How many of the frames are page tables now, of any address space.  Slow, any context. */
+uint64_t frames_tables_count(void);
+void frames_tables_init(void); /* once, after frames_init() */
 
 /* Frames in a row, for what wants to name many of them in few words: up to max, the longest run there
  * is; 0: there is none.  Any context. */

@@ -161,6 +161,7 @@ static void start_libos(struct vcore *v)
 		libos_panic("vector registers take %u bytes: there is room for %lu", machine()->vector_size,
 			    TASK_VECTOR_MAX);
 	frames_init(machine());
+	frames_tables_init();
 	heap_init();
 	start_trace();
 	if (EXO_INJECT)

@@ -7,8 +7,6 @@
 #include "core/memory.h"
 #include "debug/inject.h"
 
-static _Atomic uint64_t shared_tables; /* any CPU: frames that became page tables of the shared region */
-
 int64_t frames_into_space(uint64_t object, uint64_t root)
 {
 	int64_t r;
@@ -31,14 +29,25 @@ int64_t frames_into_tables(exo_handle space, const uint64_t *frames, size_t coun
 
 	while ((r = exo_space_feed(space, frames, count)) == -EAGAIN)
 		__builtin_ia32_pause();
-	if (r == 0 && space == EXO_HANDLE(EXO_SLOT_SHARED))
-		atomic_fetch_add_explicit(&shared_tables, count, memory_order_relaxed);
 	return r;
 }
 
-uint64_t shared_tables_count(void)
+static uint64_t first_tables; /* fixed at start-up */
+
+uint64_t frames_tables_count(void)
 {
-	return atomic_load_explicit(&shared_tables, memory_order_relaxed);
+	const struct exo_info *info = (const struct exo_info *)EXO_INFO_BASE;
+	const volatile struct exo_frame_info *frames = (const volatile struct exo_frame_info *)EXO_FRAMES_BASE;
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < info->frame_end; i++)
+		count += frames[i].type == EXO_FRAME_TABLE && frames[i].owner == info->domain_id;
+	return count - first_tables;
+}
+
+void frames_tables_init(void)
+{
+	first_tables = frames_tables_count();
 }
 
 int shared_update(const struct exo_op *ops, size_t count)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
- * frames, the heap's and the stacks' memory with its page tables, empty address spaces, a part of the table
- * of tasks, records of signals).  While nobody starts or ends anything the numbers stay the same to the
- * last: so what is more after than before was leaked.
+ * frames, the heap's and the stacks' memory, empty address spaces, a part of the table of tasks, records of
+ * signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is more after
+ * than before was leaked.
+ *
+ * Not so page tables, which have a number of their own: each space has some in stock, and of two that have
+ * shared one the first to leave takes another, so how many there are depends on who was faster.
  */
 #include "core/frames.h"
 #include "core/handles.h"
@@ -56,18 +59,17 @@ static void print_blocks(struct text *out, const struct page_usage *usage, unsig
 
 void proc_print_held(struct text *out, void *argument)
 {
-	uint64_t spare_frames, heap_frames;
 	struct page_usage usage;
-	unsigned spare;
 	int64_t handles = handles_used();
+	unsigned spare = vm_count_spare();
+	uint64_t heap_frames = heap_usage(&usage), tables = frames_tables_count();
 
-	spare = vm_count_spare(&spare_frames);
-	heap_frames = heap_usage(&usage);
 	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", count_processes(), count_tasks(),
 		   space_usage().inodes);
 	print_blocks(out, &usage, spare);
-	text_print(out, "heap-pages %lu\nframes %lu\nhandles %ld\n", usage.pages - task_table_count_spare(),
-		   frames_total_count() - frames_free_count() - heap_frames - spare_frames -
-			   task_slots_frames() - shared_tables_count(),
-		   handles - spare);
+	text_print(out, "heap-pages %lu\nframes %lu\npage-tables %lu\nhandles %ld\n",
+		   usage.pages - task_table_count_spare(),
+		   frames_total_count() - frames_free_count() - heap_frames - spare - task_slots_frames() -
+			   tables,
+		   tables, handles - spare);
 }

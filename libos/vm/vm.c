@@ -21,7 +21,6 @@
 #define KEEP_SPACES 8
 #define KEEP_TABLES 16 /* frames of page tables in a space that is worth keeping */
 #define FREED_ROOM 64
-#define OWN_FRAMES 2 /* beside tables: the kernel's object and the root */
 
 /*
  * Spaces that nobody refers to.  They own page tables and nothing else.  `dead` are those to be
@@ -102,25 +101,16 @@ bool vm_drop_spare(void)
 	return v != NULL;
 }
 
-static unsigned count_spare(const struct list *list, uint64_t *frames)
+unsigned vm_count_spare(void)
 {
 	unsigned n = 0;
 
-	list_for_each(node, list) {
-		*frames += list_entry(node, struct vm, spare_link)->tables + OWN_FRAMES;
-		n++;
-	}
-	return n;
-}
-
-unsigned vm_count_spare(uint64_t *frames)
-{
-	unsigned n;
-
-	*frames = 0;
 	reap_dead();
 	lock_acquire(&spare_lock);
-	n = count_spare(&kept, frames) + count_spare(&dead, frames);
+	list_for_each(node, &kept)
+		n++;
+	list_for_each(node, &dead)
+		n++;
 	lock_release(&spare_lock);
 	return n;
 }
