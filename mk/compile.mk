@@ -88,12 +88,13 @@ endef
 .PHONY: FORCE
 FORCE:
 
-# For editors and clang-tidy: one entry per C source, with the flags used here.
+# For editors and clang-tidy: one entry per C source, with the flags used here that clang knows.
 HOSTED_CFLAGS = $(APP_CFLAGS) -nostdinc -isystem $(SYSROOT)/include
 $(BUILD)/compile_commands.json: Makefile scripts/mkcommands $(wildcard mk/*.mk boot exo exo/x86 \
 		libos libos/*/. apps apps/*/. tests/guest tests/unit)
 	@mkdir -p $(@D)
-	@{ for source in $(sort $(filter %.c,$(exo_SOURCES)) $(wildcard exo/debug/*.c)); do echo "$$source $(exo_CFLAGS)"; done; \
+	@{ for source in $(sort $(filter %.c,$(exo_SOURCES)) $(wildcard exo/debug/*.c)); do \
+		echo "$$source $(filter-out -fno-reorder-blocks-and-partition,$(exo_CFLAGS))"; done; \
 	   for source in $(sort $(filter %.c,$(libos_SOURCES)) $(wildcard libos/debug/*.c)); do echo "$$source $(libos_CFLAGS)"; done; \
 	   for source in $(foreach program,$(APPS) $(GUEST_TESTS),$(call app_sources,$(program))); do \
 		echo "$$source $(HOSTED_CFLAGS) -I$$(dirname $$source)"; done; \

@@ -37,7 +37,7 @@ static uint64_t first_tables; /* fixed at start-up */
 uint64_t frames_tables_count(void)
 {
 	const struct exo_info *info = (const struct exo_info *)EXO_INFO_BASE;
-	const volatile struct exo_frame_info *frames = (const volatile struct exo_frame_info *)EXO_FRAMES_BASE;
+	const volatile struct exo_frame_info *frames = (const volatile void *)EXO_FRAMES_BASE;
 	uint64_t count = 0;
 
 	for (uint64_t i = 0; i < info->frame_end; i++)

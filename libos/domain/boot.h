@@ -51,7 +51,7 @@ enum domain_message { DOMAIN_MESSAGE_LOOK = 0, DOMAIN_MESSAGE_MEMORY = 1 };
 /* The console: input from the parent, output to it.  In the pages after the boot page. */
 struct domain_console {
 	struct byte_ring_shared input, output;
-	_Atomic uint32_t answers[IRQ_LINES]; /* the domain's: the interrupt of a relayed line that it has seen to */
+	_Atomic uint32_t answers[IRQ_LINES]; /* which interrupt of a relayed line the domain has seen to */
 	uint8_t input_bytes[DOMAIN_INPUT_SIZE] __attribute__((aligned(4096)));
 	uint8_t output_bytes[DOMAIN_OUTPUT_SIZE];
 };

@@ -142,7 +142,7 @@ static void look_at_grant(struct line *l)
 		exo_handle_drop(l->given);
 	l->given = l->handle = now;
 	l->relayed = parent_interrupts(number_of(l));
-	/* There may have been an interrupt already, so this counts as one: who has it open reads, and answers. */
+	/* There may have been an interrupt already, so this counts as one: who has it open reads it. */
 	l->unanswered = true;
 	l->count += now != 0;
 	if (l->lent_to)

@@ -24,8 +24,8 @@ struct domain;
 
 /* lines.c, in the domain itself.  Once, task context. */
 void lines_init(void);
-/* Task context: relayed to d from now on, and to nobody any more.  0; -ENXIO, it has not been granted; -EBUSY, a
- * file or another domain has it. */
+/* Task context: relayed to d from now on, and to nobody any more.  0; -ENXIO, it has not been granted;
+ * -EBUSY, a file or another domain has it. */
 int line_lend(unsigned number, struct domain *d);
 void line_take_back(unsigned number);
 

@@ -22,7 +22,7 @@ const char *parent_word(const char *at);
 exo_handle parent_line(unsigned number);
 /* It is asked for it back. */
 bool parent_wants_line(unsigned number);
-/* Of a line that the parent relays: its interrupts so far; and the domain has seen to that one.  Any context. */
+/* Any context.  Of a line that the parent relays: its interrupts so far; and that one has been seen to. */
 uint32_t parent_interrupts(unsigned number);
 void parent_answer(unsigned number, uint32_t interrupt);
 /* Real time minus monotonic time, as the parent has it. */

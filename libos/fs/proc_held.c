@@ -2,8 +2,8 @@
 /*
  * /proc/exo/held: what the libos holds now, without what it keeps for the next who needs it (free
  * frames, the heap's and the stacks' memory, empty address spaces, a part of the table of tasks, records of
- * signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is more after
- * than before was leaked.
+ * signals).  While nobody starts or ends anything the numbers stay the same to the last: so what is more
+ * after than before was leaked.
  *
  * Not so page tables, which have a number of their own: each space has some in stock, and of two that have
  * shared one the first to leave takes another, so how many there are depends on who was faster.

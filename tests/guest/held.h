@@ -62,9 +62,9 @@ static struct held held_read(void)
 }
 
 /*
- * What is counted is looked at one after the other.  An address space that another CPU takes
- * apart meanwhile may be seen as kept for the next, and its frames as free; so only numbers that stay the same
- * are true.  Those who have ended before the call may still be on their way.
+ * What is counted is looked at one after the other.  An address space that another CPU takes apart meanwhile
+ * may be seen as kept for the next, and its frames as free; so only numbers that stay the same are true.
+ * Those who have ended before the call may still be on their way.
  */
 static struct held held_now(void)
 {

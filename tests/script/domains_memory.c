@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hold MIB PID...: once all of these processes wait, has so much memory, says "ready", and then goes on reading
- * and writing all of it.  So what they and their libos have is older: who takes the newest frames takes its.
+ * hold MIB PID...: once all of these processes wait, has so much memory, says "ready", and then goes on
+ * reading and writing all of it.  So what they and their libos have is older: who takes the newest frames
+ * takes its.
  * hold threads N: has so many threads at once, and ends with them.
  */
 #include <pthread.h>
