@@ -38,7 +38,7 @@ static inline exo_handle domain_line_relayed(uint32_t time)
 
 static inline bool domain_line_is_relayed(exo_handle name)
 {
-	return name && !(uint32_t)name;
+	return name != 0 && (name & UINT32_MAX) == 0;
 }
 
 /* What messages from the parent say, in word[0]: nothing, but that there may be something new on the
