@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* More processes at once than there ever were: their stacks are kept for others, and nothing else is. */
+#define _GNU_SOURCE
 #include "test.h"
 #include "held.h"
 #include <sys/mman.h>
