@@ -38,6 +38,7 @@ static int take(struct domain *d, unsigned number, uint64_t patience_ns)
 
 	if (domain_line_is_relayed(*line)) {
 		line_take_back(number);
+		tell(d, number, 0);
 		*line = 0;
 		return 0;
 	}

@@ -243,8 +243,6 @@ void line_take_back(unsigned number)
 	struct line *l = &lines[number];
 
 	lock_acquire(&l->lock);
-	atomic_store(&l->lent_to->boot->lines[number], 0);
-	(void)exo_send(l->lent_to->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
 	l->lent_to = NULL;
 	lock_release(&l->lock);
 }
