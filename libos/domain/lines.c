@@ -156,8 +156,6 @@ static void give_up(struct line *l)
 	while (l->handle && exo_revoke(l->handle, 0) == 1)
 		; /* another CPU is just reporting an interrupt of it */
 	l->handle = 0;
-	if (l->lent_to)
-		tell_heir(l);
 	wake_all(&l->changed, WAKE_ANY);
 }
 
