@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* The sleeping lock: see mutex.h. */
+/*
+ * The sleeping lock: see mutex.h.  Nearly always nobody else wants it: then one compare-and-swap takes it,
+ * and one gives it back.
+ *
+ * Why nobody sleeps on while the mutex is free: who is to wait marks the owner as wanted and registers, both
+ * under m->lock.  The owner's compare-and-swap finds the mark, or it came before the mark: then there was no
+ * owner to mark.  In the first case the owner wakes one under m->lock, so after he has registered.
+ *
+ * That clears the mark, although others may still wait.  While somebody waits, either the owner is marked, or
+ * one who was woken is on his way into mutex_wait(), where he marks whoever has it by then, or takes it with
+ * the mark.  His sleep ends in no other way.
+ */
 #include "core/mutex.h"
 #include "core/log.h"
 #include "core/task.h"
+#include "debug/inject.h"
 
 void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank)
 {
 	lock_init(&m->lock, name, RANK_MUTEX);
 	wait_queue_init(&m->queue);
-	m->owner = NULL;
+	atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
 	m->rank = (uint16_t)rank;
 }
 
@@ -37,29 +49,62 @@ static void check_order(const struct mutex *m)
 				    m->lock.name, m->rank, held->lock.name, held->rank);
 }
 
+/* Under m->lock.  Takes it if it is free; else it is wanted. */
+static bool take_or_want(struct mutex *m)
+{
+	uintptr_t self = (uintptr_t)current() | (list_empty(&m->queue.waiters) ? 0 : MUTEX_WANTED);
+	uintptr_t owner = atomic_load_explicit(&m->owner, memory_order_relaxed), new;
+
+	do {
+		ASSERT_INVARIANT((owner & ~MUTEX_WANTED) != (uintptr_t)current());
+		new = owner ? owner | MUTEX_WANTED : self;
+	} while (!atomic_compare_exchange_weak_explicit(&m->owner, &owner, new, memory_order_acquire,
+							memory_order_relaxed));
+	return !owner;
+}
+
+/* The free mutex goes to whoever comes first, not to the one woken: handing it over would leave it idle until
+ * that task has reached a CPU. */
+static __attribute__((noinline)) void mutex_wait(struct mutex *m)
+{
+	lock_acquire(&m->lock);
+	while (!take_or_want(m))
+		wait_on(&m->queue, &m->lock, 0, 0);
+	lock_release(&m->lock);
+}
+
+/* Acquire here, release below: each owner sees what the one before has done. */
 void mutex_lock(struct mutex *m)
 {
+	uintptr_t nobody = 0;
+
 	if (EXO_DEBUG)
 		check_order(m);
-	lock_acquire(&m->lock);
-	ASSERT_INVARIANT(m->owner != current());
-	/* The free mutex goes to whoever comes first, not to the one woken: handing it over would
-	 * leave it idle until that task has reached a CPU. */
-	while (m->owner)
-		wait_on(&m->queue, &m->lock, 0, 0);
-	m->owner = current();
+	race_point();
+	if (!atomic_compare_exchange_strong_explicit(&m->owner, &nobody, (uintptr_t)current(),
+						     memory_order_acquire, memory_order_relaxed))
+		mutex_wait(m);
 	if (EXO_DEBUG)
 		push_held(m);
+}
+
+static __attribute__((noinline)) void mutex_wake(struct mutex *m)
+{
+	lock_acquire(&m->lock);
+	atomic_store_explicit(&m->owner, 0, memory_order_release);
+	wake_one(&m->queue, WAKE_ANY);
 	lock_release(&m->lock);
 }
 
 void mutex_unlock(struct mutex *m)
 {
-	lock_acquire(&m->lock);
-	ASSERT_INVARIANT(m->owner == current());
+	uintptr_t self = (uintptr_t)current();
+
+	ASSERT_INVARIANT((atomic_load_explicit(&m->owner, memory_order_relaxed) & ~MUTEX_WANTED) == self);
 	if (EXO_DEBUG)
 		pop_held(m);
-	m->owner = NULL;
-	wake_one(&m->queue, WAKE_ANY);
-	lock_release(&m->lock);
+	if (!atomic_compare_exchange_strong_explicit(&m->owner, &self, 0, memory_order_release,
+						     memory_order_relaxed))
+		mutex_wake(m);
+	race_point();
 }

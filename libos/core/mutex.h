@@ -21,9 +21,13 @@ enum mutex_rank {
 	MUTEX_SCHED = 8, /* scheduler libraries: load, unload, swap and tune, one at a time */
 };
 
+/* In struct mutex.owner: somebody waits, or is about to. */
+#define MUTEX_WANTED 1ul
+
 struct mutex {
-	struct lock lock;        /* RANK_MUTEX: guards the rest */
-	struct task *owner;      /* under lock */
+	/* Any task, by compare-and-swap: the struct task that has it, and MUTEX_WANTED; 0: it is free. */
+	_Atomic uintptr_t owner;
+	struct lock lock;        /* RANK_MUTEX; MUTEX_WANTED is set and cleared under it */
 	struct wait_queue queue; /* under lock */
 	uint16_t rank;           /* fixed */
 	struct mutex *below;     /* the owner, in debug builds: that it took before, or NULL */
