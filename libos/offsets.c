@@ -92,6 +92,13 @@ void offsets(void)
 	DEFINE(CONTEXT_RESERVED, CONTEXT(reserved1));
 	DEFINE(CONTEXT_MASK, offsetof(struct signal_context, mask));
 
+	DEFINE(VECTOR_HEADER, offsetof(struct _xstate, xstate_hdr));
+	DEFINE(VECTOR_HEADER_SIZE, sizeof(struct _header));
+	DEFINE(VECTOR_DESCRIBED, offsetof(struct _xstate, fpstate.sw_reserved));
+	DEFINE(VECTOR_MAGIC_1, FP_XSTATE_MAGIC1);
+	DEFINE(VECTOR_MAGIC_2, FP_XSTATE_MAGIC2);
+	DEFINE(VECTOR_MAGIC_2_SIZE, FP_XSTATE_MAGIC2_SIZE);
+
 	DEFINE(WORDS_STACK_SP, WORDS(stack_sp));
 	DEFINE(WORDS_STACK_SIZE, WORDS(stack_size));
 	DEFINE(WORDS_STACK_FLAGS, WORDS(stack_flags));

@@ -39,9 +39,10 @@ long sys_unknown(void)
 #define SAME(name, as) [__NR_##name] = (system_call *)(void (*)(void))sys_##as
 #define CALL(name) SAME(name, name)
 #define LIBOS_CALL(NAME, name) [LIBOS_CALL_##NAME] = (system_call *)(void (*)(void))sys_##name
-/* Calls that copy the program's registers: core/entry.asm puts all of them in the frame first. */
+/* Calls that copy or replace the program's registers: core/entry.asm puts all of them in the frame first. */
 #define CALL_FRAMED(name) [__NR_##name] = framed_##name
 system_call framed_clone, framed_fork, framed_vfork, framed_clone3;
+system_call framed_kill, framed_tkill, framed_tgkill;
 
 /* Every place has a function; those that are listed replace the first line's. */
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -107,7 +108,7 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL(execve),
 	CALL(exit),
 	CALL(wait4),
-	CALL(kill),
+	CALL_FRAMED(kill),
 	CALL(uname),
 	CALL(fcntl),
 	CALL(flock),
@@ -198,7 +199,7 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL(setdomainname),
 	CALL(gettid),
 	CALL(readahead),
-	CALL(tkill),
+	CALL_FRAMED(tkill),
 	CALL(time),
 	CALL(futex),
 	CALL(sched_setaffinity),
@@ -217,7 +218,7 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL(clock_getres),
 	CALL(clock_nanosleep),
 	CALL(exit_group),
-	CALL(tgkill),
+	CALL_FRAMED(tgkill),
 	CALL(utimes),
 	CALL(waitid),
 	CALL(openat),

@@ -116,6 +116,9 @@ framed_%1:
 	framed vfork
 	framed clone
 	framed clone3
+	framed kill
+	framed tkill
+	framed tgkill
 
 ; --------------------------------------------------------------------------------------------
 ; Foreign system call: RCX = return address, R11 = flags, all else as at the program's SYSCALL.

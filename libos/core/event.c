@@ -84,6 +84,8 @@ static bool in_range(uint64_t rip, const char *start, const char *end)
 
 bool interrupted_program(const struct task *t, struct exo_regs *regs)
 {
+	if (!in_range(regs->rip, libos_text_start, libos_text_end))
+		return true;
 	if (in_range(regs->rip, call_entry, call_entry_end)) {
 		regs->rip = (uint64_t)call_entry;
 		return true;
@@ -110,8 +112,7 @@ bool interrupted_program(const struct task *t, struct exo_regs *regs)
 		regs->rip = (uint64_t)lock_take_start;
 	else if (in_range(regs->rip, masked_start, masked_end))
 		regs->rip = (uint64_t)masked_start;
-	return !in_range(regs->rip, libos_text_start, libos_text_end) ||
-	       regs->rsp - ((uint64_t)t & ~(TASK_SLOT_SIZE - 1)) > TASK_SLOT_SIZE;
+	return regs->rsp - ((uint64_t)t & ~(TASK_SLOT_SIZE - 1)) > TASK_SLOT_SIZE;
 }
 
 struct exo_regs *interrupted_save(struct task *t, struct exo_regs *regs, bool program)

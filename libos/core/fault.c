@@ -57,24 +57,26 @@ static const struct {
 
 static void send_page_fault(int error, uint64_t address)
 {
-	struct signal_info info = { .number = SIGSEGV, .fault.address = address };
+	struct signal_info info;
 
 	if (error == -ENOMEM) {
 		signal_force(SIGKILL, NULL);
 		return;
 	}
-	info.code = error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR;
-	if (error == -EIO) {
-		info.number = SIGBUS;
-		info.code = BUS_ADRERR;
-	}
-	signal_force(info.number, &info);
+	if (error == -EIO)
+		signal_info_begin(&info, SIGBUS, BUS_ADRERR);
+	else
+		signal_info_begin(&info, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR);
+	info.fault.address = address;
+	signal_fault(&info);
 }
 
 static void send_exception(const struct exo_regs *frame)
 {
-	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
+	struct signal_info info;
 	uint64_t vector = frame->vector;
+
+	signal_info_begin(&info, SIGSEGV, SI_KERNEL);
 
 	if (vector < VECTORS && signals[vector].signal) {
 		info.number = signals[vector].signal;
@@ -82,7 +84,7 @@ static void send_exception(const struct exo_regs *frame)
 		if (signals[vector].at_instruction)
 			info.fault.address = frame->rip;
 	}
-	signal_force(info.number, &info);
+	signal_fault(&info);
 }
 
 /* On the task's own, empty stack, masked. */
@@ -157,27 +159,37 @@ static void libos_fault(uint64_t place)
 	registers_resume(regs);
 }
 
+/* At an instruction of the libos, though it may be part of a door. */
+static __attribute__((noinline)) _Noreturn void fault_inside(struct task *t, struct exo_regs *regs)
+{
+	struct exo_regs *place;
+	bool program;
+
+	/* IRETQ to the program, which return_to_user() has made sure cannot fault. */
+	if (regs->rip >= (uint64_t)resume_start && regs->rip < (uint64_t)resume_end)
+		bug("resume", regs, t->fault_address);
+	if (stop_stepping(regs))
+		registers_resume(regs);
+	program = interrupted_program(t, regs);
+	place = interrupted_save(t, regs, program);
+	switch_stack(program ? program_fault : libos_fault, (uint64_t)place, (uint64_t)place);
+}
+
 _Noreturn void fault_upcall(struct exo_vcore_page *page)
 {
 	struct vcore *v = this_vcore();
 	struct task *t = v->current;
-	struct exo_regs *regs = &page->fault, *place;
-	bool program;
+	struct exo_regs *regs = &page->fault;
 
 	v->mask_depth = 1;
 	v->stats.faults++;
 	trace(v, TRACE_FAULT, t ? t->self.id : 0, 0, regs->vector, page->fault_address);
 	if (!t)
 		bug("no task", regs, page->fault_address);
-	/* IRETQ to the program, which return_to_user() has made sure cannot fault. */
-	if (regs->rip >= (uint64_t)resume_start && regs->rip < (uint64_t)resume_end)
-		bug("resume", regs, page->fault_address);
-	if (stop_stepping(regs))
-		registers_resume(regs);
 	t->fault_address = page->fault_address;
-	program = interrupted_program(t, regs);
-	place = interrupted_save(t, regs, program);
-	switch_stack(program ? program_fault : libos_fault, (uint64_t)place, (uint64_t)place);
+	if (regs->rip - (uint64_t)libos_text_start < (uint64_t)(libos_text_end - libos_text_start))
+		fault_inside(t, regs);
+	switch_stack(program_fault, (uint64_t)interrupted_save(t, regs, true), 0);
 }
 
 /* ---- masked */

@@ -127,8 +127,10 @@ struct task {
 	bool reset_on_fork;       /* children get SCHED_OTHER, and no nice value below 0 */
 	uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
 
-	/* Signals: under process->signal_lock; see proc/signal.h. */
-	uint64_t signal_blocked, signal_pending, signal_saved_mask;
+	/* Signals: under process_tree_lock; see proc/signal.h. */
+	_Atomic uint64_t signal_pending; /* the task itself may read it without the lock */
+	_Atomic uint64_t signal_blocked; /* written by the task itself, with the lock or without */
+	uint64_t signal_saved_mask;
 	bool signal_restore_mask; /* sigsuspend, ppoll: put saved mask back on return */
 	struct list signal_queue; /* siginfo of pending signals */
 	struct { uint64_t sp, size; int flags; } signal_stack;

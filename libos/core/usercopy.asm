@@ -245,6 +245,39 @@ user_frame_write:
 	ret
 	may_fault_between user_frame_write, .end, failed
 
+; int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size)
+;
+; XSAVE writes the areas of the features, in the header no more than which of them there are; and it leaves alone
+; the bytes that describe the image.
+global user_vector_save
+	align 16
+user_vector_save:
+	mov r8d, edx
+	xor eax, eax
+%assign place 0
+%rep VECTOR_HEADER_SIZE / 8
+	mov [rdi + VECTOR_HEADER + place], rax
+	%assign place place + 8
+%endrep
+	mov eax, esi
+	mov rdx, rsi
+	shr rdx, 32
+	xsave64 [rdi]
+	lea eax, [r8d + VECTOR_MAGIC_2_SIZE]
+	shl rax, 32
+	add rax, VECTOR_MAGIC_1                         ; and the size with the second magic number
+	mov [rdi + VECTOR_DESCRIBED], rax
+	mov [rdi + VECTOR_DESCRIBED + 8], rsi
+	mov [rdi + VECTOR_DESCRIBED + 16], r8           ; the size without; the rest is padding
+	mov qword [rdi + VECTOR_DESCRIBED + 24], 0
+	mov qword [rdi + VECTOR_DESCRIBED + 32], 0
+	mov qword [rdi + VECTOR_DESCRIBED + 40], 0
+	mov dword [rdi + r8], VECTOR_MAGIC_2
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_vector_save, .end, failed
+
 ; int user_frame_read(struct exo_regs *regs, struct signal_words *words, const struct signal_context *from)
 global user_frame_read
 	align 16

@@ -67,7 +67,8 @@ struct process {
 	bool group_exit;                    /* exit_group or fatal signal: exit_status is decided */
 	/* Signals: see proc/signal.h. */
 	struct signal_actions *signal_actions; /* shared with CLONE_SIGHAND */
-	uint64_t signal_pending;               /* for the process as a whole */
+	_Atomic uint64_t signal_pending;       /* for the process as a whole; its tasks may read it without
+						* the lock */
 	struct list signal_queue;
 
 	/* Changed by exec and exit in the only remaining task, under exec_mutex; read by its own tasks,

@@ -3,8 +3,9 @@
  * Signals, POSIX.1-2017 section 2.4 and Linux signal(7).
  *
  * All state is under process_tree_lock: the pending sets and queues of processes and tasks, the
- * masks, the actions, and job control.  The one exception is the hint that a task reads on its
- * way back to the program, task->work:
+ * actions, and job control.  There are two exceptions.  A task changes its mask without the lock where
+ * nothing is pending that this concerns (signal_set_blocked).  And the hint that a task reads on its way
+ * back to the program, task->work:
  *
  *	WORK_SIGNAL is set by a sender, under the lock, after it has made a signal pending, and
  *	cleared only by the task itself, under the lock, before it looks at what is pending.  So
@@ -56,6 +57,17 @@ struct signal_info {
 };
 _Static_assert(sizeof(struct signal_info) == 48, "Linux's kernel_siginfo_t");
 
+/* With nothing else in it, by six stores: of an initialiser the compiler makes a REP STOS. */
+static inline void signal_info_begin(struct signal_info *info, int number, int code)
+{
+	info->number = number;
+	info->code = code;
+	info->error = info->pad = 0;
+	info->child.pid = info->child.status = info->child.pad = 0;
+	info->child.uid = 0;
+	info->child.utime = info->child.stime = 0;
+}
+
 /* One queued signal.  In at most one queue; under process_tree_lock. */
 struct signal_entry {
 	struct list link;
@@ -87,6 +99,8 @@ void signal_entry_withdraw_locked(struct signal_entry *entry);
 
 /* A fault of the current task: cannot be blocked or ignored (then it kills). */
 void signal_force(int number, const struct signal_info *info);
+/* The same where program code has just been interrupted by it: the handler may be what runs next at once. */
+void signal_fault(const struct signal_info *info);
 /* Something that ends an interruptible sleep is pending for the current task. */
 bool signal_is_pending(void);
 

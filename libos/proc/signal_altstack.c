@@ -48,16 +48,6 @@ __attribute__((noinline)) int signal_alternate_stack_set(struct task *t, uint64_
 	return 0;
 }
 
-/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  To set what there
- * is already would be refused, or change nothing. */
-void signal_alternate_stack_restore(struct task *t, uint64_t sp, uint64_t size, int flags,
-				    uint64_t at)
-{
-	if (sp != t->signal_stack.sp || size != t->signal_stack.size ||
-	    flags != signal_alternate_stack_flags(t, at))
-		(void)signal_alternate_stack_set(t, sp, size, flags, at);
-}
-
 struct user_stack {
 	uint64_t sp;
 	int32_t flags, pad;

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include "abi/calls.h"
 #include "abi/errno.h"
+#include "abi/syscall.h"
+#include "core/entry.h"
 #include "core/usercopy.h"
 #include "proc/signal_private.h"
 
@@ -20,11 +22,12 @@ static struct signal_info info_of_sender(int number, int code)
 {
 	const struct process *p = current_process();
 
-	return (struct signal_info){
-		.number = number,
-		.code = code,
-		.sender = { .pid = (int32_t)p->pid, .uid = p->uid },
-	};
+	struct signal_info info;
+
+	signal_info_begin(&info, number, code);
+	info.sender.pid = (int32_t)p->pid;
+	info.sender.uid = p->uid;
+	return info;
 }
 
 void signal_raise(int number)
@@ -76,7 +79,38 @@ static int send_to_all(int number, const struct signal_info *info)
 	return r;
 }
 
-long sys_kill(int pid, int number)
+/*
+ * A signal that the calling task sends to itself is the first that it takes on its way out, if nothing else is
+ * pending.  Then it need not be queued, nor the call end: the handler runs next, in place of what called us, and
+ * what it returns to finds that the call has succeeded.  Does not return then.
+ *
+ * A signal for the process, with code SI_USER, is for the task that process_tell() would choose.  The whole user frame is there (framed_kill).  A call that is traced has to end.
+ */
+static void take_at_once(struct task *t, int number, int code)
+{
+	struct exo_regs *frame = t->frame;
+	struct signal_handling h;
+	struct signal_info info;
+	bool taken;
+
+	if (number <= 0 || number > SIGNAL_COUNT || (t->signal_blocked & SIGNAL_BIT(number)) != 0 ||
+	    t->entry != ENTRY_CALL ||
+	    atomic_load_explicit(&calls_are_traced, memory_order_relaxed))
+		return;
+	lock_acquire(&process_tree_lock);
+	taken = (code != SI_USER || t == t->process->leader) && signal_take_at_once(t, number, &h);
+	lock_release(&process_tree_lock);
+	if (!taken)
+		return;
+	frame->rax = 0;
+	frame->vector = 0; /* no call that could be restarted */
+	if ((h.flags & SA_SIGINFO) != 0)
+		info = info_of_sender(number, code);
+	signal_frame_build(t, &info, &h);
+	return_by_call(frame);
+}
+
+static __attribute__((noinline)) long kill_any(int pid, int number)
 {
 	struct signal_info info = info_of_sender(number, SI_USER);
 	struct process *p = current_process();
@@ -98,6 +132,15 @@ long sys_kill(int pid, int number)
 	}
 	lock_release(&process_tree_lock);
 	return r;
+}
+
+long sys_kill(int pid, int number)
+{
+	struct task *t = current();
+
+	if ((uint32_t)pid == t->process->pid)
+		take_at_once(t, number, SI_USER);
+	return kill_any(pid, number);
 }
 
 /* Sends to one task; `group` 0 means any process.  The caller is there without being looked for. */
@@ -125,17 +168,24 @@ static int send_to_task(int group, int tid, int number, const struct signal_info
 
 long sys_tkill(int tid, int number)
 {
-	struct signal_info info = info_of_sender(number, SI_TKILL);
+	struct signal_info info;
 
+	if ((uint32_t)tid == task_thread_id(current()))
+		take_at_once(current(), number, SI_TKILL);
+	info = info_of_sender(number, SI_TKILL);
 	return send_to_task(0, tid, number, &info);
 }
 
 long sys_tgkill(int group, int tid, int number)
 {
-	struct signal_info info = info_of_sender(number, SI_TKILL);
+	struct task *t = current();
+	struct signal_info info;
 
 	if (group <= 0)
 		return -EINVAL;
+	if ((uint32_t)tid == task_thread_id(t) && (uint32_t)group == t->process->pid)
+		take_at_once(t, number, SI_TKILL);
+	info = info_of_sender(number, SI_TKILL);
 	return send_to_task(group, tid, number, &info);
 }
 

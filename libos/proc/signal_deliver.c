@@ -48,20 +48,19 @@ static void restart_call(struct task *t, uint64_t number)
 	}
 }
 
-/* For a call that may be restarted: shall it be, or is it EINTR?  `action` as below. */
-static __attribute__((noinline)) void settle_interrupted(struct task *t,
-							 const struct signal_action *action)
+/* For a call that may be restarted: shall it be, or is it EINTR?  `h` as below. */
+static __attribute__((noinline)) void settle_interrupted(struct task *t, const struct signal_handling *h)
 {
 	struct exo_regs *frame = t->frame;
 	bool restart;
 
 	switch (-(int64_t)frame->rax) {
 	case ERESTARTSYS:
-		restart = action == NULL || (action->flags & SA_RESTART) != 0;
+		restart = h == NULL || (h->flags & SA_RESTART) != 0;
 		break;
 	case ERESTARTNOHAND:
 	case ERESTART_RESTARTBLOCK:
-		restart = action == NULL;
+		restart = h == NULL;
 		break;
 	default:
 		return;
@@ -74,8 +73,8 @@ static __attribute__((noinline)) void settle_interrupted(struct task *t,
 		restart_call(t, frame->error);
 }
 
-/* Decides once for a call: restart, or EINTR.  `action` is the handler that runs, or NULL. */
-static void settle_call(struct task *t, const struct signal_action *action)
+/* Decides once for a call: restart, or EINTR.  `h` is the handler that runs, or NULL. */
+static void settle_call(struct task *t, const struct signal_handling *h)
 {
 	struct exo_regs *frame = t->frame;
 
@@ -83,7 +82,7 @@ static void settle_call(struct task *t, const struct signal_action *action)
 		return;
 	frame->vector = 0;
 	if (-(int64_t)frame->rax >= ERESTARTSYS)
-		settle_interrupted(t, action);
+		settle_interrupted(t, h);
 }
 
 /* Results of next_handled() besides a signal number. */
@@ -106,22 +105,39 @@ static __attribute__((noinline)) int act_by_default(struct process *p, int numbe
 	return COME_BACK;
 }
 
+/* The signal has been taken out, and its action has a handler: *h; the handler's mask.  With the lock held. */
+static inline __attribute__((always_inline)) uint64_t
+handling_begin(struct task *t, int number, struct signal_action *action, struct signal_handling *h)
+{
+	uint64_t blocked = t->signal_blocked, flags = action->flags;
+
+	h->number = number;
+	h->handler = action->handler;
+	h->flags = flags;
+	h->restorer = action->restorer;
+	h->mask_to_restore = t->signal_restore_mask ? t->signal_saved_mask : blocked;
+	t->signal_restore_mask = false;
+	if ((flags & SA_RESETHAND) != 0)
+		action->handler = 0;
+	if ((flags & SA_NODEFER) == 0)
+		blocked |= SIGNAL_BIT(number);
+	return blocked | action->mask;
+}
+
 /*
- * Takes signals out until one has a handler: its number, with a copy of its action.  Default
- * actions are carried out here.  With the lock held.
+ * Takes signals out until one has a handler: its number, and *h.  Default actions are carried out here.  With
+ * the lock held.
  */
-static int next_handled(struct task *t, struct signal_info *info, struct signal_action *action)
+static int next_handled(struct task *t, struct signal_info *info, struct signal_handling *h)
 {
 	struct process *p = t->process;
 	int number;
 
 	while ((number = signal_take(t, ~t->signal_blocked, info)) != 0) {
-		struct signal_action *slot = &p->signal_actions->action[number - 1];
+		struct signal_action *action = &p->signal_actions->action[number - 1];
 
-		if (slot->handler > HANDLER_LAST_SPECIAL) {
-			*action = *slot;
-			if ((slot->flags & SA_RESETHAND) != 0)
-				slot->handler = 0;
+		if (action->handler > HANDLER_LAST_SPECIAL) {
+			signal_set_blocked(t, handling_begin(t, number, action, h), true);
 			return number;
 		}
 		if (act_by_default(p, number) == COME_BACK)
@@ -130,21 +146,7 @@ static int next_handled(struct task *t, struct signal_info *info, struct signal_
 	return NO_HANDLER;
 }
 
-/* The handler's mask; the mask that comes back when it returns is the result. */
-static uint64_t block_for_handler(struct task *t, int number, const struct signal_action *action)
-{
-	uint64_t restore = t->signal_restore_mask ? t->signal_saved_mask : t->signal_blocked;
-	uint64_t blocked = t->signal_blocked | action->mask;
-
-	t->signal_restore_mask = false;
-	if ((action->flags & SA_NODEFER) == 0)
-		blocked |= SIGNAL_BIT(number);
-	signal_set_blocked(t, blocked);
-	return restore;
-}
-
-/* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that. */
-static __attribute__((noinline)) void frame_failed(struct task *t, int number)
+__attribute__((noinline)) void signal_frame_failed(struct task *t, int number)
 {
 	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
 
@@ -156,8 +158,39 @@ static __attribute__((noinline)) void frame_failed(struct task *t, int number)
 	signal_force(SIGSEGV, &info);
 }
 
+/* While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction. */
+bool signal_take_at_once(struct task *t, int number, struct signal_handling *h)
+{
+	struct process *p = t->process;
+	struct signal_action *action = &p->signal_actions->action[number - 1];
+	uint64_t blocked = t->signal_blocked;
+
+	if (((blocked | SIGNALS_ACTING) & SIGNAL_BIT(number)) != 0 ||
+	    ((t->signal_pending | p->signal_pending) & ~blocked) != 0 ||
+	    action->handler <= HANDLER_LAST_SPECIAL || p->state != PROCESS_ALIVE)
+		return false;
+	atomic_store_explicit(&t->signal_blocked, handling_begin(t, number, action, h) & ~SIGNALS_UNMASKABLE,
+			      memory_order_relaxed);
+	return true;
+}
+
+void signal_fault(const struct signal_info *info)
+{
+	struct task *t = current();
+	struct signal_handling h;
+	bool taken;
+
+	lock_acquire(&process_tree_lock);
+	taken = signal_take_at_once(t, info->number, &h);
+	lock_release(&process_tree_lock);
+	if (taken)
+		signal_frame_build(t, info, &h);
+	else
+		signal_force(info->number, info);
+}
+
 /*
- * One handler each time: if more signals wait, block_for_handler() sets WORK_SIGNAL again, and
+ * One handler each time: if more signals wait, handling_begin() sets WORK_SIGNAL again, and
  * task_work() comes back to put the next frame on top of this one.
  *
  * A stop decides nothing about the interrupted call: the signal that continues the process may
@@ -167,27 +200,24 @@ void signal_deliver(void)
 {
 	struct task *t = current();
 	struct signal_info info;
-	struct signal_action action;
-	uint64_t restore = 0;
+	struct signal_handling h;
 	int number;
 
 	lock_acquire(&process_tree_lock);
 	/* Cleared before the look; see signal.h. */
 	atomic_fetch_and_explicit(&t->work, ~(uint32_t)WORK_SIGNAL, memory_order_relaxed);
-	number = next_handled(t, &info, &action);
+	number = next_handled(t, &info, &h);
 	if (number == COME_BACK) {
 		atomic_fetch_or_explicit(&t->work, WORK_SIGNAL, memory_order_relaxed);
-	} else if (number != NO_HANDLER) {
-		restore = block_for_handler(t, number, &action);
-	} else if (t->signal_restore_mask) {
+	} else if (number == NO_HANDLER && t->signal_restore_mask) {
 		t->signal_restore_mask = false;
-		signal_set_blocked(t, t->signal_saved_mask);
+		signal_set_blocked(t, t->signal_saved_mask, true);
 	}
 	lock_release(&process_tree_lock);
 
 	if (number == COME_BACK)
 		return;
-	settle_call(t, number == NO_HANDLER ? NULL : &action);
-	if (number != NO_HANDLER && !signal_frame_build(t, number, &info, &action, restore))
-		frame_failed(t, number);
+	settle_call(t, number == NO_HANDLER ? NULL : &h);
+	if (number != NO_HANDLER)
+		signal_frame_build(t, &info, &h);
 }

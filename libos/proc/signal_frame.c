@@ -46,27 +46,26 @@ void signal_frame_make_full(struct task *t)
 
 /* For a task with an alternate stack: the highest address for the frame, and which stack it is on. */
 static __attribute__((noinline)) uint64_t stack_choose(const struct task *t,
-						       const struct signal_action *action,
-						       bool *alternate)
+						       const struct signal_handling *h, bool *alternate)
 {
 	uint64_t sp = t->frame->rsp;
 
 	*alternate = signal_on_alternate_stack(t, sp);
-	if ((action->flags & SA_ONSTACK) == 0 || *alternate)
+	if ((h->flags & SA_ONSTACK) == 0 || *alternate)
 		return sp - RED_ZONE;
 	*alternate = true;
 	return t->signal_stack.sp + t->signal_stack.size;
 }
 
 /* Where the frame goes: *vector is 0 or the place of the vector state.  0 if it cannot be. */
-static uint64_t frame_place(const struct task *t, const struct signal_action *action,
-			    bool with_vector, uint64_t *vector)
+static uint64_t frame_place(const struct task *t, const struct signal_handling *h, bool with_vector,
+			    uint64_t *vector)
 {
 	uint64_t sp = t->frame->rsp - RED_ZONE;
 	bool alternate = false;
 
 	if (t->signal_stack.size != 0)
-		sp = stack_choose(t, action, &alternate);
+		sp = stack_choose(t, h, &alternate);
 	*vector = 0;
 	if (with_vector) {
 		sp = (sp - signal_vector_size()) & ~63ul;
@@ -93,47 +92,58 @@ static void words_fill(struct signal_words *w, const struct task *t, uint64_t ve
 	w->caller = vector ? 0 : regs->rip;
 }
 
-/* A handler starts like any function that is called: it finds its arguments, and no other register
- * with a value that it could rely on.  As on Linux, siginfo is written for those who ask for it. */
-bool signal_frame_build(struct task *t, int number, const struct signal_info *info,
-			const struct signal_action *action, uint64_t mask_to_restore)
+/* What not every frame has.  As on Linux, siginfo is written for those who ask for it. */
+static __attribute__((noinline)) bool frame_extend(struct task *t, const struct signal_info *info,
+						   const struct signal_handling *h, uint64_t place,
+						   uint64_t vector)
 {
-	struct exo_regs *regs = t->frame;
-	bool with_vector = t->entry == ENTRY_FULL;
-	struct signal_words words;
-	uint64_t vector, place;
-
-	if ((action->flags & SA_RESTORER) == 0)
-		return false;
-	place = frame_place(t, action, with_vector, &vector);
-	if (place == 0)
-		return false;
-	if (!with_vector)
-		regs->rflags = FLAG_FIXED;
-	words_fill(&words, t, vector);
-	words.restorer = action->restorer;
-	words.mask = mask_to_restore;
-	words.fault_address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
-
-	if (user_frame_write((struct signal_frame *)place, regs, &words) != 0)
-		return false;
-	if ((action->flags & SA_SIGINFO) != 0 &&
+	if ((h->flags & SA_SIGINFO) != 0 &&
 	    signal_info_write(place + offsetof(struct signal_frame, info), info) != 0)
 		return false;
-	if (with_vector && signal_vector_save(t, vector) != 0)
+	if (vector != 0 && signal_vector_save(vector) != 0)
 		return false;
 	if ((t->signal_stack.flags & SS_AUTODISARM) != 0) {
 		t->signal_stack.sp = t->signal_stack.size = 0;
 		t->signal_stack.flags = SS_DISABLE;
 	}
-	regs->rdi = (uint64_t)number;
+	return true;
+}
+
+/* A handler starts like any function that is called: it finds its arguments, and no other register
+ * with a value that it could rely on. */
+void signal_frame_build(struct task *t, const struct signal_info *info, const struct signal_handling *h)
+{
+	struct exo_regs *regs = t->frame;
+	bool with_vector = t->entry == ENTRY_FULL;
+	struct signal_words words;
+	uint64_t vector, place = 0;
+
+	if ((h->flags & SA_RESTORER) != 0)
+		place = frame_place(t, h, with_vector, &vector);
+	if (place == 0) {
+		signal_frame_failed(t, h->number);
+		return;
+	}
+	if (!with_vector)
+		regs->rflags = FLAG_FIXED;
+	words_fill(&words, t, vector);
+	words.restorer = h->restorer;
+	words.mask = h->mask_to_restore;
+	words.fault_address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
+
+	if (user_frame_write((struct signal_frame *)place, regs, &words) != 0 ||
+	    (((h->flags & SA_SIGINFO) || with_vector || (t->signal_stack.flags & SS_AUTODISARM)) &&
+	     !frame_extend(t, info, h, place, vector))) {
+		signal_frame_failed(t, h->number);
+		return;
+	}
+	regs->rdi = (uint64_t)h->number;
 	regs->rsi = place + offsetof(struct signal_frame, info);
 	regs->rdx = place + offsetof(struct signal_frame, context);
 	regs->rax = 0;
-	regs->rip = action->handler;
+	regs->rip = h->handler;
 	regs->rsp = place;
 	t->entry = ENTRY_CALL;
-	return true;
 }
 
 /*
@@ -145,6 +155,15 @@ static bool returns_from_call(const struct signal_words *w)
 {
 	return w->vector == 0 && w->control_words != 0 && w->caller == w->rip &&
 	       (w->rflags & FLAGS_OF_PROGRAM & ~FLAGS_OF_RESULTS) == 0;
+}
+
+/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  Nearly always it says what
+ * there is already: to set that would be refused, or change nothing. */
+static inline void stack_restore(struct task *t, const struct signal_words *w)
+{
+	if (w->stack_sp != t->signal_stack.sp || w->stack_size != t->signal_stack.size ||
+	    w->stack_flags != signal_alternate_stack_flags(t, w->rsp))
+		(void)signal_alternate_stack_set(t, w->stack_sp, w->stack_size, w->stack_flags, w->rsp);
 }
 
 /* Takes the frame over into the task, which then leaves with these registers.  0, or -EFAULT: then
@@ -170,11 +189,8 @@ static int frame_restore(struct task *t)
 	regs->rflags = FLAG_FIXED | (words.rflags & FLAGS_OF_PROGRAM);
 	regs->vector = regs->error = 0; /* no call that could be restarted */
 	t->entry = returns_from_call(&words) ? ENTRY_CALL : ENTRY_FULL;
-	signal_alternate_stack_restore(t, words.stack_sp, words.stack_size, words.stack_flags,
-				       words.rsp);
-	lock_acquire(&process_tree_lock);
-	signal_set_blocked(t, words.mask);
-	lock_release(&process_tree_lock);
+	stack_restore(t, &words);
+	signal_set_blocked(t, words.mask, false);
 	return 0;
 }
 

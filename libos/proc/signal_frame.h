@@ -44,4 +44,8 @@ int user_frame_write(struct signal_frame *to, const struct exo_regs *regs,
 int user_frame_read(struct exo_regs *regs, struct signal_words *words,
 		    const struct signal_context *from);
 
+/* The vector registers in an image, described as a program expects it; 0 or -EFAULT.  All of it, size + 4 bytes, is
+ * below EXO_USER_TOP, and it is 64-byte aligned. */
+int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size);
+
 #endif

@@ -32,9 +32,7 @@ long sys_rt_sigprocmask(int how, uint64_t set_user, uint64_t old_user, uint64_t 
 		default:
 			return -EINVAL;
 		}
-		lock_acquire(&process_tree_lock);
-		signal_set_blocked(t, set);
-		lock_release(&process_tree_lock);
+		signal_set_blocked(t, set, false);
 	}
 	if (old_user != 0 && copy_to_user(old_user, &old, SET_SIZE) != 0)
 		return -EFAULT;
@@ -61,7 +59,7 @@ void signal_mask_replace(uint64_t mask)
 	lock_acquire(&process_tree_lock);
 	t->signal_saved_mask = t->signal_blocked;
 	t->signal_restore_mask = true;
-	signal_set_blocked(t, mask);
+	signal_set_blocked(t, mask, true);
 	lock_release(&process_tree_lock);
 }
 
@@ -72,7 +70,7 @@ void signal_mask_restore(void)
 	lock_acquire(&process_tree_lock);
 	if (t->signal_restore_mask) {
 		t->signal_restore_mask = false;
-		signal_set_blocked(t, t->signal_saved_mask);
+		signal_set_blocked(t, t->signal_saved_mask, true);
 	}
 	lock_release(&process_tree_lock);
 }
@@ -125,7 +123,7 @@ static int wait_and_take(struct task *t, uint64_t set, uint64_t deadline_ns,
 
 	t->signal_saved_mask = t->signal_blocked;
 	t->signal_restore_mask = true;
-	signal_set_blocked(t, t->signal_blocked & ~set);
+	signal_set_blocked(t, t->signal_blocked & ~set, true);
 	/* A hint from before would end the sleep at once; what is pending sets it again. */
 	atomic_fetch_and_explicit(&t->work, ~(uint32_t)WORK_SIGNAL, memory_order_relaxed);
 	signal_update_hint(t);
@@ -135,7 +133,7 @@ static int wait_and_take(struct task *t, uint64_t set, uint64_t deadline_ns,
 	lock_acquire(&process_tree_lock);
 	number = signal_take(t, set, info);
 	t->signal_restore_mask = false;
-	signal_set_blocked(t, t->signal_saved_mask);
+	signal_set_blocked(t, t->signal_saved_mask, true);
 	return number;
 }
 

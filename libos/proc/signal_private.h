@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of signal handling share.  Everything here wants process_tree_lock held. */
+/* What the parts of signal handling share.  Everything here wants process_tree_lock held, if it does not say
+ * otherwise. */
 #ifndef LIBOS_SIGNAL_PRIVATE_H
 #define LIBOS_SIGNAL_PRIVATE_H
 
@@ -8,6 +9,8 @@
 
 #define SIGNALS_UNMASKABLE (SIGNAL_BIT(9) | SIGNAL_BIT(19))                    /* KILL, STOP */
 #define SIGNALS_STOP (SIGNAL_BIT(19) | SIGNAL_BIT(20) | SIGNAL_BIT(21) | SIGNAL_BIT(22))
+/* What these do they do when they are sent, whether or not they are blocked or handled: STOP, CONT, KILL. */
+#define SIGNALS_ACTING (SIGNALS_STOP | SIGNAL_BIT(18) | SIGNAL_BIT(9))
 /* Taken before others: a fault must be handled with the registers that made it. */
 #define SIGNALS_SYNCHRONOUS                                                                        \
 	(SIGNAL_BIT(4) | SIGNAL_BIT(5) | SIGNAL_BIT(7) | SIGNAL_BIT(8) | SIGNAL_BIT(11) | SIGNAL_BIT(31))
@@ -17,9 +20,9 @@ enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_C
 /* signal_queue.c */
 /* Makes `number` pending; a standard signal that is pending already stays as it is.
  * `entry` is a borrowed one, or NULL to allocate one for `info` (none if that is NULL). */
-int signal_queue_add(uint64_t *pending, struct list *queue, int number,
+int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
 		     const struct signal_info *info, struct signal_entry *entry);
-void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set);
+void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_t set);
 /* From the task's own queue first, then from its process's. */
 int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);
 
@@ -40,32 +43,62 @@ void signal_update_hint(struct task *t);
 /* Passes on the word about signals for the whole process that the task has come to block. */
 void signal_pass_on(struct task *t, uint64_t newly_blocked);
 
-/* Only for the calling task, or one that does not run yet. */
-static inline __attribute__((always_inline)) void signal_set_blocked(struct task *t, uint64_t blocked)
+/* What a change of the mask means for the signals that are pending: they are passed on, or the hint is set. */
+void signal_settle_blocked(struct task *t, uint64_t newly_blocked);
+
+/*
+ * Only for the calling task, or one that does not run yet.  With the lock or, if `locked` is false, without.
+ *
+ * Why a task may change its mask while another chooses whom it tells of a signal: the sender has made the
+ * signal pending before it reads a mask, and we have changed ours before we read what is pending; both are
+ * locked instructions.  So either it sees the mask as it is now, or we see the signal.  Then, with the lock,
+ * we do what the sender would have done, had it come before: pass the word on, or tell ourselves.  If both
+ * see, the word is given twice, which costs one look.  What was pending before is seen in any case.
+ */
+static inline __attribute__((always_inline)) void signal_set_blocked(struct task *t, uint64_t blocked,
+								      bool locked)
 {
-	uint64_t for_process = t->process->signal_pending, newly;
+	uint64_t newly, for_process;
 
 	blocked &= ~SIGNALS_UNMASKABLE;
-	newly = blocked & ~t->signal_blocked & for_process;
-	t->signal_blocked = blocked;
-	if (newly != 0)
-		signal_pass_on(t, newly);
-	if (((t->signal_pending | for_process) & ~blocked) != 0)
-		signal_update_hint(t);
+	newly = blocked & ~atomic_exchange(&t->signal_blocked, blocked);
+	for_process = atomic_load(&t->process->signal_pending);
+	if (((newly & for_process) | ((atomic_load(&t->signal_pending) | for_process) & ~blocked)) == 0)
+		return;
+	if (!locked)
+		lock_acquire(&process_tree_lock);
+	signal_settle_blocked(t, newly);
+	if (!locked)
+		lock_release(&process_tree_lock);
 }
 
+/* signal_deliver.c */
+
+/* A signal that has been taken out: what its action said then, and the mask that comes back when the
+ * handler returns. */
+struct signal_handling {
+	int number;
+	uint64_t handler, flags, restorer, mask_to_restore;
+};
+
+/* For a signal that the calling task has caused itself, with nothing else pending for it: as if it had been
+ * queued, and taken out on the way to the program.  False: it must be queued. */
+bool signal_take_at_once(struct task *t, int number, struct signal_handling *h);
+/* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that.  No lock held. */
+void signal_frame_failed(struct task *t, int number);
+
 /* signal_frame.c; no lock held */
-/* Makes the program run the handler next.  False: the frame cannot be written. */
-bool signal_frame_build(struct task *t, int number, const struct signal_info *info,
-			const struct signal_action *action, uint64_t mask_to_restore);
+/* Makes the program run the handler next.  Of info only those know who ask for it, and of an address those who
+ * handle a page fault. */
+void signal_frame_build(struct task *t, const struct signal_info *info, const struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);
 
 /* signal_vector.c; no lock held */
 /* Bytes that the vector state takes on the program's stack. */
 uint64_t signal_vector_size(void);
-/* Writes the live vector state to `user` and gives the handler a clean one.  0 or -EFAULT. */
-int signal_vector_save(struct task *t, uint64_t user);
+/* Writes the live vector state to `user`, 64-byte aligned, and gives the handler a clean one.  0 or -EFAULT. */
+int signal_vector_save(uint64_t user);
 /* Loads the vector state from `user`.  0 or -EFAULT; then the state is a clean one. */
 int signal_vector_restore(struct task *t, uint64_t user);
 /* The control words alone, for frames without vector state. */
@@ -77,8 +110,6 @@ void signal_control_words_load(uint64_t words);
 bool signal_within_alternate_stack(const struct task *t, uint64_t sp);
 bool signal_on_alternate_stack(const struct task *t, uint64_t sp);
 int signal_alternate_stack_set(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at);
-/* The same when a handler returns, which nearly always finds that the stack has not changed. */
-void signal_alternate_stack_restore(struct task *t, uint64_t sp, uint64_t size, int flags, uint64_t at);
 int signal_alternate_stack_flags(const struct task *t, uint64_t at);
 
 #endif

@@ -68,7 +68,7 @@ static void entry_free(struct signal_entry *entry)
 	spare_count++;
 }
 
-int signal_queue_add(uint64_t *pending, struct list *queue, int number,
+int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
 		     const struct signal_info *info, struct signal_entry *entry)
 {
 	bool real_time = number >= SIGRTMIN;
@@ -125,7 +125,7 @@ static void take_entry(struct list *queue, int number, struct signal_info *info,
 }
 
 /* Takes the next of `wanted` out; its number, or 0. */
-static int take(uint64_t *pending, struct list *queue, uint64_t wanted, struct signal_info *info)
+static int take(_Atomic uint64_t *pending, struct list *queue, uint64_t wanted, struct signal_info *info)
 {
 	uint64_t set = *pending & wanted;
 	bool more;
@@ -142,7 +142,7 @@ static int take(uint64_t *pending, struct list *queue, uint64_t wanted, struct s
 	return number;
 }
 
-void signal_queue_discard(uint64_t *pending, struct list *queue, uint64_t set)
+void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_t set)
 {
 	if ((*pending & set) == 0)
 		return;

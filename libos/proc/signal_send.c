@@ -5,9 +5,9 @@
  * A signal for a process is taken by any one of its tasks that does not block it.  The task told
  * here is only a proposal: whichever task looks first takes it, and a task that comes to block a
  * signal which it was told about passes the word on (signal_set_blocked, signal_task_release).
- * So a signal that some task accepts is never left with nobody told:
- *	the sender chooses, and masks change, under one lock; after either, some task that accepts
- *	the signal has WORK_SIGNAL set.
+ * So a signal that some task accepts is never left with nobody told: after the sender has chosen, and after a
+ * mask has changed, some task that accepts the signal has WORK_SIGNAL set.  The sender chooses under the lock;
+ * why a mask may change meanwhile is said at signal_set_blocked().
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -52,6 +52,12 @@ static void process_tell(struct process *p, int number, const struct task *excep
 	}
 }
 
+void signal_settle_blocked(struct task *t, uint64_t newly_blocked)
+{
+	signal_pass_on(t, newly_blocked & t->process->signal_pending);
+	signal_update_hint(t);
+}
+
 void signal_update_hint(struct task *t)
 {
 	uint64_t pending = t->signal_pending | t->process->signal_pending;
@@ -79,8 +85,6 @@ void signal_task_release(struct task *t)
 	lock_release(&process_tree_lock);
 }
 
-/* What some signals do when they are sent, whether or not they are blocked or handled. */
-#define SIGNALS_ACTING (SIGNALS_STOP | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL))
 static __attribute__((noinline)) void act_at_once(struct process *p, int number)
 {
 	if ((SIGNAL_BIT(number) & SIGNALS_STOP) != 0) {

@@ -3,8 +3,8 @@
  * The vector state of a signal frame: an XSAVE image, described in the bytes that FXSAVE leaves
  * to software, as Linux's asm/sigcontext.h says.
  *
- * The image goes through the task's own area in both directions: XSAVE and XRSTOR would fault on a
- * bad user address, or on a header that the program has spoilt, with nobody to turn that into an error.
+ * It is written where it is to stand (core/usercopy.asm).  Back it goes through the task's own area: XRSTOR
+ * would fault on a header that the program has spoilt, with nobody to turn that into an error.
  */
 #include <asm/sigcontext.h>
 #include <exo/abi.h>
@@ -14,6 +14,7 @@
 #include "core/cpu.h"
 #include "core/string.h"
 #include "core/usercopy.h"
+#include "proc/signal_frame.h"
 #include "proc/signal_private.h"
 
 #define LEGACY_SIZE 512u  /* FXSAVE; the XSAVE header follows */
@@ -45,24 +46,11 @@ void signal_vector_reset(void)
 	vector_load(&initial);
 }
 
-/*
- * The image is made where a preemption would make it.  It would save the same once more, if the
- * registers are live: nothing in the libos changes them.  XSAVE leaves the bytes that describe the
- * image alone, and XRSTOR does not look at them.
- */
-int signal_vector_save(struct task *t, uint64_t user)
+/* The registers stay live meanwhile: nothing in the libos changes them. */
+int signal_vector_save(uint64_t user)
 {
-	struct _xstate *image = t->vector_area;
-	uint32_t size = machine()->vector_size;
-
-	vector_save(image);
-	image->fpstate.sw_reserved = (struct _fpx_sw_bytes){
-		.magic1 = FP_XSTATE_MAGIC1,
-		.extended_size = (uint32_t)signal_vector_size(),
-		.xfeatures = machine()->vector_features,
-		.xstate_size = size,
-	};
-	if (copy_to_user(user, image, size) != 0 || store_user32(user + size, FP_XSTATE_MAGIC2) != 0)
+	if (user > EXO_USER_TOP - signal_vector_size() ||
+	    user_vector_save((struct _xstate *)user, machine()->vector_features, machine()->vector_size) != 0)
 		return -EFAULT;
 	signal_vector_reset();
 	return 0;
@@ -131,7 +119,11 @@ uint64_t signal_control_words(void)
 void signal_control_words_load(uint64_t words)
 {
 	bool valid = (words & CONTROL_WORDS_VALID) != 0;
-	uint16_t x87 = valid ? (uint16_t)(words >> 32) : X87_CONTROL_INITIAL;
+	uint16_t x87;
+
+	if (words == signal_control_words())
+		return;
+	x87 = valid ? (uint16_t)(words >> 32) : X87_CONTROL_INITIAL;
 
 	write_mxcsr(valid ? (uint32_t)words & MXCSR_VALID : MXCSR_INITIAL);
 	if (read_x87_control() != x87)

@@ -106,7 +106,7 @@ int user_frame_write(struct signal_frame *to, const struct exo_regs *from, const
 }
 
 int signal_info_write(uint64_t to, const struct signal_info *info) { return -EFAULT; }
-int store_user32(uint64_t to, uint32_t value) { return -EFAULT; }
+int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size) { return -EFAULT; }
 void upcalls_mask(void) {}
 void upcalls_unmask(void) {}
 void lock_take_checked(struct lock *l) {}
@@ -115,8 +115,8 @@ struct lock process_tree_lock;
 void signal_force(int number, const struct signal_info *info) {}
 _Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
 _Noreturn void return_by_call(struct exo_regs *frame) { return_to_user(); }
-void signal_pass_on(struct task *t, uint64_t newly_blocked) {}
-void signal_update_hint(struct task *t) {}
+void signal_settle_blocked(struct task *t, uint64_t newly_blocked) {}
+void signal_frame_failed(struct task *t, int number) {}
 
 /* ---- The machine. */
 

@@ -106,7 +106,7 @@ void lock_drop_checked(struct lock *l)
 
 void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank)
 {
-	m->owner = NULL;
+	m->owner = 0;
 	m->rank = (uint16_t)rank;
 }
 
@@ -114,14 +114,14 @@ void mutex_lock(struct mutex *m)
 {
 	if (m->owner || shim_locks_held)
 		shim_die("a mutex is taken twice, or under a lock");
-	m->owner = (struct task *)m;
+	m->owner = (uintptr_t)m;
 }
 
 void mutex_unlock(struct mutex *m)
 {
 	if (!m->owner)
 		shim_die("a free mutex is released");
-	m->owner = NULL;
+	m->owner = 0;
 }
 
 int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t deadline_ns)
