@@ -6,6 +6,7 @@
 ifeq ($(COVERAGE),1)
 # Unoptimised on the host: there a line whose only work is a constant would have none left.
 UNIT_CFLAGS += --coverage -O0
+SIMULATOR_CFLAGS += --coverage -O0
 .PHONY: coverage-run
 coverage-run: all unit
 	@scripts/coverage/run $(BUILD) $(CACHE) $(TESTS)

@@ -28,7 +28,9 @@ struct cpu {
 
 struct share {
 	uint64_t pass;
-	int64_t ahead; /* of the CPU's pass, when it was last charged or dequeued */
+	/* Of the CPU's pass, when it was last charged or dequeued.  Never behind it: the CPU's pass goes on only
+	 * in pick(), to the least of those that are queued here, and who ran before has been charged by then. */
+	int64_t ahead;
 	bool known;    /* has been queued before */
 	bool gift;     /* in which of the two queues */
 };
@@ -45,8 +47,6 @@ static void join(const struct cpu *c, struct share *s, const struct task *t)
 
 	if (s->ahead > most || !s->known)
 		s->ahead = most;
-	if (s->ahead < 0)
-		s->ahead = 0;
 	s->pass = c->pass + (uint64_t)s->ahead;
 	s->known = true;
 }

@@ -14,6 +14,7 @@
  *	call NAME WHAT [A [B [LIMIT-MS]]]
  *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
+ *	late NAME WHAT A B LIMIT-US   how many microseconds after its limit a call without an answer ends
  */
 #include <errno.h>
 #include <exo/abi.h>
@@ -239,6 +240,12 @@ static int serve(const char *name, const char *next)
 	return 1;
 }
 
+static void set_order(uint64_t *m, const char *what)
+{
+	while (m[0] < ORDERS && strcmp(what, orders[m[0]]) != 0)
+		m[0]++;
+}
+
 static int call(const char *name, char **words, int count)
 {
 	uint64_t m[SERVER_WORDS] = { 0 };
@@ -248,8 +255,7 @@ static int call(const char *name, char **words, int count)
 		printf("%s: %s\n", name, strerror(errno));
 		return 1;
 	}
-	while (m[0] < ORDERS && strcmp(words[0], orders[m[0]]) != 0)
-		m[0]++;
+	set_order(m, words[0]);
 	for (int i = 1; i < 3 && i < count; i++)
 		m[i] = strtoul(words[i], NULL, 10);
 	r = server_call(fd, m, count > 3 ? strtoul(words[3], NULL, 10) * 1000000 : 0);
@@ -260,6 +266,27 @@ static int call(const char *name, char **words, int count)
 	else
 		printf("%lu\n", (unsigned long)m[0]);
 	return r != 0;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int late(const char *name, char **words)
+{
+	uint64_t m[SERVER_WORDS] = { 0, strtoul(words[1], NULL, 10), strtoul(words[2], NULL, 10) };
+	uint64_t limit_us = strtoul(words[3], NULL, 10), began;
+	int fd = server_open(name), r;
+
+	set_order(m, words[0]);
+	began = now_us();
+	r = server_call(fd, m, limit_us * 1000);
+	printf("%lu\n", now_us() - began - limit_us);
+	return r != -ETIMEDOUT;
 }
 
 static int calls(const char *name, uint64_t count)
@@ -295,6 +322,8 @@ int main(int count, char **words)
 		return call(words[2], words + 3, count - 3);
 	if (strcmp(words[1], "calls") == 0)
 		return calls(words[2], strtoul(words[3], NULL, 10));
+	if (strcmp(words[1], "late") == 0 && count == 7)
+		return late(words[2], words + 3);
 	if (count < 5)
 		return 2;
 	start_random(words[4]);

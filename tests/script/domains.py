@@ -36,6 +36,7 @@ def a_program_runs_in_a_domain(cpus):
         domainctl create --cpus {last} -- sh -c 'kill -TERM $$'; echo $?
         domainctl create --cpus {last} -- nothing-of-this-name; echo $?
         domainctl create --cpus {last} -- sh -c 'head -c 100000 /dev/zero | tr "\\0" x' | wc -c
+        seq 3000 > /tmp/n; domainctl create --cpus {last} -- sh -c 'while read n; do echo $n; done' < /tmp/n | cmp - /tmp/n
         domainctl create --cpus {last} -- poweroff; echo $?
         """)
     assert out == ("hello\nover\n7\n143\ndomain-init: nothing-of-this-name: No such file or directory\n"

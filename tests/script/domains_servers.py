@@ -42,8 +42,13 @@ def a_channel_to_a_child_carries_all(cpus):
         /peer check c 20000 6 & /peer fill c 20000 6; wait $!
         end $id
         read x <&3; echo $?; sh -c 'echo >&3'; echo $?
+        id=$(domainctl create --detach --mem 12M --cpus {cpus - 1} --channel d -- sleep 1000)
+        cat /dev/channel/d & until grep -q 'State:.S' /proc/$!/status; do :; done; kill $!
+        end $id; timeout 5 cat /dev/channel/d 2>&1; true
         """)
-    assert out == "same\nsame\n1\n141\n", out
+    # Who gives up waiting for the other end has no end open any more.
+    assert out == ("same\nsame\n1\n141\n"
+                   "cat: can't open '/dev/channel/d': No such device or address\n"), out
 
 
 def siblings_have_a_channel_by_their_parents_decision(cpus):
@@ -147,9 +152,12 @@ def the_callers_pay(_):
         exec 3<>/dev/channel/go; read x <&3
         before=$(consumed $c); echo >&3; read x <&3; after=$(consumed $c)
         echo $x $((after - before)) $(on_its_own $s $began)
+        for limit in 2500 3300 4700; do /peer late s sleep 100 0 $limit; done
         """, environment={"ACCEL": "icount"})
-    answer, used, server = map(int, out.split())
+    answer, used, server, *late = map(int, out.split())
     assert (answer, server) == (300, 0) and 55000 < used < 90000, out
+    # Who waits for a server that sleeps looks each millisecond, but not beyond the limit.
+    assert len(late) == 3 and max(late) < 200, out
 
 
 def the_demo_shows_who_paid(_):

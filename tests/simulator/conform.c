@@ -328,8 +328,7 @@ static int run_case(unsigned i)
 		library_watch();
 		cases[i].run();
 		printf("ok %s\n", cases[i].name);
-		fflush(stdout);
-		_exit(0);
+		exit(0);
 	}
 	if (waitpid(child, &status, 0) != child)
 		return -1;

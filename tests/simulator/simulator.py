@@ -101,6 +101,11 @@ def edf_meets_every_deadline_at_95_percent():
     assert len(jobs) == 5 and all(late == "0" and int(n) >= 200 for late, n in jobs), jobs
 
 
+def edf_puts_servers_where_there_is_most_room():
+    jobs = re.findall(r"(\d+) of (\d+)$", simulate("edf", "spread"), re.MULTILINE)
+    assert len(jobs) == 5 and all(late == "0" and int(n) >= 99 for late, n in jobs), jobs
+
+
 def round_robin_misses_some():
     assert not re.search(r" 0 of 2950$", simulate("rr", "deadlines"), re.MULTILINE)
 
@@ -204,6 +209,7 @@ def main():
         case(lotterys_shares_are_within_two_hundredths_of_the_cpu),
         case(round_robin_has_other_shares),
         case(edf_meets_every_deadline_at_95_percent),
+        case(edf_puts_servers_where_there_is_most_room),
         case(round_robin_misses_some),
         case(greed_costs_nobody_else_a_deadline),
         *(case(priorities_hold_everywhere, work) for work in ("realtime", "priorities")),
