@@ -1358,6 +1358,29 @@ static void a_child_s_handle_table_is_fed_by_its_parent(void)
 	CHECK_EQ(kernel_frames(), before);
 }
 
+/* An object is made whole or not at all: its frames stay what they are when there is no slot for its name. */
+static void without_a_slot_nothing_is_made(void)
+{
+	static exo_handle copies[1024];
+	uint64_t first = far_frames(8950);
+	unsigned count = 0;
+	int64_t copy, space;
+
+	while ((copy = exo_handle_copy(EXO_HANDLE(EXO_SLOT_VCORE), DOMAIN, EXO_RIGHT_USE)) > 0 && count < 1024)
+		copies[count++] = copy;
+	CHECK_EQ(copy, -ENOSPC);
+	CHECK_EQ(exo_space_create(DOMAIN, first, first + 1), -ENOSPC);
+	CHECK_EQ(exo_sc_split(EXO_HANDLE(EXO_SLOT_SC), first, 1000000, 10000000), -ENOSPC);
+	CHECK_EQ(frames[first].type, EXO_FRAME_USER);
+	CHECK_EQ(frames[first + 1].type, EXO_FRAME_USER);
+	CHECK_EQ(exo_handle_drop(copies[--count]), 0);
+	space = exo_space_create(DOMAIN, first, first + 1);
+	CHECK(space > 0);
+	destroy_space(space);
+	while (count > 0)
+		CHECK_EQ(exo_handle_drop(copies[--count]), 0);
+}
+
 static void a_domain_may_end_itself(void)
 {
 	struct child child;
@@ -1703,6 +1726,7 @@ static const struct {
 	TEST(a_domain_lives_and_dies),
 	TEST(no_death_is_lost),
 	TEST(a_child_s_handle_table_is_fed_by_its_parent),
+	TEST(without_a_slot_nothing_is_made),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),
 	TEST(wrong_revocations_are_refused),

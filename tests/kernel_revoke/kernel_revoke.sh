@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # tags: check
 # Boots the kernel with the test domain of this directory in place of a libos: where time is counted in
-# instructions, and what two CPUs do to each other once more where each is a thread of its own.
+# instructions, and what two CPUs do to each other once more where each is a thread of its own, with
+# invariants checked if there is a kernel that does.
 set -eu
 
 here=$TOP/tests/kernel_revoke
@@ -10,7 +11,9 @@ here=$TOP/tests/kernel_revoke
 . "$TOP/tests/kernel_harness/build.sh"
 build "$here"/*.c
 image all "$BUILD/exo.elf" ''
-image races "$BUILD/exo.elf" only=races
+checking=$BUILD/debug/exo.elf
+[ -e "$checking" ] || checking=$BUILD/exo.elf
+image races "$checking" only=races
 for cpus in 1 4; do
 	# shellcheck disable=SC2046 # words
 	boot all $cpus $cpus $(counted 2)

@@ -10,6 +10,8 @@ enum orders {
 	SPIN, COUNT_AND_SLEEP, FAULT_TWICE, MASKED,
 	GIVE_UP,        /* its vcore, when it is asked to */
 	GIVE_TIME_BACK, /* at once */
+	SPLIT,          /* CPU 1's vcore sleeps on a part of its time ... */
+	TAKE_BACK,      /* ... which CPU 0's takes back */
 };
 
 static struct seen *const mine = &seen[0];
@@ -23,10 +25,33 @@ static _Atomic uint64_t last_rip;                        /* in the page of CPU 1
 /* By the parent: how it names what it has. */
 static uint64_t child_vcores[CPUS], child_sc;
 
+/* The part, of a frame that the parent names; and what taking it back twice, and splitting a part of CPU 0's
+ * time with the same frame, came to. */
+static uint64_t part_frame, child_other_sc;
+static _Atomic int64_t part, part_bound, taken_back[3];
+static atomic_bool all_taken_back;
+
 /* What the parent has split for it, on CPU 0 and on CPU 1. */
 static int64_t sc, other_sc;
 
 /* ---------------------------------------------------------------- the child's side */
+
+static void split_off(void)
+{
+	part = exo_call(EXO_CALL_SC_SPLIT, child_other_sc, part_frame, 1000000, 10000000);
+	part_bound = exo_call(EXO_CALL_SC_BIND, part, child_vcores[1], 0, 0);
+}
+
+static void take_part_back(void)
+{
+	int64_t again;
+
+	taken_back[0] = exo_call(EXO_CALL_SC_RECLAIM, part, 0, 0, 0);
+	taken_back[1] = exo_call(EXO_CALL_SC_RECLAIM, part, 0, 0, 0);
+	again = exo_call(EXO_CALL_SC_SPLIT, child_sc, part_frame, 1000000, 10000000);
+	taken_back[2] = exo_call(EXO_CALL_SC_RECLAIM, again, 0, 0, 0);
+	all_taken_back = true;
+}
 
 _Noreturn static void child_main(void)
 {
@@ -50,6 +75,16 @@ _Noreturn static void child_main(void)
 			break;
 		case GIVE_TIME_BACK:
 			exo_call(EXO_CALL_SC_RECLAIM, child_sc, 0, 0, 0);
+			break;
+		case SPLIT:
+			if (cpu == 1 && !part)
+				split_off();
+			halt(0, &child_seen[cpu]);
+			break;
+		case TAKE_BACK:
+			if (cpu == 0 && !all_taken_back)
+				take_part_back();
+			halt(0, &child_seen[cpu]);
 			break;
 		case FAULT_TWICE:
 			mask();
@@ -523,6 +558,7 @@ static void start_elsewhere(void)
 	other_sc = call_on(1, EXO_CALL_SC_SPLIT, EXO_HANDLE(EXO_SLOT_SC + 1), spare_frame(2), 3000000,
 			   10000000);
 	CHECK(other_sc > 0);
+	child_other_sc = child_gets(other_sc, EXO_RIGHTS_ALL & ~EXO_RIGHT_REVOKE);
 	CHECK_EQ(exo_call(EXO_CALL_SC_BIND, other_sc, child.vcore[1], 0, 0), 0);
 	start_vcore(1);
 	WAIT_FOR(child_count[1] > 0);
@@ -549,6 +585,29 @@ static void the_others_see_what_was_taken(void)
 	CHECK_EQ(exo_call(EXO_CALL_SC_BIND, other_sc, child.vcore[1], 0, 0), 0);
 	start_vcore(1);
 	WAIT_FOR(child_count[1] > 0);
+	end_elsewhere();
+}
+
+/* The vcore sleeps on a part of its time.  That part is nobody's when the vcore has been taken: what it was goes back
+ * to the whole, and whoever has its name on another CPU gets back the frame. */
+static void a_part_of_its_time_goes_with_a_vcore(void)
+{
+	start_as(SPLIT);
+	part = 0;
+	all_taken_back = false;
+	part_frame = spare_frame(3);
+	CHECK_EQ(exo_call(EXO_CALL_FRAME_GIVE, child.domain, part_frame, 1, 0), 1);
+	start_elsewhere();
+	WAIT_FOR(part_bound == 0 && part > 0);
+	sleep_ms(1, mine); /* until it sleeps */
+	CHECK_EQ(revoke(child.vcore[1], NEAR), 1);
+	CHECK_EQ(revoke_all(child.vcore[1]), 0);
+	orders = TAKE_BACK;
+	CHECK_EQ(exo_call(EXO_CALL_DOORBELL, child.vcore[0], 0, 0, 0), 0);
+	SLEEP_UNTIL(all_taken_back, mine);
+	CHECK_EQ(taken_back[0], 0);
+	CHECK_EQ(taken_back[1], -EBADF);
+	CHECK_EQ(taken_back[2], 0);
 	end_elsewhere();
 }
 
@@ -591,6 +650,7 @@ static void revoked_and_killed_at_once(void)
 static void cases_of_two_cpus(void)
 {
 	RUN_WHILE_SOUND(the_others_see_what_was_taken);
+	RUN_WHILE_SOUND(a_part_of_its_time_goes_with_a_vcore);
 	RUN_WHILE_SOUND(two_revoke_the_same);
 	RUN_WHILE_SOUND(revoked_and_killed_at_once);
 }
