@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,11 +14,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/ucontext.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
 
 #define ENTRY 0x7f0000000000ul /* scripts/musl/exo_call.h */
+#define NOWHERE 0x800000000000ul
 #define UNKNOWN 5000
 #define WITH_ZEROS "/tmp/corners_zeros" /* this program, with one more segment */
 #define LONG_WORD 9000                  /* with it the command line does not fit a page */
@@ -52,6 +55,48 @@ static void unknown_calls_are_told_so(void)
 	CHECK_EQ(by_another_call(UNKNOWN, 0, NULL, 0), -ENOSYS);
 	CHECK_EQ(by_instruction(SYS_getpid, 0, NULL, 0), getpid());
 	CHECK_EQ(by_another_call(SYS_getpid, 0, NULL, 0), getpid());
+}
+
+/* By a call that is to return to where nobody can be. */
+static _Noreturn void call_for_ever(long number, long a, long b)
+{
+	__asm__ volatile("push %%rbx\n\tjmp *%%rcx"
+			 :
+			 : "a"(number), "D"(a), "S"(b), "b"(NOWHERE), "c"(ENTRY)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+static sigjmp_buf back;
+static volatile uint64_t shown[NSIG]; /* where the program was, to the handler of each signal */
+
+static void notes_where(int number, siginfo_t *info, void *context)
+{
+	const ucontext_t *c = context;
+
+	(void)info;
+	shown[number] = (uint64_t)c->uc_mcontext.gregs[REG_RIP];
+	if (number == SIGSEGV)
+		siglongjmp(back, 1);
+}
+
+/* Handlers are shown addresses that can be gone back to. */
+static void a_call_that_cannot_return_is_a_fault(void)
+{
+	struct sigaction act = { .sa_sigaction = notes_where, .sa_flags = SA_SIGINFO }, old[2];
+
+	CHECK(sigaction(SIGSEGV, &act, &old[0]) == 0 && sigaction(SIGUSR1, &act, &old[1]) == 0);
+	shown[SIGSEGV] = 1;
+	if (sigsetjmp(back, 1) == 0)
+		call_for_ever(SYS_getppid, 0, 0);
+	CHECK(shown[SIGSEGV] != 1);
+	shown[SIGSEGV] = 1;
+	if (sigsetjmp(back, 1) == 0)
+		call_for_ever(SYS_kill, getpid(), SIGUSR1);
+	CHECK_EQ(shown[SIGSEGV], 0);
+	CHECK(shown[SIGUSR1] != 0 && shown[SIGUSR1] != NOWHERE);
+	sigaction(SIGSEGV, &old[0], NULL);
+	sigaction(SIGUSR1, &old[1], NULL);
 }
 
 /* ---- signals */
@@ -308,6 +353,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return finds_its_words(argv);
 	RUN(unknown_calls_are_told_so);
+	RUN(a_call_that_cannot_return_is_a_fault);
 	RUN(calls_are_restarted_however_they_were_made);
 	RUN(an_ignored_signal_ends_no_wait);
 	RUN(a_handler_ends_the_wait_for_another_signal);
