@@ -8,6 +8,7 @@
  * are still asking the other files meets BLOCKING and makes the sleep end at once.
  */
 #include "fs/poll.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
@@ -18,8 +19,6 @@
 #include "time/timespec.h"
 
 #define ALWAYS_REPORTED (POLLERR | POLLHUP | POLLNVAL)
-/* A file that has more queues than were reckoned with is looked at again this often. */
-#define LOOK_AGAIN_NS 10000000ul
 /* poll() of few descriptors needs no heap memory. */
 #define ITEMS_ON_STACK 8
 
@@ -27,9 +26,9 @@ void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock)
 {
 	struct poll_entry *e = &w->entries[w->count];
 
+	if (w->count == w->room)
+		libos_panic("poll: a file has more than %u queues", POLL_QUEUES_PER_FILE);
 	w->count++;
-	if (w->count > w->room)
-		return;
 	waiter_init(&e->waiter, w->key);
 	e->lock = lock;
 	waiter_add(q, &e->waiter);
@@ -37,9 +36,7 @@ void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock)
 
 static void unregister_all(struct poll_waiter *w)
 {
-	unsigned count = w->count < w->room ? w->count : w->room;
-
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < w->count; i++) {
 		struct poll_entry *e = &w->entries[i];
 
 		/* Also when it has been woken: the waker may still be looking at the entry, and it
@@ -88,20 +85,14 @@ static bool passed(struct poll_limit limit)
 static long register_and_sleep(struct poll_item *items, unsigned count, struct poll_waiter *w,
 			       struct poll_limit limit)
 {
-	uint64_t deadline = limit.deadline_ns, again;
 	long ready;
 
 	wait_begin();
 	ready = look(items, count, w);
-	if (ready) {
+	if (ready)
 		wait_cancel();
-	} else {
-		again = time_now_ns() + LOOK_AGAIN_NS;
-		if (w->count > w->room && (!deadline || again < deadline))
-			deadline = again;
-		if (wait_sleep(WAIT_INTERRUPTIBLE, deadline) == -EINTR)
-			ready = -EINTR;
-	}
+	else if (wait_sleep(WAIT_INTERRUPTIBLE, limit.deadline_ns) == -EINTR)
+		ready = -EINTR;
 	unregister_all(w);
 	return ready;
 }

@@ -18,7 +18,7 @@
 #include "core/wait.h"
 #include "fs/linux.h"
 
-/* How many queues one file may name in one poll operation. */
+/* How many queues one file may name in one poll operation, at most. */
 #define POLL_QUEUES_PER_FILE 2
 
 /* One registration.  Written by the polling task, under `lock` while registered. */

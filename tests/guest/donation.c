@@ -214,41 +214,12 @@ static void an_end_donates_to_the_parent_that_waits(void)
 	CHECK(donations("wait4", "same-cpu") - before >= 10);
 }
 
-/* Waits for SIGUSR1, answers with SIGUSR2, `rounds` times.  Both are blocked. */
-static int answer_signals(pid_t parent, int rounds)
-{
-	sigset_t wanted;
-
-	sigemptyset(&wanted);
-	sigaddset(&wanted, SIGUSR1);
-	for (int i = 0; i < rounds; i++)
-		if (sigwaitinfo(&wanted, NULL) != SIGUSR1 || kill(parent, SIGUSR2) < 0)
-			return 1;
-	return 0;
-}
-
 /* Who sends a signal and then waits for one gives what is left of its slice to whom it woke. */
 static void a_sender_that_sleeps_donates_to_whom_its_signal_woke(void)
 {
 	long before = donations("signal", "same-cpu");
-	sigset_t both, answer;
-	int answered = 0, status;
 
-	sigemptyset(&answer);
-	sigaddset(&answer, SIGUSR2);
-	both = answer;
-	sigaddset(&both, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &both, NULL);
-	run_on(0);
-	pid_t child = fork();
-	if (child == 0)
-		_exit(answer_signals(getppid(), SIGNAL_ROUNDS));
-	for (int i = 0; i < SIGNAL_ROUNDS && kill(child, SIGUSR1) == 0; i++)
-		answered += sigwaitinfo(&answer, NULL) == SIGUSR2;
-	CHECK(waitpid(child, &status, 0) == child && status == 0);
-	run_anywhere();
-	sigprocmask(SIG_UNBLOCK, &both, NULL);
-	CHECK_EQ(answered, SIGNAL_ROUNDS);
+	CHECK_EQ(ping_pong_by_signals(SIGNAL_ROUNDS), SIGNAL_ROUNDS);
 	CHECK(donations("signal", "same-cpu") - before >= SIGNAL_ROUNDS / 2);
 }
 

@@ -71,15 +71,20 @@ static void a_refused_gift_is_an_ordinary_wake(void)
 	/* Another CPU may not have come to the library yet, and have no work of ours either. */
 	long refused = donations("pipe", "refused"), same = donations("pipe", "same-cpu");
 	long explicit = donations("explicit", "refused"), given = donations("explicit", "same-cpu");
+	long at_sleep = donations("signal", "refused"), slept = donations("signal", "same-cpu");
 	int wrong = give_in_every_way();
 
+	wrong |= ping_pong_by_signals(ROUNDS) != ROUNDS;
+	at_sleep = donations("signal", "refused") - at_sleep;
 	refused = donations("pipe", "refused") - refused;
 	explicit = donations("explicit", "refused") - explicit;
 	CHECK_EQ(stop_using("refuses"), 0);
 	CHECK_EQ(wrong, 0);
 	CHECK(refused >= ROUNDS / 2);
 	CHECK(explicit >= ROUNDS / 2);
+	CHECK(at_sleep >= ROUNDS / 2);
 	CHECK_EQ(donations("pipe", "same-cpu"), same);
+	CHECK_EQ(donations("signal", "same-cpu"), slept);
 	CHECK_EQ(donations("explicit", "same-cpu"), given);
 }
 

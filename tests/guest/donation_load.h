@@ -91,6 +91,43 @@ static inline int ping_pong(int other, int rounds)
 	return done;
 }
 
+/* Waits for SIGUSR1, answers with SIGUSR2, `rounds` times.  Both are blocked. */
+static inline int answer_signals(pid_t parent, int rounds)
+{
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGUSR1);
+	for (int i = 0; i < rounds; i++)
+		if (sigwaitinfo(&wanted, NULL) != SIGUSR1 || kill(parent, SIGUSR2) < 0)
+			return 1;
+	return 0;
+}
+
+/* Signals to a child on the same CPU, and its answers. */
+static inline int ping_pong_by_signals(int rounds)
+{
+	sigset_t both, answer;
+	int answered = 0, status;
+
+	sigemptyset(&answer);
+	sigaddset(&answer, SIGUSR2);
+	both = answer;
+	sigaddset(&both, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &both, NULL);
+	run_on(0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(answer_signals(getppid(), rounds));
+	for (int i = 0; i < rounds && kill(child, SIGUSR1) == 0; i++)
+		answered += sigwaitinfo(&answer, NULL) == SIGUSR2;
+	if (waitpid(child, &status, 0) != child || status != 0)
+		answered = -1;
+	run_anywhere();
+	sigprocmask(SIG_UNBLOCK, &both, NULL);
+	return answered;
+}
+
 struct spinner {
 	_Atomic long *count; /* shared with it: grows while it runs */
 	pid_t pid;

@@ -20,7 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import DEBUG_RUN, EXO_CC, TOP, run_cases  # noqa: E402
+from cases import DEBUG_RUN, EXO_CC, TOP, run_debug_cases  # noqa: E402
 
 SEED = int(sys.argv[1]) if sys.argv[1:] else 20261126
 NMIS = int(sys.argv[2]) if sys.argv[2:] else 300
@@ -116,5 +116,5 @@ def nmis_harm_nobody(seed, cpus):
     print(f"cpus {cpus}, seed {seed}: {taken} at each CPU; of the first", places[-1][0])
 
 
-run_cases([(f"nmis_harm_nobody-cpus-{cpus}", lambda cpus=cpus: nmis_harm_nobody(SEED, cpus))
-           for cpus in CPUS])
+run_debug_cases([(f"nmis_harm_nobody-cpus-{cpus}", lambda cpus=cpus: nmis_harm_nobody(SEED, cpus))
+                 for cpus in CPUS])

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import DEBUG_RUN, exo_run, run_cases  # noqa: E402
+from cases import DEBUG_RUN, exo_run, run_debug_cases  # noqa: E402
 
 SEED = int(sys.argv[1]) if sys.argv[1:] else 20261126
 ROUNDS = int(sys.argv[2]) if sys.argv[2:] else 1
@@ -41,6 +41,6 @@ def programs_hold_out(seed, cpus):
     assert int(re.search(r"^NMIs (\d+)$", output, re.MULTILINE).group(1)) > 10, output
 
 
-run_cases([(f"programs_hold_out-cpus-{cpus}-seed-{seed}",
-            lambda seed=seed, cpus=cpus: programs_hold_out(seed, cpus))
-           for seed in range(SEED, SEED + ROUNDS) for cpus in CPUS])
+run_debug_cases([(f"programs_hold_out-cpus-{cpus}-seed-{seed}",
+                  lambda seed=seed, cpus=cpus: programs_hold_out(seed, cpus))
+                 for seed in range(SEED, SEED + ROUNDS) for cpus in CPUS])

@@ -11,7 +11,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../script/lib"))
-from cases import CPU_COUNTS, DEBUG_RUN, exo_run, run_cases  # noqa: E402
+from cases import CPU_COUNTS, DEBUG_RUN, exo_run, run_debug_cases  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "1"))
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
@@ -25,6 +25,6 @@ def what_fails_costs_nobody_anything(cpus, seed):
     assert run.returncode == 0, (cpus, seed, run.returncode, run.stderr[-600:])
 
 
-run_cases([(f"cpus-{cpus}-seed-{seed}",
-            lambda cpus=cpus, seed=seed: what_fails_costs_nobody_anything(cpus, seed))
-           for seed in range(SEED, SEED + SEEDS) for cpus in CPU_COUNTS])
+run_debug_cases([(f"cpus-{cpus}-seed-{seed}",
+                  lambda cpus=cpus, seed=seed: what_fails_costs_nobody_anything(cpus, seed))
+                 for seed in range(SEED, SEED + SEEDS) for cpus in CPU_COUNTS])
