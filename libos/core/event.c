@@ -147,7 +147,7 @@ static _Noreturn void event_continue(struct vcore *v, struct exo_regs *regs)
 		context_make(t, (uint64_t)place, program ? switch_to_program : switch_to_preempted,
 			     0, 0);
 		v->stats.preemptions++;
-		switch_preempted(v, t);
+		schedule(v, t, SCHED_PREEMPTED);
 	}
 	/* Work that arrives after this look comes with an event of its own, which the resume sees.
 	 * An address that IRETQ would not take, which the program has called us from, is work too. */

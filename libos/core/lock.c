@@ -55,12 +55,17 @@ void lock_take_checked(struct lock *l)
 	this_vcore()->mask_depth--;
 }
 
-void lock_drop_checked(struct lock *l)
+void lock_forget_checked(struct lock *l)
 {
 	ASSERT_INVARIANT(lock_held(l));
 	pop_held(l);
-	ASSERT_INVARIANT(this_vcore()->mask_depth > 1 || this_vcore()->held_count == 0);
 	race_point();
+}
+
+void lock_drop_checked(struct lock *l)
+{
+	lock_forget_checked(l);
+	ASSERT_INVARIANT(this_vcore()->mask_depth > 1 || this_vcore()->held_count == 0);
 	lock_drop(l);
 	race_point();
 }

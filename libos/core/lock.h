@@ -53,6 +53,7 @@ void lock_take(struct lock *l);
 void lock_drop(struct lock *l);
 void lock_take_checked(struct lock *l);
 void lock_drop_checked(struct lock *l);
+void lock_forget_checked(struct lock *l);
 
 /* Any context.  Masks upcalls; nests by count. */
 static inline void lock_acquire(struct lock *l)
@@ -72,6 +73,15 @@ static inline void lock_release(struct lock *l)
 		lock_drop_checked(l);
 	else
 		lock_drop(l);
+}
+
+/* Drops l and leaves upcalls masked, for who is about to leave the CPU: upcalls_unmask() is the caller's. */
+static inline void lock_release_masked(struct lock *l)
+{
+	if (EXO_DEBUG)
+		lock_forget_checked(l);
+	/* Release: whoever takes it next finds what was done under it. */
+	atomic_store_explicit(&l->holder, 0, memory_order_release);
 }
 
 bool lock_held(const struct lock *l);

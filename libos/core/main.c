@@ -211,5 +211,5 @@ _Noreturn void vcore_start(struct vcore *v, struct exo_vcore_page *page)
 	sched_gather_bound((unsigned)v->cpu);
 	links_rung(); /* a server may serve here */
 	wakes_deliver(v);
-	schedule(NULL);
+	schedule(v, NULL, SCHED_YIELDED);
 }

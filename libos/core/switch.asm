@@ -17,9 +17,9 @@ extern schedule, task_begin, return_to_user_masked, registers_resume
 
 section .text
 
-; void switch_leave(struct task *t, uint64_t event_stack_top)
+; void switch_leave(struct vcore *v, struct task *t, enum sched_why why, uint64_t event_stack_top)
 ;
-; Saves the context of t, whose stack this is, and schedules on the event stack.  Returns when t is
+; Saves the context of t, whose stack this is, and schedules on the event stack of v.  Returns when t is
 ; run again, perhaps on another CPU.  Masked, mask depth 1, before and after.
 global switch_leave
 switch_leave:
@@ -29,10 +29,10 @@ switch_leave:
 	push r13
 	push r14
 	push r15
-	mov [rdi + TASK_STACK_POINTER], rsp
-	mov rsp, rsi
+	mov [rsi + TASK_STACK_POINTER], rsp
+	mov rsp, rcx
 	xor ebp, ebp
-	call schedule                   ; does not return
+	call schedule                   ; schedule(v, t, why) does not return
 
 ; _Noreturn void switch_enter(uint64_t stack_pointer)
 global switch_enter

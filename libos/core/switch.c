@@ -271,7 +271,7 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 	}
 }
 
-static _Noreturn void schedule_after(struct vcore *v, struct task *prev, enum sched_why why)
+_Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why)
 {
 	bool runnable = prev && task_state(prev) == TASK_RUNNING;
 
@@ -280,19 +280,6 @@ static _Noreturn void schedule_after(struct vcore *v, struct task *prev, enum sc
 	if (prev)
 		leave(v, prev, why);
 	schedule_loop(v, runnable ? prev : NULL);
-}
-
-/* `why` travels in the vcore, since schedule() is entered from assembly with the task alone. */
-_Noreturn void schedule(struct task *prev)
-{
-	struct vcore *v = this_vcore();
-
-	schedule_after(v, prev, v->leave_why);
-}
-
-_Noreturn void switch_preempted(struct vcore *v, struct task *t)
-{
-	schedule_after(v, t, SCHED_PREEMPTED);
 }
 
 void switch_away(enum sched_why why)
@@ -305,6 +292,5 @@ void switch_away(enum sched_why why)
 	/* While the task can still give its slice to those whom it has woken. */
 	if (v->deferred)
 		wakes_deliver(v);
-	v->leave_why = why;
-	switch_leave(t, vcore_event_stack_top(v));
+	switch_leave(v, t, why, vcore_event_stack_top(v));
 }

@@ -10,7 +10,7 @@ struct task;
 struct vcore;
 
 /* switch.asm: see there. */
-void switch_leave(struct task *t, uint64_t event_stack_top);
+void switch_leave(struct vcore *v, struct task *t, enum sched_why why, uint64_t event_stack_top);
 _Noreturn void switch_enter(uint64_t stack_pointer);
 _Noreturn void switch_stack(void (*function)(uint64_t), uint64_t stack_pointer, uint64_t argument);
 void switch_to_new(void);
@@ -26,14 +26,11 @@ void switch_to_preempted(void);
 void switch_away(enum sched_why why);
 
 /*
- * As switch_away(), for a task whose context has been made by hand (context_make) and whose stack
- * is not the one we are on.  On the event stack.
+ * The scheduling loop: on the event stack of this CPU, masked.  `prev` is the task that has just left its
+ * stack, NULL if there is none, and `why` as above: switch_leave() comes here, and events do, with a task
+ * whose context has been made by hand (context_make).
  */
-_Noreturn void switch_preempted(struct vcore *v, struct task *t);
-
-/* The scheduling loop: on the event stack of this CPU, masked.  `prev` is the task that has just
- * left its stack, NULL if there is none. */
-_Noreturn void schedule(struct task *prev);
+_Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why);
 
 /* Makes a context below stack_pointer that goes on at `to`, and stores it in t. */
 void context_make(struct task *t, uint64_t stack_pointer, void (*to)(void), uint64_t r12,

@@ -53,47 +53,62 @@ void wait_cancel(void)
 	task_set_state(current(), TASK_RUNNING);
 }
 
+/* The bits of task->work that end a sleep with these flags. */
+static uint32_t ends_sleep(unsigned flags)
+{
+	if (flags & WAIT_INTERRUPTIBLE)
+		return WORK_ENDS_SLEEP;
+	return flags & WAIT_KILLABLE ? WORK_EXIT : 0;
+}
+
 static bool interrupted(const struct task *t, unsigned flags)
 {
-	if ((flags & (WAIT_INTERRUPTIBLE | WAIT_KILLABLE)) && (atomic_load(&t->work) & WORK_EXIT))
-		return true;
-	return (flags & WAIT_INTERRUPTIBLE) && signal_is_pending();
+	return atomic_load_explicit(&t->work, memory_order_acquire) & ends_sleep(flags);
 }
 
-static __attribute__((noinline)) void sleep_until(struct task *t, uint64_t deadline_ns)
+/* BLOCKING: is there a reason not to sleep?  Why a signal is not missed: wake_task_signal() in wake.c. */
+static bool called_off(struct task *t, unsigned flags)
 {
-	struct sleep_timer s = { .timer = { .fire = sleep_timer_fire }, .task = t };
-
-	timer_arm(&s.timer, deadline_ns);
-	switch_away(SCHED_YIELDED);
-	timer_cancel(&s.timer);
+	ASSERT_INVARIANT(task_state(t) == TASK_BLOCKING);
+	atomic_store_explicit(&t->wait_flags, flags, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	return interrupted(t, flags) || atomic_load(&t->wake_pending);
 }
 
-/*
- * BLOCKING, masked once, no lock held.
- *
- * Why a signal is not missed: wake_task_signal() in wake.c.
- */
-static int sleep_masked(unsigned flags, uint64_t deadline_ns)
+static int slept(struct task *t, unsigned flags)
+{
+	atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed);
+	return interrupted(t, flags) ? -EINTR : 0;
+}
+
+static __attribute__((noinline)) int sleep_until(unsigned flags, uint64_t deadline_ns)
 {
 	struct task *t = current();
-	bool expired = deadline_ns && time_now_ns() >= deadline_ns;
+	struct sleep_timer s = { .timer = { .fire = sleep_timer_fire }, .task = t };
+	bool expired = time_now_ns() >= deadline_ns;
+	int r;
 
-	ASSERT_INVARIANT(task_state(t) == TASK_BLOCKING);
-	atomic_store(&t->wait_flags, flags);
-	atomic_thread_fence(memory_order_seq_cst);
-	if (expired || interrupted(t, flags) || atomic_load(&t->wake_pending))
+	if (called_off(t, flags) || expired) {
 		wait_cancel();
-	else if (deadline_ns)
-		sleep_until(t, deadline_ns);
+	} else {
+		timer_arm(&s.timer, deadline_ns);
+		switch_away(SCHED_YIELDED);
+		timer_cancel(&s.timer);
+	}
+	r = slept(t, flags);
+	return r == 0 && time_now_ns() >= deadline_ns ? -ETIMEDOUT : r;
+}
+
+/* BLOCKING, masked once, no lock held. */
+static int sleep_masked(unsigned flags, uint64_t deadline_ns)
+{
+	if (deadline_ns)
+		return sleep_until(flags, deadline_ns);
+	if (called_off(current(), flags))
+		wait_cancel();
 	else
 		switch_away(SCHED_YIELDED);
-	atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed);
-	if (interrupted(t, flags))
-		return -EINTR;
-	if (deadline_ns && time_now_ns() >= deadline_ns)
-		return -ETIMEDOUT;
-	return 0;
+	return slept(current(), flags);
 }
 
 int wait_sleep(unsigned flags, uint64_t deadline_ns)
@@ -101,6 +116,18 @@ int wait_sleep(unsigned flags, uint64_t deadline_ns)
 	int r;
 
 	upcalls_mask();
+	r = sleep_masked(flags, deadline_ns);
+	upcalls_unmask();
+	return r;
+}
+
+int wait_sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns)
+{
+	int r;
+
+	ASSERT_INVARIANT(lock_held(lock));
+	/* Masked throughout: no reason to look for events when we are about to leave. */
+	lock_release_masked(lock);
 	r = sleep_masked(flags, deadline_ns);
 	upcalls_unmask();
 	return r;
@@ -115,11 +142,7 @@ int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t de
 	waiter_init(&w, WAKE_ANY);
 	wait_begin();
 	waiter_add(q, &w);
-	/* Stay masked across the release: no reason to look for events when we are about to leave. */
-	upcalls_mask();
-	lock_release(lock);
-	r = sleep_masked(flags, deadline_ns);
-	upcalls_unmask();
+	r = wait_sleep_unlock(lock, flags, deadline_ns);
 	lock_acquire(lock);
 	waiter_remove(&w);
 	return w.woken ? 0 : r;

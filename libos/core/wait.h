@@ -54,6 +54,7 @@ int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t de
  *   waiter_add(q, w)       under q's lock
  *   wait_begin()           after all are registered or before; turns the task BLOCKING
  *   wait_sleep(...)        no lock held; returns as wait_on
+ *   wait_sleep_unlock(...) the same with one lock held, which is dropped first
  *   waiter_remove(w)       under q's lock; harmless if already removed by a wake
  * Order: wait_begin(); register everywhere, checking conditions; if one is true wait_cancel(),
  * else wait_sleep(); then unregister everywhere.
@@ -64,6 +65,7 @@ void waiter_remove(struct waiter *w);
 void wait_begin(void);
 void wait_cancel(void);
 int wait_sleep(unsigned flags, uint64_t deadline_ns);
+int wait_sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns);
 
 /* Under the queue's lock; any context.  Wakes are delivered when the last lock is dropped. */
 void wake_all(struct wait_queue *q, uint32_t key);

@@ -14,81 +14,26 @@
  * The word is read with the lock held, hence masked, so a missing page cannot be brought in; then
  * everything is undone, the page is touched, and all starts again.
  */
+#include "proc/futex.h"
 #include <linux/futex.h>
 #include "abi/errno.h"
-#include "core/name_tree.h"
 #include "core/task.h"
 #include "core/usercopy.h"
+#include "core/wait.h"
+#include "core/wake.h"
 #include "proc/calls.h"
-#include "proc/futex_operation.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
 #include "time/timespec.h"
 #include "vm/vm.h"
 
-#define BUCKETS 256
-
-struct futex_name {
-	const void *object;
-	uint64_t offset;
-	uint64_t hash;
-};
-
-struct bucket {
-	struct lock lock;
-	struct named *waiters; /* struct futex_waiter.named, by hash; under lock */
-} __attribute__((aligned(64)));
-
-/* Under its bucket's lock, once it has entered one. */
-struct futex_waiter {
-	struct named named;
-	struct bucket *_Atomic bucket; /* changed by a requeue, under the locks of both */
-	struct futex_name name;
-	uint32_t bitset;
-	bool woken; /* and out of the tree */
-	struct wait_queue queue; /* holds the one task */
-	struct waiter waiter;
-};
-
-static struct bucket buckets[BUCKETS] = {
-	[0 ... BUCKETS - 1] = { .lock = LOCK_INIT("futex", RANK_FUTEX) },
+struct futex_bucket futex_buckets[FUTEX_BUCKETS] = {
+	[0 ... FUTEX_BUCKETS - 1] = { .lock = LOCK_INIT("futex", RANK_FUTEX) },
 };
 
 static struct futex_name name_made(const void *object, uint64_t offset)
 {
 	return (struct futex_name){ object, offset, name_key((uint64_t)object + (offset >> 2)) };
-}
-
-static struct bucket *bucket_of(const struct futex_name *name)
-{
-	return &buckets[name->hash % BUCKETS];
-}
-
-static struct futex_waiter *waiter_of(struct named *n)
-{
-	return container_of(n, struct futex_waiter, named);
-}
-
-/* The locks of two buckets have one rank, so the second is only tried, and both are given back if
- * it is taken: two requeues in opposite directions cannot wait for each other. */
-static void bucket_lock_two(struct bucket *a, struct bucket *b)
-{
-	for (;;) {
-		lock_acquire(&a->lock);
-		if (a == b)
-			return;
-		if (lock_try(&b->lock))
-			break;
-		lock_release(&a->lock);
-		__builtin_ia32_pause();
-	}
-}
-
-static void bucket_unlock_two(struct bucket *a, struct bucket *b)
-{
-	if (a != b)
-		lock_release(&b->lock);
-	lock_release(&a->lock);
 }
 
 static __attribute__((noinline)) int name_shared_word(uint64_t address, struct futex_name *name)
@@ -109,35 +54,43 @@ static inline int name_word(uint64_t address, bool private, struct futex_name *n
 	return private ? 0 : name_shared_word(address, name);
 }
 
-static bool matches(const struct futex_waiter *w, const struct futex_name *name, uint32_t bitset)
+int futex_name_word(uint64_t address, bool private, struct futex_name *name)
 {
-	return w->name.object == name->object && w->name.offset == name->offset &&
-	       (w->bitset & bitset);
+	return name_word(address, private, name);
 }
 
-/* Wakes up to `count`; the waker is about to wait itself as often as not, so a task that is woken alone, or
- * that seems to be as no other is behind it, is offered the rest of its slice. */
-static unsigned wake_locked(struct bucket *b, const struct futex_name *name, uint32_t bitset,
-			    unsigned count)
+static inline void wake_waiter(struct futex_bucket *b, struct futex_waiter *w, enum donation_kind gift)
 {
-	struct named *n = named_find(&b->waiters, name->hash), *last = n ? named_last(n) : NULL;
+	named_remove(&b->waiters, &w->named);
+	wake_later(w->task, gift);
+	/* Release: who sees it goes on without our lock, and takes w along. */
+	atomic_store_explicit(&w->woken, true, memory_order_release);
+}
+
+/* The waker is about to wait itself as often as not, so a task that is woken alone, or that seems to be as no
+ * other is behind it, is offered the rest of its slice. */
+static inline unsigned wake_locked(struct futex_bucket *b, const struct futex_name *name,
+				   uint32_t bitset, unsigned count)
+{
+	struct named *n = named_find(&b->waiters, name->hash), *last = n ? named_last(n) : NULL, *next;
 	unsigned woken = 0;
 
-	while (n && woken < count) {
-		struct futex_waiter *w = waiter_of(n);
+	for (; n && woken < count; n = next) {
+		struct futex_waiter *w = futex_waiter_of(n);
 
-		n = named_next(n, last);
-		if (!matches(w, name, bitset))
+		next = named_next(n, last);
+		if (!futex_matches(w, name, bitset))
 			continue;
-		named_remove(&b->waiters, &w->named);
-		w->woken = true;
-		if (count == 1 || (woken == 0 && !n))
-			wake_one_donate(&w->queue, WAKE_ANY, DONATION_FUTEX);
-		else
-			wake_one(&w->queue, WAKE_ANY);
+		wake_waiter(b, w, count == 1 || (woken == 0 && !next) ? DONATION_FUTEX : DONATION_NONE);
 		woken++;
 	}
 	return woken;
+}
+
+unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_name *name, uint32_t bitset,
+			   unsigned count)
+{
+	return wake_locked(b, name, bitset, count);
 }
 
 static long futex_wake(uint64_t address, bool private, uint32_t bitset, unsigned count)
@@ -149,7 +102,7 @@ static long futex_wake(uint64_t address, bool private, uint32_t bitset, unsigned
 		return r;
 	if (!bitset)
 		return -EINVAL;
-	struct bucket *b = bucket_of(&name);
+	struct futex_bucket *b = futex_bucket_of(&name);
 
 	lock_acquire(&b->lock);
 	unsigned woken = wake_locked(b, &name, bitset, count);
@@ -163,10 +116,10 @@ void futex_wake_word(uint64_t address, unsigned count)
 	futex_wake(address, false, FUTEX_BITSET_MATCH_ANY, count);
 }
 
-/* BLOCKING and in the bucket, or an error and neither.  -EAGAIN: the word has another value. */
-static int enter(struct futex_waiter *w, uint64_t address, uint32_t value)
+/* BLOCKING, in the bucket and with its lock held, or an error and nothing of that.  -EAGAIN: the word has
+ * another value. */
+static inline int enter(struct futex_bucket *b, struct futex_waiter *w, uint64_t address, uint32_t value)
 {
-	struct bucket *b = bucket_of(&w->name);
 	uint32_t now;
 
 	for (;;) {
@@ -175,10 +128,8 @@ static int enter(struct futex_waiter *w, uint64_t address, uint32_t value)
 		int r = load_user32(&now, address);
 
 		if (r == 0 && now == value) {
-			waiter_add(&w->queue, &w->waiter);
 			named_insert(&b->waiters, &w->named, w->name.hash);
 			atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
-			lock_release(&b->lock);
 			return 0;
 		}
 		lock_release(&b->lock);
@@ -192,10 +143,10 @@ static int enter(struct futex_waiter *w, uint64_t address, uint32_t value)
 
 /* Out of whatever bucket it is in now.  A requeue needs the lock of the bucket that it takes the
  * waiter from, so w->bucket cannot change while we hold the lock of the one it names.  True: it
- * was woken. */
-static bool leave(struct futex_waiter *w)
+ * was woken, by somebody who held the lock until now. */
+static __attribute__((noinline)) bool leave(struct futex_waiter *w)
 {
-	struct bucket *b;
+	struct futex_bucket *b;
 
 	for (;;) {
 		b = atomic_load_explicit(&w->bucket, memory_order_acquire);
@@ -204,139 +155,49 @@ static bool leave(struct futex_waiter *w)
 			break;
 		lock_release(&b->lock);
 	}
-	bool woken = w->woken;
+	bool woken = atomic_load_explicit(&w->woken, memory_order_relaxed);
 
-	waiter_remove(&w->waiter);
 	if (!woken)
 		named_remove(&b->waiters, &w->named);
 	lock_release(&b->lock);
 	return woken;
 }
 
-static long futex_wait(uint64_t address, bool private, uint32_t value, uint32_t bitset,
-		       uint64_t deadline_ns)
+/* Woken, or an error; 1: by something that was not meant for this wait. */
+static long wait_once(uint64_t address, bool private, uint32_t value, uint32_t bitset,
+		      uint64_t deadline_ns)
 {
-	struct futex_name name;
 	struct futex_waiter w;
-	int r = name_word(address, private, &name);
+	struct futex_bucket *b;
+	int r = name_word(address, private, &w.name);
 
 	if (r == 0 && !bitset)
 		r = -EINVAL;
 	if (r < 0)
 		return r;
+	w.task = current();
 	w.bitset = bitset;
-	w.woken = false;
-	wait_queue_init(&w.queue);
-	waiter_init(&w.waiter, WAKE_ANY);
-	for (;;) {
-		w.name = name; /* a requeue may have given it another */
-		r = enter(&w, address, value);
-		if (r < 0)
-			return r;
-		r = wait_sleep(WAIT_INTERRUPTIBLE, deadline_ns);
-		if (leave(&w))
-			return 0;
-		if (r < 0)
-			return r;
-		/* Woken by something that was not meant for this wait: compare again. */
-	}
-}
-
-/* Moves up to `most` waiters to another word without waking them.  Both buckets are locked, so a
- * waker of either word finds each of them in one or the other. */
-static unsigned requeue_locked(struct bucket *from, const struct futex_name *name,
-			       struct bucket *to, const struct futex_name *new_name, unsigned most)
-{
-	struct named *n = named_find(&from->waiters, name->hash), *last = n ? named_last(n) : NULL;
-	unsigned moved = 0;
-
-	while (n && moved < most) {
-		struct futex_waiter *w = waiter_of(n);
-
-		n = named_next(n, last);
-		if (!matches(w, name, FUTEX_BITSET_MATCH_ANY))
-			continue;
-		w->name = *new_name;
-		/* One that stays where it is would be met again, and again. */
-		if (name->hash != new_name->hash) {
-			named_remove(&from->waiters, &w->named);
-			named_insert(&to->waiters, &w->named, new_name->hash);
-		}
-		/* Release: a waiter that sees the new bucket sees itself in it. */
-		atomic_store_explicit(&w->bucket, to, memory_order_release);
-		moved++;
-	}
-	return moved;
-}
-
-struct requeue {
-	uint64_t from, to;
-	bool private, compare;
-	uint32_t value; /* expected at `from` if compare */
-	unsigned wake, move;
-};
-
-static long futex_requeue(const struct requeue *q)
-{
-	struct futex_name from, to;
-	int r = name_word(q->from, q->private, &from);
-
-	if (r == 0)
-		r = name_word(q->to, q->private, &to);
-	if (r)
+	atomic_init(&w.woken, false);
+	b = futex_bucket_of(&w.name);
+	r = enter(b, &w, address, value);
+	if (r < 0)
 		return r;
-	struct bucket *a = bucket_of(&from), *b = bucket_of(&to);
-
-	for (;;) {
-		uint32_t now = 0;
-
-		bucket_lock_two(a, b);
-		r = q->compare ? load_user32(&now, q->from) : 0;
-		if (r == 0 && q->compare && now != q->value)
-			r = -EAGAIN;
-		if (r == 0) {
-			r = (int)wake_locked(a, &from, FUTEX_BITSET_MATCH_ANY, q->wake);
-			r += (int)requeue_locked(a, &from, b, &to, q->move);
-		}
-		bucket_unlock_two(a, b);
-		if (r != -EFAULT)
-			return r;
-		if (user_touch(q->from, sizeof(now), 0) < 0)
-			return -EFAULT;
-	}
+	r = wait_sleep_unlock(&b->lock, WAIT_INTERRUPTIBLE, deadline_ns);
+	/* Acquire: the waker has done with w. */
+	if (atomic_load_explicit(&w.woken, memory_order_acquire) || leave(&w))
+		return 0;
+	return r < 0 ? r : 1;
 }
 
-/* FUTEX_WAKE_OP: change the second word, wake the first, and the second if its old value says so. */
-static long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigned count,
-			  unsigned count2, uint32_t code)
+static long futex_wait(uint64_t address, bool private, uint32_t value, uint32_t bitset,
+		       uint64_t deadline_ns)
 {
-	struct futex_name name, name2;
-	int r = name_word(first, private, &name);
+	long r;
 
-	if (r == 0)
-		r = name_word(second, private, &name2);
-	if (r)
-		return r;
-	if (!futex_operation_known(code))
-		return -ENOSYS;
-	struct bucket *a = bucket_of(&name), *b = bucket_of(&name2);
-
-	for (;;) {
-		uint32_t old;
-
-		bucket_lock_two(a, b);
-		r = futex_change_word(second, code, &old);
-		if (r == 0) {
-			r = (int)wake_locked(a, &name, FUTEX_BITSET_MATCH_ANY, count);
-			if (futex_word_was(code, old))
-				r += (int)wake_locked(b, &name2, FUTEX_BITSET_MATCH_ANY, count2);
-		}
-		bucket_unlock_two(a, b);
-		if (r != -EFAULT)
-			return r;
-		if (user_touch(second, sizeof(old), 1) < 0)
-			return -EFAULT;
-	}
+	do
+		r = wait_once(address, private, value, bitset, deadline_ns);
+	while (r > 0);
+	return r;
 }
 
 /* The monotonic deadline of a wait; 0: none. */
@@ -371,8 +232,10 @@ static long finish_wait(long r, bool relative)
 	return relative ? -ERESTARTNOHAND : -ERESTARTSYS;
 }
 
-long sys_futex(uint64_t address, int op, uint32_t value, uint64_t timeout, uint64_t address2,
-	       uint32_t value3)
+/* All but what nearly every call is. */
+static __attribute__((noinline)) long other_command(uint64_t address, int op, uint32_t value,
+						    uint64_t timeout, uint64_t address2,
+						    uint32_t value3)
 {
 	bool private = op & FUTEX_PRIVATE_FLAG, real = op & FUTEX_CLOCK_REALTIME;
 	int command = op & FUTEX_CMD_MASK;
@@ -393,13 +256,11 @@ long sys_futex(uint64_t address, int op, uint32_t value, uint64_t timeout, uint6
 					      deadline_ns), timeout != 0);
 	case FUTEX_WAIT_BITSET:
 		return finish_wait(futex_wait(address, private, value, value3, deadline_ns), false);
-	case FUTEX_WAKE:
-		return futex_wake(address, private, FUTEX_BITSET_MATCH_ANY, value);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value3, value);
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(&(struct requeue){
+		return futex_requeue(&(struct futex_requeue){
 			.from = address, .to = address2, .private = private,
 			.compare = command == FUTEX_CMP_REQUEUE, .value = value3, .wake = value,
 			.move = (unsigned)timeout,
@@ -409,4 +270,17 @@ long sys_futex(uint64_t address, int op, uint32_t value, uint64_t timeout, uint6
 	default:
 		return -ENOSYS; /* priority inheritance */
 	}
+}
+
+long sys_futex(uint64_t address, int op, uint32_t value, uint64_t timeout, uint64_t address2,
+	       uint32_t value3)
+{
+	bool private = op & FUTEX_PRIVATE_FLAG;
+	int command = op & ~FUTEX_PRIVATE_FLAG;
+
+	if (command == FUTEX_WAKE)
+		return futex_wake(address, private, FUTEX_BITSET_MATCH_ANY, value);
+	if (command == FUTEX_WAIT && !timeout)
+		return finish_wait(futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, 0), false);
+	return other_command(address, op, value, timeout, address2, value3);
 }

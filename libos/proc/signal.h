@@ -101,8 +101,14 @@ void signal_entry_withdraw_locked(struct signal_entry *entry);
 void signal_force(int number, const struct signal_info *info);
 /* The same where program code has just been interrupted by it: the handler may be what runs next at once. */
 void signal_fault(const struct signal_info *info);
+
+#define WORK_ENDS_SLEEP (WORK_SIGNAL | WORK_EXIT | WORK_STOP)
+
 /* Something that ends an interruptible sleep is pending for the current task. */
-bool signal_is_pending(void);
+static inline bool signal_is_pending(void)
+{
+	return atomic_load_explicit(&current()->work, memory_order_acquire) & WORK_ENDS_SLEEP;
+}
 
 /* fork copies, exec resets, exit releases. */
 int signal_fork(struct process *child, struct process *parent, bool share);

@@ -215,10 +215,3 @@ void signal_force(int number, const struct signal_info *info)
 	}
 	lock_release(&process_tree_lock);
 }
-
-bool signal_is_pending(void)
-{
-	unsigned wanted = WORK_SIGNAL | WORK_EXIT | WORK_STOP;
-
-	return (atomic_load_explicit(&current()->work, memory_order_acquire) & wanted) != 0;
-}

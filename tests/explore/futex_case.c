@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/proc/futex.c, libos/proc/futex_operation.c, libos/core/wait.c, libos/core/wake.c,
- * libos/core/mailbox.c, libos/core/task_state.c, libos/core/name_tree.c: no waiter is forgotten,
- * whatever meets its wait */
+/* libos/proc/futex.c, libos/proc/futex_two.c, libos/proc/futex_operation.c, libos/core/wait.c,
+ * libos/core/wake.c, libos/core/mailbox.c, libos/core/task_state.c, libos/core/name_tree.c: no waiter is
+ * forgotten, whatever meets its wait */
 #include "libos_cpus.h"
 #include "../../libos/proc/futex.c"
 
@@ -48,7 +48,7 @@ uint64_t time_real_ns(void)
 static void name_bucket(_Atomic uint32_t *futex, const char *name)
 {
 	struct futex_name of = name_made(process.vm, (uint64_t)futex);
-	struct bucket *b = bucket_of(&of);
+	struct futex_bucket *b = futex_bucket_of(&of);
 
 	b->waiters = NULL;
 	b->lock.holder = 0;
@@ -71,8 +71,8 @@ static void setup(void)
 static void nobody_waits(void)
 {
 	cpus_check();
-	for (unsigned i = 0; i < BUCKETS; i++)
-		EXPLORE_CHECK(!buckets[i].waiters);
+	for (unsigned i = 0; i < FUTEX_BUCKETS; i++)
+		EXPLORE_CHECK(!futex_buckets[i].waiters);
 }
 
 static void wait_while(_Atomic uint32_t *futex, uint32_t value)
@@ -125,8 +125,7 @@ static void requeue_meets_signal(unsigned cpu)
 	if (cpu == 0) {
 		sys_futex((uint64_t)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
 	} else if (cpu == 1) {
-		atomic_store_explicit(&signalled, true, memory_order_release);
-		wake_task_signal(task_of(0));
+		signal_task(0);
 		sys_futex((uint64_t)&word, FUTEX_REQUEUE_PRIVATE, 0, 1, (uint64_t)&other_word, 0);
 	} else {
 		wake(&other_word, 1);

@@ -25,7 +25,6 @@
 
 static char slots[CPUS][TASK_SLOT_SIZE] __attribute__((aligned(TASK_SLOT_SIZE)));
 
-static _Atomic bool signalled;
 static _Atomic bool queued[CPUS]; /* each CPU's run queue: its one task */
 
 static struct task *task_of(unsigned cpu)
@@ -145,11 +144,6 @@ uint64_t time_now_ns(void)
 	return 1;
 }
 
-bool signal_is_pending(void)
-{
-	return atomic_load(&signalled);
-}
-
 /* ---------------------------------------------------------------- for the case */
 
 static void cpus_setup(void)
@@ -162,7 +156,6 @@ static void cpus_setup(void)
 
 	memset(queued, 0, sizeof(queued));
 	memset(tried, 0, sizeof(tried));
-	signalled = false;
 	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
 		struct task *t = task_of(cpu);
 
@@ -179,9 +172,15 @@ static void cpus_setup(void)
 		/* A waiter is on its sleeper's stack. */
 		explore_name(slots[cpu] + TASK_OFFSET - SHARED_STACK, SHARED_STACK, names[cpu][1]);
 	}
-	explore_name(&signalled, sizeof(signalled), "signalled");
 	explore_name(queued, sizeof(queued), "queued");
 	explore_name(tried, sizeof(tried), "tried");
+}
+
+/* As a sender of signals does; only a store, so that the fence behind it is what orders it. */
+static void signal_task(unsigned cpu)
+{
+	atomic_store_explicit(&task_of(cpu)->work, WORK_SIGNAL, memory_order_release);
+	wake_task_signal(task_of(cpu));
 }
 
 /* Nothing is under way, and nobody waits to run. */

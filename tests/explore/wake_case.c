@@ -67,8 +67,7 @@ static void signal_meets_sleep(unsigned cpu)
 		wait_begin();
 		EXPLORE_CHECK(wait_sleep(WAIT_INTERRUPTIBLE, 0) == -EINTR);
 	} else {
-		atomic_store_explicit(&signalled, true, memory_order_release);
-		wake_task_signal(task_of(0));
+		signal_task(0);
 	}
 }
 
@@ -83,8 +82,7 @@ static void signal_and_waker(unsigned cpu)
 	} else if (cpu == 1) {
 		raise_condition();
 	} else {
-		atomic_store_explicit(&signalled, true, memory_order_release);
-		wake_task_signal(task_of(0));
+		signal_task(0);
 	}
 }
 

@@ -197,7 +197,6 @@ void log_print(const char *fmt, ...)
 uint64_t time_now_ns(void) { return shim_now_ns += 1000; }
 uint64_t time_real_ns(void) { return time_now_ns(); }
 void signal_raise(int number) {}
-bool signal_is_pending(void) { return false; }
 void signal_mask_replace(uint64_t mask) {}
 void signal_mask_restore(void) {}
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of the futex: futex.c says what is where. */
+#ifndef LIBOS_FUTEX_H
+#define LIBOS_FUTEX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/lock.h"
+#include "core/name_tree.h"
+
+#define FUTEX_BUCKETS 256
+
+struct futex_name {
+	const void *object;
+	uint64_t offset;
+	uint64_t hash;
+};
+
+struct futex_bucket {
+	struct lock lock;
+	struct named *waiters; /* struct futex_waiter.named, by hash; under lock */
+} __attribute__((aligned(64)));
+
+/* Under its bucket's lock, once it has entered one. */
+struct futex_waiter {
+	struct named named;
+	struct futex_name name;
+	struct futex_bucket *_Atomic bucket; /* changed by a requeue, under the locks of both */
+	struct task *task;                   /* whose stack it is on; fixed */
+	uint32_t bitset;                     /* fixed */
+	_Atomic bool woken;                  /* written last: out of the tree, and nobody's but the task's */
+};
+
+extern struct futex_bucket futex_buckets[FUTEX_BUCKETS];
+
+static inline struct futex_bucket *futex_bucket_of(const struct futex_name *name)
+{
+	return &futex_buckets[name->hash % FUTEX_BUCKETS];
+}
+
+static inline struct futex_waiter *futex_waiter_of(struct named *n)
+{
+	return container_of(n, struct futex_waiter, named);
+}
+
+static inline bool futex_matches(const struct futex_waiter *w, const struct futex_name *name,
+				 uint32_t bitset)
+{
+	return w->name.object == name->object && w->name.offset == name->offset &&
+	       (w->bitset & bitset);
+}
+
+/* 0, -EINVAL or -EFAULT. */
+int futex_name_word(uint64_t address, bool private, struct futex_name *name);
+
+/* Under the bucket's lock: wakes up to `count` that wait for the word, and tells how many. */
+unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_name *name, uint32_t bitset,
+			   unsigned count);
+
+/* futex_two.c: the commands that are about two words.  As futex(2) has them. */
+struct futex_requeue {
+	uint64_t from, to;
+	bool private, compare;
+	uint32_t value; /* expected at `from` if compare */
+	unsigned wake, move;
+};
+
+long futex_requeue(const struct futex_requeue *q);
+long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigned count, unsigned count2,
+		   uint32_t code);
+
+#endif
