@@ -55,6 +55,16 @@ void lock_take_checked(struct lock *l)
 	this_vcore()->mask_depth--;
 }
 
+void lock_take_masked_checked(struct lock *l)
+{
+	struct vcore *v = this_vcore();
+
+	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
+	race_point();
+	lock_take_masked(l);
+	push_held(l);
+}
+
 void lock_forget_checked(struct lock *l)
 {
 	ASSERT_INVARIANT(lock_held(l));

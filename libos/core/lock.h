@@ -50,8 +50,10 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank);
 
 /* masking.asm, and with the checks of a debug build (I11). */
 void lock_take(struct lock *l);
+void lock_take_masked(struct lock *l);
 void lock_drop(struct lock *l);
 void lock_take_checked(struct lock *l);
+void lock_take_masked_checked(struct lock *l);
 void lock_drop_checked(struct lock *l);
 void lock_forget_checked(struct lock *l);
 
@@ -62,6 +64,15 @@ static inline void lock_acquire(struct lock *l)
 		lock_take_checked(l);
 	else
 		lock_take(l);
+}
+
+/* By who is masked, and holds no lock: what unmasks is the release of l. */
+static inline void lock_acquire_masked(struct lock *l)
+{
+	if (EXO_DEBUG)
+		lock_take_masked_checked(l);
+	else
+		lock_take_masked(l);
 }
 
 bool lock_try(struct lock *l);

@@ -62,8 +62,8 @@ struct mailbox_call *mailbox_take_calls(struct mailbox *m);
 /* Any CPU: something is in it. */
 static inline bool mailbox_has_mail(const struct mailbox *m)
 {
-	return atomic_load(&m->tasks) || atomic_load(&m->calls) || atomic_load(&m->thieves) ||
-	       atomic_load(&m->refused) || atomic_load(&m->flags);
+	return (uint64_t)atomic_load(&m->tasks) | (uint64_t)atomic_load(&m->calls) |
+	       atomic_load(&m->thieves) | atomic_load(&m->refused) | atomic_load(&m->flags);
 }
 
 #endif

@@ -54,6 +54,16 @@ lock_take_end:
 	jne .wait
 	jmp .again
 
+; void lock_take_masked(struct lock *l): for who is masked, once, which is the lock's mask from now on.
+global lock_take_masked
+
+	align 16
+lock_take_masked:
+	THIS_VCORE rax, eax
+	mov ecx, [rax + VCORE_CPU]
+	inc ecx
+	jmp lock_take_end.again
+
 ; --------------------------------------------------------------------------------------------
 ; void lock_drop(struct lock *l), void upcalls_unmask(void)
 ;

@@ -181,8 +181,6 @@ static void take_place(struct vcore *v, struct task *t)
 	if (t == v->heir) {
 		v->heir = NULL;
 		v->stats.direct_switches++;
-		if (task_state(t) == TASK_BLOCKED)
-			task_set_state(t, TASK_RUNNABLE);
 		task_move(t, PLACE_MAILBOX, PLACE_RUNNING);
 	} else {
 		task_move(t, PLACE_QUEUED, PLACE_RUNNING);
@@ -282,15 +280,21 @@ _Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why)
 	schedule_loop(v, runnable ? prev : NULL);
 }
 
+/* While the task can still give its slice to those whom it has woken. */
+static __attribute__((noinline)) void give_and_leave(struct vcore *v, enum sched_why why)
+{
+	wakes_deliver(v);
+	switch_leave(v, v->current, why, vcore_event_stack_top(v));
+}
+
 void switch_away(enum sched_why why)
 {
 	struct vcore *v = this_vcore();
-	struct task *t = v->current;
 
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
-	ASSERT_INVARIANT(t == current());
-	/* While the task can still give its slice to those whom it has woken. */
+	ASSERT_INVARIANT(v->current == current());
 	if (v->deferred)
-		wakes_deliver(v);
-	switch_leave(v, t, why, vcore_event_stack_top(v));
+		give_and_leave(v, why);
+	else
+		switch_leave(v, v->current, why, vcore_event_stack_top(v));
 }

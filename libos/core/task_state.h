@@ -11,7 +11,8 @@
  *	                               |                       ZOMBIE, NONE       stack left     |
  *	                               +------------------- BLOCKED, WAITING <-------------------+
  *
- * The heir of a slice (sched/donate.c) goes from MAILBOX to RUNNING: its mailbox is vcore->heir.
+ * The heir of a slice (sched/donate.c) goes from BLOCKED, MAILBOX to RUNNING, RUNNING: its mailbox is
+ * vcore->heir.
  *
  * `state` is written by the CPU that owns the task.  `where` says which queue it is in (I3); moving
  * it away from WAITING is a compare-and-swap, which one waker wins: the winner owns the task until
@@ -30,7 +31,7 @@ static const uint8_t allowed_states[TASK_STATES] = {
 	[TASK_RUNNABLE] = BIT(TASK_RUNNING),
 	[TASK_RUNNING] = BIT(TASK_RUNNABLE) | BIT(TASK_BLOCKING) | BIT(TASK_ZOMBIE),
 	[TASK_BLOCKING] = BIT(TASK_RUNNING) | BIT(TASK_BLOCKED),
-	[TASK_BLOCKED] = BIT(TASK_RUNNABLE),
+	[TASK_BLOCKED] = BIT(TASK_RUNNABLE) | BIT(TASK_RUNNING),
 	[TASK_ZOMBIE] = 0,
 };
 

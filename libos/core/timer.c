@@ -98,12 +98,11 @@ static uint64_t first_due_tsc(const struct vcore *v)
 	return first;
 }
 
-void timers_program(struct vcore *v)
+static __attribute__((noinline)) void program(struct vcore *v)
 {
 	uint64_t deadline = first_due_tsc(v);
 	uint64_t set = v->page->deadline_tsc, look;
 
-	ASSERT_INVARIANT(vcore_is_mine(v));
 	if (v->current && v->slice_end_tsc && vcore_slice_ends(v)) {
 		if (v->slice_end_tsc <= rdtsc())
 			v->need_resched = true;
@@ -117,6 +116,23 @@ void timers_program(struct vcore *v)
 		deadline = look;
 	if (deadline && (!set || deadline < set))
 		exo_timer(deadline);
+}
+
+/* `set` is no later than `due`, where 0 is never. */
+static bool no_later(uint64_t set, uint64_t due)
+{
+	return set - 1 <= due - 1;
+}
+
+/* Most often the timer is set to something earlier, which looks again when it comes. */
+void timers_program(struct vcore *v)
+{
+	uint64_t set = v->page->deadline_tsc;
+
+	ASSERT_INVARIANT(vcore_is_mine(v));
+	if (!set || !no_later(set, v->slice_end_tsc) || !no_later(set, v->promise_ends_tsc) ||
+	    !no_later(set, first_due_tsc(v)) || !no_later(set, stall_check_due_tsc(v)))
+		program(v);
 }
 
 static void detach(struct timer *t)

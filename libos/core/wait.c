@@ -121,14 +121,18 @@ int wait_sleep(unsigned flags, uint64_t deadline_ns)
 	return r;
 }
 
+/* Masked on return as well: no reason to look for events when we are about to leave. */
+static int sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns)
+{
+	ASSERT_INVARIANT(lock_held(lock));
+	lock_release_masked(lock);
+	return sleep_masked(flags, deadline_ns);
+}
+
 int wait_sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns)
 {
-	int r;
+	int r = sleep_unlock(lock, flags, deadline_ns);
 
-	ASSERT_INVARIANT(lock_held(lock));
-	/* Masked throughout: no reason to look for events when we are about to leave. */
-	lock_release_masked(lock);
-	r = sleep_masked(flags, deadline_ns);
 	upcalls_unmask();
 	return r;
 }
@@ -138,12 +142,13 @@ int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t de
 	struct waiter w;
 	int r;
 
-	ASSERT_INVARIANT(lock_held(lock));
 	waiter_init(&w, WAKE_ANY);
 	wait_begin();
 	waiter_add(q, &w);
-	r = wait_sleep_unlock(lock, flags, deadline_ns);
-	lock_acquire(lock);
+	r = sleep_unlock(lock, flags, deadline_ns);
+	lock_acquire_masked(lock);
+	if (w.woken)
+		return 0;
 	waiter_remove(&w);
-	return w.woken ? 0 : r;
+	return r;
 }

@@ -118,6 +118,14 @@ void task_send_heir(struct vcore *v, struct task *t, unsigned cpu)
 	send_to_cpu(v, t, cpu);
 }
 
+static __attribute__((noinline)) void wake_at_once(struct vcore *v, struct task *t)
+{
+	t->message = MESSAGE_WAKE;
+	t->woken_tsc = v->ran_since_tsc;
+	v->stats.wakes++;
+	task_send(v, t, (unsigned)v->cpu);
+}
+
 /*
  * The stack has been left: from here on anyone may wake the task, and another CPU may run it.
  *
@@ -138,54 +146,60 @@ void leave_blocked(struct vcore *v, struct task *t)
 	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
 	task_set_state(t, TASK_BLOCKED);
 	task_move(t, PLACE_RUNNING, PLACE_WAITING);
-	if (atomic_load(&t->wake_pending) && task_claim(t)) {
-		t->message = MESSAGE_WAKE;
-		t->woken_tsc = v->ran_since_tsc;
-		v->stats.wakes++;
-		task_send(v, t, (unsigned)v->cpu);
-	}
+	if (atomic_load(&t->wake_pending) && task_claim(t))
+		wake_at_once(v, t);
 }
 
-static void deliver(struct vcore *v, struct task *t)
+static __attribute__((noinline)) void deliver_ordinarily(struct vcore *v, struct task *t)
 {
-	unsigned cpu;
-
-	if (t->message == MESSAGE_DONATE) {
-		donation_deliver(v, t);
-		return;
-	}
-	cpu = place_choose(v, t, why_of(t));
+	unsigned cpu = place_choose(v, t, why_of(t));
 	task_send(v, t, cpu);
 	/* If it went to another CPU, it is that one's by now. */
 	if ((int)cpu == v->cpu && t->gift == DONATION_SIGNAL)
 		donation_signalled(v, t);
 }
 
-void wakes_deliver(struct vcore *v)
+static inline void deliver(struct vcore *v, struct task *t)
 {
-	struct task *oldest = NULL;
-	bool any = v->deferred != NULL;
+	if (t->message == MESSAGE_DONATE)
+		donation_deliver(v, t);
+	else
+		deliver_ordinarily(v, t);
+}
 
-	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
-	if (any && !v->deferred->mailbox_next) {
-		oldest = v->deferred;
-		v->deferred = NULL;
-	}
+/* The list has the youngest first. */
+static __attribute__((noinline)) void deliver_all(struct vcore *v)
+{
+	struct task *oldest = NULL, *t;
+
 	while (v->deferred) {
-		struct task *t = v->deferred;
-
+		t = v->deferred;
 		v->deferred = t->mailbox_next;
 		t->mailbox_next = oldest;
 		oldest = t;
 	}
 	while (oldest) {
-		struct task *t = oldest;
-
+		t = oldest;
 		oldest = t->mailbox_next;
 		deliver(v, t);
 	}
+}
+
+void wakes_deliver(struct vcore *v)
+{
+	struct task *t = v->deferred;
+
+	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
+	if (!t)
+		return;
+	if (t->mailbox_next) {
+		deliver_all(v);
+	} else {
+		v->deferred = NULL;
+		deliver(v, t);
+	}
 	/* A CPU that is about to switch sets it then. */
-	if (any && !v->need_resched)
+	if (!v->need_resched)
 		timers_program(v);
 }
 

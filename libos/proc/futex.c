@@ -163,9 +163,9 @@ static __attribute__((noinline)) bool leave(struct futex_waiter *w)
 	return woken;
 }
 
-/* Woken, or an error; 1: by something that was not meant for this wait. */
-static long wait_once(uint64_t address, bool private, uint32_t value, uint32_t bitset,
-		      uint64_t deadline_ns)
+/* Woken, or an error; else 1: by something that was not meant for this wait. */
+static inline long wait_once(uint64_t address, bool private, uint32_t value, uint32_t bitset,
+			     uint64_t deadline_ns)
 {
 	struct futex_waiter w;
 	struct futex_bucket *b;
@@ -189,15 +189,18 @@ static long wait_once(uint64_t address, bool private, uint32_t value, uint32_t b
 	return r < 0 ? r : 1;
 }
 
-static long futex_wait(uint64_t address, bool private, uint32_t value, uint32_t bitset,
-		       uint64_t deadline_ns)
+/* `interrupted` is what a signal makes of it: a wait without end, or until a fixed time, is the same when it
+ * is started again. */
+static __attribute__((noinline)) long futex_wait(uint64_t address, bool private, uint32_t value,
+						 uint32_t bitset, uint64_t deadline_ns,
+						 int interrupted)
 {
 	long r;
 
 	do
 		r = wait_once(address, private, value, bitset, deadline_ns);
 	while (r > 0);
-	return r;
+	return r == -EINTR ? interrupted : r;
 }
 
 /* The monotonic deadline of a wait; 0: none. */
@@ -224,14 +227,6 @@ static int read_deadline(uint64_t user, bool absolute, bool real, uint64_t *dead
 	return 0;
 }
 
-/* A wait without end, or until a fixed time, is the same when it is started again. */
-static long finish_wait(long r, bool relative)
-{
-	if (r != -EINTR)
-		return r;
-	return relative ? -ERESTARTNOHAND : -ERESTARTSYS;
-}
-
 /* All but what nearly every call is. */
 static __attribute__((noinline)) long other_command(uint64_t address, int op, uint32_t value,
 						    uint64_t timeout, uint64_t address2,
@@ -252,10 +247,10 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 	}
 	switch (command) {
 	case FUTEX_WAIT:
-		return finish_wait(futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY,
-					      deadline_ns), timeout != 0);
+		return futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, deadline_ns,
+				  timeout ? -ERESTARTNOHAND : -ERESTARTSYS);
 	case FUTEX_WAIT_BITSET:
-		return finish_wait(futex_wait(address, private, value, value3, deadline_ns), false);
+		return futex_wait(address, private, value, value3, deadline_ns, -ERESTARTSYS);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value3, value);
 	case FUTEX_REQUEUE:
@@ -281,6 +276,6 @@ long sys_futex(uint64_t address, int op, uint32_t value, uint64_t timeout, uint6
 	if (command == FUTEX_WAKE)
 		return futex_wake(address, private, FUTEX_BITSET_MATCH_ANY, value);
 	if (command == FUTEX_WAIT && !timeout)
-		return finish_wait(futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, 0), false);
+		return futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, 0, -ERESTARTSYS);
 	return other_command(address, op, value, timeout, address2, value3);
 }

@@ -64,27 +64,34 @@ static bool is_on_its_stack(const struct task *t)
 	return ((stack_pointer ^ (uint64_t)t) & ~(TASK_SLOT_SIZE - 1)) == 0;
 }
 
-int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
+/* Nothing is given. */
+static __attribute__((noinline)) int64_t counted(struct vcore *v, enum donation_kind kind,
+						 enum donation_outcome why)
+{
+	donation_count(&v->stats, kind, why);
+	return why == DONATION_REFUSED ? -EAGAIN : 0;
+}
+
+static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
 {
 	struct task *from = v->current;
 	int64_t left = (int64_t)slice_left_ns(v);
 	int answer;
 
-	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
-		donation_count(&v->stats, kind, DONATION_CAPPED);
-		return 0;
-	}
-	if (left < (int64_t)SCHED_SLICE_MIN_NS) { /* not worth a switch */
-		donation_count(&v->stats, kind, DONATION_SPENT);
-		return 0;
-	}
+	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX)
+		return counted(v, kind, DONATION_CAPPED);
+	if (left < (int64_t)SCHED_SLICE_MIN_NS) /* not worth a switch */
+		return counted(v, kind, DONATION_SPENT);
 	answer = run_queue_may_donate(v, from, to);
-	if (answer < 0) {
-		donation_count(&v->stats, kind, DONATION_REFUSED);
-		return -EAGAIN;
-	}
+	if (answer < 0)
+		return counted(v, kind, DONATION_REFUSED);
 	*now = answer > 0;
 	return left;
+}
+
+int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
+{
+	return offer(v, to, kind, now);
 }
 
 void donation_inherit(struct vcore *v, struct task *to, uint64_t slice_ns)
@@ -115,29 +122,28 @@ static void set_successor(struct task *t, struct task *successor, enum donation_
 	t->successor.kind = (uint8_t)kind;
 }
 
-static void wake_ordinarily(struct vcore *v, struct task *t)
+static __attribute__((noinline)) void wake_ordinarily(struct vcore *v, struct task *t)
 {
 	t->message = MESSAGE_WAKE;
 	task_send(v, t, place_choose(v, t, SCHED_WOKEN));
 }
 
 /* Some of the running slice may go to t.  0: nothing may. */
-static int64_t offer_to_woken(struct vcore *v, struct task *t, bool *now)
+static inline int64_t offer_to_woken(struct vcore *v, struct task *t, bool *now)
 {
 	enum donation_kind kind = (enum donation_kind)t->gift;
 
 	if (!v->current || !is_on_its_stack(v->current))
 		return 0;
-	if (v->heir) {
-		donation_count(&v->stats, kind, DONATION_SECOND);
-		return 0;
-	}
+	if (v->heir)
+		return counted(v, kind, DONATION_SECOND);
 	run_queue_admit(v, t);
-	return donation_offer(v, t, kind, now);
+	return offer(v, t, kind, now);
 }
 
 /* The current task has nothing left, and t runs on `cpu`. */
-static void give_at_once(struct vcore *v, struct task *t, unsigned cpu, uint64_t ns)
+static __attribute__((noinline)) void give_at_once(struct vcore *v, struct task *t, unsigned cpu,
+						   uint64_t ns)
 {
 	struct task *from = v->current;
 	enum donation_kind kind = (enum donation_kind)t->gift;
@@ -248,13 +254,13 @@ static bool may_succeed(struct vcore *v, struct task *t, struct task *successor)
 	       sched_allowed(successor, v->cpu);
 }
 
-static void leave_to_successor(struct vcore *v, struct task *t)
+static __attribute__((noinline)) void leave_to_successor(struct vcore *v, struct task *t)
 {
 	struct task *to = t->successor.task;
 	enum donation_kind kind = (enum donation_kind)t->successor.kind;
 
 	t->successor.task = NULL;
-	if (!to || v->heir || v->must_pick || t->slice_ns < SCHED_SLICE_MIN_NS ||
+	if (!to || v->must_pick || t->slice_ns < SCHED_SLICE_MIN_NS ||
 	    !may_succeed(v, t, to))
 		return;
 	if (kind == DONATION_SIGNAL && t->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
@@ -300,24 +306,32 @@ void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns,
 	}
 }
 
+/* Who waits for the end of t's run goes on; with what is left, if t sleeps and nobody else has it. */
+static __attribute__((noinline)) void wake_donor(struct vcore *v, struct task *t, bool sleeps)
+{
+	struct task *donor = task_get(t->donor);
+
+	t->donor = (struct task_ref){ 0 };
+	if (!donor)
+		return;
+	atomic_store_explicit(&donor->gift_over, true, memory_order_release);
+	donation_wake_giver(v, donor, sleeps && !v->heir ? t->slice_ns : 0, t->self.id);
+	task_put(donor);
+}
+
 void donation_leave(struct vcore *v, struct task *t)
 {
 	bool sleeps = task_state(t) != TASK_RUNNING;
-	struct task *donor;
 
 	if (is_promised(v->heir))
 		keep_promise(v, t);
-	if (t->donor.id) {
-		donor = task_get(t->donor);
-		t->donor = (struct task_ref){ 0 };
-		if (donor) {
-			atomic_store_explicit(&donor->gift_over, true, memory_order_release);
-			donation_wake_giver(v, donor, sleeps && !v->heir ? t->slice_ns : 0,
-					    t->self.id);
-			task_put(donor);
-		}
-	}
-	if (sleeps)
+	if (t->donor.id)
+		wake_donor(v, t, sleeps);
+	if (!sleeps)
+		return;
+	if (v->heir)
+		t->successor.task = NULL;
+	else
 		leave_to_successor(v, t);
 }
 

@@ -278,13 +278,20 @@ struct task *run_queue_steal(struct vcore *v, unsigned thief)
 
 /* ---- the other callbacks */
 
-void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
+static __attribute__((noinline)) void charge_now(struct vcore *v, struct task *t, uint64_t ns)
 {
 	sched_follow(v);
 	if (!ops_of(v)->charge || t->sched_core_only || t->sched_generation != v->queue.generation)
 		return;
 	CALL(v, charge, RESULT_NONE, t, v->cpu, t, ns);
 	failed(v);
+}
+
+/* One that has come into force meanwhile has not met t. */
+void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
+{
+	if (ops_of(v)->charge)
+		charge_now(v, t, ns);
 }
 
 static __attribute__((noinline)) void admit_now(struct vcore *v, struct task *t)
@@ -322,7 +329,7 @@ static __attribute__((noinline)) int ask_for_gift(struct vcore *v, struct task *
 
 int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 {
-	return sched_is_followed(v) && !ops_of(v)->donate ? 0 : ask_for_gift(v, from, to);
+	return ops_of(v)->donate ? ask_for_gift(v, from, to) : 0;
 }
 
 bool run_queue_has_opinion(const struct vcore *v)

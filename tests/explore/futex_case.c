@@ -132,6 +132,25 @@ static void requeue_meets_signal(unsigned cpu)
 	}
 }
 
+/* A waiter that is awake for another reason may be gone as soon as it sees that it was woken, and wait
+ * for something else, with its next waiter where the last one was. */
+static void waits_again(unsigned cpu)
+{
+	if (cpu == 0) {
+		sys_futex((uint64_t)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+		while (atomic_load_explicit(&other_word, memory_order_acquire) == 0) {
+			atomic_store_explicit(&task_of(0)->work, 0, memory_order_relaxed);
+			sys_futex((uint64_t)&other_word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+		}
+		return;
+	}
+	signal_task(0);
+	atomic_store_explicit(&word, 1, memory_order_release);
+	wake(&word, 1);
+	atomic_store_explicit(&other_word, 1, memory_order_release);
+	wake(&other_word, 1);
+}
+
 static void requeues_cross(unsigned cpu)
 {
 	_Atomic uint32_t *from = cpu ? &word : &other_word, *to = cpu ? &other_word : &word;
@@ -148,6 +167,7 @@ int main(void)
 		  NULL },
 		{ "a_signal_finds_a_requeued_waiter", 3, 2, 0, setup, requeue_meets_signal,
 		  nobody_waits, NULL },
+		{ "a_woken_waiter_may_wait_again", 2, 2, 1, setup, waits_again, nobody_waits, NULL },
 		{ "requeues_may_cross", 2, 2, 1, setup, requeues_cross, nobody_waits, NULL },
 	};
 

@@ -43,12 +43,11 @@ static bool lock_is_free(void *l)
  * on, so before its next lock it waits until that one is free. */
 static struct lock *tried[CPUS];
 
-void lock_take(struct lock *l)
+void lock_take_masked(struct lock *l)
 {
 	struct lock **in_vain = &tried[explore_self()];
 	uint32_t free = 0;
 
-	upcalls_mask();
 	if (*in_vain)
 		explore_wait(lock_is_free, *in_vain, "waits for the lock that it has tried");
 	*in_vain = NULL;
@@ -56,6 +55,12 @@ void lock_take(struct lock *l)
 		explore_wait(lock_is_free, l, "waits for the lock");
 		free = 0;
 	}
+}
+
+void lock_take(struct lock *l)
+{
+	upcalls_mask();
+	lock_take_masked(l);
 }
 
 bool lock_try(struct lock *l)
@@ -177,7 +182,7 @@ static void cpus_setup(void)
 }
 
 /* As a sender of signals does; only a store, so that the fence behind it is what orders it. */
-static void signal_task(unsigned cpu)
+static inline void signal_task(unsigned cpu)
 {
 	atomic_store_explicit(&task_of(cpu)->work, WORK_SIGNAL, memory_order_release);
 	wake_task_signal(task_of(cpu));

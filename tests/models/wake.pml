@@ -232,9 +232,9 @@ inline wakes_deliver()
 			u = FIRST(deferred[c]);
 			deferred[c] = deferred[c] & ~BIT(u)
 		};
-		/* code: libos/core/wake.c deliver: "cpu = place_choose(v, t, why_of(t))" */
+		/* code: libos/core/wake.c deliver_ordinarily: "cpu = place_choose(v, t, why_of(t))" */
 		place_choose();
-		/* code: libos/core/wake.c deliver: "task_send(v, t, cpu)" */
+		/* code: libos/core/wake.c deliver_ordinarily: "task_send(v, t, cpu)" */
 		task_send(u)
 	:: else -> break
 	od
@@ -447,7 +447,7 @@ inline leave_blocked()
 	atomic { set_state(BLOCKING, BLOCKED); assert(where[t] == ON_CPU); where[t] = WAITING };
 #endif
 	/* code: libos/core/wake.c leave_blocked: "if (atomic_load(&t->wake_pending) && task_claim(t))" */
-	/* code: libos/core/wake.c leave_blocked: "task_send(v, t, (unsigned)v->cpu)" */
+	/* code: libos/core/wake.c wake_at_once: "task_send(v, t, (unsigned)v->cpu)" */
 	if
 #ifdef NO_RECHECK
 	:: false
@@ -524,20 +524,20 @@ top:	/* Task t, unmasked, where it takes its signals. */
 	:: else
 	fi;
 #endif
-	/* code: libos/core/wait.c sleep_masked: "atomic_store(&t->wait_flags, flags)" */
+	/* code: libos/core/wait.c called_off: "atomic_store_explicit(&t->wait_flags, flags, memory_order_relaxed)" */
 	wait_flags[t] = true;
-	/* code: libos/core/wait.c interrupted: "atomic_load(&t->work) & WORK_EXIT" */
-	/* code: libos/core/wait.c sleep_masked: "interrupted(t, flags)" */
+	/* code: libos/core/wait.c interrupted: "atomic_load_explicit(&t->work, memory_order_acquire) & ends_sleep(flags)" */
+	/* code: libos/core/wait.c called_off: "interrupted(t, flags)" */
 	if
 	:: work[t] -> goto cancel
 	:: else
 	fi;
-	/* code: libos/core/wait.c sleep_masked: "atomic_load(&t->wake_pending)" */
+	/* code: libos/core/wait.c called_off: "atomic_load(&t->wake_pending)" */
 	if
 	:: wake_pending[t] -> goto cancel
 	:: else
 	fi;
-	/* code: libos/core/switch.c switch_away: "wakes_deliver(v)" */
+	/* code: libos/core/switch.c give_and_leave: "wakes_deliver(v)" */
 	atomic { resume_at[t] = ASLEEP; current[c] = NONE };
 	/* code: libos/core/switch.c leave: "leave_blocked(v, t)" */
 	leave_blocked();
@@ -545,7 +545,7 @@ top:	/* Task t, unmasked, where it takes its signals. */
 
 cancel:	/* code: libos/core/wait.c wait_cancel: "task_set_state(current(), TASK_RUNNING)" */
 	atomic { set_state(BLOCKING, RUNNING) };
-awake:	/* code: libos/core/wait.c sleep_masked: "atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed)" */
+awake:	/* code: libos/core/wait.c slept: "atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed)" */
 	wait_flags[t] = false;
 	goto top;
 

@@ -57,10 +57,15 @@ bool upcalls_masked(void)
 	return page.masked;
 }
 
+void lock_take_masked(struct lock *l)
+{
+	l->holder = 1;
+}
+
 void lock_take(struct lock *l)
 {
 	upcalls_mask();
-	l->holder = 1;
+	lock_take_masked(l);
 }
 
 void lock_drop(struct lock *l)
@@ -167,6 +172,30 @@ static void a_wake_is_delivered_after_the_last_lock(void)
 	CHECK(task_state(&sleeper) == TASK_RUNNABLE && task_place(&sleeper) == PLACE_QUEUED);
 }
 
+static void a_mask_is_passed_on_between_locks(void)
+{
+	start();
+	lock_acquire(&process);
+	lock_release_masked(&process);
+	CHECK(upcalls_masked());
+	CHECK_EQ(process.holder, 0);
+	CHECK_EQ(vcores[0].held_count, 0);
+	lock_acquire_masked(&pipe_lock);
+	CHECK_EQ(vcores[0].mask_depth, 1);
+	CHECK(vcores[0].held_count == 1 && vcores[0].held[0] == &pipe_lock);
+	lock_release(&pipe_lock);
+	CHECK(!upcalls_masked());
+}
+
+static void who_has_a_lock_takes_the_next_by_its_rank(void)
+{
+	start();
+	CHECK_PANICS("held_count == 0", {
+		lock_acquire(&process);
+		lock_acquire_masked(&pipe_lock);
+	});
+}
+
 int main(void)
 {
 	RUN(locks_are_taken_in_rising_rank);
@@ -175,5 +204,7 @@ int main(void)
 	RUN(who_does_not_hold_a_lock_cannot_release_it);
 	RUN(nothing_is_woken_under_a_leaf_lock);
 	RUN(a_wake_is_delivered_after_the_last_lock);
+	RUN(a_mask_is_passed_on_between_locks);
+	RUN(who_has_a_lock_takes_the_next_by_its_rank);
 	return check_result();
 }
