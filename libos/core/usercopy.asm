@@ -90,15 +90,21 @@ user_zero:
 	xor eax, eax
 	mov rcx, rsi
 	shr rcx, 3
+	jz .tail                        ; a REP costs more to start than it has to do
 .words:
 	rep stosq
-	mov ecx, esi
-	and ecx, 7
-.bytes:
-	rep stosb
+.tail:
+	and esi, 7
+	jz .done
+.byte:
+	mov byte [rdi], 0
+	inc rdi
+	dec esi
+	jnz .byte
+.done:
 	ret
 	may_fault .words, failed
-	may_fault .bytes, failed
+	may_fault .byte, failed
 
 ; long user_string(char *to, const char *from, size_t max): length, or an error.
 ;

@@ -101,7 +101,7 @@ static long await_data(struct pipe *p, struct file *f)
 	return 1;
 }
 
-static long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n)
+static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n)
 {
 	size_t done = 0, moved;
 	unsigned touches = 0;
@@ -190,7 +190,7 @@ static long write_batch(struct pipe *p, struct file *f, struct io_buffer from, s
 	return result;
 }
 
-static long write_slowly(struct pipe *p, struct file *f, struct io_buffer from, size_t n)
+static __attribute__((noinline)) long write_slowly(struct pipe *p, struct file *f, struct io_buffer from, size_t n)
 {
 	size_t done = 0, before;
 	unsigned touches = 0;
@@ -215,7 +215,7 @@ static long write_slowly(struct pipe *p, struct file *f, struct io_buffer from, 
 }
 
 /* What finds room in one page goes there at once; the rest takes the long way. */
-static long write_from(struct file *f, struct io_buffer from, size_t n)
+__attribute__((always_inline)) static inline long write_from(struct file *f, struct io_buffer from, size_t n)
 {
 	struct pipe *p = f->private;
 	bool written;
