@@ -64,7 +64,7 @@ static int decode_clone(struct domain *d, struct update_plan *plan)
 	return page_table_range_ok(plan->source, d, op->source_va, op->count) ? 0 : -EINVAL;
 }
 
-static int decode_code(struct domain *d, struct update_plan *plan)
+static __attribute__((noinline)) int decode_code(struct domain *d, struct update_plan *plan)
 {
 	struct exo_op *op = &plan->op;
 
@@ -79,10 +79,6 @@ static int decode_code(struct domain *d, struct update_plan *plan)
 	case EXO_OP_COPY:
 		op->count += !op->count;
 		return op->source < FRAME_NUMBERS_END ? 0 : -EINVAL;
-	case EXO_OP_UNMAP:
-	case EXO_OP_PROTECT:
-	case EXO_OP_ZERO:
-		return 0;
 	}
 	return -EINVAL;
 }
@@ -103,6 +99,8 @@ int update_check(struct domain *d, struct space *target, struct update_plan *pla
 	/* The libos is W^X (K7); what a program does in its private part is its own affair. */
 	if (target->is_shared && (op->prot & PROT_WRITE_EXEC) == PROT_WRITE_EXEC)
 		return -EPERM;
+	if (op->code == EXO_OP_PROTECT || op->code == EXO_OP_UNMAP || op->code == EXO_OP_ZERO)
+		return 0; /* there is no more to them */
 	error = decode_code(d, plan);
 	if (error)
 		update_plan_put(plan);

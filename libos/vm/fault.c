@@ -188,17 +188,11 @@ static struct mapping *grow_stack(struct vm *v, uint64_t va)
 	return m;
 }
 
-static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epoch)
+/* The access is allowed: the page is to be there. */
+static __attribute__((noinline)) int fault_serve(struct vm *v, const struct mapping *m, uint64_t va, uint64_t error,
+						 uint64_t *epoch)
 {
-	struct mapping *m = mapping_find(v, va);
 	bool write = error & FAULT_WRITE;
-
-	if (!m)
-		m = grow_stack(v, va);
-	if (!m)
-		return -EFAULT;
-	if (!allowed(m, error))
-		return -EACCES;
 	uint64_t entry = space_entry(va);
 
 	if (entry == EXO_PTE_LOST)
@@ -215,6 +209,27 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
 	struct exo_op op = mapping_protect_op(m, va, va + PAGE);
 
 	return space_protect(v, &op, epoch);
+}
+
+static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epoch)
+{
+	struct mapping *m = mapping_find(v, va);
+
+	if (!m)
+		m = grow_stack(v, va);
+	if (!m)
+		return -EFAULT;
+	return allowed(m, error) ? fault_serve(v, m, va, error, epoch) : -EACCES;
+}
+
+/* Under memory pressure, or with frames that were taken back: is it worth another attempt? */
+static __attribute__((noinline)) bool try_again(uint64_t address, int r, unsigned attempt)
+{
+	if (r == -EPERM && attempt < LOST_ATTEMPTS) {
+		task_yield();
+		return true;
+	}
+	return r == -ENOMEM && out_of_memory(address, attempt);
 }
 
 /*
@@ -238,11 +253,9 @@ int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 		v->faults++;
 		r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
 		vm_unlock(v, epoch);
-		if (r == -EPERM && attempt < LOST_ATTEMPTS) {
-			task_yield();
-			continue;
-		}
-		if (r != -ENOMEM || !out_of_memory(address, attempt))
+		if (r != -EPERM && r != -ENOMEM)
+			return r;
+		if (!try_again(address, r, attempt))
 			return r == -EPERM ? -EIO : r;
 	}
 }

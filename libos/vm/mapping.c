@@ -174,7 +174,7 @@ int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *e
 	return 0;
 }
 
-void vm_unlock(struct vm *v, uint64_t epoch)
+static __attribute__((noinline)) void unlock_slowly(struct vm *v, uint64_t epoch)
 {
 	struct mapping *removed = v->removed;
 
@@ -187,6 +187,14 @@ void vm_unlock(struct vm *v, uint64_t epoch)
 		removed = (struct mapping *)m->region.child[0];
 		mapping_free(m);
 	}
+}
+
+void vm_unlock(struct vm *v, uint64_t epoch)
+{
+	if (epoch || v->removed)
+		unlock_slowly(v, epoch);
+	else
+		mutex_unlock(&v->mutex);
 }
 
 static uint8_t read_and_fetch(const struct mapping *m)

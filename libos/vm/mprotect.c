@@ -59,8 +59,10 @@ static struct mapping *cut_out(struct vm *v, struct mapping *m, uint64_t start, 
 /* The pages that are there get the rights as well, those that come later by the region. */
 static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoch)
 {
-	uint64_t first = space_next_present(m->region.start, m->region.end);
+	uint64_t first = m->region.start;
 
+	if (!space_entry(first))
+		first = space_next_present(first, m->region.end);
 	m->prot = (uint8_t)(prot & PROT_ALL);
 	if (first == m->region.end)
 		return 0;
@@ -69,7 +71,20 @@ static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoc
 	return space_protect(v, &op, epoch);
 }
 
-static int protect_locked(struct vm *v, uint64_t start, uint64_t end, int prot, uint64_t *epoch)
+/* All of m, which may become part of another mapping: *m is that. */
+static int protect_mapping(struct vm *v, struct mapping **m, int prot, uint64_t *epoch)
+{
+	int r;
+
+	if ((*m)->prot == (prot & PROT_ALL))
+		return 0;
+	r = protect_one(v, *m, prot, epoch);
+	*m = mapping_merge(v, *m);
+	return r;
+}
+
+static __attribute__((noinline)) int protect_range(struct vm *v, uint64_t start, uint64_t end, int prot,
+						   uint64_t *epoch)
 {
 	int r = check_rights(v, start, end, prot);
 
@@ -80,12 +95,21 @@ static int protect_locked(struct vm *v, uint64_t start, uint64_t end, int prot, 
 			m = cut_out(v, m, start, end);
 			if (!m)
 				return -ENOMEM;
-			r = protect_one(v, m, prot, epoch);
-			m = mapping_merge(v, m);
+			r = protect_mapping(v, &m, prot, epoch);
 		}
 		start = m->region.end;
 	}
 	return r;
+}
+
+/* What has had rights of its own before is a mapping of its own, and nothing needs to be cut out. */
+static int protect_locked(struct vm *v, uint64_t start, uint64_t end, int prot, uint64_t *epoch)
+{
+	struct mapping *m = mapping_find(v, start);
+
+	if (m && m->region.start == start && m->region.end == end && may_have(m, prot))
+		return protect_mapping(v, &m, prot, epoch);
+	return protect_range(v, start, end, prot, epoch);
 }
 
 /*
