@@ -31,6 +31,12 @@ void offsets(void)
 	DEFINE(VCORE_DEFERRED, offsetof(struct vcore, deferred));
 	DEFINE(VCORE_NEED_RESCHED, offsetof(struct vcore, need_resched));
 	DEFINE(VCORE_OVERRUNS, offsetof(struct vcore, overruns));
+	DEFINE(VCORE_LEAVE, offsetof(struct vcore, leave));
+	DEFINE(LEAVE_RFLAGS, offsetof(struct vcore, leave.rflags) - offsetof(struct vcore, leave));
+	DEFINE(LEAVE_RIP, offsetof(struct vcore, leave.rip) - offsetof(struct vcore, leave));
+	DEFINE(LEAVE_RSP, offsetof(struct vcore, leave.rsp) - offsetof(struct vcore, leave));
+	DEFINE(LEAVE_STUB_SIZE, LEAVE_STUB_SIZE);
+	DEFINE(FLAGS_BY_POPFQ, FLAGS_BY_POPFQ);
 
 	DEFINE(LOCK_HOLDER, offsetof(struct lock, holder));
 

@@ -194,27 +194,50 @@ fault_masked_entry:
 
 ; --------------------------------------------------------------------------------------------
 ; _Noreturn void registers_resume(struct exo_regs *regs): goes on where regs say, unmasked.
-; Masked, mask depth 1.  regs stay intact until IRETQ, except for `vector`, which is overwritten.
+; Masked, mask depth 1.  regs stay intact until the last look at `pending`, except for `vector` and `error`,
+; which may be overwritten.
 ;
 ; [resume_start, resume_end) is the kernel's restartable range (struct exo_entries): an event in it
-; sets `pending` and moves RIP back to its start, so none waits behind a resume.  RSP points at
-; regs->rip throughout; nothing is pushed.
+; sets `pending` and moves RIP back to its start, so none waits behind a resume.  Nothing is pushed.
+;
+; Flags that POPFQ can set without a trap in between are set by it, and RSP and RIP come last, from this CPU's
+; own vcore, which an instruction can name without a register: so there is a pair of them for each CPU.  That is
+; faster than IRETQ, which some emulators even make a kernel entry of (exo/x86/user_iret.c).  RSP points at
+; vcore->leave.rflags in the range.  An event behind it, in [leave_start, leave_end), finds there what is to
+; be resumed; it is on the same CPU, before anything else is resumed on that.
+;
+; With other flags RSP points at regs->rip in the range, and IRETQ is the way.  Both have what the range
+; looks at in the same places; the code selector, where the other has the address of its stub, tells them apart.
 ;
 ; A program that called us had the flags that it liked, and a switch of tasks keeps them.  With NT
-; set IRETQ would fault, so the flags are made ours first.  RSP may be `regs` itself, whatever is
+; set IRETQ would fault, so the flags are made ours before that.  RSP may be `regs` itself, whatever is
 ; pushed lies below.
-global registers_resume, resume_start, resume_end
+global registers_resume, resume_start, resume_end, leave_start, leave_end, leave_stubs
 extern resume_interrupted
+
+; At RSP in the range.
+%define OUT_RAX (REGS_RAX - REGS_RIP)
+%define OUT_PAGE (REGS_VECTOR - REGS_RIP)
+%define OUT_REGS (REGS_ERROR - REGS_RIP)
+%define OUT_CS_OR_STUB (REGS_CS - REGS_RIP)
 
 	align 16
 registers_resume:
-	push strict dword USER_FLAGS
-	popfq
 	THIS_VCORE rax, eax
 	mov dword [rax + VCORE_MASK_DEPTH], 0
-	mov rcx, [rax + VCORE_PAGE]
-	mov [rdi + REGS_VECTOR], rcx
-	lea rsp, [rdi + REGS_RIP]
+	mov rcx, [rdi + REGS_RFLAGS]
+	test ecx, ~FLAGS_BY_POPFQ & 0xffffffff
+	jnz .by_iretq
+	lea rsp, [rax + VCORE_LEAVE + LEAVE_RFLAGS]
+	mov [rsp], rcx
+	mov [rsp + OUT_REGS], rdi
+	mov rcx, [rdi + REGS_RAX]
+	mov [rsp + OUT_RAX], rcx
+	mov rcx, [rdi + REGS_RIP]
+	mov [rsp + LEAVE_RIP - LEAVE_RFLAGS], rcx
+	mov rcx, [rdi + REGS_RSP]
+	mov [rsp + LEAVE_RSP - LEAVE_RFLAGS], rcx
+.general:
 	mov r15, [rdi + REGS_R15]
 	mov r14, [rdi + REGS_R14]
 	mov r13, [rdi + REGS_R13]
@@ -230,18 +253,20 @@ registers_resume:
 	mov rbx, [rdi + REGS_RBX]
 	mov rdi, [rdi + REGS_RDI]
 resume_start:
-	mov rax, [rsp + REGS_VECTOR - REGS_RIP]
+	mov rax, [rsp + OUT_PAGE]
 	mov dword [rax + PAGE_MASKED], 0
 	cmp dword [rax + PAGE_PENDING], 0
 	jne .pending
-	mov rax, [rsp + REGS_RAX - REGS_RIP]
+	mov rax, [rsp + OUT_RAX]
+	cmp byte [rsp + OUT_CS_OR_STUB], USER_CODE
+	jne leave_start                 ; stubs are aligned to 16
 	iretq
 .pending:
 	mov dword [rax + PAGE_MASKED], 1
 resume_end:
-	; Masked again, with the registers still to be resumed below RSP: let the event path decide
-	; as if an event had interrupted them.
-	lea rdi, [rsp - REGS_RIP]
+	; Masked again, with nothing resumed yet: let the event path decide as if an event had interrupted
+	; what was to be.
+	mov rdi, [rsp + OUT_REGS]
 	THIS_VCORE rax, eax
 	mov edx, [rax + VCORE_CPU]
 	mov dword [rax + VCORE_MASK_DEPTH], 1
@@ -250,6 +275,29 @@ resume_end:
 	add rsp, rcx
 	xor ebp, ebp
 	call resume_interrupted         ; does not return
+
+registers_resume.by_iretq:
+	push strict dword USER_FLAGS
+	popfq
+	mov rcx, [rax + VCORE_PAGE]
+	mov [rdi + REGS_VECTOR], rcx
+	mov [rdi + REGS_ERROR], rdi
+	lea rsp, [rdi + REGS_RIP]
+	jmp registers_resume.general
+
+leave_start:
+	popfq
+	ret                             ; to this CPU's stub
+	align 16
+leave_stubs:
+%assign cpu 0
+%rep CPUS_MAX
+	mov rsp, [rel vcores + (cpu << VCORE_SHIFT) + VCORE_LEAVE + LEAVE_RSP]
+	jmp [rel vcores + (cpu << VCORE_SHIFT) + VCORE_LEAVE + LEAVE_RIP]
+	align LEAVE_STUB_SIZE
+%assign cpu cpu + 1
+%endrep
+leave_end:
 
 ; _Noreturn void registers_resume_masked(const struct exo_regs *regs): goes on, still masked.
 ; On the fault stack, where nothing else is needed any more.

@@ -15,6 +15,8 @@
  *	[mask_start, mask_end)                libos code: RIP = mask_start
  *	[lock_take_start, lock_take_end)      libos code: RIP = lock_take_start
  *	[masked_start, masked_end)            libos code: RIP = masked_start
+ *	[leave_start, leave_end)              RIP, RSP and RFLAGS from vcore->leave, then as above and
+ *	                                      below
  *	anything else                         libos code if RSP is in the task's slot, else the
  *	                                      program's
  */
@@ -26,6 +28,9 @@
 #define USER_CODE_SELECTOR 0x23
 #define USER_DATA_SELECTOR 0x1b
 #define USER_FLAGS_INITIAL 0x202 /* interrupts on, and the bit that is always set */
+/* OF DF IF SF ZF AF PF CF, the bit that is always set, and RF, which a fault may have set: POPFQ clears it, and
+ * nobody here has breakpoints in the processor. */
+#define FLAGS_BY_POPFQ 0x10ed7
 #define CANONICAL_END 0x800000000000ul /* IRETQ to an address from here on faults in the libos */
 
 /* The entries in quick.asm: the bytes of each, to which they are aligned, and of its check. */
@@ -40,6 +45,8 @@ extern const char mask_start[], mask_end[], masked_start[], masked_end[];
 extern const char lock_take_start[], lock_take_end[];
 extern const char event_entry[], fault_entry[], fault_masked_entry[];
 extern const char resume_start[], resume_end[];
+#define LEAVE_STUB_SIZE 16
+extern const char leave_start[], leave_end[], leave_stubs[][LEAVE_STUB_SIZE];
 
 /*
  * Goes on where the user frame says, as from a call: RAX, RDI, RSI, RDX, RSP and what a call preserves
@@ -48,7 +55,7 @@ extern const char resume_start[], resume_end[];
  * still seen.
  */
 _Noreturn void return_by_call(struct exo_regs *frame);
-/* Goes on where regs say, unmasked.  Masked, mask depth 1; overwrites regs->vector. */
+/* Goes on where regs say, unmasked.  Masked, mask depth 1; overwrites regs->vector and regs->error. */
 _Noreturn void registers_resume(struct exo_regs *regs);
 /* Goes on where regs say, still masked.  On the fault stack. */
 _Noreturn void registers_resume_masked(const struct exo_regs *regs);

@@ -84,6 +84,11 @@ static bool in_range(uint64_t rip, const char *start, const char *end)
 
 bool interrupted_program(const struct task *t, struct exo_regs *regs)
 {
+	if (in_range(regs->rip, leave_start, leave_end)) {
+		regs->rip = this_vcore()->leave.rip;
+		regs->rsp = this_vcore()->leave.rsp;
+		regs->rflags = this_vcore()->leave.rflags;
+	}
 	if (!in_range(regs->rip, libos_text_start, libos_text_end))
 		return true;
 	if (in_range(regs->rip, call_entry, call_entry_end)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The vcores' private parts and stacks, and masking. */
 #include "core/vcore.h"
+#include "core/entry.h"
 #include "core/event.h"
 #include "core/lock.h"
 #include "core/log.h"
@@ -23,6 +24,8 @@ void vcores_init(void)
 
 		v->page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
 		v->cpu = (int32_t)cpu;
+		v->leave.page = v->page;
+		v->leave.stub = leave_stubs[cpu];
 		v->handle = info->cpus[cpu].online ? info->cpus[cpu].vcore : 0;
 		v->space = EXO_HANDLE(EXO_SLOT_SPACE);
 		timer_queue_init(&v->timers);

@@ -67,6 +67,17 @@ struct vcore {
 	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
 	bool mail_rests;           /* the kernel's mailbox is read on by a timer (core/kernel_messages.c) */
 
+	/* This CPU, for registers_resume() (entry.asm): what is resumed last.  RSP points at rflags when the
+	 * way out is taken, and what lies around it is as around RIP in struct exo_regs. */
+	struct {
+		uint64_t rax;
+		struct exo_vcore_page *page; /* as above; fixed after vcores_init() */
+		struct exo_regs *regs;       /* where it all came from */
+		uint64_t rflags;
+		const char *stub;            /* this CPU's; fixed after vcores_init() */
+		uint64_t rip, rsp;
+	} leave;
+
 	/* Any CPU pushes, this CPU drains. */
 	struct mailbox mailbox __attribute__((aligned(64)));
 
