@@ -9,6 +9,9 @@
  *	libos, masked            in a user copy: its error return; in a scheduler library's callback:
  *	                         the library is ejected; else a libos bug
  *
+ * A user copy that loads vector state may find there what the processor does not take: that is a general
+ * protection fault, and its error return as well.
+ *
  * The kernel has one area for the registers of each kind, so the first thing is to move them to the
  * task's own stack, where the fault may be dealt with by code that sleeps and faults again.
  */
@@ -30,6 +33,7 @@
 
 #define FLAG_TRAP 0x100ul
 #define VECTOR_DEBUG 1
+#define VECTOR_PROTECTION 13
 #define VECTOR_PAGE_FAULT 14
 #define VECTORS 32
 
@@ -114,10 +118,13 @@ struct fixup {
 extern const struct fixup libos_ex_table_start[], libos_ex_table_end[];
 extern const char libos_text_start[], libos_text_end[];
 
-static uint64_t fixup_find(uint64_t rip)
+/* The error return of the user copy that has made a fault; 0: it is no such fault. */
+static uint64_t fixup_find(const struct exo_regs *regs, uint64_t address)
 {
+	if (regs->vector == VECTOR_PAGE_FAULT ? address >= EXO_USER_TOP : regs->vector != VECTOR_PROTECTION)
+		return 0;
 	for (const struct fixup *f = libos_ex_table_start; f < libos_ex_table_end; f++)
-		if (rip >= f->start && rip < f->end)
+		if (regs->rip >= f->start && regs->rip < f->end)
 			return f->continuation;
 	return 0;
 }
@@ -148,12 +155,12 @@ static void libos_fault(uint64_t place)
 	struct exo_regs *regs = (struct exo_regs *)place;
 	struct task *t = current();
 	uint64_t address = t->fault_address;
-	uint64_t fixup = fixup_find(regs->rip);
+	uint64_t fixup = fixup_find(regs, address);
 
-	if (!fixup || regs->vector != VECTOR_PAGE_FAULT || address >= EXO_USER_TOP || !t->process)
+	if (!fixup || !t->process)
 		bug("libos", regs, address);
 	upcalls_unmask();
-	if (vm_fault(t->process->vm, address, regs->error) != 0)
+	if (regs->vector != VECTOR_PAGE_FAULT || vm_fault(t->process->vm, address, regs->error) != 0)
 		regs->rip = fixup;
 	upcalls_mask();
 	registers_resume(regs);
@@ -216,13 +223,13 @@ static void masked_overrun(struct vcore *v, struct exo_regs *regs)
 
 static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t address)
 {
-	uint64_t fixup = fixup_find(regs->rip);
+	uint64_t fixup = fixup_find(regs, address);
 
 	v->stats.masked_faults++;
 	trace(v, TRACE_FAULT, v->current ? v->current->self.id : 0, 1, regs->vector, address);
 	if (stop_stepping(regs))
 		return;
-	if (fixup && regs->vector == VECTOR_PAGE_FAULT && address < EXO_USER_TOP)
+	if (fixup)
 		regs->rip = fixup;
 	else if (may_abandon(v))
 		guard_abandon(&v->queue.guard, regs, SCHED_EXIT_FAULT);

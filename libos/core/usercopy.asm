@@ -284,6 +284,26 @@ user_vector_save:
 	ret
 	may_fault_between user_vector_save, .end, failed
 
+; int user_vector_load(const struct _xstate *from, uint64_t features, uint32_t size)
+global user_vector_load
+	align 16
+user_vector_load:
+	cmp dword [rdi + VECTOR_DESCRIBED], VECTOR_MAGIC_1
+	jne failed
+	cmp [rdi + VECTOR_DESCRIBED + 16], edx
+	jne failed
+	mov edx, edx
+	cmp dword [rdi + rdx], VECTOR_MAGIC_2
+	jne failed
+	mov eax, esi
+	mov rdx, rsi
+	shr rdx, 32
+	xrstor64 [rdi]
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_vector_load, .end, failed
+
 ; int user_frame_read(struct exo_regs *regs, struct signal_words *words, const struct signal_context *from)
 global user_frame_read
 	align 16

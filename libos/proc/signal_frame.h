@@ -47,5 +47,8 @@ int user_frame_read(struct exo_regs *regs, struct signal_words *words,
 /* The vector registers in an image, described as a program expects it; 0 or -EFAULT.  All of it, size + 4 bytes, is
  * below EXO_USER_TOP, and it is 64-byte aligned. */
 int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size);
+/* Loads the vector registers from an image like that; -EFAULT, with anything in them, if it cannot be read, is not
+ * described like that, or is none that the processor takes. */
+int user_vector_load(const struct _xstate *from, uint64_t features, uint32_t size);
 
 #endif

@@ -3,8 +3,8 @@
  * The vector state of a signal frame: an XSAVE image, described in the bytes that FXSAVE leaves
  * to software, as Linux's asm/sigcontext.h says.
  *
- * It is written where it is to stand (core/usercopy.asm).  Back it goes through the task's own area: XRSTOR
- * would fault on a header that the program has spoilt, with nobody to turn that into an error.
+ * It is written where it is to stand, and read from there if it is still what was written (core/usercopy.asm).  What
+ * the program has made something else of goes through the task's own area, where it is put right.
  */
 #include <asm/sigcontext.h>
 #include <exo/abi.h>
@@ -85,11 +85,25 @@ static int image_read(struct _xstate *image, uint64_t user, bool *extended)
 	return 0;
 }
 
+/* As below, without a copy of the image. */
+static bool load_in_place(struct task *t, uint64_t user)
+{
+	int r;
+
+	if (user > EXO_USER_TOP - signal_vector_size())
+		return false;
+	upcalls_mask();
+	r = user_vector_load((const struct _xstate *)user, machine()->vector_features, machine()->vector_size);
+	t->vector_live = true;
+	upcalls_unmask();
+	return r == 0;
+}
+
 /*
  * What the registers hold now is lost, so a preemption need not save it: it leaves the task's area to
  * the image.  That the registers are live again and that they are loaded is one step.
  */
-int signal_vector_restore(struct task *t, uint64_t user)
+static __attribute__((noinline)) int load_by_copy(struct task *t, uint64_t user)
 {
 	struct _xstate *image = t->vector_area;
 	bool extended;
@@ -105,6 +119,11 @@ int signal_vector_restore(struct task *t, uint64_t user)
 	vector_load(r == 0 ? (const void *)image : &initial);
 	upcalls_unmask();
 	return r;
+}
+
+int signal_vector_restore(struct task *t, uint64_t user)
+{
+	return load_in_place(t, user) ? 0 : load_by_copy(t, user);
 }
 
 uint64_t signal_control_words(void)

@@ -107,6 +107,7 @@ int user_frame_write(struct signal_frame *to, const struct exo_regs *from, const
 
 int signal_info_write(uint64_t to, const struct signal_info *info) { return -EFAULT; }
 int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size) { return -EFAULT; }
+int user_vector_load(const struct _xstate *from, uint64_t features, uint32_t size) { return -EFAULT; }
 void upcalls_mask(void) {}
 void upcalls_unmask(void) {}
 void lock_take_checked(struct lock *l) {}
