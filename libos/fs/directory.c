@@ -5,6 +5,7 @@
 #include "abi/errno.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "fs/name_words.h"
 
 #define HASH_BITS 32
 #define BITS_PER_LEVEL 4
@@ -27,57 +28,14 @@ void directory_free(struct directory *d)
 	heap_free(d);
 }
 
-/* The last 1 to 7 bytes of a name as a number: other bytes, another number; of one length.  Some are in it
- * twice. */
-static uint64_t tail_of(const char *name, size_t length)
+static uint32_t hash_of(const char *name, size_t length)
 {
-	uint32_t first, last;
-	uint16_t two, last_two;
-
-	if (length >= 4) {
-		__builtin_memcpy(&first, name, 4);
-		__builtin_memcpy(&last, name + length - 4, 4);
-		return first | (uint64_t)last << 32;
-	}
-	if (length == 1)
-		return (uint8_t)*name;
-	__builtin_memcpy(&two, name, 2);
-	__builtin_memcpy(&last_two, name + length - 2, 2);
-	return two | (uint32_t)last_two << 16;
-}
-
-/*
- * Eight bytes at a time, then what is left.  The product's high half is folded in, since the low
- * bits choose the first slots and must depend on all.
- */
-static uint32_t hash_name(const char *name, size_t length)
-{
-	const uint64_t odd = 0x9e3779b97f4a7c15ul;
-	uint64_t h = length, word;
-
-	for (; length >= 8; name += 8, length -= 8) {
-		__builtin_memcpy(&word, name, 8);
-		h = (h ^ word) * odd;
-		h ^= h >> 32;
-	}
-	h = (h ^ (length ? tail_of(name, length) : 0)) * odd;
-	return (uint32_t)(h ^ h >> 32);
+	return (uint32_t)name_hash(length, name, length);
 }
 
 static bool name_is(const struct directory_entry *e, const char *name, size_t length)
 {
-	const char *other = e->name;
-	uint64_t a, b;
-
-	if (e->length != length)
-		return false;
-	for (; length >= 8; name += 8, other += 8, length -= 8) {
-		__builtin_memcpy(&a, name, 8);
-		__builtin_memcpy(&b, other, 8);
-		if (a != b)
-			return false;
-	}
-	return length == 0 || tail_of(name, length) == tail_of(other, length);
+	return e->length == length && name_is_same(e->name, name, length);
 }
 
 struct directory_entry *directory_entry_create(const char *name, size_t length)
@@ -88,7 +46,7 @@ struct directory_entry *directory_entry_create(const char *name, size_t length)
 		return NULL;
 	memcpy(e->name, name, length);
 	e->length = (uint8_t)length;
-	e->hash = hash_name(name, length);
+	e->hash = hash_of(name, length);
 	list_init(&e->order);
 	list_init(&e->inode_link);
 	return e;
@@ -111,7 +69,7 @@ static unsigned slot_index(uint32_t hash, unsigned level)
 
 struct directory_entry *directory_find(const struct directory *d, const char *name, size_t length)
 {
-	uint32_t hash = hash_name(name, length);
+	uint32_t hash = hash_of(name, length);
 	const struct directory_node *node = &d->top;
 	uintptr_t slot;
 	unsigned level = 0;

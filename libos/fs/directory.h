@@ -49,6 +49,7 @@ struct directory {
 	struct list order; /* struct directory_entry.order, by rising position */
 	uint64_t next_position;
 	uint64_t count;
+	uint64_t names_gone; /* so far; under tree_lock (fs/path_cache.h) */
 };
 
 /* Positions 0 and 1 are "." and "..". */

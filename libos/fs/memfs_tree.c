@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "fs/directory.h"
 #include "fs/memfs.h"
+#include "fs/path_cache.h"
 #include "fs/space.h"
 
 /* With its share of the directory's trie. */
@@ -61,6 +62,7 @@ static struct inode *entry_detach(struct directory_entry *e, bool keep_parent)
 {
 	struct inode *i = e->inode, *parent = NULL;
 
+	path_cache_name_goes(e->directory, i);
 	list_remove(&e->inode_link);
 	i->links--;
 	if (inode_is_directory(i)) {

@@ -7,6 +7,7 @@
 #include "fs/descriptor.h"
 #include "fs/directory.h"
 #include "fs/memfs.h"
+#include "fs/path_cache.h"
 
 /* Names looked up under one hold of tree_lock. */
 #define STRIDE_MAX 8
@@ -19,6 +20,8 @@ struct walk {
 	const char *rest;
 	const char *end; /* of the text: the NUL */
 	unsigned links;
+	const char *text; /* where the walk began, if all of it may be kept in the path cache: else NULL */
+	uint64_t hash;    /* then; of where it began and the text */
 };
 
 static const char *skip_slashes(const char *p)
@@ -197,6 +200,13 @@ static void stride_ends(struct path *r, const char *name, size_t length)
 	r->trailing_slash = false;
 }
 
+static bool may_stride(unsigned flags)
+{
+	const struct process *p = current_process();
+
+	return !(flags & PATH_PARENT) && (!p || p->euid == 0);
+}
+
 /*
  * Plain names in directories of the memory file system, several in one hold of tree_lock: none of
  * the directories in between needs to be counted.  Stops before whatever needs more thought:
@@ -206,10 +216,9 @@ static void stride_ends(struct path *r, const char *name, size_t length)
 static struct inode *stride(struct walk *w, unsigned flags)
 {
 	struct inode *here = w->here, *found = NULL;
-	struct process *p = current_process();
 	const char *rest = w->rest;
 
-	if ((flags & PATH_PARENT) || (p && p->euid != 0))
+	if (!may_stride(flags))
 		return NULL;
 	lock_acquire(&tree_lock);
 	for (int n = 0; n < STRIDE_MAX && !found; n++) {
@@ -226,6 +235,9 @@ static struct inode *stride(struct walk *w, unsigned flags)
 		if (*end == 0) {
 			found = inode_get(e->inode);
 			stride_ends(w->result, name, length);
+			if (w->rest == w->text)
+				path_cache_saw(w->hash, w->here, w->text, (size_t)(end - w->text),
+					       (size_t)(name - w->text), here, found);
 		} else if (*skip_slashes(end) == 0) {
 			break;
 		} else {
@@ -244,11 +256,12 @@ static struct inode *stride(struct walk *w, unsigned flags)
 	return found;
 }
 
-/* Consumes the reference on start, which is the root if the path is absolute; r's text is set up. */
-static int walk_from(struct inode *start, const char *text, size_t length, unsigned flags,
-		     struct path *r)
+/* Consumes the reference on start.  hash: of start and text if the path cache may keep them, else 0. */
+static __attribute__((noinline)) int walk(struct inode *start, const char *text, size_t length,
+					  uint64_t hash, unsigned flags, struct path *r)
 {
-	struct walk w = { .result = r, .here = start, .rest = text, .end = text + length };
+	struct walk w = { .result = r, .here = start, .rest = text, .end = text + length,
+			  .text = hash ? text : NULL, .hash = hash };
 	struct inode *found;
 	int error = 0;
 
@@ -264,6 +277,38 @@ static int walk_from(struct inode *start, const char *text, size_t length, unsig
 		return error;
 	}
 	return 0;
+}
+
+static inline bool walked_lately(struct inode *start, const char *text, size_t length, uint64_t hash,
+				 struct path *r)
+{
+	const struct cached_path *c;
+
+	lock_acquire(&tree_lock);
+	c = path_cache_find(hash, start, text, length);
+	if (c) {
+		r->parent = inode_get(c->parent);
+		r->inode = inode_get(c->inode);
+		stride_ends(r, text + c->name, length - c->name);
+	}
+	lock_release(&tree_lock);
+	return c != NULL;
+}
+
+/* Consumes the reference on start, which is the root if the path is absolute; r's text is set up. */
+static int walk_from(struct inode *start, const char *text, size_t length, unsigned flags,
+		     struct path *r)
+{
+	uint64_t hash = 0;
+
+	if (length < PATH_CACHE_TEXT && may_stride(flags)) {
+		hash = path_cache_hash(start, text, length);
+		if (walked_lately(start, text, length, hash, r)) {
+			inode_put(start);
+			return 0;
+		}
+	}
+	return walk(start, text, length, hash, flags, r);
 }
 
 /* Where a path starts, counted; NULL with *error. */

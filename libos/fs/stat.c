@@ -88,25 +88,28 @@ static long put_stat(const struct attributes *a, uint64_t user)
 	struct linux_timespec atime = timespec_from_ns(a->times.access_ns);
 	struct linux_timespec mtime = timespec_from_ns(a->times.modify_ns);
 	struct linux_timespec ctime = timespec_from_ns(a->times.change_ns);
-	struct stat s = {
-		.st_dev = a->device,
-		.st_ino = a->number,
-		.st_nlink = a->links,
-		.st_mode = a->mode,
-		.st_uid = a->uid,
-		.st_gid = a->gid,
-		.st_rdev = a->rdev,
-		.st_size = (long)a->size,
-		.st_blksize = EXO_PAGE_SIZE,
-		.st_blocks = (long)a->blocks,
-		.st_atime = (uint64_t)atime.seconds,
-		.st_atime_nsec = (uint64_t)atime.nanoseconds,
-		.st_mtime = (uint64_t)mtime.seconds,
-		.st_mtime_nsec = (uint64_t)mtime.nanoseconds,
-		.st_ctime = (uint64_t)ctime.seconds,
-		.st_ctime_nsec = (uint64_t)ctime.nanoseconds,
-	};
+	struct stat s;
 
+	/* Field by field: an initialiser clears all of it first. */
+	s.st_dev = a->device;
+	s.st_ino = a->number;
+	s.st_nlink = a->links;
+	s.st_mode = a->mode;
+	s.st_uid = a->uid;
+	s.st_gid = a->gid;
+	s.__pad0 = 0;
+	s.st_rdev = a->rdev;
+	s.st_size = (long)a->size;
+	s.st_blksize = EXO_PAGE_SIZE;
+	s.st_blocks = (long)a->blocks;
+	s.st_atime = (uint64_t)atime.seconds;
+	s.st_atime_nsec = (uint64_t)atime.nanoseconds;
+	s.st_mtime = (uint64_t)mtime.seconds;
+	s.st_mtime_nsec = (uint64_t)mtime.nanoseconds;
+	s.st_ctime = (uint64_t)ctime.seconds;
+	s.st_ctime_nsec = (uint64_t)ctime.nanoseconds;
+	for (unsigned i = 0; i < 3; i++)
+		s.__unused[i] = 0;
 	return copy_to_user(user, &s, sizeof(s));
 }
 

@@ -4,9 +4,9 @@
  * and every result and errno must agree.
  * libos/fs/page_tree.c libos/fs/file_data.c libos/fs/file_range.c libos/fs/space.c
  * libos/fs/directory.c libos/fs/memfs.c libos/fs/memfs_tree.c libos/fs/memfs_file.c
- * libos/fs/inode.c libos/fs/path.c libos/fs/path_name.c libos/fs/name.c libos/fs/rename.c
- * libos/fs/open.c libos/fs/stat.c libos/fs/attribute.c libos/fs/read_write.c libos/fs/context.c
- * libos/fs/descriptor.c libos/fs/file.c libos/fs/record_lock.c libos/fs/directory_file.c
+ * libos/fs/inode.c libos/fs/path.c libos/fs/path_cache.c libos/fs/path_name.c libos/fs/name.c
+ * libos/fs/rename.c libos/fs/open.c libos/fs/stat.c libos/fs/attribute.c libos/fs/read_write.c
+ * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/record_lock.c libos/fs/directory_file.c
  * libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ring.c
  * libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/transfer.c */
 #include <errno.h>
