@@ -40,7 +40,8 @@ static void pay(struct cpu *cpu, struct sched_context *sc, uint64_t ticks)
 	struct run *run = &cpu->run;
 	uint64_t consumed = atomic_load_explicit(&sc->consumed, memory_order_relaxed);
 
-	ASSERT_INVARIANT(sc->cpu == cpu->number && !sc->detached); /* I8; who has its name may take it apart */
+	/* I8.  Of one that is detached any CPU may take the frame. */
+	ASSERT_INVARIANT(sc->cpu == cpu->number && !sc->detached);
 	atomic_store_explicit(&sc->consumed, consumed + ticks, memory_order_relaxed);
 	if (sc != run->sc) {
 		sc->owed += ticks;

@@ -1366,7 +1366,8 @@ static void without_a_slot_nothing_is_made(void)
 	unsigned count = 0;
 	int64_t copy, space;
 
-	while ((copy = exo_handle_copy(EXO_HANDLE(EXO_SLOT_VCORE), DOMAIN, EXO_RIGHT_USE)) > 0 && count < 1024)
+	while ((copy = exo_handle_copy(EXO_HANDLE(EXO_SLOT_VCORE), DOMAIN, EXO_RIGHT_USE)) > 0 &&
+	       count < 1024)
 		copies[count++] = copy;
 	CHECK_EQ(copy, -ENOSPC);
 	CHECK_EQ(exo_space_create(DOMAIN, first, first + 1), -ENOSPC);

@@ -45,15 +45,30 @@ struct vcore vcores[EXO_CPUS_MAX];
 #define LINE 5u
 
 static exo_handle granted;
-static uint32_t interrupts; /* so far, by the maker's count */
+static uint32_t interrupts;        /* so far, by the maker's count */
 static uint32_t answered, answers; /* which was answered last, and how often */
 static struct timer *armed;
 static uint64_t armed_for_ns;
 
-bool parent_exists(void) { return true; }
-exo_handle parent_line(unsigned number) { return number == LINE ? granted : 0; }
-bool parent_wants_line(unsigned number) { return false; }
-uint32_t parent_interrupts(unsigned number) { return number == LINE ? interrupts : 0; }
+bool parent_exists(void)
+{
+	return true;
+}
+
+exo_handle parent_line(unsigned number)
+{
+	return number == LINE ? granted : 0;
+}
+
+bool parent_wants_line(unsigned number)
+{
+	return false;
+}
+
+uint32_t parent_interrupts(unsigned number)
+{
+	return number == LINE ? interrupts : 0;
+}
 
 void parent_answer(unsigned number, uint32_t interrupt)
 {
@@ -68,12 +83,15 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	armed_for_ns = deadline_ns;
 }
 
-int device_register(const char *path, unsigned major, unsigned minor, const struct file_ops *ops, void *private)
+int device_register(const char *path, unsigned major, unsigned minor, const struct file_ops *ops,
+		    void *private)
 {
 	return 0;
 }
 
-void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock) {}
+void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock)
+{
+}
 
 /* ---- the owner's */
 
