@@ -58,11 +58,13 @@ static void unknown_calls_are_told_so(void)
 }
 
 /* By a call that is to return to where nobody can be. */
-static _Noreturn void call_for_ever(long number, long a, long b)
+static _Noreturn void call_for_ever(long number, long a, const void *b, long d)
 {
-	__asm__ volatile("push %%rbx\n\tjmp *%%rcx"
+	register long fourth __asm__("r10") = d;
+
+	__asm__ volatile("xor %%edx, %%edx\n\tpush %%rbx\n\tjmp *%%rcx"
 			 :
-			 : "a"(number), "D"(a), "S"(b), "b"(NOWHERE), "c"(ENTRY)
+			 : "a"(number), "D"(a), "S"(b), "r"(fourth), "b"(NOWHERE), "c"(ENTRY)
 			 : "memory");
 	__builtin_unreachable();
 }
@@ -84,15 +86,21 @@ static void notes_where(int number, siginfo_t *info, void *context)
 static void a_call_that_cannot_return_is_a_fault(void)
 {
 	struct sigaction act = { .sa_sigaction = notes_where, .sa_flags = SA_SIGINFO }, old[2];
+	sigset_t one;
 
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
 	CHECK(sigaction(SIGSEGV, &act, &old[0]) == 0 && sigaction(SIGUSR1, &act, &old[1]) == 0);
 	shown[SIGSEGV] = 1;
 	if (sigsetjmp(back, 1) == 0)
-		call_for_ever(SYS_getppid, 0, 0);
+		call_for_ever(SYS_getppid, 0, NULL, 0);
 	CHECK(shown[SIGSEGV] != 1);
 	shown[SIGSEGV] = 1;
-	if (sigsetjmp(back, 1) == 0)
-		call_for_ever(SYS_kill, getpid(), SIGUSR1);
+	if (sigsetjmp(back, 1) == 0) {
+		sigprocmask(SIG_BLOCK, &one, NULL);
+		raise(SIGUSR1);
+		call_for_ever(SYS_rt_sigprocmask, SIG_UNBLOCK, &one, sizeof(uint64_t));
+	}
 	CHECK_EQ(shown[SIGSEGV], 0);
 	CHECK(shown[SIGUSR1] != 0 && shown[SIGUSR1] != NOWHERE);
 	sigaction(SIGSEGV, &old[0], NULL);
