@@ -5,6 +5,7 @@
 
 #include <exo/abi.h>
 #include <stdbool.h>
+#include "core/task.h"
 
 struct vcore;
 struct task;
@@ -38,5 +39,12 @@ bool interrupted_program(const struct task *t, struct exo_regs *regs);
 /* The interrupted task's registers go to where they belong: the user frame, or its own stack below
  * its stack pointer (libos code has no red zone).  Returns their place there. */
 struct exo_regs *interrupted_save(struct task *t, struct exo_regs *regs, bool program);
+/* The same for a program's, which are in the vcore's page. */
+static inline void interrupted_save_program(struct task *t, const struct exo_regs *regs)
+{
+	*t->frame = *regs;
+	t->entry = ENTRY_FULL;
+	t->vector_live = true;
+}
 
 #endif

@@ -196,7 +196,8 @@ _Noreturn void fault_upcall(struct exo_vcore_page *page)
 	t->fault_address = page->fault_address;
 	if (regs->rip - (uint64_t)libos_text_start < (uint64_t)(libos_text_end - libos_text_start))
 		fault_inside(t, regs);
-	switch_stack(program_fault, (uint64_t)interrupted_save(t, regs, true), 0);
+	interrupted_save_program(t, regs);
+	switch_stack(program_fault, (uint64_t)t->frame, 0);
 }
 
 /* ---- masked */

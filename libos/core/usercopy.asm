@@ -308,11 +308,12 @@ user_vector_load:
 global user_frame_read
 	align 16
 user_frame_read:
+	regs_from_context GENERAL
+.words:
 	move [rsi + WORDS_STACK_SP], [rdx + CONTEXT_STACK_SP]
 	mov eax, [rdx + CONTEXT_STACK_FLAGS]
 	mov [rsi + WORDS_STACK_FLAGS], eax
 	move [rsi + WORDS_STACK_SIZE], [rdx + CONTEXT_STACK_SIZE]
-	regs_from_context GENERAL
 	move [rsi + WORDS_RSP], [rdx + CONTEXT_RSP]
 	move [rsi + WORDS_RIP], [rdx + CONTEXT_RIP]
 	move [rsi + WORDS_RFLAGS], [rdx + CONTEXT_RFLAGS]
@@ -324,3 +325,29 @@ user_frame_read:
 	xor eax, eax
 	ret
 	may_fault_between user_frame_read, .end, failed
+
+; int user_words_read(struct exo_regs *unused, struct signal_words *words, const struct signal_context *from)
+global user_words_read
+user_words_read equ user_frame_read.words
+
+; _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame)
+;
+; What a call preserves, and its result, go from the program's frame into the registers at once.
+global user_frame_return
+extern call_exit_start, signal_frame_lost
+	align 16
+user_frame_return:
+	mov rsp, rsi
+.load:
+	mov r12, [rdi + CONTEXT_R12]
+	mov r13, [rdi + CONTEXT_R13]
+	mov r14, [rdi + CONTEXT_R14]
+	mov r15, [rdi + CONTEXT_R15]
+	mov rbp, [rdi + CONTEXT_RBP]
+	mov rbx, [rdi + CONTEXT_RBX]
+	mov rax, [rdi + CONTEXT_RAX]
+.end:
+	jmp call_exit_start
+.failed:
+	call signal_frame_lost          ; does not return
+	may_fault_between .load, .end, .failed

@@ -157,12 +157,21 @@ static bool returns_from_call(const struct signal_words *w)
 	       (w->rflags & FLAGS_OF_PROGRAM & ~FLAGS_OF_RESULTS) == 0;
 }
 
+/* Is the alternate stack what the frame says? */
+static inline bool stack_is_same(const struct task *t, const struct signal_words *w)
+{
+	if (w->stack_sp != t->signal_stack.sp || w->stack_size != t->signal_stack.size)
+		return false;
+	if (t->signal_stack.size == 0 && w->stack_flags == SS_DISABLE)
+		return (t->signal_stack.flags & SS_AUTODISARM) == 0;
+	return w->stack_flags == signal_alternate_stack_flags(t, w->rsp);
+}
+
 /* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  Nearly always it says what
  * there is already: to set that would be refused, or change nothing. */
 static inline void stack_restore(struct task *t, const struct signal_words *w)
 {
-	if (w->stack_sp != t->signal_stack.sp || w->stack_size != t->signal_stack.size ||
-	    w->stack_flags != signal_alternate_stack_flags(t, w->rsp))
+	if (!stack_is_same(t, w))
 		(void)signal_alternate_stack_set(t, w->stack_sp, w->stack_size, w->stack_flags, w->rsp);
 }
 
@@ -194,22 +203,50 @@ static int frame_restore(struct task *t)
 	return 0;
 }
 
-/* The return value of this call is the program's RAX from before the signal: it never returns. */
+/* There is no frame that could be taken over. */
+_Noreturn void signal_frame_lost(void)
+{
+	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
+
+	current()->frame->vector = 0;
+	signal_force(SIGSEGV, &info);
+	return_to_user();
+}
+
+/* The rest of sigreturn, for any frame. */
+static __attribute__((noinline)) _Noreturn void return_by_frame(struct task *t)
+{
+	if (frame_restore(t) != 0)
+		signal_frame_lost();
+	/* Its address has been looked at, and whatever work there is the way out looks for. */
+	if (t->entry == ENTRY_CALL) {
+		t->vector_live = false;
+		return_by_call(t->frame);
+	}
+	return_to_user();
+}
+
+/*
+ * The return value of this call is the program's RAX from before the signal: it never returns.
+ *
+ * A frame that was made for a call, and has not been changed in what is not a register, needs nothing to be
+ * restored but the mask, and of the registers those that a call preserves.
+ */
 long sys_rt_sigreturn(void)
 {
 	struct task *t = current();
+	struct exo_regs *frame = t->frame;
+	const struct signal_context *from = (const struct signal_context *)frame->rsp;
+	struct signal_words words;
 
-	if (frame_restore(t) == 0) {
-		/* Its address has been looked at, and whatever work there is the way out looks for. */
-		if (t->entry == ENTRY_CALL) {
-			t->vector_live = false;
-			return_by_call(t->frame);
-		}
-	} else {
-		struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
-
-		t->frame->vector = 0;
-		signal_force(SIGSEGV, &info);
-	}
-	return_to_user();
+	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) ||
+	    user_words_read(frame, &words, from) != 0 || !returns_from_call(&words) ||
+	    words.rip >= CANONICAL_END || words.control_words != signal_control_words() ||
+	    !stack_is_same(t, &words))
+		return_by_frame(t);
+	frame->rsp = words.rsp;
+	frame->rip = words.rip;
+	frame->vector = 0; /* no call that could be restarted */
+	signal_set_blocked(t, words.mask, false);
+	user_frame_return(from, frame);
 }

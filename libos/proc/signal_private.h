@@ -44,7 +44,7 @@ void signal_update_hint(struct task *t);
 void signal_pass_on(struct task *t, uint64_t newly_blocked);
 
 /* What a change of the mask means for the signals that are pending: they are passed on, or the hint is set. */
-void signal_settle_blocked(struct task *t, uint64_t newly_blocked);
+void signal_settle_blocked(struct task *t, uint64_t newly_blocked, bool locked);
 
 /*
  * Only for the calling task, or one that does not run yet.  With the lock or, if `locked` is false, without.
@@ -58,18 +58,12 @@ void signal_settle_blocked(struct task *t, uint64_t newly_blocked);
 static inline __attribute__((always_inline)) void signal_set_blocked(struct task *t, uint64_t blocked,
 								      bool locked)
 {
-	uint64_t newly, for_process;
+	uint64_t before;
 
 	blocked &= ~SIGNALS_UNMASKABLE;
-	newly = blocked & ~atomic_exchange(&t->signal_blocked, blocked);
-	for_process = atomic_load(&t->process->signal_pending);
-	if (((newly & for_process) | ((atomic_load(&t->signal_pending) | for_process) & ~blocked)) == 0)
-		return;
-	if (!locked)
-		lock_acquire(&process_tree_lock);
-	signal_settle_blocked(t, newly);
-	if (!locked)
-		lock_release(&process_tree_lock);
+	before = atomic_exchange(&t->signal_blocked, blocked);
+	if ((atomic_load(&t->signal_pending) | atomic_load(&t->process->signal_pending)) != 0)
+		signal_settle_blocked(t, blocked & ~before, locked);
 }
 
 /* signal_deliver.c */

@@ -52,10 +52,14 @@ static void process_tell(struct process *p, int number, const struct task *excep
 	}
 }
 
-void signal_settle_blocked(struct task *t, uint64_t newly_blocked)
+__attribute__((noinline)) void signal_settle_blocked(struct task *t, uint64_t newly_blocked, bool locked)
 {
+	if (!locked)
+		lock_acquire(&process_tree_lock);
 	signal_pass_on(t, newly_blocked & t->process->signal_pending);
 	signal_update_hint(t);
+	if (!locked)
+		lock_release(&process_tree_lock);
 }
 
 void signal_update_hint(struct task *t)
