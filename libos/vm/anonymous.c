@@ -16,9 +16,12 @@ unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits)
 {
 	unsigned n = 0;
 
-	while (n < FILL_PAGES && va > m->region.start && (space_entry(va - PAGE) & bits)) {
-		va -= PAGE;
-		n++;
+	for (; n < FILL_PAGES && va > m->region.start; n++, va -= PAGE) {
+		/* A table is looked for once. */
+		if ((n == 0 || va % TABLE_SPAN == 0) && !space_has_table(va - PAGE))
+			break;
+		if (!(EXO_PTE(va - PAGE) & bits))
+			break;
 	}
 	return n;
 }
@@ -26,10 +29,15 @@ unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits)
 /* Pages from va on that are absent, at most `most`; va itself is. */
 static unsigned absent_from(const struct mapping *m, uint64_t va, unsigned most)
 {
+	bool has_table = space_has_table(va);
 	unsigned n = 1;
 
-	while (n < most && va + n * PAGE < m->region.end && !space_entry(va + n * PAGE))
-		n++;
+	for (va += PAGE; n < most && va < m->region.end; n++, va += PAGE) {
+		if (va % TABLE_SPAN == 0)
+			has_table = space_has_table(va);
+		if (has_table && EXO_PTE(va))
+			break;
+	}
 	return n;
 }
 

@@ -49,7 +49,7 @@ static unsigned same_case(const struct mapping *m, uint64_t va, uint64_t entry, 
 	do {
 		frames[n++] = EXO_PTE_FRAME(entry);
 		va += PAGE;
-		entry = va < m->region.end && va % TABLE_SPAN ? space_entry(va) : 0;
+		entry = va < m->region.end && va % TABLE_SPAN ? EXO_PTE(va) : 0;
 	} while (n < wanted && n < COPY_PAGES && waits_for_write(entry) && is_sole(entry) == sole);
 	return n;
 }

@@ -170,7 +170,7 @@ static int write_shared(struct vm *v, const struct mapping *m, uint64_t va, uint
  * that a stack that runs over hits nothing; a frame larger than the gap is the compiler's affair
  * (-fstack-clash-protection).
  */
-static struct mapping *grow_stack(struct vm *v, uint64_t va)
+static __attribute__((noinline)) struct mapping *grow_stack(struct vm *v, uint64_t va)
 {
 	struct mapping *m = mapping_at_or_after(v, va);
 
@@ -211,7 +211,8 @@ static __attribute__((noinline)) int fault_serve(struct vm *v, const struct mapp
 	return space_protect(v, &op, epoch);
 }
 
-static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epoch)
+static inline __attribute__((always_inline)) int fault_locked(struct vm *v, uint64_t va, uint64_t error,
+							      uint64_t *epoch)
 {
 	struct mapping *m = mapping_find(v, va);
 
@@ -223,7 +224,7 @@ static int fault_locked(struct vm *v, uint64_t va, uint64_t error, uint64_t *epo
 }
 
 /* Under memory pressure, or with frames that were taken back: is it worth another attempt? */
-static __attribute__((noinline)) bool try_again(uint64_t address, int r, unsigned attempt)
+static bool try_again(uint64_t address, int r, unsigned attempt)
 {
 	if (r == -EPERM && attempt < LOST_ATTEMPTS) {
 		task_yield();
@@ -240,24 +241,34 @@ static __attribute__((noinline)) bool try_again(uint64_t address, int r, unsigne
  * EPERM: a frame was taken from the domain while it was in our hands, or is being taken.  If it was a free
  * one, the next will do; if it is the one behind the page, the entry says so before long.
  */
+static inline __attribute__((always_inline)) int fault_attempt(struct vm *v, uint64_t address, uint64_t error)
+{
+	uint64_t epoch = 0;
+	int r;
+
+	mutex_lock(&v->mutex);
+	v->faults++;
+	r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
+	vm_unlock(v, epoch);
+	return r;
+}
+
+/* The first attempt has ended with r. */
+static __attribute__((noinline)) int fault_again(struct vm *v, uint64_t address, uint64_t error, int r)
+{
+	for (unsigned attempt = 0; (r == -EPERM || r == -ENOMEM) && try_again(address, r, attempt); attempt++)
+		r = fault_attempt(v, address, error);
+	return r == -EPERM ? -EIO : r;
+}
+
 int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 {
 	int r;
 
 	if (address < VM_LOW || address >= EXO_USER_TOP)
 		return -EFAULT;
-	for (unsigned attempt = 0;; attempt++) {
-		uint64_t epoch = 0;
-
-		mutex_lock(&v->mutex);
-		v->faults++;
-		r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
-		vm_unlock(v, epoch);
-		if (r != -EPERM && r != -ENOMEM)
-			return r;
-		if (!try_again(address, r, attempt))
-			return r == -EPERM ? -EIO : r;
-	}
+	r = fault_attempt(v, address, error);
+	return r == -EPERM || r == -ENOMEM ? fault_again(v, address, error, r) : r;
 }
 
 void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write)

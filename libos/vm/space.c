@@ -73,12 +73,15 @@ void space_wait(struct vm *v, uint64_t epoch)
 }
 
 /* The window shows an entry only if the tables above it exist, hence from the top down. */
+bool space_has_table(uint64_t va)
+{
+	return (EXO_PML4E(va) & EXO_PTE_PRESENT) && (EXO_PDPTE(va) & EXO_PTE_PRESENT) &&
+	       (EXO_PDE(va) & EXO_PTE_PRESENT);
+}
+
 uint64_t space_entry(uint64_t va)
 {
-	if (!(EXO_PML4E(va) & EXO_PTE_PRESENT) || !(EXO_PDPTE(va) & EXO_PTE_PRESENT) ||
-	    !(EXO_PDE(va) & EXO_PTE_PRESENT))
-		return 0;
-	return EXO_PTE(va);
+	return space_has_table(va) ? EXO_PTE(va) : 0;
 }
 
 static uint64_t skip(uint64_t va, unsigned shift)

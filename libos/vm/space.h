@@ -71,6 +71,8 @@ void space_wait(struct vm *v, uint64_t epoch);
 /* The entry of a page in the loaded space; 0 if there is none, EXO_PTE_LOST if its frame was taken from
  * the domain. */
 uint64_t space_entry(uint64_t va);
+/* Is there a table for the pages around va?  Then EXO_PTE() says what their entries are. */
+bool space_has_table(uint64_t va);
 /* The first page at or above va, below end, that has an entry; end if there is none. */
 uint64_t space_next_present(uint64_t va, uint64_t end);
 void space_add_resident(struct vm *v, uint64_t pages);
