@@ -110,6 +110,30 @@ static void take_at_once(struct task *t, int number, int code)
 	return_by_call(frame);
 }
 
+/* To the calling task; number 0 only asks.  What is blocked is kept even if it is ignored, and nobody need be told. */
+static long send_to_self(struct task *t, int number)
+{
+	struct signal_info info;
+	bool only_kept;
+	int r;
+
+	if (number < 0 || number > SIGNAL_COUNT)
+		return -EINVAL;
+	if (number == 0)
+		return 0;
+	only_kept = (t->signal_blocked & ~SIGNALS_ACTING & SIGNAL_BIT(number)) != 0;
+	if (!only_kept)
+		take_at_once(t, number, SI_TKILL);
+	info = info_of_sender(number, SI_TKILL);
+	lock_acquire(&process_tree_lock);
+	if (only_kept)
+		r = signal_queue_add(&t->signal_pending, &t->signal_queue, number, &info, NULL);
+	else
+		r = signal_send_task_locked(t, number, &info);
+	lock_release(&process_tree_lock);
+	return r;
+}
+
 static __attribute__((noinline)) long kill_any(int pid, int number)
 {
 	struct signal_info info = info_of_sender(number, SI_USER);
@@ -147,7 +171,7 @@ long sys_kill(int pid, int number)
 static int send_to_task(int group, int tid, int number, const struct signal_info *info)
 {
 	struct task *t = current();
-	bool to_self = (uint32_t)tid == task_thread_id(t);
+	bool to_self = (uint32_t)tid == task_thread_id(t); /* rt_tgsigqueueinfo(2) */
 	int r = -ESRCH;
 
 	if (tid <= 0 || number < 0 || number > SIGNAL_COUNT)
@@ -168,10 +192,11 @@ static int send_to_task(int group, int tid, int number, const struct signal_info
 
 long sys_tkill(int tid, int number)
 {
+	struct task *t = current();
 	struct signal_info info;
 
-	if ((uint32_t)tid == task_thread_id(current()))
-		take_at_once(current(), number, SI_TKILL);
+	if ((uint32_t)tid == task_thread_id(t))
+		return send_to_self(t, number);
 	info = info_of_sender(number, SI_TKILL);
 	return send_to_task(0, tid, number, &info);
 }
@@ -184,7 +209,7 @@ long sys_tgkill(int group, int tid, int number)
 	if (group <= 0)
 		return -EINVAL;
 	if ((uint32_t)tid == task_thread_id(t) && (uint32_t)group == t->process->pid)
-		take_at_once(t, number, SI_TKILL);
+		return send_to_self(t, number);
 	info = info_of_sender(number, SI_TKILL);
 	return send_to_task(group, tid, number, &info);
 }

@@ -13,7 +13,6 @@
 #include "proc/signal_private.h"
 
 #define SYS_RESTART_SYSCALL 219
-#define HANDLER_LAST_SPECIAL 1ul /* SIG_DFL is 0, SIG_IGN is 1 */
 
 /* How a program calls the libos (scripts/musl/exo_call.h): `call *%rcx`, with our entry in RCX. */
 #define CALL_BYTES 2
@@ -105,25 +104,6 @@ static __attribute__((noinline)) int act_by_default(struct process *p, int numbe
 	return COME_BACK;
 }
 
-/* The signal has been taken out, and its action has a handler: *h; the handler's mask.  With the lock held. */
-static inline __attribute__((always_inline)) uint64_t
-handling_begin(struct task *t, int number, struct signal_action *action, struct signal_handling *h)
-{
-	uint64_t blocked = t->signal_blocked, flags = action->flags;
-
-	h->number = number;
-	h->handler = action->handler;
-	h->flags = flags;
-	h->restorer = action->restorer;
-	h->mask_to_restore = t->signal_restore_mask ? t->signal_saved_mask : blocked;
-	t->signal_restore_mask = false;
-	if ((flags & SA_RESETHAND) != 0)
-		action->handler = 0;
-	if ((flags & SA_NODEFER) == 0)
-		blocked |= SIGNAL_BIT(number);
-	return blocked | action->mask;
-}
-
 /*
  * Takes signals out until one has a handler: its number, and *h.  Default actions are carried out here.  With
  * the lock held.
@@ -137,7 +117,7 @@ static int next_handled(struct task *t, struct signal_info *info, struct signal_
 		struct signal_action *action = &p->signal_actions->action[number - 1];
 
 		if (action->handler > HANDLER_LAST_SPECIAL) {
-			signal_set_blocked(t, handling_begin(t, number, action, h), true);
+			signal_set_blocked(t, signal_handling_begin(t, number, action, h), true);
 			return number;
 		}
 		if (act_by_default(p, number) == COME_BACK)
@@ -158,22 +138,6 @@ __attribute__((noinline)) void signal_frame_failed(struct task *t, int number)
 	signal_force(SIGSEGV, &info);
 }
 
-/* While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction. */
-bool signal_take_at_once(struct task *t, int number, struct signal_handling *h)
-{
-	struct process *p = t->process;
-	struct signal_action *action = &p->signal_actions->action[number - 1];
-	uint64_t blocked = t->signal_blocked;
-
-	if (((blocked | SIGNALS_ACTING) & SIGNAL_BIT(number)) != 0 ||
-	    ((t->signal_pending | p->signal_pending) & ~blocked) != 0 ||
-	    action->handler <= HANDLER_LAST_SPECIAL || p->state != PROCESS_ALIVE)
-		return false;
-	atomic_store_explicit(&t->signal_blocked, handling_begin(t, number, action, h) & ~SIGNALS_UNMASKABLE,
-			      memory_order_relaxed);
-	return true;
-}
-
 void signal_fault(const struct signal_info *info)
 {
 	struct task *t = current();
@@ -190,7 +154,7 @@ void signal_fault(const struct signal_info *info)
 }
 
 /*
- * One handler each time: if more signals wait, handling_begin() sets WORK_SIGNAL again, and
+ * One handler each time: if more signals wait, signal_set_blocked() sets WORK_SIGNAL again, and
  * task_work() comes back to put the next frame on top of this one.
  *
  * A stop decides nothing about the interrupted call: the signal that continues the process may

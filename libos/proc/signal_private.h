@@ -4,6 +4,7 @@
 #ifndef LIBOS_SIGNAL_PRIVATE_H
 #define LIBOS_SIGNAL_PRIVATE_H
 
+#include <asm/signal.h>
 #include "proc/process.h"
 #include "proc/signal.h"
 
@@ -14,6 +15,8 @@
 /* Taken before others: a fault must be handled with the registers that made it. */
 #define SIGNALS_SYNCHRONOUS                                                                        \
 	(SIGNAL_BIT(4) | SIGNAL_BIT(5) | SIGNAL_BIT(7) | SIGNAL_BIT(8) | SIGNAL_BIT(11) | SIGNAL_BIT(31))
+
+#define HANDLER_LAST_SPECIAL 1ul /* SIG_DFL is 0, SIG_IGN is 1 */
 
 enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
 
@@ -75,9 +78,47 @@ struct signal_handling {
 	uint64_t handler, flags, restorer, mask_to_restore;
 };
 
-/* For a signal that the calling task has caused itself, with nothing else pending for it: as if it had been
- * queued, and taken out on the way to the program.  False: it must be queued. */
-bool signal_take_at_once(struct task *t, int number, struct signal_handling *h);
+/* The signal has been taken out, and its action has a handler: *h; the handler's mask. */
+static inline __attribute__((always_inline)) uint64_t
+signal_handling_begin(struct task *t, int number, struct signal_action *action, struct signal_handling *h)
+{
+	uint64_t blocked = t->signal_blocked, flags = action->flags;
+
+	h->number = number;
+	h->handler = action->handler;
+	h->flags = flags;
+	h->restorer = action->restorer;
+	h->mask_to_restore = t->signal_restore_mask ? t->signal_saved_mask : blocked;
+	t->signal_restore_mask = false;
+	if ((flags & SA_RESETHAND) != 0)
+		action->handler = 0;
+	if ((flags & SA_NODEFER) == 0)
+		blocked |= SIGNAL_BIT(number);
+	return blocked | action->mask;
+}
+
+/*
+ * For a signal that the calling task has caused itself, with nothing else pending for it: as if it had been queued,
+ * and taken out on the way to the program.  False: it must be queued.
+ *
+ * While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction.
+ */
+static inline __attribute__((always_inline)) bool
+signal_take_at_once(struct task *t, int number, struct signal_handling *h)
+{
+	struct process *p = t->process;
+	struct signal_action *action = &p->signal_actions->action[number - 1];
+	uint64_t blocked = t->signal_blocked;
+
+	if (((blocked | SIGNALS_ACTING) & SIGNAL_BIT(number)) != 0 ||
+	    ((t->signal_pending | p->signal_pending) & ~blocked) != 0 ||
+	    action->handler <= HANDLER_LAST_SPECIAL || p->state != PROCESS_ALIVE)
+		return false;
+	atomic_store_explicit(&t->signal_blocked, signal_handling_begin(t, number, action, h) & ~SIGNALS_UNMASKABLE,
+			      memory_order_relaxed);
+	return true;
+}
+
 /* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that.  No lock held. */
 void signal_frame_failed(struct task *t, int number);
 
