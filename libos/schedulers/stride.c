@@ -28,8 +28,9 @@ struct cpu {
 
 struct share {
 	uint64_t pass;
-	/* Of the CPU's pass, when it was last charged or dequeued.  Never behind it: the CPU's pass goes on only
-	 * in pick(), to the least of those that are queued here, and who ran before has been charged by then. */
+	/* Of the CPU's pass, when it was last charged or dequeued.  Never behind it: the CPU's pass goes
+	 * on only in pick(), to the least of those that are queued here, and who ran before has been
+	 * charged by then. */
 	int64_t ahead;
 	bool known;    /* has been queued before */
 	bool gift;     /* in which of the two queues */

@@ -2,9 +2,9 @@
 /* exo/mailbox_ring.c, and included below the kernel's way out, charging, replenishments and timer, with their
  * invariants checked: a budget may end anywhere, and each tick is somebody's
  *
- * CPU 0 has two vcores.  One computes for longer than its budget lasts, and then sleeps until a doorbell, which
- * another CPU rings; the other one computes for ever, on a budget of its own.  Time is two threads: ticks come
- * when ring 3 waits for them, and between any two accesses to memory.
+ * CPU 0 has two vcores.  One computes for longer than its budget lasts, and then sleeps until a doorbell,
+ * which another CPU rings; the other one computes for ever, on a budget of its own.  Time is two threads:
+ * ticks come when ring 3 waits for them, and between any two accesses to memory.
  */
 #define EXO_DEBUG 1
 #define tsc_read tsc_read_of_the_machine

@@ -588,8 +588,8 @@ static void the_others_see_what_was_taken(void)
 	end_elsewhere();
 }
 
-/* The vcore sleeps on a part of its time.  That part is nobody's when the vcore has been taken: what it was goes back
- * to the whole, and whoever has its name on another CPU gets back the frame. */
+/* The vcore sleeps on a part of its time.  That part is nobody's when the vcore has been taken: what it was
+ * goes back to the whole, and whoever has its name on another CPU gets back the frame. */
 static void a_part_of_its_time_goes_with_a_vcore(void)
 {
 	start_as(SPLIT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a domain's owner of an interrupt line may cost the domain above it: libos/domain/lines.c, with a kernel,
- * a maker and timers that only count. */
+/* What a domain's owner of an interrupt line may cost the domain above it: libos/domain/lines.c, with a
+ * kernel, a maker and timers that only count. */
 #include "libos_shim.h"
 #include "check.h"
 
