@@ -203,7 +203,8 @@ _Noreturn void fault_upcall(struct exo_vcore_page *page)
 /* ---- masked */
 
 /* A callback may be abandoned only in its own code: in the core's, which it may have called, a lock
- * could be held, and would be for ever.  Callbacks start at mask depth 1, and locks raise it. */
+ * could be held, and would be for ever.  Callbacks start at mask depth 1, and locks raise it; but
+ * for lock_acquire_masked(), which only who sleeps comes to, and no callback may sleep. */
 static bool may_abandon(const struct vcore *v)
 {
 	return v->queue.guard.stack_pointer != 0 && v->mask_depth == 1;

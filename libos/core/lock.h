@@ -6,7 +6,7 @@
  * inversion, on a sleep while masked, and on a wake made under a leaf lock.
  *
  * Wakes made while a lock is held are queued on the CPU and delivered when the last one is
- * dropped (wait.h), so a wake never nests a run-queue operation inside somebody's lock.
+ * dropped, or the CPU left (wait.h), so a wake never nests a run-queue operation inside somebody's lock.
  */
 #ifndef LIBOS_LOCK_H
 #define LIBOS_LOCK_H
@@ -86,7 +86,8 @@ static inline void lock_release(struct lock *l)
 		lock_drop(l);
 }
 
-/* Drops l and leaves upcalls masked, for who is about to leave the CPU: upcalls_unmask() is the caller's. */
+/* Drops l and leaves upcalls masked, for who is to sleep (wait.c): the caller unmasks, or takes another lock
+ * with lock_acquire_masked().  Wakes made under l are delivered by that, or by switch_away(). */
 static inline void lock_release_masked(struct lock *l)
 {
 	if (EXO_DEBUG)

@@ -9,7 +9,7 @@
  *
  * That clears the mark, although others may still wait.  While somebody waits, either the owner is marked, or
  * one who was woken is on his way into mutex_wait(), where he marks whoever has it by then, or takes it with
- * the mark.  His sleep ends in no other way.
+ * the mark.  Who is awake for no reason, as a late wake of his last sleep may come, does the same.
  */
 #include "core/mutex.h"
 #include "core/log.h"
@@ -78,6 +78,7 @@ void mutex_lock(struct mutex *m)
 {
 	uintptr_t nobody = 0;
 
+	ASSERT_INVARIANT(!upcalls_masked()); /* it may sleep, and no spin lock comes before a mutex */
 	if (EXO_DEBUG)
 		check_order(m);
 	race_point();
@@ -88,6 +89,11 @@ void mutex_lock(struct mutex *m)
 		push_held(m);
 }
 
+/*
+ * A plain store is enough: while there is an owner with a mark, only those under m->lock change the word, and
+ * we have that.  After it another may take the mutex and give it back while we are still here; but not free it
+ * with what it is part of: somebody waits, keeps it alive, and needs m->lock to go on.
+ */
 static __attribute__((noinline)) void mutex_wake(struct mutex *m)
 {
 	lock_acquire(&m->lock);
@@ -100,6 +106,7 @@ void mutex_unlock(struct mutex *m)
 {
 	uintptr_t self = (uintptr_t)current();
 
+	ASSERT_INVARIANT(!upcalls_masked());
 	ASSERT_INVARIANT((atomic_load_explicit(&m->owner, memory_order_relaxed) & ~MUTEX_WANTED) == self);
 	if (EXO_DEBUG)
 		pop_held(m);

@@ -183,6 +183,8 @@ static void take_place(struct vcore *v, struct task *t)
 		v->stats.direct_switches++;
 		task_move(t, PLACE_MAILBOX, PLACE_RUNNING);
 	} else {
+		if (task_state(t) != TASK_RUNNABLE)
+			task_state_bug(t, TASK_RUNNING); /* only a heir may still be BLOCKED */
 		task_move(t, PLACE_QUEUED, PLACE_RUNNING);
 	}
 	task_set_state(t, TASK_RUNNING);

@@ -98,7 +98,7 @@ static uint64_t first_due_tsc(const struct vcore *v)
 	return first;
 }
 
-static __attribute__((noinline)) void program(struct vcore *v)
+static __attribute__((noinline)) void program_for_next(struct vcore *v)
 {
 	uint64_t deadline = first_due_tsc(v);
 	uint64_t set = v->page->deadline_tsc, look;
@@ -124,7 +124,14 @@ static bool no_later(uint64_t set, uint64_t due)
 	return set - 1 <= due - 1;
 }
 
-/* Most often the timer is set to something earlier, which looks again when it comes. */
+/*
+ * Most often the timer is set to something no later than all that is due.
+ *
+ * Why nothing else is to be done then, even if a slice has ended already: the kernel puts deadline_tsc back
+ * to 0 when it raises the timer's event, on this CPU, and never lets us go on unmasked past a time that it is
+ * set to.  So that event is still to come, before the end of the slice or just now; and whoever deals with
+ * events programs the timer afterwards, where the slice's end is seen.
+ */
 void timers_program(struct vcore *v)
 {
 	uint64_t set = v->page->deadline_tsc;
@@ -132,7 +139,7 @@ void timers_program(struct vcore *v)
 	ASSERT_INVARIANT(vcore_is_mine(v));
 	if (!set || !no_later(set, v->slice_end_tsc) || !no_later(set, v->promise_ends_tsc) ||
 	    !no_later(set, first_due_tsc(v)) || !no_later(set, stall_check_due_tsc(v)))
-		program(v);
+		program_for_next(v);
 }
 
 static void detach(struct timer *t)

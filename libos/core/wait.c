@@ -66,16 +66,22 @@ static bool interrupted(const struct task *t, unsigned flags)
 	return atomic_load_explicit(&t->work, memory_order_acquire) & ends_sleep(flags);
 }
 
-/* BLOCKING: is there a reason not to sleep?  Why a signal is not missed: wake_task_signal() in wake.c. */
-static bool called_off(struct task *t, unsigned flags)
+/* BLOCKING: senders of signals see it from here on.  Why none is missed: wake_task_signal() in wake.c. */
+static void announce_sleep(struct task *t, unsigned flags)
 {
 	ASSERT_INVARIANT(task_state(t) == TASK_BLOCKING);
 	atomic_store_explicit(&t->wait_flags, flags, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Is there a reason already to be awake? */
+static bool is_woken(const struct task *t, unsigned flags)
+{
 	return interrupted(t, flags) || atomic_load(&t->wake_pending);
 }
 
-static int slept(struct task *t, unsigned flags)
+/* -> 0 or -EINTR. */
+static int end_sleep(struct task *t, unsigned flags)
 {
 	atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed);
 	return interrupted(t, flags) ? -EINTR : 0;
@@ -88,14 +94,15 @@ static __attribute__((noinline)) int sleep_until(unsigned flags, uint64_t deadli
 	bool expired = time_now_ns() >= deadline_ns;
 	int r;
 
-	if (called_off(t, flags) || expired) {
+	announce_sleep(t, flags);
+	if (expired || is_woken(t, flags)) {
 		wait_cancel();
 	} else {
 		timer_arm(&s.timer, deadline_ns);
 		switch_away(SCHED_YIELDED);
 		timer_cancel(&s.timer);
 	}
-	r = slept(t, flags);
+	r = end_sleep(t, flags);
 	return r == 0 && time_now_ns() >= deadline_ns ? -ETIMEDOUT : r;
 }
 
@@ -104,11 +111,12 @@ static int sleep_masked(unsigned flags, uint64_t deadline_ns)
 {
 	if (deadline_ns)
 		return sleep_until(flags, deadline_ns);
-	if (called_off(current(), flags))
+	announce_sleep(current(), flags);
+	if (is_woken(current(), flags))
 		wait_cancel();
 	else
 		switch_away(SCHED_YIELDED);
-	return slept(current(), flags);
+	return end_sleep(current(), flags);
 }
 
 int wait_sleep(unsigned flags, uint64_t deadline_ns)
@@ -121,7 +129,11 @@ int wait_sleep(unsigned flags, uint64_t deadline_ns)
 	return r;
 }
 
-/* Masked on return as well: no reason to look for events when we are about to leave. */
+/*
+ * Masked from the lock on, and on return.  There is no reason to look for events before the CPU is left, nor
+ * between the return and the next lock: what came meanwhile is pending, and dealt with when that is released.
+ * If there is no sleep after all, wakes that were made under the lock wait until then, too.
+ */
 static int sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns)
 {
 	ASSERT_INVARIANT(lock_held(lock));

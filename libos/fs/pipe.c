@@ -190,7 +190,8 @@ static long write_batch(struct pipe *p, struct file *f, struct io_buffer from, s
 	return result;
 }
 
-static __attribute__((noinline)) long write_slowly(struct pipe *p, struct file *f, struct io_buffer from, size_t n)
+static __attribute__((noinline)) long write_slowly(struct pipe *p, struct file *f,
+						   struct io_buffer from, size_t n)
 {
 	size_t done = 0, before;
 	unsigned touches = 0;

@@ -11,6 +11,10 @@
  * The waker changes the word first and takes the lock then.  So either the comparison sees the new
  * value, or the waker finds the waiter.
  *
+ * Who is woken does not take the lock again: `woken` is the last that the waker writes, after wake_later().
+ * Were it written before, the task, if it was awake for another reason, could be in another sleep by the time
+ * of the wake, or be another task in the same slot.  Who does not see it asks under the lock.
+ *
  * The word is read with the lock held, hence masked, so a missing page cannot be brought in; then
  * everything is undone, the page is touched, and all starts again.
  */
@@ -189,18 +193,18 @@ static inline long wait_once(uint64_t address, bool private, uint32_t value, uin
 	return r < 0 ? r : 1;
 }
 
-/* `interrupted` is what a signal makes of it: a wait without end, or until a fixed time, is the same when it
- * is started again. */
+/* A signal makes `restart` of it: a wait without end, or until a fixed time, is the same when it is started
+ * again. */
 static __attribute__((noinline)) long futex_wait(uint64_t address, bool private, uint32_t value,
 						 uint32_t bitset, uint64_t deadline_ns,
-						 int interrupted)
+						 int restart)
 {
 	long r;
 
 	do
 		r = wait_once(address, private, value, bitset, deadline_ns);
 	while (r > 0);
-	return r == -EINTR ? interrupted : r;
+	return r == -EINTR ? restart : r;
 }
 
 /* The monotonic deadline of a wait; 0: none. */

@@ -64,9 +64,9 @@ static bool is_on_its_stack(const struct task *t)
 	return ((stack_pointer ^ (uint64_t)t) & ~(TASK_SLOT_SIZE - 1)) == 0;
 }
 
-/* Nothing is given. */
-static __attribute__((noinline)) int64_t counted(struct vcore *v, enum donation_kind kind,
-						 enum donation_outcome why)
+/* Nothing is given, and that is counted. */
+static __attribute__((noinline)) int64_t refuse(struct vcore *v, enum donation_kind kind,
+						enum donation_outcome why)
 {
 	donation_count(&v->stats, kind, why);
 	return why == DONATION_REFUSED ? -EAGAIN : 0;
@@ -79,12 +79,12 @@ static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind
 	int answer;
 
 	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX)
-		return counted(v, kind, DONATION_CAPPED);
+		return refuse(v, kind, DONATION_CAPPED);
 	if (left < (int64_t)SCHED_SLICE_MIN_NS) /* not worth a switch */
-		return counted(v, kind, DONATION_SPENT);
+		return refuse(v, kind, DONATION_SPENT);
 	answer = run_queue_may_donate(v, from, to);
 	if (answer < 0)
-		return counted(v, kind, DONATION_REFUSED);
+		return refuse(v, kind, DONATION_REFUSED);
 	*now = answer > 0;
 	return left;
 }
@@ -136,7 +136,7 @@ static inline int64_t offer_to_woken(struct vcore *v, struct task *t, bool *now)
 	if (!v->current || !is_on_its_stack(v->current))
 		return 0;
 	if (v->heir)
-		return counted(v, kind, DONATION_SECOND);
+		return refuse(v, kind, DONATION_SECOND);
 	run_queue_admit(v, t);
 	return offer(v, t, kind, now);
 }

@@ -134,8 +134,6 @@ static void start(struct vcore *v, struct task *t)
 	t->donated_ns = 0;
 	if (t == v->heir) {
 		v->heir = NULL;
-		if (task_state(t) == TASK_BLOCKED)
-			task_set_state(t, TASK_RUNNABLE);
 		task_move(t, PLACE_MAILBOX, PLACE_RUNNING);
 	} else {
 		task_move(t, PLACE_QUEUED, PLACE_RUNNING);

@@ -45,6 +45,18 @@ static void twice_for_the_first(unsigned cpu)
 		once(cpu);
 }
 
+/* A sender of signals that is late wakes whoever sleeps now. */
+static void with_a_stray_wake(unsigned cpu)
+{
+	if (cpu < 2) {
+		once(cpu);
+	} else {
+		upcalls_mask();
+		wake_later(task_of(0), DONATION_NONE);
+		upcalls_unmask();
+	}
+}
+
 static void free_in_the_end(unsigned times)
 {
 	cpus_check();
@@ -73,6 +85,7 @@ int main(void)
 		{ "a_mutex_has_one_owner", 2, 2, 2, setup, once, two_times, NULL },
 		{ "a_mutex_is_taken_again", 2, 2, 1, setup, twice, four_times, NULL },
 		{ "all_who_wait_get_the_mutex", 3, 2, 0, setup, once, three_times, NULL },
+		{ "a_stray_wake_takes_no_mutex", 3, 2, 0, setup, with_a_stray_wake, two_times, NULL },
 		{ "a_mutex_that_was_snatched_wakes_all", 3, 2, 0, setup, twice_for_the_first, four_times,
 		  NULL },
 	};

@@ -524,15 +524,15 @@ top:	/* Task t, unmasked, where it takes its signals. */
 	:: else
 	fi;
 #endif
-	/* code: libos/core/wait.c called_off: "atomic_store_explicit(&t->wait_flags, flags, memory_order_relaxed)" */
+	/* code: libos/core/wait.c announce_sleep: "atomic_store_explicit(&t->wait_flags, flags, memory_order_relaxed)" */
 	wait_flags[t] = true;
 	/* code: libos/core/wait.c interrupted: "atomic_load_explicit(&t->work, memory_order_acquire) & ends_sleep(flags)" */
-	/* code: libos/core/wait.c called_off: "interrupted(t, flags)" */
+	/* code: libos/core/wait.c is_woken: "interrupted(t, flags)" */
 	if
 	:: work[t] -> goto cancel
 	:: else
 	fi;
-	/* code: libos/core/wait.c called_off: "atomic_load(&t->wake_pending)" */
+	/* code: libos/core/wait.c is_woken: "atomic_load(&t->wake_pending)" */
 	if
 	:: wake_pending[t] -> goto cancel
 	:: else
@@ -545,7 +545,7 @@ top:	/* Task t, unmasked, where it takes its signals. */
 
 cancel:	/* code: libos/core/wait.c wait_cancel: "task_set_state(current(), TASK_RUNNING)" */
 	atomic { set_state(BLOCKING, RUNNING) };
-awake:	/* code: libos/core/wait.c slept: "atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed)" */
+awake:	/* code: libos/core/wait.c end_sleep: "atomic_store_explicit(&t->wait_flags, 0, memory_order_relaxed)" */
 	wait_flags[t] = false;
 	goto top;
 

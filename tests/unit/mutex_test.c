@@ -23,6 +23,13 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 	*l = (struct lock){ .rank = (uint16_t)rank, .name = name };
 }
 
+static bool masked;
+
+bool upcalls_masked(void)
+{
+	return masked;
+}
+
 void lock_take_checked(struct lock *l) {}
 void lock_drop_checked(struct lock *l) {}
 
@@ -77,6 +84,22 @@ static void two_of_one_rank_are_an_inversion(void)
 	});
 }
 
+static void no_mutex_is_taken_or_given_back_under_a_spin_lock(void)
+{
+	start();
+	CHECK_PANICS("!upcalls_masked()", {
+		masked = true;
+		mutex_lock(&vm);
+	});
+	masked = false;
+	CHECK_PANICS("!upcalls_masked()", {
+		mutex_lock(&vm);
+		masked = true;
+		mutex_unlock(&vm);
+	});
+	masked = false;
+}
+
 static void a_broken_link_is_noticed(void)
 {
 	struct list head, first, second;
@@ -94,6 +117,7 @@ int main(void)
 	RUN(mutexes_are_taken_in_rising_rank);
 	RUN(an_inversion_is_named);
 	RUN(two_of_one_rank_are_an_inversion);
+	RUN(no_mutex_is_taken_or_given_back_under_a_spin_lock);
 	RUN(a_broken_link_is_noticed);
 	return check_result();
 }
