@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define HELD_KINDS 8
+#define HELD_PROCESSES 0
 #define HELD_FRAMES 5
 #define HELD_TRIES 1000
 #define HELD_PAUSE_US 10000
