@@ -129,7 +129,9 @@ struct task {
 
 	/* Signals: under process_tree_lock; see proc/signal.h. */
 	_Atomic uint64_t signal_pending; /* the task itself may read it without the lock */
-	_Atomic uint64_t signal_blocked; /* written by the task itself, with the lock or without */
+	/* Written by the task itself with the lock, or without it by signal_set_blocked(); before that, by
+	 * whoever made it. */
+	_Atomic uint64_t signal_blocked;
 	uint64_t signal_saved_mask;
 	bool signal_restore_mask; /* sigsuspend, ppoll: put saved mask back on return */
 	struct list signal_queue; /* siginfo of pending signals */

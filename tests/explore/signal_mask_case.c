@@ -173,6 +173,40 @@ static void one_shuts_and_one_opens(unsigned cpu)
 		send();
 }
 
+/* What it has caused itself has a handler that shuts the other signal out meanwhile. */
+static void setup_handler(void)
+{
+	setup();
+	actions.action[SIGSEGV - 1] = (struct signal_action){ .handler = HANDLER_LAST_SPECIAL + 1, .mask = BIT };
+}
+
+static void take_at_once(void)
+{
+	struct signal_handling h;
+
+	lock_acquire(&process_tree_lock);
+	signal_take_at_once(&tasks[0], SIGSEGV, &h);
+	lock_release(&process_tree_lock);
+}
+
+static void one_takes_and_one_shuts(unsigned cpu)
+{
+	if (cpu == 0)
+		take_at_once();
+	else if (cpu == 1)
+		block(1);
+	else
+		send();
+}
+
+static void one_takes(unsigned cpu)
+{
+	if (cpu == 0)
+		take_at_once();
+	else
+		send();
+}
+
 static void shuts_and_opens_again(unsigned cpu)
 {
 	if (cpu == 0) {
@@ -193,6 +227,9 @@ int main(void)
 		  somebody_is_told, NULL },
 		{ "both_shut", 3, 2, 1, setup, both_shut, somebody_is_told, NULL },
 		{ "one_shuts_and_one_opens", 3, 2, 1, setup_second_blocked, one_shuts_and_one_opens,
+		  somebody_is_told, NULL },
+		{ "who_takes_at_once_misses_nothing", 2, 3, 2, setup_handler, one_takes, somebody_is_told, NULL },
+		{ "one_takes_at_once_and_one_shuts", 3, 2, 1, setup_handler, one_takes_and_one_shuts,
 		  somebody_is_told, NULL },
 	};
 
