@@ -91,8 +91,8 @@ void mutex_lock(struct mutex *m)
 
 /*
  * A plain store is enough: while there is an owner with a mark, only those under m->lock change the word, and
- * we have that.  After it another may take the mutex and give it back while we are still here; but not free it
- * with what it is part of: somebody waits, keeps it alive, and needs m->lock to go on.
+ * we have that.  After it another may take the mutex and give it back while we are still here; but not free
+ * it with what it is part of: somebody waits, keeps it alive, and needs m->lock to go on.
  */
 static __attribute__((noinline)) void mutex_wake(struct mutex *m)
 {

@@ -25,8 +25,8 @@ enum mutex_rank {
 #define MUTEX_WANTED 1ul
 
 struct mutex {
-	/* The struct task that has it, and MUTEX_WANTED; 0: it is free.  Any task changes 0, and the owner what
-	 * has no mark, by compare-and-swap; all else under lock. */
+	/* The struct task that has it, and MUTEX_WANTED; 0: it is free.  Any task changes 0, and the owner
+	 * what has no mark, by compare-and-swap; all else under lock. */
 	_Atomic uintptr_t owner;
 	struct lock lock;        /* RANK_MUTEX; MUTEX_WANTED is set and cleared under it */
 	struct wait_queue queue; /* under lock */

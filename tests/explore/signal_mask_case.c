@@ -177,7 +177,9 @@ static void one_shuts_and_one_opens(unsigned cpu)
 static void setup_handler(void)
 {
 	setup();
-	actions.action[SIGSEGV - 1] = (struct signal_action){ .handler = HANDLER_LAST_SPECIAL + 1, .mask = BIT };
+	actions.action[SIGSEGV - 1] = (struct signal_action){
+		.handler = HANDLER_LAST_SPECIAL + 1, .mask = BIT,
+	};
 }
 
 static void take_at_once(void)
@@ -221,14 +223,15 @@ int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "who_opens_learns_of_it", 2, 3, 2, setup_blocked, one_opens, somebody_is_told, NULL },
-		{ "who_shuts_passes_it_on", 2, 3, 2, setup, the_one_that_would_be_told_shuts, somebody_is_told,
-		  NULL },
+		{ "who_shuts_passes_it_on", 2, 3, 2, setup, the_one_that_would_be_told_shuts,
+		  somebody_is_told, NULL },
 		{ "who_shuts_and_opens_learns_of_it", 2, 3, 2, setup_second_blocked, shuts_and_opens_again,
 		  somebody_is_told, NULL },
 		{ "both_shut", 3, 2, 1, setup, both_shut, somebody_is_told, NULL },
 		{ "one_shuts_and_one_opens", 3, 2, 1, setup_second_blocked, one_shuts_and_one_opens,
 		  somebody_is_told, NULL },
-		{ "who_takes_at_once_misses_nothing", 2, 3, 2, setup_handler, one_takes, somebody_is_told, NULL },
+		{ "who_takes_at_once_misses_nothing", 2, 3, 2, setup_handler, one_takes,
+		  somebody_is_told, NULL },
 		{ "one_takes_at_once_and_one_shuts", 3, 2, 1, setup_handler, one_takes_and_one_shuts,
 		  somebody_is_told, NULL },
 	};
