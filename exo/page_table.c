@@ -67,8 +67,7 @@ uint64_t page_table_pool_take(struct space *s)
  * The first part of the shared region holds the image, the vcore pages and what the kernel shows.
  * Whoever made the domain fills it; the domain itself cannot change it.
  */
-bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va,
-			 uint64_t pages)
+bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va, uint64_t pages)
 {
 	uint64_t low = 0, high = EXO_USER_TOP;
 

@@ -56,8 +56,7 @@ void page_table_pool_add(struct space *s, uint64_t frame);
 uint64_t page_table_pool_take(struct space *s);
 
 /* May domain d change [va, va + pages) in this space? */
-bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va,
-			 uint64_t pages);
+bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va, uint64_t pages);
 
 /* The rights and software bits of enum exo_prot as bits of an entry. */
 uint64_t page_table_bits(unsigned prot);

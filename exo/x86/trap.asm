@@ -111,7 +111,18 @@ syscall_entry:
 	xor ebp, ebp
 	mov rdi, rsp
 	call exo_call_entry
-	jmp to_user
+	cmp rax, rsp
+	jne to_user
+; The vcore that called goes on, by SYSRET: RCX and R11 are what SYSCALL made of them, or it is being
+; entered and has neither.  RIP is in the libos's text, as all of its entries are, and so canonical.
+	POP_ALL GENERAL
+	mov rcx, [rsp + 16]		; behind vector and error code
+	mov r11, [rsp + 32]
+	and r11d, FLAGS_OF_USER
+	or r11d, FLAGS_ALWAYS
+	mov rsp, [rsp + 40]
+	swapgs
+	o64 sysret
 
 ; Not from the libos's text: hand it to the libos, every register as it is.
 .foreign:

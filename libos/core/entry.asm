@@ -201,13 +201,13 @@ fault_masked_entry:
 ; sets `pending` and moves RIP back to its start, so none waits behind a resume.  Nothing is pushed.
 ;
 ; Flags that POPFQ can set without a trap in between are set by it, and RSP and RIP come last, from this CPU's
-; own vcore, which an instruction can name without a register: so there is a pair of them for each CPU.  That is
-; faster than IRETQ, which some emulators even make a kernel entry of (exo/x86/user_iret.c).  RSP points at
+; own vcore, which an instruction can name without a register: so there is a pair of them for each CPU.  That
+; is faster than IRETQ, which some emulators even make a kernel entry of (exo/x86/user_iret.c).  RSP points at
 ; vcore->leave.rflags in the range.  An event behind it, in [leave_start, leave_end), finds there what is to
 ; be resumed; it is on the same CPU, before anything else is resumed on that.
 ;
 ; With other flags RSP points at regs->rip in the range, and IRETQ is the way.  Both have what the range
-; looks at in the same places; the code selector, where the other has the address of its stub, tells them apart.
+; looks at in the same places; the code selector, where the other has its stub's address, tells them apart.
 ;
 ; A program that called us had the flags that it liked, and a switch of tasks keeps them.  With NT
 ; set IRETQ would fault, so the flags are made ours before that.  RSP may be `regs` itself, whatever is

@@ -28,8 +28,8 @@
 #define USER_CODE_SELECTOR 0x23
 #define USER_DATA_SELECTOR 0x1b
 #define USER_FLAGS_INITIAL 0x202 /* interrupts on, and the bit that is always set */
-/* OF DF IF SF ZF AF PF CF, the bit that is always set, and RF, which a fault may have set: POPFQ clears it, and
- * nobody here has breakpoints in the processor. */
+/* OF DF IF SF ZF AF PF CF, the bit that is always set, and RF, which a fault may have set: POPFQ clears it,
+ * and nobody here has breakpoints in the processor. */
 #define FLAGS_BY_POPFQ 0x10ed7
 #define CANONICAL_END 0x800000000000ul /* IRETQ to an address from here on faults in the libos */
 

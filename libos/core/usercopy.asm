@@ -253,8 +253,8 @@ user_frame_write:
 
 ; int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size)
 ;
-; XSAVE writes the areas of the features, in the header no more than which of them there are; and it leaves alone
-; the bytes that describe the image.
+; XSAVE writes the areas of the features, in the header no more than which of them there are; and it leaves
+; alone the bytes that describe the image.
 global user_vector_save
 	align 16
 user_vector_save:

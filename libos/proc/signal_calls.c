@@ -80,11 +80,12 @@ static int send_to_all(int number, const struct signal_info *info)
 }
 
 /*
- * A signal that the calling task sends to itself is the first that it takes on its way out, if nothing else is
- * pending.  Then it need not be queued, nor the call end: the handler runs next, in place of what called us, and
- * what it returns to finds that the call has succeeded.  Does not return then.
+ * A signal that the calling task sends to itself is the first that it takes on its way out, if nothing else
+ * is pending.  Then it need not be queued, nor the call end: the handler runs next, in place of what called
+ * us, and what it returns to finds that the call has succeeded.  Does not return then.
  *
- * A signal for the process, with code SI_USER, is for the task that process_tell() would choose.  The whole user frame is there (framed_kill).  A call that is traced has to end.
+ * A signal for the process, with code SI_USER, is for the task that process_tell() would choose.  The whole
+ * user frame is there (framed_kill).  A call that is traced has to end.
  */
 static void take_at_once(struct task *t, int number, int code)
 {
@@ -110,7 +111,8 @@ static void take_at_once(struct task *t, int number, int code)
 	return_by_call(frame);
 }
 
-/* To the calling task; number 0 only asks.  What is blocked is kept even if it is ignored, and nobody need be told. */
+/* To the calling task; number 0 only asks.  What is blocked is kept even if it is ignored, and nobody need be
+ * told. */
 static long send_to_self(struct task *t, int number)
 {
 	struct signal_info info;

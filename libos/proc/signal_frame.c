@@ -167,8 +167,8 @@ static inline bool stack_is_same(const struct task *t, const struct signal_words
 	return w->stack_flags == signal_alternate_stack_flags(t, w->rsp);
 }
 
-/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  Nearly always it says what
- * there is already: to set that would be refused, or change nothing. */
+/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  Nearly always it says
+ * what there is already: to set that would be refused, or change nothing. */
 static inline void stack_restore(struct task *t, const struct signal_words *w)
 {
 	if (!stack_is_same(t, w))

@@ -46,16 +46,16 @@ int user_frame_read(struct exo_regs *regs, struct signal_words *words,
 
 /* The words alone. */
 int user_words_read(struct exo_regs *unused, struct signal_words *words, const struct signal_context *from);
-/* Leaves like return_by_call(), with RAX and what a call preserves from `from`, and RIP and RSP from the user frame; or
- * in signal_frame_lost(), on the task's empty stack. */
+/* Leaves like return_by_call(), with RAX and what a call preserves from `from`, and RIP and RSP from the user
+ * frame; or in signal_frame_lost(), on the task's empty stack. */
 _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame);
 _Noreturn void signal_frame_lost(void);
 
-/* The vector registers in an image, described as a program expects it; 0 or -EFAULT.  All of it, size + 4 bytes, is
- * below EXO_USER_TOP, and it is 64-byte aligned. */
+/* The vector registers in an image, described as a program expects it; 0 or -EFAULT.  All of it, size + 4
+ * bytes, is below EXO_USER_TOP, and it is 64-byte aligned. */
 int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size);
-/* Loads the vector registers from an image like that; -EFAULT, with anything in them, if it cannot be read, is not
- * described like that, or is none that the processor takes. */
+/* Loads the vector registers from an image like that; -EFAULT, with anything in them, if it cannot be read,
+ * is not described like that, or is none that the processor takes. */
 int user_vector_load(const struct _xstate *from, uint64_t features, uint32_t size);
 
 #endif

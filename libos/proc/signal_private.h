@@ -46,7 +46,7 @@ void signal_update_hint(struct task *t);
 /* Passes on the word about signals for the whole process that the task has come to block. */
 void signal_pass_on(struct task *t, uint64_t newly_blocked);
 
-/* What a change of the mask means for the signals that are pending: they are passed on, or the hint is set. */
+/* What a change of the mask means for signals that are pending: they are passed on, or the hint is set. */
 void signal_settle_blocked(struct task *t, uint64_t newly_blocked, bool locked);
 
 /*
@@ -98,8 +98,8 @@ signal_handling_begin(struct task *t, int number, struct signal_action *action, 
 }
 
 /*
- * For a signal that the calling task has caused itself, with nothing else pending for it: as if it had been queued,
- * and taken out on the way to the program.  False: it must be queued.
+ * For a signal that the calling task has caused itself, with nothing else pending for it: as if it had been
+ * queued, and taken out on the way to the program.  False: it must be queued.
  *
  * While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction.  Nor
  * is there anything to pass on: what is pending, all that we accept has been seen to be none of it.  A task of
@@ -117,17 +117,17 @@ signal_take_at_once(struct task *t, int number, struct signal_handling *h)
 	    ((t->signal_pending | p->signal_pending) & ~blocked) != 0 ||
 	    action->handler <= HANDLER_LAST_SPECIAL || p->state != PROCESS_ALIVE)
 		return false;
-	atomic_store_explicit(&t->signal_blocked, signal_handling_begin(t, number, action, h) & ~SIGNALS_UNMASKABLE,
-			      memory_order_relaxed);
+	blocked = signal_handling_begin(t, number, action, h) & ~SIGNALS_UNMASKABLE;
+	atomic_store_explicit(&t->signal_blocked, blocked, memory_order_relaxed);
 	return true;
 }
 
-/* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that.  No lock held. */
+/* The frame cannot be written: the program learns of it by SIGSEGV, or ends if it was that; no lock held. */
 void signal_frame_failed(struct task *t, int number);
 
 /* signal_frame.c; no lock held */
-/* Makes the program run the handler next.  Of info only those know who ask for it, and of an address those who
- * handle a page fault. */
+/* Makes the program run the handler next.  Of info only those know who ask for it, and of an address those
+ * who handle a page fault. */
 void signal_frame_build(struct task *t, const struct signal_info *info, const struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);
@@ -135,7 +135,7 @@ void signal_frame_make_full(struct task *t);
 /* signal_vector.c; no lock held */
 /* Bytes that the vector state takes on the program's stack. */
 uint64_t signal_vector_size(void);
-/* Writes the live vector state to `user`, 64-byte aligned, and gives the handler a clean one.  0 or -EFAULT. */
+/* Writes the live vector state to `user`, 64-byte aligned, gives the handler a clean one; 0 or -EFAULT. */
 int signal_vector_save(uint64_t user);
 /* Loads the vector state from `user`.  0 or -EFAULT; then the state is a clean one. */
 int signal_vector_restore(struct task *t, uint64_t user);

@@ -5,9 +5,9 @@
  * A signal for a process is taken by any one of its tasks that does not block it.  The task told
  * here is only a proposal: whichever task looks first takes it, and a task that comes to block a
  * signal which it was told about passes the word on (signal_set_blocked, signal_task_release).
- * So a signal that some task accepts is never left with nobody told: after the sender has chosen, and after a
- * mask has changed, some task that accepts the signal has WORK_SIGNAL set.  The sender chooses under the lock;
- * why a mask may change meanwhile is said at signal_set_blocked().
+ * So a signal that some task accepts is never left with nobody told: after the sender has chosen, and after
+ * a mask has changed, some task that accepts it has WORK_SIGNAL set.  The sender chooses under the lock; why
+ * a mask may change meanwhile is said at signal_set_blocked().
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>

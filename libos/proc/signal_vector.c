@@ -3,8 +3,8 @@
  * The vector state of a signal frame: an XSAVE image, described in the bytes that FXSAVE leaves
  * to software, as Linux's asm/sigcontext.h says.
  *
- * It is written where it is to stand, and read from there if it is still what was written (core/usercopy.asm).  What
- * the program has made something else of goes through the task's own area, where it is put right.
+ * It is written where it is to stand, and read from there if it is still what was written (usercopy.asm).
+ * What the program has made something else of goes through the task's own area, where it is put right.
  */
 #include <asm/sigcontext.h>
 #include <exo/abi.h>
@@ -93,7 +93,8 @@ static bool load_in_place(struct task *t, uint64_t user)
 	if (user > EXO_USER_TOP - signal_vector_size())
 		return false;
 	upcalls_mask();
-	r = user_vector_load((const struct _xstate *)user, machine()->vector_features, machine()->vector_size);
+	r = user_vector_load((const struct _xstate *)user, machine()->vector_features,
+			     machine()->vector_size);
 	t->vector_live = true;
 	upcalls_unmask();
 	return r == 0;

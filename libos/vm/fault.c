@@ -189,8 +189,8 @@ static __attribute__((noinline)) struct mapping *grow_stack(struct vm *v, uint64
 }
 
 /* The access is allowed: the page is to be there. */
-static __attribute__((noinline)) int fault_serve(struct vm *v, const struct mapping *m, uint64_t va, uint64_t error,
-						 uint64_t *epoch)
+static __attribute__((noinline)) int fault_serve(struct vm *v, const struct mapping *m, uint64_t va,
+						 uint64_t error, uint64_t *epoch)
 {
 	bool write = error & FAULT_WRITE;
 	uint64_t entry = space_entry(va);

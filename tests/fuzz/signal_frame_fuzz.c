@@ -116,11 +116,16 @@ struct lock process_tree_lock;
 void signal_force(int number, const struct signal_info *info) {}
 _Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
 _Noreturn void return_by_call(struct exo_regs *frame) { return_to_user(); }
+
+_Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame)
+{
+	return_to_user();
+}
+
 int user_words_read(struct exo_regs *to, struct signal_words *words, const struct signal_context *from)
 {
 	return -EFAULT;
 }
-_Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame) { return_to_user(); }
 void signal_settle_blocked(struct task *t, uint64_t newly_blocked, bool locked) {}
 void signal_frame_failed(struct task *t, int number) {}
 
