@@ -28,7 +28,7 @@ void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type)
 	atomic_store(&frame_words[frame], frame_word_make(owner, type));
 }
 
-uint64_t frame_word(uint64_t frame)
+inline uint64_t frame_word(uint64_t frame)
 {
 	return frame < frame_end ? atomic_load(&frame_words[frame]) : 0;
 }
@@ -66,13 +66,13 @@ bool frame_is_device(uint64_t frame)
 		new;                                                                             \
 	})
 
-bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner)
+inline bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner)
 {
 	return FRAME_STEP(frame, frame_word_map(old, frame_owner, space_owner)) !=
 	       FRAME_WORD_REFUSED;
 }
 
-uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
+inline uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
 {
 	uint64_t word = FRAME_STEP(frame, frame_word_unmap(old, space_owner));
 
@@ -92,7 +92,7 @@ bool frame_table_leave(uint64_t frame)
 	       FRAME_WORD_REFUSED;
 }
 
-bool frame_pin(uint64_t frame, uint16_t owner)
+inline bool frame_pin(uint64_t frame, uint16_t owner)
 {
 	return FRAME_STEP(frame, frame_word_pin(old, owner)) != FRAME_WORD_REFUSED;
 }

@@ -6,6 +6,7 @@
 #define MAP (1ul << 32)
 #define PINS_MAX 0xffu
 #define MAPS_MAX 0xffffffffu
+#define OWNER_AND_TYPE 0xfffffful
 
 bool frame_word_ok(uint64_t word)
 {
@@ -30,35 +31,26 @@ bool frame_word_ok(uint64_t word)
 /* Do entries in spaces of this domain take a pin? */
 static bool borrows(uint64_t word, uint16_t space_owner)
 {
-	return frame_word_owner(word) != 0 && frame_word_owner(word) != space_owner;
+	return frame_word_owner(word) != space_owner && frame_word_owner(word) != 0;
 }
 
 uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owner)
 {
-	enum exo_frame_type type = frame_word_type(word);
+	uint64_t what = word & OWNER_AND_TYPE;
 
-	if (type != EXO_FRAME_USER && type != EXO_FRAME_PINNED)
+	if (what != frame_word_make(frame_owner, EXO_FRAME_USER) &&
+	    what != frame_word_make(frame_owner, EXO_FRAME_PINNED))
 		return FRAME_WORD_REFUSED;
-	if (frame_word_owner(word) != frame_owner || frame_word_maps(word) == MAPS_MAX)
+	if (word + MAP < MAP || (borrows(word, space_owner) && frame_word_pins(word) == PINS_MAX))
 		return FRAME_WORD_REFUSED;
-	if (borrows(word, space_owner)) {
-		if (frame_word_pins(word) == PINS_MAX)
-			return FRAME_WORD_REFUSED;
-		word += PIN;
-	}
-	return word + MAP;
+	return word + MAP + (borrows(word, space_owner) ? PIN : 0);
 }
 
 uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner)
 {
-	if (frame_word_maps(word) == 0)
+	if (frame_word_maps(word) == 0 || (borrows(word, space_owner) && frame_word_pins(word) == 0))
 		return FRAME_WORD_REFUSED;
-	if (borrows(word, space_owner)) {
-		if (frame_word_pins(word) == 0)
-			return FRAME_WORD_REFUSED;
-		word -= PIN;
-	}
-	return word - MAP;
+	return word - MAP - (borrows(word, space_owner) ? PIN : 0);
 }
 
 uint64_t frame_word_share(uint64_t word)

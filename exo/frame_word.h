@@ -22,6 +22,7 @@
 
 /* No word has this value: there is no such type. */
 #define FRAME_WORD_REFUSED UINT64_MAX
+#define FRAME_WORD_PINS (0xfful << 24)
 
 static inline uint64_t frame_word_make(uint16_t owner, enum exo_frame_type type)
 {

@@ -39,28 +39,32 @@ static tlb_stamp publish(struct space *s, const struct harvest *h)
 /*
  * After entries of s have changed, still under the lock.  The order matters (tlb_epoch.c): publish,
  * flush this CPU, stamp the frame, and only then let its map count go down, since whoever finds
- * the count at 0 relies on the stamp.  Leaves in h->frames those that came free.
+ * the count at 0 relies on the stamp.  As we do: a frame that came free may have been stamped just now by
+ * another CPU, in another space.  Leaves in h->frames those that came free.
  */
 static void harvest_bring_in(struct update *u, struct space *s, struct harvest *h)
 {
+	uint64_t free_word = frame_word_make(u->domain->id, EXO_FRAME_USER);
 	uint16_t space_owner = s->object.owner->id;
 	unsigned free = 0;
 	tlb_stamp stamp = tlb_stamp_union(publish(s, h), h->left);
 
 	u->stamp = tlb_stamp_union(u->stamp, stamp);
 	for (unsigned i = 0; i < h->frame_count; i++) {
-		uint64_t frame = h->frames[i], word;
+		uint64_t frame = h->frames[i], word = frame_word(frame);
+		enum exo_frame_type type = frame_word_type(word);
 
-		u->stamp = tlb_stamp_union(u->stamp, tlb_stamp_frame(frame, stamp));
-		if (frame_word_type(frame_word(frame)) == EXO_FRAME_TABLE) {
+		if (type == EXO_FRAME_NONE)
+			continue; /* a device's */
+		if (stamp)
+			tlb_stamp_frame(frame, stamp);
+		if (type == EXO_FRAME_TABLE)
 			frame_release(frame);
-			word = frame_word(frame);
-		} else {
-			word = frame_unmap(frame, space_owner);
-		}
-		if (frame_word_maps(word) == 0 && frame_word_type(word) == EXO_FRAME_USER &&
-		    frame_word_owner(word) == u->domain->id)
-			h->frames[free++] = frame;
+		word = type == EXO_FRAME_TABLE ? frame_word(frame) : frame_unmap(frame, space_owner);
+		if ((word & ~FRAME_WORD_PINS) != free_word)
+			continue;
+		h->frames[free++] = frame;
+		u->stamp = tlb_stamp_union(u->stamp, tlb_stamp_frame(frame, 0));
 	}
 	h->frame_count = free;
 }
@@ -85,8 +89,7 @@ static unsigned chunk_limit(const struct update *u, const struct update_plan *pl
 	unsigned limit = u->work < UPDATE_CHUNK ? u->work : UPDATE_CHUNK;
 	unsigned room = u->header.freed_max - u->header.freed_count;
 
-	if (tables && room > 0)
-		room--;
+	room -= tables && room > 0;
 	return u->header.freed_max && room < limit ? room : limit;
 }
 
@@ -94,7 +97,7 @@ static unsigned chunk_limit(const struct update *u, const struct update_plan *pl
 static int run_op(struct update *u, const struct update_plan *plan)
 {
 	struct lock *first = &plan->target->lock, *second = &plan->source->lock;
-	bool locked = update_changes_entries(plan);
+	bool locked = plan->op.code != EXO_OP_COPY; /* the one that changes no entries */
 	struct update_step step;
 
 	step.plan = plan;
@@ -102,15 +105,14 @@ static int run_op(struct update *u, const struct update_plan *plan)
 		int error, undelivered;
 
 		step.pages = step.cost = step.harvest.changed = step.harvest.frame_count = 0;
-		step.error = step.harvest.left = 0;
-		step.copy = NULL;
+		step.error = step.harvest.left = step.copy_limit = 0;
 		step.limit = chunk_limit(u, plan);
 		if (!step.limit)
 			return 1;
 		step.done = u->header.pages_done;
 		if (locked)
 			lock_acquire_pair(first, second);
-		error = update_commit(u->domain, &step);
+		error = update_commit(&step);
 		harvest_bring_in(u, plan->source, &step.harvest);
 		if (locked)
 			lock_release_pair(first, second);

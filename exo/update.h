@@ -19,8 +19,9 @@
 
 /* Pages done under one taking of the lock; also the frames that one chunk can set free. */
 #define UPDATE_CHUNK 128u
-/* Zeroing or copying a page takes about as long as so many entries. */
-#define UPDATE_COPY_COST 8u
+/* Zeroing or copying a page takes about as long as 1 << this many entries. */
+#define UPDATE_FILL_SHIFT 3u
+#define UPDATE_FILLS (EXO_OP_CLEAR | EXO_OP_FILL)
 /* As does looking at all the entries of a table. */
 #define UPDATE_TABLE_COST 64u
 /* Above this many it is cheaper to flush the whole TLB than page by page. */
@@ -31,9 +32,9 @@
 /* One op, decoded. */
 struct update_plan {
 	struct exo_op op;         /* the caller's, by value; but frames are counted from 0, not from a loan's
-				   * first, and a COPY without a count is one of one page */
+				   * first */
 	bool revoke;              /* no op, but update_take_revoked() */
-	uint16_t frame_owner;     /* MAP: must be the frames' */
+	uint16_t frame_owner;     /* must be the frames' that are mapped or filled */
 	uint64_t bits;            /* what the entries will say, without the frame */
 	struct space *target;
 	struct space *source;     /* CLONE: whose entries are copied; revoke: the domain's shared
@@ -41,18 +42,12 @@ struct update_plan {
 	struct handle_view held;  /* of a loan, the source, or devices; kind NONE: nothing is held */
 };
 
-/* Does it change entries, under the locks?  ZERO and COPY do not. */
-static inline bool update_changes_entries(const struct update_plan *plan)
-{
-	return plan->op.code != EXO_OP_ZERO && plan->op.code != EXO_OP_COPY;
-}
-
 /* Entries that lost rights in one chunk, and frames whose entries are gone. */
 struct harvest {
 	unsigned changed;     /* above UPDATE_FLUSH_SINGLY: anything may have */
 	uint64_t va[UPDATE_FLUSH_SINGLY];
 	unsigned frame_count;
-	uint64_t frames[UPDATE_CHUNK + 1]; /* afterwards: those that nothing maps any more */
+	uint64_t frames[UPDATE_CHUNK + 1]; /* or devices' pages; afterwards: those that nothing maps any more */
 	tlb_stamp left;       /* of spaces that used the same tables, or of this one (table_share.h) */
 };
 
@@ -63,9 +58,9 @@ struct update_step {
 	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
 	int error;            /* and why not further: errno, or 0 */
-	/* CLONE: where the copy of page `copy_index` goes, so that its table is looked for once; or NULL. */
-	table_entry *copy;
-	uint64_t copy_index;
+	/* CLONE: the end of the table that pages below copy_limit are copied to, so that it is looked for once. */
+	table_entry *copy_end;
+	uint64_t copy_limit;
 	struct harvest harvest;
 };
 
@@ -84,7 +79,7 @@ bool update_take_revoked(struct space *s, uint64_t *page);
 
 /* Carries out what follows the first `done` pages of the plan, limit <= UPDATE_CHUNK, under the locks
  * of both spaces if it changes entries.  0 or an errno; step->pages were done in either case. */
-int update_commit(struct domain *d, struct update_step *step);
+int update_commit(struct update_step *step);
 
 /* PROTECT, under the lock, where nothing but entries of one table is to be changed.  0, or an errno; -EAGAIN:
  * something else is, and nothing has been changed. */

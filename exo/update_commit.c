@@ -17,8 +17,26 @@ static void harvest_removed(struct harvest *h, uint64_t va, uint64_t entry)
 	if (!(entry & PTE_PRESENT))
 		return;
 	harvest_change(h, va);
-	if (frame_is_ram(pte_frame(entry)))
-		h->frames[h->frame_count++] = pte_frame(entry);
+	h->frames[h->frame_count++] = pte_frame(entry);
+}
+
+/*
+ * Contents are reached through the physmap.  Frame `to` is the caller's meanwhile, by a pin or a map count;
+ * false: what it is to be filled with is not.
+ */
+static bool fill(const struct update_plan *plan, uint64_t to, uint64_t index)
+{
+	uint64_t from = plan->op.source + index;
+
+	if (plan->op.flags & EXO_OP_CLEAR) {
+		frame_zero(to);
+		return true;
+	}
+	if (!frame_pin(from, plan->frame_owner))
+		return false;
+	frame_copy(to, from);
+	frame_unpin(from);
+	return true;
 }
 
 static int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
@@ -33,6 +51,10 @@ static int map_page(struct update_step *step, table_entry *entry, uint64_t va, u
 	if (plan->op.code == EXO_OP_MAP_DEVICE ? !frame_is_device(frame) :
 						 !frame_map(frame, plan->frame_owner, space_owner))
 		return -EPERM;
+	if ((plan->op.flags & UPDATE_FILLS) && !fill(plan, frame, index)) {
+		frame_unmap(frame, space_owner);
+		return -EPERM;
+	}
 	harvest_removed(&step->harvest, va,
 			atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits));
 	return 0;
@@ -194,12 +216,14 @@ static table_entry *copy_entry(struct update_step *step, uint64_t index)
 	const struct update_plan *plan = step->plan;
 	struct table_place at;
 
-	if (!step->copy || index - step->copy_index >= table_entries_left(step->copy)) {
-		step->copy = entry_to_change(step, plan->target,
-					     plan->op.va + index * EXO_PAGE_SIZE, true, &at);
-		step->copy_index = index;
+	if (index >= step->copy_limit) {
+		table_entry *first = entry_to_change(step, plan->target,
+						     plan->op.va + index * EXO_PAGE_SIZE, true, &at);
+
+		step->copy_limit = index + table_entries_left(first);
+		step->copy_end = first + table_entries_left(first);
 	}
-	return step->copy + (index - step->copy_index);
+	return step->copy_end - (step->copy_limit - index);
 }
 
 /* `entry` is the source's.  The copy starts neither accessed nor dirty. */
@@ -243,11 +267,13 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 {
 	const struct update_plan *plan = step->plan;
 
-	while (step->cost < step->limit && step->done + step->pages < plan->op.count) {
+	while (!step->error && step->cost < step->limit && step->done + step->pages < plan->op.count) {
 		uint64_t at = step->done + step->pages, va = start + at * EXO_PAGE_SIZE;
 		struct table_place place;
 		table_entry *entry;
-		unsigned run, i = 0;
+		bool fills = page == map_page && (plan->op.flags & UPDATE_FILLS);
+		unsigned run, i = 0, shift = fills ? UPDATE_FILL_SHIFT : 0;
+		int error = 0;
 
 		/* A source is only marked, and if it is shared it is marked already. */
 		if (page == clone_page && plan->source != plan->target)
@@ -266,18 +292,18 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 			continue;
 		if (step->cost >= step->limit)
 			break;
-		run = min(min(table_entries_left(entry), plan->op.count - at), step->limit - step->cost);
+		run = ((step->limit - step->cost - 1) >> shift) + 1;
+		run = min(min(table_entries_left(entry), plan->op.count - at), run);
 		for (; i < run; i++) {
 			if (!make && !atomic_load_explicit(&entry[i], memory_order_relaxed))
 				continue;
-			step->error = page(step, &entry[i], va + i * EXO_PAGE_SIZE, at + i);
-			if (step->error)
+			error = page(step, &entry[i], va + i * EXO_PAGE_SIZE, at + i);
+			if (error)
 				break;
 		}
+		step->error = error;
 		step->pages += i;
-		step->cost += i;
-		if (step->error)
-			break;
+		step->cost += i << shift;
 		if (page == unmap_page && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
 		    covers_table(plan, va))
 			remove_table(place.directory, step);
@@ -285,37 +311,28 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 	return step->error;
 }
 
-/*
- * Contents are reached through the physmap, so no entry and no lock is involved; the pin keeps the
- * frame the caller's until it is done.
- */
-static int commit_contents(struct domain *d, struct update_step *step)
+/* No entry and no lock is involved; the pin keeps the frame the caller's until it is done. */
+static int commit_contents(struct update_step *step)
 {
 	const struct update_plan *plan = step->plan;
 
-	while (step->cost < step->limit && step->done + step->pages < plan->op.count) {
+	for (; step->cost < step->limit; step->pages++, step->cost += 1u << UPDATE_FILL_SHIFT) {
 		uint64_t at = step->done + step->pages, to = plan->op.frame + at;
-		uint64_t from = plan->op.source + at;
+		bool filled;
 
-		if (!frame_pin(to, d->id))
+		if (at == plan->op.count)
+			return 0;
+		if (!frame_pin(to, plan->frame_owner))
 			return -EPERM;
-		if (plan->op.code == EXO_OP_ZERO) {
-			frame_zero(to);
-		} else if (frame_pin(from, d->id)) {
-			frame_copy(to, from);
-			frame_unpin(from);
-		} else {
-			frame_unpin(to);
-			return -EPERM;
-		}
+		filled = fill(plan, to, at);
 		frame_unpin(to);
-		step->pages++;
-		step->cost += UPDATE_COPY_COST;
+		if (!filled)
+			return -EPERM;
 	}
 	return 0;
 }
 
-int update_commit(struct domain *d, struct update_step *step)
+int update_commit(struct update_step *step)
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t va = plan->op.va;
@@ -332,9 +349,8 @@ int update_commit(struct domain *d, struct update_step *step)
 		return commit_entries(step, plan->target, va, false, protect_page);
 	case EXO_OP_CLONE:
 		return commit_entries(step, plan->source, plan->op.source_va, false, clone_page);
-	case EXO_OP_ZERO:
 	case EXO_OP_COPY:
-		return commit_contents(d, step);
+		return commit_contents(step);
 	}
 	BUG();
 }

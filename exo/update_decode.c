@@ -6,7 +6,7 @@
 
 #define PROT_ALL (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC | EXO_PROT_SOFT0 | \
 		  EXO_PROT_SOFT1 | EXO_PROT_SOFT2)
-#define FLAGS_ALL (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW)
+#define FLAGS_ALL (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW | UPDATE_FILLS)
 #define PROT_WRITE_EXEC (EXO_PROT_WRITE | EXO_PROT_EXEC)
 #define FRAME_NUMBERS_END (1ul << 40)
 
@@ -41,16 +41,16 @@ static int decode_map(struct domain *d, struct update_plan *plan)
 {
 	uint16_t owner = frame_word_owner(frame_word(plan->op.frame));
 
+	plan->frame_owner = owner;
+	if (plan->op.flags & UPDATE_FILLS)
+		return owner == d->id ? 0 : -EPERM;
 	if (plan->op.source)
 		return decode_loan(d, plan);
 	/* Owned by nobody and yet to be mapped: that is the frame table, which all may read. */
-	if (owner == 0 && (plan->op.prot & PROT_WRITE_EXEC))
-		return -EPERM;
+	if (owner == 0)
+		return plan->op.prot & PROT_WRITE_EXEC ? -EPERM : 0;
 	/* Who makes another domain maps its own frames there, and those it has given. */
-	if (owner != 0 && owner != d->id && owner != plan->target->object.owner->id)
-		return -EPERM;
-	plan->frame_owner = owner;
-	return 0;
+	return owner == d->id || owner == plan->target->object.owner->id ? 0 : -EPERM;
 }
 
 static int decode_clone(struct domain *d, struct update_plan *plan)
@@ -66,19 +66,20 @@ static int decode_clone(struct domain *d, struct update_plan *plan)
 
 static __attribute__((noinline)) int decode_code(struct domain *d, struct update_plan *plan)
 {
-	struct exo_op *op = &plan->op;
+	const struct exo_op *op = &plan->op;
 
 	switch (op->code) {
 	case EXO_OP_MAP:
 		return decode_map(d, plan);
 	case EXO_OP_MAP_DEVICE:
+		plan->op.flags &= EXO_OP_REPLACE;
 		plan->bits |= PTE_WRITE_THROUGH | PTE_CACHE_DISABLE;
 		return hold(d, OBJECT_DEVICES, op->prot & EXO_PROT_WRITE, plan);
 	case EXO_OP_CLONE:
 		return decode_clone(d, plan);
 	case EXO_OP_COPY:
-		op->count += !op->count;
-		return op->source < FRAME_NUMBERS_END ? 0 : -EINVAL;
+		plan->frame_owner = d->id;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -94,12 +95,12 @@ int update_check(struct domain *d, struct space *target, struct update_plan *pla
 	plan->bits = page_table_bits(op->prot);
 	plan->target = plan->source = target;
 	plan->held.kind = OBJECT_NONE;
-	if (update_changes_entries(plan) && !page_table_range_ok(target, d, op->va, op->count))
+	if (op->code != EXO_OP_COPY && !page_table_range_ok(target, d, op->va, op->count))
 		return -EINVAL;
 	/* The libos is W^X (K7); what a program does in its private part is its own affair. */
 	if (target->is_shared && (op->prot & PROT_WRITE_EXEC) == PROT_WRITE_EXEC)
 		return -EPERM;
-	if (op->code == EXO_OP_PROTECT || op->code == EXO_OP_UNMAP || op->code == EXO_OP_ZERO)
+	if (op->code == EXO_OP_PROTECT || op->code == EXO_OP_UNMAP)
 		return 0; /* there is no more to them */
 	error = decode_code(d, plan);
 	if (error)

@@ -277,6 +277,8 @@ enum exo_op_code {
 	 * Map count frames from frame on at va.  An entry that is present is an error (EEXIST)
 	 * unless EXO_OP_REPLACE is set; a frame so replaced is reported if nothing maps it now.
 	 * With a loan's handle in `source`, frame counts from the first frame of the loan.
+	 * With EXO_OP_CLEAR the frames are filled with zeros first, with EXO_OP_FILL with what is in
+	 * frame `source` and so on; all of these must be the caller's.
 	 */
 	EXO_OP_MAP = 1,
 	/* Remove count entries from va on; holes are skipped.  Frames that nothing maps any more
@@ -298,9 +300,8 @@ enum exo_op_code {
 	 * if there is another user, out of its pool.
 	 */
 	EXO_OP_CLONE = 4,
-	/* Fill count frames from frame on with zeros.  They must be the caller's and unpinned. */
-	EXO_OP_ZERO = 5,
-	/* Copy frame `source` to `frame`, and so on for count frames. */
+	/* Copy frame `source` to `frame`, and so on for count frames; with EXO_OP_CLEAR, zeros.  All must be
+	 * the caller's. */
 	EXO_OP_COPY = 6,
 	/* Map device pages (by handle in `source`), uncached. */
 	EXO_OP_MAP_DEVICE = 7,
@@ -310,6 +311,8 @@ enum exo_op_flag {
 	EXO_OP_REPLACE = 1 << 0,
 	EXO_OP_COW = 1 << 1,
 	EXO_OP_KEEP_COW = 1 << 2,
+	EXO_OP_CLEAR = 1 << 3,
+	EXO_OP_FILL = 1 << 4,
 };
 
 struct exo_op {

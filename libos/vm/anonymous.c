@@ -54,7 +54,7 @@ unsigned take_frames(uint64_t *frames, unsigned wanted)
 	return n;
 }
 
-/* Two operations for each run of neighbouring frames: clear it, and map it. */
+/* One operation for each run of neighbouring frames. */
 static unsigned make_ops(struct exo_op *ops, const uint64_t *frames, unsigned n, uint64_t va,
 			 uint8_t prot)
 {
@@ -65,10 +65,9 @@ static unsigned make_ops(struct exo_op *ops, const uint64_t *frames, unsigned n,
 
 		while (i + run < n && frames[i + run] == frames[i] + run)
 			run++;
-		ops[count++] = (struct exo_op){ .code = EXO_OP_ZERO, .count = run,
+		ops[count++] = (struct exo_op){ .code = EXO_OP_MAP, .flags = EXO_OP_CLEAR, .prot = prot,
+						.count = run, .va = va + i * PAGE,
 						.frame = frames[i] };
-		ops[count++] = (struct exo_op){ .code = EXO_OP_MAP, .prot = prot, .count = run,
-						.va = va + i * PAGE, .frame = frames[i] };
 		i += run;
 	}
 	return count;
@@ -77,7 +76,7 @@ static unsigned make_ops(struct exo_op *ops, const uint64_t *frames, unsigned n,
 /* Maps as much as there is memory for; an error only if that is not even one page. */
 int anonymous_fill(struct vm *v, const struct mapping *m, uint64_t va)
 {
-	struct exo_op ops[2 * FILL_PAGES];
+	struct exo_op ops[FILL_PAGES];
 	uint64_t frames[FILL_PAGES], epoch = 0;
 	unsigned below = touched_below(m, va, EXO_PTE_PRESENT);
 	unsigned wanted = absent_from(m, va, below < FILL_PAGES ? below + 1 : FILL_PAGES);

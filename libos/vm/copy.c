@@ -59,7 +59,7 @@ static uint8_t writable_prot(const struct mapping *m)
 	return (mapping_entry_prot(m) | EXO_PROT_WRITE) & ~EXO_PROT_SOFT0;
 }
 
-/* Copies and maps `n` pages: one operation for each run of frames that are neighbours. */
+/* Maps copies of `n` pages: one operation for each run of frames that are neighbours. */
 static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t *from, unsigned n,
 			 uint64_t va, uint8_t prot)
 {
@@ -69,11 +69,10 @@ static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t 
 		for (run = 1; i + run < n && to[i + run] == to[i] + run &&
 			      from[i + run] == from[i] + run; run++)
 			;
-		ops[count++] = (struct exo_op){ .code = EXO_OP_COPY, .count = run, .frame = to[i],
-						.source = from[i] };
-		ops[count++] = (struct exo_op){ .code = EXO_OP_MAP, .flags = EXO_OP_REPLACE,
+		ops[count++] = (struct exo_op){ .code = EXO_OP_MAP,
+						.flags = EXO_OP_REPLACE | EXO_OP_FILL,
 						.prot = prot, .count = run, .va = va + i * PAGE,
-						.frame = to[i] };
+						.frame = to[i], .source = from[i] };
 	}
 	return count;
 }
@@ -81,7 +80,7 @@ static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t 
 static int copy_run(struct vm *v, const struct mapping *m, uint64_t va, const uint64_t *from,
 		    unsigned wanted, uint64_t *epoch)
 {
-	struct exo_op ops[2 * COPY_PAGES];
+	struct exo_op ops[COPY_PAGES];
 	uint64_t to[COPY_PAGES];
 	unsigned n = take_frames(to, wanted);
 

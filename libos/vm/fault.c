@@ -86,12 +86,11 @@ static int map_copy(struct vm *v, const struct mapping *m, uint64_t va, uint64_t
 		return -ENOMEM;
 	if (m->prot & PROT_WRITE)
 		prot |= EXO_PROT_WRITE;
-	struct exo_op ops[2] = {
-		{ .code = EXO_OP_COPY, .count = 1, .frame = frame, .source = source },
-		map_op(va, frame, prot),
-	};
+	struct exo_op op = map_op(va, frame, prot);
 
-	int r = space_update(v, ops, 2, epoch);
+	op.flags = EXO_OP_FILL;
+	op.source = source;
+	int r = space_update(v, &op, 1, epoch);
 
 	if (r < 0)
 		frame_free(frame);

@@ -89,16 +89,14 @@ static bool copy_page(struct cloning *c, uint64_t va)
 	uint64_t entry = space_entry(va), frame;
 	struct exo_op *op;
 
-	if (!(entry & EXO_PTE_WRITE) || c->count > BATCH - 2)
+	if (!(entry & EXO_PTE_WRITE) || c->count == BATCH)
 		return false;
 	frame = frame_alloc();
 	if (!frame)
 		return false;
 	op = next_op(c);
-	*op = (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = frame,
-			       .source = EXO_PTE_FRAME(entry) };
-	op = next_op(c);
-	*op = (struct exo_op){ .code = EXO_OP_MAP, .count = 1, .va = va, .frame = frame,
+	*op = (struct exo_op){ .code = EXO_OP_MAP, .flags = EXO_OP_FILL, .count = 1, .va = va,
+			       .frame = frame, .source = EXO_PTE_FRAME(entry),
 			       .prot = EXO_PROT_READ | EXO_PROT_WRITE |
 				       (entry & EXO_PTE_NX ? 0 : EXO_PROT_EXEC) };
 	return true;
@@ -142,7 +140,7 @@ static int clone_pages(struct cloning *c)
 static void free_unmapped_copies(const struct cloning *c)
 {
 	for (unsigned i = 0; i < c->count; i++)
-		if (c->ops[i].code == EXO_OP_COPY && frame_maps(c->ops[i].frame) == 0)
+		if (c->ops[i].code == EXO_OP_MAP && frame_maps(c->ops[i].frame) == 0)
 			frame_free(c->ops[i].frame);
 }
 

@@ -332,6 +332,11 @@ static void what_is_not_ones_own_cannot_be_mapped(void)
 	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_MAP_DEVICE, .prot = RW, .count = 1,
 			.va = va, .frame = 0xb8, .source = EXO_HANDLE(EXO_SLOT_DEVICES) }), 0);
 	CHECK(!touch_read((void *)va));
+	*(volatile uint64_t *)va = 0x1234;
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_MAP_DEVICE, .prot = RW, .count = 1,
+			.flags = EXO_OP_REPLACE | EXO_OP_CLEAR | EXO_OP_FILL, .va = va, .frame = 0xb8,
+			.source = EXO_HANDLE(EXO_SLOT_DEVICES) }), 0);
+	CHECK_EQ(*(volatile uint64_t *)va, 0x1234); /* a device is not filled */
 	CHECK_EQ(unmap(SPACE, va, 1), 0);
 }
 
@@ -424,14 +429,52 @@ static void contents_are_zeroed_and_copied(void)
 	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = b,
 						.source = a }), 0);
 	CHECK_EQ(page[512 + 3], 77);
-	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = a }), 0);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .flags = EXO_OP_CLEAR, .count = 1,
+						.frame = a }), 0);
 	CHECK_EQ(page[3], 0);
-	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_ZERO, .count = 1, .frame = KERNEL_FRAME }),
-		 -EPERM);
+	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .flags = EXO_OP_CLEAR, .count = 1,
+						.frame = KERNEL_FRAME }), -EPERM);
 	CHECK_EQ(update(SPACE, (struct exo_op){ .code = EXO_OP_COPY, .count = 1, .frame = a,
 						.source = KERNEL_FRAME }), -EPERM);
 	CHECK_EQ(frames[a].pins, 0);
 	CHECK_EQ(unmap(SPACE, va, 2), 0);
+}
+
+static int64_t map_filled(uint64_t va, uint64_t frame, unsigned count, unsigned flags, uint64_t source)
+{
+	return update(SPACE, (struct exo_op){ .code = EXO_OP_MAP, .prot = EXO_PROT_READ, .flags = flags,
+					      .count = count, .va = va, .frame = frame, .source = source });
+}
+
+/* In the same step, so more pages than one chunk does; what has no right to it finds everything as it was. */
+static void pages_are_filled_and_mapped(void)
+{
+	enum { PAGES = 40 };
+	uint64_t va = 24 * TABLE_SPAN, first = far_frames(8192);
+	uint64_t frame_table = EXO_PTE_FRAME(EXO_PTE(EXO_FRAMES_BASE));
+	volatile uint64_t *page = (volatile uint64_t *)va;
+
+	CHECK_EQ(feed(SPACE, 4), 0);
+	CHECK_EQ(map(SPACE, va, first, PAGES, RW), 0);
+	for (unsigned i = 0; i < PAGES; i++)
+		page[i * 512 + 511] = i + 1;
+	CHECK_EQ(map_filled(va + PAGES * 4096, first + PAGES, PAGES, EXO_OP_FILL, first), 0);
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK_EQ(page[(PAGES + i) * 512 + 511], i + 1);
+	CHECK(touch_write((void *)(va + PAGES * 4096)));
+	CHECK_EQ(map_filled(va, first + PAGES, 1, EXO_OP_CLEAR, 0), -EEXIST);
+	CHECK_EQ(page[PAGES * 512 + 511], 1);
+	CHECK_EQ(map_filled(va, first + PAGES, PAGES, EXO_OP_CLEAR | EXO_OP_REPLACE, 0), 0);
+	CHECK_EQ(freed_total, PAGES);
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK_EQ(page[i * 512 + 511], 0);
+
+	CHECK_EQ(map_filled(va + 2 * PAGES * 4096, first, 1, EXO_OP_FILL, KERNEL_FRAME), -EPERM);
+	CHECK_EQ(map_filled(va + 2 * PAGES * 4096, first, 1, EXO_OP_FILL, ~0ul), -EPERM);
+	CHECK_EQ(map_filled(va + 2 * PAGES * 4096, KERNEL_FRAME, 1, EXO_OP_CLEAR, 0), -EPERM);
+	CHECK_EQ(map_filled(va + 2 * PAGES * 4096, frame_table, 1, EXO_OP_CLEAR, 0), -EPERM);
+	CHECK(frames[first].maps == 0 && frames[first].pins == 0 && !EXO_PTE(va + 2 * PAGES * 4096));
+	CHECK_EQ(unmap(SPACE, va, 2 * PAGES), 0);
 }
 
 static exo_handle new_space(void)
@@ -1712,6 +1755,7 @@ static const struct {
 	TEST(protect_changes_rights),
 	TEST(few_pages_are_protected_by_one_call),
 	TEST(contents_are_zeroed_and_copied),
+	TEST(pages_are_filled_and_mapped),
 	TEST(spaces_are_cloned_switched_and_destroyed),
 	TEST(long_updates_go_on_where_they_stopped),
 	TEST(page_tables_are_shared_until_one_changes),

@@ -195,9 +195,9 @@ static void one_page_by_a_call(const char *name)
 	feed_tables(op.frame, update(op, &unused));
 }
 
-static void one_frame(const char *name, uint8_t code)
+static void one_frame(const char *name, uint16_t flags)
 {
-	struct exo_op op = { .code = code, .count = 1, .frame = spare_frame(TABLES + 1),
+	struct exo_op op = { .code = EXO_OP_COPY, .flags = flags, .count = 1, .frame = spare_frame(TABLES + 1),
 			     .source = spare_frame(TABLES + 2) };
 	uint64_t spent = 0;
 
@@ -225,8 +225,8 @@ void rows_of_the_kernel(void)
 	for (unsigned i = 0; i < TABLES; i++)
 		tables[i] = spare_frame(i);
 	feed(tables, TABLES);
-	one_frame("kernel_zero_frame ", EXO_OP_ZERO);
-	one_frame("kernel_copy_frame ", EXO_OP_COPY);
+	one_frame("kernel_zero_frame ", EXO_OP_CLEAR);
+	one_frame("kernel_copy_frame ", 0);
 	one_page_by_a_call("kernel_protect_call ");
 	range(1, "kernel_map_1 ", "kernel_protect_1 ", "kernel_unmap_1 ");
 	range(512, "kernel_map_512 ", "kernel_protect_512 ", "kernel_unmap_512 ");
