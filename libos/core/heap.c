@@ -6,6 +6,10 @@
  *	page of blocks of 1008 bytes:  [taken][free: 3][taken][free: none][rest]      first_free: 1
  *
  * Pages that have a free block are in the list of their class; a page of nothing but free blocks goes back.
+ *
+ * Before that each CPU keeps a few that were freed on it, of each class: what a process, a thread or an open
+ * file takes is mostly what the last one left.  They need no lock, only masking, as only their CPU takes
+ * them; their pages count them as handed out.
  */
 #include <exo/abi.h>
 #include "core/heap.h"
@@ -24,7 +28,12 @@ static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 5
 				       BLOCK_MAX };
 #define CLASSES (sizeof(class_size) / sizeof(class_size[0]))
 #define BLOCK_UNIT 16
-_Static_assert(CLASSES <= PAGE_CLASSES_MAX, "all can be counted");
+_Static_assert(CLASSES == PAGE_CLASSES, "all can be counted");
+
+/* So many of a class are kept by a CPU: 31 KiB if it is all. */
+#define KEPT_SMALL VCORE_KEPT_MAX
+#define KEPT_LARGE 4
+#define SMALL_MAX 256u
 
 #define POISON 0x5a /* of free blocks, in debug builds */
 #define BLOCK_NONE 0xffff
@@ -62,11 +71,11 @@ static uint32_t slab_create(unsigned c)
 	return page;
 }
 
-/* A free block holds the place of the next one, and poison: who has written to it since had no right to
- * it any more. */
-static void check_poison(const char *block, size_t size)
+/* A free block holds poison, behind the place of the next one if its page has it: who has written to it since
+ * had no right to it any more. */
+static void check_poison(const char *block, size_t link_size, size_t size)
 {
-	for (size_t i = sizeof(uint16_t); i < size; i++)
+	for (size_t i = link_size; i < size; i++)
 		if (block[i] != POISON)
 			libos_panic("heap: a free block of %lu bytes at %p was written to", size, block);
 }
@@ -84,7 +93,7 @@ static void *block_take(unsigned c)
 
 	p->first_free = *(uint16_t *)block;
 	if (EXO_DEBUG)
-		check_poison(block, class_size[c]);
+		check_poison(block, sizeof(uint16_t), class_size[c]);
 	p->used++;
 	if (p->first_free == BLOCK_NONE)
 		page_list_remove(&heap_runs, &slabs[c], page);
@@ -97,10 +106,8 @@ static void block_put(uint32_t page, void *block)
 	unsigned c = p->slab - 1u;
 	size_t offset = (uint64_t)block % EXO_PAGE_SIZE;
 
-	if (p->used == 0 || offset % class_size[c] != 0)
+	if (p->used == 0)
 		libos_panic("heap: %p is not a block of %u bytes in use", block, class_size[c]);
-	if (EXO_DEBUG)
-		memset(block, POISON, class_size[c]);
 	*(uint16_t *)block = p->first_free;
 	if (p->first_free == BLOCK_NONE)
 		page_list_push(&heap_runs, &slabs[c], page);
@@ -112,28 +119,69 @@ static void block_put(uint32_t page, void *block)
 	}
 }
 
-void *heap_alloc(size_t size)
+/* One that this CPU has kept, or NULL. */
+static void *kept_take(unsigned c)
 {
-	if (size > BLOCK_MAX)
-		return pages_alloc((size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE);
-	unsigned c = class_of(size);
+	upcalls_mask();
+	struct vcore *v = this_vcore();
+	unsigned n = v->kept_count[c];
+	char *block = NULL;
 
-	if (fault_injected(FAULT_HEAP))
-		return NULL;
-	lock_acquire(&heap_lock);
-	ASSERT_INVARIANT(!this_vcore()->in_event);
-	void *block = block_take(c);
-
-	lock_release(&heap_lock);
-	if (block)
-		memset(block, 0, class_size[c]);
+	ASSERT_INVARIANT(!v->in_event);
+	if (n > 0) {
+		block = (char *)HEAP_BASE + (uint64_t)v->kept[c][n - 1] * BLOCK_UNIT;
+		v->kept_count[c] = (uint8_t)(n - 1);
+	}
+	upcalls_unmask();
+	if (EXO_DEBUG && block)
+		check_poison(block, 0, class_size[c]);
 	return block;
 }
 
-void heap_free(void *p)
+/* False: this CPU has enough of them. */
+static bool kept_put(unsigned c, void *block)
 {
-	if (!p)
-		return;
+	unsigned size = class_size[c];
+
+	if ((uint64_t)block % EXO_PAGE_SIZE % size != 0)
+		libos_panic("heap: %p is not a block of %u bytes", block, size);
+	if (EXO_DEBUG)
+		memset(block, POISON, size);
+	upcalls_mask();
+	struct vcore *v = this_vcore();
+	uint32_t unit = (uint32_t)(((uint64_t)block - HEAP_BASE) / BLOCK_UNIT);
+	unsigned n = v->kept_count[c];
+	bool room = n < (size <= SMALL_MAX ? KEPT_SMALL : KEPT_LARGE);
+
+	for (unsigned i = 0; EXO_DEBUG && i < n; i++)
+		if (v->kept[c][i] == unit)
+			libos_panic("heap: %p is freed twice", block);
+	if (room) {
+		v->kept[c][n] = unit;
+		v->kept_count[c] = (uint8_t)(n + 1);
+	}
+	upcalls_unmask();
+	return room;
+}
+
+void heap_subtract_kept(struct page_usage *usage)
+{
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		for (unsigned c = 0; c < CLASSES; c++)
+			usage->blocks[c] -= vcores[cpu].kept_count[c];
+}
+
+static __attribute__((noinline)) void *alloc_locked(unsigned c)
+{
+	lock_acquire(&heap_lock);
+	void *block = block_take(c);
+
+	lock_release(&heap_lock);
+	return block;
+}
+
+static __attribute__((noinline)) void free_locked(void *p)
+{
 	lock_acquire(&heap_lock);
 	uint32_t page = heap_page_index(p);
 
@@ -144,6 +192,38 @@ void heap_free(void *p)
 	else
 		libos_panic("heap: %p is not in use", p);
 	lock_release(&heap_lock);
+}
+
+void *heap_alloc_uncleared(size_t size)
+{
+	if (size > BLOCK_MAX)
+		return pages_alloc((size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE);
+	if (fault_injected(FAULT_HEAP))
+		return NULL;
+	void *block = kept_take(class_of(size));
+
+	return block ? block : alloc_locked(class_of(size));
+}
+
+/* As far as it was asked for, in words. */
+void *heap_alloc(size_t size)
+{
+	void *block = heap_alloc_uncleared(size);
+
+	if (block && size <= BLOCK_MAX)
+		memset(block, 0, (size + 7) & ~7ul);
+	return block;
+}
+
+/* The page of a block that is in use does not change what it is, so that can be looked at without the lock. */
+void heap_free(void *p)
+{
+	if (!p)
+		return;
+	unsigned slab = heap_runs.pages[heap_page_index(p)].slab;
+
+	if (!slab || !kept_put(slab - 1, p))
+		free_locked(p);
 }
 
 size_t heap_class_size(unsigned c)

@@ -274,6 +274,7 @@ uint64_t heap_usage(struct page_usage *usage)
 		more = page_runs_count(&heap_runs, &at, usage);
 		lock_release(&heap_lock);
 	}
+	heap_subtract_kept(usage);
 	return table_pages + mapped_pages;
 }
 

@@ -20,7 +20,7 @@ static inline void *heap_page(uint32_t page)
 	return (void *)(HEAP_BASE + page * EXO_PAGE_SIZE);
 }
 
-/* Under heap_lock, like all below. */
+/* Of memory of the heap: the table of pages only grows. */
 static inline uint32_t heap_page_index(const void *p)
 {
 	uint64_t offset = (uint64_t)p - HEAP_BASE;
@@ -30,7 +30,10 @@ static inline uint32_t heap_page_index(const void *p)
 	return (uint32_t)(offset / EXO_PAGE_SIZE);
 }
 
-/* A run of 2^order pages, all mapped, not zeroed; RUN_NONE: out of memory. */
+/* Blocks that CPUs keep for reuse are not in use (heap.c). */
+void heap_subtract_kept(struct page_usage *usage);
+
+/* Under heap_lock, like all below: a run of 2^order pages, all mapped, not zeroed; RUN_NONE: out of memory. */
 uint32_t heap_run_take(unsigned order);
 void heap_run_put(uint32_t page);
 void heap_pages_init(void);

@@ -37,6 +37,7 @@ static inline uint16_t frame_owner(uint64_t frame)
 /* heap.c and heap_pages.c: any context, leaf lock.  NULL when out of memory.  Blocks are zeroed.
  * heap_free() takes pages, too. */
 void *heap_alloc(size_t size);
+void *heap_alloc_uncleared(size_t size); /* for who writes to all of it at once */
 void heap_free(void *p);
 /* Whole pages of heap, page aligned, zeroed; frame_of_page() gives the frame for mapping it. */
 void *pages_alloc(size_t count);

@@ -48,11 +48,11 @@ uint32_t page_runs_take(struct page_runs *r, unsigned order);
 /* The run's order; the run must be TAKEN. */
 unsigned page_runs_put(struct page_runs *r, uint32_t page);
 
-#define PAGE_CLASSES_MAX 16
+#define PAGE_CLASSES 14
 
 /* What is taken: blocks of each class of pages that are cut into such, and whole pages. */
 struct page_usage {
-	uint64_t blocks[PAGE_CLASSES_MAX], pages;
+	uint64_t blocks[PAGE_CLASSES], pages;
 };
 
 /* Adds the arena that begins at page *at, and goes on to the next; false: there is none. */

@@ -16,6 +16,7 @@
 #include "core/cpu_selector.h"
 #include "core/list.h"
 #include "core/mailbox.h"
+#include "core/page_runs.h"
 #include "core/timer_queue.h"
 #include "sched/run_queue.h"
 #include "sched/stats.h"
@@ -25,6 +26,7 @@ struct lock;
 
 #define VCORE_SHIFT 11
 #define VCORE_HELD_MAX 8
+#define VCORE_KEPT_MAX 8
 #define EVENT_STACK_SIZE 0x4000ul
 #define FAULT_STACK_SIZE 0x2000ul
 #define VCORE_STACKS_STRIDE (EVENT_STACK_SIZE + FAULT_STACK_SIZE)
@@ -100,6 +102,11 @@ struct vcore {
 
 	/* This CPU; others may read them at any time. */
 	struct vcore_stats stats;
+
+	/* This CPU: blocks of the heap for reuse, of each class (heap.c).  How many there are others may read
+	 * at any time. */
+	uint8_t kept_count[PAGE_CLASSES];
+	uint32_t kept[PAGE_CLASSES][VCORE_KEPT_MAX];
 } __attribute__((aligned(1 << VCORE_SHIFT)));
 _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
 

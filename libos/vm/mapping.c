@@ -47,7 +47,7 @@ struct mapping *mapping_next(struct vm *v, struct mapping *m)
 
 struct mapping *mapping_copy(const struct mapping *m)
 {
-	struct mapping *copy = heap_alloc(sizeof(*copy));
+	struct mapping *copy = heap_alloc_uncleared(sizeof(*copy));
 
 	if (!copy)
 		return NULL;

@@ -50,7 +50,7 @@ void mutex_unlock(struct mutex *m)
 	atomic_store_explicit(&m->lock.holder, 0, memory_order_release);
 }
 
-void *heap_alloc(size_t size)
+void *heap_alloc_uncleared(size_t size)
 {
 	for (unsigned i = 0; i < MAPPINGS; i++) {
 		if (!is_used[i]) {

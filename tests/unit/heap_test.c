@@ -22,9 +22,12 @@ static inline uint64_t cpu_selector(void)
 enum { BLOCKS = 300 };
 
 struct vcore vcores[EXO_CPUS_MAX];
+unsigned vcore_count = 1;
 
 void lock_take_checked(struct lock *l) {}
 void lock_drop_checked(struct lock *l) {}
+void upcalls_mask(void) {}
+void upcalls_unmask(void) {}
 uint64_t frame_take(void) { return 1; }
 void frame_free(uint64_t frame) {}
 int shared_update(const struct exo_op *ops, size_t count) { return 0; }
@@ -78,6 +81,43 @@ static void what_is_read_from_a_free_block_is_poison(void)
 	heap_free(kept);
 }
 
+static uint64_t blocks_in_use(void)
+{
+	struct page_usage usage;
+	uint64_t sum = 0;
+
+	heap_usage(&usage);
+	for (unsigned c = 0; c < PAGE_CLASSES; c++)
+		sum += usage.blocks[c];
+	return sum;
+}
+
+/* What a CPU keeps of the blocks that were freed on it is bounded, is had again first, and counts as free. */
+static void blocks_are_kept_for_the_next(void)
+{
+	uint64_t before = blocks_in_use();
+	void *blocks[2 * KEPT_SMALL], *large[2 * KEPT_SMALL];
+
+	for (unsigned i = 0; i < 2 * KEPT_SMALL; i++) {
+		blocks[i] = heap_alloc(64);
+		large[i] = heap_alloc(1000);
+	}
+	CHECK_EQ(blocks_in_use(), before + 4 * KEPT_SMALL);
+	for (unsigned i = 0; i < 2 * KEPT_SMALL; i++) {
+		heap_free(blocks[i]);
+		heap_free(large[i]);
+	}
+	CHECK_EQ(blocks_in_use(), before);
+	CHECK_EQ(vcores[0].kept_count[class_of(64)], KEPT_SMALL);
+	CHECK_EQ(vcores[0].kept_count[class_of(1000)], KEPT_LARGE);
+	for (unsigned i = KEPT_SMALL; i-- > 0;)
+		CHECK_EQ((uint64_t)heap_alloc(50), (uint64_t)blocks[i]);
+	CHECK_EQ(vcores[0].kept_count[class_of(64)], 0);
+	CHECK_EQ(blocks_in_use(), before + KEPT_SMALL);
+	for (unsigned i = 0; i < KEPT_SMALL; i++)
+		heap_free(blocks[i]);
+}
+
 static void no_handler_allocates(void)
 {
 	vcores[0].in_event = true;
@@ -90,6 +130,7 @@ static void a_block_is_freed_once(void)
 	char *kept = heap_alloc(512), *block = heap_alloc(512);
 
 	heap_free(block);
+	CHECK_PANICS("is freed twice", heap_free(block));
 	CHECK_PANICS("is not a block", heap_free(block + 16));
 	heap_free(kept);
 }
@@ -103,6 +144,7 @@ int main(void)
 	RUN(a_write_to_a_free_block_is_noticed);
 	RUN(what_is_read_from_a_free_block_is_poison);
 	RUN(a_block_is_freed_once);
+	RUN(blocks_are_kept_for_the_next);
 	RUN(no_handler_allocates);
 	return check_result();
 }
