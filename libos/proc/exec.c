@@ -74,6 +74,8 @@ static void switch_space(struct process *p, struct vm *v, const char *path, char
 
 	mutex_lock(&p->exec_mutex);
 	lock_acquire(&process_tree_lock);
+	if (p->parent)
+		vm_tell_origin(old_vm, p->parent->vm);
 	p->vm = v;
 	lock_release(&process_tree_lock);
 	p->command_line = command_line;

@@ -86,6 +86,7 @@ static bool leave_process(struct task *t, struct process *p, int wait_status)
 	bool last = p->task_count == 0;
 
 	if (last) {
+		vm_tell_origin(p->vm, p->parent ? p->parent->vm : NULL);
 		p->state = PROCESS_EXITING;
 	} else {
 		user_give_place_locked(p);

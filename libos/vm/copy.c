@@ -105,6 +105,8 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 		return r;
 	unsigned n = same_case(m, va, entry, frames);
 
+	if (!is_sole(entry) && !v->first_copied)
+		v->first_copied = va;
 	if (!is_sole(entry))
 		return copy_run(v, m, va, frames, n, epoch);
 	struct exo_op op = { .code = EXO_OP_PROTECT, .count = n, .va = va,

@@ -6,12 +6,18 @@
  * Pages that parent and child are both sure to write at once (the top of the stack, thread-local
  * data: the caller says which) are copied instead: a copy costs a sixth of the faults that sharing
  * them would cost, two or more for each.
+ *
+ * So is the page that a child will write to without its parent, since its C library has its own data there:
+ * the first page that the last child copied on a write.  A child that did not write to what was copied ahead
+ * for it says so too, and the next one is spared it.
  */
 #include "vm/space.h"
+#include <asm/mman.h>
 #include "abi/errno.h"
 #include "core/memory.h"
 
 #define BATCH 32
+#define HOT_MAX 3
 /* Neighbouring regions with no larger gap than this share an operation: looking at the entries
  * between them costs less than another one. */
 #define GAP_MAX (64 * PAGE)
@@ -50,7 +56,8 @@ static int copy_mappings(struct vm *child, const struct vm *parent)
 /* A fork in progress. */
 struct cloning {
 	struct vm *child, *parent;
-	const uint64_t *hot;     /* pages to be copied at once, ascending */
+	uint64_t told;           /* copies_write of the parent */
+	uint64_t hot[HOT_MAX];   /* pages to be copied at once, ascending */
 	unsigned hot_count;
 	struct exo_op ops[BATCH];
 	unsigned count;
@@ -83,13 +90,19 @@ static void clone_range(struct cloning *c, uint64_t start, uint64_t end, bool sh
 	};
 }
 
+static bool may_be_written(const struct mapping *m, uint64_t entry)
+{
+	return (entry & EXO_PTE_WRITE) || ((entry & EXO_PTE_SOFT0) && (m->prot & PROT_WRITE));
+}
+
 /* True: the child has a copy of the page, and the parent's stays as it is. */
 static bool copy_page(struct cloning *c, uint64_t va)
 {
+	const struct mapping *m = mapping_find(c->parent, va);
 	uint64_t entry = space_entry(va), frame;
 	struct exo_op *op;
 
-	if (!(entry & EXO_PTE_WRITE) || c->count == BATCH)
+	if (!m || !may_be_written(m, entry) || c->count == BATCH)
 		return false;
 	frame = frame_alloc();
 	if (!frame)
@@ -144,6 +157,33 @@ static void free_unmapped_copies(const struct cloning *c)
 			frame_free(c->ops[i].frame);
 }
 
+static void choose_hot(struct cloning *c, const uint64_t *hot, unsigned count)
+{
+	uint64_t told = c->told = atomic_load_explicit(&c->parent->copies_write, memory_order_relaxed);
+
+	c->hot_count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (told && told < hot[i])
+			c->hot[c->hot_count++] = told;
+		if (told <= hot[i])
+			told = 0;
+		c->hot[c->hot_count++] = hot[i];
+	}
+	if (told)
+		c->hot[c->hot_count++] = told;
+}
+
+void vm_tell_origin(const struct vm *copy, struct vm *origin)
+{
+	uint64_t page = copy->copied_ahead;
+
+	if (!origin || copy->origin != origin)
+		return;
+	if (!page || !(space_entry(page) & EXO_PTE_DIRTY))
+		page = copy->first_copied;
+	atomic_store_explicit(&origin->copies_write, page, memory_order_relaxed);
+}
+
 /*
  * The child must not run, and this must not return, before no other thread of the parent can
  * write to a shared frame through an entry that its CPU remembers as writable: what it wrote
@@ -159,8 +199,7 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 
 	c.child = vm_create();
 	c.parent = parent;
-	c.hot = hot;
-	c.hot_count = hot_count;
+	choose_hot(&c, hot, hot_count);
 	c.count = 0;
 	c.epoch = 0;
 	c.error = 0;
@@ -172,6 +211,8 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 	if (*error == 0)
 		*error = clone_pages(&c);
 	c.child->resident = c.child->resident_peak = parent->resident;
+	c.child->origin = parent;
+	c.child->copied_ahead = c.told;
 	space_wait(c.child, c.epoch);
 	vm_unlock(parent, 0);
 	if (*error < 0) {

@@ -32,6 +32,13 @@ struct vm {
 	uint64_t brk_start, brk;
 	uint64_t mmap_top;          /* mappings without a wish go below this */
 
+	/* What a copy made by fork tells of the page that it wrote to first (vm/fork.c).  Under mutex. */
+	const struct vm *origin;    /* what this is a copy of, or NULL: compared, never followed */
+	uint64_t copied_ahead;      /* the page that fork had been told of, or 0 */
+	uint64_t first_copied;      /* since the fork, on a write, or 0 */
+	/* Any task, only a hint: the page that the last copy of this space wrote to first, or 0. */
+	_Atomic uint64_t copies_write;
+
 	uint64_t tables;            /* frames fed to the kernel for page tables; only rises */
 	struct mapping *recent;     /* that was found last, or NULL */
 	struct mapping *removed;    /* to be freed after unlocking, linked by region.child[0] */

@@ -19,8 +19,11 @@ struct vm;
 #define VM_LOW 0x10000ul
 
 struct vm *vm_create(void);               /* NULL when out of memory */
-/* Copy on write, except for the pages `hot` (ascending), which are copied at once. */
+/* Copy on write, except for the pages `hot` (ascending, at most two), which are copied at once. */
 struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, int *error);
+/* Under process_tree_lock, by the last task of a process that gives up `copy`, which is loaded.  If that is a
+ * copy of `origin`, the next one gets at once what this one wrote to first. */
+void vm_tell_origin(const struct vm *copy, struct vm *origin);
 void vm_get(struct vm *v);
 /* The last put unmaps, and destroys the space when no CPU has it loaded. */
 void vm_put(struct vm *v);

@@ -45,6 +45,58 @@ static void child_returns_zero_and_parent_the_pid(void)
 	close(pipe_ends[1]);
 }
 
+/* Faults of a child that writes to `page`, or to nothing; without the C library, which would write too.  Its
+ * exit status is the page's old contents. */
+static long faults_of_child(volatile char *page, int *status)
+{
+	struct rusage before, after;
+	pid_t child;
+
+	getrusage(RUSAGE_CHILDREN, &before);
+	child = (pid_t)syscall(SYS_fork);
+	if (child == 0) {
+		int old = page ? *page : 0;
+
+		if (page)
+			*page = 99;
+		syscall(SYS_exit_group, old);
+	}
+	*status = status_of(child);
+	getrusage(RUSAGE_CHILDREN, &after);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+/* The page that the last child wrote to first is copied ahead for the next: it is still each one's own, with
+ * what the parent has in it now and no more rights than there. */
+static void what_the_last_child_wrote_first_is_copied_ahead(void)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long first, second;
+	int status;
+
+	CHECK(page != MAP_FAILED);
+	*page = 1;
+	first = faults_of_child(page, &status);
+	CHECK_EQ(WEXITSTATUS(status), 1);
+	second = faults_of_child(page, &status);
+	CHECK_EQ(WEXITSTATUS(status), 1);
+	CHECK_EQ(second, first - 1);
+	for (char i = 2; i < 6; i++) {
+		CHECK_EQ(*page, i - 1);
+		*page = i;
+		CHECK_EQ(faults_of_child(page, &status), second);
+		CHECK_EQ(WEXITSTATUS(status), i);
+	}
+	faults_of_child(NULL, &status); /* did not need it */
+	CHECK_EQ(faults_of_child(page, &status), first);
+	CHECK(mprotect(page, 4096, PROT_READ) == 0);
+	faults_of_child(page, &status);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	CHECK(munmap(page, 4096) == 0);
+	faults_of_child(page, &status);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
 static void registers_survive_in_the_child(void)
 {
 	volatile int on_stack = 41;
@@ -387,6 +439,7 @@ static void parent_death_signal_arrives(void)
 int main(void)
 {
 	RUN(child_returns_zero_and_parent_the_pid);
+	RUN(what_the_last_child_wrote_first_is_copied_ahead);
 	RUN(registers_survive_in_the_child);
 	RUN(many_children_in_a_row);
 	RUN(many_children_at_once);
