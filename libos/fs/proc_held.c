@@ -61,12 +61,12 @@ void proc_print_held(struct text *out, void *argument)
 {
 	struct page_usage usage;
 	int64_t handles = handles_used();
-	unsigned spare = vm_count_spare();
+	unsigned spare_blocks, spare = vm_count_spare(&spare_blocks);
 	uint64_t heap_frames = heap_usage(&usage), tables = frames_tables_count();
 
 	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", count_processes(), count_tasks(),
 		   space_usage().inodes);
-	print_blocks(out, &usage, spare);
+	print_blocks(out, &usage, spare_blocks);
 	text_print(out, "heap-pages %lu\nframes %lu\npage-tables %lu\nhandles %ld\n",
 		   usage.pages - task_table_count_spare(),
 		   frames_total_count() - frames_free_count() - heap_frames - spare - task_slots_frames() -

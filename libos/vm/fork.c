@@ -24,19 +24,20 @@
 
 /* The tree is copied node for node: a copy of a balanced tree is balanced, and its summaries are
  * the same.  If memory runs out it lacks nodes, and is good for nothing but to be freed. */
-static struct region *copy_tree(const struct region *from, bool *failed)
+static struct region *copy_tree(struct vm *child, const struct region *from, bool *failed)
 {
 	struct mapping *copy;
 
 	if (!from || *failed)
 		return NULL;
-	copy = mapping_copy(mapping_of((struct region *)from));
+	copy = space_take_node(child);
 	if (!copy) {
 		*failed = true;
 		return NULL;
 	}
-	copy->region.child[0] = copy_tree(from->child[0], failed);
-	copy->region.child[1] = copy_tree(from->child[1], failed);
+	mapping_assign(copy, mapping_of((struct region *)from));
+	copy->region.child[0] = copy_tree(child, from->child[0], failed);
+	copy->region.child[1] = copy_tree(child, from->child[1], failed);
 	return &copy->region;
 }
 
@@ -44,7 +45,8 @@ static int copy_mappings(struct vm *child, const struct vm *parent)
 {
 	bool failed = false;
 
-	child->regions.root = copy_tree(parent->regions.root, &failed);
+	child->regions.root = copy_tree(child, parent->regions.root, &failed);
+	space_drop_nodes(child);
 	child->regions.count = parent->regions.count;
 	child->size = parent->size;
 	child->brk_start = parent->brk_start;
@@ -132,11 +134,13 @@ static int clone_pages(struct cloning *c)
 {
 	const struct region_tree *regions = &c->parent->regions;
 
-	for (struct region *r = region_first(regions), *next; r && c->error == 0; r = next) {
+	struct region_walk walk;
+
+	for (struct region *r = region_walk_begin(&walk, regions), *next; r && c->error == 0; r = next) {
 		bool shared = mapping_of(r)->shared;
 		uint64_t start = r->start, end = r->end;
 
-		while ((next = region_find(regions, end)) && mapping_of(next)->shared == shared &&
+		while ((next = region_walk_next(&walk)) && mapping_of(next)->shared == shared &&
 		       next->start - end <= GAP_MAX && next->end - start <= VM_LENGTH_MAX)
 			end = next->end;
 		if (shared)
@@ -197,7 +201,7 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 {
 	struct cloning c; /* field by field: the operations need not be cleared */
 
-	c.child = vm_create();
+	c.child = vm_create_with_nodes();
 	c.parent = parent;
 	choose_hot(&c, hot, hot_count);
 	c.count = 0;

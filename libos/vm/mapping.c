@@ -45,26 +45,35 @@ struct mapping *mapping_next(struct vm *v, struct mapping *m)
 	return mapping_at_or_after(v, m->region.end);
 }
 
+void mapping_assign(struct mapping *to, const struct mapping *m)
+{
+	*to = *m;
+	if (m->file)
+		file_map_get(m->file);
+	if (m->memory)
+		shared_memory_get(m->memory);
+}
+
 struct mapping *mapping_copy(const struct mapping *m)
 {
 	struct mapping *copy = heap_alloc_uncleared(sizeof(*copy));
 
-	if (!copy)
-		return NULL;
-	*copy = *m;
-	if (copy->file)
-		file_map_get(copy->file);
-	if (copy->memory)
-		shared_memory_get(copy->memory);
+	if (copy)
+		mapping_assign(copy, m);
 	return copy;
 }
 
-void mapping_free(struct mapping *m)
+void mapping_let_go(const struct mapping *m)
 {
 	if (m->file)
 		file_map_put(m->file);
 	if (m->memory)
 		shared_memory_put(m->memory);
+}
+
+void mapping_free(struct mapping *m)
+{
+	mapping_let_go(m);
 	heap_free(m);
 }
 

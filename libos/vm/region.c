@@ -149,6 +149,25 @@ struct region *region_find(const struct region_tree *t, uint64_t address)
 	return best;
 }
 
+/* Down to the lowest of a subtree; in one that is empty we are where we were. */
+static struct region *descend(struct region_walk *w, struct region *r)
+{
+	for (; r; r = r->child[0])
+		w->above[w->depth++] = r;
+	return w->depth > 0 ? w->above[w->depth - 1] : NULL;
+}
+
+struct region *region_walk_begin(struct region_walk *w, const struct region_tree *t)
+{
+	w->depth = 0;
+	return descend(w, t->root);
+}
+
+struct region *region_walk_next(struct region_walk *w)
+{
+	return descend(w, w->above[--w->depth]->child[1]);
+}
+
 struct region *region_before(const struct region_tree *t, uint64_t address)
 {
 	struct region *best = NULL;

@@ -45,14 +45,14 @@ struct region *region_before(const struct region_tree *t, uint64_t address);
 /* Those that touch r, of the tree: beside[0] ends where r starts, beside[1] starts where r ends.  NULL: a
  * hole. */
 void region_touching(const struct region_tree *t, const struct region *r, struct region *beside[2]);
-static inline struct region *region_first(const struct region_tree *t)
-{
-	return region_find(t, 0);
-}
-static inline struct region *region_next(const struct region_tree *t, const struct region *r)
-{
-	return region_find(t, r->end);
-}
+/* The regions in order, while the tree does not change: begin, and next until NULL. */
+#define REGION_HEIGHT_MAX 47
+struct region_walk {
+	unsigned depth;
+	struct region *above[REGION_HEIGHT_MAX]; /* the last is where we are, the others are still to come */
+};
+struct region *region_walk_begin(struct region_walk *w, const struct region_tree *t);
+struct region *region_walk_next(struct region_walk *w);
 
 /* The highest address of a hole of `size` bytes in [low, high); 0 if there is none. */
 uint64_t region_gap_below(const struct region_tree *t, uint64_t low, uint64_t high, uint64_t size);

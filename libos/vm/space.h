@@ -43,6 +43,11 @@ struct vm {
 	struct mapping *recent;     /* that was found last, or NULL */
 	struct mapping *removed;    /* to be freed after unlocking, linked by region.child[0] */
 
+	/* Mappings without contents, for the next process: of a space that is kept, and until fork has used
+	 * them.  Linked by region.child[0]; whose the space is. */
+	struct mapping *nodes;
+	unsigned node_count;
+
 	/* Under spare_lock (vm.c), once nothing refers to it any more. */
 	struct list spare_link;
 };
@@ -93,6 +98,8 @@ struct mapping *mapping_at_or_after(struct vm *v, uint64_t address);
 struct mapping *mapping_next(struct vm *v, struct mapping *m);
 /* A copy with counted references, in no tree; NULL when out of memory. */
 struct mapping *mapping_copy(const struct mapping *m);
+void mapping_assign(struct mapping *to, const struct mapping *m); /* likewise; `to` was nothing */
+void mapping_let_go(const struct mapping *m);                     /* of its references */
 void mapping_free(struct mapping *m);
 void mapping_insert(struct vm *v, struct mapping *m);
 void mapping_resize(struct vm *v, struct mapping *m, uint64_t start, uint64_t end);
@@ -125,6 +132,11 @@ void shared_memory_put(struct shared_memory *s);
 long shared_memory_frame(struct shared_memory *s, uint64_t page);
 
 /* ---- vm.c */
+
+/* As vm_create(), but with the nodes that the space's last process has left. */
+struct vm *vm_create_with_nodes(void);
+struct mapping *space_take_node(struct vm *v); /* one of them, or of the heap; NULL: out of memory */
+void space_drop_nodes(struct vm *v);
 
 /* A frame, if need be one of the empty spaces that are kept; 0 if there is none. */
 uint64_t frame_take_or_spare(void);

@@ -19,11 +19,12 @@
 #include "vm/space.h"
 
 #define KEEP_SPACES 8
+#define KEEP_NODES 16
 #define KEEP_TABLES 16 /* frames of page tables in a space that is worth keeping */
 #define FREED_ROOM 64
 
 /*
- * Spaces that nobody refers to.  They own page tables and nothing else.  `dead` are those to be
+ * Spaces that nobody refers to.  They own page tables, a few blocks for mappings, and nothing else.  `dead` are those to be
  * destroyed, which the kernel refuses while a CPU has them loaded, and an idle CPU keeps the last
  * one: there are at most as many as CPUs, and perhaps one more whose last epoch has not passed.  They
  * are tried again whenever a space is made or dropped.
@@ -47,6 +48,7 @@ static bool destroy(struct vm *v)
 		return false;
 	if (n != -EBADF) /* there is no such space any more */
 		libos_panic("cannot take an address space apart: error %ld", (long)n);
+	space_drop_nodes(v);
 	heap_free(v);
 	return true;
 }
@@ -101,16 +103,25 @@ bool vm_drop_spare(void)
 	return v != NULL;
 }
 
-unsigned vm_count_spare(void)
+static unsigned count_list(const struct list *spaces, unsigned *blocks)
 {
 	unsigned n = 0;
 
+	list_for_each(node, spaces) {
+		*blocks += 1 + container_of(node, struct vm, spare_link)->node_count;
+		n++;
+	}
+	return n;
+}
+
+unsigned vm_count_spare(unsigned *blocks)
+{
+	unsigned n;
+
+	*blocks = 0;
 	reap_dead();
 	lock_acquire(&spare_lock);
-	list_for_each(node, &kept)
-		n++;
-	list_for_each(node, &dead)
-		n++;
+	n = count_list(&kept, blocks) + count_list(&dead, blocks);
 	lock_release(&spare_lock);
 	return n;
 }
@@ -144,7 +155,33 @@ static struct vm *make(void)
 	return NULL;
 }
 
+struct mapping *space_take_node(struct vm *v)
+{
+	struct mapping *m = v->nodes;
+
+	if (!m)
+		return heap_alloc_uncleared(sizeof(*m));
+	v->nodes = (struct mapping *)m->region.child[0];
+	v->node_count--;
+	return m;
+}
+
+void space_drop_nodes(struct vm *v)
+{
+	while (v->node_count > 0)
+		heap_free(space_take_node(v));
+}
+
 struct vm *vm_create(void)
+{
+	struct vm *v = vm_create_with_nodes();
+
+	if (v)
+		space_drop_nodes(v);
+	return v;
+}
+
+struct vm *vm_create_with_nodes(void)
 {
 	reap_dead();
 	struct vm *v = take_spare(&kept);
@@ -153,7 +190,8 @@ struct vm *vm_create(void)
 		v = make();
 	if (!v)
 		return NULL;
-	*v = (struct vm){ .space = v->space, .tables = v->tables, .mmap_top = EXO_USER_TOP };
+	*v = (struct vm){ .space = v->space, .tables = v->tables, .mmap_top = EXO_USER_TOP, .nodes = v->nodes,
+			  .node_count = v->node_count };
 	atomic_store_explicit(&v->references, 1, memory_order_relaxed);
 	mutex_init(&v->mutex, "vm", MUTEX_VM);
 	list_init(&v->spare_link);
@@ -188,13 +226,21 @@ void vm_get(struct vm *v)
 	atomic_fetch_add_explicit(&v->references, 1, memory_order_relaxed);
 }
 
-static void free_tree(struct region *r)
+/* The nodes stay with the space, as far as the next process is likely to want them. */
+static void free_tree(struct vm *v, struct region *r)
 {
 	if (!r)
 		return;
-	free_tree(r->child[0]);
-	free_tree(r->child[1]);
-	mapping_free(mapping_of(r));
+	free_tree(v, r->child[0]);
+	free_tree(v, r->child[1]);
+	mapping_let_go(mapping_of(r));
+	if (v->node_count == KEEP_NODES) {
+		heap_free(r);
+		return;
+	}
+	r->child[0] = v->nodes ? &v->nodes->region : NULL;
+	v->nodes = mapping_of(r);
+	v->node_count++;
 }
 
 /* Looking at the entries between regions costs less than another operation, up to a point. */
@@ -206,12 +252,13 @@ static bool release_pages(struct vm *v)
 	struct exo_op ops[EXO_UPDATE_OPS_MAX / 4];
 	const unsigned most = sizeof(ops) / sizeof(ops[0]);
 	uint64_t epoch = 0;
+	struct region_walk walk;
 	unsigned n = 0;
 
-	for (struct region *r = region_first(&v->regions), *next; r; r = next) {
+	for (struct region *r = region_walk_begin(&walk, &v->regions), *next; r; r = next) {
 		uint64_t start = r->start, end = r->end;
 
-		while ((next = region_find(&v->regions, end)) && next->start - end <= GAP_MAX &&
+		while ((next = region_walk_next(&walk)) && next->start - end <= GAP_MAX &&
 		       next->end - start <= VM_LENGTH_MAX)
 			end = next->end;
 		ops[n++] = (struct exo_op){ .code = EXO_OP_UNMAP, .va = start,
@@ -239,7 +286,7 @@ void vm_put(struct vm *v)
 		return;
 	bool clean = release_pages(v);
 
-	free_tree(v->regions.root);
+	free_tree(v, v->regions.root);
 	if (!clean || !keep(v)) {
 		if (this_vcore()->space == v->space) /* a hint: the kernel knows */
 			vm_load(NULL);

@@ -29,9 +29,9 @@ void vm_get(struct vm *v);
 void vm_put(struct vm *v);
 /* One of the empty spaces that are kept goes, with its page tables; false: there was none. */
 bool vm_drop_spare(void);
-/* How many empty spaces there are, kept and about to go: for accounting.  Each is a block of the heap, a
- * frame beside its page tables, and a handle. */
-unsigned vm_count_spare(void);
+/* How many empty spaces there are, kept and about to go: for accounting.  Each is a frame beside its page
+ * tables, a handle, and some blocks of the heap. */
+unsigned vm_count_spare(unsigned *blocks);
 exo_handle vm_space(struct vm *v);
 /* Load v on this CPU for the calling task, whose process has just got it; NULL: the domain's first
  * space.  Switches of tasks do this by themselves. */

@@ -140,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, size };
 	struct region *r, *last = NULL;
+	struct region_walk walk;
 	struct model m;
 
 	memset(&m, 0, sizeof(m));
@@ -151,11 +152,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned page = 0; page < PAGES; page++) {
 		if (!m.owner[page] || m.owner[page] == last)
 			continue;
-		r = last ? region_next(&m.tree, last) : region_first(&m.tree);
+		r = last ? region_walk_next(&walk) : region_walk_begin(&walk, &m.tree);
 		FUZZ_CHECK(r == m.owner[page]);
 		last = r;
 	}
-	while ((r = region_first(&m.tree)) != NULL)
+	while ((r = m.tree.root) != NULL)
 		take(&m, r);
 	FUZZ_CHECK(m.count == 0 && m.tree.root == NULL);
 	return 0;

@@ -31,7 +31,7 @@ static void free_all(struct region_tree *t)
 {
 	struct region *r;
 
-	while ((r = region_first(t))) {
+	while ((r = t->root)) {
 		region_remove(t, r);
 		free(r);
 	}
@@ -170,12 +170,16 @@ static void ascending_and_descending_insertion_stay_balanced(void)
 static void a_walk_visits_all_in_order(void)
 {
 	struct region_tree t = { 0 };
+	struct region_walk walk;
 	unsigned n = 0;
 
+	CHECK(region_walk_begin(&walk, &t) == NULL);
 	for (unsigned i = 0; i < 100; i++)
 		region_insert(&t, make((i * 37 % 100 + 1) * 3, 2));
-	for (struct region *r = region_first(&t); r; r = region_next(&t, r))
+	for (struct region *r = region_walk_begin(&walk, &t); r; r = region_walk_next(&walk)) {
 		CHECK_EQ(r->start, (++n) * 3 * PAGE);
+		CHECK(region_find(&t, r->start) == r);
+	}
 	CHECK_EQ(n, 100);
 	free_all(&t);
 }
