@@ -197,7 +197,7 @@ static __attribute__((noinline)) void free_locked(void *p)
 void *heap_alloc_uncleared(size_t size)
 {
 	if (size > BLOCK_MAX)
-		return pages_alloc((size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE);
+		return pages_alloc_uncleared((size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE);
 	if (fault_injected(FAULT_HEAP))
 		return NULL;
 	void *block = kept_take(class_of(size));
@@ -210,7 +210,7 @@ void *heap_alloc(size_t size)
 {
 	void *block = heap_alloc_uncleared(size);
 
-	if (block && size <= BLOCK_MAX)
+	if (block)
 		memset(block, 0, (size + 7) & ~7ul);
 	return block;
 }

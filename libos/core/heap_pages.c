@@ -217,7 +217,7 @@ static unsigned order_of(size_t count)
 	return order;
 }
 
-void *pages_alloc(size_t count)
+void *pages_alloc_uncleared(size_t count)
 {
 	unsigned order = order_of(count);
 
@@ -227,10 +227,16 @@ void *pages_alloc(size_t count)
 	uint32_t page = heap_run_take(order);
 
 	lock_release(&heap_lock);
-	if (page == RUN_NONE)
-		return NULL;
-	memset(heap_page(page), 0, count * EXO_PAGE_SIZE);
-	return heap_page(page);
+	return page == RUN_NONE ? NULL : heap_page(page);
+}
+
+void *pages_alloc(size_t count)
+{
+	void *pages = pages_alloc_uncleared(count);
+
+	if (pages)
+		memset(pages, 0, count * EXO_PAGE_SIZE);
+	return pages;
 }
 
 void pages_free(void *p, size_t count)

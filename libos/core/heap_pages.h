@@ -37,5 +37,7 @@ void heap_subtract_kept(struct page_usage *usage);
 uint32_t heap_run_take(unsigned order);
 void heap_run_put(uint32_t page);
 void heap_pages_init(void);
+/* Any context, without the lock: as pages_alloc(), but not zeroed. */
+void *pages_alloc_uncleared(size_t count);
 
 #endif

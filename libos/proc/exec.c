@@ -193,7 +193,7 @@ int exec_program(const char *path, struct exec_strings *strings)
 	if (!v)
 		goto out_image;
 	r = -ENOMEM;
-	line = heap_alloc(strings->argument_bytes);
+	line = heap_alloc_uncleared(strings->argument_bytes);
 	if (!line)
 		goto out_space;
 	memcpy(line, strings->data, strings->argument_bytes);
@@ -231,7 +231,7 @@ static long exec_path(const char *path, uint64_t argv, uint64_t envp)
 	return r;
 }
 
-#define PATH_FIRST 128 /* nearly all are shorter; the heap clears what it gives */
+#define PATH_FIRST 128 /* nearly all are shorter */
 
 long sys_execve(uint64_t path, uint64_t argv, uint64_t envp)
 {
@@ -239,7 +239,7 @@ long sys_execve(uint64_t path, uint64_t argv, uint64_t envp)
 	long r = copy_string_from_user(small, path, sizeof(small));
 
 	if (r == -ENAMETOOLONG) {
-		name = heap_alloc(PATH_MAX);
+		name = heap_alloc_uncleared(PATH_MAX);
 		r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
 	}
 	if (r >= 0)
@@ -268,7 +268,7 @@ static long path_of_descriptor(int fd, char *name)
 /* Paths relative to a descriptor are not known here: EINVAL. */
 long sys_execveat(int fd, uint64_t path, uint64_t argv, uint64_t envp, int flags)
 {
-	char *name = heap_alloc(PATH_MAX);
+	char *name = heap_alloc_uncleared(PATH_MAX);
 	long r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
 
 	if (r == 0 && (flags & AT_EMPTY_PATH))

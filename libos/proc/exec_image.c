@@ -75,7 +75,7 @@ static int read_headers(struct exec_image *image, const void *first, size_t n)
 	if (n < ELF_HEADER_SIZE || !elf_parse_header(first, size, elf))
 		return -ENOEXEC;
 	size_t bytes = (size_t)elf->program_header_count * ELF_PROGRAM_HEADER_SIZE;
-	void *headers = heap_alloc(bytes);
+	void *headers = heap_alloc_uncleared(bytes);
 
 	if (!headers)
 		return -ENOMEM;

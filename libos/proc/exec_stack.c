@@ -104,7 +104,7 @@ int exec_stack_write(const struct exec_image *image, const struct exec_strings *
 	uint64_t platform_at = strings_at - sizeof(platform);
 	uint64_t random_at = (platform_at - RANDOM_SIZE) & ~15ul;
 	size_t most = s->argument_count + s->environment_count + 3 + 2 * AUXILIARY_MAX;
-	struct words w = { .word = heap_alloc(most * sizeof(uint64_t)) };
+	struct words w = { .word = heap_alloc_uncleared(most * sizeof(uint64_t)) };
 	uint8_t random[RANDOM_SIZE];
 	uint64_t at = strings_at;
 

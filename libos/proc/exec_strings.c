@@ -7,7 +7,7 @@
 #include "core/usercopy.h"
 #include "proc/process.h"
 
-#define FIRST_SIZE 512 /* doubled when it is full: the heap clears what it gives */
+#define FIRST_SIZE 512 /* doubled when it is full */
 
 void exec_strings_free(struct exec_strings *s)
 {
@@ -21,7 +21,7 @@ static int grow(struct exec_strings *s)
 
 	if (s->size >= EXEC_STRINGS_MAX)
 		return -E2BIG;
-	char *data = heap_alloc(size);
+	char *data = heap_alloc_uncleared(size);
 
 	if (!data)
 		return -ENOMEM;
