@@ -4,6 +4,8 @@
  *
  * CPU 0 protects a page from writes.  CPU 1 writes to it, with a TLB that fills itself at the worst moment;
  * or takes the page away, whose frame then has a new use; or is a processor that marks the entry dirty.
+ *
+ * And a frame that is in two spaces is unmapped in both at once.
  */
 #define tlb_flush_page tlb_flush_page_of_the_machine
 #include "kernel_cpus.h"
@@ -33,11 +35,12 @@ static uint64_t tlb[CPUS];               /* what the CPU's TLB says of the page 
 static _Atomic bool forbidden;           /* CPU 0 relies on nobody's writing */
 static _Atomic bool has_new_use;         /* the frame */
 static _Atomic bool rung;
+static _Atomic uint64_t maps;            /* of the frame */
 
 static struct frame_private frames[FRAME + 1];
 struct frame_private *frame_private = frames;
 static struct domain domain;
-static struct space space, shared;
+static struct space space, shared, elsewhere;
 static struct vcore vcore;
 
 /* ---------------------------------------------------------------- the machine and the kernel */
@@ -100,12 +103,12 @@ bool lock_held(const struct lock *l)
 
 uint64_t frame_word(uint64_t frame)
 {
-	return frame_word_make(domain.id, EXO_FRAME_USER);
+	return frame_word_make(domain.id, EXO_FRAME_USER) | atomic_load(&maps) << 32;
 }
 
 uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
 {
-	return frame_word(frame);
+	return frame_word_make(domain.id, EXO_FRAME_USER) | (atomic_fetch_sub(&maps, 1) - 1) << 32;
 }
 
 bool frame_is_ram(uint64_t frame)
@@ -180,6 +183,7 @@ static void setup(void)
 	memset(&vcore, 0, sizeof(vcore));
 	memset(tlb, 0, sizeof(tlb));
 	tlb_clock = waiting = 0;
+	maps = 1;
 	domain.id = 1;
 	domain.shared = &shared;
 	space.object.owner = &domain;
@@ -197,6 +201,8 @@ static void setup(void)
 	explore_name(&forbidden, sizeof(forbidden), "forbidden");
 	explore_name(&has_new_use, sizeof(has_new_use), "has_new_use");
 	explore_name(&rung, sizeof(rung), "rung");
+	explore_name(&maps, sizeof(maps), "maps");
+	explore_name(&elsewhere, sizeof(elsewhere), "elsewhere");
 	explore_name(&space.lock, sizeof(space.lock), "lock");
 	explore_name(&space.active, sizeof(space.active), "active");
 	explore_name(&space.behind, sizeof(space.behind), "behind");
@@ -305,6 +311,34 @@ static void the_other_unmaps(unsigned cpu)
 	atomic_store_explicit(&has_new_use, true, memory_order_relaxed);
 }
 
+/* The frame is in two spaces: one that nobody has loaded, and one that both CPUs have. */
+static void setup_two_spaces(void)
+{
+	setup();
+	memset(&elsewhere, 0, sizeof(elsewhere));
+	elsewhere.object.owner = &domain;
+	maps = 2;
+}
+
+/* Each CPU has removed the frame from one of the spaces.  CPU 0 does not flush: so whoever is told that the
+ * frame came free is told to wait for it as well, although who took the last entry had nobody to wait for. */
+static void both_unmap(unsigned cpu)
+{
+	struct harvest h = { .changed = 1, .va = { VA }, .frame_count = 1, .frames = { FRAME } };
+	struct space *s = cpu == 0 ? &elsewhere : &space;
+	struct update u = { .domain = &domain, .target = s };
+
+	lock_acquire(&s->lock);
+	harvest_bring_in(&u, s, &h);
+	lock_release(&s->lock);
+	EXPLORE_CHECK(h.frame_count == 0 || !tlb_acknowledged(u.stamp));
+}
+
+static void it_is_free(void)
+{
+	EXPLORE_CHECK(maps == 0);
+}
+
 static void nothing_is_mapped(void)
 {
 	EXPLORE_CHECK(atomic_load(entry()) == 0);
@@ -349,6 +383,8 @@ int main(void)
 		  nothing_is_mapped, NULL },
 		{ "what_the_processor_marks_is_kept", 2, 3, 1, setup, the_other_marks, a_mark_is_kept,
 		  NULL },
+		{ "a_frame_that_leaves_two_spaces_is_waited_for", 2, 3, 1, setup_two_spaces, both_unmap,
+		  it_is_free, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
