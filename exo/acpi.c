@@ -171,8 +171,7 @@ static const uint8_t *find_table(struct reader *reader, const uint8_t *root, con
 	return fail(reader->out, signature, "the table is missing");
 }
 
-bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *context,
-		struct acpi_info *out)
+bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *context, struct acpi_info *out)
 {
 	struct reader reader = { .read = read, .context = context, .out = out };
 	const uint8_t *root, *madt, *fadt = NULL;

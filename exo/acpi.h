@@ -49,7 +49,6 @@ typedef const void *acpi_read(void *context, uint64_t address, size_t size);
  * Parses everything that hangs off the root pointer `rsdp` (a copy, `rsdp_size` bytes long).
  * Returns false, and a message, when something that the kernel needs is missing or broken.
  */
-bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *context,
-		struct acpi_info *out);
+bool acpi_parse(const uint8_t *rsdp, size_t rsdp_size, acpi_read *read, void *context, struct acpi_info *out);
 
 #endif

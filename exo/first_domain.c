@@ -107,8 +107,7 @@ static struct domain *make_domain(const struct exo_image *table)
 	return d;
 }
 
-static void make_vcore(struct domain *d, struct space *space, const struct exo_image *table,
-		       unsigned cpu)
+static void make_vcore(struct domain *d, struct space *space, const struct exo_image *table, unsigned cpu)
 {
 	struct exo_vcore_create create = {
 		.cpu = cpu,
@@ -174,8 +173,7 @@ static struct exo_info *show_info(struct domain *d)
 	return &window.info;
 }
 
-static void install_machine(struct domain *d, uint32_t slot, enum object_kind kind,
-			    enum machine_frame frame)
+static void install_machine(struct domain *d, uint32_t slot, enum object_kind kind, enum machine_frame frame)
 {
 	if (!object_word_start(frame))
 		BUG();
