@@ -273,7 +273,6 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 		table_entry *entry;
 		bool fills = page == map_page && (plan->op.flags & UPDATE_FILLS);
 		unsigned run, i = 0, shift = fills ? UPDATE_FILL_SHIFT : 0;
-		int error = 0;
 
 		/* A source is only marked, and if it is shared it is marked already. */
 		if (page == clone_page && plan->source != plan->target)
@@ -297,11 +296,10 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 		for (; i < run; i++) {
 			if (!make && !atomic_load_explicit(&entry[i], memory_order_relaxed))
 				continue;
-			error = page(step, &entry[i], va + i * EXO_PAGE_SIZE, at + i);
-			if (error)
+			step->error = page(step, &entry[i], va + i * EXO_PAGE_SIZE, at + i);
+			if (step->error)
 				break;
 		}
-		step->error = error;
 		step->pages += i;
 		step->cost += i << shift;
 		if (page == unmap_page && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
@@ -316,18 +314,17 @@ static int commit_contents(struct update_step *step)
 {
 	const struct update_plan *plan = step->plan;
 
-	for (; step->cost < step->limit; step->pages++, step->cost += 1u << UPDATE_FILL_SHIFT) {
+	for (; step->cost < step->limit && step->done + step->pages < plan->op.count; step->pages++) {
 		uint64_t at = step->done + step->pages, to = plan->op.frame + at;
 		bool filled;
 
-		if (at == plan->op.count)
-			return 0;
 		if (!frame_pin(to, plan->frame_owner))
 			return -EPERM;
 		filled = fill(plan, to, at);
 		frame_unpin(to);
 		if (!filled)
 			return -EPERM;
+		step->cost += 1u << UPDATE_FILL_SHIFT;
 	}
 	return 0;
 }
