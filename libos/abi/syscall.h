@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #define VECTOR_SYSCALL 0x100
+#define VECTOR_HANDLER 0x101 /* the program has not begun the signal handler that it is to start */
 #define SYSCALL_COUNT LIBOS_CALL_END /* Linux's, a gap, and include/libos/calls.h */
 
 typedef long system_call(long, long, long, long, long, long);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include "abi/calls.h"
 #include "abi/errno.h"
+#include "abi/syscall.h"
 #include "core/entry.h"
 #include "core/usercopy.h"
 #include "proc/signal_frame.h"
@@ -89,7 +90,9 @@ static void words_fill(struct signal_words *w, const struct task *t, uint64_t ve
 	w->stack_flags = signal_alternate_stack_flags(t, regs->rsp);
 	w->vector = vector;
 	w->control_words = vector ? 0 : signal_control_words();
-	w->caller = vector ? 0 : regs->rip;
+	/* The start of a handler, on which another signal is laid, is no place that a call returns to: it
+	 * has arguments. */
+	w->caller = vector != 0 || regs->vector == VECTOR_HANDLER ? 0 : regs->rip;
 }
 
 /* What not every frame has.  As on Linux, siginfo is written for those who ask for it. */
@@ -143,6 +146,7 @@ void signal_frame_build(struct task *t, const struct signal_info *info, const st
 	regs->rax = 0;
 	regs->rip = h->handler;
 	regs->rsp = place;
+	regs->vector = VECTOR_HANDLER;
 	t->entry = ENTRY_CALL;
 }
 

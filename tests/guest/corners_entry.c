@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -153,6 +154,38 @@ static void calls_are_restarted_however_they_were_made(void)
 
 /* sigsuspend(2) ends with a handler.  What is ignored, and was only kept while it was blocked, has none; and
  * the mask that comes back at the end is the one from before. */
+static volatile sig_atomic_t right, wrong;
+
+static void looks_at_its_arguments(int number, siginfo_t *info, void *context)
+{
+	const ucontext_t *c = context;
+
+	if ((number == SIGUSR1 || number == SIGUSR2) && info->si_signo == number &&
+	    c->uc_mcontext.gregs[REG_RSP] != 0)
+		right++;
+	else
+		wrong++;
+}
+
+/* The handler of one is interrupted before its first instruction. */
+static void two_signals_at_once_have_each_its_arguments(void)
+{
+	struct sigaction look = { .sa_sigaction = looks_at_its_arguments, .sa_flags = SA_SIGINFO };
+	sigset_t both;
+
+	CHECK(sigaction(SIGUSR1, &look, NULL) == 0 && sigaction(SIGUSR2, &look, NULL) == 0);
+	sigemptyset(&both);
+	sigaddset(&both, SIGUSR1);
+	sigaddset(&both, SIGUSR2);
+	right = wrong = 0;
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &both, NULL), 0);
+	CHECK(raise(SIGUSR1) == 0 && raise(SIGUSR2) == 0);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &both, NULL), 0);
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(right, 2);
+	CHECK(signal(SIGUSR1, SIG_DFL) != SIG_ERR && signal(SIGUSR2, SIG_DFL) != SIG_ERR);
+}
+
 static void an_ignored_signal_ends_no_wait(void)
 {
 	sigset_t child_only, none, now;
@@ -180,6 +213,26 @@ static void an_ignored_signal_ends_no_wait(void)
 }
 
 /* sigtimedwait(2): a handler of another signal ends it, and then runs. */
+/* It comes before the call returns, though nothing but time has ended the call. */
+static void what_a_call_kept_out_comes_with_its_end(void)
+{
+	struct sigaction count = { .sa_handler = counts_and_writes }, old;
+	struct itimerval once = { .it_value.tv_usec = 5000 };
+	struct timespec limit = { .tv_nsec = 30000000 };
+	sigset_t alarm;
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(sigaction(SIGALRM, &count, &old), 0);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	alarms = 0;
+	CHECK_EQ(setitimer(ITIMER_REAL, &once, NULL), 0);
+	CHECK_EQ(ppoll(NULL, 0, &limit, &alarm), 0);
+	CHECK_EQ(alarms, 1);
+	CHECK_EQ(sigaction(SIGALRM, &old, NULL), 0);
+	CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
 static void a_handler_ends_the_wait_for_another_signal(void)
 {
 	struct timespec long_time = { 1000, 0 };
@@ -363,7 +416,9 @@ int main(int argc, char **argv)
 	RUN(unknown_calls_are_told_so);
 	RUN(a_call_that_cannot_return_is_a_fault);
 	RUN(calls_are_restarted_however_they_were_made);
+	RUN(two_signals_at_once_have_each_its_arguments);
 	RUN(an_ignored_signal_ends_no_wait);
+	RUN(what_a_call_kept_out_comes_with_its_end);
 	RUN(a_handler_ends_the_wait_for_another_signal);
 	RUN(a_zombie_has_one_thread_and_no_program);
 	RUN(a_long_command_line_is_shown_whole);
