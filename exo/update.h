@@ -47,7 +47,7 @@ struct harvest {
 	unsigned changed;     /* above UPDATE_FLUSH_SINGLY: anything may have */
 	uint64_t va[UPDATE_FLUSH_SINGLY];
 	unsigned frame_count;
-	uint64_t frames[UPDATE_CHUNK + 1]; /* or devices' pages; afterwards: those that nothing maps any more */
+	uint64_t frames[UPDATE_CHUNK + 1]; /* or devices' pages; afterwards: those that nothing maps */
 	tlb_stamp left;       /* of spaces that used the same tables, or of this one (table_share.h) */
 };
 
@@ -58,7 +58,7 @@ struct update_step {
 	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
 	int error;            /* and why not further: errno, or 0 */
-	/* CLONE: the end of the table that pages below copy_limit are copied to, so that it is looked for once. */
+	/* CLONE: the end of the table that pages below copy_limit are copied to: looked for once. */
 	table_entry *copy_end;
 	uint64_t copy_limit;
 	struct harvest harvest;

@@ -215,11 +215,11 @@ _Static_assert(sizeof(struct exo_vcore_page) <= EXO_PAGE_SIZE, "the vcore page i
  *	RDI = the page.  A second fault before page->cause has been set to 0 kills the domain.
  * Foreign: RCX = return address, R11 = flags, all else as at the SYSCALL; masked unchanged.
  *
- * [resume_start, resume_end) is the restartable range that ends in IRETQ: an event that arrives
+ * [resume_start, resume_end) is the restartable range from which a resume goes on: an event that arrives
  * when RIP is inside it, unmasked, sets its pending bit and moves RIP back to resume_start
  * instead of entering the libos.  The instructions inside must be idempotent; one that finds
  * something pending must set masked again before RIP leaves the range, or an event between the two
- * would be entered on top of the frame that IRETQ has yet to take.
+ * would be entered on top of what is yet to be resumed.
  */
 struct exo_entries {
 	uint64_t text_start, text_end; /* exo calls are accepted from here only */

@@ -215,7 +215,7 @@ void *heap_alloc(size_t size)
 	return block;
 }
 
-/* The page of a block that is in use does not change what it is, so that can be looked at without the lock. */
+/* The page of a block that is in use does not change what it is: it can be looked at without the lock. */
 void heap_free(void *p)
 {
 	if (!p)

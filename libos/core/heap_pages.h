@@ -33,7 +33,7 @@ static inline uint32_t heap_page_index(const void *p)
 /* Blocks that CPUs keep for reuse are not in use (heap.c). */
 void heap_subtract_kept(struct page_usage *usage);
 
-/* Under heap_lock, like all below: a run of 2^order pages, all mapped, not zeroed; RUN_NONE: out of memory. */
+/* Under heap_lock, like all below: a run of 2^order pages, mapped, not zeroed; RUN_NONE: out of memory. */
 uint32_t heap_run_take(unsigned order);
 void heap_run_put(uint32_t page);
 void heap_pages_init(void);

@@ -183,8 +183,8 @@ int exec_image_map(struct exec_image *image, struct vm *v)
 }
 
 /*
- * What the program, or we, will touch at once: a page that is asked for costs a third of one that is missed.  No more
- * than what a fault there would bring.  Errors are found by who needs the page.
+ * What the program, or we, will touch at once: a page that is asked for costs a third of one that is missed.
+ * No more than what a fault there would bring.  Errors are found by who needs the page.
  */
 static void touch_first(const struct exec_image *image)
 {

@@ -101,10 +101,9 @@ signal_handling_begin(struct task *t, int number, struct signal_action *action, 
  * For a signal that the calling task has caused itself, with nothing else pending for it: as if it had been
  * queued, and taken out on the way to the program.  False: it must be queued.
  *
- * While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction.  Nor
- * is there anything to pass on: what is pending, all that we accept has been seen to be none of it.  A task of
- * the process that has just shut a signal out without the lock needs it to pass that on, and finds our mask as
- * it is then.
+ * While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction.
+ * Nor is there anything to pass on: of what is pending, we have seen, we accept none.  A task of the process
+ * that has just shut a signal out without the lock needs it to pass that on, and finds our mask as it is then.
  */
 static inline __attribute__((always_inline)) bool
 signal_take_at_once(struct task *t, int number, struct signal_handling *h)

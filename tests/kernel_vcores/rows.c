@@ -197,8 +197,8 @@ static void one_page_by_a_call(const char *name)
 
 static void one_frame(const char *name, uint16_t flags)
 {
-	struct exo_op op = { .code = EXO_OP_COPY, .flags = flags, .count = 1, .frame = spare_frame(TABLES + 1),
-			     .source = spare_frame(TABLES + 2) };
+	struct exo_op op = { .code = EXO_OP_COPY, .flags = flags, .count = 1,
+			     .frame = spare_frame(TABLES + 1), .source = spare_frame(TABLES + 2) };
 	uint64_t spent = 0;
 
 	for (unsigned i = 0; i < TIMES; i++)

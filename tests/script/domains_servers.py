@@ -302,7 +302,11 @@ def servers_and_callers_come_to_more_cpus(cpus):
     out = run(cpus, SERVER + """
         s=$(domainctl create --detach --mem 12M --cpus 0 --budget 20/100ms --serve s -- /peer serve s)
         c=$(domainctl create --detach --mem 12M --cpus 0 --budget 20/100ms --use s --channel go -- sh -c '
-            exec 3<>/dev/channel/go; while read cpu; do taskset -c $cpu /peer calls s 10 >&3; done <&3')
+            exec 3<>/dev/channel/go
+            while read cpu; do
+                until taskset -c $cpu true 2>/dev/null; do sleep 0.01; done # a CPU that was given is on its way
+                taskset -c $cpu /peer calls s 10 >&3
+            done <&3')
         exec 3<>/dev/channel/go
         ask() { echo $1 >&3; read -r x <&3; echo "$x"; }
         ask 0; taskset -c 1 /peer calls s 10
