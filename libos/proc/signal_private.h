@@ -103,7 +103,8 @@ signal_handling_begin(struct task *t, int number, struct signal_action *action, 
  *
  * While we hold the lock nobody sends, so nothing can be missed by a store that is no locked instruction.
  * Nor is there anything to pass on: of what is pending, we have seen, we accept none.  A task of the process
- * that has just shut a signal out without the lock needs it to pass that on, and finds our mask as it is then.
+ * that has just shut a signal out without the lock needs it to pass that on, and finds our mask as it is
+ * then.
  */
 static inline __attribute__((always_inline)) bool
 signal_take_at_once(struct task *t, int number, struct signal_handling *h)

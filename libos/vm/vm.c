@@ -25,8 +25,8 @@
 
 /*
  * Spaces that nobody refers to.  They own page tables, a few blocks for mappings, and nothing else.  `dead`
- * are those to be destroyed, which the kernel refuses while a CPU has them loaded, and an idle CPU keeps the last
- * one: there are at most as many as CPUs, and perhaps one more whose last epoch has not passed.  They
+ * are those to be destroyed, which the kernel refuses while a CPU has them loaded, and an idle CPU keeps the
+ * last one: there are at most as many as CPUs, and perhaps one more whose last epoch has not passed.  They
  * are tried again whenever a space is made or dropped.
  */
 static struct lock spare_lock = LOCK_INIT("spare spaces", RANK_LEAF);
