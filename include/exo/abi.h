@@ -300,8 +300,8 @@ enum exo_op_code {
 	 * if there is another user, out of its pool.
 	 */
 	EXO_OP_CLONE = 4,
-	/* Copy frame `source` to `frame`, and so on for count frames; with EXO_OP_CLEAR, zeros.  All must be
-	 * the caller's. */
+	/* Copy frame `source` to `frame`, and so on for count frames, of which 0 is none; with EXO_OP_CLEAR,
+	 * zeros.  All must be the caller's. */
 	EXO_OP_COPY = 6,
 	/* Map device pages (by handle in `source`), uncached. */
 	EXO_OP_MAP_DEVICE = 7,

@@ -57,6 +57,7 @@ call_entry:
 	mov qword [r11 + FRAME(VECTOR)], VECTOR_SYSCALL
 	lea rsp, [r11 - REGS_SIZE]
 call_entry_end:
+	cld                             ; a handler may have left it as no function may
 	mov rcx, r10                    ; C's fourth argument
 	cmp rax, SYSCALL_COUNT
 	jae call_unknown

@@ -167,17 +167,12 @@ static bool kept_put(unsigned c, void *block)
 void heap_subtract_kept(struct page_usage *usage)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		for (unsigned c = 0; c < CLASSES; c++)
-			usage->blocks[c] -= vcores[cpu].kept_count[c];
-}
+		for (unsigned c = 0; c < CLASSES; c++) {
+			uint64_t kept = vcores[cpu].kept_count[c];
 
-static __attribute__((noinline)) void *alloc_locked(unsigned c)
-{
-	lock_acquire(&heap_lock);
-	void *block = block_take(c);
-
-	lock_release(&heap_lock);
-	return block;
+			/* It may have been kept only after the blocks were counted. */
+			usage->blocks[c] -= kept < usage->blocks[c] ? kept : usage->blocks[c];
+		}
 }
 
 static __attribute__((noinline)) void free_locked(void *p)
@@ -192,6 +187,33 @@ static __attribute__((noinline)) void free_locked(void *p)
 	else
 		libos_panic("heap: %p is not in use", p);
 	lock_release(&heap_lock);
+}
+
+void heap_give_back(void)
+{
+	for (unsigned c = 0; c < CLASSES; c++)
+		for (void *block = kept_take(c); block; block = kept_take(c))
+			free_locked(block);
+}
+
+static void *take_locked(unsigned c)
+{
+	lock_acquire(&heap_lock);
+	void *block = block_take(c);
+
+	lock_release(&heap_lock);
+	return block;
+}
+
+/* Blocks of another size may be all that keeps a page. */
+static __attribute__((noinline)) void *alloc_locked(unsigned c)
+{
+	void *block = take_locked(c);
+
+	if (block)
+		return block;
+	heap_give_back();
+	return take_locked(c);
 }
 
 void *heap_alloc_uncleared(size_t size)

@@ -12,6 +12,8 @@ void heap_init(void);
 size_t heap_trim(void);
 /* What is taken of the heap, and how many frames it has, in use or not.  Exact while nobody allocates. */
 uint64_t heap_usage(struct page_usage *usage);
+/* What this CPU has kept of freed blocks is free for all.  No lock held. */
+void heap_give_back(void);
 /* Bytes of a block of this class; 0: there is no such class. */
 size_t heap_class_size(unsigned class);
 

@@ -25,13 +25,15 @@
  * consistent.  So the last one sees the bit, or the other sees who is to go, and reminds it.
  *
  * What a CPU has that others do not reach: its queue and its heir go to other CPUs.  Its timers stay in its
- * heap, and the first online CPU looks after them (core/timer.c).  Its caches of frames are emptied by
- * whoever finds no others (core/frames.c), and its free task slots wait until it comes again.
+ * heap, and the first online CPU looks after them (core/timer.c).  It gives back what it has kept of the heap.
+ * Its caches of frames are emptied by whoever finds no others (core/frames.c), and its free task slots wait
+ * until it comes again.
  */
 #include "sched/offline.h"
 #include "core/cpu.h"
 #include "core/event.h"
 #include "core/exo.h"
+#include "core/heap.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/string.h"
@@ -225,6 +227,7 @@ void cpu_leave(struct vcore *v)
 	}
 	ask_all(v);
 	wait_for_silence(v);
+	heap_give_back();
 	sched_cpu_stop(v);
 	log_print("libos: CPU %d is given up\n", v->cpu);
 	/* If it has set one of its own timers meanwhile. */

@@ -74,12 +74,16 @@ static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoc
 /* All of m, which may become part of another mapping: *m is that. */
 static int protect_mapping(struct vm *v, struct mapping **m, int prot, uint64_t *epoch)
 {
+	uint8_t before = (*m)->prot;
 	int r;
 
-	if ((*m)->prot == (prot & PROT_ALL))
+	if (before == (prot & PROT_ALL))
 		return 0;
 	r = protect_one(v, *m, prot, epoch);
-	*m = mapping_merge(v, *m);
+	if (r < 0)
+		(*m)->prot = before; /* some pages may have changed: who tries again finds work to do */
+	else
+		*m = mapping_merge(v, *m);
 	return r;
 }
 

@@ -436,6 +436,56 @@ static void parent_death_signal_arrives(void)
 	close(pipe_ends[1]);
 }
 
+#define TABLE (2ul << 20) /* of memory that one page table is for */
+
+static char *alone;       /* a table's worth of memory with nothing else in it */
+static volatile int *busy; /* shared */
+
+/* In the space of a process that is about to end: its page table goes and comes again. */
+static int takes_tables_away(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 100; i++) {
+		munmap(alone, TABLE);
+		mmap(alone, TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		*(volatile char *)alone = 1;
+		if (i == 5)
+			*busy = 1;
+	}
+	return 0;
+}
+
+/* A child that ends while another process is in its space, having written where the last child did. */
+static void a_space_is_left_to_another_process(void)
+{
+	char *around = mmap(NULL, 3 * TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	alone = (char *)(((unsigned long)around + TABLE - 1) & ~(TABLE - 1));
+	busy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*alone = 1;
+	for (int i = 0; i < 150; i++) {
+		*busy = 0;
+		if (fork() == 0) {
+			*(volatile char *)alone = 2;
+			if (i >= 2 && clone(takes_tables_away, stack + 65536, CLONE_VM | SIGCHLD, NULL) > 0)
+				while (!*busy)
+					;
+			for (volatile int n = 0; n < i * 7919 % 20000; n++)
+				;
+			syscall(SYS_exit_group, 0);
+		}
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+	while (wait(&status) > 0)
+		;
+	munmap(around, 3 * TABLE);
+	munmap(stack, 65536);
+	munmap((void *)busy, 4096);
+}
+
 int main(void)
 {
 	RUN(child_returns_zero_and_parent_the_pid);
@@ -446,6 +496,7 @@ int main(void)
 	RUN(grandchildren_do_the_same);
 	RUN(vfork_shares_memory_and_waits);
 	RUN(clone_with_vm_shares_memory);
+	RUN(a_space_is_left_to_another_process);
 	RUN(descriptors_are_copied_but_share_the_offset);
 	RUN(orphans_are_adopted);
 	RUN(groups_and_sessions_follow_the_rules);
