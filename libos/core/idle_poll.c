@@ -6,9 +6,11 @@
  * of an emulator's host.  So a CPU whose idle times have been short looks for its next event itself,
  * before it halts.  It must not take the time of somebody who has work:
  *
- *	one CPU at a time looks, and none in a domain that shares its CPU's time with others
+ *	one CPU at a time looks, and none in a domain that shares its CPU's time with others; who looks may
+ *	have been rung just now, so the next one waits for the turn for a moment
  *	whoever looks in vain does so for half as long the next time, and then for a while not at all
- *	whoever finds that time has jumped, so that others wanted its place on the host, stops at once
+ *	whoever finds that time has jumped, so that others wanted its place on the host, stops at once, and
+ *	looks for a quarter as long the next time
  *
  * Nothing depends on it: who is looked for rings all the same, and the halt that follows looks again.
  */
@@ -22,6 +24,7 @@
 #define WINDOW_NS 50000ul  /* looked at first */
 #define LEAST_NS 10000ul   /* less is not worth it */
 #define JUMP_NS 20000ul    /* between two looks: the host has run somebody else */
+#define TURN_NS 20000ul    /* waited at most until the one who looks has stopped */
 #define RETRY_NS 5000000ul /* so long after all was in vain */
 
 static _Atomic bool somebody_looks; /* any CPU; of whoever has raised it */
@@ -40,9 +43,10 @@ static bool look(const struct vcore *v, uint64_t now, bool *jumped)
 		uint64_t last = now;
 
 		__builtin_ia32_pause();
+		now = rdtsc();
+		/* Also if time has jumped: that may be how the event came. */
 		if (__atomic_load_n(&v->page->pending, __ATOMIC_RELAXED))
 			return true;
-		now = rdtsc();
 		*jumped = now - last > jump;
 		if (*jumped)
 			return false;
@@ -50,21 +54,34 @@ static bool look(const struct vcore *v, uint64_t now, bool *jumped)
 	return false;
 }
 
+/* False: another looks on, or there is something for us already, which the halt will find. */
+static bool get_turn(const struct vcore *v, uint64_t now)
+{
+	uint64_t end = now + ns_to_tsc(TURN_NS);
+
+	while (atomic_exchange(&somebody_looks, true)) {
+		__builtin_ia32_pause();
+		if (__atomic_load_n(&v->page->pending, __ATOMIC_RELAXED) || rdtsc() >= end)
+			return false;
+	}
+	return true;
+}
+
 bool idle_poll(struct vcore *v)
 {
 	uint64_t now = rdtsc();
 	bool found, jumped = false;
 
-	if (v->poll_ns == 0 || now < v->poll_again_tsc || is_pointless(v) ||
-	    atomic_exchange(&somebody_looks, true))
+	if (v->poll_ns == 0 || now < v->poll_again_tsc || is_pointless(v) || !get_turn(v, now))
 		return false;
+	now = rdtsc();
 	found = look(v, now, &jumped);
 	atomic_store(&somebody_looks, false);
 	if (found) {
 		v->poll_ns = WINDOW_NS;
 		return true;
 	}
-	v->poll_ns = jumped ? 0 : v->poll_ns / 2;
+	v->poll_ns /= jumped ? 4 : 2;
 	if (v->poll_ns < LEAST_NS) {
 		v->poll_ns = 0;
 		v->poll_again_tsc = now + ns_to_tsc(RETRY_NS);

@@ -25,9 +25,10 @@ unsigned vcore_count;
 static struct exo_vcore_page pages[CPUS];
 static struct vcore *const one = &vcores[0], *const two = &vcores[1];
 
-static uint64_t event_at, jump_at, other_at;
-static unsigned others;  /* how often the other CPU has tried meanwhile */
-static bool other_found; /* and that it looked */
+static uint64_t event_at, jump_at, other_at, turn_at;
+static unsigned others;       /* how often the other CPU has tried meanwhile */
+static bool other_found;      /* and that it looked */
+static uint64_t other_waited; /* and for how long, on its own clock */
 
 uint64_t ns_to_tsc(uint64_t ns)
 {
@@ -48,14 +49,19 @@ static void clock_read(void)
 
 		other_at = NEVER;
 		others++;
-		other_found = idle_poll(two) || clock_tsc > before + STEP || two->poll_ns != WINDOW_NS;
+		other_found = idle_poll(two) || two->poll_ns != WINDOW_NS;
+		other_waited = (clock_tsc - before) / TICKS;
+		clock_tsc = before;
 	}
+	if (clock_tsc >= turn_at)
+		atomic_store(&somebody_looks, false);
 }
 
 static void start(void)
 {
 	clock_tsc = START;
-	event_at = jump_at = other_at = NEVER;
+	event_at = jump_at = other_at = turn_at = NEVER;
+	atomic_store(&somebody_looks, false);
 	others = 0;
 	other_found = false;
 	vcore_count = CPUS;
@@ -144,9 +150,21 @@ static void who_has_lost_the_host_stops_at_once(void)
 	start();
 	jump_at = clock_tsc + 10 * STEP;
 	CHECK(is_about(looked_ns(one), 2 * JUMP_NS + 10 * STEP / TICKS));
+	CHECK_EQ(one->poll_ns, WINDOW_NS / 4);
+	jump_at = clock_tsc + 10 * STEP;
+	CHECK(is_about(looked_ns(one), 2 * JUMP_NS + 10 * STEP / TICKS));
 	CHECK_EQ(one->poll_ns, 0);
 	idle_poll_learn(one, 0);
 	CHECK(looked_ns(one) < LEAST_NS);
+}
+
+/* The jump may be how the host brought it. */
+static void an_event_that_comes_with_a_jump_is_found(void)
+{
+	start();
+	jump_at = event_at = clock_tsc + 10 * STEP;
+	CHECK(idle_poll(one));
+	CHECK_EQ(one->poll_ns, WINDOW_NS);
 }
 
 static void one_cpu_looks_at_a_time(void)
@@ -156,11 +174,28 @@ static void one_cpu_looks_at_a_time(void)
 	CHECK(is_about(looked_ns(one), WINDOW_NS));
 	CHECK_EQ(others, 1);
 	CHECK(!other_found);
+	CHECK(is_about(other_waited, TURN_NS));
 	/* Then the other may, whatever came of it. */
 	CHECK(is_about(looked_ns(two), WINDOW_NS));
 	event_at = clock_tsc + 10 * STEP;
 	CHECK(idle_poll(one));
 	CHECK(is_about(looked_ns(two), WINDOW_NS / 2));
+}
+
+/* Who looks has just been rung, and stops. */
+static void who_waits_for_a_turn_gets_it(void)
+{
+	start();
+	atomic_store(&somebody_looks, true);
+	turn_at = clock_tsc + ns_to_tsc(TURN_NS / 2);
+	CHECK(is_about(looked_ns(two), TURN_NS / 2 + WINDOW_NS));
+	/* An event meanwhile is left to the halt. */
+	start();
+	atomic_store(&somebody_looks, true);
+	event_at = clock_tsc + ns_to_tsc(TURN_NS / 2);
+	CHECK(is_about(looked_ns(one), TURN_NS / 2));
+	CHECK_EQ(one->poll_ns, WINDOW_NS);
+	atomic_store(&somebody_looks, false);
 }
 
 static void nobody_looks_who_shares_its_cpu_or_is_alone(void)
@@ -183,7 +218,9 @@ int main(void)
 	RUN(who_looks_in_vain_looks_half_as_long_and_then_not_at_all);
 	RUN(who_finds_something_looks_for_the_whole_window_again);
 	RUN(who_has_lost_the_host_stops_at_once);
+	RUN(an_event_that_comes_with_a_jump_is_found);
 	RUN(one_cpu_looks_at_a_time);
+	RUN(who_waits_for_a_turn_gets_it);
 	RUN(nobody_looks_who_shares_its_cpu_or_is_alone);
 	return check_result();
 }
