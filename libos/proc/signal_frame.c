@@ -207,7 +207,7 @@ static int frame_restore(struct task *t)
 	return 0;
 }
 
-/* There is no frame that could be taken over.  To a handler the registers that a call preserves are then as in
+/* There is no frame that could be taken over.  To a handler the registers that calls preserve are then as in
  * some call before: those of this one are in nobody's hands any more. */
 _Noreturn void signal_frame_lost(void)
 {

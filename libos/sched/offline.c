@@ -25,7 +25,7 @@
  * consistent.  So the last one sees the bit, or the other sees who is to go, and reminds it.
  *
  * What a CPU has that others do not reach: its queue and its heir go to other CPUs.  Its timers stay in its
- * heap, and the first online CPU looks after them (core/timer.c).  It gives back what it has kept of the heap.
+ * heap, and the first online CPU looks after them (core/timer.c).  It gives back what it kept of the heap.
  * Its caches of frames are emptied by whoever finds no others (core/frames.c), and its free task slots wait
  * until it comes again.
  */

@@ -181,7 +181,7 @@ void vm_tell_origin(const struct vm *copy, struct vm *origin)
 {
 	uint64_t page = copy->copied_ahead;
 
-	/* With another process in the space its tables may go while we look, as we do not have its mutex.  With
+	/* With another process in the space its tables may go while we look: we have no mutex.  With
 	 * none they stay: who refers to a space is in it, or counts itself under the lock that we hold. */
 	if (!origin || copy->origin != origin ||
 	    atomic_load_explicit(&copy->references, memory_order_relaxed) != 1)
