@@ -304,7 +304,7 @@ def servers_and_callers_come_to_more_cpus(cpus):
         c=$(domainctl create --detach --mem 12M --cpus 0 --budget 20/100ms --use s --channel go -- sh -c '
             exec 3<>/dev/channel/go
             while read cpu; do
-                until taskset -c $cpu true 2>/dev/null; do sleep 0.01; done # a CPU that was given is on its way
+                until taskset -c $cpu true 2>/dev/null; do :; done # a CPU that was given is on its way
                 taskset -c $cpu /peer calls s 10 >&3
             done <&3')
         exec 3<>/dev/channel/go
