@@ -35,7 +35,7 @@ void offsets(void)
 	DEFINE(LEAVE_RFLAGS, offsetof(struct vcore, leave.rflags) - offsetof(struct vcore, leave));
 	DEFINE(LEAVE_RIP, offsetof(struct vcore, leave.rip) - offsetof(struct vcore, leave));
 	DEFINE(LEAVE_RSP, offsetof(struct vcore, leave.rsp) - offsetof(struct vcore, leave));
-	DEFINE(LEAVE_STUB_SIZE, LEAVE_STUB_SIZE);
+	DEFINE(LEAVE_JUMP_SIZE, LEAVE_JUMP_SIZE);
 	DEFINE(FLAGS_BY_POPFQ, FLAGS_BY_POPFQ);
 
 	DEFINE(LOCK_HOLDER, offsetof(struct lock, holder));

@@ -208,19 +208,19 @@ fault_masked_entry:
 ; be resumed; it is on the same CPU, before anything else is resumed on that.
 ;
 ; With other flags RSP points at regs->rip in the range, and IRETQ is the way.  Both have what the range
-; looks at in the same places; the code selector, where the other has its stub's address, tells them apart.
+; looks at in the same places; the code selector, where the other has its jump's address, tells them apart.
 ;
 ; A program that called us had the flags that it liked, and a switch of tasks keeps them.  With NT
 ; set IRETQ would fault, so the flags are made ours before that.  RSP may be `regs` itself, whatever is
 ; pushed lies below.
-global registers_resume, resume_start, resume_end, leave_start, leave_end, leave_stubs
+global registers_resume, resume_start, resume_end, leave_start, leave_end, leave_jumps
 extern resume_interrupted
 
 ; At RSP in the range.
 %define OUT_RAX (REGS_RAX - REGS_RIP)
 %define OUT_PAGE (REGS_VECTOR - REGS_RIP)
 %define OUT_REGS (REGS_ERROR - REGS_RIP)
-%define OUT_CS_OR_STUB (REGS_CS - REGS_RIP)
+%define OUT_CS_OR_JUMP (REGS_CS - REGS_RIP)
 
 	align 16
 registers_resume:
@@ -259,8 +259,8 @@ resume_start:
 	cmp dword [rax + PAGE_PENDING], 0
 	jne .pending
 	mov rax, [rsp + OUT_RAX]
-	cmp byte [rsp + OUT_CS_OR_STUB], USER_CODE
-	jne leave_start                 ; stubs are aligned to 16
+	cmp byte [rsp + OUT_CS_OR_JUMP], USER_CODE
+	jne leave_start                 ; those jumps are aligned to 16
 	iretq
 .pending:
 	mov dword [rax + PAGE_MASKED], 1
@@ -288,14 +288,14 @@ registers_resume.by_iretq:
 
 leave_start:
 	popfq
-	ret                             ; to this CPU's stub
+	ret                             ; to this CPU's jump
 	align 16
-leave_stubs:
+leave_jumps:
 %assign cpu 0
 %rep CPUS_MAX
 	mov rsp, [rel vcores + (cpu << VCORE_SHIFT) + VCORE_LEAVE + LEAVE_RSP]
 	jmp [rel vcores + (cpu << VCORE_SHIFT) + VCORE_LEAVE + LEAVE_RIP]
-	align LEAVE_STUB_SIZE
+	align LEAVE_JUMP_SIZE
 %assign cpu cpu + 1
 %endrep
 leave_end:

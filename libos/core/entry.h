@@ -45,8 +45,8 @@ extern const char mask_start[], mask_end[], masked_start[], masked_end[];
 extern const char lock_take_start[], lock_take_end[];
 extern const char event_entry[], fault_entry[], fault_masked_entry[];
 extern const char resume_start[], resume_end[];
-#define LEAVE_STUB_SIZE 16
-extern const char leave_start[], leave_end[], leave_stubs[][LEAVE_STUB_SIZE];
+#define LEAVE_JUMP_SIZE 16
+extern const char leave_start[], leave_end[], leave_jumps[][LEAVE_JUMP_SIZE];
 
 /*
  * Goes on where the user frame says, as from a call: RAX, RDI, RSI, RDX, RSP and what a call preserves

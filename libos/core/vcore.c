@@ -25,7 +25,7 @@ void vcores_init(void)
 		v->page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
 		v->cpu = (int32_t)cpu;
 		v->leave.page = v->page;
-		v->leave.stub = leave_stubs[cpu];
+		v->leave.jump = leave_jumps[cpu];
 		v->handle = info->cpus[cpu].online ? info->cpus[cpu].vcore : 0;
 		v->space = EXO_HANDLE(EXO_SLOT_SPACE);
 		timer_queue_init(&v->timers);

@@ -76,7 +76,7 @@ struct vcore {
 		struct exo_vcore_page *page; /* as above; fixed after vcores_init() */
 		struct exo_regs *regs;       /* where it all came from */
 		uint64_t rflags;
-		const char *stub;            /* this CPU's; fixed after vcores_init() */
+		const char *jump;            /* this CPU's; fixed after vcores_init() */
 		uint64_t rip, rsp;
 	} leave;
 
