@@ -47,8 +47,9 @@ static void fill_gdt(struct cpu *cpu)
 
 static void enable_syscall(void)
 {
-	/* SYSRET adds 8 and 16 to its base: a call that goes on is left by it, all else by IRETQ. */
-	msr_write(MSR_STAR, (uint64_t)SELECTOR_KERNEL_DATA << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
+	/* SYSRET adds 8 and 16 to its base, with the privilege that is in it on some processors: a call that
+	 * goes on is left by it, all else by IRETQ. */
+	msr_write(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
 	msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
 	msr_write(MSR_SFMASK, RFLAGS_AC | RFLAGS_DF | RFLAGS_IF | RFLAGS_TF | RFLAGS_NT |
 				      RFLAGS_IOPL);

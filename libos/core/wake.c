@@ -153,6 +153,7 @@ void leave_blocked(struct vcore *v, struct task *t)
 static __attribute__((noinline)) void deliver_ordinarily(struct vcore *v, struct task *t)
 {
 	unsigned cpu = place_choose(v, t, why_of(t));
+
 	task_send(v, t, cpu);
 	/* If it went to another CPU, it is that one's by now. */
 	if ((int)cpu == v->cpu && t->gift == DONATION_SIGNAL)

@@ -36,11 +36,11 @@ static uint64_t tsc_read(void)
 #include "../../exo/transitions.c"
 #include "../../exo/upcall.c"
 #include "../../exo/vcore_calls.c"
+#include "kernel_exit.h"
 
 enum { SLEEPER, SPINNER, VCORES };
 enum phase { COMPUTES, LOOKS, HALTS };
 
-static struct domain domain;
 static struct vcore vcores[VCORES];
 static struct exo_vcore_page pages[VCORES];
 static struct sched_context contexts[VCORES];
@@ -96,64 +96,7 @@ void cpu_idle_wait(void)
 
 /* ---------------------------------------------------------------- the rest of the kernel */
 
-_Noreturn void trap_return(struct exo_regs *regs)
-{
-	explore_fail("cpu_run() is not called here");
-}
-
-_Noreturn void invariant_failed(const char *condition, const char *file, unsigned line)
-{
-	explore_fail("%s:%u: %s", file, line, condition);
-}
-
-bool sc_tell_handler(const struct sched_context *sc)
-{
-	return false;
-}
-void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
-{
-}
-void sc_move_share(struct run *run, struct sched_context *sc, const struct sc_share *to,
-		   uint64_t now)
-{
-}
-void space_load(struct space *s)
-{
-}
-void tlb_catch_up(void)
-{
-}
-void tlb_forget_waiter(const struct vcore *v)
-{
-}
-void vcore_restore(const struct vcore *v)
-{
-}
-void object_put(struct object *o)
-{
-}
-void frame_release(uint64_t number)
-{
-}
 void frame_poison(uint64_t number)
-{
-}
-struct domain *domain_current(void)
-{
-	return &domain;
-}
-void domain_die(struct domain *d, uint64_t status)
-{
-}
-bool user_iret_repair(struct exo_regs *regs)
-{
-	return false;
-}
-int copy_to_user(uint64_t to, const void *from, size_t size)
-{
-	return 0;
-}
-void kprintf(const char *format, ...)
 {
 }
 void entry_begins(uint64_t vector)

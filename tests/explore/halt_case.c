@@ -23,8 +23,8 @@ static uint64_t tsc_read(void)
 #include "../../exo/transitions.c"
 #include "../../exo/upcall.c"
 #include "../../exo/vcore_calls.c"
+#include "kernel_exit.h"
 
-static struct domain domain;
 static struct vcore vcore;
 static struct exo_vcore_page page;
 static struct sched_context context;
@@ -54,27 +54,12 @@ void cpu_idle_wait(void)
 	atomic_store(&interrupted[cpu], false);
 }
 
-_Noreturn void trap_return(struct exo_regs *regs)
-{
-	explore_fail("cpu_run() is not called here");
-}
-
-_Noreturn void invariant_failed(const char *condition, const char *file, unsigned line)
-{
-	explore_fail("%s:%u: %s", file, line, condition);
-}
-
 void run_account(struct cpu *cpu, uint64_t now)
 {
 }
 
 void run_charge(struct cpu *cpu, struct sched_context *sc, uint64_t now)
 {
-}
-
-bool sc_tell_handler(const struct sched_context *sc)
-{
-	return false;
 }
 
 bool run_stats(struct cpu *of, struct exo_cpu_stats *out)
@@ -94,62 +79,7 @@ void timer_set(struct cpu *cpu, uint64_t now)
 {
 }
 
-void sc_detach(struct run *run, struct sched_context *sc, uint64_t now)
-{
-}
-
-void sc_move_share(struct run *run, struct sched_context *sc, const struct sc_share *to, uint64_t now)
-{
-}
-
-void space_load(struct space *s)
-{
-}
-
-void tlb_catch_up(void)
-{
-}
-
-void tlb_forget_waiter(const struct vcore *v)
-{
-}
-
 void vcore_save(struct vcore *v, const struct exo_regs *regs)
-{
-}
-
-void vcore_restore(const struct vcore *v)
-{
-}
-
-void object_put(struct object *o)
-{
-}
-
-void frame_release(uint64_t number)
-{
-}
-
-struct domain *domain_current(void)
-{
-	return &domain;
-}
-
-void domain_die(struct domain *d, uint64_t status)
-{
-}
-
-bool user_iret_repair(struct exo_regs *regs)
-{
-	return false;
-}
-
-int copy_to_user(uint64_t to, const void *from, size_t size)
-{
-	return 0;
-}
-
-void kprintf(const char *format, ...)
 {
 }
 
