@@ -251,13 +251,14 @@ struct sched_ops {
 
 	/*
 	 * May `from`, which runs on this CPU or has just stopped there, give the rest of its slice
-	 * to `to`?  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or stays queued.
+	 * to `to`?  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or as SCHED_NEW if
+	 * `from` has just made it, or stays queued.  (With select_cpu() nobody is asked about new tasks.)
 	 * 0: if `to` is to run on this CPU, it runs next, when `from` stops, without enqueue() and
 	 * pick(), after dequeue() if it was queued.  SCHED_DONATE_NOW: likewise, and `from` stops at
 	 * once.  charge() and enqueue() follow as for every task that runs.  It is enqueued as
 	 * SCHED_DONATED instead if it goes to another CPU, or if the library calls sched_resched()
-	 * on this CPU before the switch, and pick() decides; and as SCHED_WOKEN if `from` has used up
-	 * its slice, or others could run `to` while `from` goes on.
+	 * on this CPU before the switch, and pick() decides; and as SCHED_WOKEN or SCHED_NEW if `from`
+	 * has used up its slice, or others could run `to` while `from` goes on.
 	 */
 	int (*donate)(struct task *from, struct task *to);
 

@@ -72,21 +72,6 @@ _Noreturn void task_begin(void (*entry)(void *), void *argument)
 	libos_panic("task %u (%s): its function returned", current()->self.id, current()->name);
 }
 
-void task_start(struct task *t)
-{
-	struct vcore *v;
-
-	upcalls_mask();
-	v = this_vcore();
-	task_move(t, PLACE_NONE, PLACE_MAILBOX);
-	t->message = MESSAGE_START;
-	trace_name(v, t);
-	trace_waker(v, t, v->current ? v->current->self.id : 0);
-	t->mailbox_next = v->deferred;
-	v->deferred = t;
-	upcalls_unmask();
-}
-
 _Noreturn void task_exit(void)
 {
 	upcalls_mask();

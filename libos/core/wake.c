@@ -46,6 +46,22 @@ void wake_later(struct task *t, enum donation_kind gift)
 	v->stats.wakes++;
 }
 
+void task_start(struct task *t)
+{
+	struct vcore *v;
+
+	upcalls_mask();
+	v = this_vcore();
+	task_move(t, PLACE_NONE, PLACE_MAILBOX);
+	t->message = MESSAGE_START;
+	t->gift = DONATION_START;
+	trace_name(v, t);
+	trace_waker(v, t, v->current ? v->current->self.id : 0);
+	t->mailbox_next = v->deferred;
+	v->deferred = t;
+	upcalls_unmask();
+}
+
 static enum sched_why why_of(const struct task *t)
 {
 	switch (t->message) {
@@ -162,7 +178,7 @@ static __attribute__((noinline)) void deliver_ordinarily(struct vcore *v, struct
 
 static inline void deliver(struct vcore *v, struct task *t)
 {
-	if (t->message == MESSAGE_DONATE)
+	if (t->message == MESSAGE_DONATE || t->message == MESSAGE_START)
 		donation_deliver(v, t);
 	else
 		deliver_ordinarily(v, t);

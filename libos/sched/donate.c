@@ -14,6 +14,10 @@
  * where other CPUs could run the heir.  A library may want the heir to run at once; and whoever calls
  * sched_donate() stops at once.
  *
+ * To make a task is such a promise, too: a shell waits for its child, a program joins its thread, and
+ * the new task finds warm caches, and no other CPU has to be woken for it.  Who makes several gives all but
+ * the first to other CPUs at once.
+ *
  * On one CPU the heir is not queued: v->heir holds it from the promise to the switch, and counts as
  * a mailbox that has room for one (I5).  So a gift costs a switch and no decision.  The
  * scheduler library has been asked by donate(); the heir goes through its queue all the same, as
@@ -122,10 +126,24 @@ static void set_successor(struct task *t, struct task *successor, enum donation_
 	t->successor.kind = (uint8_t)kind;
 }
 
-static __attribute__((noinline)) void wake_ordinarily(struct vcore *v, struct task *t)
+/* No slice comes with it: it is a wake, or the start of a new task.  -> where it shall go. */
+static unsigned make_ordinary(struct vcore *v, struct task *t)
 {
-	t->message = MESSAGE_WAKE;
-	task_send(v, t, place_choose(v, t, SCHED_WOKEN));
+	bool is_new = t->gift == DONATION_START;
+
+	t->message = is_new ? MESSAGE_START : MESSAGE_WAKE;
+	return place_choose(v, t, is_new ? SCHED_NEW : SCHED_WOKEN);
+}
+
+static __attribute__((noinline)) void send_ordinarily(struct vcore *v, struct task *t)
+{
+	task_send(v, t, make_ordinary(v, t));
+}
+
+/* A library that has a say in where tasks go is asked about each new one. */
+static bool is_placed_as_new(const struct vcore *v, const struct task *t)
+{
+	return t->gift == DONATION_START && (run_queue_has_opinion(v) || !sched_allowed(t, v->cpu));
 }
 
 /* Some of the running slice may go to t.  0: nothing may. */
@@ -133,7 +151,7 @@ static inline int64_t offer_to_woken(struct vcore *v, struct task *t, bool *now)
 {
 	enum donation_kind kind = (enum donation_kind)t->gift;
 
-	if (!v->current || !is_on_its_stack(v->current))
+	if (!v->current || !is_on_its_stack(v->current) || is_placed_as_new(v, t))
 		return 0;
 	if (v->heir)
 		return refuse(v, kind, DONATION_SECOND);
@@ -176,13 +194,13 @@ void donation_deliver(struct vcore *v, struct task *t)
 	unsigned cpu;
 
 	if (left <= 0) {
-		wake_ordinarily(v, t);
+		send_ordinarily(v, t);
 		return;
 	}
 	set_depth(from, t);
 	cpu = place_choose(v, t, SCHED_DONATED);
 	if ((int)cpu == v->cpu)
-		trace(v, TRACE_WAKE, t->self.id, MESSAGE_DONATE, cpu, from->self.id);
+		trace(v, TRACE_WAKE, t->self.id, t->message, cpu, from->self.id);
 	if (now || (int)cpu != v->cpu) {
 		give_at_once(v, t, cpu, (uint64_t)left);
 		return;
@@ -207,8 +225,7 @@ void donation_release(struct vcore *v, enum donation_outcome why)
 		return;
 	v->heir = NULL;
 	donation_count(&v->stats, (enum donation_kind)t->gift, why);
-	t->message = MESSAGE_WAKE;
-	task_send_heir(v, t, place_choose(v, t, SCHED_WOKEN));
+	task_send_heir(v, t, make_ordinary(v, t));
 }
 
 /* `from` has just stopped: the heir gets what it left. */

@@ -15,8 +15,8 @@
 struct task;
 struct vcore;
 
-/* A task in flight with message DONATE, of which `gift` says for whom: it gets the running slice and
- * goes where it shall run; or it is an ordinary wake, if there is nothing to give. */
+/* A task in flight with message DONATE or START, of which `gift` says for whom: it gets the running slice and
+ * goes where it shall run; or it is an ordinary wake or start, if there is nothing to give. */
 void donation_deliver(struct vcore *v, struct task *t);
 
 /* How many ns of the running slice may go to `to`.  0: none are left, or the chain is at its end;

@@ -94,8 +94,9 @@ static const struct row rows[] = {
 
 static const char *const kinds[DONATION_KINDS] = {
 	[DONATION_PIPE] = "pipe",	  [DONATION_FUTEX] = "futex",
-	[DONATION_WAIT4] = "wait4",	  [DONATION_SIGNAL] = "signal",
-	[DONATION_EXPLICIT] = "explicit", [DONATION_RETURN] = "return",
+	[DONATION_WAIT4] = "wait4",	  [DONATION_START] = "start",
+	[DONATION_SIGNAL] = "signal",	  [DONATION_EXPLICIT] = "explicit",
+	[DONATION_RETURN] = "return",
 };
 
 static const char *const outcomes[DONATION_OUTCOMES] = {

@@ -15,6 +15,7 @@ enum donation_kind {
 	DONATION_PIPE,     /* a pipe's writer, to the reader that it woke */
 	DONATION_FUTEX,    /* FUTEX_WAKE of one, to that one */
 	DONATION_WAIT4,    /* a process that ended, to the parent that waits for it */
+	DONATION_START,    /* who makes a process or a thread, to that one */
 	DONATION_SIGNAL,   /* a sender that sleeps or ends soon after, to whom its signal woke */
 	DONATION_EXPLICIT, /* sched_donate() */
 	DONATION_RETURN,   /* the rest of a gift, back to the giver when the receiver sleeps */

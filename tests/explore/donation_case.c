@@ -269,6 +269,19 @@ static void setup_late(void)
 	wanted = 1;
 }
 
+/* The heir is new, and made on CPU 0. */
+static void setup_new(void)
+{
+	setup_asleep();
+	heir.where = PLACE_NONE;
+}
+
+static void setup_new_late(void)
+{
+	setup_late();
+	heir.where = PLACE_NONE;
+}
+
 /* The heir is queued on CPU 1. */
 static void setup_queued_of(unsigned cpus)
 {
@@ -337,6 +350,19 @@ static void promise_and_leave_nothing(unsigned cpu)
 	}
 }
 
+/* CPU 0 makes the task and waits for its end; meanwhile CPU 1 wakes it, as a signal does. */
+static void make_and_sleep(unsigned cpu)
+{
+	if (cpu == 1) {
+		raise_and_wake(DONATION_NONE);
+		return;
+	}
+	atomic_fetch_add(&raised, 1);
+	task_start(&heir);
+	EXPLORE_CHECK(vcores[0].heir == &heir);
+	sleep_until_it_has_ended();
+}
+
 /* CPU 1 has nothing to do. */
 static void be_idle(unsigned cpu)
 {
@@ -350,7 +376,16 @@ static void be_idle(unsigned cpu)
 	run_others(v, NULL);
 }
 
-/* CPU 0 promises its slice and goes on until that was too long. */
+/* CPU 0 has promised its slice and goes on until that was too long. */
+static void go_on_and_sleep(void)
+{
+	upcalls_mask();
+	donation_release(this_vcore(), DONATION_LATE);
+	take_events(this_vcore());
+	upcalls_unmask();
+	sleep_until_it_has_ended();
+}
+
 static void promise_and_go_on(unsigned cpu)
 {
 	if (cpu == 1) {
@@ -358,11 +393,20 @@ static void promise_and_go_on(unsigned cpu)
 		return;
 	}
 	raise_and_wake(DONATION_PIPE);
-	upcalls_mask();
-	donation_release(this_vcore(), DONATION_LATE);
-	take_events(this_vcore());
-	upcalls_unmask();
-	sleep_until_it_has_ended();
+	go_on_and_sleep();
+}
+
+/* The promise was made to a new task, which is placed as one then. */
+static void make_and_go_on(unsigned cpu)
+{
+	if (cpu == 1) {
+		be_idle(cpu);
+		return;
+	}
+	atomic_fetch_add(&raised, 1);
+	task_start(&heir);
+	go_on_and_sleep();
+	EXPLORE_CHECK(heir.message == MESSAGE_START || heir.message == MESSAGE_STOLEN);
 }
 
 static bool heir_has_ended(void *unused)
@@ -415,6 +459,10 @@ int main(void)
 		{ "a_promise_with_nothing_left_is_a_wake", 2, 1, 1, setup_asleep,
 		  promise_and_leave_nothing, all_went_on, NULL },
 		{ "a_promise_that_takes_too_long_is_a_wake", 2, 2, 0, setup_late, promise_and_go_on,
+		  all_went_on, NULL },
+		{ "a_new_task_runs_whoever_else_wakes_it", 2, 2, 0, setup_new, make_and_sleep,
+		  all_went_on, NULL },
+		{ "a_new_task_that_waits_too_long_goes_elsewhere", 2, 2, 0, setup_new_late, make_and_go_on,
 		  all_went_on, NULL },
 		{ "a_gift_across_arrives_or_comes_back", 2, 1, 1, setup_queued, give_across_cpus,
 		  all_went_on, NULL },

@@ -63,6 +63,10 @@ void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned
 {
 }
 
+void trace_record_name(struct vcore *v, const struct task *t)
+{
+}
+
 _Noreturn void libos_panic(const char *why, ...)
 {
 	explore_fail("%s", why);

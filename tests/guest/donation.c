@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,60 @@ static void an_end_donates_to_the_parent_that_waits(void)
 	}
 	run_anywhere();
 	CHECK(donations("wait4", "same-cpu") - before >= 10);
+}
+
+/* The child is not given to another CPU, which would have to be woken for it: its parent waits. */
+static void who_makes_a_task_and_waits_gives_it_the_slice(void)
+{
+	long same = donations("start", "same-cpu"), spent = donations("start", "spent");
+
+	for (int i = 0; i < ROUNDS; i++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(7);
+		int status = 0;
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(WEXITSTATUS(status), 7);
+	}
+	same = donations("start", "same-cpu") - same;
+	spent = donations("start", "spent") - spent;
+	CHECK(same + spent >= ROUNDS * 3 / 4);
+	CHECK(same >= ROUNDS / 2);
+}
+
+static void *set_flag(void *flag)
+{
+	atomic_store((atomic_bool *)flag, true);
+	return NULL;
+}
+
+/* Waits for two threads without ever stopping by itself. */
+static void make_two_and_go_on(void)
+{
+	atomic_bool flags[2] = { false, false };
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, set_flag, &flags[i]), 0);
+	while (!atomic_load(&flags[0]) || !atomic_load(&flags[1]))
+		;
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+/* Who makes a task and goes on keeps it from the other CPUs for a moment only.  A host that takes the CPU
+ * away meanwhile ends the slice first: therefore the rounds. */
+static void who_makes_a_task_and_goes_on_leaves_it_to_others(void)
+{
+	long late = donations("start", "late"), second = donations("start", "second");
+	int rounds = 500;
+
+	do
+		make_two_and_go_on();
+	while (cpus() > 1 && --rounds &&
+	       !(donations("start", "late") > late && donations("start", "second") > second));
+	CHECK(rounds > 0);
 }
 
 /* Who sends a signal and then waits for one gives what is left of its slice to whom it woke. */
@@ -441,6 +496,8 @@ int main(void)
 	RUN(a_futex_donates);
 	RUN(a_wake_of_all_donates_to_the_only_sleeper);
 	RUN(an_end_donates_to_the_parent_that_waits);
+	RUN(who_makes_a_task_and_waits_gives_it_the_slice);
+	RUN(who_makes_a_task_and_goes_on_leaves_it_to_others);
 	RUN(a_sender_that_sleeps_donates_to_whom_its_signal_woke);
 	RUN(a_chain_of_gifts_ends);
 	RUN(two_that_donate_do_not_starve_a_third);

@@ -322,13 +322,13 @@ static void give(struct sim_cpu *c, struct sim_task *t, int cpu)
 		send_task(t, cpu, SCHED_DONATED);
 }
 
-void sim_hand(struct sim_task *t)
+static void hand(struct sim_task *t, enum sched_why ordinary)
 {
 	struct sim_cpu *c = &machine.cpu[machine.this_cpu];
 	int answer = may_give(c, t), cpu;
 
 	if (answer < 0) {
-		sim_wake(t, SCHED_WOKEN);
+		sim_wake(t, ordinary);
 		return;
 	}
 	t->ready_since_ns = machine.now_ns;
@@ -340,9 +340,24 @@ void sim_hand(struct sim_task *t)
 	}
 	t->gift_ns = 0;
 	t->why = SCHED_DONATED;
+	t->ordinary = ordinary;
 	t->state = SIM_FLYING;
 	c->heir = t;
 	c->promise_ends_ns = machine.cpus > 1 ? machine.now_ns + PROMISE_NS : SIM_NEVER;
+}
+
+void sim_hand(struct sim_task *t)
+{
+	hand(t, SCHED_WOKEN);
+}
+
+/* A library that has a say in where tasks go is asked about each new one. */
+void sim_begin(struct sim_task *t)
+{
+	if (machine.ops->select_cpu || !sim_allowed(t, machine.this_cpu))
+		sim_wake(t, SCHED_NEW);
+	else
+		hand(t, SCHED_NEW);
 }
 
 static bool is_promised(const struct sim_task *heir)
@@ -350,7 +365,7 @@ static bool is_promised(const struct sim_task *heir)
 	return heir && !heir->gift_ns;
 }
 
-/* Who has been promised the slice is an ordinary woken task from now on. */
+/* Who has been promised the slice is an ordinary task from now on. */
 static void release_heir(struct sim_cpu *c)
 {
 	struct sim_task *t = c->heir;
@@ -358,7 +373,7 @@ static void release_heir(struct sim_cpu *c)
 	if (!is_promised(t))
 		return;
 	c->heir = NULL;
-	send_task(t, choose_cpu(t, SCHED_WOKEN), SCHED_WOKEN);
+	send_task(t, choose_cpu(t, t->ordinary), t->ordinary);
 }
 
 /* `from` has just stopped. */

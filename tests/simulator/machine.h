@@ -48,6 +48,7 @@ struct sim_task {
 
 	/* What becomes of it. */
 	enum sched_why why;    /* in flight */
+	enum sched_why ordinary; /* a heir: what it is when it gets no slice */
 	unsigned gift_depth;
 	uint32_t given_by; /* the number of whose slice it has, 0: its own */
 	uint64_t ready_since_ns, gift_ns;
@@ -62,7 +63,7 @@ struct sim_cpu {
 	struct sim_task *current;
 	/* In flight: gets its gift, or if that is 0 what the current task leaves. */
 	struct sim_task *heir;
-	uint64_t promise_ends_ns;  /* when such a heir is an ordinary woken task */
+	uint64_t promise_ends_ns;  /* when such a heir is an ordinary task */
 	struct sim_task *ready_first, *ready_last;
 	unsigned count;          /* queued tasks */
 	struct sched_fifo fifo;  /* those that attach() refused */
@@ -119,6 +120,8 @@ struct sim_task *sim_new(const struct program *p, struct sim_task *parent, int c
 void sim_wake(struct sim_task *t, enum sched_why why);
 /* The running task gives t, which sleeps, the rest of its slice. */
 void sim_hand(struct sim_task *t);
+/* t is new, and made by the running task: handed over, or placed as a new one. */
+void sim_begin(struct sim_task *t);
 void sim_wake_at(struct sim_task *t, uint64_t at_ns);
 
 /* All tasks that have not ended, in the order of their making; for conform.c. */

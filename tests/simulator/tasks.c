@@ -58,13 +58,13 @@ static void spawn(struct sim_task *t, const struct step *s)
 	child = sim_new(&work.program[s->number], t, machine.this_cpu);
 	child->depth = t->depth + 1;
 	t->children++;
-	sim_wake(child, SCHED_NEW);
+	sim_begin(child);
 }
 
 /* Nobody's child: who starts it does not wait for its end. */
 static void start(const struct step *s)
 {
-	sim_wake(sim_new(&work.program[s->number], NULL, machine.this_cpu), SCHED_NEW);
+	sim_begin(sim_new(&work.program[s->number], NULL, machine.this_cpu));
 }
 
 /* The end of a job: late if the next one should have begun already. */

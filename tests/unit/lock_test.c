@@ -87,6 +87,7 @@ void timers_program(struct vcore *v) {}
 void vcore_ring_if(unsigned cpu, bool first) {}
 void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
 		  unsigned number, uint64_t value) {}
+void trace_record_name(struct vcore *v, const struct task *t) {}
 
 static void start(void)
 {
