@@ -6,6 +6,8 @@
 #include "core/entry.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "fs/file.h"
+#include "fs/linux.h"
 #include "proc/process.h"
 #include "proc/signal_frame.h"
 
@@ -20,6 +22,7 @@ void offsets(void)
 {
 	DEFINE(CPU_SELECTOR, EXO_CPU_SELECTOR);
 	DEFINE(PAGE_SIZE, EXO_PAGE_SIZE);
+	DEFINE(USER_TOP, EXO_USER_TOP);
 	DEFINE(CPU_SELECTOR_SHIFT, EXO_CPU_SELECTOR_SHIFT);
 	DEFINE(CPUS_MAX, EXO_CPUS_MAX);
 
@@ -29,8 +32,7 @@ void offsets(void)
 	DEFINE(VCORE_MASK_DEPTH, offsetof(struct vcore, mask_depth));
 	DEFINE(VCORE_CPU, offsetof(struct vcore, cpu));
 	DEFINE(VCORE_DEFERRED, offsetof(struct vcore, deferred));
-	DEFINE(VCORE_NEED_RESCHED, offsetof(struct vcore, need_resched));
-	DEFINE(VCORE_OVERRUNS, offsetof(struct vcore, overruns));
+	DEFINE(VCORE_NEED_RESCHED_AND_OVERRUNS, offsetof(struct vcore, need_resched));
 	DEFINE(VCORE_LEAVE, offsetof(struct vcore, leave));
 	DEFINE(LEAVE_RFLAGS, offsetof(struct vcore, leave.rflags) - offsetof(struct vcore, leave));
 	DEFINE(LEAVE_RIP, offsetof(struct vcore, leave.rip) - offsetof(struct vcore, leave));
@@ -128,10 +130,18 @@ void offsets(void)
 
 	DEFINE(TASK_PROCESS, offsetof(struct task, process));
 	DEFINE(TASK_WORK_AND_ENTRY, offsetof(struct task, work));
+	DEFINE(TASK_OWN_FILES, offsetof(struct task, own_files));
+	DEFINE(TASK_OWN_CAPACITY, offsetof(struct task, own_capacity));
 	DEFINE(TASK_ENTRY, offsetof(struct task, entry));
 	DEFINE(TASK_VECTOR_LIVE, offsetof(struct task, vector_live));
 	DEFINE(TASK_STACK_POINTER, offsetof(struct task, stack_pointer));
 	DEFINE(ENTRY_FULL, ENTRY_FULL);
+
+	DEFINE(FILE_READ_AT_ONCE, offsetof(struct file, read_at_once));
+	DEFINE(FILE_WRITE_AT_ONCE, offsetof(struct file, write_at_once));
+	DEFINE(IO_BYTES_MAX, IO_BYTES_MAX);
+	DEFINE(DOOR_SIZE, DOOR_SIZE);
+	DEFINE(DOOR_OUTSIDE, DOOR_OUTSIDE);
 
 	DEFINE(VECTOR_SYSCALL, VECTOR_SYSCALL);
 	DEFINE(SYSCALL_COUNT, SYSCALL_COUNT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Labels in core/entry.asm, core/quick.asm, core/masking.asm and core/switch.asm, for the upcall path.
+ * Labels in core/entry.asm, core/read_write.asm, core/quick.asm, core/masking.asm and core/switch.asm, for
+ * the upcall path.
  *
  * Code of the libos that finds its task or its vcore by the number of the CPU can be interrupted
  * and continued on another CPU; and the doors run partly on the program's stack.  What the event
@@ -9,6 +10,7 @@
  *	[call_entry, call_entry_end)          still the program's: RIP = call_entry
  *	[foreign_entry, foreign_entry_end)    still the program's: RIP = foreign_entry
  *	[quick_start, quick_end)              still the program's: RIP = the entry, behind its check
+ *	[doors_start, doors_end)              before the change of stack still the program's: RIP = the door
  *	[call_exit_start, call_exit_checked)  libos code: RIP = call_exit_start, check again
  *	[call_exit_checked, call_exit_end)    already the program's: finish it, RIP and RSP from
  *	                                      the frame
@@ -37,9 +39,14 @@
 #define QUICK_SIZE 64
 #define QUICK_CHECK 13
 
+/* The doors in read_write.asm: bytes of each, to which they are aligned, and up to the change of stack. */
+#define DOOR_SIZE 256
+#define DOOR_OUTSIDE 79
+
 extern const char call_entry[], call_entry_end[];
 extern const char foreign_entry[], foreign_entry_end[];
 extern const char quick_start[], quick_end[];
+extern const char doors_start[], doors_end[];
 extern const char call_exit_start[], call_exit_checked[], call_exit_end[];
 extern const char mask_start[], mask_end[], masked_start[], masked_end[];
 extern const char lock_take_start[], lock_take_end[];

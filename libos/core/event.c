@@ -104,6 +104,10 @@ bool interrupted_program(const struct task *t, struct exo_regs *regs)
 			regs->rip = (regs->rip & ~(uint64_t)(QUICK_SIZE - 1)) + QUICK_CHECK;
 		return true;
 	}
+	if (in_range(regs->rip, doors_start, doors_end) && regs->rip % DOOR_SIZE < DOOR_OUTSIDE) {
+		regs->rip &= ~(uint64_t)(DOOR_SIZE - 1);
+		return true;
+	}
 	if (in_range(regs->rip, call_exit_checked, call_exit_end)) {
 		regs->rip = t->frame->rip;
 		regs->rsp = t->frame->rsp;

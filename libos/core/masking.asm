@@ -71,29 +71,62 @@ lock_take_masked:
 ;
 ; The case of nearly every release is told apart first: nobody to wake, nothing to give way to, no
 ; event.  Masked, we stay on this CPU; why no event is lost after that is said at unmask_slowly().
-global lock_drop, upcalls_unmask
+;
+; void lock_drop_keeping(struct lock *l): the same, and changes no register but RAX and RCX (lock.h).
+global lock_drop, upcalls_unmask, lock_drop_keeping
+
+%macro unmask 2                 ; where to go on when there is something to do; when an event is pending
+	THIS_VCORE rax, eax
+	dec dword [rax + VCORE_MASK_DEPTH]
+	jnz %%still_masked
+	cmp qword [rax + VCORE_DEFERRED], 0
+	jne %1
+	cmp word [rax + VCORE_NEED_RESCHED_AND_OVERRUNS], 0
+	jne %1
+	mov rcx, [rax + VCORE_PAGE]
+	mov dword [rcx + PAGE_MASKED], 0
+	cmp dword [rcx + PAGE_PENDING], 0
+	jne %2
+%%still_masked:
+	ret
+%endmacro
 
 	align 16
 lock_drop:
 	mov dword [rdi + LOCK_HOLDER], 0
 upcalls_unmask:
-	THIS_VCORE rax, eax
-	dec dword [rax + VCORE_MASK_DEPTH]
-	jnz .still_masked
-	cmp qword [rax + VCORE_DEFERRED], 0
-	jne .slowly
-	cmp byte [rax + VCORE_NEED_RESCHED], 0
-	jne .slowly
-	mov byte [rax + VCORE_OVERRUNS], 0
-	mov rcx, [rax + VCORE_PAGE]
-	mov dword [rcx + PAGE_MASKED], 0
-	cmp dword [rcx + PAGE_PENDING], 0
-	jne handle_and_unmask
-.still_masked:
-	ret
+	unmask .slowly, handle_and_unmask
 .slowly:
 	inc dword [rax + VCORE_MASK_DEPTH]
 	jmp unmask_slowly
+
+	align 16
+lock_drop_keeping:
+	mov dword [rdi + LOCK_HOLDER], 0
+	unmask .slowly, .pending
+.slowly:
+	inc dword [rax + VCORE_MASK_DEPTH]
+	lea rax, [rel unmask_slowly]
+	jmp .call
+.pending:
+	lea rax, [rel handle_and_unmask]
+.call:
+	push rdx
+	push rsi
+	push rdi
+	push r8
+	push r9
+	push r10
+	push r11
+	call rax
+	pop r11
+	pop r10
+	pop r9
+	pop r8
+	pop rdi
+	pop rsi
+	pop rdx
+	ret
 
 ; --------------------------------------------------------------------------------------------
 ; bool upcalls_masked(void): restartable up to the load, for the same reason as masking: the answer

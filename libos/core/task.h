@@ -29,6 +29,7 @@
 #define TASK_MAPPED_PAGES (EXO_DEBUG ? 7 : 4)
 #define TASK_VECTOR_MAX 0xac0ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state: 2696 bytes */
 
+struct file;
 struct mutex;
 struct process;
 struct vcore;
@@ -72,6 +73,10 @@ struct task {
 	/* Looked at together, as one 64-bit word that is zero when a system call may return fast. */
 	_Atomic uint32_t work __attribute__((aligned(8))); /* any CPU; enum task_work */
 	uint32_t entry;            /* the task itself; enum task_entry */
+
+	/* Written by the task itself: descriptors that nobody else can close.  See fs/descriptor.h. */
+	struct file **own_files;
+	uint32_t own_capacity;
 
 	/* Written by the running task itself, or by its CPU on its behalf (or its creator). */
 	uint64_t stack_pointer;  /* saved while it is not running */

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The only instructions of the libos that touch a program's memory.  Each is listed in __ex_table
-; with the place where it goes on when its page cannot be had: see core/fault.c.  The callers, in
-; usercopy.c and proc/signal_frame.c, have checked that addresses are below EXO_USER_TOP.
+; with the place where it goes on when its page cannot be had: see core/fault.c.  Those that do not check
+; it themselves are called, by usercopy.c and proc/signal_frame.c, with addresses below EXO_USER_TOP.
 
 %include "offsets.inc"
 
@@ -21,10 +21,28 @@ section .text
 	may_fault_between %1, %1 + 1, %2
 %endmacro
 
-; int user_copy(void *to, const void *from, size_t n): either side may be the program's.
-global user_copy
+%macro check_user 1             ; the RDX bytes at %1 are the program's
+	mov rax, %1
+	add rax, rdx
+	jc failed
+	mov rcx, USER_TOP
+	cmp rax, rcx
+	ja failed
+%endmacro
+
+; int copy_from_user(void *to, uint64_t from, size_t n)
+; int copy_to_user(uint64_t to, const void *from, size_t n)
+;
+; They change no register but RAX, RCX, RDI and RSI.
+global copy_from_user, copy_to_user
 	align 16
-user_copy:
+copy_from_user:
+	check_user rsi
+	jmp copy
+
+copy_to_user:
+	check_user rdi
+copy:
 	cmp rdx, 8
 	jb .tail
 	jne .long
@@ -41,7 +59,9 @@ user_copy:
 	rep movsq
 	test dl, 7
 	jz .done
-.tail:                                  ; up to 7 bytes, by the bits of their number
+.tail:                                  ; up to 7 bytes, by the bits of their number; most often one
+	cmp edx, 1
+	je .load_1
 	test dl, 4
 	jz .below_4
 .load_4:
@@ -83,18 +103,15 @@ failed:
 	mov eax, -EFAULT
 	ret
 
-; int user_zero(void *to, size_t n)
+; long user_zero(void *to, size_t n): n, or an error.
 global user_zero
 	align 16
 user_zero:
-	xor eax, eax
-	mov rcx, rsi
-	shr rcx, 3
-	jz .tail                        ; a REP costs more to start than it has to do
-.words:
-	rep stosq
+	mov rax, rsi
+	cmp rsi, 8
+	jae .long                       ; below that a REP costs more to start than it has to do
 .tail:
-	and esi, 7
+	test esi, esi
 	jz .done
 .byte:
 	mov byte [rdi], 0
@@ -103,8 +120,20 @@ user_zero:
 	jnz .byte
 .done:
 	ret
-	may_fault .words, failed
-	may_fault .byte, failed
+.long:
+	mov rcx, rsi
+	shr rcx, 3
+	xor eax, eax
+.words:
+	rep stosq
+	mov rax, rsi
+	and esi, 7
+	jmp .tail
+.failed:
+	mov rax, -EFAULT
+	ret
+	may_fault .words, .failed
+	may_fault .byte, .failed
 
 ; long user_string(char *to, const char *from, size_t max): length, or an error.
 ;

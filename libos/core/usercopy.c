@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include "abi/errno.h"
 
-int user_copy(void *to, const void *from, size_t n);
-int user_zero(void *to, size_t n);
+long user_zero(void *to, size_t n);
 long user_string(char *to, const char *from, size_t max);
 int user_load32(uint32_t *value, const uint32_t *from);
 int user_store32(uint32_t *to, uint32_t value);
@@ -17,17 +16,7 @@ static bool is_user(uint64_t addr, size_t n)
 	return addr < EXO_USER_TOP && n <= EXO_USER_TOP - addr;
 }
 
-int copy_from_user(void *dst, uint64_t src, size_t n)
-{
-	return is_user(src, n) ? user_copy(dst, (const void *)src, n) : -EFAULT;
-}
-
-int copy_to_user(uint64_t dst, const void *src, size_t n)
-{
-	return is_user(dst, n) ? user_copy((void *)dst, src, n) : -EFAULT;
-}
-
-int zero_user(uint64_t dst, size_t n)
+long zero_user(uint64_t dst, size_t n)
 {
 	return is_user(dst, n) ? user_zero((void *)dst, n) : -EFAULT;
 }

@@ -16,7 +16,34 @@
 
 int copy_from_user(void *dst, uint64_t src, size_t n);  /* 0 or -EFAULT */
 int copy_to_user(uint64_t dst, const void *src, size_t n);
-int zero_user(uint64_t dst, size_t n);
+/* The same for who needs its registers afterwards. */
+static inline int copy_from_user_keeping(void *dst, uint64_t src, size_t n)
+{
+	int result;
+
+	if (__STDC_HOSTED__)
+		return copy_from_user(dst, src, n);
+	__asm__ volatile("call copy_from_user"
+			 : "=a"(result), "+D"(dst), "+S"(src)
+			 : "d"(n)
+			 : "rcx", "cc", "memory");
+	return result;
+}
+
+static inline int copy_to_user_keeping(uint64_t dst, const void *src, size_t n)
+{
+	int result;
+
+	if (__STDC_HOSTED__)
+		return copy_to_user(dst, src, n);
+	__asm__ volatile("call copy_to_user"
+			 : "=a"(result), "+D"(dst), "+S"(src)
+			 : "d"(n)
+			 : "rcx", "cc", "memory");
+	return result;
+}
+
+long zero_user(uint64_t dst, size_t n); /* n or -EFAULT */
 /* Length without the NUL, -EFAULT, or -ENAMETOOLONG when there is none in max bytes. */
 long copy_string_from_user(char *dst, uint64_t src, size_t max);
 /* Make [addr, addr+n), which is not empty, resident, for writing if `write`; task context, unmasked. */

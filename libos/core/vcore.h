@@ -56,10 +56,11 @@ struct vcore {
 	struct task *heir;         /* in flight: runs next, with donated_ns or, if that is 0, with what
 				    * the current task leaves of its slice (sched/donate.c) */
 	bool need_resched;         /* switch before the current task goes on */
+	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them; masking.asm looks at
+				    * both at once */
 	bool must_pick;            /* the library wants to be asked who is next */
 	bool leaving;              /* the CPU is given up when it next schedules (sched/offline.h) */
 	bool idle;                 /* has set its bit in idle_cpus since it last ran a task */
-	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
 	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
 	uint64_t steal_tried;      /* bits of those asked since something was new */
@@ -108,6 +109,7 @@ struct vcore {
 	uint8_t kept_count[PAGE_CLASSES];
 	uint32_t kept[PAGE_CLASSES][VCORE_KEPT_MAX];
 } __attribute__((aligned(1 << VCORE_SHIFT)));
+_Static_assert(offsetof(struct vcore, overruns) == offsetof(struct vcore, need_resched) + 1, "one word");
 _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
 
 extern struct vcore vcores[EXO_CPUS_MAX];

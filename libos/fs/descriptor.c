@@ -36,6 +36,7 @@ static bool table_reserve(struct file_table *t, unsigned capacity)
 		memcpy(open, t->open, old_words * sizeof(*open));
 		memcpy(open + words, t->exec, old_words * sizeof(*open));
 		heap_free(t->files);
+		fd_own_forget();
 	}
 	t->files = files;
 	t->open = open;

@@ -35,7 +35,7 @@ static __attribute__((noinline)) long read_many_zeros(uint64_t user, size_t n)
 	while (done < n) {
 		size_t piece = n - done < PIECE_BYTES ? n - done : PIECE_BYTES;
 
-		if (zero_user(user + done, piece))
+		if (zero_user(user + done, piece) < 0)
 			return done ? (long)done : -EFAULT;
 		done += piece;
 		if (done < n && signal_is_pending())
@@ -48,7 +48,7 @@ static long read_zeros(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
 	if (n > PIECE_BYTES)
 		return read_many_zeros(user, n);
-	return zero_user(user, n) ? -EFAULT : (long)n;
+	return zero_user(user, n);
 }
 
 static long read_random(struct file *f, uint64_t user, size_t n, uint64_t *pos)

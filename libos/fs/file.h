@@ -17,10 +17,11 @@ struct file;
 struct inode;
 struct poll_waiter;
 
+/* User addresses; may block; *pos is NULL-able for streams.  Bytes, or -errno. */
+typedef long (*file_transfer_op)(struct file *f, uint64_t user, size_t n, uint64_t *pos);
+
 struct file_ops {
-	/* User addresses; may block; *pos is NULL-able for streams.  Bytes, or -errno. */
-	long (*read)(struct file *f, uint64_t user, size_t n, uint64_t *pos);
-	long (*write)(struct file *f, uint64_t user, size_t n, uint64_t *pos);
+	file_transfer_op read, write;
 	/* Events ready now (POLLIN...); if w is not NULL also registers it for changes. */
 	uint32_t (*poll)(struct file *f, struct poll_waiter *w);
 	long (*ioctl)(struct file *f, unsigned command, uint64_t argument);
@@ -52,6 +53,10 @@ struct file {
 	const struct file_ops *ops;
 	struct inode *inode; /* counted; NULL for eventfd and the like */
 	void *private;       /* of ops */
+
+	/* By whoever has read or written (fs/read_write.c), always the same: what the doors go to
+	 * (core/read_write.asm), with NULL for the position.  NULL: nobody has, or it may not be. */
+	_Atomic file_transfer_op read_at_once, write_at_once;
 
 	_Atomic uint32_t references;
 	_Atomic uint32_t flags; /* O_ACCMODE | O_APPEND | O_NONBLOCK ...: changed by fcntl */

@@ -28,15 +28,18 @@ static inline struct io_buffer io_kernel(const void *p)
 static inline int io_put(struct io_buffer b, size_t at, const void *from, size_t n)
 {
 	if (b.is_user)
-		return copy_to_user(b.address + at, from, n);
+		return copy_to_user_keeping(b.address + at, from, n);
 	memcpy((void *)(b.address + at), from, n);
 	return 0;
 }
 
 static inline int io_put_zeros(struct io_buffer b, size_t at, size_t n)
 {
-	if (b.is_user)
-		return zero_user(b.address + at, n);
+	if (b.is_user) {
+		long result = zero_user(b.address + at, n);
+
+		return result < 0 ? (int)result : 0;
+	}
 	memset((void *)(b.address + at), 0, n);
 	return 0;
 }
@@ -44,7 +47,7 @@ static inline int io_put_zeros(struct io_buffer b, size_t at, size_t n)
 static inline int io_get(void *to, struct io_buffer b, size_t at, size_t n)
 {
 	if (b.is_user)
-		return copy_from_user(to, b.address + at, n);
+		return copy_from_user_keeping(to, b.address + at, n);
 	memcpy(to, (const void *)(b.address + at), n);
 	return 0;
 }

@@ -130,15 +130,17 @@ static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f
 	return done ? (long)done : result;
 }
 
-/* What is there, or comes, and lies in one page is handed over at once; the rest takes the long way,
- * and so does who finds that nothing will come. */
-static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+static inline bool nobody_waits(const struct pipe *p)
 {
-	struct pipe *p = f->private;
-	long moved = 0;
+	return list_empty(&p->read_wait.waiters) && list_empty(&p->write_wait.waiters) &&
+	       list_empty(&p->poll_wait.waiters);
+}
 
-	lock_acquire(&p->lock);
-	if (p->ring.used || (n && await_data(p, f) > 0))
+/* Under the lock, which it drops.  `moved` bytes have been read; if none, they may still come. */
+static __attribute__((noinline)) long read_on(struct pipe *p, struct file *f, uint64_t user, size_t n,
+					      long moved)
+{
+	if (!p->ring.used && !moved && n && await_data(p, f) > 0)
 		moved = ring_read_piece(&p->ring, io_user(user), n);
 	if (moved > 0) {
 		wake_writers(p);
@@ -146,6 +148,21 @@ static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	}
 	lock_release(&p->lock);
 	return moved > 0 ? moved : read_slowly(p, f, user, n);
+}
+
+/* What is there, or comes, and lies in one page is handed over at once, with nothing more to be done if
+ * nobody waits; the rest takes the long way, and so does who finds that nothing will come. */
+static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct pipe *p = f->private;
+	long moved;
+
+	lock_acquire(&p->lock);
+	moved = ring_read_piece(&p->ring, io_user(user), n);
+	if (!moved || !nobody_waits(p))
+		return read_on(p, f, user, n, moved);
+	lock_release_keeping(&p->lock);
+	return moved;
 }
 
 /* Waits under the lock until `need` bytes have room.  1 or -errno. */
@@ -215,6 +232,18 @@ static __attribute__((noinline)) long write_slowly(struct pipe *p, struct file *
 	return done ? (long)done : result;
 }
 
+/* Under the lock, which it drops.  All has been written, or nothing has. */
+static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f, struct io_buffer from,
+					       size_t n, bool written)
+{
+	if (written) {
+		wake_readers(p, true);
+		wake_writers(p);
+	}
+	lock_release(&p->lock);
+	return written ? (long)n : write_slowly(p, f, from, n);
+}
+
 /* What finds room in one page goes there at once; the rest takes the long way. */
 __attribute__((always_inline)) static inline long write_from(struct file *f, struct io_buffer from, size_t n)
 {
@@ -223,12 +252,10 @@ __attribute__((always_inline)) static inline long write_from(struct file *f, str
 
 	lock_acquire(&p->lock);
 	written = p->readers && ring_write_piece(&p->ring, from, n);
-	if (written) {
-		wake_readers(p, true);
-		wake_writers(p);
-	}
-	lock_release(&p->lock);
-	return written ? (long)n : write_slowly(p, f, from, n);
+	if (!written || !nobody_waits(p))
+		return write_on(p, f, from, n, written);
+	lock_release_keeping(&p->lock);
+	return (long)n;
 }
 
 static long pipe_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)

@@ -102,24 +102,48 @@ static __attribute__((noinline)) long transfer(int fd, bool write, uint64_t buf,
 	return result;
 }
 
-/* Pipes, terminals, /dev/null: with nothing to hold meanwhile, and nothing to do afterwards, the file's
- * own function is all there is to the call. */
+/* What a door goes to for a file with a position: the descriptors are the caller's alone. */
+static long read_positioned(struct file *f, uint64_t buf, uint64_t n, uint64_t *unused)
+{
+	return transfer_positioned((struct fd_ref){ f, false }, false, buf, n);
+}
+
+static long write_positioned(struct file *f, uint64_t buf, uint64_t n, uint64_t *unused)
+{
+	return transfer_positioned((struct fd_ref){ f, false }, true, buf, n);
+}
+
+/*
+ * The doors of these calls (core/read_write.asm) know what an earlier call of the same kind has found.  That
+ * does not change for a file: neither its ops nor what it was opened for do.
+ *
+ * Pipes, terminals, /dev/null: with nothing to hold meanwhile, and nothing to do afterwards, the
+ * file's own function is all there is to the call.
+ */
 long sys_read(int fd, uint64_t buf, uint64_t n)
 {
 	struct file *f = fd_peek(fd);
+	file_transfer_op op;
 
-	if (f && file_is_readable(f) && !file_has_position(f) && n <= IO_BYTES_MAX && f->ops->read)
-		return f->ops->read(f, buf, n, NULL);
-	return transfer(fd, false, buf, n);
+	if (!f || !file_is_readable(f) || !f->ops->read || n > IO_BYTES_MAX)
+		return transfer(fd, false, buf, n);
+	op = file_has_position(f) ? read_positioned : f->ops->read;
+	atomic_store_explicit(&f->read_at_once, op, memory_order_relaxed);
+	fd_own_remember();
+	return op(f, buf, n, NULL);
 }
 
 long sys_write(int fd, uint64_t buf, uint64_t n)
 {
 	struct file *f = fd_peek(fd);
+	file_transfer_op op;
 
-	if (f && file_is_writable(f) && !file_has_position(f) && n <= IO_BYTES_MAX && f->ops->write)
-		return f->ops->write(f, buf, n, NULL);
-	return transfer(fd, true, buf, n);
+	if (!f || !file_is_writable(f) || !f->ops->write || n > IO_BYTES_MAX)
+		return transfer(fd, true, buf, n);
+	op = file_has_position(f) ? write_positioned : f->ops->write;
+	atomic_store_explicit(&f->write_at_once, op, memory_order_relaxed);
+	fd_own_remember();
+	return op(f, buf, n, NULL);
 }
 
 long sys_pread64(int fd, uint64_t buf, uint64_t n, int64_t offset)

@@ -15,7 +15,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/usercopy.h"
-#include "fs/file.h"
+#include "fs/descriptor.h"
 #include "fs/linux.h"
 #include "proc/calls.h"
 #include "proc/exec.h"
@@ -173,6 +173,7 @@ static int own_files(struct process *p)
 		return -ENOMEM;
 	mutex_lock(&p->exec_mutex);
 	p->files = own;
+	fd_own_forget();
 	mutex_unlock(&p->exec_mutex);
 	p->shares_files = false;
 	file_table_put(shared);

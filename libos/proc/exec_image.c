@@ -208,10 +208,10 @@ int exec_image_clear(const struct exec_image *image)
 
 		if (s->file_size == 0 || s->memory_size == s->file_size)
 			continue;
-		int r = zero_user(from, PAGE_UP(from) - from);
+		long r = zero_user(from, PAGE_UP(from) - from);
 
 		if (r < 0)
-			return r;
+			return (int)r;
 	}
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "core/cpu.h"
 #include "core/task.h"
 #include "core/usercopy.h"
-#include "fs/file.h"
+#include "fs/descriptor.h"
 #include "proc/calls.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
@@ -151,6 +151,7 @@ static int copy_parts(struct process *child, struct process *parent, uint64_t fl
 	if (flags & CLONE_FILES) {
 		file_table_get(parent->files);
 		child->files = parent->files;
+		fd_own_forget();
 		child->shares_files = parent->shares_files = true;
 	} else {
 		child->files = file_table_copy(parent->files);
@@ -314,6 +315,7 @@ static long clone_thread(const struct clone_request *c)
 		store_user32(c->parent_tid, tid);
 	lock_acquire(&process_tree_lock);
 	process_add_task_locked(p, t);
+	fd_own_forget();
 	p->forking--;
 	share_work_locked(p, t);
 	lock_release(&process_tree_lock);

@@ -16,7 +16,7 @@ int signal_info_write(uint64_t user, const struct signal_info *info)
 {
 	if (copy_to_user(user, info, sizeof(*info)) != 0)
 		return -EFAULT;
-	return zero_user(user + sizeof(*info), REST);
+	return zero_user(user + sizeof(*info), REST) < 0 ? -EFAULT : 0;
 }
 
 /* Of the codes that calls of the system give, what is behind is known to be padding.  With a code of its

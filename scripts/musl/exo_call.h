@@ -27,6 +27,10 @@
 #define EXO_QUICK_GETEGID (EXO_LIBOS_ENTRY + 0x500)
 #define EXO_QUICK_CLOCK_GETTIME (EXO_LIBOS_ENTRY + 0x540)
 
+/* Doors for calls that are made often (libos/core/read_write.asm); the number is in rax all the same. */
+#define EXO_CALL_READ (EXO_LIBOS_ENTRY + 0x800)
+#define EXO_CALL_WRITE (EXO_LIBOS_ENTRY + 0x900)
+
 #ifdef __ASSEMBLER__
 .macro exo_call
 	movabs $EXO_LIBOS_ENTRY, %rcx

@@ -154,10 +154,10 @@ int copy_to_user(uint64_t to, const void *from, size_t n)
 	return 0;
 }
 
-int zero_user(uint64_t to, size_t n)
+long zero_user(uint64_t to, size_t n)
 {
 	memset((void *)to, 0, n);
-	return 0;
+	return (long)n;
 }
 
 long copy_string_from_user(char *to, uint64_t from, size_t max)

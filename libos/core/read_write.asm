@@ -1,0 +1,73 @@
+; SPDX-License-Identifier: MIT
+;
+; read() and write(): doors like call_entry, which look for the file where they stand.  They are at
+; EXO_CALL_READ and EXO_CALL_WRITE of scripts/musl/exo_call.h; the same calls by number, and all of them
+; while tracing is on, go through call_entry.
+;
+; What a door knows: the descriptors that are the task's alone, and of a file the function that the
+; call may go to at once (fs/descriptor.h).  With anything else it goes on as call_entry does, and
+; the call itself makes known what it finds, for the next.
+
+%include "offsets.inc"
+%include "this_vcore.inc"
+
+extern call_entry, call_entry_end, call_exit_start, calls_are_traced
+
+; The user frame lies directly below its task, at the top of the task's stack.
+%define FRAME(register) (REGS_%+register - REGS_SIZE)
+
+; %1: where struct file has the function.  Up to the change of stack it is restartable, as call_entry is, and
+; for the same reason: it changes nothing but RCX, R11 and the user frame.  R10, R8 and R9 are not
+; kept: a call that is started again comes to call_entry with what the frame had, and looks at three
+; arguments.
+%macro door 1
+	align DOOR_SIZE, int3
+%%entry:
+	cmp byte [rel calls_are_traced], 0
+	jne near call_entry
+	THIS_VCORE r11, r11d
+	mov r11, [r11 + VCORE_CURRENT]
+	mov rcx, [rsp]                  ; may fault, and is then started again
+	mov [r11 + FRAME(RIP)], rcx
+	lea rcx, [rsp + 8]
+	mov [r11 + FRAME(RSP)], rcx
+	mov [r11 + FRAME(RDI)], rdi
+	mov [r11 + FRAME(RSI)], rsi
+	mov [r11 + FRAME(RDX)], rdx
+	mov [r11 + FRAME(ERROR)], rax
+	mov qword [r11 + FRAME(VECTOR)], VECTOR_SYSCALL
+	lea rsp, [r11 - REGS_SIZE]
+%%inside:
+%if %%inside - %%entry != DOOR_OUTSIDE
+%error the event path takes what is before the change of stack for DOOR_OUTSIDE bytes long
+%endif
+	cld
+	cmp edi, [r11 + TASK_OWN_CAPACITY]
+	jae near call_entry_end
+	mov rcx, [r11 + TASK_OWN_FILES]
+	mov r8d, edi
+	mov r8, [rcx + r8 * 8]
+	test r8, r8
+	jz near call_entry_end          ; it is not open
+	mov r11, [r8 + %1]
+	test r11, r11
+	jz near call_entry_end
+	cmp rdx, IO_BYTES_MAX
+	ja near call_entry_end
+	mov rdi, r8
+	xor ecx, ecx                    ; no position
+	call r11
+	jmp near call_exit_start
+%endmacro
+
+section .doors progbits alloc exec nowrite align=DOOR_SIZE
+
+global doors_start, doors_end
+
+doors_start:
+	door FILE_READ_AT_ONCE
+	door FILE_WRITE_AT_ONCE
+	align DOOR_SIZE, int3
+doors_end:
+
+	VCORES_BY_SELECTOR
