@@ -70,7 +70,7 @@ static inline void write_x87_control(uint16_t value)
 	__asm__ volatile("fninit\n\tfldcw %0" : : "m"(value));
 }
 
-/* x87, SSE, AVX and what else the kernel has enabled; `area` is 64-byte aligned, and zeroed before
+/* x87, SSE, AVX and what else the kernel has enabled; `area` is 64-byte aligned, and its header zeroed before
  * its first use. */
 static inline void vector_save(void *area)
 {

@@ -6,6 +6,7 @@
  * again last.
  */
 #include "core/task_slot.h"
+#include <asm/sigcontext.h>
 #include "abi/errno.h"
 #include "core/cpu.h"
 #include "core/frames.h"
@@ -211,7 +212,7 @@ static struct task *slot_reuse(void)
 struct task *task_slot_alloc(void)
 {
 	struct task *t = slot_reuse();
-	uint32_t *legacy;
+	struct _xstate *vector;
 
 	if (!t)
 		t = slot_new();
@@ -220,11 +221,12 @@ struct task *task_slot_alloc(void)
 	memset(t, 0, sizeof(*t));
 	t->frame = (struct exo_regs *)t - 1;
 	memset(t->frame, 0, sizeof(*t->frame));
-	t->vector_area = (char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX;
-	memset(t->vector_area, 0, ((const struct exo_info *)EXO_INFO_BASE)->vector_size);
-	/* XRSTOR takes MXCSR from the image whatever its header says; byte 24 of FXSAVE's part. */
-	legacy = t->vector_area;
-	legacy[6] = MXCSR_INITIAL;
+	vector = (void *)((char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX);
+	t->vector_area = vector;
+	/* A header that says that all is as it is initially: nothing else is looked at until XSAVE has written it,
+	 * but that XRSTOR takes MXCSR from the image whatever its header says. */
+	memset(&vector->xstate_hdr, 0, sizeof(vector->xstate_hdr));
+	vector->fpstate.mxcsr = MXCSR_INITIAL;
 	return t;
 }
 

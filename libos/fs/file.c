@@ -95,11 +95,21 @@ struct file *file_open_kernel(const char *path, int flags, int *error)
 	return f;
 }
 
-long file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset)
+static long read_at(struct file *f, struct io_buffer to, size_t n, uint64_t offset)
 {
 	if (!f->inode || !memfs_data(f->inode))
 		return -EINVAL;
-	return memfs_read(f->inode, io_kernel(buf), n, offset);
+	return memfs_read(f->inode, to, n, offset);
+}
+
+long file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset)
+{
+	return read_at(f, io_kernel(buf), n, offset);
+}
+
+long file_read_user(struct file *f, uint64_t to, size_t n, uint64_t offset)
+{
+	return read_at(f, io_user(to), n, offset);
 }
 
 uint64_t file_size(struct file *f)

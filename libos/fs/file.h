@@ -99,8 +99,9 @@ void fs_context_put(struct fs_context *c);
 
 /* For exec and the libos itself: open by path in the current process's context (or the root). */
 struct file *file_open_kernel(const char *path, int flags, int *error);
-/* Read into libos memory at an offset; regular files only. */
+/* Read into libos memory, or a program's, at an offset; regular files only. */
 long file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset);
+long file_read_user(struct file *f, uint64_t to, size_t n, uint64_t offset);
 uint64_t file_size(struct file *f);
 uint32_t file_mode(struct file *f);
 /* Path that a file was opened by, as far as it can be told (/proc/PID/exe, maps). */

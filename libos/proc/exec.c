@@ -132,7 +132,7 @@ static void start_program(struct process *p, const struct exec_image *image,
 			  const struct exec_strings *strings, const char *path)
 {
 	uint64_t stack_pointer;
-	int r = exec_image_clear(image);
+	int r = exec_image_clear(image, p->vm);
 
 	if (r == 0)
 		r = exec_stack_write(image, strings, path, &stack_pointer);
@@ -156,6 +156,7 @@ static struct vm *build_space(struct exec_image *image, int *error)
 	*error = vm_map_stack(v, process_limit(current_process(), LIMIT_STACK));
 	if (*error == 0)
 		*error = exec_image_map(image, v);
+	vm_drop_nodes(v);
 	if (*error == 0)
 		return v;
 	vm_put(v);

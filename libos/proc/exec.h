@@ -47,8 +47,9 @@ int exec_image_open(struct exec_image *image, const char *path, struct exec_stri
 void exec_image_close(struct exec_image *image);
 /* Maps it into a new address space.  0 or -errno. */
 int exec_image_map(struct exec_image *image, struct vm *v);
-/* Clears what must be zero in pages that also hold bytes of the file.  v is loaded. */
-int exec_image_clear(const struct exec_image *image);
+/* Brings the pages that are touched first, and clears what must be zero in pages that also hold bytes of the
+ * file.  v is loaded. */
+int exec_image_clear(const struct exec_image *image, struct vm *v);
 
 /* exec_stack.c: what the program finds above its first stack pointer.  Its space is loaded.
  * 0 or -errno. */

@@ -16,6 +16,7 @@
 #define PIE_BASE 0x555555554000ul /* where Linux puts position-independent programs */
 #define PAGE EXO_PAGE_SIZE
 #define TOUCHED_MAX (16 * PAGE) /* of a segment of which a page is mapped at once */
+#define ZEROS_BEST (PAGE / 2)   /* so many bytes are read into a page of zeros, rather than the page copied */
 #define PAGE_DOWN(x) ((x) & ~(PAGE - 1))
 #define PAGE_UP(x) PAGE_DOWN((x) + PAGE - 1)
 
@@ -182,36 +183,68 @@ int exec_image_map(struct exec_image *image, struct vm *v)
 	return 0;
 }
 
-/*
- * What the program, or we, will touch at once: a page that is asked for costs a third of one that is missed.
- * No more than what a fault there would bring.  Errors are found by who needs the page.
- */
-static void touch_first(const struct exec_image *image)
+/* Has the segment zeros behind the file's bytes, in the same page? */
+static bool is_cleared(const struct elf_segment *s)
 {
-	user_touch(image->bias + image->elf.entry, 1, false);
-	for (unsigned i = 0; i < image->elf.segment_count; i++) {
-		const struct elf_segment *s = &image->elf.segments[i];
-		bool clear = s->memory_size > s->file_size;
-
-		if (s->file_size == 0 || s->file_size > TOUCHED_MAX || s->executable)
-			continue;
-		user_touch(image->bias + s->address + (clear ? s->file_size - 1 : 0), 1, clear);
-	}
+	return s->file_size > 0 && s->memory_size > s->file_size;
 }
 
-int exec_image_clear(const struct exec_image *image)
+/* The file's bytes in the page that they end in. */
+static uint64_t bytes_in_last(const struct elf_segment *s)
 {
-	touch_first(image);
+	return (s->address + s->file_size - 1) % PAGE + 1;
+}
+
+/*
+ * What the program, or we, will touch at once.  No more than what a fault there would bring.  The first
+ * wishes are the segments', for the page that we clear the end of; a program's C library looks at the start of
+ * the data, too.
+ */
+static unsigned wish_first(const struct exec_image *image, struct vm_wish *wishes)
+{
+	unsigned n = image->elf.segment_count;
+
 	for (unsigned i = 0; i < image->elf.segment_count; i++) {
 		const struct elf_segment *s = &image->elf.segments[i];
-		uint64_t from = image->bias + s->address + s->file_size;
+		bool clear = is_cleared(s), small = s->file_size > 0 && s->file_size <= TOUCHED_MAX;
+		uint64_t start = image->bias + s->address;
 
-		if (s->file_size == 0 || s->memory_size == s->file_size)
-			continue;
-		long r = zero_user(from, PAGE_UP(from) - from);
-
-		if (r < 0)
-			return (int)r;
+		wishes[i] = (struct vm_wish){ .address = start, .how = WISH_NONE };
+		if (clear)
+			wishes[i] = (struct vm_wish){ .address = start + s->file_size - 1, .how = WISH_WRITE };
+		else if (small && !s->executable)
+			wishes[i].how = WISH_READ;
+		if (clear && bytes_in_last(s) <= ZEROS_BEST)
+			wishes[i].how = WISH_ZEROS;
+		if (clear && small && !s->executable)
+			wishes[n++] = (struct vm_wish){ .address = start, .how = WISH_READ };
 	}
-	return 0;
+	wishes[n++] = (struct vm_wish){ .address = image->bias + image->elf.entry, .how = WISH_READ };
+	wishes[n++] = (struct vm_wish){ .address = EXO_USER_TOP - PAGE, .how = WISH_WRITE };
+	return n;
+}
+
+/* A page that is of zeros already gets the file's bytes; one that was copied loses what is behind them. */
+static int clear_end(const struct exec_image *image, const struct elf_segment *s, bool zeros)
+{
+	uint64_t end = image->bias + s->address + s->file_size, n = bytes_in_last(s);
+
+	uint64_t wanted = zeros ? n : PAGE - n;
+	long r = zeros ? file_read_user(image->file, end - n, n, s->offset + s->file_size - n) :
+			 zero_user(end, PAGE - n);
+
+	return r == (long)wanted ? 0 : r < 0 ? (int)r : -EIO;
+}
+
+int exec_image_clear(const struct exec_image *image, struct vm *v)
+{
+	struct vm_wish wishes[2 * ELF_SEGMENTS_MAX + 2];
+	int r = 0;
+
+	vm_touch_ahead(v, wishes, wish_first(image, wishes));
+	for (unsigned i = 0; i < image->elf.segment_count && r == 0; i++)
+		if (is_cleared(&image->elf.segments[i]))
+			r = clear_end(image, &image->elf.segments[i],
+				      wishes[i].how == WISH_ZEROS && wishes[i].is_own);
+	return r;
 }

@@ -117,7 +117,9 @@ int exec_stack_write(const struct exec_image *image, const struct exec_strings *
 	*stack_pointer = (random_at - w.used * sizeof(uint64_t)) & ~15ul;
 	random_bytes(random, sizeof(random));
 
-	user_touch(*stack_pointer, EXO_USER_TOP - *stack_pointer, true); /* instead of by faults */
+	/* Instead of by faults; the highest page has come with the image. */
+	if (*stack_pointer < EXO_USER_TOP - EXO_PAGE_SIZE)
+		user_touch(*stack_pointer, EXO_USER_TOP - EXO_PAGE_SIZE - *stack_pointer, true);
 	int r = copy_to_user(path_at, path, strlen(path) + 1);
 
 	if (r == 0)

@@ -32,11 +32,15 @@ struct signal_action {
 
 /* Under process_tree_lock.  After a fork both processes have the same ones until one changes them. */
 struct signal_actions {
-	uint32_t references; /* processes */
+	uint32_t references; /* processes, and perhaps actions that these are after_exec of */
 	bool common;         /* CLONE_SIGHAND: a change is for all of these processes */
 	bool once;           /* some had SA_RESETHAND: they are changed where nothing can be allocated, so
 			      * fork copies them at once */
+	bool is_reset;       /* as exec leaves them: it changes nothing in them */
 	uint64_t set;        /* the others have always been default */
+	/* What exec makes of these, where some are ignored: made for the first child that executes, for those
+	 * that come after it.  Counted; NULL: not made yet, or not any more. */
+	struct signal_actions *after_exec;
 	struct signal_action action[SIGNAL_COUNT];
 };
 

@@ -85,13 +85,25 @@ static struct signal_actions *actions_copy(const struct signal_actions *from)
 	return copy;
 }
 
+/* What is after_exec of others is reset, and so has none itself. */
+static void actions_drop(struct signal_actions *actions)
+{
+	struct signal_actions *after_exec;
+
+	if (actions == NULL || --actions->references > 0)
+		return;
+	after_exec = actions->after_exec;
+	heap_free(actions);
+	if (after_exec != NULL && --after_exec->references == 0)
+		heap_free(after_exec);
+}
+
 static void actions_put(struct process *p)
 {
 	struct signal_actions *actions = p->signal_actions;
 
 	p->signal_actions = NULL;
-	if (actions != NULL && --actions->references == 0)
-		heap_free(actions);
+	actions_drop(actions);
 }
 
 /* Does a change concern nobody who has only not made one yet? */
@@ -114,7 +126,16 @@ static __attribute__((noinline)) struct signal_actions *actions_take(struct proc
 /* p's actions, for a change; NULL: there is no memory for a copy. */
 static struct signal_actions *actions_to_change(struct process *p)
 {
-	return actions_changeable(p->signal_actions) ? p->signal_actions : actions_take(p);
+	struct signal_actions *actions = p->signal_actions;
+
+	if (!actions_changeable(actions))
+		actions = actions_take(p);
+	if (actions == NULL)
+		return NULL;
+	actions_drop(actions->after_exec);
+	actions->after_exec = NULL;
+	actions->is_reset = false;
+	return actions;
 }
 
 /* For a child: the same for good, the same until one of the two changes them, or a copy. */
@@ -158,17 +179,6 @@ static uint64_t ignored_in(const struct signal_actions *actions)
 	return ignored;
 }
 
-int signal_exec_prepare(struct process *p)
-{
-	int r = 0;
-
-	lock_acquire(&process_tree_lock);
-	if (ignored_in(p->signal_actions) != 0 && actions_to_change(p) == NULL)
-		r = -ENOMEM;
-	lock_release(&process_tree_lock);
-	return r;
-}
-
 /* Handlers go, what is ignored stays so. */
 static void actions_reset(struct signal_actions *actions, uint64_t ignored)
 {
@@ -178,6 +188,38 @@ static void actions_reset(struct signal_actions *actions, uint64_t ignored)
 		};
 	actions->set = ignored;
 	actions->once = false;
+	actions->is_reset = true;
+}
+
+/*
+ * Whoever forks children that execute has the same made of its actions each time: so it is made once, and
+ * goes to all of them.  Until exec takes it nobody changes the actions that it was made of: they are not in
+ * common, so who else has them takes a copy first.  p itself is busy with exec.
+ */
+static bool after_exec_make(struct signal_actions *actions, uint64_t ignored)
+{
+	if (actions->after_exec == NULL) {
+		actions->after_exec = actions_copy(actions);
+		if (actions->after_exec != NULL)
+			actions_reset(actions->after_exec, ignored);
+	}
+	return actions->after_exec != NULL;
+}
+
+int signal_exec_prepare(struct process *p)
+{
+	struct signal_actions *actions;
+	uint64_t ignored;
+	int r = 0;
+
+	lock_acquire(&process_tree_lock);
+	actions = p->signal_actions;
+	ignored = ignored_in(actions);
+	if (ignored != 0 && !actions->is_reset && !actions_changeable(actions) &&
+	    !after_exec_make(actions, ignored))
+		r = -ENOMEM;
+	lock_release(&process_tree_lock);
+	return r;
 }
 
 /*
@@ -188,23 +230,24 @@ static void actions_reset(struct signal_actions *actions, uint64_t ignored)
 void signal_exec(struct process *p)
 {
 	struct task *t = current();
-	struct signal_actions *own;
+	struct signal_actions *actions, *own = &initial;
 	uint64_t ignored;
 
 	lock_acquire(&process_tree_lock);
-	ignored = ignored_in(p->signal_actions);
-	if (ignored == 0) {
+	actions = p->signal_actions;
+	ignored = ignored_in(actions);
+	if (ignored != 0)
+		own = actions->after_exec;
+	if (own != NULL)
+		own->references++;
+	else if (actions->references > 1 && !actions->is_reset)
+		own = actions_copy(actions);
+	if (own != NULL) {
 		actions_put(p);
-		p->signal_actions = &initial;
-		initial.references++;
-	} else {
-		own = p->signal_actions->references > 1 ? actions_copy(p->signal_actions) : NULL;
-		if (own != NULL) {
-			actions_put(p);
-			p->signal_actions = own;
-		}
-		actions_reset(p->signal_actions, ignored);
+		p->signal_actions = own;
 	}
+	if (ignored != 0 && !p->signal_actions->is_reset)
+		actions_reset(p->signal_actions, ignored);
 	lock_release(&process_tree_lock);
 	t->signal_stack.sp = t->signal_stack.size = 0;
 	t->signal_stack.flags = 0;

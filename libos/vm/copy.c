@@ -54,11 +54,6 @@ static unsigned same_case(const struct mapping *m, uint64_t va, uint64_t entry, 
 	return n;
 }
 
-static uint8_t writable_prot(const struct mapping *m)
-{
-	return (mapping_entry_prot(m) | EXO_PROT_WRITE) & ~EXO_PROT_SOFT0;
-}
-
 /* Maps copies of `n` pages: one operation for each run of frames that are neighbours. */
 static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t *from, unsigned n,
 			 uint64_t va, uint8_t prot)
@@ -87,7 +82,7 @@ static int copy_run(struct vm *v, const struct mapping *m, uint64_t va, const ui
 	ASSERT_INVARIANT(n <= wanted);
 	if (n == 0)
 		return -ENOMEM;
-	int r = space_update(v, ops, make_ops(ops, to, from, n, va, writable_prot(m)), epoch);
+	int r = space_update(v, ops, make_ops(ops, to, from, n, va, mapping_own_prot(m)), epoch);
 
 	for (unsigned i = 0; r < 0 && i < n; i++)
 		if (frame_maps(to[i]) == 0)
@@ -110,7 +105,7 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 	if (!is_sole(entry))
 		return copy_run(v, m, va, frames, n, epoch);
 	struct exo_op op = { .code = EXO_OP_PROTECT, .count = n, .va = va,
-			     .prot = writable_prot(m) };
+			     .prot = mapping_own_prot(m) };
 
 	return space_protect(v, &op, epoch);
 }

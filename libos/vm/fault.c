@@ -29,10 +29,6 @@
 
 #define LOST_ATTEMPTS 1000u
 
-/* Pages of a file mapped with one fault: aligned runs of this many.  Page faults of a program that
- * starts fall to about a quarter; larger runs gain little and pin more page-table work. */
-#define AROUND_PAGES 16
-
 static bool allowed(const struct mapping *m, uint64_t error)
 {
 	if (error & FAULT_FETCH)
@@ -63,8 +59,7 @@ static uint64_t page_of(const struct mapping *m, uint64_t va)
 	return m->page + (va - m->region.start) / PAGE;
 }
 
-/* The frame behind a page of a file or of shared memory; -EIO beyond its end, or another error. */
-static long backing_frame(const struct mapping *m, uint64_t va, bool write)
+long backing_frame(const struct mapping *m, uint64_t va, bool write)
 {
 	long frame;
 
@@ -80,13 +75,10 @@ static int map_copy(struct vm *v, const struct mapping *m, uint64_t va, uint64_t
 		    uint64_t *epoch)
 {
 	uint64_t frame = frame_take_or_spare();
-	uint8_t prot = mapping_entry_prot(m) & ~EXO_PROT_SOFT0;
 
 	if (!frame)
 		return -ENOMEM;
-	if (m->prot & PROT_WRITE)
-		prot |= EXO_PROT_WRITE;
-	struct exo_op op = map_op(va, frame, prot);
+	struct exo_op op = map_op(va, frame, mapping_own_prot(m));
 
 	op.flags = EXO_OP_FILL;
 	op.source = source;
@@ -99,30 +91,65 @@ static int map_copy(struct vm *v, const struct mapping *m, uint64_t va, uint64_t
 	return r;
 }
 
-/* Pages beside a page of a file that was only read, as far as the file has them ready. */
-static int map_around(struct vm *v, const struct mapping *m, uint64_t page)
+void page_around(const struct mapping *m, uint64_t va, uint64_t *low, uint64_t *high)
 {
-	struct exo_op ops[AROUND_PAGES];
-	uint64_t run = AROUND_PAGES * PAGE, epoch = 0;
-	uint64_t va = page & ~(run - 1), end = va + run;
-	unsigned n = 0;
+	uint64_t run = AROUND_PAGES * PAGE;
 
-	if (va < m->region.start)
-		va = m->region.start;
-	if (end > m->region.end)
-		end = m->region.end;
-	for (; va < end; va += PAGE) {
+	*low = va & ~(run - 1);
+	*high = *low + run;
+	if (*low < m->region.start)
+		*low = m->region.start;
+	if (*high > m->region.end)
+		*high = m->region.end;
+}
+
+int around_ops(const struct mapping *m, uint64_t page, uint64_t low, uint64_t high, struct exo_op *ops)
+{
+	struct exo_op *last = NULL;
+	int n = 0;
+
+	for (uint64_t va = low; va < high; va += PAGE) {
 		long frame = space_entry(va) ? 0 : backing_frame(m, va, false);
 
 		if (frame < 0 && va == page)
 			return (int)frame;
-		if (frame > 0)
-			ops[n++] = map_op(va, (uint64_t)frame, mapping_entry_prot(m));
+		if (frame <= 0)
+			continue;
+		if (last && last->va + last->count * PAGE == va &&
+		    last->frame + last->count == (uint64_t)frame) {
+			last->count++;
+			continue;
+		}
+		last = &ops[n++];
+		*last = map_op(va, (uint64_t)frame, mapping_entry_prot(m));
 	}
-	int r = n ? space_update(v, ops, n, &epoch) : 0;
+	return n;
+}
 
-	if (r == 0)
-		space_add_resident(v, n);
+uint64_t pages_mapped(const struct exo_op *ops, unsigned n, int r)
+{
+	uint64_t pages = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < ops[i].count; k++)
+			pages += r == 0 || (space_entry(ops[i].va + k * PAGE) & EXO_PTE_PRESENT);
+	return pages;
+}
+
+/* Pages beside a page of a file that was only read, as far as the file has them ready. */
+static int map_around(struct vm *v, const struct mapping *m, uint64_t page)
+{
+	struct exo_op ops[AROUND_PAGES];
+	uint64_t low, high, epoch = 0;
+
+	page_around(m, page, &low, &high);
+	int n = around_ops(m, page, low, high, ops);
+
+	if (n <= 0)
+		return n;
+	int r = space_update(v, ops, (unsigned)n, &epoch);
+
+	space_add_resident(v, pages_mapped(ops, (unsigned)n, r));
 	return r;
 }
 

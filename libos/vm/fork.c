@@ -46,7 +46,7 @@ static int copy_mappings(struct vm *child, const struct vm *parent)
 	bool failed = false;
 
 	child->regions.root = copy_tree(child, parent->regions.root, &failed);
-	space_drop_nodes(child);
+	vm_drop_nodes(child);
 	child->regions.count = parent->regions.count;
 	child->size = parent->size;
 	child->brk_start = parent->brk_start;
@@ -204,7 +204,7 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 {
 	struct cloning c; /* field by field: the operations need not be cleared */
 
-	c.child = vm_create_with_nodes();
+	c.child = vm_create();
 	c.parent = parent;
 	choose_hot(&c, hot, hot_count);
 	c.count = 0;

@@ -232,6 +232,11 @@ uint8_t mapping_entry_prot(const struct mapping *m)
 	return prot;
 }
 
+uint8_t mapping_own_prot(const struct mapping *m)
+{
+	return read_and_fetch(m) | (m->prot & PROT_WRITE ? EXO_PROT_WRITE : 0);
+}
+
 /* A shared page of a file becomes writable by a fault, as above; pages that are to be copied first
  * keep their mark, and are not made writable by this. */
 struct exo_op mapping_protect_op(const struct mapping *m, uint64_t start, uint64_t end)

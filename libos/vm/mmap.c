@@ -31,15 +31,14 @@ static int check_file(struct file *f, int prot, bool shared)
 }
 
 /* A new mapping, to be placed; NULL when out of memory. */
-static struct mapping *make(uint64_t len, int prot, bool shared, struct file *f, uint64_t offset)
+static struct mapping *make(struct vm *v, uint64_t len, int prot, bool shared, struct file *f, uint64_t offset)
 {
-	struct mapping *m = heap_alloc(sizeof(*m));
+	struct mapping *m = space_take_node(v);
 
 	if (!m)
 		return NULL;
-	m->prot = (uint8_t)(prot & PROT_ALL);
-	m->shared = shared;
-	m->page = f ? offset / PAGE : 0;
+	*m = (struct mapping){ .prot = (uint8_t)(prot & PROT_ALL), .shared = shared,
+			       .page = f ? offset / PAGE : 0 };
 	if (shared && !f) {
 		m->memory = shared_memory_create(len / PAGE);
 		if (!m->memory) {
@@ -128,7 +127,7 @@ long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, str
 
 	if (r < 0)
 		return r;
-	struct mapping *m = make(len, prot, shared, f, offset);
+	struct mapping *m = make(v, len, prot, shared, f, offset);
 
 	if (!m)
 		return -ENOMEM;
@@ -161,7 +160,7 @@ long vm_munmap(struct vm *v, uint64_t addr, uint64_t len)
 int vm_map_stack(struct vm *v, uint64_t limit)
 {
 	uint64_t least = 128ul << 20, most = EXO_USER_TOP / 6 * 5, first = 32 * PAGE;
-	struct mapping *m = heap_alloc(sizeof(*m));
+	struct mapping *m = space_take_node(v);
 
 	if (!m)
 		return -ENOMEM;
@@ -169,10 +168,8 @@ int vm_map_stack(struct vm *v, uint64_t limit)
 	uint64_t room = limit < least ? least : limit > most ? most : PAGE_UP(limit);
 
 	v->mmap_top = EXO_USER_TOP - room - STACK_GUARD;
-	m->prot = PROT_READ | PROT_WRITE;
-	m->kind = MAPPING_STACK;
-	m->region.start = EXO_USER_TOP - first;
-	m->region.end = EXO_USER_TOP;
+	*m = (struct mapping){ .prot = PROT_READ | PROT_WRITE, .kind = MAPPING_STACK,
+			       .region = { .start = EXO_USER_TOP - first, .end = EXO_USER_TOP } };
 	mapping_insert(v, m);
 	return 0;
 }

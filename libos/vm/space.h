@@ -43,8 +43,8 @@ struct vm {
 	struct mapping *recent;     /* that was found last, or NULL */
 	struct mapping *removed;    /* to be freed after unlocking, linked by region.child[0] */
 
-	/* Mappings without contents, for the next process: of a space that is kept, and until fork has used
-	 * them.  Linked by region.child[0]; whose the space is. */
+	/* Mappings without contents, for the next process: of a space that is kept, and until fork or exec has
+	 * used them.  Linked by region.child[0]; whose the space is. */
 	struct mapping *nodes;
 	unsigned node_count;
 
@@ -113,6 +113,8 @@ bool mapping_covers(struct vm *v, uint64_t start, uint64_t end);
 int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch);
 /* The rights that a page of m may have from the start: no write where a fault must come first. */
 uint8_t mapping_entry_prot(const struct mapping *m);
+/* And of one that is the space's own, whatever m maps otherwise. */
+uint8_t mapping_own_prot(const struct mapping *m);
 /* Gives pages of m that are present the rights that m has now; those to be copied on write stay so. */
 struct exo_op mapping_protect_op(const struct mapping *m, uint64_t start, uint64_t end);
 
@@ -133,10 +135,9 @@ long shared_memory_frame(struct shared_memory *s, uint64_t page);
 
 /* ---- vm.c */
 
-/* As vm_create(), but with the nodes that the space's last process has left. */
-struct vm *vm_create_with_nodes(void);
-struct mapping *space_take_node(struct vm *v); /* one of them, or of the heap; NULL: out of memory */
-void space_drop_nodes(struct vm *v);
+/* One of the nodes that the space's last process has left, or of the heap; NULL: out of memory.  There are none
+ * once somebody else may look at the space: no lock is needed for those that there are. */
+struct mapping *space_take_node(struct vm *v);
 
 /* A frame, if need be one of the empty spaces that are kept; 0 if there is none. */
 uint64_t frame_take_or_spare(void);
@@ -160,6 +161,20 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 		  uint64_t *epoch);
 
 /* ---- fault.c */
+
+/* Pages of a file mapped with one fault: aligned runs of this many.  Page faults of a program that
+ * starts fall to about a quarter; larger runs gain little and pin more page-table work. */
+#define AROUND_PAGES 16
+
+/* The frame behind a page of a file or of shared memory; -EIO beyond its end, or another error. */
+long backing_frame(const struct mapping *m, uint64_t va, bool write);
+/* The pages that a fault for reading at va brings along, of a file. */
+void page_around(const struct mapping *m, uint64_t va, uint64_t *low, uint64_t *high);
+/* Operations that map those of [low, high) that are absent, as far as the file has them ready: how many, at most
+ * AROUND_PAGES; or why there is not the one at `page`.  Frames that are neighbours take one. */
+int around_ops(const struct mapping *m, uint64_t page, uint64_t low, uint64_t high, struct exo_op *ops);
+/* How many pages those operations have mapped, of an update that ended with r. */
+uint64_t pages_mapped(const struct exo_op *ops, unsigned n, int r);
 
 /* Makes [start, end) resident as far as memory allows; for MAP_POPULATE. */
 void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write);

@@ -48,7 +48,7 @@ static bool destroy(struct vm *v)
 		return false;
 	if (n != -EBADF) /* there is no such space any more */
 		libos_panic("cannot take an address space apart: error %ld", (long)n);
-	space_drop_nodes(v);
+	vm_drop_nodes(v);
 	heap_free(v);
 	return true;
 }
@@ -166,22 +166,13 @@ struct mapping *space_take_node(struct vm *v)
 	return m;
 }
 
-void space_drop_nodes(struct vm *v)
+void vm_drop_nodes(struct vm *v)
 {
 	while (v->node_count > 0)
 		heap_free(space_take_node(v));
 }
 
 struct vm *vm_create(void)
-{
-	struct vm *v = vm_create_with_nodes();
-
-	if (v)
-		space_drop_nodes(v);
-	return v;
-}
-
-struct vm *vm_create_with_nodes(void)
 {
 	reap_dead();
 	struct vm *v = take_spare(&kept);

@@ -19,6 +19,9 @@ struct vm;
 #define VM_LOW 0x10000ul
 
 struct vm *vm_create(void);               /* NULL when out of memory */
+/* Of a new space that has got its mappings, before anybody else can look at it: what was kept to make them
+ * of, and was not needed. */
+void vm_drop_nodes(struct vm *v);
 /* Copy on write, except for the pages `hot` (ascending, at most two), which are copied at once. */
 struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, int *error);
 /* Under process_tree_lock, by the last task of a process that gives up `copy`, which is loaded.  If that is a
@@ -57,6 +60,23 @@ long vm_brk(struct vm *v, uint64_t addr);
 /* For exec, on a new address space: where the heap begins, and the stack below EXO_USER_TOP. */
 void vm_set_brk(struct vm *v, uint64_t start);
 int vm_map_stack(struct vm *v, uint64_t limit);
+
+/* Also for exec: pages that will be touched at once, brought together.  v is loaded.  Whether there was memory for
+ * them is not said: a touch finds out. */
+enum vm_wish_kind {
+	WISH_NONE,
+	WISH_READ,
+	WISH_WRITE,
+	WISH_ZEROS, /* a page of zeros that may be written, also where the mapping is a private one of a file */
+};
+
+struct vm_wish {
+	uint64_t address;
+	enum vm_wish_kind how;
+	bool is_own; /* result: there is now a page, the space's own, made as it was wished */
+};
+
+void vm_touch_ahead(struct vm *v, struct vm_wish *wishes, unsigned count);
 
 uint64_t vm_resident_pages(struct vm *v);
 uint64_t vm_resident_peak(struct vm *v);
