@@ -62,10 +62,9 @@ struct cpu {
 	/* This CPU, in the SYSCALL stub and in trap_entry. */
 	uint64_t user_rsp;     /* of the SYSCALL in progress */
 
-	/* This CPU, when it changes to another vcore; read by the SYSCALL stub. */
-	uint64_t text_start, text_end; /* exo calls come from here */
-	uint64_t foreign_entry;        /* every other SYSCALL goes there */
-	struct vcore *current;         /* the vcore on this CPU, NULL when idle */
+	/* This CPU, when it changes to another vcore. */
+	struct exo_entries entries; /* of its domain, for trap.asm */
+	struct vcore *current;      /* the vcore on this CPU, NULL when idle */
 
 	/* This CPU, except for what run.h says is anyone's. */
 	struct run run;

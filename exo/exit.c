@@ -181,7 +181,6 @@ static struct exo_regs *load(struct cpu *cpu)
 {
 	struct run *run = &cpu->run;
 	struct vcore *vcore = cpu->current;
-	const struct exo_entries *entries = &vcore->object.owner->entries;
 
 	space_load(vcore->space);
 	if (run->loaded == vcore)
@@ -191,9 +190,7 @@ static struct exo_regs *load(struct cpu *cpu)
 	run->loaded = vcore;
 	run->frame = &vcore->regs;
 	vcore_restore(vcore);
-	cpu->text_start = entries->text_start;
-	cpu->text_end = entries->text_end;
-	cpu->foreign_entry = entries->foreign;
+	cpu->entries = vcore->object.owner->entries;
 	trace("switch", vcore->object.owner->id, run->sc->object.frame);
 	return run->frame;
 }

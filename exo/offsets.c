@@ -7,9 +7,10 @@ void offsets(void)
 {
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);
 	OFFSET(CPU_USER_RSP, struct cpu, user_rsp);
-	OFFSET(CPU_TEXT_START, struct cpu, text_start);
-	OFFSET(CPU_TEXT_END, struct cpu, text_end);
-	OFFSET(CPU_FOREIGN_ENTRY, struct cpu, foreign_entry);
+	OFFSET(CPU_TEXT_START, struct cpu, entries.text_start);
+	OFFSET(CPU_TEXT_END, struct cpu, entries.text_end);
+	OFFSET(CPU_FOREIGN_ENTRY, struct cpu, entries.foreign);
+	OFFSET(CPU_FAULT_ENTRY, struct cpu, entries.fault);
 	OFFSET(CPU_FOREIGN_CALLS, struct cpu, stats.foreign_calls);
 	DEFINE(CPU_AREA_SIZE_BYTES, CPU_AREA_SIZE);
 	DEFINE(TRAMPOLINE_ADDRESS, TRAMPOLINE_PAGE);

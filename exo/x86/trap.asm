@@ -69,6 +69,7 @@ ordinary:
 	test bl, 3
 	jnz to_user
 	mov rsp, rax			; back into the kernel: the idle loop, or a repaired fault
+.interrupted:
 	POP_ALL GENERAL
 	add rsp, 16
 	iretq
@@ -86,9 +87,7 @@ paranoid:
 	mov rdi, rsp
 	call trap_paranoid
 	wrgsbase r12
-	POP_ALL GENERAL
-	add rsp, 16
-	iretq
+	jmp ordinary.interrupted
 
 ; SYSCALL.  RCX = return address, R11 = flags; interrupts off, the other flags cleared by SFMASK.
 	align 16
@@ -115,6 +114,7 @@ syscall_entry:
 	jne to_user
 ; The vcore that called goes on, by SYSRET: RCX and R11 are what SYSCALL made of them, or it is being
 ; entered and has neither.  RIP is in the libos's text, as all of its entries are, and so canonical.
+.by_sysret:
 	POP_ALL GENERAL
 	mov rcx, [rsp + 16]		; behind vector and error code
 	mov r11, [rsp + 32]
@@ -142,25 +142,30 @@ trap_return:
 ; Leaves with the registers at RAX, which may be anywhere in kernel memory.  The frame for IRETQ is
 ; made at the top of the kernel stack; where *RAX itself ends there, as it usually does, each word
 ; is only overwritten by its own value made safe.
+;
+; Who stands at the fault entry is being entered, or was interrupted when it had just been: nothing there
+; looks at RCX and R11 (struct exo_entries).
 to_user:
-	mov rdi, rax
+	mov rsp, rax
+	mov rdx, [rax + REGS_RIP]
+	cmp rdx, [gs:CPU_FAULT_ENTRY]
+	je syscall_entry.by_sysret
 	mov rsp, [gs:CPU_STACK_TOP]
-	mov rax, [rdi + REGS_RSP]
-	mov rcx, [rdi + REGS_RFLAGS]
-	mov rdx, [rdi + REGS_RIP]
+	mov rsi, [rax + REGS_RSP]
+	mov rcx, [rax + REGS_RFLAGS]
 	and ecx, FLAGS_OF_USER
 	or ecx, FLAGS_ALWAYS
-	mov rsi, rdx
-	shr rsi, 47
+	mov rdi, rdx
+	shr rdi, 47
 	jz .in_user_half
 	mov rdx, -1			; IRETQ takes it, and ring 3 faults when it fetches there
 .in_user_half:
 	push USER_DATA
-	push rax
+	push rsi
 	push rcx
 	push USER_CODE
 	push rdx
-	lea rsp, [rdi + REGS_R15]
+	lea rsp, [rax + REGS_R15]
 	POP_ALL GENERAL
 	mov rsp, [gs:CPU_STACK_TOP]
 	lea rsp, [rsp - 40]

@@ -210,7 +210,8 @@ _Static_assert(sizeof(struct exo_vcore_page) <= EXO_PAGE_SIZE, "the vcore page i
  * Where the kernel enters the libos.  Fixed when the domain is created.
  *
  * Event: registers are in page->event, masked is set, RSP = the vcore's stack, RDI = the page.
- * Fault: registers are in page->fault, masked is set, RSP = the vcore's stack, RDI = the page.
+ * Fault: registers are in page->fault, masked is set, RSP = the vcore's stack, RDI = the page; RCX and
+ *	R11 may be lost.
  * Fault while masked: registers are in page->fault_masked, RSP = the vcore's fault stack,
  *	RDI = the page.  A second fault before page->cause has been set to 0 kills the domain.
  * Foreign: RCX = return address, R11 = flags, all else as at the SYSCALL; masked unchanged.
