@@ -109,6 +109,12 @@ void offsets(void)
 
 	DEFINE(VECTOR_HEADER, offsetof(struct _xstate, xstate_hdr));
 	DEFINE(VECTOR_HEADER_SIZE, sizeof(struct _header));
+	DEFINE(FEATURE_SSE, VECTOR_FEATURE_SSE);
+	DEFINE(FEATURE_AVX, VECTOR_FEATURE_AVX);
+	DEFINE(MXCSR_VALID, MXCSR_VALID);
+	DEFINE(VECTOR_MXCSR, offsetof(struct _xstate, fpstate.mxcsr));
+	DEFINE(VECTOR_SSE, offsetof(struct _xstate, fpstate.xmm_space));
+	DEFINE(VECTOR_AVX, offsetof(struct _xstate, ymmh));
 	DEFINE(VECTOR_DESCRIBED, offsetof(struct _xstate, fpstate.sw_reserved));
 	DEFINE(VECTOR_MAGIC_1, FP_XSTATE_MAGIC1);
 	DEFINE(VECTOR_MAGIC_2, FP_XSTATE_MAGIC2);

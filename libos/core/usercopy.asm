@@ -280,6 +280,36 @@ user_frame_write:
 	ret
 	may_fault_between user_frame_write, .end, failed
 
+; SSE's and AVX's registers are stored and loaded by an instruction each, and XSAVE and XRSTOR have what is
+; left: some emulators take a step of their own for each word of theirs.  SSE's stand in the part that FXSAVE
+; has, AVX's upper halves behind the header, as struct _xstate says and every processor has it.
+%macro sse_and_avx 3            ; label behind it, macro for SSE's, macro for AVX's
+	%assign register 0
+	%rep 16
+	%2 register
+	%assign register register + 1
+	%endrep
+	test sil, FEATURE_AVX
+	jz %1
+	%assign register 0
+	%rep 16
+	%3 register
+	%assign register register + 1
+	%endrep
+%endmacro
+%macro sse_store 1
+	movups [rdi + VECTOR_SSE + 16 * %1], xmm%1
+%endmacro
+%macro avx_store 1
+	vextractf128 [rdi + VECTOR_AVX + 16 * %1], ymm%1, 1
+%endmacro
+%macro sse_load 1
+	movups xmm%1, [rdi + VECTOR_SSE + 16 * %1]
+%endmacro
+%macro avx_load 1
+	vinsertf128 ymm%1, ymm%1, [rdi + VECTOR_AVX + 16 * %1], 1
+%endmacro
+
 ; int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size)
 ;
 ; XSAVE writes the areas of the features, in the header no more than which of them there are; and it leaves
@@ -295,9 +325,17 @@ user_vector_save:
 	%assign place place + 8
 %endrep
 	mov eax, esi
+	and eax, ~(FEATURE_SSE | FEATURE_AVX)
 	mov rdx, rsi
 	shr rdx, 32
 	xsave64 [rdi]
+	mov eax, esi
+	and eax, FEATURE_SSE | FEATURE_AVX
+	or [rdi + VECTOR_HEADER], eax
+	stmxcsr [rdi + VECTOR_MXCSR]
+	mov dword [rdi + VECTOR_MXCSR + 4], MXCSR_VALID
+	sse_and_avx .stored, sse_store, avx_store
+.stored:
 	lea eax, [r8d + VECTOR_MAGIC_2_SIZE]
 	shl rax, 32
 	add rax, VECTOR_MAGIC_1                         ; and the size with the second magic number
@@ -314,6 +352,8 @@ user_vector_save:
 	may_fault_between user_vector_save, .end, failed
 
 ; int user_vector_load(const struct _xstate *from, uint64_t features, uint32_t size)
+;
+; What the header leaves out is to be as at a start: then XRSTOR does it all.
 global user_vector_load
 	align 16
 user_vector_load:
@@ -324,9 +364,20 @@ user_vector_load:
 	mov edx, edx
 	cmp dword [rdi + rdx], VECTOR_MAGIC_2
 	jne failed
-	mov eax, esi
 	mov rdx, rsi
 	shr rdx, 32
+	mov eax, [rdi + VECTOR_HEADER]
+	not eax
+	and eax, esi
+	test eax, FEATURE_SSE | FEATURE_AVX
+	mov eax, esi
+	jnz .all
+	and eax, ~(FEATURE_SSE | FEATURE_AVX)
+	xrstor64 [rdi]
+	ldmxcsr [rdi + VECTOR_MXCSR]                    ; faults as XRSTOR does
+	sse_and_avx .end, sse_load, avx_load
+	jmp .end
+.all:
 	xrstor64 [rdi]
 .end:
 	xor eax, eax

@@ -51,6 +51,11 @@ int user_words_read(struct exo_regs *unused, struct signal_words *words, const s
 _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame);
 _Noreturn void signal_frame_lost(void);
 
+#define VECTOR_FEATURE_X87 1ul
+#define VECTOR_FEATURE_SSE 2ul
+#define VECTOR_FEATURE_AVX 4ul
+#define MXCSR_VALID 0xffffu /* the others are reserved: loading them faults */
+
 /* The vector registers in an image, described as a program expects it; 0 or -EFAULT.  All of it, size + 4
  * bytes, is below EXO_USER_TOP, and it is 64-byte aligned. */
 int user_vector_save(struct _xstate *to, uint64_t features, uint32_t size);

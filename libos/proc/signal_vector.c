@@ -19,9 +19,8 @@
 
 #define LEGACY_SIZE 512u  /* FXSAVE; the XSAVE header follows */
 #define HEADER_SIZE 64u
-#define FEATURES_LEGACY 3ul /* x87, SSE */
+#define FEATURES_LEGACY (VECTOR_FEATURE_X87 | VECTOR_FEATURE_SSE)
 
-#define MXCSR_VALID 0xffffu /* the others are reserved: loading them faults */
 #define CONTROL_WORDS_VALID (1ul << 63)
 
 static const struct exo_info *machine(void)
@@ -46,13 +45,25 @@ void signal_vector_reset(void)
 	vector_load(&initial);
 }
 
+/* For a handler, which is of the program that the registers belong to: so what the x87's have had may stay
+ * there, as long as they are said to be empty. */
+static void vector_clear(void)
+{
+	if (machine()->vector_features != (FEATURES_LEGACY | VECTOR_FEATURE_AVX)) {
+		signal_vector_reset();
+		return;
+	}
+	__asm__ volatile("fninit\n\tvzeroall");
+	write_mxcsr(MXCSR_INITIAL);
+}
+
 /* The registers stay live meanwhile: nothing in the libos changes them. */
 int signal_vector_save(uint64_t user)
 {
 	if (user > EXO_USER_TOP - signal_vector_size() ||
 	    user_vector_save((struct _xstate *)user, machine()->vector_features, machine()->vector_size) != 0)
 		return -EFAULT;
-	signal_vector_reset();
+	vector_clear();
 	return 0;
 }
 
