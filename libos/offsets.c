@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Constants that the nasm sources share with C: becomes offsets.inc (mk/compile.mk). */
+#include <asm/unistd_64.h>
 #include <exo/abi.h>
 #include <stddef.h>
 #include "abi/syscall.h"
@@ -10,6 +11,7 @@
 #include "fs/linux.h"
 #include "proc/process.h"
 #include "proc/signal_frame.h"
+#include "proc/signal_private.h"
 
 #define REGS(field) ((long)offsetof(struct exo_regs, field))
 
@@ -72,6 +74,13 @@ void offsets(void)
 	DEFINE(REGS_SS, REGS(ss));
 	DEFINE(REGS_SIZE, sizeof(struct exo_regs));
 
+	DEFINE(USER_TOP, EXO_USER_TOP);
+	DEFINE(TASK_SIGNAL_BLOCKED, offsetof(struct task, signal_blocked));
+	DEFINE(TASK_SIGNAL_PENDING, offsetof(struct task, signal_pending));
+	DEFINE(PROCESS_SIGNAL_PENDING, offsetof(struct process, signal_pending));
+	DEFINE(SIGNALS_UNMASKABLE, SIGNALS_UNMASKABLE);
+	DEFINE(CALL_RT_SIGPROCMASK, __NR_rt_sigprocmask);
+	DEFINE(CALL_MASK_CHANGED, LIBOS_CALL_MASK_CHANGED);
 	DEFINE(QUICK_SIZE, QUICK_SIZE);
 	DEFINE(QUICK_CHECK, QUICK_CHECK);
 	DEFINE(PROCESS_PID, offsetof(struct process, pid));

@@ -10,7 +10,7 @@ EXO_CC := $(CACHE)/bin/exo-cc
 # $(call once,stamp,script,command): run the command unless another make did meanwhile.
 once = mkdir -p $(CACHE) && flock $(CACHE)/lock bash -c 'test $(1) -nt $(2) || { $(3) && touch $(1); }'
 
-$(CACHE)/musl.stamp: scripts/build-musl scripts/fetch-source $(wildcard scripts/musl/*)
+$(CACHE)/musl.stamp: scripts/build-musl scripts/fetch-source $(wildcard scripts/musl/*) include/libos/calls.h
 	$(call say,BUILD,musl (log: $(CACHE)/musl.log))
 	$(Q)$(call once,$@,$(firstword $?),scripts/build-musl $(CACHE) > $(CACHE)/musl.log 2>&1 \
 		|| { tail $(CACHE)/musl.log; false; })

@@ -22,6 +22,8 @@ long sys_sigaltstack(uint64_t new_user, uint64_t old_user);
 long sys_kill(int pid, int number);
 long sys_tkill(int tid, int number);
 long sys_tgkill(int group, int tid, int number);
+long sys_raise(int number);                                /* LIBOS_CALL_RAISE */
+long sys_mask_changed(uint64_t old, uint64_t old_user); /* LIBOS_CALL_MASK_CHANGED */
 long sys_pause(void);
 
 /* time/ */

@@ -42,7 +42,7 @@ long sys_unknown(void)
 /* Calls that copy or replace the program's registers: core/entry.asm puts all of them in the frame first. */
 #define CALL_FRAMED(name) [__NR_##name] = framed_##name
 system_call framed_clone, framed_fork, framed_vfork, framed_clone3;
-system_call framed_kill, framed_tkill, framed_tgkill;
+system_call framed_kill, framed_tkill, framed_tgkill, framed_raise;
 
 /* Every place has a function; those that are listed replace the first line's. */
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -265,4 +265,6 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL(faccessat2),
 	LIBOS_CALL(SCHED_FIND, sched_find),
 	LIBOS_CALL(SCHED_DONATE, sched_donate),
+	[LIBOS_CALL_RAISE] = framed_raise,
+	LIBOS_CALL(MASK_CHANGED, mask_changed),
 };

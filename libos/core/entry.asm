@@ -120,6 +120,7 @@ framed_%1:
 	framed kill
 	framed tkill
 	framed tgkill
+	framed raise
 
 ; --------------------------------------------------------------------------------------------
 ; Foreign system call: RCX = return address, R11 = flags, all else as at the program's SYSCALL.

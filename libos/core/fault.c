@@ -42,6 +42,8 @@
 #define OVERRUNS_IN_CALLBACK_MAX 2
 #define OVERRUNS_MAX 50
 
+extern const char libos_text_start[], libos_text_end[];
+
 /* ---- programs */
 
 /* Exceptions other than page faults; all others are SIGSEGV. */
@@ -91,6 +93,20 @@ static void send_exception(const struct exo_regs *frame)
 	signal_fault(&info);
 }
 
+static uint64_t fixup_find(const struct exo_regs *regs, uint64_t address);
+
+/* Of a program that runs code of ours as its own (core/quick.asm): it goes on where that code says. */
+static bool quick_call_failed(struct exo_regs *regs, uint64_t address)
+{
+	uint64_t fixup = 0;
+
+	if (regs->rip - (uint64_t)libos_text_start < (uint64_t)(libos_text_end - libos_text_start))
+		fixup = fixup_find(regs, address);
+	if (fixup)
+		regs->rip = fixup;
+	return fixup != 0;
+}
+
 /* On the task's own, empty stack, masked. */
 static void program_fault(uint64_t unused)
 {
@@ -101,7 +117,7 @@ static void program_fault(uint64_t unused)
 	if (t->frame->vector == VECTOR_PAGE_FAULT) {
 		int error = vm_fault(t->process->vm, address, t->frame->error);
 
-		if (error)
+		if (error && !quick_call_failed(t->frame, address))
 			send_page_fault(error, address);
 	} else {
 		send_exception(t->frame);
@@ -116,7 +132,6 @@ struct fixup {
 };
 
 extern const struct fixup libos_ex_table_start[], libos_ex_table_end[];
-extern const char libos_text_start[], libos_text_end[];
 
 /* The error return of the user copy that has made a fault; 0: it is no such fault. */
 static uint64_t fixup_find(const struct exo_regs *regs, uint64_t address)

@@ -1,15 +1,18 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Calls that only read: one entry each QUICK_SIZE bytes, from EXO_QUICK_GETPID of scripts/musl/exo_call.h
-; on, in that order.
+; Calls that read or write a word: one entry each QUICK_SIZE bytes, from EXO_QUICK_GETPID of
+; scripts/musl/exo_call.h on, in that order.
 ;
 ; They run on the program's stack as if they were the program's own code: they are interrupted, and
-; continued on another CPU, like that.  So they take no lock, have no task, and a bad pointer is a
-; fault of the program, as in the vDSO of Linux.  The same calls by number go through call_entry, and
-; so does whatever is not quick; and all of them do while tracing is on.
+; continued on another CPU, like that, and handlers are called in the middle of them.  So they take no
+; lock, and a bad pointer is a fault of the program, as in the vDSO of Linux, where __ex_table has no
+; better answer.  The same calls by number go through call_entry, and so does whatever is not quick;
+; and all of them do while tracing is on.
 
 %include "offsets.inc"
 %include "this_vcore.inc"
+
+%define EFAULT 14
 
 extern call_entry, clock_quick, calls_are_traced
 
@@ -46,8 +49,6 @@ quick_start:
 	process_word PROCESS_EUID
 	process_word PROCESS_GID
 	process_word PROCESS_EGID
-	align QUICK_SIZE, int3
-quick_end:
 
 ; long clock_gettime(clockid_t RDI, struct timespec *RSI): the two clocks that most ask for,
 ; CLOCK_REALTIME and CLOCK_MONOTONIC.
@@ -55,5 +56,86 @@ quick_end:
 	cmp edi, 1
 	ja call_entry
 	jmp clock_quick
+
+; long rt_sigprocmask(int RDI, const uint64_t *RSI, uint64_t *RDX, size_t R10): below, with R8 = the task,
+; which is the program's wherever it goes on.
+	quick
+	THIS_VCORE r8, r8d
+	mov r8, [r8 + VCORE_CURRENT]
+	jmp mask_change
+	align QUICK_SIZE, int3
+quick_end:
+
+; The mask is changed, and then it is looked for what is pending, as in signal_set_blocked(), where it is said
+; why no signal is missed so.  There is one difference: between the change and the look a handler may be
+; called, and never come back.  So who calls one passes on what the task blocks (signal_deliver.c).
+;
+; The exchange is one step for handlers that come before it, too: what one of them has made of the mask that
+; it leaves behind is not undone.
+%define SIG_BLOCK 0
+%define SIG_UNBLOCK 1
+%define SIG_SETMASK 2
+
+	align 16
+mask_change:
+	cmp r10, 8
+	jne .by_call
+	mov rcx, USER_TOP - 8
+	cmp rsi, rcx
+	ja .by_call
+	cmp rdx, rcx
+	ja .by_call
+	test rsi, rsi
+	jz .ask
+.load:
+	mov r9, [rsi]
+.again:
+	mov rax, [r8 + TASK_SIGNAL_BLOCKED]
+	mov rcx, r9
+	cmp edi, SIG_SETMASK
+	je .change
+	cmp edi, SIG_UNBLOCK
+	ja .by_call
+	je .unblock
+	or rcx, rax
+	jmp .change
+.unblock:
+	not rcx
+	and rcx, rax
+.change:
+	and rcx, ~SIGNALS_UNMASKABLE
+	lock cmpxchg [r8 + TASK_SIGNAL_BLOCKED], rcx
+	jne .again
+	mov rcx, [r8 + TASK_PROCESS]
+	mov r9, [r8 + TASK_SIGNAL_PENDING]
+	or r9, [rcx + PROCESS_SIGNAL_PENDING]
+	jnz .settle
+.tell:
+	test rdx, rdx
+	jz .done
+.store:
+	mov [rdx], rax
+.done:
+	xor eax, eax
+	ret
+.ask:
+	mov rax, [r8 + TASK_SIGNAL_BLOCKED]
+	jmp .tell
+.by_call:
+	mov eax, CALL_RT_SIGPROCMASK
+	jmp call_entry
+.settle:
+	mov rdi, rax
+	mov rsi, rdx
+	mov eax, CALL_MASK_CHANGED
+	jmp call_entry
+.failed:
+	mov rax, -EFAULT
+	ret
+
+	[section __ex_table progbits alloc noexec nowrite align=8]
+	dq mask_change.load, mask_change.load + 1, mask_change.failed
+	dq mask_change.store, mask_change.store + 1, mask_change.failed
+	__?SECT?__
 
 	VCORES_BY_SELECTOR

@@ -221,6 +221,21 @@ user_cmpxchg32:
 	ret
 	may_fault .exchange, failed
 
+; int user_action_read(struct signal_action *to, uint64_t from_user): four words
+global user_action_read
+	align 16
+user_action_read:
+%assign place 0
+%rep 4
+	mov rax, [rsi + place]
+	mov [rdi + place], rax
+	%assign place place + 8
+%endrep
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_action_read, .end, failed
+
 ; --------------------------------------------------------------------------------------------
 ; Signal frames (proc/signal_frame.h): registers and words go to their places at once, not by way of a
 ; copy.  A fault at any of the instructions ends it; those that read or write our own memory make none.

@@ -279,28 +279,42 @@ static int action_install(struct process *p, int number, const struct signal_act
 	return 0;
 }
 
-long sys_rt_sigaction(int number, uint64_t new_user, uint64_t old_user, uint64_t set_size)
+/* The old action as well, or no new one. */
+static __attribute__((noinline)) long action_exchange(int number, const struct signal_action *new,
+						      uint64_t old_user)
 {
 	struct process *p = current_process();
-	struct signal_action new, old;
+	struct signal_action old;
 	int r = 0;
 
-	if (set_size != sizeof(uint64_t) || number < 1 || number > SIGNAL_COUNT)
-		return -EINVAL;
-	if (new_user != 0) {
-		if ((SIGNAL_BIT(number) & SIGNALS_UNMASKABLE) != 0)
-			return -EINVAL;
-		if (copy_from_user(&new, new_user, sizeof(new)) != 0)
-			return -EFAULT;
-		new.mask &= ~SIGNALS_UNMASKABLE;
-	}
 	lock_acquire(&process_tree_lock);
-	if (old_user != 0)
-		old = p->signal_actions->action[number - 1];
-	if (new_user != 0)
-		r = action_install(p, number, &new);
+	old = p->signal_actions->action[number - 1];
+	if (new != NULL)
+		r = action_install(p, number, new);
 	lock_release(&process_tree_lock);
 	if (r == 0 && old_user != 0 && copy_to_user(old_user, &old, sizeof(old)) != 0)
 		r = -EFAULT;
+	return r;
+}
+
+long sys_rt_sigaction(int number, uint64_t new_user, uint64_t old_user, uint64_t set_size)
+{
+	struct signal_action new;
+	int r;
+
+	if (set_size != sizeof(uint64_t) || number < 1 || number > SIGNAL_COUNT)
+		return -EINVAL;
+	if (new_user == 0)
+		return action_exchange(number, NULL, old_user);
+	if ((SIGNAL_BIT(number) & SIGNALS_UNMASKABLE) != 0)
+		return -EINVAL;
+	if (new_user > EXO_USER_TOP - sizeof(new) || user_action_read(&new, new_user) != 0)
+		return -EFAULT;
+	new.mask &= ~SIGNALS_UNMASKABLE;
+	if (old_user != 0)
+		return action_exchange(number, &new, old_user);
+	lock_acquire(&process_tree_lock);
+	r = action_install(current_process(), number, &new);
+	lock_release(&process_tree_lock);
 	return r;
 }

@@ -136,6 +136,11 @@ static long send_to_self(struct task *t, int number)
 	return r;
 }
 
+long sys_raise(int number)
+{
+	return send_to_self(current(), number);
+}
+
 static __attribute__((noinline)) long kill_any(int pid, int number)
 {
 	struct signal_info info = info_of_sender(number, SI_USER);

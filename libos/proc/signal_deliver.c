@@ -176,6 +176,8 @@ void signal_deliver(void)
 	} else if (number == NO_HANDLER && t->signal_restore_mask) {
 		t->signal_restore_mask = false;
 		signal_set_blocked(t, t->signal_saved_mask, true);
+	} else if (number != NO_HANDLER) {
+		signal_pass_on_blocked(t);
 	}
 	lock_release(&process_tree_lock);
 

@@ -35,6 +35,9 @@ int signal_info_write(uint64_t user, const struct signal_info *info);
 /* The same from a program.  0, -EFAULT, or -E2BIG: it says more than we could pass on. */
 int signal_info_read(struct signal_info *info, uint64_t user);
 
+/* core/usercopy.asm: 0 or -EFAULT; all of it is below EXO_USER_TOP */
+int user_action_read(struct signal_action *to, uint64_t from_user);
+
 /* signal_action.c */
 enum signal_default signal_default_of(int number);
 bool signal_ignored(const struct process *p, int number);
@@ -45,6 +48,16 @@ void signal_discard_everywhere(struct process *p, uint64_t set);
 void signal_update_hint(struct task *t);
 /* Passes on the word about signals for the whole process that the task has come to block. */
 void signal_pass_on(struct task *t, uint64_t newly_blocked);
+
+/* The same before a handler is called: the task may have been on its way to do so itself, and never come back
+ * from the handler (core/quick.asm). */
+static inline void signal_pass_on_blocked(struct task *t)
+{
+	uint64_t set = t->process->signal_pending & t->signal_blocked;
+
+	if (set != 0)
+		signal_pass_on(t, set);
+}
 
 /* What a change of the mask means for signals that are pending: they are passed on, or the hint is set. */
 void signal_settle_blocked(struct task *t, uint64_t newly_blocked, bool locked);

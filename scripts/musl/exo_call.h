@@ -16,7 +16,7 @@
  * Linux does: two bytes back, with the number in rax, the arguments restored
  * and its own entry address in rcx.
  *
- * Calls that only read have entries of their own (libos/core/quick.asm), which
+ * Calls that read or write a word have entries of their own (libos/core/quick.asm), which
  * are called in the same way.
  */
 #define EXO_LIBOS_ENTRY 0x7f0000000000
@@ -26,6 +26,7 @@
 #define EXO_QUICK_GETGID (EXO_LIBOS_ENTRY + 0x4c0)
 #define EXO_QUICK_GETEGID (EXO_LIBOS_ENTRY + 0x500)
 #define EXO_QUICK_CLOCK_GETTIME (EXO_LIBOS_ENTRY + 0x540)
+#define EXO_QUICK_SIGPROCMASK (EXO_LIBOS_ENTRY + 0x580)
 
 /* Doors for calls that are made often (libos/core/read_write.asm); the number is in rax all the same. */
 #define EXO_CALL_READ (EXO_LIBOS_ENTRY + 0x800)

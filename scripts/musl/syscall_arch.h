@@ -26,6 +26,8 @@ static __inline long __exo_entry_of(long n)
 		return EXO_QUICK_GETEGID;
 	case SYS_clock_gettime:
 		return EXO_QUICK_CLOCK_GETTIME;
+	case SYS_rt_sigprocmask:
+		return EXO_QUICK_SIGPROCMASK;
 	case SYS_read:
 		return EXO_CALL_READ;
 	case SYS_write:

@@ -125,6 +125,38 @@ static void unblock(unsigned task)
 	signal_set_blocked(&tasks[task], 0, false);
 }
 
+/* What rt_sigprocmask(2) does in core/quick.asm, up to its look at what is pending, and from there on. */
+static void change_quickly(unsigned task, uint64_t mask)
+{
+	uint64_t before = atomic_load(&tasks[task].signal_blocked);
+
+	while (!atomic_compare_exchange_strong(&tasks[task].signal_blocked, &before, mask))
+		;
+}
+
+static void look_after_a_quick_change(unsigned task)
+{
+	struct task *t = &tasks[task];
+
+	if ((atomic_load(&t->signal_pending) | atomic_load(&process.signal_pending)) != 0)
+		signal_settle_blocked(t, t->signal_blocked, false);
+}
+
+static void set_quickly(unsigned task, uint64_t mask)
+{
+	change_quickly(task, mask);
+	look_after_a_quick_change(task);
+}
+
+/* A handler is called before the look, which never comes. */
+static void shut_quickly_and_leave(unsigned task)
+{
+	change_quickly(task, BIT);
+	lock_acquire(&process_tree_lock);
+	signal_pass_on_blocked(&tasks[task]);
+	lock_release(&process_tree_lock);
+}
+
 static void somebody_is_told(void)
 {
 	bool accepted = false, told = false;
@@ -219,6 +251,40 @@ static void shuts_and_opens_again(unsigned cpu)
 	}
 }
 
+static void one_opens_quickly(unsigned cpu)
+{
+	if (cpu == 0)
+		set_quickly(0, 0);
+	else
+		send();
+}
+
+static void one_shuts_quickly(unsigned cpu)
+{
+	if (cpu == 0)
+		set_quickly(0, BIT);
+	else
+		send();
+}
+
+static void one_shuts_quickly_and_one_opens(unsigned cpu)
+{
+	if (cpu == 0)
+		set_quickly(0, BIT);
+	else if (cpu == 1)
+		set_quickly(1, 0);
+	else
+		send();
+}
+
+static void one_shuts_quickly_and_leaves(unsigned cpu)
+{
+	if (cpu == 0)
+		shut_quickly_and_leave(0);
+	else
+		send();
+}
+
 int main(void)
 {
 	static const struct explore_case cases[] = {
@@ -231,6 +297,13 @@ int main(void)
 		{ "one_shuts_and_one_opens", 3, 2, 1, setup_second_blocked, one_shuts_and_one_opens,
 		  somebody_is_told, NULL },
 		{ "who_takes_at_once_misses_nothing", 2, 3, 2, setup_handler, one_takes,
+		  somebody_is_told, NULL },
+		{ "who_opens_quickly_learns_of_it", 2, 3, 2, setup_blocked, one_opens_quickly,
+		  somebody_is_told, NULL },
+		{ "who_shuts_quickly_passes_it_on", 2, 3, 2, setup, one_shuts_quickly, somebody_is_told, NULL },
+		{ "one_shuts_quickly_and_one_opens", 3, 2, 1, setup_second_blocked,
+		  one_shuts_quickly_and_one_opens, somebody_is_told, NULL },
+		{ "who_shuts_quickly_and_leaves_passes_it_on", 2, 3, 2, setup, one_shuts_quickly_and_leaves,
 		  somebody_is_told, NULL },
 		{ "one_takes_at_once_and_one_shuts", 3, 2, 1, setup_handler, one_takes_and_one_shuts,
 		  somebody_is_told, NULL },

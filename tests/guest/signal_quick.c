@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls about signals that do not go the way of other calls: rt_sigprocmask, raise() and sigaction(). */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include "test.h"
+
+#define PAGE 4096
+#define LIBOS ((void *)0x7f0000000000)
+
+static _Atomic int handled;
+static _Atomic pthread_t handled_by;
+
+static void count(int number)
+{
+	handled_by = pthread_self();
+	handled++;
+}
+
+static sigset_t set_of(int number)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	if (number)
+		sigaddset(&set, number);
+	return set;
+}
+
+static bool is_blocked(int number)
+{
+	sigset_t now;
+
+	CHECK_EQ(sigprocmask(SIG_BLOCK, NULL, &now), 0);
+	return sigismember(&now, number);
+}
+
+static void change(int how, int number)
+{
+	sigset_t set = set_of(number);
+
+	CHECK_EQ(sigprocmask(how, &set, NULL), 0);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------- rt_sigprocmask */
+
+static void each_way_of_changing_a_mask(void)
+{
+	sigset_t old, set = set_of(SIGUSR1);
+
+	change(SIG_SETMASK, 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, &old), 0);
+	CHECK(!sigismember(&old, SIGUSR1));
+	set = set_of(SIGUSR2);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, &old), 0);
+	CHECK(sigismember(&old, SIGUSR1) && !sigismember(&old, SIGUSR2));
+	CHECK(is_blocked(SIGUSR1) && is_blocked(SIGUSR2));
+	change(SIG_UNBLOCK, SIGUSR1);
+	CHECK(!is_blocked(SIGUSR1) && is_blocked(SIGUSR2));
+	change(SIG_SETMASK, SIGHUP);
+	CHECK(is_blocked(SIGHUP) && !is_blocked(SIGUSR2));
+	sigfillset(&set);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, &set, NULL), 0);
+	CHECK(!is_blocked(SIGKILL) && !is_blocked(SIGSTOP) && is_blocked(SIGTERM));
+	change(SIG_SETMASK, 0);
+}
+
+static void old_and_new_may_be_one(void)
+{
+	sigset_t set = set_of(SIGUSR1), *same = &set;
+
+	change(SIG_SETMASK, SIGUSR2);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, same), 0);
+	CHECK(sigismember(&set, SIGUSR2) && !sigismember(&set, SIGUSR1));
+	CHECK(is_blocked(SIGUSR1) && is_blocked(SIGUSR2));
+	change(SIG_SETMASK, 0);
+}
+
+static int refused(int how, const void *set, void *old)
+{
+	errno = 0;
+	return sigprocmask(how, set, old) == -1 ? errno : 0;
+}
+
+static void bad_arguments_are_refused(void)
+{
+	char *none = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *fixed = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigset_t set = set_of(SIGUSR1);
+
+	change(SIG_SETMASK, 0);
+	CHECK_EQ(refused(3, &set, NULL), EINVAL);
+	CHECK_EQ(refused(-1, &set, NULL), EINVAL);
+	CHECK_EQ(refused(7, NULL, NULL), 0);
+	CHECK_EQ(refused(SIG_BLOCK, none, NULL), EFAULT);
+	CHECK_EQ(refused(SIG_BLOCK, (void *)8, NULL), EFAULT);
+	CHECK_EQ(refused(SIG_BLOCK, LIBOS, NULL), EFAULT);
+	CHECK_EQ(refused(SIG_BLOCK, (void *)-8, NULL), EFAULT);
+	CHECK(!is_blocked(SIGUSR1));
+	CHECK_EQ(refused(SIG_BLOCK, NULL, none), EFAULT);
+	CHECK_EQ(refused(SIG_BLOCK, NULL, fixed), EFAULT);
+	CHECK_EQ(refused(SIG_BLOCK, NULL, LIBOS), EFAULT);
+	/* As on Linux the mask has been changed when it is found that nobody can be told. */
+	CHECK_EQ(refused(SIG_BLOCK, &set, fixed), EFAULT);
+	CHECK(is_blocked(SIGUSR1));
+	change(SIG_SETMASK, 0);
+	munmap(none, PAGE);
+	munmap(fixed, PAGE);
+}
+
+/* Pages that come when they are touched, or that are to be copied first. */
+static void pages_are_brought(void)
+{
+	sigset_t *fresh = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigset_t *other = (sigset_t *)((char *)fresh + PAGE);
+	int status;
+	pid_t child;
+
+	change(SIG_SETMASK, SIGUSR2);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, other, fresh), 0);
+	CHECK(sigismember(fresh, SIGUSR2) && !is_blocked(SIGUSR2));
+	child = fork();
+	if (child == 0) {
+		change(SIG_SETMASK, SIGHUP);
+		if (sigprocmask(SIG_BLOCK, NULL, fresh) != 0)
+			_exit(2);
+		_exit(sigismember(fresh, SIGHUP) && !sigismember(fresh, SIGUSR2) ? 0 : 3);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK(sigismember(fresh, SIGUSR2) && !sigismember(fresh, SIGHUP));
+	munmap(fresh, 2 * PAGE);
+}
+
+/* ---------------------------------------------------------------- handlers in the middle of it */
+
+#define ALARMS 200
+
+static _Atomic int alarms;
+
+/* Shuts SIGUSR1 out where it returns to. */
+static void shut_another_out(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	sigaddset(&uc->uc_sigmask, SIGUSR1);
+	alarms++;
+}
+
+static void what_a_handler_does_to_the_mask_stays(void)
+{
+	struct sigaction action = { .sa_sigaction = shut_another_out, .sa_flags = SA_SIGINFO };
+	struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, off = { 0 };
+	uint64_t end = now_ms() + 20000;
+	sigset_t both = set_of(SIGUSR1);
+
+	sigaddset(&both, SIGUSR2);
+	alarms = 0;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (alarms < ALARMS && now_ms() < end) {
+		int before;
+
+		CHECK_EQ(sigprocmask(SIG_UNBLOCK, &both, NULL), 0);
+		before = alarms;
+		for (int i = 0; i < 1000 && alarms == before; i++) {
+			change(SIG_BLOCK, SIGUSR2);
+			change(SIG_UNBLOCK, SIGUSR2);
+		}
+		if (alarms != before)
+			CHECK(is_blocked(SIGUSR1));
+	}
+	setitimer(ITIMER_REAL, &off, NULL);
+	signal(SIGALRM, SIG_DFL);
+	CHECK(alarms >= ALARMS);
+	change(SIG_SETMASK, 0);
+}
+
+/* ---------------------------------------------------------------- two tasks that take turns at a signal */
+
+static _Atomic bool over;
+
+static void *open_and_shut(void *unused)
+{
+	while (!over) {
+		change(SIG_BLOCK, SIGUSR1);
+		change(SIG_UNBLOCK, SIGUSR1);
+	}
+	return NULL;
+}
+
+#define SENT 2000
+
+/* Each is taken before long, since neither shuts it out for ever. */
+static void a_signal_finds_who_is_open(void)
+{
+	struct sigaction action = { .sa_handler = count };
+	pthread_t one, two;
+
+	handled = 0;
+	over = false;
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_create(&one, NULL, open_and_shut, NULL);
+	pthread_create(&two, NULL, open_and_shut, NULL);
+	change(SIG_BLOCK, SIGUSR1);
+	for (int sent = 0; sent < SENT; sent++) {
+		uint64_t end = now_ms() + 5000;
+
+		kill(getpid(), SIGUSR1);
+		while (handled <= sent && now_ms() < end)
+			sched_yield();
+		CHECK_EQ(handled, sent + 1);
+	}
+	over = true;
+	pthread_join(one, NULL);
+	pthread_join(two, NULL);
+	change(SIG_SETMASK, 0);
+}
+
+/* ---------------------------------------------------------------- raise() and sigaction() */
+
+static void what_is_raised_has_been_handled(void)
+{
+	struct sigaction action = { .sa_handler = count };
+
+	handled = 0;
+	CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(handled, 1);
+	change(SIG_BLOCK, SIGUSR1);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(handled, 1);
+	change(SIG_UNBLOCK, SIGUSR1);
+	CHECK_EQ(handled, 2);
+	CHECK_EQ(raise(0), 0);
+	errno = 0;
+	CHECK(raise(65) == -1 && errno == EINVAL);
+	CHECK(raise(-1) == -1 && errno == EINVAL);
+}
+
+static void *raise_here(void *unused)
+{
+	raise(SIGUSR1);
+	return (void *)(uintptr_t)(handled_by == pthread_self());
+}
+
+static void a_thread_raises_for_itself(void)
+{
+	pthread_t thread;
+	void *own;
+
+	pthread_create(&thread, NULL, raise_here, NULL);
+	pthread_join(thread, &own);
+	CHECK(own != NULL);
+}
+
+/* A child of vfork() has its parent's memory, and with it what the library knows of the thread. */
+static void a_child_raises_for_itself(void)
+{
+	int status;
+	pid_t child = vfork();
+
+	if (child == 0) {
+		raise(SIGKILL);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void an_action_is_what_was_set(void)
+{
+	struct sigaction set = { .sa_handler = count, .sa_flags = SA_RESTART | SA_NODEFER }, got;
+
+	sigaddset(&set.sa_mask, SIGHUP);
+	sigaddset(&set.sa_mask, SIGRTMAX);
+	for (int number = 1; number <= SIGRTMAX; number++) {
+		if (number == SIGKILL || number == SIGSTOP || (number >= 32 && number < SIGRTMIN)) {
+			errno = 0;
+			CHECK(sigaction(number, &set, NULL) == -1 && errno == EINVAL);
+			continue;
+		}
+		CHECK_EQ(sigaction(number, &set, NULL), 0);
+		memset(&got, 0xff, sizeof(got));
+		CHECK_EQ(sigaction(number, NULL, &got), 0);
+		CHECK(got.sa_handler == count);
+		CHECK_EQ(got.sa_flags & (SA_RESTART | SA_NODEFER | SA_SIGINFO), SA_RESTART | SA_NODEFER);
+		CHECK(sigismember(&got.sa_mask, SIGHUP) && sigismember(&got.sa_mask, SIGRTMAX));
+		CHECK(!sigismember(&got.sa_mask, SIGINT));
+		CHECK(signal(number, SIG_DFL) == count);
+	}
+}
+
+int main(void)
+{
+	RUN(each_way_of_changing_a_mask);
+	RUN(old_and_new_may_be_one);
+	RUN(bad_arguments_are_refused);
+	RUN(pages_are_brought);
+	RUN(what_a_handler_does_to_the_mask_stays);
+	RUN(a_signal_finds_who_is_open);
+	RUN(what_is_raised_has_been_handled);
+	RUN(a_thread_raises_for_itself);
+	RUN(a_child_raises_for_itself);
+	RUN(an_action_is_what_was_set);
+	return test_result();
+}
