@@ -16,12 +16,10 @@ bool elf_parse_header(const void *bytes, uint64_t file_size, struct elf_program 
 	if (h->program_offset > file_size ||
 	    (file_size - h->program_offset) / ELF_PROGRAM_HEADER_SIZE < h->program_count)
 		return false;
-	*out = (struct elf_program){
-		.position_independent = h->type == ELF64_SHARED,
-		.entry = h->entry,
-		.program_headers_offset = h->program_offset,
-		.program_header_count = h->program_count,
-	};
+	out->position_independent = h->type == ELF64_SHARED;
+	out->entry = h->entry;
+	out->program_headers_offset = h->program_offset;
+	out->program_header_count = h->program_count;
 	return true;
 }
 
@@ -92,6 +90,7 @@ bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom
 {
 	const struct elf64_program_header *p = headers;
 
+	out->segment_count = 0;
 	if (out->position_independent) { /* may be linked at 0: the bias moves it */
 		top -= bottom;
 		bottom = 0;

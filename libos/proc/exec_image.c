@@ -12,6 +12,7 @@
 #include "vm/vm.h"
 
 #define LINE_MAX 255     /* of a `#!` line, as on Linux */
+#define FIRST_MAX 512    /* bytes of the file that are looked at first: nearly all have their headers there */
 #define SCRIPT_DEPTH 5   /* interpreters that are scripts themselves, as on Linux */
 #define PIE_BASE 0x555555554000ul /* where Linux puts position-independent programs */
 #define PAGE EXO_PAGE_SIZE
@@ -68,6 +69,7 @@ static bool split_line(char *line, char **interpreter, char **argument)
 	return **interpreter != '\0';
 }
 
+/* `first` are the file's first n bytes: the program headers are among them, as a rule. */
 static int read_headers(struct exec_image *image, const void *first, size_t n)
 {
 	struct elf_program *elf = &image->elf;
@@ -76,19 +78,21 @@ static int read_headers(struct exec_image *image, const void *first, size_t n)
 	if (n < ELF_HEADER_SIZE || !elf_parse_header(first, size, elf))
 		return -ENOEXEC;
 	size_t bytes = (size_t)elf->program_header_count * ELF_PROGRAM_HEADER_SIZE;
-	void *headers = heap_alloc_uncleared(bytes);
+	uint64_t offset = elf->program_headers_offset;
+	bool here = offset % sizeof(uint64_t) == 0 && offset <= n && bytes <= n - offset;
+	void *own = here ? NULL : heap_alloc_uncleared(bytes);
+	const void *headers = here ? (const char *)first + offset : own;
+	long got = (long)bytes;
 
 	if (!headers)
 		return -ENOMEM;
-	long got = file_read_kernel(image->file, headers, bytes, elf->program_headers_offset);
-	int r = 0;
+	if (!here)
+		got = file_read_kernel(image->file, own, bytes, offset);
+	int r = got < 0 ? (int)got : 0;
 
-	if (got < 0)
-		r = (int)got;
-	else if ((size_t)got != bytes ||
-		 !elf_parse_segments(headers, size, VM_LOW, EXO_USER_TOP, elf))
+	if (r == 0 && ((size_t)got != bytes || !elf_parse_segments(headers, size, VM_LOW, EXO_USER_TOP, elf)))
 		r = -ENOEXEC;
-	heap_free(headers);
+	heap_free(own);
 	image->bias = elf->position_independent ? PIE_BASE : 0;
 	return r;
 }
@@ -97,13 +101,15 @@ static int read_headers(struct exec_image *image, const void *first, size_t n)
 static int look_at(struct exec_image *image, const char *path, struct exec_strings *strings,
 		   char next[LINE_MAX + 1])
 {
-	char line[LINE_MAX + 1] = { 0 }, *interpreter, *argument;
-	long n = file_read_kernel(image->file, line, LINE_MAX, 0);
+	uint64_t first[FIRST_MAX / sizeof(uint64_t)];
+	char *line = (char *)first, *interpreter, *argument;
+	long n = file_read_kernel(image->file, first, sizeof(first), 0);
 
 	if (n < 0)
 		return (int)n;
 	if (n < 2 || line[0] != '#' || line[1] != '!')
-		return read_headers(image, line, (size_t)n);
+		return read_headers(image, first, (size_t)n);
+	line[n < LINE_MAX ? n : LINE_MAX] = '\0';
 	/* A line that is cut off in the middle of the interpreter's name names another file. */
 	if (!split_line(line, &interpreter, &argument) ||
 	    interpreter + strlen(interpreter) == line + LINE_MAX)
@@ -120,7 +126,6 @@ int exec_image_open(struct exec_image *image, const char *path, struct exec_stri
 {
 	char name[LINE_MAX + 1], next[LINE_MAX + 1];
 
-	*image = (struct exec_image){ 0 };
 	for (int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
 		int r;
 

@@ -130,9 +130,11 @@ uint64_t pages_mapped(const struct exo_op *ops, unsigned n, int r)
 {
 	uint64_t pages = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		for (unsigned k = 0; k < ops[i].count; k++)
-			pages += r == 0 || (space_entry(ops[i].va + k * PAGE) & EXO_PTE_PRESENT);
+	for (unsigned i = 0; i < n; i++) {
+		pages += r == 0 ? ops[i].count : 0;
+		for (unsigned k = 0; r != 0 && k < ops[i].count; k++)
+			pages += space_entry(ops[i].va + k * PAGE) & EXO_PTE_PRESENT;
+	}
 	return pages;
 }
 
