@@ -77,8 +77,7 @@ static bool revoke_and_get(struct object *o)
 {
 	uint64_t generation = object_generation(o->frame);
 
-	return object_word_advance(o->frame, generation, 2) &&
-	       object_word_get(o->frame, generation + 2);
+	return object_word_advance(o->frame, generation, 2) && object_word_get(o->frame, generation + 2);
 }
 
 /* ---------------------------------------------------------------- STOP */

@@ -120,8 +120,7 @@ static void make_vcore(struct domain *d, struct space *space, const struct exo_i
 	struct sched_context *sc = sc_init_root(d, frame_take(d->id, EXO_FRAME_KERNEL), cpu);
 	struct vcore *v;
 
-	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, create.page_frame, 1,
-	    EXO_PROT_READ | EXO_PROT_WRITE);
+	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, create.page_frame, 1, EXO_PROT_READ | EXO_PROT_WRITE);
 	object_get(&space->object);
 	v = vcore_init(space, &create);
 	object_init(&v->object, OBJECT_VCORE, d, create.object_frame);
@@ -211,8 +210,7 @@ static void give_memory(struct domain *d, struct exo_info *info)
 static void make_vcores(struct domain *d, const struct exo_image *table)
 {
 	uint64_t object_frame = frame_take(d->id, EXO_FRAME_KERNEL);
-	struct space *space = space_init(d, object_frame, frame_take(d->id, EXO_FRAME_TABLE),
-					 d->shared);
+	struct space *space = space_init(d, object_frame, frame_take(d->id, EXO_FRAME_TABLE), d->shared);
 
 	handle_install(d, EXO_SLOT_SPACE, OBJECT_SPACE, object_frame, EXO_RIGHTS_ALL);
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
@@ -242,8 +240,7 @@ static void describe(const struct domain *d, const struct exo_image *image, stru
 						       EXO_HANDLE(EXO_SLOT_VCORE + i),
 						       EXO_HANDLE(EXO_SLOT_SC + i) };
 	}
-	string_copy(info->command_line, boot_info.loader.command_line,
-		    sizeof(info->command_line));
+	string_copy(info->command_line, boot_info.loader.command_line, sizeof(info->command_line));
 }
 
 void first_domain_create(void)

@@ -75,8 +75,7 @@ bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t
 		low = s->object.owner == d ? EXO_DYNAMIC_BASE : EXO_SHARED_BASE;
 		high = EXO_SHARED_END;
 	}
-	return va % EXO_PAGE_SIZE == 0 && va >= low && va <= high &&
-	       pages <= (high - va) >> EXO_PAGE_SHIFT;
+	return va % EXO_PAGE_SIZE == 0 && va >= low && va <= high && pages <= (high - va) >> EXO_PAGE_SHIFT;
 }
 
 /*

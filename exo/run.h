@@ -94,8 +94,7 @@ bool run_stats(struct cpu *of, struct exo_cpu_stats *out);
  * Moves a vcore of this CPU.  `from` is where the caller believes it to be (I3).  sort_key orders
  * the list of the new place, equal keys in the order of arrival; other places ignore it.
  */
-void vcore_move(struct vcore *vcore, enum vcore_place from, enum vcore_place to,
-		uint64_t sort_key);
+void vcore_move(struct vcore *vcore, enum vcore_place from, enum vcore_place to, uint64_t sort_key);
 
 static inline enum vcore_place vcore_place(const struct vcore *vcore)
 {

@@ -20,8 +20,7 @@ struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t r
 		paging_copy_kernel_half(root);
 		/* Without PTE_WRITE here, nothing below is writable through this entry. */
 		root[WINDOW_SLOT] = root_frame << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_NX;
-		root[SHARED_SLOT] = shared->root << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_WRITE |
-				    PTE_USER;
+		root[SHARED_SLOT] = shared->root << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER;
 	}
 	s->is_shared = !shared;
 	s->root = root_frame;

@@ -29,8 +29,7 @@ static bool forbid_writes(table_entry *table, uint16_t owner, bool *lost)
 	return true;
 }
 
-bool table_share(struct space *from, table_entry *source, struct space *to, table_entry *target,
-		 bool *lost)
+bool table_share(struct space *from, table_entry *source, struct space *to, table_entry *target, bool *lost)
 {
 	uint16_t owner = from->object.owner->id;
 	uint64_t table = pte_frame(entry_load(source));
@@ -84,8 +83,7 @@ static unsigned copy_entries(table_entry *to, const table_entry *from, uint16_t 
 		entry = page_table_copied(&from[i], entry, owner, owner);
 		if (!entry)
 			return i;
-		atomic_store_explicit(&to[i], entry & ~(PTE_ACCESSED | PTE_DIRTY),
-				      memory_order_relaxed);
+		atomic_store_explicit(&to[i], entry & ~(PTE_ACCESSED | PTE_DIRTY), memory_order_relaxed);
 	}
 	return TABLE_ENTRIES;
 }
@@ -107,8 +105,7 @@ int table_unshare(struct space *s, table_entry *directory, tlb_stamp *stamp)
 	copy = frame_pointer(own);
 	copied = copy_entries(copy, frame_pointer(shared), owner);
 	if (copied == TABLE_ENTRIES && table_leave(s, directory, stamp)) {
-		atomic_store_explicit(directory, own << EXO_PAGE_SHIFT | TABLE_BITS,
-				      memory_order_release);
+		atomic_store_explicit(directory, own << EXO_PAGE_SHIFT | TABLE_BITS, memory_order_release);
 		return 0;
 	}
 	/* The copy was never seen.  Its frames' counts stay above 0: the table counts them too. */

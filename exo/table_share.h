@@ -52,8 +52,7 @@ static inline bool table_is_shared(const table_entry *directory)
  * False: it cannot be shared (the target has a table there, or something in it is not the domain's
  * own); but entries may have become copy-on-write nevertheless.
  */
-bool table_share(struct space *from, table_entry *source, struct space *to, table_entry *target,
-		 bool *lost);
+bool table_share(struct space *from, table_entry *source, struct space *to, table_entry *target, bool *lost);
 
 /* Under the lock of s, whose table is shared.  True: s does not use it any more, and has no table
  * there.  False: s is its only user, and it is not shared any more.  *stamp: see tlb_publish(). */

@@ -23,8 +23,7 @@ void vcore_place_runnable(struct vcore *vcore, uint64_t now)
 	else if (refills_ready(&sc->refills, now))
 		vcore_move(vcore, vcore_place(vcore), VCORE_READY, sc_deadline(sc));
 	else
-		vcore_move(vcore, vcore_place(vcore), VCORE_WAITING,
-			   refills_head(&sc->refills).time);
+		vcore_move(vcore, vcore_place(vcore), VCORE_WAITING, refills_head(&sc->refills).time);
 }
 
 /* The vcore is RUNNING: hand it the CPU. */

@@ -125,6 +125,23 @@ static int run_op(struct update *u, const struct update_plan *plan)
 	return 0;
 }
 
+/* Most ops are a page that comes where none was.  -EAGAIN: this one is more than that, and nothing is done. */
+static int run_map(struct update *u, const struct update_plan *plan)
+{
+	unsigned cost = plan->op.flags & UPDATE_FILLS ? 1u << UPDATE_FILL_SHIFT : 1;
+	struct update_step step;
+	int error;
+
+	if (plan->op.code != EXO_OP_MAP || plan->op.count != 1 || u->header.pages_done || u->work < cost)
+		return -EAGAIN;
+	step.plan = plan;
+	lock_acquire(&plan->target->lock);
+	error = update_commit_map(&step);
+	lock_release(&plan->target->lock);
+	u->work -= error == -EAGAIN ? 0 : cost;
+	return error;
+}
+
 static int run_ops(struct update *u)
 {
 	struct exo_update *header = &u->header;
@@ -137,11 +154,12 @@ static int run_ops(struct update *u)
 			return 1;
 		u->work--;
 		result = update_decode(u->domain, u->target,
-				       header->ops + header->ops_done * sizeof(struct exo_op),
-				       &plan);
+				       header->ops + header->ops_done * sizeof(struct exo_op), &plan);
 		if (result)
 			return result;
-		result = run_op(u, &plan);
+		result = run_map(u, &plan);
+		if (result == -EAGAIN)
+			result = run_op(u, &plan);
 		update_plan_put(&plan);
 		if (result)
 			return result;
@@ -167,8 +185,7 @@ bool update_take_revoked(struct space *s, uint64_t *page)
 	struct update u = { .domain = s->object.owner, .target = s, .work = EXO_UPDATE_PAGES_MAX };
 	struct update_plan plan = {
 		.op = { .code = EXO_OP_PROTECT, .va = start + *page * EXO_PAGE_SIZE },
-		.revoke = true, .target = s, .source = s->object.owner->shared,
-	};
+		.revoke = true, .target = s, .source = s->object.owner->shared };
 
 	if (*page >= pages)
 		return false;

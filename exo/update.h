@@ -65,8 +65,7 @@ struct update_step {
 };
 
 /* Checks an op of a call by domain d.  0 with a plan, to be ended by update_plan_put(); or errno. */
-int update_decode(struct domain *d, struct space *target, uint64_t user_op,
-		  struct update_plan *plan);
+int update_decode(struct domain *d, struct space *target, uint64_t user_op, struct update_plan *plan);
 void update_plan_put(struct update_plan *plan);
 /* The same for the op that the plan has already. */
 int update_check(struct domain *d, struct space *target, struct update_plan *plan);
@@ -84,5 +83,7 @@ int update_commit(struct update_step *step);
 /* PROTECT, under the lock, where nothing but entries of one table is to be changed.  0, or an errno; -EAGAIN:
  * something else is, and nothing has been changed. */
 int update_commit_protect(struct update_step *step);
+/* MAP of one page, likewise, where none is: nothing is harvested, so of `step` only the plan is looked at. */
+int update_commit_map(struct update_step *step);
 
 #endif

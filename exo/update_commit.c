@@ -39,7 +39,7 @@ static bool fill(const struct update_plan *plan, uint64_t to, uint64_t index)
 	return true;
 }
 
-static int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+static inline __attribute__((always_inline)) int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed);
@@ -55,8 +55,7 @@ static int map_page(struct update_step *step, table_entry *entry, uint64_t va, u
 		frame_unmap(frame, space_owner);
 		return -EPERM;
 	}
-	harvest_removed(&step->harvest, va,
-			atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits));
+	harvest_removed(&step->harvest, va, atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits));
 	return 0;
 }
 
@@ -65,8 +64,7 @@ static bool covers_table(const struct update_plan *plan, uint64_t va)
 {
 	uint64_t start = va & ~(TABLE_SPAN - 1);
 
-	return start >= plan->op.va &&
-	       start - plan->op.va + TABLE_SPAN <= plan->op.count * EXO_PAGE_SIZE;
+	return start >= plan->op.va && start - plan->op.va + TABLE_SPAN <= plan->op.count * EXO_PAGE_SIZE;
 }
 
 /* Is the table the space's alone, and do all TLBs know it? */
@@ -74,8 +72,7 @@ static bool table_is_own(const table_entry *directory)
 {
 	uint64_t frame = pte_frame(*directory);
 
-	return !table_is_shared(directory) &&
-	       (!frame_private[frame].stamp || tlb_frame_acknowledged(frame));
+	return !table_is_shared(directory) && (!frame_private[frame].stamp || tlb_frame_acknowledged(frame));
 }
 
 /*
@@ -137,8 +134,7 @@ static bool clone_table(struct update_step *step, uint64_t index, table_entry *s
 	table_entry *target;
 	bool shared = table_is_shared(source), lost = false, done;
 
-	if (!(plan->op.flags & EXO_OP_COW) || va % TABLE_SPAN ||
-	    plan->op.count - index < TABLE_ENTRIES)
+	if (!(plan->op.flags & EXO_OP_COW) || va % TABLE_SPAN || plan->op.count - index < TABLE_ENTRIES)
 		return false;
 	while (!(target = page_table_walk(plan->target, va, 1, &at)))
 		if (!page_table_make(plan->target, &at))
@@ -166,8 +162,7 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 {
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed);
 
-	if ((old & PTE_PRESENT) &&
-	    frame_word_type(frame_word(pte_frame(old))) == EXO_FRAME_REVOKED)
+	if ((old & PTE_PRESENT) && frame_word_type(frame_word(pte_frame(old))) == EXO_FRAME_REVOKED)
 		harvest_removed(&step->harvest, va, atomic_exchange(entry, EXO_PTE_LOST));
 	return 0;
 }
@@ -175,8 +170,7 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 /* An entry may gain the right to write only if the frame belongs to the space's own domain: what
  * was lent read-only, the frame table and devices stay as they were mapped.  What the processor adds to the
  * entry meanwhile is kept. */
-static inline int protect_page(struct update_step *step, table_entry *entry, uint64_t va,
-			       uint64_t index)
+static inline int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
@@ -196,18 +190,35 @@ static inline int protect_page(struct update_step *step, table_entry *entry, uin
 	return 0;
 }
 
+/* The first entry, if all of them are in one table, which is the space's own; else NULL. */
+static table_entry *entries_at_hand(const struct update_plan *plan)
+{
+	struct table_place at;
+	table_entry *entry = page_table_walk(plan->target, plan->op.va, 0, &at);
+
+	if (!entry || plan->op.count > table_entries_left(entry) || !table_is_own(at.directory))
+		return NULL;
+	return entry;
+}
+
 int update_commit_protect(struct update_step *step)
 {
 	const struct update_plan *plan = step->plan;
-	struct table_place at;
-	table_entry *entry = page_table_walk(plan->target, plan->op.va, 0, &at);
-	int error = 0;
+	table_entry *entry = entries_at_hand(plan);
+	int error = entry ? 0 : -EAGAIN;
 
-	if (!entry || plan->op.count > table_entries_left(entry) || !table_is_own(at.directory))
-		return -EAGAIN;
 	for (uint64_t i = 0; i < plan->op.count && !error; i++)
 		error = protect_page(step, &entry[i], plan->op.va + i * EXO_PAGE_SIZE, i);
 	return error;
+}
+
+int update_commit_map(struct update_step *step)
+{
+	table_entry *entry = entries_at_hand(step->plan);
+
+	if (!entry || (atomic_load_explicit(entry, memory_order_relaxed) & PTE_PRESENT))
+		return -EAGAIN;
+	return map_page(step, entry, step->plan->op.va, 0);
 }
 
 /* The target's entry for page `index`; made only here, since holes of the source need no tables. */
@@ -286,8 +297,7 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 			step->cost++;
 			continue;
 		}
-		if (page == clone_page && va % TABLE_SPAN == 0 &&
-		    clone_table(step, at, place.directory))
+		if (page == clone_page && va % TABLE_SPAN == 0 && clone_table(step, at, place.directory))
 			continue;
 		if (step->cost >= step->limit)
 			break;

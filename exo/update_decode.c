@@ -108,8 +108,7 @@ int update_check(struct domain *d, struct space *target, struct update_plan *pla
 	return error;
 }
 
-int update_decode(struct domain *d, struct space *target, uint64_t user_op,
-		  struct update_plan *plan)
+int update_decode(struct domain *d, struct space *target, uint64_t user_op, struct update_plan *plan)
 {
 	int error = copy_from_user(&plan->op, user_op, sizeof(plan->op));
 

@@ -94,7 +94,7 @@ $(BUILD)/compile_commands.json: Makefile scripts/mkcommands $(wildcard mk/*.mk b
 		libos libos/*/. apps apps/*/. tests/guest tests/unit)
 	@mkdir -p $(@D)
 	@{ for source in $(sort $(filter %.c,$(exo_SOURCES)) $(wildcard exo/debug/*.c)); do \
-		echo "$$source $(filter-out -fno-reorder-blocks-and-partition,$(exo_CFLAGS))"; done; \
+		echo "$$source $(filter-out -fno-reorder-blocks-and-partition --param=%,$(exo_CFLAGS))"; done; \
 	   for source in $(sort $(filter %.c,$(libos_SOURCES)) $(wildcard libos/debug/*.c)); do echo "$$source $(libos_CFLAGS)"; done; \
 	   for source in $(foreach program,$(APPS) $(GUEST_TESTS),$(call app_sources,$(program))); do \
 		echo "$$source $(HOSTED_CFLAGS) -I$$(dirname $$source)"; done; \

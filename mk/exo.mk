@@ -7,7 +7,8 @@ ifeq ($(DEBUG),1)
 exo_SOURCES += $(sort $(wildcard exo/debug/*.c))
 endif
 # No parts of functions apart: a panic's backtrace names functions.
-exo_CFLAGS := $(COMMON_CFLAGS) -fno-pic -mcmodel=kernel -fno-reorder-blocks-and-partition -Iexo
+exo_CFLAGS := $(COMMON_CFLAGS) -fno-pic -mcmodel=kernel -fno-reorder-blocks-and-partition \
+	--param=inline-unit-growth=50 -Iexo
 exo_NASMFLAGS := -Iexo/ -Iboot/ -Iinclude/
 
 $(eval $(call compile_rules,exo))

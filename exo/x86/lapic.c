@@ -123,8 +123,7 @@ void lapic_timer_arm(uint64_t deadline_tsc)
 void lapic_timer_stop(void)
 {
 	lapic_write(REGISTER_TIMER_INITIAL, 0);
-	lapic_write(REGISTER_LVT_TIMER,
-		    VECTOR_TIMER | (cpu_features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
+	lapic_write(REGISTER_LVT_TIMER, VECTOR_TIMER | (cpu_features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
 	/* SDM vol. 3A, 11.5.4.1: with the register in memory, a fence orders this and the first
 	 * write of the deadline. */
 	asm volatile("mfence" : : : "memory");

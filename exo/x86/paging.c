@@ -80,8 +80,7 @@ static void map_physmap(uint64_t start, uint64_t end)
 	if (cuts[1] < start || cuts[1] >= end)
 		cuts[1] = cuts[2] = start;
 	for (unsigned i = 0; i < 3; i++)
-		map(PHYSMAP_BASE + cuts[i], cuts[i], cuts[i + 1] - cuts[i],
-		    i == 1 ? KERNEL_R : KERNEL_RW);
+		map(PHYSMAP_BASE + cuts[i], cuts[i], cuts[i + 1] - cuts[i], i == 1 ? KERNEL_R : KERNEL_RW);
 }
 
 static void map_cpu_part(unsigned number, uint64_t offset, uint64_t size)
@@ -133,6 +132,5 @@ void paging_copy_kernel_half(uint64_t *table)
 {
 	const uint64_t *kernel = phys_to_virt(kernel_root);
 
-	memcpy(table + KERNEL_HALF_SLOT, kernel + KERNEL_HALF_SLOT,
-	       KERNEL_HALF_SLOT * sizeof(*table));
+	memcpy(table + KERNEL_HALF_SLOT, kernel + KERNEL_HALF_SLOT, KERNEL_HALF_SLOT * sizeof(*table));
 }

@@ -5,6 +5,9 @@
  * CPU 0 protects a page from writes.  CPU 1 writes to it, with a TLB that fills itself at the worst moment;
  * or takes the page away, whose frame then has a new use; or is a processor that marks the entry dirty.
  *
+ * What a page is mapped by, where nothing was, is one of two, whoever is first; and only in a table that nobody
+ * else has.
+ *
  * And a frame that is in two spaces is unmapped in both at once.
  */
 #define tlb_flush_page tlb_flush_page_of_the_machine
@@ -36,8 +39,10 @@ static _Atomic bool forbidden;           /* CPU 0 relies on nobody's writing */
 static _Atomic bool has_new_use;         /* the frame */
 static _Atomic bool rung;
 static _Atomic uint64_t maps;            /* of the frame */
+static _Atomic unsigned mapped[CPUS];    /* how often a CPU's own frame was mapped, by MAP */
+static int result[CPUS];                 /* of MAP */
 
-static struct frame_private frames[FRAME + 1];
+static struct frame_private frames[FRAME + CPUS];
 struct frame_private *frame_private = frames;
 static struct domain domain;
 static struct space space, shared, elsewhere;
@@ -106,6 +111,12 @@ uint64_t frame_word(uint64_t frame)
 	return frame_word_make(domain.id, EXO_FRAME_USER) | atomic_load(&maps) << 32;
 }
 
+bool frame_map(uint64_t frame, uint16_t owner, uint16_t space_owner)
+{
+	atomic_fetch_add(&mapped[frame - FRAME], 1);
+	return true;
+}
+
 uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
 {
 	return frame_word_make(domain.id, EXO_FRAME_USER) | (atomic_fetch_sub(&maps, 1) - 1) << 32;
@@ -132,7 +143,6 @@ void vcore_ring(struct vcore *v, uint64_t bits)
 
 /* What no op of these cases comes to. */
 bool frame_is_device(uint64_t frame) { return false; }
-bool frame_map(uint64_t frame, uint16_t owner, uint16_t space_owner) { return false; }
 bool frame_pin(uint64_t frame, uint16_t owner) { return false; }
 void frame_unpin(uint64_t frame) {}
 void frame_zero(uint64_t frame) {}
@@ -311,6 +321,72 @@ static void the_other_unmaps(unsigned cpu)
 	atomic_store_explicit(&has_new_use, true, memory_order_relaxed);
 }
 
+/* As call_update() with one MAP of a page of the CPU's own. */
+static int map(unsigned cpu)
+{
+	struct update_plan plan = { .op = { .code = EXO_OP_MAP, .count = 1, .va = VA, .frame = FRAME + cpu,
+					    .prot = EXO_PROT_READ } };
+	struct update u = { .domain = &domain, .target = &space, .header = { .op_count = 1 },
+			    .work = UPDATE_CHUNK };
+	int r = update_check(&domain, &space, &plan);
+
+	if (r == 0)
+		r = run_map(&u, &plan);
+	return r == -EAGAIN ? run_op(&u, &plan) : r;
+}
+
+static void setup_empty(void)
+{
+	setup();
+	*entry() = 0;
+	memset(tlb, 0, sizeof(tlb));
+	memset(mapped, 0, sizeof(mapped));
+	explore_name(mapped, sizeof(mapped), "mapped");
+}
+
+static void both_map(unsigned cpu)
+{
+	result[cpu] = map(cpu);
+}
+
+static void one_is_there(void)
+{
+	unsigned winner = result[0] ? 1 : 0;
+
+	EXPLORE_CHECK(result[winner] == 0 && result[!winner] == -EEXIST);
+	EXPLORE_CHECK(pte_frame(atomic_load(entry())) == FRAME + winner);
+	EXPLORE_CHECK(mapped[winner] == 1 && mapped[!winner] == 0);
+}
+
+/* Other spaces use the table, or may still have it in their TLBs: it is not written to at once. */
+static void setup_shared_table(void)
+{
+	setup_empty();
+	atomic_fetch_and(&directory, ~PTE_WRITE);
+}
+
+static void setup_stamped_table(void)
+{
+	setup_empty();
+	frames[TABLE].stamp = (1ul << 16) | 2;
+	tlb_clock = 1;
+}
+
+static void map_at_once(unsigned cpu)
+{
+	struct update_plan plan = { .op = { .code = EXO_OP_MAP, .count = 1, .va = VA, .frame = FRAME,
+					    .prot = EXO_PROT_READ } };
+	struct update u = { .domain = &domain, .target = &space, .work = UPDATE_CHUNK };
+
+	EXPLORE_CHECK(update_check(&domain, &space, &plan) == 0);
+	EXPLORE_CHECK(run_map(&u, &plan) == -EAGAIN && u.work == UPDATE_CHUNK);
+}
+
+static void none_is_there(void)
+{
+	EXPLORE_CHECK(atomic_load(entry()) == 0 && mapped[0] == 0);
+}
+
 /* The frame is in two spaces: one that nobody has loaded, and one that both CPUs have. */
 static void setup_two_spaces(void)
 {
@@ -385,6 +461,11 @@ int main(void)
 		  NULL },
 		{ "a_frame_that_leaves_two_spaces_is_waited_for", 2, 3, 1, setup_two_spaces, both_unmap,
 		  it_is_free, NULL },
+		{ "two_cpus_map_one_page_in_one_place", 2, 3, 1, setup_empty, both_map, one_is_there, NULL },
+		{ "a_shared_table_is_not_written_at_once", 1, 3, 1, setup_shared_table, map_at_once,
+		  none_is_there, NULL },
+		{ "a_table_that_others_may_know_is_not_written_at_once", 1, 3, 1, setup_stamped_table,
+		  map_at_once, none_is_there, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
