@@ -122,7 +122,7 @@ static void block_put(uint32_t page, void *block)
 /* One that this CPU has kept, or NULL. */
 static void *kept_take(unsigned c)
 {
-	upcalls_mask();
+	upcalls_mask_keeping();
 	struct vcore *v = this_vcore();
 	unsigned n = v->kept_count[c];
 	char *block = NULL;
@@ -132,7 +132,7 @@ static void *kept_take(unsigned c)
 		block = (char *)HEAP_BASE + (uint64_t)v->kept[c][n - 1] * BLOCK_UNIT;
 		v->kept_count[c] = (uint8_t)(n - 1);
 	}
-	upcalls_unmask();
+	upcalls_unmask_keeping();
 	if (EXO_DEBUG && block)
 		check_poison(block, 0, class_size[c]);
 	return block;
@@ -147,7 +147,7 @@ static bool kept_put(unsigned c, void *block)
 		libos_panic("heap: %p is not a block of %u bytes", block, size);
 	if (EXO_DEBUG)
 		memset(block, POISON, size);
-	upcalls_mask();
+	upcalls_mask_keeping();
 	struct vcore *v = this_vcore();
 	uint32_t unit = (uint32_t)(((uint64_t)block - HEAP_BASE) / BLOCK_UNIT);
 	unsigned n = v->kept_count[c];
@@ -160,7 +160,7 @@ static bool kept_put(unsigned c, void *block)
 		v->kept[c][n] = unit;
 		v->kept_count[c] = (uint8_t)(n + 1);
 	}
-	upcalls_unmask();
+	upcalls_unmask_keeping();
 	return room;
 }
 

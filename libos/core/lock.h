@@ -48,9 +48,9 @@ struct lock {
 #define LOCK_INIT(lock_name, lock_rank) { .rank = (lock_rank), .name = (lock_name) }
 void lock_init(struct lock *l, const char *name, enum lock_rank rank);
 
-/* masking.asm, and with the checks of a debug build (I11).  lock_take() and lock_drop_keeping() change no
- * register but RAX and RCX, which the compiler is told where they are called; not on the host, where
- * tests have others. */
+/* masking.asm, and with the checks of a debug build (I11).  lock_take(), upcalls_mask() and those that are
+ * keeping change no register but RAX and RCX, which the compiler is told where they are called; not on the
+ * host, where tests have others. */
 void lock_take(struct lock *l);
 void lock_take_masked(struct lock *l);
 void lock_drop(struct lock *l);
@@ -118,5 +118,23 @@ bool lock_held(const struct lock *l);
 void upcalls_mask(void);
 void upcalls_unmask(void);
 bool upcalls_masked(void);
+void unmask_keeping(void);
+
+/* The same for who needs its registers afterwards, and has woken nobody. */
+static inline void upcalls_mask_keeping(void)
+{
+	if (__STDC_HOSTED__)
+		upcalls_mask();
+	else
+		__asm__ volatile("call upcalls_mask" : : : "rax", "rcx", "cc", "memory");
+}
+
+static inline void upcalls_unmask_keeping(void)
+{
+	if (__STDC_HOSTED__)
+		upcalls_unmask();
+	else
+		__asm__ volatile("call unmask_keeping" : : : "rax", "rcx", "cc", "memory");
+}
 
 #endif

@@ -72,8 +72,9 @@ lock_take_masked:
 ; The case of nearly every release is told apart first: nobody to wake, nothing to give way to, no
 ; event.  Masked, we stay on this CPU; why no event is lost after that is said at unmask_slowly().
 ;
-; void lock_drop_keeping(struct lock *l): the same, and changes no register but RAX and RCX (lock.h).
-global lock_drop, upcalls_unmask, lock_drop_keeping
+; void lock_drop_keeping(struct lock *l), void unmask_keeping(void): the same, and they change no register but
+; RAX and RCX (lock.h).
+global lock_drop, upcalls_unmask, lock_drop_keeping, unmask_keeping
 
 %macro unmask 2                 ; where to go on when there is something to do; when an event is pending
 	THIS_VCORE rax, eax
@@ -103,6 +104,7 @@ upcalls_unmask:
 	align 16
 lock_drop_keeping:
 	mov dword [rdi + LOCK_HOLDER], 0
+unmask_keeping:
 	unmask .slowly, .pending
 .slowly:
 	inc dword [rax + VCORE_MASK_DEPTH]

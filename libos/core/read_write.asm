@@ -49,14 +49,11 @@ extern call_entry, call_entry_end, call_exit_start, calls_are_traced
 	mov r8, [rcx + r8 * 8]
 	test r8, r8
 	jz near call_entry_end          ; it is not open
-	mov r11, [r8 + %1]
-	test r11, r11
-	jz near call_entry_end
 	cmp rdx, IO_BYTES_MAX
 	ja near call_entry_end
 	mov rdi, r8
 	xor ecx, ecx                    ; no position
-	call r11
+	call [r8 + %1]
 	jmp near call_exit_start
 %endmacro
 

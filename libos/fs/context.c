@@ -3,17 +3,10 @@
 #include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
+#include "fs/context.h"
 #include "fs/descriptor.h"
 #include "fs/path.h"
 #include "proc/process.h"
-
-/* Shared by the processes of a CLONE_FS group. */
-struct fs_context {
-	_Atomic uint32_t references;
-	struct lock lock;                /* RANK_FILES; guards: */
-	struct inode *directory, *root;  /* counted */
-	uint32_t mask;
-};
 
 #define UMASK_DEFAULT 022
 
@@ -75,18 +68,7 @@ static struct fs_context *current_context(void)
 	return p ? p->fs : NULL;
 }
 
-/*
- * The lock keeps what is looked at from being replaced, and so freed, before it is counted.  The
- * only task of the only process that uses a context is the only one that could replace it.
- */
-static struct inode *look(struct fs_context *c, struct inode **where)
-{
-	if (atomic_load_explicit(&c->references, memory_order_relaxed) == 1 &&
-	    current_process()->task_count == 1)
-		return inode_get(*where);
-	return where == &c->root ? fs_context_root(c) : fs_context_directory(c);
-}
-
+/* The lock keeps what is looked at from being replaced, and so freed, before it is counted. */
 struct inode *fs_context_directory(struct fs_context *c)
 {
 	struct inode *i;
@@ -111,14 +93,14 @@ struct inode *context_directory(void)
 {
 	struct fs_context *c = current_context();
 
-	return c ? look(c, &c->directory) : inode_get(root_inode);
+	return c ? fs_context_directory(c) : inode_get(root_inode);
 }
 
 struct inode *context_root(void)
 {
 	struct fs_context *c = current_context();
 
-	return c ? look(c, &c->root) : inode_get(root_inode);
+	return c ? fs_context_root(c) : inode_get(root_inode);
 }
 
 uint32_t context_mask(uint32_t permissions)

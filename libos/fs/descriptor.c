@@ -179,35 +179,47 @@ static bool make_room(struct file_table *t, unsigned fd)
 	return capacity == t->capacity || table_reserve(t, capacity);
 }
 
-static void put_at(struct file_table *t, unsigned fd, struct file *f, bool close_on_exec)
+/* Under the lock; the descriptor was closed, or names another file. */
+static inline void put_at(struct file_table *t, unsigned fd, struct file *f, bool close_on_exec)
 {
-	uint64_t *open = &t->open[fd / 64], *exec = &t->exec[fd / 64], bit = 1ul << fd % 64;
+	uint64_t bit = 1ul << fd % 64;
 
 	t->files[fd] = f;
-	*open = (*open & ~bit) | (f ? bit : 0);
-	*exec = (*exec & ~bit) | (close_on_exec ? bit : 0);
+	t->open[fd / 64] |= bit;
+	if (close_on_exec)
+		t->exec[fd / 64] |= bit;
+}
+
+/* Under the lock, which it drops: a descriptor for which the table may have to grow, or that may not be. */
+static __attribute__((noinline)) int install_slowly(struct file_table *t, struct file *f, unsigned fd,
+						    unsigned limit, bool close_on_exec)
+{
+	int result = (int)fd;
+
+	if (fd >= limit || fault_injected(FAULT_DESCRIPTOR))
+		result = -EMFILE;
+	else if (!make_room(t, fd))
+		result = -ENOMEM;
+	else
+		put_at(t, fd, f, close_on_exec);
+	lock_release(&t->lock);
+	if (result < 0)
+		file_put(f);
+	return result;
 }
 
 int fd_install(struct file *f, int lowest, bool close_on_exec)
 {
 	struct file_table *t = current_process()->files;
 	unsigned limit = descriptor_limit(), fd;
-	int result;
 
 	lock_acquire(&t->lock);
 	fd = find_free(t, (unsigned)lowest);
-	if (fd >= limit || fault_injected(FAULT_DESCRIPTOR))
-		result = -EMFILE;
-	else if (!make_room(t, fd))
-		result = -ENOMEM;
-	else
-		result = (int)fd;
-	if (result >= 0)
-		put_at(t, fd, f, close_on_exec);
-	lock_release(&t->lock);
-	if (result < 0)
-		file_put(f);
-	return result;
+	if (fd >= limit || fd >= t->capacity || EXO_INJECT)
+		return install_slowly(t, f, fd, limit, close_on_exec);
+	put_at(t, fd, f, close_on_exec);
+	lock_release_keeping(&t->lock);
+	return (int)fd;
 }
 
 struct file *file_table_get_file(struct file_table *t, int fd)
@@ -263,16 +275,18 @@ struct file *fd_get_writable(int fd)
 	return only_if(f, f && file_is_writable(f));
 }
 
-static struct file *take_out(struct file_table *t, unsigned fd)
+static inline __attribute__((always_inline)) struct file *take_out(struct file_table *t, unsigned fd)
 {
 	struct file *f = NULL;
 
 	lock_acquire(&t->lock);
 	if (fd < t->capacity && t->files[fd]) {
 		f = t->files[fd];
-		put_at(t, fd, NULL, false);
+		t->files[fd] = NULL;
+		set_bit(t->open, fd, false);
+		set_bit(t->exec, fd, false);
 	}
-	lock_release(&t->lock);
+	lock_release_keeping(&t->lock);
 	return f;
 }
 
@@ -311,6 +325,7 @@ int fd_install_at(struct file *f, int to, bool close_on_exec)
 		result = -ENOMEM;
 	} else {
 		old = t->files[to];
+		set_bit(t->exec, (unsigned)to, false);
 		put_at(t, (unsigned)to, f, close_on_exec);
 	}
 	lock_release(&t->lock);

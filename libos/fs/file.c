@@ -8,21 +8,26 @@
 #include "fs/memfs.h"
 #include "fs/open.h"
 #include "fs/path.h"
+#include "fs/read_write.h"
 #include "fs/record_lock.h"
 
 struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *private,
 			uint32_t flags)
 {
-	struct file *f = heap_alloc(sizeof(*f));
+	struct file *f = heap_alloc_uncleared(sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->ops = ops;
 	f->inode = inode;
 	f->private = private;
+	atomic_init(&f->read_at_once, file_read_first);
+	atomic_init(&f->write_at_once, file_write_first);
 	atomic_init(&f->references, 1);
 	atomic_init(&f->flags, flags);
 	mutex_init(&f->position_mutex, "file position", MUTEX_POSITION);
+	f->position_mutex.below = NULL;
+	f->position = 0;
 	return f;
 }
 
@@ -34,8 +39,10 @@ void file_get(struct file *f)
 
 void file_put(struct file *f)
 {
-	/* Release our uses of the file, acquire everybody else's before it is freed. */
-	if (atomic_fetch_sub_explicit(&f->references, 1, memory_order_acq_rel) != 1)
+	/* Release our uses of the file, acquire everybody else's before it is freed.  If ours is the only
+	 * reference nobody can take another: who has one has it counted, and no table has the file. */
+	if (atomic_load_explicit(&f->references, memory_order_acquire) != 1 &&
+	    atomic_fetch_sub_explicit(&f->references, 1, memory_order_acq_rel) != 1)
 		return;
 	if (f->ops->release)
 		f->ops->release(f);
@@ -90,7 +97,7 @@ struct file *file_open_kernel(const char *path, int flags, int *error)
 	*error = path_kernel(path, flags & O_NOFOLLOW ? 0 : PATH_FOLLOW, &at);
 	if (*error)
 		return NULL;
-	f = open_inode(at.inode, (uint32_t)flags, error);
+	f = open_inode(path_take(&at), (uint32_t)flags, error);
 	path_release(&at);
 	return f;
 }

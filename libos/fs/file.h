@@ -54,8 +54,9 @@ struct file {
 	struct inode *inode; /* counted; NULL for eventfd and the like */
 	void *private;       /* of ops */
 
-	/* By whoever has read or written (fs/read_write.c), always the same: what the doors go to
-	 * (core/read_write.asm), with NULL for the position.  NULL: nobody has, or it may not be. */
+	/* What the doors go to (core/read_write.asm), for who has the descriptor alone, with NULL for the
+	 * position: file_read_first() and file_write_first(), which find out what it is from then on, and
+	 * always find the same. */
 	_Atomic file_transfer_op read_at_once, write_at_once;
 
 	_Atomic uint32_t references;

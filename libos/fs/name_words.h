@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NAME_HASH_ODD 0x9e3779b97f4a7c15ul
+
 /* The last 1 to 7 bytes of a name as a number: other bytes, another number; of one length.  Some are in it
  * twice. */
 static inline uint64_t name_tail(const char *name, size_t length)
@@ -29,15 +31,14 @@ static inline uint64_t name_tail(const char *name, size_t length)
 /* The product's high half is folded in, since the low bits choose a slot and must depend on all. */
 static inline uint64_t name_hash(uint64_t seed, const char *name, size_t length)
 {
-	const uint64_t odd = 0x9e3779b97f4a7c15ul;
 	uint64_t h = seed, word;
 
 	for (; length >= 8; name += 8, length -= 8) {
 		__builtin_memcpy(&word, name, 8);
-		h = (h ^ word) * odd;
+		h = (h ^ word) * NAME_HASH_ODD;
 		h ^= h >> 32;
 	}
-	h = (h ^ (length ? name_tail(name, length) : 0)) * odd;
+	h = (h ^ (length ? name_tail(name, length) : 0)) * NAME_HASH_ODD;
 	return h ^ h >> 32;
 }
 

@@ -41,9 +41,11 @@ struct file *open_inode(struct inode *i, uint32_t flags, int *error)
 	struct file *f;
 
 	*error = check_open(i, flags);
-	if (*error)
+	if (*error) {
+		inode_put(i);
 		return NULL;
-	f = file_alloc(&path_only_ops, inode_get(i), NULL, flags & (FLAGS_KEPT | O_NOCTTY));
+	}
+	f = file_alloc(&path_only_ops, i, NULL, flags & (FLAGS_KEPT | O_NOCTTY));
 	if (!f) {
 		inode_put(i);
 		*error = -ENOMEM;
@@ -52,8 +54,9 @@ struct file *open_inode(struct inode *i, uint32_t flags, int *error)
 	*error = i->ops->open(i, f);
 	if (!*error && f->ops->open)
 		*error = f->ops->open(f);
-	/* For the operation above only: it is no property of the open file. */
-	atomic_fetch_and_explicit(&f->flags, ~(uint32_t)O_NOCTTY, memory_order_relaxed);
+	/* For the operation above only, and only we have it yet: it is no property of the open file. */
+	if (flags & O_NOCTTY)
+		atomic_store_explicit(&f->flags, file_flags(f) & ~(uint32_t)O_NOCTTY, memory_order_relaxed);
 	if (*error) {
 		f->ops = &path_only_ops; /* nothing to release */
 		file_put(f);
@@ -175,13 +178,13 @@ static struct file *open_once(int dirfd, uint64_t path, uint32_t flags, uint32_t
 	} else if ((flags & O_CREAT) && inode_is_directory(at.inode)) {
 		*error = -EISDIR;
 	} else {
-		f = open_inode(at.inode, flags, error);
+		f = open_inode(path_take(&at), flags, error);
 	}
 	path_release(&at);
 	return f;
 }
 
-long sys_openat(int dirfd, uint64_t path, int flags, uint32_t mode)
+static __attribute__((noinline)) long open_specially(int dirfd, uint64_t path, int flags, uint32_t mode)
 {
 	struct file *f;
 	int error;
@@ -195,6 +198,34 @@ long sys_openat(int dirfd, uint64_t path, int flags, uint32_t mode)
 		f = open_once(dirfd, path, (uint32_t)flags, mode, &error);
 	} while (!f && error == -ESTALE && (flags & O_CREAT));
 	return f ? fd_install(f, 0, flags & O_CLOEXEC) : error;
+}
+
+/* With any of these an opening may be more than a walk to a file that is there. */
+#define FLAGS_SPECIAL (O_PATH | O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+
+static struct file *open_existing(int dirfd, uint64_t path, uint32_t flags, int *error)
+{
+	struct file *f;
+	struct path at;
+
+	*error = path_at(dirfd, path, flags & O_NOFOLLOW ? 0 : PATH_FOLLOW, &at);
+	if (*error)
+		return NULL;
+	f = open_inode(path_take(&at), flags, error);
+	path_release(&at);
+	return f;
+}
+
+long sys_openat(int dirfd, uint64_t path, int flags, uint32_t mode)
+{
+	struct file *f;
+	int error;
+
+	if (!(flags & FLAGS_SPECIAL)) {
+		f = open_existing(dirfd, path, (uint32_t)flags, &error);
+		return f ? fd_install(f, 0, flags & O_CLOEXEC) : error;
+	}
+	return open_specially(dirfd, path, flags, mode);
 }
 
 long sys_open(uint64_t path, int flags, uint32_t mode)

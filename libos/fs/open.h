@@ -13,9 +13,9 @@ struct inode;
  *
  * flags    O_ACCMODE and the others of open(2); O_CREAT and O_EXCL are of no meaning here
  *
- * Checks the permissions that the access mode needs, refuses what the type refuses (writing a
- * directory, opening a link), truncates, and calls the inode's and then the file's open
- * operation.  Returns the file with one reference, or NULL with *error.  May block (fifos).
+ * Consumes the reference on i.  Checks the permissions that the access mode needs, refuses what the
+ * type refuses (writing a directory, opening a link), truncates, and calls the inode's and then the
+ * file's open operation.  Returns the file with one reference, or NULL with *error.  May block (fifos).
  */
 struct file *open_inode(struct inode *i, uint32_t flags, int *error);
 

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/usercopy.h"
+#include "fs/context.h"
 #include "fs/descriptor.h"
 #include "fs/directory.h"
 #include "fs/memfs.h"
@@ -131,8 +132,10 @@ static int arrive(struct walk *w, struct inode *found)
 		return -ENOTDIR;
 	}
 	w->result->inode = found;
-	w->result->parent = w->here;
-	w->here = NULL;
+	if (!found) {
+		w->result->parent = w->here;
+		w->here = NULL;
+	}
 	return 0;
 }
 
@@ -279,7 +282,7 @@ static __attribute__((noinline)) int walk(struct inode *start, const char *text,
 	return 0;
 }
 
-static inline bool walked_lately(struct inode *start, const char *text, size_t length, uint64_t hash,
+static inline bool walked_lately(const struct inode *start, const char *text, size_t length, uint64_t hash,
 				 struct path *r)
 {
 	const struct cached_path *c;
@@ -287,40 +290,43 @@ static inline bool walked_lately(struct inode *start, const char *text, size_t l
 	lock_acquire(&tree_lock);
 	c = path_cache_find(hash, start, text, length);
 	if (c) {
-		r->parent = inode_get(c->parent);
 		r->inode = inode_get(c->inode);
 		stride_ends(r, text + c->name, length - c->name);
 	}
-	lock_release(&tree_lock);
+	lock_release_keeping(&tree_lock);
 	return c != NULL;
 }
 
-/* Consumes the reference on start, which is the root if the path is absolute; r's text is set up. */
-static int walk_from(struct inode *start, const char *text, size_t length, unsigned flags,
-		     struct path *r)
+/* Consumes the reference on start, if that is counted; it is the root if the path is absolute.  r's text is
+ * set up. */
+static inline __attribute__((always_inline)) int walk_from(struct inode *start, bool counted,
+							    const char *text, size_t length,
+							    unsigned flags, struct path *r)
 {
 	uint64_t hash = 0;
 
 	if (length < PATH_CACHE_TEXT && may_stride(flags)) {
 		hash = path_cache_hash(start, text, length);
 		if (walked_lately(start, text, length, hash, r)) {
-			inode_put(start);
+			if (counted)
+				inode_put(start);
 			return 0;
 		}
 	}
-	return walk(start, text, length, hash, flags, r);
+	return walk(counted ? start : inode_get(start), text, length, hash, flags, r);
 }
 
-/* Where a path starts, counted; NULL with *error. */
-static struct inode *start_of(int dirfd, unsigned flags, const char *text, int *error)
+/* Where a path starts, and whether that is counted; NULL with *error. */
+static inline struct inode *start_of(int dirfd, unsigned flags, const char *text, bool *counted, int *error)
 {
 	struct inode *start;
 	struct file *f;
 
 	if (*text == '/')
-		return context_root();
+		return context_look(true, counted);
 	if (dirfd == AT_FDCWD)
-		return context_directory();
+		return context_look(false, counted);
+	*counted = true;
 	f = fd_get(dirfd);
 	*error = f ? -ENOTDIR : -EBADF;
 	if (!f)
@@ -335,6 +341,7 @@ int path_at(int dirfd, uint64_t user_path, unsigned flags, struct path *r)
 {
 	struct inode *start;
 	const char *text = r->small;
+	bool counted;
 	long length;
 	int error = 0;
 
@@ -352,18 +359,18 @@ int path_at(int dirfd, uint64_t user_path, unsigned flags, struct path *r)
 		error = (int)length;
 	else if (length == 0 && !(flags & PATH_EMPTY))
 		error = -ENOENT;
-	start = error ? NULL : start_of(dirfd, flags, text, &error);
+	start = error ? NULL : start_of(dirfd, flags, text, &counted, &error);
 	if (!start) {
-		path_release(r);
+		heap_free(r->long_text);
 		return error;
 	}
 	if (length == 0) {
-		r->inode = start;
+		r->inode = counted ? start : inode_get(start);
 		r->last = LAST_ROOT;
 		r->trailing_slash = false;
 		return 0;
 	}
-	return walk_from(start, text, (size_t)length, flags, r);
+	return walk_from(start, counted, text, (size_t)length, flags, r);
 }
 
 int path_kernel(const char *text, unsigned flags, struct path *r)
@@ -372,15 +379,6 @@ int path_kernel(const char *text, unsigned flags, struct path *r)
 	r->long_text = NULL;
 	if (*text == 0)
 		return -ENOENT;
-	return walk_from(*text == '/' ? context_root() : context_directory(), text, strlen(text),
+	return walk_from(*text == '/' ? context_root() : context_directory(), true, text, strlen(text),
 			 flags, r);
-}
-
-void path_release(struct path *r)
-{
-	inode_put(r->parent);
-	inode_put(r->inode);
-	heap_free(r->long_text);
-	r->parent = r->inode = NULL;
-	r->long_text = NULL;
 }

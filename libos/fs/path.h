@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/memory.h"
 #include "fs/inode.h"
 
 enum path_flag {
@@ -28,7 +29,7 @@ enum path_flag {
 enum path_last { LAST_NAME, LAST_DOT, LAST_DOT_DOT, LAST_ROOT };
 
 struct path {
-	struct inode *parent; /* counted; NULL if the path has no last name (LAST_ROOT) */
+	struct inode *parent; /* counted; only if there is a last name and inode is NULL */
 	struct inode *inode;  /* counted; NULL with PATH_PARENT, or if there is none */
 	const char *name;     /* the last name, not terminated; inside the buffer */
 	size_t length;
@@ -45,7 +46,24 @@ struct path {
 int path_at(int dirfd, uint64_t user_path, unsigned flags, struct path *r);
 /* From libos memory, in the current process's context, or from the root if there is none. */
 int path_kernel(const char *text, unsigned flags, struct path *r);
-void path_release(struct path *r);
+static inline void path_release(struct path *r)
+{
+	inode_put(r->parent);
+	inode_put(r->inode);
+	if (r->long_text)
+		heap_free(r->long_text);
+	r->parent = r->inode = NULL;
+	r->long_text = NULL;
+}
+
+/* What was found, with its reference: the rest is still to be released. */
+static inline struct inode *path_take(struct path *r)
+{
+	struct inode *i = r->inode;
+
+	r->inode = NULL;
+	return i;
+}
 
 /* Working directory and root of the current process (fs/context.c), counted. */
 struct inode *context_directory(void);

@@ -5,30 +5,13 @@
 #include "fs/directory.h"
 
 /* Under tree_lock. */
-static struct cached_path slots[PATH_CACHE_SLOTS];
-static uint64_t moves; /* directories that have lost a name */
-
-static struct cached_path *slot_of(uint64_t hash)
-{
-	return &slots[hash % PATH_CACHE_SLOTS];
-}
-
-const struct cached_path *path_cache_find(uint64_t hash, const struct inode *start, const char *text,
-					  size_t length)
-{
-	const struct cached_path *c = slot_of(hash);
-
-	/* The parent is looked at only if no directory has gone since. */
-	if (c->hash != hash || c->start != start || c->length != length || c->moves != moves ||
-	    c->names_gone != c->parent->directory->names_gone || !name_is_same(c->text, text, length))
-		return NULL;
-	return c;
-}
+struct cached_path path_cache_slots[PATH_CACHE_SLOTS];
+uint64_t path_cache_moves;
 
 void path_cache_saw(uint64_t hash, struct inode *start, const char *text, size_t length, size_t name,
 		    struct inode *parent, struct inode *inode)
 {
-	struct cached_path *c = slot_of(hash);
+	struct cached_path *c = path_cache_slot(hash);
 
 	if (c->hash != hash) {
 		c->hash = hash;
@@ -38,7 +21,7 @@ void path_cache_saw(uint64_t hash, struct inode *start, const char *text, size_t
 	c->start = start;
 	c->parent = parent;
 	c->inode = inode;
-	c->moves = moves;
+	c->moves = path_cache_moves;
 	c->names_gone = parent->directory->names_gone;
 	c->length = (uint32_t)length;
 	c->name = (uint32_t)name;
@@ -49,5 +32,5 @@ void path_cache_name_goes(struct inode *parent, const struct inode *i)
 {
 	parent->directory->names_gone++;
 	if (inode_is_directory(i))
-		moves++;
+		path_cache_moves++;
 }

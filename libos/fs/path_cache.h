@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "fs/directory.h"
 #include "fs/inode.h"
 #include "fs/name_words.h"
 
@@ -30,14 +31,41 @@ struct cached_path {
 	char text[PATH_CACHE_TEXT];
 };
 
+extern struct cached_path path_cache_slots[PATH_CACHE_SLOTS];
+extern uint64_t path_cache_moves; /* directories that have lost a name */
+
+/* Of a text's end and its middle, where texts that are walked one after the other differ; whoever finds a
+ * path compares all of it. */
 static inline uint64_t path_cache_hash(const struct inode *start, const char *text, size_t length)
 {
-	return name_hash((uint64_t)start, text, length);
+	uint64_t middle, last, h;
+
+	if (length < 8)
+		return name_hash((uint64_t)start, text, length);
+	__builtin_memcpy(&middle, text + (length - 8) / 2, 8);
+	__builtin_memcpy(&last, text + length - 8, 8);
+	h = ((((uint64_t)start + length) ^ middle) * NAME_HASH_ODD ^ last) * NAME_HASH_ODD;
+	return h ^ h >> 32;
+}
+
+static inline struct cached_path *path_cache_slot(uint64_t hash)
+{
+	return &path_cache_slots[hash % PATH_CACHE_SLOTS];
 }
 
 /* NULL if it is not there. */
-const struct cached_path *path_cache_find(uint64_t hash, const struct inode *start, const char *text,
-					  size_t length);
+static inline __attribute__((always_inline)) const struct cached_path *
+path_cache_find(uint64_t hash, const struct inode *start, const char *text, size_t length)
+{
+	const struct cached_path *c = path_cache_slot(hash);
+
+	/* The parent is looked at only if no directory has gone since. */
+	if (c->hash != hash || c->start != start || c->length != length || c->moves != path_cache_moves ||
+	    c->names_gone != c->parent->directory->names_gone || !name_is_same(c->text, text, length))
+		return NULL;
+	return c;
+}
+
 /* `text`, shorter than PATH_CACHE_TEXT, was walked: the second time in a row for its slot it is kept. */
 void path_cache_saw(uint64_t hash, struct inode *start, const char *text, size_t length, size_t name,
 		    struct inode *parent, struct inode *inode);

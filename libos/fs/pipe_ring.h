@@ -39,18 +39,17 @@ long ring_write(struct pipe_ring *r, struct io_buffer from, size_t at, size_t n,
  */
 static inline long ring_read_piece(struct pipe_ring *r, struct io_buffer to, size_t n)
 {
-	size_t offset = r->start % EXO_PAGE_SIZE;
+	size_t start = r->start, used = r->used, offset = start % EXO_PAGE_SIZE;
 
-	if (n > r->used)
-		n = r->used;
-	if (n > EXO_PAGE_SIZE - offset || !n ||
-	    io_put(to, 0, r->pages[r->start / EXO_PAGE_SIZE] + offset, n))
+	if (n > used)
+		n = used;
+	if (n > EXO_PAGE_SIZE - offset || !n || io_put(to, 0, r->pages[start / EXO_PAGE_SIZE] + offset, n))
 		return 0;
-	r->used -= n;
-	r->start += n;
+	used -= n;
+	start += n;
+	r->used = used;
 	/* An empty ring starts over: small messages always use one page, which stays cached. */
-	if (!r->used || r->start == r->capacity)
-		r->start = 0;
+	r->start = used && start != r->capacity ? start : 0;
 	return (long)n;
 }
 
@@ -59,7 +58,8 @@ static inline bool ring_write_piece(struct pipe_ring *r, struct io_buffer from, 
 	size_t end = r->start + r->used, offset = end % EXO_PAGE_SIZE;
 	uint8_t *page;
 
-	if (end >= r->capacity || n > EXO_PAGE_SIZE - offset || n > r->capacity - r->used || !n)
+	/* What is behind the end in its page is free, unless the ring has come around. */
+	if (end >= r->capacity || n > EXO_PAGE_SIZE - offset || !n)
 		return false;
 	page = r->pages[end / EXO_PAGE_SIZE];
 	if (!page || io_get(page + offset, from, 0, n))

@@ -114,36 +114,53 @@ static long write_positioned(struct file *f, uint64_t buf, uint64_t n, uint64_t 
 }
 
 /*
- * The doors of these calls (core/read_write.asm) know what an earlier call of the same kind has found.  That
- * does not change for a file: neither its ops nor what it was opened for do.
- *
- * Pipes, terminals, /dev/null: with nothing to hold meanwhile, and nothing to do afterwards, the
- * file's own function is all there is to the call.
+ * What is found for a file does not change: neither its ops nor what it was opened for do.  Pipes,
+ * terminals, /dev/null: with nothing to hold meanwhile, and nothing to do afterwards, the file's
+ * own function is all there is to the call.
  */
+long file_read_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused)
+{
+	file_transfer_op op = file_has_position(f) ? read_positioned : f->ops->read;
+
+	if (!file_is_readable(f))
+		return -EBADF;
+	if (!op)
+		return -EINVAL;
+	atomic_store_explicit(&f->read_at_once, op, memory_order_relaxed);
+	return op(f, buf, n, NULL);
+}
+
+long file_write_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused)
+{
+	file_transfer_op op = file_has_position(f) ? write_positioned : f->ops->write;
+
+	if (!file_is_writable(f))
+		return -EBADF;
+	if (!op)
+		return -EINVAL;
+	atomic_store_explicit(&f->write_at_once, op, memory_order_relaxed);
+	return op(f, buf, n, NULL);
+}
+
+/* By number, or at a door that does not know the descriptor (core/read_write.asm): the next time it does. */
 long sys_read(int fd, uint64_t buf, uint64_t n)
 {
 	struct file *f = fd_peek(fd);
-	file_transfer_op op;
 
-	if (!f || !file_is_readable(f) || !f->ops->read || n > IO_BYTES_MAX)
+	if (!f || n > IO_BYTES_MAX)
 		return transfer(fd, false, buf, n);
-	op = file_has_position(f) ? read_positioned : f->ops->read;
-	atomic_store_explicit(&f->read_at_once, op, memory_order_relaxed);
 	fd_own_remember();
-	return op(f, buf, n, NULL);
+	return atomic_load_explicit(&f->read_at_once, memory_order_relaxed)(f, buf, n, NULL);
 }
 
 long sys_write(int fd, uint64_t buf, uint64_t n)
 {
 	struct file *f = fd_peek(fd);
-	file_transfer_op op;
 
-	if (!f || !file_is_writable(f) || !f->ops->write || n > IO_BYTES_MAX)
+	if (!f || n > IO_BYTES_MAX)
 		return transfer(fd, true, buf, n);
-	op = file_has_position(f) ? write_positioned : f->ops->write;
-	atomic_store_explicit(&f->write_at_once, op, memory_order_relaxed);
 	fd_own_remember();
-	return op(f, buf, n, NULL);
+	return atomic_load_explicit(&f->write_at_once, memory_order_relaxed)(f, buf, n, NULL);
 }
 
 long sys_pread64(int fd, uint64_t buf, uint64_t n, int64_t offset)

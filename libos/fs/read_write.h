@@ -15,6 +15,10 @@
 long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsigned count,
 		   uint64_t *offset);
 
+/* struct file's read_at_once and write_at_once of a file that nobody has read, or written, yet. */
+long file_read_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused);
+long file_write_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused);
+
 /*
  * Is position_mutex needed?  Not if the caller's descriptor is the only way to the file and
  * nobody else has the descriptor; as Linux's fdget_pos() decides it.

@@ -55,6 +55,13 @@ void *heap_alloc(size_t size)
 	return calloc(1, size);
 }
 
+void *heap_alloc_uncleared(size_t size)
+{
+	void *block = heap_alloc(size);
+
+	return block ? memset(block, 0xa5, size) : NULL;
+}
+
 void heap_free(void *p)
 {
 	shim_blocks -= p != NULL;

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors that a task has used already are, when it uses them again, what they are by then: whoever has
+ * closed them, named another file, or moved the table meanwhile. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#define FAR 200 /* the table has to grow for it */
+#define FARTHER 500
+
+static int one, other; /* to read from: as many zeros as one likes, and some 2s */
+
+static int full_of_2s(void)
+{
+	char many[4096];
+	int end[2];
+
+	memset(many, 2, sizeof(many));
+	CHECK_EQ(pipe(end), 0);
+	CHECK_EQ(write(end[1], many, sizeof(many)), sizeof(many));
+	return end[0]; /* the other end stays open */
+}
+
+static int byte_of(int fd)
+{
+	char byte = 9;
+
+	CHECK_EQ(read(fd, &byte, 1), 1);
+	return byte;
+}
+
+/* Where `one` is from now on the other file, and where the table was is nothing any more. */
+static void move_and_replace(int far)
+{
+	CHECK_EQ(dup2(other, far), far);
+	CHECK_EQ(dup2(other, one), one);
+}
+
+static void start(void)
+{
+	one = open("/dev/zero", O_RDONLY);
+	other = full_of_2s();
+	CHECK_EQ(byte_of(one), 0);
+	CHECK_EQ(byte_of(one), 0);
+}
+
+/* Each in a process of its own, whose table has not grown yet. */
+static void in_a_child(void (*function)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		function();
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void moves_it_itself(void)
+{
+	char byte;
+
+	start();
+	move_and_replace(FAR);
+	CHECK_EQ(byte_of(one), 2);
+	CHECK_EQ(close(one), 0);
+	CHECK(read(one, &byte, 1) == -1 && errno == EBADF);
+}
+
+static void a_table_that_has_moved_is_found(void)
+{
+	in_a_child(moves_it_itself);
+}
+
+static void *moves_it(void *unused)
+{
+	(void)unused;
+	CHECK_EQ(byte_of(one), 0);
+	move_and_replace(FAR);
+	CHECK_EQ(byte_of(one), 2);
+	return NULL;
+}
+
+static void has_a_thread(void)
+{
+	pthread_t thread;
+
+	start();
+	CHECK_EQ(pthread_create(&thread, NULL, moves_it, NULL), 0);
+	while (byte_of(one) == 0)
+		sched_yield();
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(byte_of(one), 2);
+	/* Alone again, and the table moves again. */
+	CHECK_EQ(byte_of(one), 2);
+	CHECK_EQ(dup2(other, FARTHER), FARTHER);
+	CHECK_EQ(byte_of(one), 2);
+}
+
+static void what_a_thread_does_to_descriptors_is_seen(void)
+{
+	in_a_child(has_a_thread);
+}
+
+static int moves_it_too(void *unused)
+{
+	moves_it(unused);
+	return 0;
+}
+
+static void has_another_process(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int status;
+	pid_t child;
+
+	start();
+	child = clone(moves_it_too, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+	CHECK(child > 0);
+	while (byte_of(one) == 0)
+		sched_yield();
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CHECK_EQ(byte_of(one), 2);
+}
+
+static void what_another_process_does_to_them_is_seen(void)
+{
+	in_a_child(has_another_process);
+}
+
+static void what_may_not_be_is_refused_each_time(void)
+{
+	int end[2], event = eventfd(1, EFD_NONBLOCK), path = open("/dev/zero", O_PATH);
+	int directory = open("/", O_RDONLY);
+	char byte = 0;
+
+	CHECK_EQ(pipe(end), 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(read(end[1], &byte, 1) == -1 && errno == EBADF);
+		CHECK(write(end[0], &byte, 1) == -1 && errno == EBADF);
+		CHECK(read(path, &byte, 1) == -1 && errno == EBADF);
+		CHECK(write(path, &byte, 1) == -1 && errno == EBADF);
+		CHECK(read(directory, &byte, 1) == -1 && errno == EISDIR);
+		CHECK(read(event, &byte, 1) == -1 && errno == EINVAL);
+		CHECK(read(-1, &byte, 1) == -1 && errno == EBADF);
+		CHECK(read(1 << 30, &byte, 1) == -1 && errno == EBADF);
+	}
+	close(end[0]);
+	close(end[1]);
+	close(event);
+	close(path);
+	close(directory);
+}
+
+/* A file that is read by descriptors that come and go: what the last one was for is no matter. */
+static void a_descriptor_means_its_file_of_now(void)
+{
+	char byte = 9;
+
+	for (int i = 0; i < 3; i++) {
+		int zero = open("/dev/zero", O_RDWR), null;
+
+		CHECK_EQ(read(zero, &byte, 1), 1);
+		CHECK_EQ(byte, 0);
+		CHECK_EQ(write(zero, &byte, 1), 1);
+		close(zero);
+		null = open("/dev/null", O_RDONLY);
+		CHECK_EQ(null, zero);
+		CHECK_EQ(read(null, &byte, 1), 0);
+		CHECK(write(null, &byte, 1) == -1 && errno == EBADF);
+		close(null);
+		CHECK(read(null, &byte, 1) == -1 && errno == EBADF);
+	}
+}
+
+int main(void)
+{
+	RUN(a_table_that_has_moved_is_found);
+	RUN(what_a_thread_does_to_descriptors_is_seen);
+	RUN(what_another_process_does_to_them_is_seen);
+	RUN(what_may_not_be_is_refused_each_time);
+	RUN(a_descriptor_means_its_file_of_now);
+	return test_result();
+}
