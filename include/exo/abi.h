@@ -25,7 +25,9 @@
 #define EXO_PTWIN_BASE 0x7e8000000000ul  /* read-only window on the space's own page tables */
 #define EXO_SHARED_BASE 0x7f0000000000ul /* one top-level slot, common to a domain's spaces */
 #define EXO_SHARED_END 0x7f8000000000ul
-#define EXO_VCORE_BASE 0x7f0040000000ul  /* + cpu * EXO_VCORE_STRIDE: struct exo_vcore_page */
+/* + cpu * EXO_VCORE_STRIDE: struct exo_vcore_page.  Not as round as the others: a TLB is looked up by the low
+ * bits of a page's number, and these pages are used together with the first of those regions. */
+#define EXO_VCORE_BASE 0x7f0040018000ul
 #define EXO_VCORE_STRIDE 0x10000ul
 #define EXO_INFO_BASE 0x7f0048000000ul   /* struct exo_info, read-only */
 #define EXO_FRAMES_BASE 0x7f0050000000ul /* struct exo_frame_info[frame], read-only */

@@ -225,7 +225,7 @@ static unsigned wish_first(const struct exec_image *image, struct vm_wish *wishe
 			wishes[n++] = (struct vm_wish){ .address = start, .how = WISH_READ };
 	}
 	wishes[n++] = (struct vm_wish){ .address = image->bias + image->elf.entry, .how = WISH_READ };
-	wishes[n++] = (struct vm_wish){ .address = EXO_USER_TOP - PAGE, .how = WISH_WRITE };
+	wishes[n++] = (struct vm_wish){ .address = VM_STACK_TOP - PAGE, .how = WISH_WRITE };
 	return n;
 }
 

@@ -3,7 +3,7 @@
  * What a new program finds on its stack: System V ABI for x86-64, 3.4.1, with Linux's auxiliary
  * vector.
  *
- *	EXO_USER_TOP
+ *	VM_STACK_TOP
  *		8 bytes of zeros
  *		the path (AT_EXECFN)
  *		arguments and environment, as struct exec_strings has them
@@ -21,6 +21,7 @@
 #include "core/string.h"
 #include "core/usercopy.h"
 #include "proc/process.h"
+#include "vm/vm.h"
 
 #define AUXILIARY_MAX 24
 #define RANDOM_SIZE 16
@@ -99,7 +100,7 @@ static void push_auxiliary(struct words *w, const struct exec_image *image, uint
 int exec_stack_write(const struct exec_image *image, const struct exec_strings *s,
 		     const char *path, uint64_t *stack_pointer)
 {
-	uint64_t path_at = EXO_USER_TOP - 8 - (strlen(path) + 1);
+	uint64_t path_at = VM_STACK_TOP - 8 - (strlen(path) + 1);
 	uint64_t strings_at = path_at - s->used;
 	uint64_t platform_at = strings_at - sizeof(platform);
 	uint64_t random_at = (platform_at - RANDOM_SIZE) & ~15ul;
@@ -118,8 +119,8 @@ int exec_stack_write(const struct exec_image *image, const struct exec_strings *
 	random_bytes(random, sizeof(random));
 
 	/* Instead of by faults; the highest page has come with the image. */
-	if (*stack_pointer < EXO_USER_TOP - EXO_PAGE_SIZE)
-		user_touch(*stack_pointer, EXO_USER_TOP - EXO_PAGE_SIZE - *stack_pointer, true);
+	if (*stack_pointer < VM_STACK_TOP - EXO_PAGE_SIZE)
+		user_touch(*stack_pointer, VM_STACK_TOP - EXO_PAGE_SIZE - *stack_pointer, true);
 	int r = copy_to_user(path_at, path, strlen(path) + 1);
 
 	if (r == 0)

@@ -167,9 +167,9 @@ int vm_map_stack(struct vm *v, uint64_t limit)
 	/* Room for a limit that is raised later; Linux reserves the same. */
 	uint64_t room = limit < least ? least : limit > most ? most : PAGE_UP(limit);
 
-	v->mmap_top = EXO_USER_TOP - room - STACK_GUARD;
+	v->mmap_top = VM_STACK_TOP - room - STACK_GUARD - VM_MAPPINGS_OFFSET;
 	*m = (struct mapping){ .prot = PROT_READ | PROT_WRITE, .kind = MAPPING_STACK,
-			       .region = { .start = EXO_USER_TOP - first, .end = EXO_USER_TOP } };
+			       .region = { .start = VM_STACK_TOP - first, .end = VM_STACK_TOP } };
 	mapping_insert(v, m);
 	return 0;
 }

@@ -18,6 +18,15 @@ struct vm;
 /* Programs may map [VM_LOW, EXO_USER_TOP): the first pages stay empty, to catch null pointers. */
 #define VM_LOW 0x10000ul
 
+/*
+ * A program's stack ends here, and mappings begin some pages further from a round number than its limit says.
+ * A TLB is looked up by the low bits of a page's number: what is used together should not have the same
+ * ones, as the last page of the stack, the first mapping, and both's entries in the window on the page tables
+ * would (also EXO_VCORE_BASE).
+ */
+#define VM_STACK_TOP (EXO_USER_TOP - 34 * EXO_PAGE_SIZE)
+#define VM_MAPPINGS_OFFSET (10 * EXO_PAGE_SIZE)
+
 struct vm *vm_create(void);               /* NULL when out of memory */
 /* Of a new space that has got its mappings, before anybody else can look at it: what was kept to make them
  * of, and was not needed. */

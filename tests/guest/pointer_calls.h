@@ -26,6 +26,7 @@
 
 #define PAGE 4096ul
 #define USER_TOP 0x7e8000000000ul
+#define STACK_TOP (USER_TOP - 34 * PAGE) /* VM_STACK_TOP: the page below it is there */
 #define BAD 0x0badbad0badl /* in a row of the table: where the pointer goes */
 #define STRING 24 /* bytes of a string that runs into the end of its page */
 
@@ -224,7 +225,7 @@ static const struct call process_calls[] = {
 	CALL(get_robust_list, OUT, 8, 0, BAD, GOOD),
 	CALL(get_robust_list, OUT, 8, 0, GOOD, BAD),
 	CALL(getrandom, OUT | PARTIAL | RACED, 64, BAD, 64, 0),
-	CALL(mincore, OUT | ALIGNED, 1, USER_TOP - PAGE, PAGE, BAD),
+	CALL(mincore, OUT | ALIGNED, 1, STACK_TOP - PAGE, PAGE, BAD),
 	CALL(futex, ALIGNED, 4, BAD, FUTEX_WAIT, 1, NO_TIME),
 	CALL(futex, ALIGNED, 4, BAD, FUTEX_CMP_REQUEUE, 1, 1, GOOD, 0),
 	CALL(futex, MAY_NULL, 16, GOOD, FUTEX_WAIT, 0, BAD),
