@@ -111,9 +111,9 @@ static void take_at_once(struct task *t, int number, int code)
 	return_by_call(frame);
 }
 
-/* To the calling task; number 0 only asks.  What is blocked is kept even if it is ignored, and nobody need be
- * told. */
-static long send_to_self(struct task *t, int number)
+/* To the calling task, if it has not been taken at once; number 0 only asks.  What is blocked is kept even if it
+ * is ignored, and nobody need be told. */
+static __attribute__((noinline)) long send_to_self(struct task *t, int number)
 {
 	struct signal_info info;
 	bool only_kept;
@@ -124,8 +124,6 @@ static long send_to_self(struct task *t, int number)
 	if (number == 0)
 		return 0;
 	only_kept = (t->signal_blocked & ~SIGNALS_ACTING & SIGNAL_BIT(number)) != 0;
-	if (!only_kept)
-		take_at_once(t, number, SI_TKILL);
 	info = info_of_sender(number, SI_TKILL);
 	lock_acquire(&process_tree_lock);
 	if (only_kept)
@@ -138,7 +136,10 @@ static long send_to_self(struct task *t, int number)
 
 long sys_raise(int number)
 {
-	return send_to_self(current(), number);
+	struct task *t = current();
+
+	take_at_once(t, number, SI_TKILL);
+	return send_to_self(t, number);
 }
 
 static __attribute__((noinline)) long kill_any(int pid, int number)
@@ -203,7 +204,7 @@ long sys_tkill(int tid, int number)
 	struct signal_info info;
 
 	if ((uint32_t)tid == task_thread_id(t))
-		return send_to_self(t, number);
+		return sys_raise(number);
 	info = info_of_sender(number, SI_TKILL);
 	return send_to_task(0, tid, number, &info);
 }
@@ -216,7 +217,7 @@ long sys_tgkill(int group, int tid, int number)
 	if (group <= 0)
 		return -EINVAL;
 	if ((uint32_t)tid == task_thread_id(t) && (uint32_t)group == t->process->pid)
-		return send_to_self(t, number);
+		return sys_raise(number);
 	info = info_of_sender(number, SI_TKILL);
 	return send_to_task(group, tid, number, &info);
 }
