@@ -6,7 +6,6 @@
 #include "kernel.h"
 #include "boot_info.h"
 
-#define LOW_MEMORY_END 0x100000ul /* the firmware's, and where other CPUs start */
 #define PHYSICAL_END (1ul << 46)
 
 /* Whole frames [first, end). */
@@ -71,7 +70,7 @@ void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint6
 	uint64_t words, private;
 	struct range table;
 
-	take(0, LOW_MEMORY_END);
+	take(0, MACHINE_FRAMES_END << EXO_PAGE_SHIFT);
 	take((uint64_t)kernel_phys_start, (uint64_t)kernel_phys_end);
 	take(info, info + info_size);
 	for (unsigned i = 0; i < loader->module_count; i++)

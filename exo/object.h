@@ -92,13 +92,15 @@ struct handle_view {
 
 /*
  * What belongs to the machine and has no object of its own is named, for the sake of revocation, by
- * the words of low frames, which are the firmware's and never anybody's.
+ * the words of low frames, which are the firmware's and never anybody's: its data are in the first, and
+ * some is known to write to others of the first 64 KiB at any time.  The page where other CPUs start
+ * (TRAMPOLINE_PAGE) is one of them.
  */
 enum machine_frame {
 	MACHINE_PORTS_FRAME = 1,
 	MACHINE_IRQS_FRAME = 2, /* the right to bind, and each bound line */
 	MACHINE_DEVICES_FRAME = 3,
-	MACHINE_FRAMES_END = 256, /* below 1 MiB no frame holds a struct object */
+	MACHINE_FRAMES_END = 16, /* below it no frame holds a struct object */
 };
 
 #define DOMAINS_MAX 64 /* ids 1 .. DOMAINS_MAX - 1; 0 is "nobody" */

@@ -174,8 +174,8 @@ void segments_set_block(struct cpu *cpu);
 
 /* Bringing up CPUs. */
 
-/* Below 1 MiB, as a start-up interrupt demands; RAM on every PC.  The loader may have put something
- * there, so the page is only borrowed. */
+/* Below 1 MiB, as a start-up interrupt demands; RAM on every PC, and nobody's (MACHINE_FRAMES_END).  The
+ * loader may have put something there, so the page is only borrowed. */
 #define TRAMPOLINE_PAGE 0x8000ul
 
 /* Makes the boot CPU number 0, with an area of its own. */

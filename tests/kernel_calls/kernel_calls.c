@@ -18,6 +18,8 @@ bool touch_write(void *address);
 #define STACK_SIZE 16384
 #define CPUS_MAX 8
 #define KERNEL_FRAME 0x110ul /* of its text */
+#define LOW_FRAMES 0x10ul    /* the firmware's */
+#define LOW_RAM_END 0xa0ul
 static char stacks[CPUS_MAX][2 * STACK_SIZE] __attribute__((aligned(4096)));
 
 extern const char rodata_end[], data_end[], image_end[];
@@ -261,6 +263,19 @@ static void info_describes_the_machine(void)
 	CHECK(touch_write((void *)text_start));
 	CHECK(touch_read((void *)0xffffffff80100000ul));
 	CHECK(touch_read((void *)0xffff800000000000ul));
+}
+
+/* The firmware's, and beyond that the domain has some as well. */
+static void low_memory_is_used_but_for_its_beginning(void)
+{
+	unsigned own = 0;
+
+	for (uint64_t frame = 0; frame < LOW_FRAMES; frame++)
+		CHECK(frames[frame].owner == 0 && frames[frame].type != EXO_FRAME_FREE);
+	for (uint64_t frame = LOW_FRAMES; frame < LOW_RAM_END; frame++)
+		own += frames[frame].owner == info->domain_id;
+	CHECK(own > 0);
+	CHECK_EQ(frames[LOW_RAM_END].type, EXO_FRAME_NONE); /* the screen's */
 }
 
 static void unknown_calls_and_handles_are_refused(void)
@@ -1748,6 +1763,7 @@ static const struct {
 } tests[] = {
 #define TEST(name) { #name, name }
 	TEST(info_describes_the_machine),
+	TEST(low_memory_is_used_but_for_its_beginning),
 	TEST(unknown_calls_and_handles_are_refused),
 	TEST(mapping_counts_frames),
 	TEST(what_is_not_ones_own_cannot_be_mapped),
