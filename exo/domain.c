@@ -23,9 +23,9 @@ struct domain *domain_current(void)
 }
 
 /*
- * The word is the kernel's whatever has become of the frame (object.h), and a vcore leaves the table
- * before its frame is given back.  So one that is still there after we have got a reference to what is in
- * the frame is what we have got; and as long as we hold it, it stays.
+ * The frame may have become anything (object.h), and a vcore leaves the table before its frame is given
+ * back.  So one that is still there after we have got a reference to what is in the frame is what we have
+ * got; and as long as we hold it, it stays.
  */
 struct vcore *domain_vcore_get(struct domain *d, unsigned cpu)
 {

@@ -4,7 +4,7 @@
  * (its parent, usually): EXO_CALL_DOMAIN_KILL until it returns 0.
  *
  *	STOP     its vcores leave their CPUs, its interrupt lines fall silent
- *	OBJECTS  spaces and scheduling contexts that it owns are destroyed (a sweep over all frames)
+ *	OBJECTS  spaces, loans and scheduling contexts that it owns end (a sweep over all frames)
  *	SHARED   the shared region
  *	FRAMES   what it owned is scrubbed and goes to its parent (a sweep over all frames)
  *	SELF     the handle table and the domain itself
@@ -71,13 +71,10 @@ void domain_die(struct domain *d, uint64_t status)
 
 /* ---------------------------------------------------------------- taking apart */
 
-/* Every handle to it becomes stale, and the caller gets a reference; false if somebody else was
- * faster with either: the next step finds what that made of it. */
-static bool revoke_and_get(struct object *o)
+/* Every handle to it becomes stale.  The caller holds a reference; false if somebody else was faster. */
+static bool revoke(struct object *o)
 {
-	uint64_t generation = object_generation(o->frame);
-
-	return object_word_advance(o->frame, generation, 2) && object_word_get(o->frame, generation + 2);
+	return object_word_renew(o->frame, object_generation(o->frame));
 }
 
 /* ---------------------------------------------------------------- STOP */
@@ -93,7 +90,7 @@ static bool stop_vcore(struct domain *d, unsigned cpu)
 
 	if (!v)
 		return !atomic_load(&d->vcores[cpu]);
-	object_word_advance(v->object.frame, object_generation(v->object.frame), 2);
+	revoke(&v->object);
 	if (irq_unbind_vcore(v) && vcore_retire(v))
 		return true;
 	if (vcore_place(v) != VCORE_DEAD)
@@ -118,52 +115,37 @@ static bool stop(struct domain *d)
 
 /* ---------------------------------------------------------------- OBJECTS */
 
-/* The object that a frame holds if it is alive and the domain's own, but not one of the two that
- * go last.  Kept alive during the look, as in space_in() of frame_revoke.c. */
-static struct object *object_in(const struct domain *d, uint64_t frame)
-{
-	struct object *o = frame_pointer(frame);
-	bool is;
-
-	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) || o->owner != d ||
-	    !object_word_get_live(frame))
-		return NULL;
-	is = frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->owner == d &&
-	     o != &d->object && o != &d->shared->object;
-	object_word_put(frame);
-	return is ? o : NULL;
-}
-
-/* 0 when it is gone, 1 when there is more to do, -EBUSY. */
-static int destroy_space(struct space *s)
+/* The caller's reference ends.  0 when it is gone, 1 when there is more to do, -EBUSY. */
+static int destroy_object(struct object *o)
 {
 	struct frame_list nobody_reads = { .room = FRAME_LIST_MAX };
-	int result;
+	uint64_t frame = o->frame;
+	bool is_loose = o->kind == OBJECT_LOAN; /* its end takes no more than the last reference */
+	int result = -EBUSY;
 
-	if (!revoke_and_get(&s->object))
-		return -EBUSY;
-	result = space_destroy_step(s, &nobody_reads);
+	if (o->kind == OBJECT_SC) /* its CPU takes it out of its tree when the vcore there dies */
+		is_loose = atomic_load(&((struct sched_context *)o)->detached);
+	if (o->kind == OBJECT_SPACE && revoke(o)) {
+		result = space_destroy_step((struct space *)o, &nobody_reads);
+	} else if (is_loose && revoke(o) && object_word_retire(frame)) {
+		debug_release(frame);
+		result = 0;
+	}
 	if (result)
-		object_put(&s->object);
+		object_put(o);
 	return result;
 }
 
-static int destroy_object(struct object *o)
+/* What is in a frame of the domain's, but not the two that go last. */
+static int destroy_in(const struct domain *d, uint64_t frame)
 {
-	uint64_t frame = o->frame;
+	struct object *o = object_find(d, frame);
 
-	if (o->kind == OBJECT_SPACE)
-		return destroy_space((struct space *)o);
-	/* An SC: its CPU has taken it out of its tree when the vcore there died. */
-	if (o->kind != OBJECT_SC || !atomic_load(&((struct sched_context *)o)->detached) ||
-	    !revoke_and_get(o))
-		return -EBUSY;
-	if (object_word_retire(frame)) {
-		debug_release(frame);
-		return 0;
-	}
-	object_put(o);
-	return -EBUSY;
+	if (o && o != &d->object && o != &d->shared->object)
+		return destroy_object(o);
+	if (o)
+		object_put(o);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- FRAMES */
@@ -171,14 +153,10 @@ static int destroy_object(struct object *o)
 /* 0 when the frame is not, or no longer, the domain's; scrubbed and passed on. */
 static int take_frame(const struct domain *d, uint64_t frame, unsigned *scrubs)
 {
-	uint64_t word = frame_word(frame), generation = object_generation(frame);
+	uint64_t word = frame_word(frame);
 
 	if (frame_word_owner(word) != d->id || frame_word_type(word) == EXO_FRAME_KERNEL)
 		return 0;
-	if (frame_word_type(word) == EXO_FRAME_USER && (generation & 1))
-		/* A loan that begins here: nobody maps it any more. */
-		if (!object_word_advance(frame, generation, 1))
-			return -EBUSY;
 	if (!frame_seize(frame, d->id))
 		return -EBUSY;
 	frame_zero(frame);
@@ -202,16 +180,12 @@ static int sweep(struct domain *d)
 	if (end > frame_end)
 		end = frame_end;
 	while (d->sweep_frame < end && scrubs < SWEEP_SCRUBS) {
-		int result = 0;
+		int result;
 
-		if (d->sweep_phase == PHASE_FRAMES) {
+		if (d->sweep_phase == PHASE_FRAMES)
 			result = take_frame(d, d->sweep_frame, &scrubs);
-		} else {
-			struct object *o = object_in(d, d->sweep_frame);
-
-			if (o)
-				result = destroy_object(o);
-		}
+		else
+			result = destroy_in(d, d->sweep_frame);
 		if (result > 0)
 			return 1;
 		d->sweep_left += result < 0;
@@ -264,7 +238,8 @@ static int dismantle_step(struct domain *d)
 		result = sweep(d);
 		break;
 	case PHASE_SHARED:
-		result = destroy_space(d->shared);
+		object_get(&d->shared->object);
+		result = destroy_object(&d->shared->object);
 		break;
 	case PHASE_SELF:
 		return finish(d);
@@ -301,8 +276,7 @@ static struct domain *leaf_below(struct domain *d)
 	leaf = domain_by_id(id);
 	if (!leaf)
 		return NULL;
-	/* The word is the kernel's whatever has become of the frame (object.h). */
-	frame = frame_of_pointer(leaf);
+	frame = frame_of_pointer(leaf); /* which may have become anything (object.h) */
 	if (!object_word_get_live(frame))
 		return NULL;
 	if (domain_by_id(id) == leaf)

@@ -4,7 +4,7 @@
 #include "boot_info.h"
 
 uint64_t frame_end;
-struct frame_private *frame_private;
+_Atomic uint64_t *frame_private;
 
 /* Seen by ring 3 as struct exo_frame_info[]. */
 static _Atomic uint64_t *frame_words;
@@ -107,7 +107,8 @@ void frame_unpin(uint64_t frame)
  * Why the TLB stamp is looked at after the compare-and-swap: before it, another CPU of the owner
  * could map and unmap the frame between our look and our swap, leaving the same word and a new
  * stamp.  Once the frame is the kernel's nobody can map it, and every stamp that it will ever get
- * as a user page was written before its map count was brought down, which our swap has read.
+ * as a user page was written before its map count was brought down, which our swap has read.  So its
+ * private word is 0 from now on, until it gets an object's or is mapped again.
  */
 int frame_claim(uint64_t frame, uint16_t owner, enum exo_frame_type type)
 {

@@ -12,16 +12,12 @@
 #include "frame_word.h"
 #include "x86/paging.h"
 
-/* What only the kernel knows about a frame; see tlb_epoch.h and object.h for the two words. */
-struct frame_private {
-	_Atomic uint64_t stamp;
-	_Atomic uint64_t object;
-};
-
 struct multiboot2_info;
 
 extern uint64_t frame_end; /* one past the highest frame number; fixed after frame_table_init() */
-extern struct frame_private *frame_private;
+/* What only the kernel knows about each frame, a word: a stamp (tlb_epoch.h) or an object's (object.h). */
+extern _Atomic uint64_t *frame_private;
+#define FRAME_PRIVATE_OBJECT (1ul << 63) /* which of the two it is */
 /* The frames that the table itself lies in; anybody may map them read-only. */
 extern struct exo_range frame_table_frames;
 

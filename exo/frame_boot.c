@@ -67,8 +67,8 @@ static void set_type(struct range frames, enum exo_frame_type type)
 
 void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint64_t info_size)
 {
-	uint64_t words, private;
 	struct range table;
+	uint64_t words;
 
 	take(0, MACHINE_FRAMES_END << EXO_PAGE_SHIFT);
 	take((uint64_t)kernel_phys_start, (uint64_t)kernel_phys_end);
@@ -85,11 +85,10 @@ void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint6
 			frame_end = ram.end;
 	}
 	words = frame_above(frame_end * sizeof(uint64_t));
-	private = frame_above(frame_end * sizeof(struct frame_private));
-	table = find_room(loader, words + private);
+	table = find_room(loader, 2 * words); /* the other half is frame_private */
 	if (table.end << EXO_PAGE_SHIFT > EARLY_MAP_END)
 		panic("not enough memory below 4 GiB for the frame table");
-	memset(frame_pointer(table.first), 0, (words + private) << EXO_PAGE_SHIFT);
+	memset(frame_pointer(table.first), 0, 2 * words << EXO_PAGE_SHIFT);
 	frame_table_place(table.first, words);
 
 	for (unsigned i = 0; i < loader->range_count; i++)

@@ -3,8 +3,8 @@
  * Frames between domains: given for good, or lent and taken back.
  *
  * A loan is a range of frames, each with one pin of the loan and one for every entry in a space of
- * somebody else than the owner.  It is alive under the object word of its first frame (object.h),
- * so copies of its handle become stale all at once when it ends.
+ * somebody else than the owner.  It is an object (object.h), so copies of its handle become stale all at
+ * once when it ends.
  */
 #include "kernel.h"
 #include "calls.h"
@@ -57,34 +57,7 @@ static void unpin_range(uint64_t first, uint64_t count)
 		frame_unpin(first + i);
 }
 
-/* (first frame, count, rights) -> handle */
-int64_t call_frame_lend(struct exo_regs *regs, struct handle_view *h)
-{
-	struct domain *d = domain_current();
-	uint64_t first = regs->rdi, count = regs->rsi, pinned = 0;
-	unsigned rights = (regs->rdx & (EXO_RIGHT_USE | EXO_RIGHT_WRITE)) | EXO_RIGHT_COPY |
-			  EXO_RIGHT_MANAGE | EXO_RIGHT_REVOKE;
-	exo_handle handle;
-	int64_t slot;
-
-	if (count == 0 || count > LOAN_MAX || first >= frame_end || count > frame_end - first)
-		return -EINVAL;
-	slot = handle_reserve(d);
-	if (slot < 0)
-		return slot;
-	while (pinned < count && frame_pin(first + pinned, d->id))
-		pinned++;
-	if (pinned < count || !object_word_start(first)) {
-		unpin_range(first, pinned);
-		handle_cancel(d, slot);
-		return pinned < count ? -EPERM : -EBUSY;
-	}
-	handle = handle_fill(d, slot, OBJECT_LOAN, rights, first, first, count);
-	object_word_put(first);
-	return handle;
-}
-
-/* Only the loan's own pins are left, and those of other loans of the same frames. */
+/* Nobody but the loan has a pin on any of them. */
 static bool is_unused(uint64_t first, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++)
@@ -93,22 +66,57 @@ static bool is_unused(uint64_t first, uint64_t count)
 	return true;
 }
 
+/* (first frame, count, rights, object frame) -> handle */
+int64_t call_frame_lend(struct exo_regs *regs, struct handle_view *h)
+{
+	struct creation making = { .count = 1, .frames = { regs->r10 } };
+	uint64_t first = regs->rdi, count = regs->rsi, pinned = 0;
+	unsigned rights = (regs->rdx & (EXO_RIGHT_USE | EXO_RIGHT_WRITE)) | EXO_RIGHT_COPY |
+			  EXO_RIGHT_MANAGE | EXO_RIGHT_REVOKE;
+	struct object *loan = frame_pointer(regs->r10);
+	exo_handle handle;
+	int error;
+
+	if (count == 0 || count > LOAN_MAX || first >= frame_end || count > frame_end - first)
+		return -EINVAL;
+	error = creation_begin(&making, EXO_FRAME_KERNEL);
+	if (error)
+		return error;
+	while (pinned < count && frame_pin(first + pinned, making.payer->id))
+		pinned++;
+	if (pinned < count || !is_unused(first, count)) {
+		unpin_range(first, pinned);
+		creation_undo(&making);
+		return pinned < count ? -EPERM : -EBUSY;
+	}
+	object_init(loan, OBJECT_LOAN, making.payer, regs->r10);
+	handle = handle_fill(making.payer, making.slot, OBJECT_LOAN, rights, regs->r10, first, count);
+	object_put(loan);
+	return handle;
+}
+
 /*
  * (handle).  Why nobody borrows again between the look and the end: mapping holds a reference to
  * the loan, and the end needs the last one.  An entry made before that is seen by the second look.
+ * Nobody else changes the word in between: the frame is claimed, and its domain does not end while it
+ * is in a call.
  */
 int64_t call_frame_take_back(struct exo_regs *regs, struct handle_view *h)
 {
-	if (frame_word_owner(frame_word(h->first)) != domain_current()->id)
+	uint64_t frame = h->object_frame, generation;
+
+	if (h->object->owner != domain_current())
 		return -EPERM;
-	if (!is_unused(h->first, h->count) || !object_word_retire(h->first))
+	generation = is_unused(h->first, h->count) ? object_word_retire(frame) : 0;
+	if (!generation)
 		return -EBUSY;
 	h->kept = true; /* the reference ended with the loan */
 	if (!is_unused(h->first, h->count)) {
-		object_word_advance(h->first, h->object_generation + 1, -1);
+		object_word_revive(frame, generation);
 		return -EBUSY;
 	}
 	unpin_range(h->first, h->count);
 	handle_drop(domain_current(), regs->rdi);
+	debug_release(frame);
 	return 0;
 }

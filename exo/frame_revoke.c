@@ -54,36 +54,19 @@ static int64_t hold(struct domain *d, const struct exo_frame_revoke *r)
 	return n;
 }
 
-/* The space of the domain that the frame holds, if any, with a reference.  What is alive may be a loan, in a
- * frame that a domain writes: only while it is kept alive does the type say that it is none. */
-static struct space *space_in(const struct domain *d, uint64_t frame)
-{
-	struct object *o = frame_pointer(frame);
-
-	if (frame < MACHINE_FRAMES_END || !object_is_live(frame) || o->owner != d ||
-	    !object_word_get_live(frame))
-		return NULL;
-	if (frame_word_type(frame_word(frame)) == EXO_FRAME_KERNEL && o->kind == OBJECT_SPACE &&
-	    o->owner == d)
-		return (struct space *)o;
-	object_word_put(frame);
-	return NULL;
-}
-
 /* Up to one space, and part of that if it is large. */
 static int64_t sweep(struct domain *d, struct exo_frame_revoke *r)
 {
 	for (uint64_t n = 0; n < SEARCH_MAX && r->space < frame_end; n++) {
-		struct space *s = space_in(d, r->space);
-		bool more = s && update_take_revoked(s, &r->page);
+		struct object *o = object_find(d, r->space);
+		bool is_space = o && o->kind == OBJECT_SPACE;
+		bool more = is_space && update_take_revoked((struct space *)o, &r->page);
 
-		if (s)
-			object_put(&s->object);
-		if (more)
-			return 1;
-		r->space++;
-		r->page = 0;
-		if (s)
+		if (o)
+			object_put(o);
+		r->space += !more;
+		r->page = more ? r->page : 0;
+		if (is_space)
 			return 1;
 	}
 	return r->space < frame_end;

@@ -46,12 +46,6 @@ static struct handle_slot *slot_at(struct domain *d, uint32_t number)
 	return page ? &page[number % HANDLE_SLOTS_PER_FRAME] : NULL;
 }
 
-/* Is there a struct object behind a handle of this kind? */
-static bool has_object(enum object_kind kind)
-{
-	return kind >= OBJECT_DOMAIN && kind <= OBJECT_SC;
-}
-
 /* The slot's contents, if it is live and of this generation. */
 static bool slot_read(struct handle_slot *slot, uint32_t generation, struct handle_view *out)
 {
@@ -79,7 +73,7 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 		return -EPERM;
 	if (!object_word_get(out->object_frame, out->object_generation))
 		return -EBADF;
-	out->object = has_object(out->kind) ? frame_pointer(out->object_frame) : NULL;
+	out->object = out->kind < OBJECT_PORTS ? frame_pointer(out->object_frame) : NULL;
 	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
 	 * references.  Either it sees ours and gives up, or we see `dying`. */
 	out->kept = kind == OBJECT_SPACE && atomic_load(&out->space->dying);
@@ -201,11 +195,11 @@ int64_t call_handle_revoke(struct exo_regs *regs, struct handle_view *h)
 
 	if (slot < 0)
 		return slot;
-	if (!object_word_advance(h->object_frame, h->object_generation, 2)) {
+	h->object_generation = object_word_renew(h->object_frame, h->object_generation);
+	if (!h->object_generation) {
 		handle_cancel(d, slot); /* another revoke was faster */
 		return -EBADF;
 	}
-	h->object_generation += 2;
 	handle_drop(d, regs->rdi);
 	return slot_fill(d, slot, h);
 }

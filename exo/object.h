@@ -5,16 +5,23 @@
  * Every object lives in a frame that its domain gave up for it (K2: there is no heap), and is
  * reached through the physmap.  Whether the object in a frame is alive, and how many uses of it
  * are in progress, is NOT kept in the object but in a table beside the frame table, one word per
- * frame:
+ * frame (frame_private):
  *
- *	63            16 15      0
- *	| generation    | users   |	the generation is odd while the frame holds a live object
+ *	63  62         16 15      0
+ *	| 1 | generation | users   |	an object is alive in the frame
+ *	| 0 | TLB stamp            |	none is, and the frame may be anybody's (tlb_epoch.h)
  *
  * A stale handle may point at a frame that has become a user page since.  The word is always the
- * kernel's, so looking up is one fetch-and-add on it: it takes a reference and reads the
- * generation at the same instant, and on a mismatch gives the reference back, having touched
- * nothing else.  Destroying is one compare-and-swap {live, one user} -> {dead}; revoking adds 2
- * to the generation.  Neither looks for the handles that become stale.
+ * kernel's, and what it says of an object it says at one instant: so looking up is one
+ * compare-and-swap {generation, users} -> {generation, users + 1}, and where the generation is another
+ * nothing is written.  No generation is used twice, in whatever frame, so nothing of an object stays
+ * behind when it dies, and a compare-and-swap never takes another's word for what it has seen before.
+ * Destroying is one compare-and-swap {alive, one user} -> 0; revoking is one to a new generation.
+ * Neither looks for the handles that become stale.
+ *
+ * Why a word is never both: an object comes to life in a frame that its maker has claimed, and ends before
+ * the frame is given back.  A claimed frame's stamp is acknowledged (frame_claim) and none is added, since
+ * only who has an entry of a frame counted stamps it, and what is mapped cannot be claimed.
  */
 #ifndef EXO_OBJECT_H
 #define EXO_OBJECT_H
@@ -31,8 +38,8 @@ enum object_kind {
 	OBJECT_SPACE,
 	OBJECT_VCORE,
 	OBJECT_SC,
-	OBJECT_LOAN,    /* lent frames: alive under the first frame's word; no struct object */
-	OBJECT_PORTS,   /* the right to use I/O ports.  No struct object ... */
+	OBJECT_LOAN,    /* lent frames: nothing but a struct object */
+	OBJECT_PORTS,   /* the right to use I/O ports.  From here on, no struct object ... */
 	OBJECT_IRQS,    /* ... the right to bind lines ... */
 	OBJECT_LINE,    /* ... first: a bound line; count: the binding's number ... */
 	OBJECT_DEVICES, /* ... the right to map device pages */
@@ -81,7 +88,7 @@ struct handle_view {
 		};
 	};
 	bool kept;             /* whoever looks after the view need not put it */
-	union {                /* NULL for LOAN, PORTS, IRQS, LINE and DEVICES */
+	union {                /* NULL for PORTS, IRQS, LINE and DEVICES */
 		struct object *object;
 		struct domain *domain;
 		struct space *space;
@@ -177,21 +184,24 @@ void object_init(struct object *o, enum object_kind kind, struct domain *owner, 
 /* One more reference; the caller holds one, or is the only one who could kill it. */
 void object_get(struct object *o);
 void object_put(struct object *o);
+/* The domain's object that is alive in a frame, whatever that is, with a reference; NULL: there is none. */
+struct object *object_find(const struct domain *d, uint64_t frame);
 /* The same for what has no struct object, by frame; get fails if it is of another generation. */
 bool object_word_get(uint64_t frame, uint64_t generation);
 bool object_word_get_live(uint64_t frame); /* of whatever generation */
 void object_word_put(uint64_t frame);
-bool object_word_start(uint64_t frame);  /* dead -> alive, with one reference; false: is alive */
+void object_word_start(uint64_t frame); /* dead -> alive, with one reference */
 /*
  * Kill it if the caller's reference is the only one: no handle names it any more and the frame
- * may be handed back.  False, and nothing changed, while others use it.
+ * may be handed back.  -> the generation that it had; 0, and nothing changed, while others use it.
  */
-bool object_word_retire(uint64_t frame);
-/* Its generation goes up by so many, which makes every handle to it stale: 2 leaves it alive (revoke), 1
- * kills it, whoever has references, and -1 undoes a retire.  False if it is of another generation. */
-bool object_word_advance(uint64_t frame, uint64_t generation, int64_t by);
+uint64_t object_word_retire(uint64_t frame);
+/* Undo that, with no reference. */
+void object_word_revive(uint64_t frame, uint64_t generation);
+/* Make every handle to it stale.  -> its new generation, 0 if it was of another one than was said. */
+uint64_t object_word_renew(uint64_t frame, uint64_t generation);
 bool object_is_live(uint64_t frame);
-uint64_t object_generation(uint64_t frame);
+uint64_t object_generation(uint64_t frame); /* never 0 if it is alive */
 /* With a reference held: how many there are. */
 unsigned object_users(const struct object *o);
 

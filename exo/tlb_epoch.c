@@ -133,19 +133,34 @@ tlb_stamp tlb_stamp_add(_Atomic uint64_t *word, tlb_stamp stamp)
 	return new;
 }
 
-tlb_stamp tlb_stamp_frame(uint64_t frame, tlb_stamp stamp)
+void tlb_stamp_frame(uint64_t frame, tlb_stamp stamp)
 {
-	return tlb_stamp_add(&frame_private[frame].stamp, stamp);
+	ASSERT_INVARIANT(!(atomic_load(&frame_private[frame]) & FRAME_PRIVATE_OBJECT));
+	tlb_stamp_add(&frame_private[frame], stamp);
+}
+
+/* The frame may have been claimed, and an object be alive in it, before the look or after: then all
+ * have acknowledged the stamp that it had. */
+tlb_stamp tlb_frame_pending(uint64_t frame)
+{
+	tlb_stamp stamp = atomic_load(&frame_private[frame]);
+
+	if (stamp & FRAME_PRIVATE_OBJECT)
+		return 0;
+	if (!tlb_acknowledged(stamp))
+		return stamp;
+	if (stamp)
+		atomic_compare_exchange_strong(&frame_private[frame], &stamp, 0);
+	return 0;
 }
 
 bool tlb_frame_acknowledged(uint64_t frame)
 {
-	tlb_stamp stamp = atomic_load(&frame_private[frame].stamp);
-	bool acknowledged = tlb_acknowledged(stamp);
+	tlb_stamp stamp = tlb_frame_pending(frame);
 
-	if (!acknowledged)
+	if (stamp)
 		tlb_remind(stamp);
-	return acknowledged;
+	return !stamp;
 }
 
 /* ---------------------------------------------------------------- this CPU's side */

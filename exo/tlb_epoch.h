@@ -12,6 +12,8 @@
  * A stamp is acknowledged when each of its CPUs has flushed since its epoch, or is idle (and will
  * look before it enters ring 3 again).  0 is always acknowledged.  Stamps are kept per frame (for
  * retyping) and per space (for EXO_CALL_TLB_POLL).
+ *
+ * A frame's stamp shares its word with an object's (object.h): the clock never gets as far as the top bit.
  */
 #ifndef EXO_TLB_EPOCH_H
 #define EXO_TLB_EPOCH_H
@@ -41,9 +43,11 @@ tlb_stamp tlb_publish(struct space *space);
 
 /* Put a stamp into a word that collects them; -> what is not acknowledged yet. */
 tlb_stamp tlb_stamp_add(_Atomic uint64_t *word, tlb_stamp stamp);
-/* Stamp a frame before its entry is counted out.  -> the frame's stamp, 0 if acknowledged. */
-tlb_stamp tlb_stamp_frame(uint64_t frame, tlb_stamp stamp);
-/* If not, the CPUs behind are reminded. */
+/* Stamp a frame before its entry is counted out: that keeps it from becoming an object's. */
+void tlb_stamp_frame(uint64_t frame, tlb_stamp stamp);
+/* Any frame's stamp, 0 if it is acknowledged: then it is forgotten. */
+tlb_stamp tlb_frame_pending(uint64_t frame);
+/* The same, and the CPUs behind are reminded. */
 bool tlb_frame_acknowledged(uint64_t frame);
 
 /* Used by space_load() around and instead of writing CR3. */

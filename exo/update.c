@@ -64,7 +64,7 @@ static void harvest_bring_in(struct update *u, struct space *s, struct harvest *
 		if ((word & ~FRAME_WORD_PINS) != free_word)
 			continue;
 		h->frames[free++] = frame;
-		u->stamp = tlb_stamp_union(u->stamp, tlb_stamp_frame(frame, 0));
+		u->stamp = tlb_stamp_union(u->stamp, tlb_frame_pending(frame));
 	}
 	h->frame_count = free;
 }

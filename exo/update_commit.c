@@ -72,7 +72,7 @@ static bool table_is_own(const table_entry *directory)
 {
 	uint64_t frame = pte_frame(*directory);
 
-	return !table_is_shared(directory) && (!frame_private[frame].stamp || tlb_frame_acknowledged(frame));
+	return !table_is_shared(directory) && (!frame_private[frame] || tlb_frame_acknowledged(frame));
 }
 
 /*
@@ -101,7 +101,7 @@ static table_entry *entry_to_change(struct update_step *step, struct space *s, u
 		entry = page_table_walk(s, va, 0, at);
 	}
 	if (entry)
-		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)].stamp);
+		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)]);
 	return entry;
 }
 

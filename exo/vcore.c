@@ -121,7 +121,7 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 		return error;
 
 	/* It comes to life when it has its place: who looks for it there before finds nothing alive, and a
-	 * life could not be undone while somebody looks what a stale handle to the frame names. */
+	 * life could not be undone while somebody looks what the frame holds (object_find). */
 	vcore = vcore_init(h[1].space, &args);
 	if (!atomic_compare_exchange_strong(&domain->vcores[args.cpu], &none, vcore)) {
 		creation_undo(&making);

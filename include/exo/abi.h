@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define EXO_ABI_VERSION 2
+#define EXO_ABI_VERSION 3
 
 #define EXO_PAGE_SHIFT 12
 #define EXO_PAGE_SIZE 4096ul
@@ -375,10 +375,12 @@ enum exo_call {
 	/* (domain handle, first frame, count, enum exo_give_flag) -> frames given (scrubbed); less than
 	 * count: again. */
 	EXO_CALL_FRAME_GIVE = 8,
-	/* (first frame, count, rights) -> a handle that others may map after HANDLE_COPY. */
+	/* (first frame, count, rights, object frame) -> a handle that others may map after HANDLE_COPY.
+	 * EBUSY if one of them is lent already, or is just being copied; EAGAIN while a TLB may still hold
+	 * the object frame. */
 	EXO_CALL_FRAME_LEND = 9,
-	/* (handle): take back.  EBUSY while a borrower maps them: tell it, or kill it, which takes
-	 * everything back. */
+	/* (handle): take back.  The object frame comes back too.  EBUSY while a borrower maps them: tell
+	 * it, or kill it, which takes everything back. */
 	EXO_CALL_FRAME_TAKE_BACK = 10,
 
 	/* (domain handle, object frame, root frame) -> handle: a space of that domain, made from one's own

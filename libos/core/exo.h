@@ -92,9 +92,9 @@ static inline int64_t exo_frame_revoke(exo_handle domain, struct exo_frame_revok
 	return exo_call2(EXO_CALL_FRAME_REVOKE, domain, (uint64_t)revoke);
 }
 
-static inline int64_t exo_frame_lend(uint64_t first, uint64_t count, unsigned rights)
+static inline int64_t exo_frame_lend(uint64_t first, uint64_t count, unsigned rights, uint64_t object)
 {
-	return exo_call4(EXO_CALL_FRAME_LEND, first, count, rights, 0);
+	return exo_call4(EXO_CALL_FRAME_LEND, first, count, rights, object);
 }
 
 static inline int64_t exo_frame_take_back(exo_handle loan)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exo/handle.c, exo/object.c: who looks a handle up gets what it names, whole, or nothing; and no object
- * dies under somebody who uses it
+/* exo/handle.c, exo/object.c: who looks a handle up gets what it names, whole, or nothing; no object
+ * dies under somebody who uses it; and a frame that holds none, or another one, is let alone
  */
 #include <asm/errno.h>
 #include <string.h>
@@ -12,8 +12,10 @@
 
 enum { FRAMES = 8, THING = 2 };
 
-static struct frame_private words[FRAMES];
-struct frame_private *frame_private = words;
+#define STAMP (7ul << 16 | 3) /* of a TLB: nobody has acknowledged it */
+
+static _Atomic uint64_t words[FRAMES];
+_Atomic uint64_t *frame_private = words;
 uint64_t frame_end = FRAMES;
 static struct domain domain;
 static struct handle_slot page[HANDLE_SLOTS_PER_FRAME] __attribute__((aligned(64)));
@@ -62,16 +64,16 @@ static exo_handle make(uint64_t value)
 
 static void setup(void)
 {
-	memset(words, 0, sizeof(words));
+	memset((void *)words, 0, sizeof(words));
 	memset(&domain, 0, sizeof(domain));
 	memset(page, 0, sizeof(page));
 	domain.handles[0] = page;
 	was_used = has_died = false;
-	EXPLORE_CHECK(object_word_start(THING));
+	object_word_start(THING);
 	domain.handle_hint = 1;
 	first = make(1);
 	domain.handle_hint = 1; /* so that the slot is used again at once */
-	explore_name(&words[THING].object, sizeof(words[THING].object), "word");
+	explore_name(&words[THING], sizeof(words[THING]), "word");
 	explore_name(&page[1], sizeof(page[1]), "slot");
 	explore_name(&domain.handle_hint, sizeof(domain.handle_hint), "hint");
 	explore_name(&was_used, sizeof(was_used), "was_used");
@@ -111,6 +113,69 @@ static void an_object_dies(unsigned cpu)
 		has_died = true;
 }
 
+/* As before, and then the frame is memory, and leaves a space that another CPU has loaded. */
+static void its_frame_becomes_memory(unsigned cpu)
+{
+	if (cpu == 0) {
+		look();
+	} else if (object_word_retire(THING)) {
+		has_died = true;
+		atomic_store(&words[THING], STAMP);
+		EXPLORE_CHECK(atomic_load(&words[THING]) == STAMP);
+	}
+}
+
+static void setup_memory(void)
+{
+	setup();
+	EXPLORE_CHECK(object_word_retire(THING));
+	has_died = true;
+	atomic_store(&words[THING], STAMP);
+}
+
+/* The stamp has been acknowledged: a new object comes to life, and nobody but its maker has it. */
+static void memory_becomes_an_object(unsigned cpu)
+{
+	if (cpu == 0) {
+		look();
+		return;
+	}
+	EXPLORE_CHECK(atomic_load(&words[THING]) == STAMP);
+	atomic_store(&words[THING], 0);
+	object_word_start(THING);
+	EXPLORE_CHECK(object_word_retire(THING));
+	EXPLORE_CHECK(atomic_load(&words[THING]) == 0);
+}
+
+/* CPU 1 holds the object's first reference. */
+static void its_handles_become_stale(unsigned cpu)
+{
+	uint64_t before = object_generation(THING);
+
+	if (cpu == 0)
+		look();
+	else
+		EXPLORE_CHECK(object_word_renew(THING, before) != before);
+}
+
+static void it_is_alive_under_another_name(void)
+{
+	struct handle_view view;
+
+	EXPLORE_CHECK(handle_view(&domain, first, OBJECT_PORTS, EXO_RIGHT_USE, &view) == -EBADF);
+	EXPLORE_CHECK(object_word_retire(THING)); /* no reference is left but the first */
+}
+
+static void the_stamp_is_what_it_was(void)
+{
+	EXPLORE_CHECK(atomic_load(&words[THING]) == STAMP || !has_died);
+}
+
+static void nothing_is_left(void)
+{
+	EXPLORE_CHECK(!was_used && atomic_load(&words[THING]) == 0);
+}
+
 static void the_slot_is_the_second_handles(void)
 {
 	struct handle_view view;
@@ -130,6 +195,12 @@ int main(void)
 		  the_slot_is_the_second_handles, NULL },
 		{ "what_is_used_does_not_die", 2, 4, 1, setup, an_object_dies,
 		  it_was_used_or_has_died, NULL },
+		{ "a_stale_look_up_leaves_a_stamp_alone", 2, 4, 1, setup, its_frame_becomes_memory,
+		  the_stamp_is_what_it_was, NULL },
+		{ "a_stale_look_up_does_not_use_the_next_object", 2, 4, 1, setup_memory,
+		  memory_becomes_an_object, nothing_is_left, NULL },
+		{ "a_revoked_handle_finds_nothing_and_loses_nothing", 2, 4, 1, setup,
+		  its_handles_become_stale, it_is_alive_under_another_name, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

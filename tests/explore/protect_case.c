@@ -8,7 +8,7 @@
  * What a page is mapped by, where nothing was, is one of two, whoever is first; and only in a table that nobody
  * else has.
  *
- * And a frame that is in two spaces is unmapped in both at once.
+ * And a frame that is in two spaces is unmapped in both at once; or claimed as soon as it is in none.
  */
 #define tlb_flush_page tlb_flush_page_of_the_machine
 #include "kernel_cpus.h"
@@ -30,6 +30,7 @@ table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct
 #define TABLE 6
 #define FRAME 7
 #define VA 0x400000ul
+#define OBJECT_WORD (FRAME_PRIVATE_OBJECT | 5ul << 16 | 1)
 #define BEFORE (FRAME << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX)
 
 static table_entry entries[TABLE_ENTRIES] __attribute__((aligned(EXO_PAGE_SIZE)));
@@ -42,8 +43,8 @@ static _Atomic uint64_t maps;            /* of the frame */
 static _Atomic unsigned mapped[CPUS];    /* how often a CPU's own frame was mapped, by MAP */
 static int result[CPUS];                 /* of MAP */
 
-static struct frame_private frames[FRAME + CPUS];
-struct frame_private *frame_private = frames;
+static _Atomic uint64_t frames[FRAME + CPUS];
+_Atomic uint64_t *frame_private = frames;
 static struct domain domain;
 static struct space space, shared, elsewhere;
 static struct vcore vcore;
@@ -368,7 +369,7 @@ static void setup_shared_table(void)
 static void setup_stamped_table(void)
 {
 	setup_empty();
-	frames[TABLE].stamp = (1ul << 16) | 2;
+	frames[TABLE] = (1ul << 16) | 2;
 	tlb_clock = 1;
 }
 
@@ -408,6 +409,46 @@ static void both_unmap(unsigned cpu)
 	harvest_bring_in(&u, s, &h);
 	lock_release(&s->lock);
 	EXPLORE_CHECK(h.frame_count == 0 || !tlb_acknowledged(u.stamp));
+}
+
+/* No TLB has anything of the frame any more, but it is still marked with the last one that had. */
+static void setup_old_stamp(void)
+{
+	setup();
+	memset(&elsewhere, 0, sizeof(elsewhere));
+	elsewhere.object.owner = &domain;
+	tlb_clock = tlb_cpus[1].seen = 1;
+	frames[FRAME] = stamp_make(1, cpu_bit(1));
+}
+
+static bool is_in_no_space(void *unused)
+{
+	return maps == 0;
+}
+
+/* CPU 0 takes the frame out of its last space.  CPU 1 claims it, and has an object in it before CPU 0 looks
+ * whom there is to wait for. */
+static void the_other_claims(unsigned cpu)
+{
+	struct harvest h = { .changed = 1, .va = { VA }, .frame_count = 1, .frames = { FRAME } };
+	struct update u = { .domain = &domain, .target = &elsewhere };
+
+	if (cpu == 0) {
+		lock_acquire(&elsewhere.lock);
+		harvest_bring_in(&u, &elsewhere, &h);
+		lock_release(&elsewhere.lock);
+		EXPLORE_CHECK(tlb_acknowledged(u.stamp));
+		return;
+	}
+	explore_wait(is_in_no_space, NULL, "waits until it can claim the frame");
+	EXPLORE_CHECK(tlb_frame_acknowledged(FRAME));
+	EXPLORE_CHECK(atomic_load(&frames[FRAME]) == 0);
+	atomic_store(&frames[FRAME], OBJECT_WORD);
+}
+
+static void it_holds_an_object(void)
+{
+	EXPLORE_CHECK(frames[FRAME] == OBJECT_WORD);
 }
 
 static void it_is_free(void)
@@ -461,6 +502,8 @@ int main(void)
 		  NULL },
 		{ "a_frame_that_leaves_two_spaces_is_waited_for", 2, 3, 1, setup_two_spaces, both_unmap,
 		  it_is_free, NULL },
+		{ "a_frame_is_claimed_as_soon_as_it_comes_free", 2, 3, 1, setup_old_stamp, the_other_claims,
+		  it_holds_an_object, NULL },
 		{ "two_cpus_map_one_page_in_one_place", 2, 3, 1, setup_empty, both_map, one_is_there, NULL },
 		{ "a_shared_table_is_not_written_at_once", 1, 3, 1, setup_shared_table, map_at_once,
 		  none_is_there, NULL },

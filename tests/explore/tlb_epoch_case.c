@@ -19,8 +19,8 @@ static uint64_t tlb[CPUS];       /* what the CPU's TLB says */
 static _Atomic bool vcore_rung;
 static _Atomic bool interrupted[CPUS];
 
-static struct frame_private frames[FRAME + 1];
-struct frame_private *frame_private = frames;
+static _Atomic uint64_t frames[FRAME + 1];
+_Atomic uint64_t *frame_private = frames;
 static struct domain domain;
 static struct space space, shared;
 static struct vcore vcore;
@@ -100,7 +100,7 @@ static void setup(void)
 	explore_name(&waiting, sizeof(waiting), "waiting");
 	explore_name(&tlb_cpus[0], sizeof(tlb_cpus[0]), "CPU 0");
 	explore_name(&tlb_cpus[1], sizeof(tlb_cpus[1]), "CPU 1");
-	explore_name(&frames[FRAME].stamp, sizeof(frames[FRAME].stamp), "stamp");
+	explore_name(&frames[FRAME], sizeof(frames[FRAME]), "stamp");
 	explore_name(&space.object, sizeof(space.object), "space");
 	explore_name(&domain, sizeof(domain), "domain");
 }

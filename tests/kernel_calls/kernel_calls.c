@@ -1073,7 +1073,7 @@ static int64_t child_more(const struct exo_message *order)
 	case 8:
 		return exo_frame_give(DOMAIN, argument, 1, EXO_GIVE_TO_PARENT);
 	case 9:
-		return exo_frame_lend(argument, 1, EXO_RIGHT_USE) > 0;
+		return exo_frame_lend(argument, 1, EXO_RIGHT_USE, order->word[2]) > 0;
 	case 10:
 		return exo_space_feed(SPACE, &argument, 1);
 	case 11:
@@ -1082,6 +1082,9 @@ static int64_t child_more(const struct exo_message *order)
 		return EXO_PTE(0x400000 + argument * 4096);
 	case 13:
 		return child_taken(argument, order->word[2]);
+	case 14: /* lent to the domain that order 5 named */
+		return exo_handle_copy(exo_frame_lend(argument, 1, EXO_RIGHT_USE, order->word[2]),
+				       child_loan, EXO_RIGHT_USE);
 	}
 	return -EINVAL;
 }
@@ -1457,15 +1460,24 @@ static void loans_end_when_the_borrower_has_let_go(void)
 {
 	struct child child;
 	struct exo_message hello;
-	uint64_t lent = far_frames(7000);
+	uint64_t lent = far_frames(7000), object = lent + 2, other = lent + 3;
 	exo_handle loan, copy;
 
 	CHECK_EQ(map(SPACE, 0xb00000, lent, 1, RW), 0);
 	*(volatile uint64_t *)0xb00000 = 4711;
-	CHECK_EQ(exo_frame_lend(KERNEL_FRAME, 1, EXO_RIGHT_USE), -EPERM);
-	loan = exo_frame_lend(lent, 2, EXO_RIGHT_USE);
+	CHECK_EQ(exo_frame_lend(KERNEL_FRAME, 1, EXO_RIGHT_USE, object), -EPERM);
+	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE, KERNEL_FRAME), -EPERM);
+	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE, lent + 1), -EPERM);
+	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE, ~0ul), -EPERM);
+	CHECK(frames[lent].pins == 0 && frames[lent + 1].pins == 0);
+	CHECK_EQ(frames[object].type, EXO_FRAME_USER);
+	loan = exo_frame_lend(lent, 2, EXO_RIGHT_USE, object);
 	CHECK((int64_t)loan > 0);
-	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE), -EBUSY);
+	CHECK_EQ(frames[object].type, EXO_FRAME_KERNEL);
+	CHECK_EQ(exo_frame_lend(lent, 2, EXO_RIGHT_USE, other), -EBUSY);
+	CHECK_EQ(exo_frame_lend(lent + 1, 2, EXO_RIGHT_USE, other), -EPERM);
+	CHECK_EQ(exo_frame_lend(lent + 1, 1, EXO_RIGHT_USE, other), -EBUSY);
+	CHECK_EQ(frames[other].type, EXO_FRAME_USER);
 	CHECK_EQ(exo_handle_feed(DOMAIN, lent + 1), -EBUSY);
 	child_start(&child);
 	message_wait(&hello);
@@ -1482,9 +1494,49 @@ static void loans_end_when_the_borrower_has_let_go(void)
 	CHECK_EQ(frames[lent].pins, 1);
 	CHECK_EQ(exo_frame_take_back(loan), 0);
 	CHECK_EQ(frames[lent].pins, 0);
+	CHECK_EQ(frames[object].type, EXO_FRAME_USER);
+	CHECK_EQ(exo_frame_take_back(loan), -EBADF);
 	CHECK_EQ(child_ask(&child, 2, EXO_PROT_READ), -EBADF);
 	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
 	child_bury(&child, 0);
+}
+
+static int64_t map_loan(exo_handle loan)
+{
+	return update(SPACE, (struct exo_op){ .code = EXO_OP_MAP, .prot = EXO_PROT_READ, .count = 1,
+					      .va = 0xb00000, .source = loan });
+}
+
+/* The loan goes with the first look at what the dead domain had, its frame when the borrower lets go. */
+static void loans_end_with_their_lender(void)
+{
+	struct child child;
+	uint64_t lent = far_frames(7100), object = lent + 1;
+	exo_handle loan;
+	int64_t r = 1;
+
+	child_begin(&child);
+	CHECK_EQ(exo_frame_give(child.domain, lent, 2, 0), 2);
+	CHECK_EQ(exo_send(child.vcore, 5, exo_handle_copy(DOMAIN, child.domain, EXO_RIGHT_USE), 0), 0);
+	loan = child_ask2(&child, 14, lent, object);
+	CHECK((int64_t)loan > 0);
+	CHECK_EQ(map_loan(loan), 0);
+	CHECK_EQ(exo_frame_take_back(loan), -EPERM);
+	for (unsigned i = 0; i < 1000; i++) {
+		r = exo_domain_kill(child.domain, 0);
+		take_events(0);
+		CHECK(r == 1 || r == -EBUSY);
+	}
+	CHECK_EQ(frames[lent].owner, child.id);
+	CHECK_EQ(frames[lent].maps, 1);
+	CHECK_EQ(frames[object].owner, info->domain_id);
+	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+	CHECK_EQ(map_loan(loan), -EBADF);
+	child_bury(&child, 0);
+	CHECK_EQ(frames[lent].owner, info->domain_id);
+	CHECK_EQ(frames[lent].pins, 0);
+	CHECK_EQ(map_loan(loan), -EBADF);
+	CHECK_EQ(exo_handle_drop(loan), 0);
 }
 
 /* ---------------------------------------------------------------- frames taken back */
@@ -1593,8 +1645,9 @@ static void frames_are_taken_after_the_deadline(void)
 	*window = 99;
 	CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
 	CHECK_EQ(exo_frame_give(child.domain, first, 4, EXO_GIVE_CONTENTS), 4);
+	CHECK_EQ(exo_frame_give(child.domain, first + 5, 2, 0), 2);
 	CHECK_EQ(child_ask(&child, 1, first + 1), 0);
-	CHECK_EQ(child_ask(&child, 9, first + 2), 1);
+	CHECK_EQ(child_ask2(&child, 9, first + 2, first + 5), 1);
 	CHECK_EQ(child_ask(&child, 10, first + 3), 0);
 
 	CHECK_EQ(revoke_step(&child, EXO_REVOKE_HOLD, first, 5), -EAGAIN); /* nobody was told */
@@ -1612,7 +1665,7 @@ static void frames_are_taken_after_the_deadline(void)
 	CHECK_EQ(child_ask(&child, 3, 0), 99); /* until it is taken out */
 	CHECK_EQ(child_ask2(&child, 1, first, 1), -EPERM);
 	CHECK_EQ(child_ask(&child, 8, first), -EPERM);
-	CHECK_EQ(child_ask(&child, 9, first), 0);
+	CHECK_EQ(child_ask2(&child, 9, first, first + 6), 0);
 	CHECK_EQ(revoke_take(&child, first + 1, 1), 1);
 	CHECK_EQ(frames[first + 1].owner, child.id);
 	revoke_sweep(&child);
@@ -1790,6 +1843,7 @@ static const struct {
 	TEST(without_a_slot_nothing_is_made),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),
+	TEST(loans_end_with_their_lender),
 	TEST(wrong_revocations_are_refused),
 	TEST(a_child_gives_frames_to_its_parent),
 	TEST(frames_are_taken_after_the_deadline),

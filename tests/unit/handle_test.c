@@ -12,8 +12,8 @@
 
 enum { FRAMES = 64, PORTS_FRAME = 1, THING = 2 };
 
-static struct frame_private words[FRAMES];
-struct frame_private *frame_private = words;
+static _Atomic uint64_t words[FRAMES];
+_Atomic uint64_t *frame_private = words;
 uint64_t frame_end = FRAMES;
 static struct domain domain;
 static struct handle_slot pages[2][HANDLE_SLOTS_PER_FRAME] __attribute__((aligned(64)));
@@ -51,10 +51,10 @@ static void reset(void)
 {
 	memset(&domain, 0, sizeof(domain));
 	memset(pages, 0, sizeof(pages));
-	memset(words, 0, sizeof(words));
+	memset((void *)words, 0, sizeof(words));
 	domain.handles[0] = pages[0];
 	domain.handles[1] = pages[1];
-	CHECK(object_word_start(THING));
+	object_word_start(THING);
 }
 
 static exo_handle make(unsigned rights)
@@ -173,10 +173,54 @@ static void the_dead_stay_while_they_are_used(void)
 	CHECK(object_word_retire(THING));
 	CHECK(!object_is_live(THING));
 	CHECK_EQ(view(h, &v), -9);
-	CHECK(handle_drop(&domain, h));
-	CHECK(object_word_start(THING));
-	CHECK(!object_word_start(THING));
+	CHECK_EQ(words[THING], 0);
+	object_word_start(THING);
+	CHECK(object_is_live(THING));
 	CHECK_EQ(view(h, &v), -9);
+}
+
+/* What may be in the word of a frame that is somebody's memory, or another object's. */
+static void no_other_word_is_an_object(void)
+{
+	struct handle_view v;
+	exo_handle h;
+	uint64_t generation;
+
+	reset();
+	h = make(EXO_RIGHTS_ALL);
+	generation = object_generation(THING);
+	CHECK(object_word_retire(THING));
+	for (unsigned bit = 0; bit < 63; bit++) {
+		words[THING] = 1ul << bit | (generation << 16 & INT64_MAX);
+		uint64_t word = words[THING];
+
+		CHECK(!object_is_live(THING));
+		CHECK_EQ(view(h, &v), -9);
+		CHECK(!object_word_get_live(THING));
+		CHECK_EQ(words[THING], word);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		words[THING] = 0;
+		object_word_start(THING);
+		CHECK_EQ(view(h, &v), -9);
+		CHECK(object_word_get_live(THING));
+		object_word_put(THING);
+	}
+}
+
+static void what_is_revived_is_what_it_was(void)
+{
+	struct handle_view v;
+	uint64_t generation;
+	exo_handle h;
+
+	reset();
+	h = make(EXO_RIGHTS_ALL);
+	generation = object_word_retire(THING);
+	CHECK_EQ(view(h, &v), -9);
+	object_word_revive(THING, generation);
+	CHECK_EQ(view(h, &v), 0);
+	CHECK_EQ(words[THING] & 0xffff, 0);
 }
 
 /* ---------------------------------------------------------------- several threads */
@@ -244,6 +288,8 @@ int main(void)
 	RUN(a_full_table_says_so);
 	RUN(revoking_makes_all_but_the_new_handle_stale);
 	RUN(the_dead_stay_while_they_are_used);
+	RUN(no_other_word_is_an_object);
+	RUN(what_is_revived_is_what_it_was);
 	RUN(readers_never_see_half_a_slot);
 	return check_result();
 }
