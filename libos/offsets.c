@@ -145,8 +145,8 @@ void offsets(void)
 
 	DEFINE(TASK_PROCESS, offsetof(struct task, process));
 	DEFINE(TASK_WORK_AND_ENTRY, offsetof(struct task, work));
-	DEFINE(TASK_OWN_FILES, offsetof(struct task, own_files));
-	DEFINE(TASK_OWN_CAPACITY, offsetof(struct task, own_capacity));
+	DEFINE(TASK_OWN_FILES, offsetof(struct task, own.files));
+	DEFINE(TASK_OWN_CAPACITY, offsetof(struct task, own.capacity));
 	DEFINE(TASK_ENTRY, offsetof(struct task, entry));
 	DEFINE(TASK_VECTOR_LIVE, offsetof(struct task, vector_live));
 	DEFINE(TASK_STACK_POINTER, offsetof(struct task, stack_pointer));

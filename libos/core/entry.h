@@ -41,7 +41,7 @@
 
 /* The doors in read_write.asm: bytes of each, to which they are aligned, and up to the change of stack. */
 #define DOOR_SIZE 256
-#define DOOR_OUTSIDE 79
+#define DOOR_OUTSIDE 66
 
 extern const char call_entry[], call_entry_end[];
 extern const char foreign_entry[], foreign_entry_end[];

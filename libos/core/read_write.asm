@@ -1,17 +1,16 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; read() and write(): doors like call_entry, which look for the file where they stand.  They are at
-; EXO_CALL_READ and EXO_CALL_WRITE of scripts/musl/exo_call.h; the same calls by number, and all of them
-; while tracing is on, go through call_entry.
+; EXO_CALL_READ and EXO_CALL_WRITE of scripts/musl/exo_call.h; the same calls by number go through call_entry.
 ;
-; What a door knows: the descriptors that are the task's alone, and of a file the function that the
-; call may go to at once (fs/descriptor.h).  With anything else it goes on as call_entry does, and
-; the call itself makes known what it finds, for the next.
+; What a door knows: the descriptors that are the task's alone (fs/own_descriptors.h), and of a file the
+; function that the call may go to at once (fs/file.h).  With anything else, and while calls are traced,
+; it goes on as call_entry does, and the call itself makes known what it finds, for the next.
 
 %include "offsets.inc"
 %include "this_vcore.inc"
 
-extern call_entry, call_entry_end, call_exit_start, calls_are_traced
+extern call_entry_end, call_exit_start
 
 ; The user frame lies directly below its task, at the top of the task's stack.
 %define FRAME(register) (REGS_%+register - REGS_SIZE)
@@ -23,8 +22,6 @@ extern call_entry, call_entry_end, call_exit_start, calls_are_traced
 %macro door 1
 	align DOOR_SIZE, int3
 %%entry:
-	cmp byte [rel calls_are_traced], 0
-	jne near call_entry
 	THIS_VCORE r11, r11d
 	mov r11, [r11 + VCORE_CURRENT]
 	mov rcx, [rsp]                  ; may fault, and is then started again
@@ -42,18 +39,16 @@ extern call_entry, call_entry_end, call_exit_start, calls_are_traced
 %error the event path takes what is before the change of stack for DOOR_OUTSIDE bytes long
 %endif
 	cld
-	cmp edi, [r11 + TASK_OWN_CAPACITY]
+	cmp rdi, [r11 + TASK_OWN_CAPACITY]
 	jae near call_entry_end
 	mov rcx, [r11 + TASK_OWN_FILES]
-	mov r8d, edi
-	mov r8, [rcx + r8 * 8]
-	test r8, r8
-	jz near call_entry_end          ; it is not open
+	mov rdi, [rcx + rdi * 8]
+	test rdi, rdi
+	jz near not_known               ; it is not open
 	cmp rdx, IO_BYTES_MAX
-	ja near call_entry_end
-	mov rdi, r8
+	ja near not_known
 	xor ecx, ecx                    ; no position
-	call [r8 + %1]
+	call [rdi + %1]
 	jmp near call_exit_start
 %endmacro
 
@@ -66,5 +61,9 @@ doors_start:
 	door FILE_WRITE_AT_ONCE
 	align DOOR_SIZE, int3
 doors_end:
+
+not_known:
+	mov rdi, [rsp + REGS_RDI]
+	jmp call_entry_end
 
 	VCORES_BY_SELECTOR

@@ -23,13 +23,13 @@
 #include <stdbool.h>
 #include "list.h"
 #include "lock.h"
+#include "fs/own_descriptors.h"
 
 #define TASK_SLOT_SIZE 0x8000ul
 /* Stack, task and vector area.  The deepest stack that the tests have made is 6.7K of the 12.2K. */
 #define TASK_MAPPED_PAGES (EXO_DEBUG ? 7 : 4)
 #define TASK_VECTOR_MAX 0xac0ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state: 2696 bytes */
 
-struct file;
 struct mutex;
 struct process;
 struct vcore;
@@ -74,9 +74,8 @@ struct task {
 	_Atomic uint32_t work __attribute__((aligned(8))); /* any CPU; enum task_work */
 	uint32_t entry;            /* the task itself; enum task_entry */
 
-	/* Written by the task itself: descriptors that nobody else can close.  See fs/descriptor.h. */
-	struct file **own_files;
-	uint32_t own_capacity;
+	/* Descriptors that nobody else can close. */
+	struct own_descriptors own;
 
 	/* Written by the running task itself, or by its CPU on its behalf (or its creator). */
 	uint64_t stack_pointer;  /* saved while it is not running */

@@ -103,13 +103,27 @@ failed:
 	mov eax, -EFAULT
 	ret
 
-; long user_zero(void *to, size_t n): n, or an error.
-global user_zero
+; long zero_user(uint64_t to, size_t n): n, or an error.  Below eight bytes a REP costs more to start than it
+; has to do.
+global zero_user
 	align 16
-user_zero:
+zero_user:
+	mov rax, rdi
+	add rax, rsi
+	jc .failed
+	mov rcx, USER_TOP
+	cmp rax, rcx
+	ja .failed
 	mov rax, rsi
+	cmp rsi, 1
+	jne .several
+.one:
+	mov byte [rdi], 0
+.done:
+	ret
+.several:
 	cmp rsi, 8
-	jae .long                       ; below that a REP costs more to start than it has to do
+	jae .long
 .tail:
 	test esi, esi
 	jz .done
@@ -118,7 +132,6 @@ user_zero:
 	inc rdi
 	dec esi
 	jnz .byte
-.done:
 	ret
 .long:
 	mov rcx, rsi
@@ -132,6 +145,7 @@ user_zero:
 .failed:
 	mov rax, -EFAULT
 	ret
+	may_fault .one, .failed
 	may_fault .words, .failed
 	may_fault .byte, .failed
 

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include "abi/errno.h"
 
-long user_zero(void *to, size_t n);
 long user_string(char *to, const char *from, size_t max);
 int user_load32(uint32_t *value, const uint32_t *from);
 int user_store32(uint32_t *to, uint32_t value);
@@ -14,11 +13,6 @@ int user_cmpxchg32(uint32_t *at, uint32_t expect, uint32_t value, uint32_t *old)
 static bool is_user(uint64_t addr, size_t n)
 {
 	return addr < EXO_USER_TOP && n <= EXO_USER_TOP - addr;
-}
-
-long zero_user(uint64_t dst, size_t n)
-{
-	return is_user(dst, n) ? user_zero((void *)dst, n) : -EFAULT;
 }
 
 long copy_string_from_user(char *dst, uint64_t src, size_t max)

@@ -56,23 +56,17 @@ static inline __attribute__((always_inline)) struct file *fd_peek(int fd)
 	return fd_table_is_ours(p) && (unsigned)fd < p->files->capacity ? p->files->files[fd] : NULL;
 }
 
-/*
- * What a task knows of descriptors that it alone can use, for the doors of read() and write()
- * (core/read_write.asm): it remembers what fd_peek() has found, and forgets it before the table moves, is
- * another, or has another user, all of which only the task itself can bring about.  Others that
- * leave do not matter: less is known then than could be.
- */
+/* What fd_peek() has found is known to the doors (fs/own_descriptors.h), and is not any more. */
 static inline void fd_own_remember(void)
 {
 	struct task *t = current();
 
-	t->own_files = t->process->files->files;
-	t->own_capacity = t->process->files->capacity;
+	own_descriptors_remember(&t->own, t->process->files->files, t->process->files->capacity);
 }
 
 static inline void fd_own_forget(void)
 {
-	current()->own_capacity = 0;
+	own_descriptors_forget(&current()->own);
 }
 
 static inline void fd_return(struct fd_ref r)

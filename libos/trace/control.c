@@ -148,12 +148,13 @@ static void change_all(bool on)
 
 /* ---- on and off */
 
-/* Those that were there before: later ones are named when they start. */
-static void name_all_tasks(void)
+/* Those that were there before: later ones are named when they start, and know of no descriptors. */
+static void take_up_all_tasks(void)
 {
 	struct task *t;
 
 	for (uint32_t id = 0; (t = task_next(id)); id = t->self.id + 1, task_put(t)) {
+		own_descriptors_forget(&t->own);
 		upcalls_mask();
 		trace_name(this_vcore(), t);
 		upcalls_unmask();
@@ -165,7 +166,7 @@ static void trace_calls(bool on)
 {
 	atomic_store_explicit(&syscall_table_in_force, on ? traced_table : syscall_table,
 			      memory_order_relaxed);
-	atomic_store_explicit(&calls_are_traced, on, memory_order_relaxed);
+	atomic_store(&calls_are_traced, on);
 }
 
 static void turn_off(void)
@@ -188,7 +189,7 @@ static int turn_on(uint64_t kib)
 	is_on = true;
 	change_all(true);
 	trace_calls(true);
-	name_all_tasks();
+	take_up_all_tasks();
 	return 0;
 }
 

@@ -8,12 +8,13 @@
  * libos/fs/rename.c libos/fs/open.c libos/fs/stat.c libos/fs/attribute.c libos/fs/read_write.c
  * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/record_lock.c libos/fs/directory_file.c
  * libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ring.c
- * libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/transfer.c */
+ * libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/transfer.c libos/fs/own_descriptors.c */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "libos_shim.h"
 #include "check.h"
+#include "abi/syscall.h"
 #include "fs/calls.h"
 #include "fs/inode.h"
 #include "fs/memfs.h"
@@ -23,6 +24,7 @@
 #define SPACE_BYTES (16ul << 20)
 #define FILE_MAX 20000
 
+_Atomic bool calls_are_traced;
 static uint64_t random_state = 1;
 static bool have_host; /* may chroot: only then can the two be compared */
 
