@@ -110,10 +110,8 @@ int mapping_split(struct vm *v, uint64_t at)
 
 	if (!upper)
 		return -ENOMEM;
-	upper->region.start = at;
 	upper->page += (at - m->region.start) / PAGE;
-	mapping_resize(v, m, m->region.start, at);
-	mapping_insert(v, upper);
+	region_split(&v->regions, &m->region, &upper->region, at);
 	return 0;
 }
 

@@ -134,6 +134,16 @@ void region_resize(struct region_tree *t, struct region *r, uint64_t start, uint
 	refresh(t->root, r);
 }
 
+/* upper starts behind r and before what follows r: the way down to its place leads by r, whose summaries, and
+ * those above, are made anew on the way back. */
+void region_split(struct region_tree *t, struct region *r, struct region *upper, uint64_t at)
+{
+	upper->start = at;
+	upper->end = r->end;
+	r->end = at;
+	region_insert(t, upper);
+}
+
 struct region *region_find(const struct region_tree *t, uint64_t address)
 {
 	struct region *best = NULL;

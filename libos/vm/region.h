@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /*
- * A node.  `start` and `end` change only through region_resize() while it is in a tree.
+ * A node.  `start` and `end` change only through region_resize() and region_split() while it is in a tree.
  *
  *	subtree of a node:   first [left][gap][node][gap][right] last
  *	gap = the largest hole between two neighbours inside the subtree
@@ -37,6 +37,8 @@ void region_insert(struct region_tree *t, struct region *r);
 void region_remove(struct region_tree *t, struct region *r);
 /* New bounds, which overlap no other region and leave the order as it is. */
 void region_resize(struct region_tree *t, struct region *r, uint64_t start, uint64_t end);
+/* r keeps what lies below `at`, which is inside it; `upper`, in no tree, becomes the rest. */
+void region_split(struct region_tree *t, struct region *r, struct region *upper, uint64_t at);
 
 /* The lowest region that ends after `address`: the one that contains it, else the next one. */
 struct region *region_find(const struct region_tree *t, uint64_t address);

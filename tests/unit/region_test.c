@@ -110,8 +110,16 @@ static void change_at_random(struct region_tree *t, struct model *m)
 		region_remove(t, r);
 		free(r);
 	} else if (r->end - r->start > PAGE) {
+		unsigned how = random_below(3);
+
 		model_set(m, r, NULL);
-		if (random_below(2))
+		if (how == 0) {
+			uint64_t pages = (r->end - r->start) / PAGE, at = r->start / PAGE + 1 + random_below(pages - 1);
+			struct region *upper = make(at, 1);
+
+			region_split(t, r, upper, at * PAGE);
+			model_set(m, upper, upper);
+		} else if (how == 1)
 			region_resize(t, r, r->start + PAGE, r->end);
 		else
 			region_resize(t, r, r->start, r->end - PAGE);
