@@ -10,6 +10,7 @@
  */
 #include "vm/space.h"
 #include "abi/errno.h"
+#include "core/frames.h"
 #include "core/memory.h"
 
 unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits)
@@ -41,16 +42,12 @@ static unsigned absent_from(const struct mapping *m, uint64_t va, unsigned most)
 	return n;
 }
 
-/* The allocator's last frames come first and with falling numbers, so filled from the end the
- * frames of neighbouring pages are mostly neighbours, and one operation serves a run of them. */
 unsigned take_frames(uint64_t *frames, unsigned wanted)
 {
-	unsigned n = 0;
+	unsigned n = (unsigned)frames_take(frames, wanted);
 
-	while (n < wanted && (frames[wanted - 1 - n] = frame_take_or_spare()) != 0)
-		n++;
-	for (unsigned i = 0; n < wanted && i < n; i++)
-		frames[i] = frames[wanted - n + i];
+	if (n == 0 && (frames[0] = frame_take_or_spare()) != 0)
+		n = 1;
 	return n;
 }
 

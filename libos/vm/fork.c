@@ -14,6 +14,7 @@
 #include "vm/space.h"
 #include <asm/mman.h>
 #include "abi/errno.h"
+#include "core/frames.h"
 #include "core/memory.h"
 
 #define BATCH 32
@@ -61,6 +62,8 @@ struct cloning {
 	uint64_t told;           /* copies_write of the parent */
 	uint64_t hot[HOT_MAX];   /* pages to be copied at once, ascending */
 	unsigned hot_count;
+	uint64_t frames[HOT_MAX]; /* for their copies: */
+	size_t frame_count;       /* so many are left */
 	struct exo_op ops[BATCH];
 	unsigned count;
 	uint64_t epoch;
@@ -106,7 +109,7 @@ static bool copy_page(struct cloning *c, uint64_t va)
 
 	if (!m || !may_be_written(m, entry) || c->count == BATCH)
 		return false;
-	frame = frame_alloc();
+	frame = c->frame_count > 0 ? c->frames[--c->frame_count] : frame_alloc();
 	if (!frame)
 		return false;
 	op = next_op(c);
@@ -207,12 +210,13 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 	c.child = vm_create();
 	c.parent = parent;
 	choose_hot(&c, hot, hot_count);
+	c.frame_count = frames_take(c.frames, c.hot_count);
 	c.count = 0;
 	c.epoch = 0;
 	c.error = 0;
 	*error = -ENOMEM;
 	if (!c.child)
-		return NULL;
+		goto out;
 	mutex_lock(&parent->mutex);
 	*error = copy_mappings(c.child, parent);
 	if (*error == 0)
@@ -225,7 +229,10 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 	if (*error < 0) {
 		free_unmapped_copies(&c);
 		vm_put(c.child);
-		return NULL;
+		c.child = NULL;
 	}
+out:
+	while (c.frame_count > 0)
+		frame_free(c.frames[--c.frame_count]);
 	return c.child;
 }

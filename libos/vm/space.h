@@ -148,7 +148,8 @@ uint64_t frame_take_or_spare(void);
 
 /* Pages right below va in its mapping whose entries have one of `bits`, as far as FILL_PAGES. */
 unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits);
-/* How many frames there were, at most `wanted`. */
+/* How many frames there were, at most `wanted`; where it can be, neighbours in rising order, so that one operation
+ * serves a run of pages. */
 unsigned take_frames(uint64_t *frames, unsigned wanted);
 
 /* Zeros for the absent page at va, and perhaps for pages behind it. */

@@ -140,12 +140,44 @@ static void one_is_gone(void)
 	EXPLORE_CHECK(taken[1] && frames_free_count() == 0);
 }
 
+/* All are in CPU 0's cache. */
+static void setup_full(void)
+{
+	uint32_t all[FRAMES];
+
+	setup();
+	EXPLORE_CHECK(frame_bitmap_take(&bitmap, all, FRAMES) == FRAMES);
+	cache_fill(&caches[0], all, FRAMES);
+}
+
+/* Several are taken, and given back, at once; the other takes one of the same cache. */
+static void one_takes_two(unsigned cpu)
+{
+	uint64_t two[2];
+
+	if (cpu == 1) {
+		take_one(cpu);
+		return;
+	}
+	looks[cpu] = 0;
+	EXPLORE_CHECK(frames_take(two, 2) == 2 && two[0] != two[1]);
+	frames_retire(0, 0, two, 2);
+}
+
+/* Had both had one of them, all would be free. */
+static void two_are_back(void)
+{
+	EXPLORE_CHECK(taken[1] && frames_free_count() == FRAMES - 1);
+}
+
 int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "who_wants_a_frame_gets_one", CPUS, 2, 1, setup, each_takes, all_are_different, NULL },
 		{ "frames_that_are_gathered_are_found", CPUS, 2, 1, setup_cached, one_gathers,
 		  one_is_gone, NULL },
+		{ "several_are_taken_and_given_back_at_once", CPUS, 2, 1, setup_full, one_takes_two,
+		  two_are_back, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
