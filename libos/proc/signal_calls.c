@@ -111,10 +111,11 @@ static void take_at_once(struct task *t, int number, int code)
 	return_by_call(frame);
 }
 
-/* To the calling task, if it has not been taken at once; number 0 only asks.  What is blocked is kept even if it
- * is ignored, and nobody need be told. */
-static __attribute__((noinline)) long send_to_self(struct task *t, int number)
+/* To the calling task, if it has not been taken at once; number 0 only asks.  What is blocked is kept even
+ * if it is ignored, and nobody need be told. */
+static __attribute__((noinline)) long send_to_self(int number)
 {
+	struct task *t = current();
 	struct signal_info info;
 	bool only_kept;
 	int r;
@@ -136,10 +137,8 @@ static __attribute__((noinline)) long send_to_self(struct task *t, int number)
 
 long sys_raise(int number)
 {
-	struct task *t = current();
-
-	take_at_once(t, number, SI_TKILL);
-	return send_to_self(t, number);
+	take_at_once(current(), number, SI_TKILL);
+	return send_to_self(number);
 }
 
 static __attribute__((noinline)) long kill_any(int pid, int number)

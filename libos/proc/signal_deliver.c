@@ -117,7 +117,9 @@ static int next_handled(struct task *t, struct signal_info *info, struct signal_
 		struct signal_action *action = &p->signal_actions->action[number - 1];
 
 		if (action->handler > HANDLER_LAST_SPECIAL) {
-			signal_set_blocked(t, signal_handling_begin(t, number, action, h), true);
+			uint64_t blocked = signal_handling_begin(t, number, action, t->signal_blocked, h);
+
+			signal_set_blocked(t, blocked, true);
 			return number;
 		}
 		if (act_by_default(p, number) == COME_BACK)

@@ -80,10 +80,9 @@ static uint64_t frame_place(const struct task *t, const struct signal_handling *
 }
 
 /* All that the frame has besides registers and siginfo. */
-static void words_fill(struct signal_words *w, const struct task *t, uint64_t vector)
+static void words_fill(struct signal_words *w, const struct task *t, const struct exo_regs *regs,
+		       uint64_t vector)
 {
-	const struct exo_regs *regs = t->frame;
-
 	w->flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (vector ? UC_FP_XSTATE : 0);
 	w->stack_sp = t->signal_stack.sp;
 	w->stack_size = t->signal_stack.size;
@@ -114,11 +113,12 @@ static __attribute__((noinline)) bool frame_extend(struct task *t, const struct 
 
 /* A handler starts like any function that is called: it finds its arguments, and no other register
  * with a value that it could rely on. */
-void signal_frame_build(struct task *t, const struct signal_info *info, const struct signal_handling *h)
+void signal_frame_build(struct task *t, const struct signal_info *info, struct signal_handling *h)
 {
 	struct exo_regs *regs = t->frame;
 	bool with_vector = t->entry == ENTRY_FULL;
-	struct signal_words words;
+	bool extended = with_vector || (h->flags & SA_SIGINFO) != 0 ||
+			(t->signal_stack.flags & SS_AUTODISARM) != 0;
 	uint64_t vector, place = 0;
 
 	if ((h->flags & SA_RESTORER) != 0)
@@ -129,14 +129,11 @@ void signal_frame_build(struct task *t, const struct signal_info *info, const st
 	}
 	if (!with_vector)
 		regs->rflags = FLAG_FIXED;
-	words_fill(&words, t, vector);
-	words.restorer = h->restorer;
-	words.mask = h->mask_to_restore;
-	words.fault_address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
+	words_fill(&h->words, t, regs, vector);
+	h->words.fault_address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
 
-	if (user_frame_write((struct signal_frame *)place, regs, &words) != 0 ||
-	    (((h->flags & SA_SIGINFO) || with_vector || (t->signal_stack.flags & SS_AUTODISARM)) &&
-	     !frame_extend(t, info, h, place, vector))) {
+	if (user_frame_write((struct signal_frame *)place, regs, &h->words) != 0 ||
+	    (extended && !frame_extend(t, info, h, place, vector))) {
 		signal_frame_failed(t, h->number);
 		return;
 	}

@@ -5,8 +5,10 @@
 #define LIBOS_SIGNAL_PRIVATE_H
 
 #include <asm/signal.h>
+#include "core/cpu.h"
 #include "proc/process.h"
 #include "proc/signal.h"
+#include "proc/signal_frame.h"
 
 #define SIGNALS_UNMASKABLE (SIGNAL_BIT(9) | SIGNAL_BIT(19))                    /* KILL, STOP */
 #define SIGNALS_STOP (SIGNAL_BIT(19) | SIGNAL_BIT(20) | SIGNAL_BIT(21) | SIGNAL_BIT(22))
@@ -84,25 +86,31 @@ static inline __attribute__((always_inline)) void signal_set_blocked(struct task
 
 /* signal_deliver.c */
 
-/* A signal that has been taken out: what its action said then, and the mask that comes back when the
- * handler returns. */
+/* A signal that has been taken out: what its action said.  Of the words for its frame there is `restorer`,
+ * and `mask`, which comes back when the handler returns; signal_frame_build() adds the others. */
 struct signal_handling {
 	int number;
-	uint64_t handler, flags, restorer, mask_to_restore;
+	uint64_t handler, flags;
+	struct signal_words words;
 };
 
-/* The signal has been taken out, and its action has a handler: *h; the handler's mask. */
+/* The signal has been taken out, and its action has a handler: *h; the handler's mask.  `blocked` is the
+ * task's. */
 static inline __attribute__((always_inline)) uint64_t
-signal_handling_begin(struct task *t, int number, struct signal_action *action, struct signal_handling *h)
+signal_handling_begin(struct task *t, int number, struct signal_action *action, uint64_t blocked,
+		      struct signal_handling *h)
 {
-	uint64_t blocked = t->signal_blocked, flags = action->flags;
+	uint64_t flags = action->flags;
 
 	h->number = number;
 	h->handler = action->handler;
 	h->flags = flags;
-	h->restorer = action->restorer;
-	h->mask_to_restore = t->signal_restore_mask ? t->signal_saved_mask : blocked;
-	t->signal_restore_mask = false;
+	h->words.restorer = action->restorer;
+	h->words.mask = blocked;
+	if (t->signal_restore_mask) {
+		h->words.mask = t->signal_saved_mask;
+		t->signal_restore_mask = false;
+	}
 	if ((flags & SA_RESETHAND) != 0)
 		action->handler = 0;
 	if ((flags & SA_NODEFER) == 0)
@@ -130,7 +138,7 @@ signal_take_at_once(struct task *t, int number, struct signal_handling *h)
 	    ((t->signal_pending | p->signal_pending) & ~blocked) != 0 ||
 	    action->handler <= HANDLER_LAST_SPECIAL || p->state != PROCESS_ALIVE)
 		return false;
-	blocked = signal_handling_begin(t, number, action, h) & ~SIGNALS_UNMASKABLE;
+	blocked = signal_handling_begin(t, number, action, blocked, h) & ~SIGNALS_UNMASKABLE;
 	atomic_store_explicit(&t->signal_blocked, blocked, memory_order_relaxed);
 	return true;
 }
@@ -141,7 +149,7 @@ void signal_frame_failed(struct task *t, int number);
 /* signal_frame.c; no lock held */
 /* Makes the program run the handler next.  Of info only those know who ask for it, and of an address those
  * who handle a page fault. */
-void signal_frame_build(struct task *t, const struct signal_info *info, const struct signal_handling *h);
+void signal_frame_build(struct task *t, const struct signal_info *info, struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);
 
@@ -153,7 +161,11 @@ int signal_vector_save(uint64_t user);
 /* Loads the vector state from `user`.  0 or -EFAULT; then the state is a clean one. */
 int signal_vector_restore(struct task *t, uint64_t user);
 /* The control words alone, for frames without vector state. */
-uint64_t signal_control_words(void);
+#define CONTROL_WORDS_VALID (1ul << 63)
+static inline uint64_t signal_control_words(void)
+{
+	return CONTROL_WORDS_VALID | (uint64_t)read_x87_control() << 32 | read_mxcsr();
+}
 void signal_control_words_load(uint64_t words);
 
 /* signal_altstack.c; no lock needed: a task's own */

@@ -21,8 +21,6 @@
 #define HEADER_SIZE 64u
 #define FEATURES_LEGACY (VECTOR_FEATURE_X87 | VECTOR_FEATURE_SSE)
 
-#define CONTROL_WORDS_VALID (1ul << 63)
-
 static const struct exo_info *machine(void)
 {
 	return (const struct exo_info *)EXO_INFO_BASE;
@@ -136,11 +134,6 @@ static __attribute__((noinline)) int load_by_copy(struct task *t, uint64_t user)
 int signal_vector_restore(struct task *t, uint64_t user)
 {
 	return load_in_place(t, user) ? 0 : load_by_copy(t, user);
-}
-
-uint64_t signal_control_words(void)
-{
-	return CONTROL_WORDS_VALID | (uint64_t)read_x87_control() << 32 | read_mxcsr();
 }
 
 /*
