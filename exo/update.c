@@ -125,7 +125,7 @@ static int run_op(struct update *u, const struct update_plan *plan)
 	return 0;
 }
 
-/* Most ops are a page that comes where none was.  -EAGAIN: this one is more than that, and nothing is done. */
+/* Most ops are a page that comes where none was.  -EAGAIN: this one is more, and nothing is done. */
 static int run_map(struct update *u, const struct update_plan *plan)
 {
 	unsigned cost = plan->op.flags & UPDATE_FILLS ? 1u << UPDATE_FILL_SHIFT : 1;

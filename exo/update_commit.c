@@ -39,7 +39,8 @@ static bool fill(const struct update_plan *plan, uint64_t to, uint64_t index)
 	return true;
 }
 
-static inline __attribute__((always_inline)) int map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+static inline __attribute__((always_inline)) int
+map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed);

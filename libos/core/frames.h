@@ -17,8 +17,8 @@ void frames_init(const struct exo_info *info);
 bool frames_epoch_passed(exo_handle space, uint64_t epoch);
 /* frame_alloc() without asking the heap to give back pages: for the heap itself. */
 uint64_t frame_take(void);
-/* Some of the `wanted` frames, all if there are as many at hand: how many.  0 does not say that there are none: ask
- * frame_alloc() then.  Any context. */
+/* Some of the `wanted` frames, all if there are as many at hand: how many.  0 does not say that there are
+ * none: ask frame_alloc() then.  Any context. */
 size_t frames_take(uint64_t *frames, size_t wanted);
 
 /*

@@ -62,8 +62,9 @@ void *memchr(const void *s, int byte, size_t size)
 	return NULL;
 }
 
-/* Eight bytes at a time, from where words begin: no such word lies in two pages.  The lowest byte that is zero is the
- * lowest whose high bit the subtraction sets although it was clear; those before s are made not to be zero. */
+/* Eight bytes at a time, from where words begin: no such word lies in two pages.  The lowest byte that is
+ * zero is the lowest whose high bit the subtraction sets although it was clear; those before s are made not
+ * to be zero. */
 size_t strlen(const char *s)
 {
 	typedef uint64_t __attribute__((may_alias)) word;

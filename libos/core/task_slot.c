@@ -223,8 +223,8 @@ struct task *task_slot_alloc(void)
 	memset(t->frame, 0, sizeof(*t->frame));
 	vector = (void *)((char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX);
 	t->vector_area = vector;
-	/* A header that says that all is as it is initially: nothing else is looked at until XSAVE has written it,
-	 * but that XRSTOR takes MXCSR from the image whatever its header says. */
+	/* A header that says that all is as it is initially: nothing else is looked at until XSAVE has
+	 * written it, but that XRSTOR takes MXCSR from the image whatever its header says. */
 	memset(&vector->xstate_hdr, 0, sizeof(vector->xstate_hdr));
 	vector->fpstate.mxcsr = MXCSR_INITIAL;
 	return t;

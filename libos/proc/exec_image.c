@@ -202,8 +202,8 @@ static uint64_t bytes_in_last(const struct elf_segment *s)
 
 /*
  * What the program, or we, will touch at once.  No more than what a fault there would bring.  The first
- * wishes are the segments', for the page that we clear the end of; a program's C library looks at the start of
- * the data, too.
+ * wishes are the segments', for the page that we clear the end of; a program's C library looks at the start
+ * of the data, too.
  */
 static unsigned wish_first(const struct exec_image *image, struct vm_wish *wishes)
 {
@@ -216,7 +216,8 @@ static unsigned wish_first(const struct exec_image *image, struct vm_wish *wishe
 
 		wishes[i] = (struct vm_wish){ .address = start, .how = WISH_NONE };
 		if (clear)
-			wishes[i] = (struct vm_wish){ .address = start + s->file_size - 1, .how = WISH_WRITE };
+			wishes[i] = (struct vm_wish){ .address = start + s->file_size - 1,
+						      .how = WISH_WRITE };
 		else if (small && !s->executable)
 			wishes[i].how = WISH_READ;
 		if (clear && bytes_in_last(s) <= ZEROS_BEST)

@@ -31,7 +31,8 @@ static int check_file(struct file *f, int prot, bool shared)
 }
 
 /* A new mapping, to be placed; NULL when out of memory. */
-static struct mapping *make(struct vm *v, uint64_t len, int prot, bool shared, struct file *f, uint64_t offset)
+static struct mapping *make(struct vm *v, uint64_t len, int prot, bool shared, struct file *f,
+			    uint64_t offset)
 {
 	struct mapping *m = space_take_node(v);
 

@@ -43,8 +43,8 @@ struct vm {
 	struct mapping *recent;     /* that was found last, or NULL */
 	struct mapping *removed;    /* to be freed after unlocking, linked by region.child[0] */
 
-	/* Mappings without contents, for the next process: of a space that is kept, and until fork or exec has
-	 * used them.  Linked by region.child[0]; whose the space is. */
+	/* Mappings without contents, for the next process: of a space that is kept, and until fork or exec
+	 * has used them.  Linked by region.child[0]; whose the space is. */
 	struct mapping *nodes;
 	unsigned node_count;
 
@@ -135,8 +135,8 @@ long shared_memory_frame(struct shared_memory *s, uint64_t page);
 
 /* ---- vm.c */
 
-/* One of the nodes that the space's last process has left, or of the heap; NULL: out of memory.  There are none
- * once somebody else may look at the space: no lock is needed for those that there are. */
+/* One of the nodes that the space's last process has left, or of the heap; NULL: out of memory.  There are
+ * none once somebody else may look at the space: no lock is needed for those that there are. */
 struct mapping *space_take_node(struct vm *v);
 
 /* A frame, if need be one of the empty spaces that are kept; 0 if there is none. */
@@ -148,8 +148,8 @@ uint64_t frame_take_or_spare(void);
 
 /* Pages right below va in its mapping whose entries have one of `bits`, as far as FILL_PAGES. */
 unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits);
-/* How many frames there were, at most `wanted`; where it can be, neighbours in rising order, so that one operation
- * serves a run of pages. */
+/* How many frames there were, at most `wanted`; where it can be, neighbours in rising order, so that one
+ * operation serves a run of pages. */
 unsigned take_frames(uint64_t *frames, unsigned wanted);
 
 /* Zeros for the absent page at va, and perhaps for pages behind it. */
@@ -171,8 +171,8 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 long backing_frame(const struct mapping *m, uint64_t va, bool write);
 /* The pages that a fault for reading at va brings along, of a file. */
 void page_around(const struct mapping *m, uint64_t va, uint64_t *low, uint64_t *high);
-/* Operations that map those of [low, high) that are absent, as far as the file has them ready: how many, at most
- * AROUND_PAGES; or why there is not the one at `page`.  Frames that are neighbours take one. */
+/* Operations that map those of [low, high) that are absent, as far as the file has them ready: how many, at
+ * most AROUND_PAGES; or why there is not the one at `page`.  Frames that are neighbours take one. */
 int around_ops(const struct mapping *m, uint64_t page, uint64_t low, uint64_t high, struct exo_op *ops);
 /* How many pages those operations have mapped, of an update that ended with r. */
 uint64_t pages_mapped(const struct exo_op *ops, unsigned n, int r);

@@ -70,13 +70,13 @@ long vm_brk(struct vm *v, uint64_t addr);
 void vm_set_brk(struct vm *v, uint64_t start);
 int vm_map_stack(struct vm *v, uint64_t limit);
 
-/* Also for exec: pages that will be touched at once, brought together.  v is loaded.  Whether there was memory for
- * them is not said: a touch finds out. */
+/* Also for exec: pages that will be touched at once, brought together.  v is loaded.  Whether there was
+ * memory for them is not said: a touch finds out. */
 enum vm_wish_kind {
 	WISH_NONE,
 	WISH_READ,
 	WISH_WRITE,
-	WISH_ZEROS, /* a page of zeros that may be written, also where the mapping is a private one of a file */
+	WISH_ZEROS, /* a page of zeros that may be written, also in a private mapping of a file */
 };
 
 struct vm_wish {

@@ -5,8 +5,8 @@
  * CPU 0 protects a page from writes.  CPU 1 writes to it, with a TLB that fills itself at the worst moment;
  * or takes the page away, whose frame then has a new use; or is a processor that marks the entry dirty.
  *
- * What a page is mapped by, where nothing was, is one of two, whoever is first; and only in a table that nobody
- * else has.
+ * What a page is mapped by, where nothing was, is one of two, whoever is first; and only in a table that
+ * nobody else has.
  *
  * And a frame that is in two spaces is unmapped in both at once; or claimed as soon as it is in none.
  */

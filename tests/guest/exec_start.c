@@ -117,7 +117,8 @@ static int runs_well(unsigned char *file, uint64_t at, uint64_t in_file, uint64_
 
 static void data_is_the_files_and_then_zeros(void)
 {
-	static const uint64_t sizes[] = { 1, 16, 2047, 2048, 2049, 4080, 4095, 4096, 4097, 6144, 6145, 12288 };
+	static const uint64_t sizes[] = { 1,	16,   2047, 2048, 2049, 4080,
+					  4095, 4096, 4097, 6144, 6145, 12288 };
 	static const uint64_t places[] = { 0, 8, 2047, 4080, 4095 };
 	static const uint64_t behind[] = { 1, 15, 4096, 9000 };
 	unsigned char *file = malloc(FILE_SIZE);

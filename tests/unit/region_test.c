@@ -114,7 +114,8 @@ static void change_at_random(struct region_tree *t, struct model *m)
 
 		model_set(m, r, NULL);
 		if (how == 0) {
-			uint64_t pages = (r->end - r->start) / PAGE, at = r->start / PAGE + 1 + random_below(pages - 1);
+			unsigned pages = (unsigned)((r->end - r->start) / PAGE);
+			unsigned at = (unsigned)(r->start / PAGE) + 1 + random_below(pages - 1);
 			struct region *upper = make(at, 1);
 
 			region_split(t, r, upper, at * PAGE);
