@@ -58,6 +58,7 @@
  * watch libos/sched/messages.c: call mailbox_take_tasks task_accept run_queue_steal
  *
  * beside libos/core/switch.c leave: "atomic_store_explicit(&t->on_cpu, false" a task that ends
+ * beside libos/core/wake.c task_start: "task_move(t, PLACE_NONE, PLACE_MAILBOX)" a task that begins
  * beside libos/core/mailbox.h mailbox_has_mail: "atomic_load(&m->calls)" calls travel as tasks do
  * beside libos/sched/messages.c requeue_changed: "" a queued task whose parameters change: no wake
  * beside libos/sched/messages.c message_call_wait: "" waits as a task does here
