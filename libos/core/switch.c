@@ -82,7 +82,9 @@ static void charge(struct vcore *v, struct task *t)
 
 	v->ran_since_tsc = now;
 	t->user_ns += ns; /* a system call is a function call: its time is the program's */
-	t->slice_ns = v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) : 0;
+	/* Rounded up: were the end of a slice that is given a tick before that of the giver's, the timer
+	 * would have to be set anew. */
+	t->slice_ns = v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) + 1 : 0;
 	run_queue_charge(v, t, ns);
 }
 
@@ -205,6 +207,7 @@ static void count_latency(struct vcore *v, struct task *t)
 	v->stats.latency[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
 }
 
+/* What it took to get here since the last task left, or since the CPU was idle, is charged to t. */
 static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 {
 	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
@@ -217,12 +220,13 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 		t->successor.task = NULL;
 	}
 	take_place(v, t);
-	if (v->idle)
+	if (v->idle) {
 		idle_ends(v);
+		v->ran_since_tsc = rdtsc();
+	}
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
-	v->ran_since_tsc = rdtsc(); /* before `current`: time/cpu_clock.c reads them from elsewhere */
-	v->current = t;
+	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
 	v->steal_tried = 0;
 	v->must_pick = false;
@@ -264,8 +268,10 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		} else if (load_space(v, run.task, token)) {
 			v->need_resched = false;
 			enter(v, run.task, run.slice_ns);
-		} else if (run.task != v->heir) {
-			run_queue_add(v, run.task, SCHED_PREEMPTED);
+		} else {
+			if (run.task != v->heir)
+				run_queue_add(v, run.task, SCHED_PREEMPTED);
+			v->ran_since_tsc = rdtsc();
 		}
 		prev = NULL;
 	}
@@ -279,6 +285,8 @@ _Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why)
 	race_point();
 	if (prev)
 		leave(v, prev, why);
+	else
+		v->ran_since_tsc = rdtsc();
 	schedule_loop(v, runnable ? prev : NULL);
 }
 

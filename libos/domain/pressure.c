@@ -22,7 +22,6 @@
 #include "core/memory.h"
 #include "core/task.h"
 #include "core/task_slot.h"
-#include "core/vcore.h"
 #include "core/wait.h"
 #include "domain/parent.h"
 #include "proc/process.h"
@@ -129,31 +128,10 @@ static void give_back(uint64_t frames, uint64_t deadline_tsc)
 	parent_ring();
 }
 
-/* The repossession ring of the first vcore, as far as it is new and has not been overwritten. */
-static void print_taken(void)
-{
-	static uint32_t seen;
-	const volatile struct exo_taken *ring = vcores[__builtin_ctzl(vcores_present())].page->taken;
-
-	for (unsigned i = 0; i < EXO_TAKEN_SLOTS; i++) {
-		uint32_t next = ring[seen % EXO_TAKEN_SLOTS].sequence;
-		uint64_t first = ring[seen % EXO_TAKEN_SLOTS].number;
-		uint64_t count = ring[seen % EXO_TAKEN_SLOTS].count;
-		bool frames = ring[seen % EXO_TAKEN_SLOTS].kind == EXO_REVOKED_FRAMES;
-
-		if ((int32_t)(next - seen) <= 0)
-			break;
-		seen = next;
-		if (frames)
-			log_print("libos: frames %lx to %lx have been taken\n", first, first + count - 1);
-	}
-}
-
 static void look_what_is_lost(void)
 {
 	uint64_t lost = frames_forget_lost();
 
-	print_taken();
 	if (lost > 0)
 		log_print("libos: %lu of the frames that were taken were free\n", lost);
 }

@@ -53,10 +53,8 @@
  * (a virtual machine); a quarter of a usual slice is soon enough. */
 #define PROMISE_NS SCHED_MS(1)
 
-static uint64_t slice_left_ns(const struct vcore *v)
+static uint64_t slice_left_ns(const struct vcore *v, uint64_t now)
 {
-	uint64_t now = rdtsc();
-
 	return v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) : 0;
 }
 
@@ -76,10 +74,11 @@ static __attribute__((noinline)) int64_t refuse(struct vcore *v, enum donation_k
 	return why == DONATION_REFUSED ? -EAGAIN : 0;
 }
 
-static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
+static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind kind, uint64_t now_tsc,
+			    bool *now)
 {
 	struct task *from = v->current;
-	int64_t left = (int64_t)slice_left_ns(v);
+	int64_t left = (int64_t)slice_left_ns(v, now_tsc);
 	int answer;
 
 	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX)
@@ -95,7 +94,7 @@ static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind
 
 int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
 {
-	return offer(v, to, kind, now);
+	return offer(v, to, kind, rdtsc(), now);
 }
 
 void donation_inherit(struct vcore *v, struct task *to, uint64_t slice_ns)
@@ -156,7 +155,8 @@ static inline int64_t offer_to_woken(struct vcore *v, struct task *t, bool *now)
 	if (v->heir)
 		return refuse(v, kind, DONATION_SECOND);
 	run_queue_admit(v, t);
-	return offer(v, t, kind, now);
+	/* Who is woken has been so just now. */
+	return offer(v, t, kind, kind == DONATION_START ? rdtsc() : t->woken_tsc, now);
 }
 
 /* The current task has nothing left, and t runs on `cpu`. */

@@ -273,6 +273,9 @@ static void lost(const struct exo_taken *entry)
 		log_print("libos: the time on CPU %lu was taken\n", entry->number);
 	} else if (entry->kind == EXO_REVOKED_LINE) {
 		log_print("libos: interrupt line %lu was taken\n", entry->number);
+	} else if (entry->kind == EXO_REVOKED_FRAMES) {
+		log_print("libos: frames %lx to %lx have been taken\n", entry->number,
+			  entry->number + entry->count - 1);
 	}
 }
 

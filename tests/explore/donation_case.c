@@ -149,7 +149,7 @@ static void start(struct vcore *v, struct task *t)
 /* As leave(). */
 static void stop(struct vcore *v, struct task *t)
 {
-	t->slice_ns = slice_left_ns(v);
+	t->slice_ns = slice_left_ns(v, rdtsc());
 	v->current = NULL;
 	v->slice_end_tsc = 0;
 	donation_leave(v, t);
