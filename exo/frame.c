@@ -168,9 +168,15 @@ void frame_unshare(uint64_t frame)
 		BUG();
 }
 
+/* A PINNED page may be mapped, by its owner, from the moment that it is one. */
 void frame_release(uint64_t frame)
 {
-	frame_release_to(frame, frame_word_owner(frame_word(frame)));
+	uint64_t word = frame_word(frame);
+
+	if (frame_word_type(word) == EXO_FRAME_PINNED)
+		frame_unshare(frame);
+	else
+		frame_release_to(frame, frame_word_owner(word));
 }
 
 void frame_zero(uint64_t frame)

@@ -66,9 +66,15 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 			return false;
 		}
 		word = frame_unmap(frame, st->space->object.owner->id);
-		if (frame_word_maps(word) == 0 && frame_word_type(word) == EXO_FRAME_USER &&
-		    frame_word_owner(word) == st->list->owner)
-			list_add(st->list, frame);
+		if ((word & ~FRAME_WORD_PINS) == frame_word_make(st->list->owner, EXO_FRAME_USER)) {
+			/* Its other entry may have gone since the first look: only now all stamps are there. */
+			if (tlb_frame_acknowledged(frame)) {
+				list_add(st->list, frame);
+			} else if (frame_map(frame, st->list->owner, st->space->object.owner->id)) {
+				st->blocked = true;
+				return false;
+			}
+		}
 	}
 	atomic_store(entry, 0);
 	return true;

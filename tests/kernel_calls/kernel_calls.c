@@ -1810,11 +1810,138 @@ static void ports_and_lines_work_by_handle(void)
 	CHECK_EQ(exo_irq_ack(irqs), -EBADF);
 }
 
+static uint64_t shared_page;
+static volatile bool stop_mapping;
+static volatile uint64_t mapped_ok;
+
+static void map_shared_page(unsigned cpu)
+{
+	while (!stop_mapping) {
+		struct exo_op op = { .code = EXO_OP_MAP, .prot = RW, .count = 1, .va = 0x7000000,
+				     .frame = shared_page };
+		struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
+
+		if (exo_update(SPACE, &u) == 0)
+			mapped_ok++;
+		op.code = EXO_OP_UNMAP;
+		u = (struct exo_update){ .ops = (uint64_t)&op, .op_count = 1 };
+		exo_update(SPACE, &u);
+		take_events(cpu);
+	}
+}
+
+static void a_page_mapped_while_it_is_claimed_comes_back(void)
+{
+	struct exo_vcore_create vcore = {
+		.cpu = 0, .object_frame = frame_alloc(), .page_frame = frame_alloc(),
+		.vector_frame = frame_alloc(),
+		.stack_top = (uint64_t)stacks + STACK_SIZE,
+		.fault_stack_top = (uint64_t)stacks + 2 * STACK_SIZE,
+	};
+	int64_t r[3] = { 0, 0, 0 };
+
+	if (info->cpu_count < 2)
+		return;
+	CHECK_EQ(feed(SPACE, 8), 0);
+	shared_page = vcore.page_frame;
+	start_work(1, map_shared_page);
+	for (unsigned i = 0; i < 5000; i++) {
+		int64_t x = exo_vcore_create(DOMAIN, SPACE, &vcore);
+
+		r[x == -EEXIST ? 0 : x == -EBUSY ? 1 : 2]++;
+		take_events(0);
+	}
+	stop_mapping = true;
+	finish_work(1);
+	unmap(SPACE, 0x7000000, 1);
+}
+
+static volatile uint64_t go_round, went_round;
+static volatile bool stop_rounds;
+static volatile unsigned delay1;
+
+static void idle_round(unsigned cpu)
+{
+	while (!stop_rounds)
+		take_events(cpu);
+}
+
+static void unmap_rounds(unsigned cpu)
+{
+	uint64_t round = 0;
+
+	while (!stop_rounds) {
+		struct exo_op op = { .code = EXO_OP_UNMAP, .count = 1, .va = 0x7100000 };
+		struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
+
+		take_events(cpu);
+		if (go_round == round)
+			continue;
+		round = go_round;
+		for (volatile unsigned i = 0; i < delay1; i++)
+			;
+		exo_update(SPACE, &u);
+		went_round = round;
+	}
+}
+
+static void what_a_destroyed_space_leaves_may_be_used(void)
+{
+	uint64_t object = frame_alloc(), root = frame_alloc(), tables[4], out[40], f = frame_alloc();
+	unsigned listed = 0, early = 0, free_late = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		tables[i] = frame_alloc();
+	if (info->cpu_count < 3)
+		return;
+	CHECK_EQ(feed(SPACE, 8), 0);
+	start_work(1, unmap_rounds);
+	start_work(2, idle_round);
+	for (unsigned round = 1; round <= 1000 && !early; round++) {
+		exo_handle space = exo_space_create(DOMAIN, object, root);
+		int64_t n;
+		bool got = false;
+
+		if ((int64_t)space < 0 || exo_space_feed(space, tables, 4) || map(SPACE, 0x7100000, f, 1, RW) ||
+		    map(space, 0x7100000, f, 1, RW)) {
+			CHECK(false);
+			break;
+		}
+		delay1 = round % 400;
+		go_round = round;
+		for (volatile unsigned i = 0; i < 100; i++)
+			;
+		while ((n = exo_space_destroy(space, out, 40)) > 0 || n == -EBUSY)
+			for (int64_t i = 0; i < n; i++)
+				if (out[i] == f)
+					got = true;
+		if (got) {
+			int64_t r = exo_space_feed(SPACE, &f, 1);
+
+			listed++;
+			early += r == -EAGAIN;
+			if (r == 0)
+				f = frame_alloc();
+		} else {
+			free_late++;
+		}
+		while (went_round != round)
+			take_events(0);
+		while (exo_space_feed(SPACE, NULL, 0) != 0)
+			;
+	}
+	stop_rounds = true;
+	finish_work(1);
+	finish_work(2);
+	CHECK_EQ(early, 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
 #define TEST(name) { #name, name }
+
 	TEST(info_describes_the_machine),
 	TEST(low_memory_is_used_but_for_its_beginning),
 	TEST(unknown_calls_and_handles_are_refused),
@@ -1851,6 +1978,8 @@ static const struct {
 	TEST(many_frames_are_taken_in_steps),
 	TEST(a_child_dies_while_frames_are_taken),
 	TEST(ports_and_lines_work_by_handle),
+	TEST(a_page_mapped_while_it_is_claimed_comes_back),
+	TEST(what_a_destroyed_space_leaves_may_be_used),
 };
 
 _Noreturn void test_vcore(struct exo_vcore_page *page);
