@@ -60,6 +60,8 @@ quick_start:
 ; long rt_sigprocmask(int RDI, const uint64_t *RSI, uint64_t *RDX, size_t R10): below, with R8 = the task,
 ; which is the program's wherever it goes on.
 	quick
+global mask_change_again
+mask_change_again:
 	THIS_VCORE r8, r8d
 	mov r8, [r8 + VCORE_CURRENT]
 	jmp mask_change
@@ -76,6 +78,7 @@ quick_end:
 %define SIG_UNBLOCK 1
 %define SIG_SETMASK 2
 
+global mask_change, mask_changed, mask_looked, mask_settle
 	align 16
 mask_change:
 	cmp r10, 8
@@ -86,7 +89,9 @@ mask_change:
 	cmp rdx, rcx
 	ja .by_call
 	test rsi, rsi
-	jz .ask
+	jnz .load
+	mov rax, [r8 + TASK_SIGNAL_BLOCKED]
+	jmp .tell
 .load:
 	mov r9, [rsi]
 .again:
@@ -105,31 +110,30 @@ mask_change:
 .change:
 	and rcx, ~SIGNALS_UNMASKABLE
 	lock cmpxchg [r8 + TASK_SIGNAL_BLOCKED], rcx
-	jne .again
+mask_changed:
+	jne mask_change.again
 	mov rcx, [r8 + TASK_PROCESS]
 	mov r9, [r8 + TASK_SIGNAL_PENDING]
 	or r9, [rcx + PROCESS_SIGNAL_PENDING]
-	jnz .settle
-.tell:
+mask_looked:
+	jnz mask_settle
+mask_change.tell:
 	test rdx, rdx
-	jz .done
-.store:
+	jz mask_change.done
+mask_change.store:
 	mov [rdx], rax
-.done:
+mask_change.done:
 	xor eax, eax
 	ret
-.ask:
-	mov rax, [r8 + TASK_SIGNAL_BLOCKED]
-	jmp .tell
-.by_call:
+mask_change.by_call:
 	mov eax, CALL_RT_SIGPROCMASK
 	jmp call_entry
-.settle:
+mask_settle:
 	mov rdi, rax
 	mov rsi, rdx
 	mov eax, CALL_MASK_CHANGED
 	jmp call_entry
-.failed:
+mask_change.failed:
 	mov rax, -EFAULT
 	ret
 

@@ -402,10 +402,8 @@ user_vector_load:
 	mov eax, esi
 	jnz .all
 	and eax, ~(FEATURE_SSE | FEATURE_AVX)
-	xrstor64 [rdi]
 	ldmxcsr [rdi + VECTOR_MXCSR]                    ; faults as XRSTOR does
-	sse_and_avx .end, sse_load, avx_load
-	jmp .end
+	sse_and_avx .all, sse_load, avx_load            ; first: they clear what AVX-512 has above them
 .all:
 	xrstor64 [rdi]
 .end:

@@ -30,6 +30,7 @@
 #define RED_ZONE 128
 #define VECTOR_PAGE_FAULT 14
 
+#define FLAG_ZERO 0x40ul
 #define FLAG_FIXED 0x202ul /* the bit that is always set, and interrupts on */
 #define FLAGS_OF_RESULTS 0x8d5ul /* OF SF ZF AF PF CF */
 /* AC RF OF DF TF SF ZF AF PF CF: Linux's FIX_EFLAGS. */
@@ -111,6 +112,22 @@ static __attribute__((noinline)) bool frame_extend(struct task *t, const struct 
 	return true;
 }
 
+extern const char mask_change_again[], mask_change[], mask_changed[], mask_looked[], mask_settle[];
+
+/* The handler may fork, and its child comes back with another task than R8 says (core/quick.asm). */
+static inline void leave_quick_mask_change(struct exo_regs *regs)
+{
+	bool changed = regs->rip == (uint64_t)mask_changed ? (regs->rflags & FLAG_ZERO) != 0
+							    : regs->rip > (uint64_t)mask_changed;
+
+	if (regs->rip - (uint64_t)mask_change > (uint64_t)(mask_looked - mask_change))
+		return;
+	if (!changed)
+		regs->rip = (uint64_t)mask_change_again;
+	else
+		regs->rip = (uint64_t)mask_settle;
+}
+
 /* A handler starts like any function that is called: it finds its arguments, and no other register
  * with a value that it could rely on. */
 void signal_frame_build(struct task *t, const struct signal_info *info, struct signal_handling *h)
@@ -129,6 +146,8 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 	}
 	if (!with_vector)
 		regs->rflags = FLAG_FIXED;
+	else
+		leave_quick_mask_change(regs);
 	words_fill(&h->words, t, regs, vector);
 	h->words.fault_address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
 

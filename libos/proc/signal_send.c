@@ -79,13 +79,12 @@ __attribute__((noinline)) void signal_pass_on(struct task *t, uint64_t newly_blo
 void signal_task_release(struct task *t)
 {
 	struct process *p = t->process;
-	uint64_t accepted;
 
 	lock_acquire(&process_tree_lock);
 	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
-	accepted = ~t->signal_blocked;
 	t->signal_blocked = ~0ul; /* nobody chooses it any more */
-	signal_pass_on(t, p->signal_pending & accepted);
+	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm). */
+	signal_pass_on(t, p->signal_pending);
 	lock_release(&process_tree_lock);
 }
 

@@ -168,6 +168,7 @@ static __attribute__((noinline)) void give_at_once(struct vcore *v, struct task 
 
 	end_slice(v);
 	trace_gift(v, from, t, ns);
+	t->message = MESSAGE_DONATE;
 	t->donated_ns = ns;
 	if ((int)cpu == v->cpu) {
 		donation_count(&v->stats, kind, DONATION_SAME_CPU);

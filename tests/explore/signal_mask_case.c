@@ -285,9 +285,21 @@ static void one_shuts_quickly_and_leaves(unsigned cpu)
 		send();
 }
 
+static void one_shuts_quickly_and_ends(unsigned cpu)
+{
+	if (cpu == 0) {
+		change_quickly(0, BIT);
+		signal_task_release(&tasks[0]);
+	} else {
+		send();
+	}
+}
+
 int main(void)
 {
 	static const struct explore_case cases[] = {
+		{ "who_shuts_quickly_and_ends_passes_it_on", 2, 3, 2, setup, one_shuts_quickly_and_ends,
+		  somebody_is_told, NULL },
 		{ "who_opens_learns_of_it", 2, 3, 2, setup_blocked, one_opens, somebody_is_told, NULL },
 		{ "who_shuts_passes_it_on", 2, 3, 2, setup, the_one_that_would_be_told_shuts,
 		  somebody_is_told, NULL },

@@ -13,6 +13,8 @@
 #include "../../libos/proc/signal_altstack.c"
 #include "fuzz.h"
 
+const char mask_change_again[1], mask_change[1], mask_changed[1], mask_looked[1], mask_settle[1];
+
 #define PROGRAM_BASE 0x10000000ul /* of the memory that the program has: the input */
 #define VECTOR_SIZE 832u          /* x87, SSE and AVX */
 #define FLAGS_PRIVILEGED (~FLAG_FIXED & ~FLAGS_OF_PROGRAM)

@@ -309,6 +309,54 @@ static void an_action_is_what_was_set(void)
 	}
 }
 
+/* A program that changes its mask all the time, and makes a child from a handler now and then. */
+static volatile int children, strange_children;
+static volatile bool is_child;
+
+static void make_child(int number)
+{
+	int status = 0;
+	pid_t child;
+
+	if (is_child)
+		return;
+	child = fork();
+	if (child == 0) {
+		is_child = true;
+		return;
+	}
+	children++;
+	if (waitpid(child, &status, 0) != child || status != 0)
+		strange_children++;
+}
+
+static void change_and_look(int how, bool blocked)
+{
+	change(how, SIGUSR1);
+	if (is_child)
+		_exit(is_blocked(SIGUSR1) != blocked);
+	if (is_blocked(SIGUSR1) != blocked)
+		strange_children++;
+	if (is_child)
+		_exit(is_blocked(SIGUSR1) != blocked);
+}
+
+/* The change that was interrupted goes on in both, and is that of each. */
+static void a_child_made_by_a_handler_has_a_mask_of_its_own(void)
+{
+	struct sigaction action = { .sa_handler = make_child };
+	struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { { 0 }, { 0 } };
+
+	CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+	while (children < 100) {
+		change_and_look(SIG_BLOCK, true);
+		change_and_look(SIG_UNBLOCK, false);
+	}
+	CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+	CHECK_EQ(strange_children, 0);
+}
+
 int main(void)
 {
 	RUN(each_way_of_changing_a_mask);
@@ -321,5 +369,6 @@ int main(void)
 	RUN(a_thread_raises_for_itself);
 	RUN(a_child_raises_for_itself);
 	RUN(an_action_is_what_was_set);
+	RUN(a_child_made_by_a_handler_has_a_mask_of_its_own);
 	return test_result();
 }
