@@ -67,7 +67,7 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 		}
 		word = frame_unmap(frame, st->space->object.owner->id);
 		if ((word & ~FRAME_WORD_PINS) == frame_word_make(st->list->owner, EXO_FRAME_USER)) {
-			/* Its other entry may have gone since the first look: only now all stamps are there. */
+			/* Its other entry may have gone since the first look: all stamps are there now. */
 			if (tlb_frame_acknowledged(frame)) {
 				list_add(st->list, frame);
 			} else if (frame_map(frame, st->list->owner, st->space->object.owner->id)) {

@@ -57,8 +57,9 @@ quick_start:
 	ja call_entry
 	jmp clock_quick
 
-; long rt_sigprocmask(int RDI, const uint64_t *RSI, uint64_t *RDX, size_t R10): below, with R8 = the task,
-; which is the program's wherever it goes on.
+; long rt_sigprocmask(int RDI, const uint64_t *RSI, uint64_t *RDX, size_t R10): below, with R8 = the task.
+; A handler that comes in between may fork, and in the child R8 names the parent's: so where its frame is
+; built the program leaves the code that uses R8 (leave_quick_mask_change() in proc/signal_frame.c).
 	quick
 global mask_change_again
 mask_change_again:

@@ -1902,8 +1902,8 @@ static void what_a_destroyed_space_leaves_may_be_used(void)
 		int64_t n;
 		bool got = false;
 
-		if ((int64_t)space < 0 || exo_space_feed(space, tables, 4) || map(SPACE, 0x7100000, f, 1, RW) ||
-		    map(space, 0x7100000, f, 1, RW)) {
+		if ((int64_t)space < 0 || exo_space_feed(space, tables, 4) ||
+		    map(SPACE, 0x7100000, f, 1, RW) || map(space, 0x7100000, f, 1, RW)) {
 			CHECK(false);
 			break;
 		}
