@@ -207,7 +207,6 @@ static void count_latency(struct vcore *v, struct task *t)
 	v->stats.latency[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
 }
 
-/* What it took to get here since the last task left, or since the CPU was idle, is charged to t. */
 static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 {
 	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
@@ -220,13 +219,13 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 		t->successor.task = NULL;
 	}
 	take_place(v, t);
-	if (v->idle) {
+	if (v->idle)
 		idle_ends(v);
-		v->ran_since_tsc = rdtsc();
-	}
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
-	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
+	/* Not the time at which the last task left: another domain may have had the CPU since. */
+	v->ran_since_tsc = rdtsc(); /* before `current`: time/cpu_clock.c reads them from elsewhere */
+	v->current = t;
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
 	v->steal_tried = 0;
 	v->must_pick = false;
@@ -268,10 +267,8 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		} else if (load_space(v, run.task, token)) {
 			v->need_resched = false;
 			enter(v, run.task, run.slice_ns);
-		} else {
-			if (run.task != v->heir)
-				run_queue_add(v, run.task, SCHED_PREEMPTED);
-			v->ran_since_tsc = rdtsc();
+		} else if (run.task != v->heir) {
+			run_queue_add(v, run.task, SCHED_PREEMPTED);
 		}
 		prev = NULL;
 	}
@@ -285,8 +282,6 @@ _Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why)
 	race_point();
 	if (prev)
 		leave(v, prev, why);
-	else
-		v->ran_since_tsc = rdtsc();
 	schedule_loop(v, runnable ? prev : NULL);
 }
 
