@@ -345,7 +345,7 @@ static void change_and_look(int how, bool blocked)
 static void a_child_made_by_a_handler_has_a_mask_of_its_own(void)
 {
 	struct sigaction action = { .sa_handler = make_child };
-	struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { { 0 }, { 0 } };
+	struct itimerval often = { { 0, 4000 }, { 0, 4000 } }, never = { { 0 }, { 0 } };
 
 	CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
 	CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
