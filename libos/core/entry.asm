@@ -6,12 +6,10 @@
 
 %include "offsets.inc"
 %include "this_vcore.inc"
+%include "call_frame.inc"
 
 extern syscall_table_in_force, sys_unknown
 extern event_upcall, fault_upcall, fault_masked_upcall, return_to_user
-
-; The user frame lies directly below its task, at the top of the task's stack.
-%define FRAME(register) (REGS_%+register - REGS_SIZE)
 
 ; Into the user frame, which lies %1 bytes above RSP.
 %macro SAVE_PRESERVED 1
@@ -41,20 +39,7 @@ global call_entry, call_entry_end, call_exit_start, call_exit_checked, call_exit
 global return_by_call
 
 call_entry:
-	THIS_VCORE r11, r11d
-	mov r11, [r11 + VCORE_CURRENT]
-	mov rcx, [rsp]                  ; may fault, and is then started again
-	mov [r11 + FRAME(RIP)], rcx
-	lea rcx, [rsp + 8]
-	mov [r11 + FRAME(RSP)], rcx
-	mov [r11 + FRAME(RDI)], rdi     ; arguments and number: for a restart of the call
-	mov [r11 + FRAME(RSI)], rsi
-	mov [r11 + FRAME(RDX)], rdx
-	mov [r11 + FRAME(R10)], r10
-	mov [r11 + FRAME(R8)], r8
-	mov [r11 + FRAME(R9)], r9
-	mov [r11 + FRAME(ERROR)], rax
-	mov qword [r11 + FRAME(VECTOR)], VECTOR_SYSCALL
+	CALL_FRAME R10, R8, R9
 	lea rsp, [r11 - REGS_SIZE]
 call_entry_end:
 	cld                             ; a handler may have left it as no function may

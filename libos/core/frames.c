@@ -8,8 +8,7 @@
  *	frames_retire -> batches that wait for their epoch -> bitmap
  *
  * When the bitmap is empty, what other CPUs have in their caches is taken one by one, and epochs are
- * waited for: so frame_take() fails only if there is no free frame anywhere.  That is why a cache
- * has a lock, which its own CPU finds free nearly always.
+ * waited for: so frame_take() fails only if there is no free frame anywhere.
  *
  * Frames can be taken from a domain that was made by another, free ones too (frames_at_risk).  From the
  * first time that this is announced on, whoever takes or frees one looks whether it is still ours.
@@ -19,6 +18,7 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/frame_bitmap.h"
+#include "core/frame_cache.h"
 #include "core/frame_retired.h"
 #include "core/frames.h"
 #include "core/handles.h"
@@ -28,22 +28,14 @@
 #include "core/vcore.h"
 #include "debug/inject.h"
 
-#define CACHE_FRAMES 64
 #define FEW_FRAMES 256u /* 1 MiB, beside what is in caches */
 #define FORGET_FRAMES 4096u /* looked at under the lock */
 
 /* The bitmap stands at the start of the dynamic region, the heap after it (heap_pages.c). */
 #define BITMAP_BASE EXO_DYNAMIC_BASE
 
-/* Filled by its own CPU only; emptied by any. */
-struct frame_cache {
-	struct lock lock;       /* guards: */
-	_Atomic uint32_t count; /* any CPU may look whether it is worth taking the lock */
-	uint32_t frames[CACHE_FRAMES];
-} __attribute__((aligned(64)));
-
 static struct frame_cache caches[EXO_CPUS_MAX] = {
-	[0 ... EXO_CPUS_MAX - 1] = { .lock = LOCK_INIT("frame cache", RANK_FRAMES) },
+	[0 ... EXO_CPUS_MAX - 1] = FRAME_CACHE_INIT,
 };
 
 static struct lock pool_lock = LOCK_INIT("free frames", RANK_FRAMES);
@@ -107,47 +99,6 @@ static void move_ends(bool some)
 	atomic_fetch_add(&moves, (some ? MOVES_ARRIVED : 0) - 1);
 }
 
-static uint32_t cache_count(const struct frame_cache *c)
-{
-	return atomic_load_explicit(&c->count, memory_order_relaxed);
-}
-
-/* Under its lock. */
-static void cache_set_count(struct frame_cache *c, uint32_t count)
-{
-	atomic_store_explicit(&c->count, count, memory_order_relaxed);
-}
-
-static uint64_t cache_take(struct frame_cache *c)
-{
-	uint64_t frame = 0;
-	uint32_t count;
-
-	if (cache_count(c) == 0)
-		return 0;
-	lock_acquire(&c->lock);
-	count = cache_count(c);
-	if (count > 0) {
-		frame = c->frames[count - 1];
-		cache_set_count(c, count - 1);
-	}
-	lock_release(&c->lock);
-	return frame;
-}
-
-static void cache_fill(struct frame_cache *c, const uint32_t *frames, size_t n)
-{
-	uint32_t count;
-
-	lock_acquire(&c->lock);
-	count = cache_count(c);
-	ASSERT_INVARIANT(count + n <= CACHE_FRAMES);
-	for (size_t i = 0; i < n; i++)
-		c->frames[count + i] = frames[i];
-	cache_set_count(c, count + (uint32_t)n);
-	lock_release(&c->lock);
-}
-
 /* Up to `most` frames out of the bitmap.  *waiting: more will come when an epoch has passed. */
 static size_t pool_take(uint32_t *frames, size_t most, bool *waiting)
 {
@@ -181,7 +132,7 @@ static uint64_t take_anywhere(void)
 	do {
 		before = atomic_load(&moves);
 		for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-			uint64_t frame = cache_take(&caches[cpu]);
+			uint64_t frame = frame_cache_take(&caches[cpu]);
 
 			if (frame)
 				return frame;
@@ -196,20 +147,20 @@ static uint64_t take_anywhere(void)
 
 static uint64_t take(void)
 {
-	uint32_t some[CACHE_FRAMES / 2];
+	uint32_t some[FRAME_CACHE_SIZE / 2];
 	bool waiting;
 
 	upcalls_mask();
 	struct frame_cache *own = &caches[this_vcore()->cpu];
-	uint64_t frame = cache_take(own);
+	uint64_t frame = frame_cache_take(own);
 
 	if (!frame) {
 		move_begins();
-		size_t n = pool_take(some, CACHE_FRAMES / 2, &waiting);
+		size_t n = pool_take(some, FRAME_CACHE_SIZE / 2, &waiting);
 
 		if (n > 0) {
 			frame = some[--n];
-			cache_fill(own, some, n);
+			frame_cache_fill(own, some, n);
 		}
 		move_ends(n > 0);
 		if (!frame)
@@ -231,21 +182,13 @@ uint64_t frame_take(void)
 	return frame;
 }
 
-/* This CPU's cache has so many of those wanted.  In the order in which they lie there, since neighbours came
- * out of the bitmap together. */
+/* Out of this CPU's cache. */
 static size_t cached_take(uint64_t *frames, size_t wanted)
 {
+	size_t n;
+
 	upcalls_mask();
-	struct frame_cache *own = &caches[this_vcore()->cpu];
-
-	lock_acquire(&own->lock);
-	uint32_t count = cache_count(own);
-	size_t n = wanted < count ? wanted : count;
-
-	for (size_t i = 0; i < n; i++)
-		frames[i] = own->frames[count - n + i];
-	cache_set_count(own, count - (uint32_t)n);
-	lock_release(&own->lock);
+	n = frame_cache_take_some(&caches[this_vcore()->cpu], frames, wanted);
 	upcalls_unmask();
 	return n;
 }
@@ -272,45 +215,30 @@ size_t frames_take(uint64_t *frames, size_t wanted)
 	return sound;
 }
 
-/* How many of them there was room for in this CPU's cache. */
+/* How many of them there was room for in this CPU's cache: only we fill it, so the room can only grow. */
 static size_t cached_free(const uint64_t *frames, size_t n)
 {
+	uint32_t sound[FRAME_CACHE_SIZE], count = 0, room;
 	size_t done = 0;
 
 	upcalls_mask();
 	struct frame_cache *own = &caches[this_vcore()->cpu];
 
-	lock_acquire(&own->lock);
-	uint32_t count = cache_count(own);
-
-	for (; done < n && count < CACHE_FRAMES; done++) {
-		ASSERT_INVARIANT(may_be_lost(frames[done]) || frame_maps(frames[done]) == 0); /* I9, I10 */
-		if (!may_be_lost(frames[done]))
-			own->frames[count++] = (uint32_t)frames[done];
+	room = FRAME_CACHE_SIZE - frame_cache_count(own);
+	for (; done < n && count < room; done++) {
+		if (may_be_lost(frames[done]))
+			continue;
+		ASSERT_INVARIANT(frame_maps(frames[done]) == 0); /* I9, I10 */
+		sound[count++] = (uint32_t)frames[done];
 	}
-	cache_set_count(own, count);
-	lock_release(&own->lock);
+	frame_cache_fill(own, sound, count);
 	upcalls_unmask();
 	return done;
 }
 
-/* Half of a full cache. */
-static size_t cache_spill(struct frame_cache *c, uint32_t *frames)
-{
-	size_t n = 0;
-	uint32_t count;
-
-	lock_acquire(&c->lock);
-	for (count = cache_count(c); count > CACHE_FRAMES / 2; count--)
-		frames[n++] = c->frames[count - 1];
-	cache_set_count(c, count);
-	lock_release(&c->lock);
-	return n;
-}
-
 void frame_free(uint64_t frame)
 {
-	uint32_t some[CACHE_FRAMES / 2], one = (uint32_t)frame;
+	uint32_t some[FRAME_CACHE_SIZE / 2], one = (uint32_t)frame;
 
 	if (may_be_lost(frame))
 		return;
@@ -318,9 +246,9 @@ void frame_free(uint64_t frame)
 	upcalls_mask();
 	struct frame_cache *own = &caches[this_vcore()->cpu];
 
-	if (cache_count(own) == CACHE_FRAMES) {
+	if (frame_cache_count(own) == FRAME_CACHE_SIZE) {
 		move_begins();
-		size_t n = cache_spill(own, some);
+		size_t n = frame_cache_spill(own, some);
 
 		lock_acquire(&pool_lock);
 		while (n > 0)
@@ -328,7 +256,7 @@ void frame_free(uint64_t frame)
 		lock_release(&pool_lock);
 		move_ends(true);
 	}
-	cache_fill(own, &one, 1);
+	frame_cache_fill(own, &one, 1);
 	upcalls_unmask();
 }
 
@@ -384,7 +312,7 @@ void frames_gather(void)
 
 		upcalls_mask();
 		move_begins();
-		frame = cache_take(&caches[cpu]);
+		frame = frame_cache_take(&caches[cpu]);
 		if (frame)
 			frames_put_run(frame, 1);
 		else
@@ -431,7 +359,7 @@ uint64_t frames_free_count(void)
 	uint64_t n = bitmap.free + retired.count;
 
 	for (int i = 0; i < EXO_CPUS_MAX; i++)
-		n += cache_count(&caches[i]);
+		n += frame_cache_count(&caches[i]);
 	return n;
 }
 

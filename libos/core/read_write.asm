@@ -9,11 +9,9 @@
 
 %include "offsets.inc"
 %include "this_vcore.inc"
+%include "call_frame.inc"
 
 extern call_entry_end, call_exit_start
-
-; The user frame lies directly below its task, at the top of the task's stack.
-%define FRAME(register) (REGS_%+register - REGS_SIZE)
 
 ; %1: where struct file has the function.  Up to the change of stack it is restartable, as call_entry is, and
 ; for the same reason: it changes nothing but RCX, R11 and the user frame.  R10, R8 and R9 are not
@@ -22,17 +20,7 @@ extern call_entry_end, call_exit_start
 %macro door 1
 	align DOOR_SIZE, int3
 %%entry:
-	THIS_VCORE r11, r11d
-	mov r11, [r11 + VCORE_CURRENT]
-	mov rcx, [rsp]                  ; may fault, and is then started again
-	mov [r11 + FRAME(RIP)], rcx
-	lea rcx, [rsp + 8]
-	mov [r11 + FRAME(RSP)], rcx
-	mov [r11 + FRAME(RDI)], rdi
-	mov [r11 + FRAME(RSI)], rsi
-	mov [r11 + FRAME(RDX)], rdx
-	mov [r11 + FRAME(ERROR)], rax
-	mov qword [r11 + FRAME(VECTOR)], VECTOR_SYSCALL
+	CALL_FRAME
 	lea rsp, [r11 - REGS_SIZE]
 %%inside:
 %if %%inside - %%entry != DOOR_OUTSIDE

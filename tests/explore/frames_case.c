@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/core/frames.c, libos/core/frame_bitmap.c, libos/core/frame_retired.c: who wants a frame gets one as
- * long as there is a free one, also if that is on its way between the bitmap and a CPU's cache
+/* libos/core/frames.c, libos/core/frame_bitmap.c, libos/core/frame_cache.c, libos/core/frame_retired.c: who
+ * wants a frame gets one as long as there is a free one, also if that is on its way between the bitmap and a
+ * CPU's cache
  */
 #include <string.h>
 #include "explore.h"
@@ -122,7 +123,7 @@ static void setup_cached(void)
 
 	setup();
 	EXPLORE_CHECK(frame_bitmap_take(&bitmap, all, FRAMES) == FRAMES);
-	cache_fill(&caches[0], all, 1);
+	frame_cache_fill(&caches[0], all, 1);
 }
 
 static void one_gathers(unsigned cpu)
@@ -147,7 +148,7 @@ static void setup_full(void)
 
 	setup();
 	EXPLORE_CHECK(frame_bitmap_take(&bitmap, all, FRAMES) == FRAMES);
-	cache_fill(&caches[0], all, FRAMES);
+	frame_cache_fill(&caches[0], all, FRAMES);
 }
 
 /* Several are taken, and given back, at once; the other takes one of the same cache. */
