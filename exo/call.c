@@ -31,40 +31,32 @@ int64_t call_reset(struct exo_regs *regs, struct handle_view *h)
 	[EXO_CALL_##number] = { handler, { { OBJECT_##kind, EXO_RIGHT_##right },           \
 					   { OBJECT_##second_kind, EXO_RIGHT_##second_right } } },
 
-static const struct {
+static const struct call {
 	int64_t (*handler)(struct exo_regs *regs, struct handle_view *h);
 	struct {
-		enum object_kind kind;
-		unsigned rights;
-	} needs[2];
+		uint8_t kind, rights;
+	} needs[2]; /* a second one only with a first */
 } calls[EXO_CALLS] = { EXO_CALL_LIST(CALL_ENTRY) };
-
-/* What the n-th handle names, if the call takes one. */
-static int view(exo_handle named, uint64_t number, unsigned n, struct handle_view *h)
-{
-	enum object_kind kind = calls[number].needs[n].kind;
-
-	if (kind == OBJECT_NONE)
-		return 0;
-	return handle_view(domain_current(), named, kind, calls[number].needs[n].rights, h);
-}
 
 static int64_t call(uint64_t number, struct exo_regs *regs)
 {
+	const struct call *c = &calls[number];
 	struct handle_view h[2];
-	int64_t result;
+	int64_t result = 0;
 
-	if (number >= EXO_CALLS || !calls[number].handler)
+	if (number >= EXO_CALLS || !c->handler)
 		return -ENOSYS;
 	h[0].kept = h[1].kept = true; /* until there is something to put */
-	result = view(regs->rdi, number, 0, &h[0]);
+	if (c->needs[0].kind)
+		result = handle_view(domain_current(), regs->rdi, c->needs[0].kind, c->needs[0].rights,
+				     &h[0]);
+	if (c->needs[1].kind && !result)
+		result = handle_view(domain_current(), regs->rsi, c->needs[1].kind, c->needs[1].rights,
+				     &h[1]);
 	if (!result)
-		result = view(regs->rsi, number, 1, &h[1]);
-	if (!result)
-		result = calls[number].handler(regs, h);
-	for (unsigned n = 0; n < 2; n++)
-		if (!h[n].kept)
-			handle_view_put(&h[n]);
+		result = c->handler(regs, h);
+	handle_view_put(&h[0]);
+	handle_view_put(&h[1]);
 	return result;
 }
 

@@ -69,23 +69,29 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 		return -EBADF;
 	if (kind != OBJECT_ANY && out->kind != kind)
 		return -EBADF;
-	if ((out->rights & rights) != rights)
+	if (rights & ~out->rights)
 		return -EPERM;
+	out->object = out->kind < OBJECT_PORTS ? frame_pointer(out->object_frame) : NULL;
+	/* What is loaded is held by the vcore that asks, until it has gone elsewhere: in the last step of a
+	 * call.  So it is not destroyed meanwhile, and whether the handle is stale is all there is to see. */
+	if (kind == OBJECT_SPACE && out->space == this_cpu()->run.space)
+		return object_generation(out->object_frame) == out->object_generation ? 0 : -EBADF;
 	if (!object_word_get(out->object_frame, out->object_generation))
 		return -EBADF;
-	out->object = out->kind < OBJECT_PORTS ? frame_pointer(out->object_frame) : NULL;
 	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
 	 * references.  Either it sees ours and gives up, or we see `dying`. */
-	out->kept = kind == OBJECT_SPACE && atomic_load(&out->space->dying);
-	if (!out->kept)
+	out->kept = false;
+	if (kind != OBJECT_SPACE || !atomic_load(&out->space->dying))
 		return 0;
 	handle_view_put(out);
+	out->kept = true;
 	return -EBADF;
 }
 
 void handle_view_put(const struct handle_view *view)
 {
-	object_word_put(view->object_frame);
+	if (!view->kept)
+		object_word_put(view->object_frame);
 }
 
 int64_t handle_reserve(struct domain *d)

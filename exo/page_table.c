@@ -11,24 +11,26 @@
 #include "kernel.h"
 #include "page_table.h"
 
+/* From an entry down: the entry of the table that it points to for va, NULL if it points to none. */
+static inline table_entry *below(table_entry *entry, unsigned level, uint64_t va, struct table_place *at)
+{
+	uint64_t next = atomic_load_explicit(entry, memory_order_relaxed) & PTE_ADDRESS;
+
+	*at = (struct table_place){ entry, level };
+	return next ? (table_entry *)phys_to_virt(next) + (va >> (9 * level + 3)) % TABLE_ENTRIES : NULL;
+}
+
+/* Level by level, and not in a loop: this is half of what protecting a page takes. */
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
 {
-	unsigned level = s->is_shared ? 2 : 3;
-	uint64_t rest = va << (s->is_shared ? 25 : 16); /* 9 bits of it for each level */
-	table_entry *entry = (table_entry *)frame_pointer(s->root) + (rest >> 55);
+	table_entry *entry = frame_pointer(s->root);
 
 	ASSERT_INVARIANT(lock_held(&s->lock));
-	for (; level > last; level--) {
-		uint64_t next = atomic_load_explicit(entry, memory_order_relaxed) & PTE_ADDRESS;
-
-		at->directory = entry;
-		at->level = level;
-		if (!next)
-			return NULL;
-		rest <<= 9;
-		entry = (table_entry *)phys_to_virt(next) + (rest >> 55);
-	}
-	return entry;
+	entry = s->is_shared ? entry + (va >> 30) % TABLE_ENTRIES :
+			       below(entry + (va >> 39) % TABLE_ENTRIES, 3, va, at);
+	if (entry)
+		entry = below(entry, 2, va, at);
+	return entry && last == 0 ? below(entry, 1, va, at) : entry;
 }
 
 bool page_table_make(struct space *s, const struct table_place *at)

@@ -218,14 +218,10 @@ void tlb_load_root(uint64_t root_frame, struct space *space, struct space *share
 		acknowledge(cpu, clock);
 }
 
-void tlb_catch_up(void)
+static __attribute__((noinline)) void catch_up(unsigned cpu, uint64_t clock)
 {
-	unsigned cpu = this_cpu()->number;
-	uint64_t clock = atomic_load(&tlb_clock);
 	struct space *space = this_cpu()->run.space;
 
-	if (clock == atomic_load(&tlb_cpus[cpu].seen))
-		return;
 	if (space) {
 		bool behind = take_behind(space, cpu);
 
@@ -236,6 +232,15 @@ void tlb_catch_up(void)
 		}
 	}
 	acknowledge(cpu, clock);
+}
+
+void tlb_catch_up(void)
+{
+	unsigned cpu = this_cpu()->number;
+	uint64_t clock = atomic_load(&tlb_clock);
+
+	if (clock != atomic_load(&tlb_cpus[cpu].seen))
+		catch_up(cpu, clock);
 }
 
 void tlb_forget_waiter(const struct vcore *v)

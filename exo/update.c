@@ -220,7 +220,7 @@ int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 }
 
 /* (space, va, pages, rights | flags << 8).  What programs do all the time, with a page or two. */
-int64_t call_protect(struct exo_regs *regs, struct handle_view *h)
+__attribute__((flatten)) int64_t call_protect(struct exo_regs *regs, struct handle_view *h)
 {
 	struct update_plan plan;
 	struct update_step step;

@@ -39,7 +39,7 @@ struct update_plan {
 	struct space *target;
 	struct space *source;     /* CLONE: whose entries are copied; revoke: the domain's shared
 				   * region, whose CPUs are all that may know them; else the target */
-	struct handle_view held;  /* of a loan, the source, or devices; kind NONE: nothing is held */
+	struct handle_view held;  /* of a loan, the source, or devices, or nothing */
 };
 
 /* Entries that lost rights in one chunk, and frames whose entries are gone. */

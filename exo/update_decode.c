@@ -13,12 +13,8 @@
 /* What the handle in the op names, held as long as the plan; WRITE too if a condition asks for it. */
 static int hold(struct domain *d, enum object_kind kind, bool write, struct update_plan *plan)
 {
-	int error = handle_view(d, plan->op.source, kind,
-				EXO_RIGHT_USE | (write ? EXO_RIGHT_WRITE : 0), &plan->held);
-
-	if (error)
-		plan->held.kind = OBJECT_NONE;
-	return error;
+	return handle_view(d, plan->op.source, kind, EXO_RIGHT_USE | (write ? EXO_RIGHT_WRITE : 0),
+			   &plan->held);
 }
 
 /* Frames out of a loan: the op counts them from the loan's first, the plan does not. */
@@ -94,7 +90,7 @@ int update_check(struct domain *d, struct space *target, struct update_plan *pla
 	plan->revoke = false;
 	plan->bits = page_table_bits(op->prot);
 	plan->target = plan->source = target;
-	plan->held.kind = OBJECT_NONE;
+	plan->held.kept = true; /* until there is something to put */
 	if (op->code != EXO_OP_COPY && !page_table_range_ok(target, d, op->va, op->count))
 		return -EINVAL;
 	/* The libos is W^X (K7); what a program does in its private part is its own affair. */
@@ -117,6 +113,5 @@ int update_decode(struct domain *d, struct space *target, uint64_t user_op, stru
 
 void update_plan_put(struct update_plan *plan)
 {
-	if (plan->held.kind != OBJECT_NONE)
-		handle_view_put(&plan->held);
+	handle_view_put(&plan->held);
 }

@@ -128,7 +128,7 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 		return -EEXIST;
 	}
 	object_init(&vcore->object, OBJECT_VCORE, domain, args.object_frame);
-	h[1].kept = true;
+	object_get(&h[1].space->object);
 	handle = creation_finish(&making, OBJECT_VCORE);
 	/* Either domain_die() finds the vcore in the table and alive, or we find the domain dying: it sets
 	 * the state and then looks, we bring it to life and then look (both seq_cst). */

@@ -17,11 +17,13 @@ int64_t call_switch(struct exo_regs *regs, struct handle_view *h)
 		return -EAGAIN;
 	if (h->space->object.owner != vcore->object.owner || h->space->is_shared)
 		return -EPERM;
+	cpu->stats.switches++;
+	if (h->space == old)
+		return 0;
 	space_load(h->space);
 	vcore->space = h->space;
 	h->kept = true;
 	object_put(&old->object);
-	cpu->stats.switches++;
 	return 0;
 }
 

@@ -14,6 +14,7 @@ static struct space here = { .object = { .owner = &domain } }, there = { .object
 static struct exo_vcore_page page;
 static struct vcore caller, other;
 static const struct space *loaded;
+static const struct object *let_go;
 static uint64_t armed;
 
 unsigned cpu_count = 1;
@@ -35,7 +36,11 @@ void timer_arm(struct vcore *v, uint64_t deadline_tsc)
 	armed = deadline_tsc;
 }
 
-void object_put(struct object *o) {}
+void object_put(struct object *o)
+{
+	let_go = o;
+}
+
 void run_account(struct cpu *cpu, uint64_t now) {}
 bool run_stats(struct cpu *of, struct exo_cpu_stats *out) { return false; }
 void vcore_ring(struct vcore *v, uint64_t bits) {}
@@ -50,6 +55,7 @@ static void start(void)
 	other = (struct vcore){ .where = VCORE_HALTED };
 	block.current = &caller;
 	loaded = NULL;
+	let_go = NULL;
 	armed = 0;
 }
 
@@ -97,6 +103,20 @@ static void a_switch_needs_the_token(void)
 	CHECK(loaded == &there && caller.space == &there);
 }
 
+/* The reference to where it goes becomes the vcore's, and that to where it was ends.  A view of where it is
+ * has none. */
+static void a_switch_takes_one_reference_for_another(void)
+{
+	struct exo_regs regs = { .rsi = TOKEN };
+	struct handle_view away = { .space = &there }, stay = { .kept = true, .space = &here };
+
+	start();
+	CHECK_EQ(call_switch(&regs, &stay), 0);
+	CHECK(caller.space == &here && !let_go);
+	CHECK_EQ(call_switch(&regs, &away), 0);
+	CHECK(away.kept && let_go == &here.object);
+}
+
 static void a_halt_needs_the_token(void)
 {
 	CHECK_EQ(halt_with(STALE), -EAGAIN);
@@ -124,6 +144,7 @@ static void a_reply_needs_the_token(void)
 int main(void)
 {
 	RUN(a_switch_needs_the_token);
+	RUN(a_switch_takes_one_reference_for_another);
 	RUN(a_halt_needs_the_token);
 	RUN(a_donation_needs_the_token);
 	RUN(a_reply_needs_the_token);
