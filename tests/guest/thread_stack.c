@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks of threads that have ended are kept for other threads (scripts/musl/thread_stack.c): nobody sees it. */
+/* Stacks of ended threads are kept for other threads (scripts/musl/thread_stack.c): nobody sees it. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
