@@ -35,7 +35,7 @@ static const struct call {
 	int64_t (*handler)(struct exo_regs *regs, struct handle_view *h);
 	struct {
 		uint8_t kind, rights;
-	} needs[2]; /* a second one only with a first */
+	} needs[2];
 } calls[EXO_CALLS] = { EXO_CALL_LIST(CALL_ENTRY) };
 
 static int64_t call(uint64_t number, struct exo_regs *regs)

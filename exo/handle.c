@@ -65,6 +65,7 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 {
 	struct handle_slot *slot = slot_at(d, (uint32_t)h);
 
+	out->kept = true; /* until there is a reference */
 	if (!slot || !slot_read(slot, h >> 32, out))
 		return -EBADF;
 	if (kind != OBJECT_ANY && out->kind != kind)
@@ -80,12 +81,12 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 		return -EBADF;
 	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
 	 * references.  Either it sees ours and gives up, or we see `dying`. */
+	if (kind == OBJECT_SPACE && atomic_load(&out->space->dying)) {
+		object_word_put(out->object_frame);
+		return -EBADF;
+	}
 	out->kept = false;
-	if (kind != OBJECT_SPACE || !atomic_load(&out->space->dying))
-		return 0;
-	handle_view_put(out);
-	out->kept = true;
-	return -EBADF;
+	return 0;
 }
 
 void handle_view_put(const struct handle_view *view)

@@ -208,11 +208,12 @@ unsigned object_users(const struct object *o);
 /* ---------------------------------------------------------------- handle.c */
 
 /*
- * handle_view - find what a handle names, with a reference
+ * handle_view - find what a handle names, with a reference unless it is the space that the caller runs in
  *
  * Returns 0, -EBADF (stale, empty, of another kind; or a space, asked for as such, that is being
  * destroyed) or -EPERM (a right is missing).
- * On success the caller ends its use with handle_view_put.
+ * The caller ends its use with handle_view_put, which does nothing where there is no reference (`kept`),
+ * as after a failure.
  */
 int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
 		struct handle_view *out);

@@ -20,7 +20,7 @@ static inline table_entry *below(table_entry *entry, unsigned level, uint64_t va
 	return next ? (table_entry *)phys_to_virt(next) + (va >> (9 * level + 3)) % TABLE_ENTRIES : NULL;
 }
 
-/* Level by level, and not in a loop: this is half of what protecting a page takes. */
+/* Level by level, and not in a loop: whatever is done with a single page comes here. */
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
 {
 	table_entry *entry = frame_pointer(s->root);
