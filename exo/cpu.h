@@ -15,7 +15,9 @@
 #include "run.h"
 #include "x86/instructions.h"
 
-#define CPU_AREAS_BASE 0xffffff0000000000ul
+/* Behind the image (exo.ld), whose page tables serve the first areas as well: each entry needs both, and what
+ * walks the tables after a change of address space has fewer of them to look at. */
+#define CPU_AREAS_BASE 0xffffffff80180000ul
 #define CPU_AREA_SIZE 0x10000ul
 #define CPU_AREA_STACK 0x2000ul        /* aligned to its size; the deepest call takes half of it */
 #define CPU_AREA_STACK_SIZE 0x2000ul

@@ -90,7 +90,7 @@ static void print_backtrace(uint64_t rip, uint64_t rbp)
 
 	kprintf("backtrace:\n");
 	print_location(rip, 0);
-	for (unsigned i = 0; i < BACKTRACE_MAX && rbp >= CPU_AREAS_BASE && rbp % 8 == 0; i++) {
+	for (unsigned i = 0; i < BACKTRACE_MAX && rbp >= KERNEL_OFFSET && rbp % 8 == 0; i++) {
 		const uint64_t *frame = (const uint64_t *)rbp;
 
 		if (!in_kernel_text(frame[1]))

@@ -113,8 +113,6 @@ void paging_init(void)
 	}
 	for (unsigned cpu = 0; cpu < boot_info.acpi.cpu_count; cpu++)
 		map_cpu_area(cpu);
-	/* Make the table of the window now: no top-level entry appears later. */
-	next_table(phys_to_virt(kernel_root), table_index(MMIO_BASE, 3));
 }
 
 volatile void *mmio_map(uint64_t physical, size_t size)

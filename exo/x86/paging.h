@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define PHYSMAP_BASE 0xffff800000000000ul
-#define MMIO_BASE 0xffffff8000000000ul
+#define MMIO_BASE 0xffffff8000000000ul /* under the image's top-level entry: it adds none later */
 #define KERNEL_OFFSET 0xffffffff80000000ul
 #define EARLY_MAP_END (4ul << 30) /* of physical memory, what the boot page tables map */
 #define KERNEL_HALF_SLOT 256 /* first top-level entry of the kernel half */

@@ -30,7 +30,7 @@ static const uint64_t foreign[] = {
 	0x7f0048000000 /* what the kernel tells */, 0x7f0050000000, 0x7f0080000000,
 	0x7f4000000000 /* stacks, heap */, 0x7ffffffffff8, 0x800000000000, 0x8000000000000000,
 	0xffff7ffffffffff8, 0xffff800000000000 /* all of memory, the kernel's */,
-	0xffffff0000000000, 0xffffffff80100000, -PAGE, -8ul,
+	0xffffff8000000000, 0xffffffff80100000, 0xffffffff80180000 /* the kernel's stacks */, -PAGE, -8ul,
 };
 
 static void make_addresses(void)

@@ -109,8 +109,8 @@ static uint64_t random_address(void)
 	switch (random_word() % 16) {
 	case 0:
 		return PICK(0, 8, EXO_USER_TOP - 4, EXO_PTWIN_BASE, EXO_SHARED_END - 8, 1ul << 47, -8ul,
-			    0xffff800000000000, 0xffffff0000000000, 0xffffff8000000000,
-			    0xffffffff80100000);
+			    0xffff800000000000, 0xffffff8000000000, 0xffffffff80100000,
+			    0xffffffff80180000);
 	case 1:
 		return PICK(EXO_INFO_BASE, EXO_FRAMES_BASE, EXO_MODULE_BASE, EXO_SHARED_BASE);
 	case 2:
