@@ -342,28 +342,6 @@ static void fork_takes_one_thread(void)
 	pthread_join(thread, NULL);
 }
 
-static void *die_with_the_lock(void *argument)
-{
-	pthread_mutex_lock(argument);
-	return NULL;
-}
-
-static void robust_mutexes_tell_of_the_dead(void)
-{
-	pthread_mutexattr_t attributes;
-	pthread_mutex_t robust;
-	pthread_t thread;
-
-	pthread_mutexattr_init(&attributes);
-	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	pthread_mutex_init(&robust, &attributes);
-	pthread_create(&thread, NULL, die_with_the_lock, &robust);
-	pthread_join(thread, NULL);
-	CHECK_EQ(pthread_mutex_lock(&robust), EOWNERDEAD);
-	CHECK_EQ(pthread_mutex_consistent(&robust), 0);
-	CHECK_EQ(pthread_mutex_unlock(&robust), 0);
-}
-
 static void affinity_is_kept(void)
 {
 	cpu_set_t all, one;
@@ -400,7 +378,6 @@ int main(void)
 	RUN(main_thread_may_end_first);
 	RUN(threads_can_be_cancelled);
 	RUN(fork_takes_one_thread);
-	RUN(robust_mutexes_tell_of_the_dead);
 	RUN(affinity_is_kept);
 	return test_result();
 }
