@@ -83,7 +83,6 @@ void offsets(void)
 	DEFINE(CALL_MASK_CHANGED, LIBOS_CALL_MASK_CHANGED);
 	DEFINE(QUICK_SIZE, QUICK_SIZE);
 	DEFINE(QUICK_CHECK, QUICK_CHECK);
-	DEFINE(PROCESS_PID, offsetof(struct process, pid));
 	DEFINE(PROCESS_UID, offsetof(struct process, uid));
 	DEFINE(PROCESS_EUID, offsetof(struct process, euid));
 	DEFINE(PROCESS_GID, offsetof(struct process, gid));
@@ -144,6 +143,7 @@ void offsets(void)
 	DEFINE(WORDS_RFLAGS, WORDS(rflags));
 
 	DEFINE(TASK_PROCESS, offsetof(struct task, process));
+	DEFINE(TASK_PID, offsetof(struct task, pid));
 	DEFINE(TASK_WORK_AND_ENTRY, offsetof(struct task, work));
 	DEFINE(TASK_OWN_FILES, offsetof(struct task, own.files));
 	DEFINE(TASK_OWN_CAPACITY, offsetof(struct task, own.capacity));

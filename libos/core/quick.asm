@@ -29,14 +29,18 @@ section .quick progbits alloc exec nowrite align=QUICK_SIZE
 %endif
 %endmacro
 
-; A word of the process.  Between asking for the number of the CPU and reading its task we may be moved
-; to another.  So an event in [quick_start, quick_end) puts RIP back to behind the entry's check
-; (entry.h): all from there on changes nothing but RAX and RCX.
-%macro process_word 1
+; A word of the task that asks, or of its process.  Between asking for the number of the CPU and reading
+; its task we may be moved to another.  So an event in [quick_start, quick_end) puts RIP back to behind
+; the entry's check (entry.h): all from there on changes nothing but RAX and RCX.
+%macro task_word 2
 	quick
 	THIS_VCORE rcx, ecx
 	mov rcx, [rcx + VCORE_CURRENT]
-	mov rcx, [rcx + TASK_PROCESS]
+	mov %1, [rcx + %2]
+%endmacro
+
+%macro process_word 1
+	task_word rcx, TASK_PROCESS
 	mov eax, [rcx + %1]
 	ret
 %endmacro
@@ -44,7 +48,8 @@ section .quick progbits alloc exec nowrite align=QUICK_SIZE
 global quick_start, quick_end
 
 quick_start:
-	process_word PROCESS_PID
+	task_word eax, TASK_PID
+	ret
 	process_word PROCESS_UID
 	process_word PROCESS_EUID
 	process_word PROCESS_GID

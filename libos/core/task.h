@@ -114,6 +114,9 @@ struct task {
 	uint64_t woken_tsc;       /* when it was woken, until it runs; 0: it was not */
 	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
 
+	/* Fixed once it belongs to its process. */
+	uint32_t pid;
+
 	/* Under the lock of the task table. */
 	uint32_t references;
 

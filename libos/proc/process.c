@@ -106,6 +106,7 @@ struct process *process_create(const struct process *parent)
 void process_add_task_locked(struct process *p, struct task *t)
 {
 	process_get(p);
+	t->pid = p->pid;
 	list_push_back(&p->tasks, &t->thread_link);
 	p->task_count++;
 }
