@@ -55,9 +55,9 @@ uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner)
 
 uint64_t frame_word_share(uint64_t word)
 {
-	if (frame_word_type(word) != EXO_FRAME_TABLE || frame_word_maps(word) == MAPS_MAX)
-		return FRAME_WORD_REFUSED;
-	return word + MAP;
+	bool may = frame_word_type(word) == EXO_FRAME_TABLE && frame_word_maps(word) < MAPS_MAX;
+
+	return may ? word + MAP : FRAME_WORD_REFUSED;
 }
 
 uint64_t frame_word_pin(uint64_t word, uint16_t owner)
@@ -75,9 +75,9 @@ uint64_t frame_word_unpin(uint64_t word)
 
 uint64_t frame_word_claim(uint64_t word, uint16_t owner, enum exo_frame_type type)
 {
-	if (word != frame_word_make(owner, EXO_FRAME_USER))
-		return FRAME_WORD_REFUSED;
-	return frame_word_make(owner, type);
+	bool may = word == frame_word_make(owner, EXO_FRAME_USER);
+
+	return may ? frame_word_make(owner, type) : FRAME_WORD_REFUSED;
 }
 
 uint64_t frame_word_revoke(uint64_t word, uint16_t owner)
@@ -106,8 +106,7 @@ uint64_t frame_word_release(uint64_t word, uint16_t new_owner)
 		return FRAME_WORD_REFUSED;
 	if (frame_word_maps(word) != 0 || frame_word_pins(word) != 0)
 		return FRAME_WORD_REFUSED;
-	return new_owner ? frame_word_make(new_owner, EXO_FRAME_USER) :
-			   frame_word_make(0, EXO_FRAME_FREE);
+	return frame_word_make(new_owner, new_owner ? EXO_FRAME_USER : EXO_FRAME_FREE);
 }
 
 uint64_t frame_word_unshare(uint64_t word)

@@ -11,14 +11,15 @@
 #include "calls.h"
 #include "page_table.h"
 
-/* More than the walk down needs (four tables), so that every step gets somewhere. */
-#define STEP_ENTRIES 4096u
+/* Looks at lines of tables, and at entries in lines that are not empty.  More than the walk down needs (four
+ * tables), so that every step gets somewhere. */
+#define STEP_LOOKS 4096
 #define PRIVATE_SLOTS 253u
 
 struct stripping {
 	struct space *space;
 	struct frame_list *list;
-	unsigned entries_left;
+	int looks_left;
 	bool blocked; /* by a TLB elsewhere */
 };
 
@@ -95,12 +96,12 @@ static bool strip_table(struct stripping *st, uint64_t table_frame, unsigned lev
 {
 	table_entry *table = frame_pointer(table_frame);
 
-	for (unsigned i = 0; i < count; i++) {
+	st->looks_left -= TABLE_ENTRIES / 8;
+	for (unsigned i = table_pass_empty(table, 0); i < count; i = table_pass_empty(table, i + 1)) {
 		uint64_t entry = atomic_load_explicit(&table[i], memory_order_relaxed);
 
-		if (st->entries_left == 0 || st->list->count == st->list->room)
+		if (st->looks_left-- <= 0 || st->list->count == st->list->room)
 			return false;
-		st->entries_left--;
 		if (!(entry & PTE_PRESENT))
 			continue;
 		if (level == 0) {
@@ -133,7 +134,7 @@ static bool strip_pool(struct stripping *st)
 
 int space_destroy_step(struct space *s, struct frame_list *list)
 {
-	struct stripping st = { .space = s, .list = list, .entries_left = STEP_ENTRIES };
+	struct stripping st = { .space = s, .list = list, .looks_left = STEP_LOOKS };
 	uint64_t root = s->root, object = s->object.frame;
 	int error;
 	bool stripped;
@@ -161,13 +162,11 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 int64_t call_space_destroy(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *d = domain_current();
-	struct frame_list list = { .owner = d->id, .room = FRAME_LIST_MAX };
+	struct frame_list list = { .owner = d->id, .room = min(regs->rdx, FRAME_LIST_MAX) };
 	int result;
 
 	if (h->kind != OBJECT_SPACE)
 		return -EBADF;
-	if (regs->rdx < list.room)
-		list.room = regs->rdx;
 	if (h->space->is_shared || list.room < 2)
 		return -EINVAL;
 	result = space_destroy_step(h->space, &list);

@@ -115,9 +115,8 @@ static void remove_table(table_entry *directory, struct update_step *step)
 {
 	const table_entry *table = frame_pointer(pte_frame(*directory));
 
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-		if (atomic_load_explicit(&table[i], memory_order_relaxed))
-			return;
+	if (table_pass_empty(table, 0) < TABLE_ENTRIES)
+		return;
 	step->harvest.frames[step->harvest.frame_count++] = pte_frame(atomic_exchange(directory, 0));
 	step->harvest.changed += UPDATE_FLUSH_ALL;
 	step->cost++;
