@@ -514,6 +514,29 @@ static unsigned destroy_space(exo_handle space)
 	return total;
 }
 
+/* One page, with each entry of a table of each level on the way to it. */
+static void a_page_is_found_wherever_it_is(void)
+{
+	uint64_t object = frame_alloc(), root = frame_alloc(), page = frame_alloc(), tables[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		tables[i] = frame_alloc();
+	for (unsigned level = 0; level < 4; level++) {
+		for (uint64_t i = 0; i < (level == 3 ? 253 : 512); i++) {
+			exo_handle space = exo_space_create(DOMAIN, object, root);
+
+			if ((int64_t)space < 0 || exo_space_feed(space, tables, 3) ||
+			    map(space, i << (12 + 9 * level), page, 1, RW) || frames[page].maps != 1 ||
+			    destroy_space(space) != 6 || frames[page].maps != 0) {
+				print_number(level * 1000 + i);
+				CHECK(!"the level and entry before this");
+				return;
+			}
+		}
+	}
+	CHECK(frames[page].type == EXO_FRAME_USER && frames[root].type == EXO_FRAME_USER);
+}
+
 static void spaces_are_cloned_switched_and_destroyed(void)
 {
 	uint64_t va = 0x600000, a = frame_alloc(), private = frame_alloc();
@@ -1952,6 +1975,7 @@ static const struct {
 	TEST(few_pages_are_protected_by_one_call),
 	TEST(contents_are_zeroed_and_copied),
 	TEST(pages_are_filled_and_mapped),
+	TEST(a_page_is_found_wherever_it_is),
 	TEST(spaces_are_cloned_switched_and_destroyed),
 	TEST(long_updates_go_on_where_they_stopped),
 	TEST(page_tables_are_shared_until_one_changes),
