@@ -9,7 +9,7 @@
 #include "core/lock.h"
 #include "core/name_tree.h"
 
-#define FUTEX_BUCKETS 256
+#define FUTEX_BUCKETS 512
 
 struct futex_name {
 	const void *object;
