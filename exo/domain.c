@@ -63,7 +63,7 @@ static bool inside(uint64_t address, uint64_t start, uint64_t end)
 
 bool domain_entries_ok(const struct exo_entries *e)
 {
-	return e->text_start >= EXO_SHARED_BASE && e->text_end <= EXO_VCORE_BASE &&
+	return e->text_start >= EXO_SHARED_BASE && e->text_end <= EXO_INFO_BASE &&
 	       e->text_start < e->text_end && inside(e->event, e->text_start, e->text_end) &&
 	       inside(e->fault, e->text_start, e->text_end) &&
 	       inside(e->fault_masked, e->text_start, e->text_end) &&

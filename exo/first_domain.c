@@ -10,7 +10,6 @@
 #include "sched_context.h"
 
 #define HANDLE_FRAMES 4
-#define IMAGE_END EXO_VCORE_BASE /* the image's part of the shared region ends here */
 
 /* Physical addresses, from exo.ld. */
 extern const char kernel_phys_start[], boot_phys_end[], boot_stack_phys_start[], kernel_phys_end[];
@@ -56,7 +55,7 @@ static const struct exo_image *read_header(void)
 	if ((image->text_end | image->rodata_end | image->data_end | image->end) % EXO_PAGE_SIZE ||
 	    image->text_end < EXO_SHARED_BASE || image->rodata_end < image->text_end ||
 	    image->data_end < image->rodata_end || image->end < image->data_end ||
-	    image->end > IMAGE_END || image->data_end - EXO_SHARED_BASE != size - EXO_PAGE_SIZE)
+	    image->end > EXO_INFO_BASE || image->data_end - EXO_SHARED_BASE != size - EXO_PAGE_SIZE)
 		panic("the libos (%s) is damaged: its parts do not fit together", module->name);
 	if (!domain_entries_ok(&image->entries) || image->entries.text_end > image->text_end)
 		panic("the libos (%s) has entry points outside its text", module->name);

@@ -66,8 +66,8 @@ uint64_t page_table_pool_take(struct space *s)
 }
 
 /*
- * The first part of the shared region holds the image, the vcore pages and what the kernel shows.
- * Whoever made the domain fills it; the domain itself cannot change it.
+ * The first part of the shared region and the last hold the image, the vcore pages and what the kernel
+ * shows.  Whoever made the domain fills them; the domain itself cannot change them.
  */
 bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va, uint64_t pages)
 {
@@ -75,7 +75,7 @@ bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t
 
 	if (s->is_shared) {
 		low = s->object.owner == d ? EXO_DYNAMIC_BASE : EXO_SHARED_BASE;
-		high = EXO_SHARED_END;
+		high = s->object.owner == d ? EXO_MODULE_BASE : EXO_SHARED_END;
 	}
 	return va % EXO_PAGE_SIZE == 0 && va >= low && va <= high && pages <= (high - va) >> EXO_PAGE_SHIFT;
 }

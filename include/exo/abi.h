@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define EXO_ABI_VERSION 3
+#define EXO_ABI_VERSION 4
 
 #define EXO_PAGE_SHIFT 12
 #define EXO_PAGE_SIZE 4096ul
@@ -25,14 +25,16 @@
 #define EXO_PTWIN_BASE 0x7e8000000000ul  /* read-only window on the space's own page tables */
 #define EXO_SHARED_BASE 0x7f0000000000ul /* one top-level slot, common to a domain's spaces */
 #define EXO_SHARED_END 0x7f8000000000ul
+#define EXO_INFO_BASE 0x7f0007000000ul   /* struct exo_info, read-only; the image ends before it */
+#define EXO_FRAMES_BASE 0x7f0008000000ul /* struct exo_frame_info[frame], read-only */
 /* + cpu * EXO_VCORE_STRIDE: struct exo_vcore_page.  Not as round as the others: a TLB is looked up by the low
  * bits of a page's number, and these pages are used together with the first of those regions. */
-#define EXO_VCORE_BASE 0x7f0040018000ul
-#define EXO_VCORE_STRIDE 0x10000ul
-#define EXO_INFO_BASE 0x7f0048000000ul   /* struct exo_info, read-only */
-#define EXO_FRAMES_BASE 0x7f0050000000ul /* struct exo_frame_info[frame], read-only */
-#define EXO_MODULE_BASE 0x7f0080000000ul /* the archives, read-only */
-#define EXO_DYNAMIC_BASE 0x7f4000000000ul /* from here on the libos maps what it likes */
+#define EXO_VCORE_BASE 0x7f003c018000ul
+#define EXO_VCORE_STRIDE 0x1000ul
+/* From here to EXO_MODULE_BASE the libos maps what it likes; in the same 2 MiB as the vcores' pages, so that
+ * what is used together with them can be found through the same page table. */
+#define EXO_DYNAMIC_BASE 0x7f003c058000ul
+#define EXO_MODULE_BASE 0x7f4000000000ul /* the archives, read-only */
 
 /* The page table entry of a virtual address, seen through the window. */
 #define EXO_PTE(va) \

@@ -25,14 +25,12 @@
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/region_map.h"
 #include "core/vcore.h"
 #include "debug/inject.h"
 
 #define FEW_FRAMES 256u /* 1 MiB, beside what is in caches */
 #define FORGET_FRAMES 4096u /* looked at under the lock */
-
-/* The bitmap stands at the start of the dynamic region, the heap after it (heap_pages.c). */
-#define BITMAP_BASE EXO_DYNAMIC_BASE
 
 static struct frame_cache caches[EXO_CPUS_MAX] = {
 	[0 ... EXO_CPUS_MAX - 1] = FRAME_CACHE_INIT,

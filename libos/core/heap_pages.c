@@ -22,7 +22,6 @@
 #include "core/string.h"
 #include "debug/inject.h"
 
-#define HEAP_TABLE (EXO_DYNAMIC_BASE + 0x10000000ul)
 #define HEAP_PAGES_MAX (16u << 20) /* 64 GiB of addresses */
 
 #define IDLE_PAGES_MAX 1024u /* free and mapped: 4 MiB */

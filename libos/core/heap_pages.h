@@ -8,8 +8,7 @@
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/page_runs.h"
-
-#define HEAP_BASE (EXO_DYNAMIC_BASE + 0x1000000000ul)
+#include "core/region_map.h"
 
 extern struct lock heap_lock;
 /* Under heap_lock. */

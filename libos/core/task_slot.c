@@ -12,18 +12,23 @@
 #include "core/frames.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/region_map.h"
 #include "core/string.h"
 #include "core/task.h"
 #include "core/task_table.h"
 #include "core/vcore.h"
 
-#define SLOT_AREA (EXO_DYNAMIC_BASE + 0x2000000000ul) /* behind the heap */
 #define SLOTS_MAX (TASK_PROGRAM_IDS + 64)
+/* The first slots lie before the heap, the others far behind it.  Counted in slots, these begin at FAR_FIRST. */
+#define NEAR_SLOTS ((HEAP_BASE - EXO_DYNAMIC_BASE) / TASK_SLOT_SIZE)
+#define FAR_FIRST ((SLOTS_FAR - EXO_DYNAMIC_BASE) / TASK_SLOT_SIZE)
 #define SLOT_PAGES (TASK_SLOT_SIZE / EXO_PAGE_SIZE)
 #define GUARD_PAGES (SLOT_PAGES - TASK_MAPPED_PAGES)
 #define SLOTS_PER_CPU 8u
 #define TRIM_SLOTS 8u /* at once: the lock is held meanwhile */
 
+_Static_assert(EXO_DYNAMIC_BASE % TASK_SLOT_SIZE == 0 && SLOTS_FAR % TASK_SLOT_SIZE == 0,
+	       "the stack pointer's upper bits are the slot's");
 _Static_assert(TASK_OFFSET > (SLOT_PAGES - 1) * EXO_PAGE_SIZE, "the last page is all that is not stack");
 
 static struct lock slot_lock = LOCK_INIT("task slots", RANK_LEAF);
@@ -36,17 +41,26 @@ static _Atomic uint32_t slots_used;
 /* Any CPU: pages that are not mapped, of the stacks of slots that are. */
 static _Atomic uint64_t bare_pages;
 
-static struct task *slot_task(uint32_t slot)
+static uint64_t slot_address(uint64_t slot)
 {
-	return (struct task *)(SLOT_AREA + slot * TASK_SLOT_SIZE + TASK_OFFSET);
+	if (slot >= NEAR_SLOTS)
+		slot += FAR_FIRST - NEAR_SLOTS;
+	return EXO_DYNAMIC_BASE + slot * TASK_SLOT_SIZE;
 }
 
+/* What lies before all slots comes out as a number that is too large, as all that lies behind them. */
 bool task_slot_contains(const struct task *t)
 {
-	uint64_t offset = (uint64_t)t - SLOT_AREA;
+	uint64_t offset = (uint64_t)t - EXO_DYNAMIC_BASE, slot = offset / TASK_SLOT_SIZE;
 
-	return (uint64_t)t >= SLOT_AREA && offset % TASK_SLOT_SIZE == TASK_OFFSET &&
-	       offset / TASK_SLOT_SIZE < atomic_load_explicit(&slots_used, memory_order_acquire);
+	if (offset % TASK_SLOT_SIZE != TASK_OFFSET)
+		return false;
+	if (__builtin_expect(slot >= NEAR_SLOTS, false)) {
+		if (slot < FAR_FIRST)
+			return false; /* the heap */
+		slot -= FAR_FIRST - NEAR_SLOTS;
+	}
+	return slot < atomic_load_explicit(&slots_used, memory_order_acquire);
 }
 
 uint64_t task_slots_frames(void)
@@ -95,9 +109,9 @@ static struct task *slot_new(void)
 
 	lock_acquire(&slot_lock);
 	slot = atomic_load_explicit(&slots_used, memory_order_relaxed);
-	if (slot < SLOTS_MAX && slot_map(SLOT_AREA + slot * TASK_SLOT_SIZE)) {
+	if (slot < SLOTS_MAX && slot_map(slot_address(slot))) {
 		atomic_store_explicit(&slots_used, slot + 1, memory_order_release);
-		t = slot_task(slot);
+		t = (struct task *)(slot_address(slot) + TASK_OFFSET);
 	}
 	lock_release(&slot_lock);
 	return t;

@@ -45,7 +45,7 @@ static bool image_is_sound(const struct exo_image *image, uint64_t size)
 	return image->magic == EXO_IMAGE_MAGIC && image->abi_version == EXO_ABI_VERSION &&
 	       all % EXO_PAGE_SIZE == 0 && image->text_end >= EXO_SHARED_BASE &&
 	       image->rodata_end >= image->text_end && image->data_end >= image->rodata_end &&
-	       image->end >= image->data_end && image->end <= EXO_VCORE_BASE &&
+	       image->end >= image->data_end && image->end <= EXO_INFO_BASE &&
 	       image->data_end - EXO_SHARED_BASE + EXO_PAGE_SIZE == size;
 }
 

@@ -72,11 +72,14 @@ def all_tasks():
     """Every task of the libos, by slot: libos/core/task_slot.c lays them out."""
     task_type = gdb.lookup_type("struct task")
     size = header_constant("libos/core/task.h", "TASK_SLOT_SIZE")
-    area = header_constant("include/exo/abi.h", "EXO_DYNAMIC_BASE") + 0x2000000000
+    near = header_constant("include/exo/abi.h", "EXO_DYNAMIC_BASE")
+    heap, far = (header_constant("libos/core/region_map.h", name) for name in ("HEAP_BASE", "SLOTS_FAR"))
+    near_slots = (heap - near) // size
     vector_area = header_constant("libos/core/task.h", "TASK_VECTOR_MAX")
     task_offset = size - vector_area - (task_type.sizeof + 63 & ~63)
     for slot in range(int(of_libos("slots_used"))):
-        task = gdb.Value(area + slot * size + task_offset).cast(task_type.pointer())
+        start = near + slot * size if slot < near_slots else far + (slot - near_slots) * size
+        task = gdb.Value(start + task_offset).cast(task_type.pointer())
         if int(task["references"]) != 0:
             yield task
 

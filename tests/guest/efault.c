@@ -25,12 +25,29 @@ static char *read_only, *inaccessible, *unmapped;
 
 /* Places that are never a program's. */
 static const uint64_t foreign[] = {
-	8, PAGE - 8, USER_TOP, USER_TOP + 8, 0x7ebf5fafd7e8 /* page tables */, 0x7effffffffffu & ~7ul,
-	0x7f0000000000 /* the libos: text */, 0x7f0040018000 /* a vcore's page */,
-	0x7f0048000000 /* what the kernel tells */, 0x7f0050000000, 0x7f0080000000,
-	0x7f4000000000 /* stacks, heap */, 0x7ffffffffff8, 0x800000000000, 0x8000000000000000,
-	0xffff7ffffffffff8, 0xffff800000000000 /* all of memory, the kernel's */,
-	0xffffff8000000000, 0xffffffff80100000, 0xffffffff80180000 /* the kernel's stacks */, -PAGE, -8ul,
+	8,
+	PAGE - 8,
+	USER_TOP,
+	USER_TOP + 8,
+	0x7ebf5fafd7e8 /* page tables */,
+	0x7effffffffffu & ~7ul,
+	0x7f0000000000 /* the libos: text */,
+	0x7f0007000000 /* what the kernel tells */,
+	0x7f0008000000,
+	0x7f003c018000 /* a vcore's page */,
+	0x7f003c05e000 /* a stack */,
+	0x7f003c180000 /* the heap */,
+	0x7f4000000000,
+	0x7ffffffffff8,
+	0x800000000000,
+	0x8000000000000000,
+	0xffff7ffffffffff8,
+	0xffff800000000000 /* all of memory, the kernel's */,
+	0xffffff8000000000,
+	0xffffffff80100000,
+	0xffffffff80180000 /* its stacks */,
+	-PAGE,
+	-8ul,
 };
 
 static void make_addresses(void)

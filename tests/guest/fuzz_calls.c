@@ -66,8 +66,19 @@ static uint64_t random_pointer(uint64_t *state)
 		"/proc/self/fd", "/proc/self/fd/5", "/bin/true", "/tmp", "/proc", "/dev/full", "a/b",
 	};
 	static const uint64_t foreign[] = {
-		0, 8, 0x7e8000000000, 0x7e7ffffffff8, 0x7f0000000000, 0x7f0040018000, 0x7f4000000000,
-		0x7fffffffffff, 0x800000000000, 0xffff800000000000, 0xffffffff80100000, -8ul, -1ul,
+		0,
+		8,
+		0x7e8000000000,
+		0x7e7ffffffff8,
+		0x7f0000000000,
+		0x7f003c018000,
+		0x7f003c180000,
+		0x7fffffffffff,
+		0x800000000000,
+		0xffff800000000000,
+		0xffffffff80100000,
+		-8ul,
+		-1ul,
 	};
 	uint64_t choice = random_word(state);
 

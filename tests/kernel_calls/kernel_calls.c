@@ -334,6 +334,9 @@ static void what_is_not_ones_own_cannot_be_mapped(void)
 	CHECK_EQ(map(SPACE, 0xffff800000000000ul, own, 1, RW), -EINVAL);
 	CHECK_EQ(map(SHARED, EXO_SHARED_BASE, own, 1, RW), -EINVAL);     /* the image */
 	CHECK_EQ(map(SHARED, EXO_VCORE_BASE, own, 1, RW), -EINVAL);
+	CHECK_EQ(map(SHARED, EXO_DYNAMIC_BASE - 4096, own, 2, RW), -EINVAL);
+	CHECK_EQ(map(SHARED, EXO_MODULE_BASE, own, 1, RW), -EINVAL);
+	CHECK_EQ(map(SHARED, EXO_MODULE_BASE - 4096, own, 2, RW), -EINVAL);
 	CHECK_EQ(unmap(SHARED, EXO_FRAMES_BASE, 1), -EINVAL);
 	CHECK_EQ(map(SHARED, EXO_DYNAMIC_BASE, own, 1, RW | EXO_PROT_EXEC), -EPERM);
 	CHECK_EQ(map(SPACE, va + 1, own, 1, RW), -EINVAL);

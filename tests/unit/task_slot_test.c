@@ -160,6 +160,36 @@ static void a_page_that_the_table_keeps_is_told(void)
 	CHECK(task_table_put(&stays));
 }
 
+/* The last of the first slots, and the first of the others: what lies between them is the heap's. */
+static void far_slots_follow_near_ones(void)
+{
+	const uint64_t size = TASK_SLOT_SIZE, first = EXO_DYNAMIC_BASE + TASK_OFFSET,
+		       far = SLOTS_FAR + TASK_OFFSET;
+	uint32_t used = slots_used;
+
+	CHECK_EQ(slot_address(0), EXO_DYNAMIC_BASE);
+	CHECK(slot_address(NEAR_SLOTS - 1) + size <= HEAP_BASE &&
+	      slot_address(NEAR_SLOTS - 1) + 2 * size > HEAP_BASE);
+	CHECK_EQ(slot_address(NEAR_SLOTS), SLOTS_FAR);
+	CHECK_EQ(slot_address(SLOTS_MAX - 1), SLOTS_FAR + (SLOTS_MAX - 1 - NEAR_SLOTS) * size);
+	CHECK(slot_address(SLOTS_MAX) <= EXO_MODULE_BASE);
+	for (slots_used = 0; slots_used < NEAR_SLOTS + 3; slots_used++) {
+		CHECK(!task_slot_contains((struct task *)(first - size)));
+		for (uint64_t slot = 0; slot < NEAR_SLOTS + 6; slot++) {
+			const char *t = (const char *)slot_address(slot) + TASK_OFFSET;
+
+			CHECK_EQ(task_slot_contains((const struct task *)t), slot < slots_used);
+			CHECK(!task_slot_contains((const struct task *)(t + 8)));
+		}
+		for (uint64_t slot = 0; slot < NEAR_SLOTS + 6; slot++) {
+			CHECK(!task_slot_contains(
+				(struct task *)(first + (NEAR_SLOTS + slot) * size)));
+			CHECK(!task_slot_contains((struct task *)(far - (1 + slot) * size)));
+		}
+	}
+	slots_used = used;
+}
+
 static void *reserve(uint64_t address, size_t size)
 {
 	void *at = mmap((void *)address, size, PROT_READ | PROT_WRITE,
@@ -175,7 +205,7 @@ int main(void)
 	struct exo_info *info = reserve(EXO_INFO_BASE, EXO_PAGE_SIZE);
 
 	info->vector_size = TASK_VECTOR_MAX;
-	reserve(SLOT_AREA, 64 * TASK_SLOT_SIZE);
+	reserve(EXO_DYNAMIC_BASE, NEAR_SLOTS * TASK_SLOT_SIZE);
 	for (unsigned i = 0; i < CPUS; i++)
 		vcores[i] = (struct vcore){ .cpu = (int32_t)i, .page = &page };
 	RUN(a_cpu_uses_its_own_slots_without_a_lock);
@@ -183,5 +213,6 @@ int main(void)
 	RUN(a_slot_waits_for_the_last_reference);
 	RUN(a_stale_name_finds_nobody);
 	RUN(a_page_that_the_table_keeps_is_told);
+	RUN(far_slots_follow_near_ones);
 	return check_result();
 }
