@@ -280,6 +280,10 @@ user_action_read:
 	%endrep
 %endmacro
 
+; What follows is for signals: the section's name puts it among their functions (mk/hot-libos.ld), away from
+; what each switch executes.
+section .text.user_frame_write
+
 ; int user_frame_write(struct signal_frame *to, const struct exo_regs *regs,
 ;		       const struct signal_words *words)
 global user_frame_write
