@@ -33,10 +33,11 @@ static inline uint64_t table_pages_missing(uint64_t va, const struct table_place
 	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
 }
 
-/* From entry i on, past the lines of entries that are empty: most of a table is.  Up to TABLE_ENTRIES. */
+/* From entry i on, past the lines of entries that are empty: most of a table is.  Up to TABLE_ENTRIES.  Not by
+ * atomic loads, which are an instruction each: under the lock an empty entry stays empty. */
 static inline unsigned table_pass_empty(const table_entry *table, unsigned i)
 {
-	for (const table_entry *e = &table[i]; i % 8 == 0 && i < TABLE_ENTRIES; i += 8, e += 8)
+	for (const uint64_t *e = (const void *)&table[i]; !(i & ~(TABLE_ENTRIES - 8)); i += 8, e += 8)
 		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7])
 			break;
 	return i;

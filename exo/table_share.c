@@ -11,7 +11,7 @@ static uint64_t entry_load(const table_entry *entry)
 /* Makes every entry copy-on-write; false at the first whose frame is not the domain's own. */
 static bool forbid_writes(table_entry *table, uint16_t owner, bool *lost)
 {
-	for (unsigned i = table_pass_empty(table, 0); i < TABLE_ENTRIES; i = table_pass_empty(table, i + 1)) {
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
 		uint64_t entry = entry_load(&table[i]);
 
 		if (!(entry & PTE_PRESENT))
@@ -75,7 +75,7 @@ bool table_leave(struct space *s, table_entry *directory, tlb_stamp *stamp)
 /* How many entries it could copy, all unless a map count was full. */
 static unsigned copy_entries(table_entry *to, const table_entry *from, uint16_t owner)
 {
-	for (unsigned i = table_pass_empty(from, 0); i < TABLE_ENTRIES; i = table_pass_empty(from, i + 1)) {
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
 		uint64_t entry = entry_load(&from[i]);
 
 		if (!entry)

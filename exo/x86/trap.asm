@@ -82,7 +82,7 @@ paranoid:
 	xor ebp, ebp
 	rdgsbase r12
 	mov rax, rsp
-	mov ax, CPU_AREA_BLOCK_OFFSET	; the area is 64 KiB, and aligned
+	and rax, -CPU_AREA_SIZE_BYTES
 	wrgsbase rax
 	mov rdi, rsp
 	call trap_paranoid
