@@ -33,8 +33,8 @@ void offsets(void)
 	DEFINE(VCORE_CURRENT, offsetof(struct vcore, current));
 	DEFINE(VCORE_MASK_DEPTH, offsetof(struct vcore, mask_depth));
 	DEFINE(VCORE_CPU, offsetof(struct vcore, cpu));
-	DEFINE(VCORE_DEFERRED, offsetof(struct vcore, deferred));
-	DEFINE(VCORE_NEED_RESCHED_AND_OVERRUNS, offsetof(struct vcore, need_resched));
+	DEFINE(VCORE_HOLDER, offsetof(struct vcore, holder));
+	DEFINE(VCORE_BEFORE_UNMASKING, offsetof(struct vcore, need_resched));
 	DEFINE(VCORE_LEAVE, offsetof(struct vcore, leave));
 	DEFINE(LEAVE_RFLAGS, offsetof(struct vcore, leave.rflags) - offsetof(struct vcore, leave));
 	DEFINE(LEAVE_RIP, offsetof(struct vcore, leave.rip) - offsetof(struct vcore, leave));

@@ -41,8 +41,7 @@ lock_take_start:
 	mov dword [rcx + PAGE_MASKED], 1
 lock_take_end:
 	inc dword [rax + VCORE_MASK_DEPTH]
-	mov ecx, [rax + VCORE_CPU]
-	inc ecx
+	movzx ecx, byte [rax + VCORE_HOLDER]
 .again:
 	xor eax, eax
 	lock cmpxchg [rdi + LOCK_HOLDER], ecx
@@ -60,8 +59,7 @@ global lock_take_masked
 	align 16
 lock_take_masked:
 	THIS_VCORE rax, eax
-	mov ecx, [rax + VCORE_CPU]
-	inc ecx
+	movzx ecx, byte [rax + VCORE_HOLDER]
 	jmp lock_take_end.again
 
 ; --------------------------------------------------------------------------------------------
@@ -80,9 +78,7 @@ global lock_drop, upcalls_unmask, lock_drop_keeping, unmask_keeping
 	THIS_VCORE rax, eax
 	dec dword [rax + VCORE_MASK_DEPTH]
 	jnz %%still_masked
-	cmp qword [rax + VCORE_DEFERRED], 0
-	jne %1
-	cmp word [rax + VCORE_NEED_RESCHED_AND_OVERRUNS], 0
+	cmp dword [rax + VCORE_BEFORE_UNMASKING], 0
 	jne %1
 	mov rcx, [rax + VCORE_PAGE]
 	mov dword [rcx + PAGE_MASKED], 0

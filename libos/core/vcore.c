@@ -24,6 +24,7 @@ void vcores_init(void)
 
 		v->page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
 		v->cpu = (int32_t)cpu;
+		v->holder = (uint8_t)(cpu + 1);
 		v->leave.page = v->page;
 		v->leave.jump = leave_jumps[cpu];
 		v->handle = info->cpus[cpu].online ? info->cpus[cpu].vcore : 0;

@@ -55,13 +55,16 @@ struct vcore {
 	uint64_t ran_since_tsc;    /* the current task is charged from here on */
 	struct task *heir;         /* in flight: runs next, with donated_ns or, if that is 0, with what
 				    * the current task leaves of its slice (sched/donate.c) */
+	/* These four are looked at as one word when the CPU unmasks (masking.asm). */
 	bool need_resched;         /* switch before the current task goes on */
-	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them; masking.asm looks at
-				    * both at once */
+	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
+	bool must_wake;            /* somebody is deferred */
+	uint8_t zero;
 	bool must_pick;            /* the library wants to be asked who is next */
 	bool leaving;              /* the CPU is given up when it next schedules (sched/offline.h) */
 	bool idle;                 /* has set its bit in idle_cpus since it last ran a task */
 	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
+	uint8_t holder;            /* what it writes into a lock: cpu + 1; fixed after vcores_init() */
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
 	uint64_t steal_tried;      /* bits of those asked since something was new */
 	uint64_t poll_ns;          /* how long it looks for an event before it halts (core/idle_poll.c) ... */
@@ -109,7 +112,7 @@ struct vcore {
 	uint8_t kept_count[PAGE_CLASSES];
 	uint32_t kept[PAGE_CLASSES][VCORE_KEPT_MAX];
 } __attribute__((aligned(1 << VCORE_SHIFT)));
-_Static_assert(offsetof(struct vcore, overruns) == offsetof(struct vcore, need_resched) + 1, "one word");
+_Static_assert(offsetof(struct vcore, need_resched) % 4 == 0, "four bytes of a word");
 _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
 
 extern struct vcore vcores[EXO_CPUS_MAX];

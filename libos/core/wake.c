@@ -27,6 +27,14 @@ static bool no_leaf_lock_held(const struct vcore *v)
 	return true;
 }
 
+/* Delivered when the CPU unmasks. */
+static void defer(struct vcore *v, struct task *t)
+{
+	t->mailbox_next = v->deferred;
+	v->deferred = t;
+	v->must_wake = true;
+}
+
 /* leave_blocked() argues why no wake is lost here. */
 void wake_later(struct task *t, enum donation_kind gift)
 {
@@ -41,8 +49,7 @@ void wake_later(struct task *t, enum donation_kind gift)
 	t->gift = (uint8_t)gift;
 	t->donated_ns = 0;
 	t->woken_tsc = rdtsc();
-	t->mailbox_next = v->deferred;
-	v->deferred = t;
+	defer(v, t);
 	v->stats.wakes++;
 }
 
@@ -57,8 +64,7 @@ void task_start(struct task *t)
 	t->gift = DONATION_START;
 	trace_name(v, t);
 	trace_waker(v, t, v->current ? v->current->self.id : 0);
-	t->mailbox_next = v->deferred;
-	v->deferred = t;
+	defer(v, t);
 	upcalls_unmask();
 }
 
@@ -206,9 +212,10 @@ void wakes_deliver(struct vcore *v)
 {
 	struct task *t = v->deferred;
 
-	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
+	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0 && v->must_wake == (t != NULL));
 	if (!t)
 		return;
+	v->must_wake = false;
 	if (t->mailbox_next) {
 		deliver_all(v);
 	} else {
