@@ -25,10 +25,13 @@ section .text
 	mov rax, %1
 	add rax, rdx
 	jc failed
-	mov rcx, USER_TOP
-	cmp rax, rcx
+	cmp rax, [rel user_top]
 	ja failed
 %endmacro
+
+	align 8
+user_top:
+	dq USER_TOP
 
 ; int copy_from_user(void *to, uint64_t from, size_t n)
 ; int copy_to_user(uint64_t to, const void *from, size_t n)
@@ -57,8 +60,15 @@ copy:
 	shr rcx, 3
 .words_fault:
 	rep movsq
-	test dl, 7
+	mov ecx, edx
+	and ecx, 7
 	jz .done
+.load_last:                             ; eight bytes once more, of which the last RCX are new
+	mov rax, [rsi + rcx - 8]
+.store_last:
+	mov [rdi + rcx - 8], rax
+	xor eax, eax
+	ret
 .tail:                                  ; up to 7 bytes, by the bits of their number; most often one
 	cmp edx, 1
 	je .load_1
@@ -92,6 +102,8 @@ copy:
 	may_fault .load_8, failed
 	may_fault .store_8, failed
 	may_fault .words_fault, failed
+	may_fault .load_last, failed
+	may_fault .store_last, failed
 	may_fault .load_4, failed
 	may_fault .store_4, failed
 	may_fault .load_2, failed

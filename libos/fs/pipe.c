@@ -94,6 +94,7 @@ static long await_data(struct pipe *p, struct file *f)
 			return 0;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
+		p->calm = false;
 		if (wait_on(&p->read_wait, &p->lock, WAIT_FLAGS, 0) == -EINTR &&
 		    !p->ring.used)
 			return -ERESTARTSYS;
@@ -130,19 +131,22 @@ static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f
 	return done ? (long)done : result;
 }
 
-static inline bool nobody_waits(const struct pipe *p)
+/* While there is a reader: is there nobody to wake? */
+static inline bool look_around(struct pipe *p)
 {
-	return list_empty(&p->read_wait.waiters) && list_empty(&p->write_wait.waiters) &&
-	       list_empty(&p->poll_wait.waiters);
+	p->calm = list_empty(&p->read_wait.waiters) && list_empty(&p->write_wait.waiters) &&
+		  list_empty(&p->poll_wait.waiters);
+	return p->calm;
 }
 
-/* Under the lock, which it drops.  `moved` bytes have been read; if none, they may still come. */
-static __attribute__((noinline)) long read_on(struct pipe *p, struct file *f, uint64_t user, size_t n,
-					      long moved)
+/* Under the lock, which it drops. */
+static __attribute__((noinline)) long read_on(struct pipe *p, struct file *f, uint64_t user, size_t n)
 {
-	if (!p->ring.used && !moved && n && await_data(p, f) > 0)
+	long moved = 0;
+
+	if (p->ring.used || (n && await_data(p, f) > 0))
 		moved = ring_read_piece(&p->ring, io_user(user), n);
-	if (moved > 0) {
+	if (moved > 0 && !look_around(p)) {
 		wake_writers(p);
 		wake_readers(p, false);
 	}
@@ -158,9 +162,9 @@ static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	long moved;
 
 	lock_acquire(&p->lock);
-	moved = ring_read_piece(&p->ring, io_user(user), n);
-	if (!moved || !nobody_waits(p))
-		return read_on(p, f, user, n, moved);
+	moved = p->calm ? ring_read_piece(&p->ring, io_user(user), n) : 0;
+	if (!moved)
+		return read_on(p, f, user, n);
 	lock_release_keeping(&p->lock);
 	return moved;
 }
@@ -177,6 +181,7 @@ static long await_room(struct pipe *p, struct file *f, size_t need)
 			return -EAGAIN;
 		/* It will sleep: the reader may as well have the rest of the slice. */
 		wake_readers(p, true);
+		p->calm = false;
 		if (wait_on(&p->write_wait, &p->lock, WAIT_FLAGS, 0) == -EINTR &&
 		    p->readers && room(p) < need)
 			return -ERESTARTSYS;
@@ -232,11 +237,12 @@ static __attribute__((noinline)) long write_slowly(struct pipe *p, struct file *
 	return done ? (long)done : result;
 }
 
-/* Under the lock, which it drops.  All has been written, or nothing has. */
-static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f, struct io_buffer from,
-					       size_t n, bool written)
+/* Under the lock, which it drops. */
+static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f, struct io_buffer from, size_t n)
 {
-	if (written) {
+	bool written = p->readers && ring_write_piece(&p->ring, from, n);
+
+	if (written && !look_around(p)) {
 		wake_readers(p, true);
 		wake_writers(p);
 	}
@@ -248,12 +254,10 @@ static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f, s
 __attribute__((always_inline)) static inline long write_from(struct file *f, struct io_buffer from, size_t n)
 {
 	struct pipe *p = f->private;
-	bool written;
 
 	lock_acquire(&p->lock);
-	written = p->readers && ring_write_piece(&p->ring, from, n);
-	if (!written || !nobody_waits(p))
-		return write_on(p, f, from, n, written);
+	if (!p->calm || !ring_write_piece(&p->ring, from, n))
+		return write_on(p, f, from, n);
 	lock_release_keeping(&p->lock);
 	return (long)n;
 }
@@ -274,8 +278,10 @@ static uint32_t pipe_poll(struct file *f, struct poll_waiter *w)
 	uint32_t events = 0;
 
 	lock_acquire(&p->lock);
-	if (w)
+	if (w) {
+		p->calm = false;
 		poll_wait(w, &p->poll_wait, &p->lock);
+	}
 	if (file_is_readable(f)) {
 		if (p->ring.used)
 			events |= POLLIN | POLLRDNORM;
@@ -309,6 +315,7 @@ static long pipe_ioctl(struct file *f, unsigned command, uint64_t argument)
 /* Under the lock: f is no end any more.  All sleepers look again; true if no end is left. */
 static bool detach(struct pipe *p, struct file *f)
 {
+	p->calm = false;
 	if (file_is_readable(f))
 		p->readers--;
 	if (file_is_writable(f))

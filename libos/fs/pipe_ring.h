@@ -39,17 +39,18 @@ long ring_write(struct pipe_ring *r, struct io_buffer from, size_t at, size_t n,
  */
 static inline long ring_read_piece(struct pipe_ring *r, struct io_buffer to, size_t n)
 {
-	size_t start = r->start, used = r->used, offset = start % EXO_PAGE_SIZE;
+	size_t offset = r->start % EXO_PAGE_SIZE;
 
-	if (n > used)
-		n = used;
-	if (n > EXO_PAGE_SIZE - offset || !n || io_put(to, 0, r->pages[start / EXO_PAGE_SIZE] + offset, n))
+	if (n > r->used)
+		n = r->used;
+	/* None is more than any. */
+	if (n - 1 >= EXO_PAGE_SIZE - offset || io_put(to, 0, r->pages[r->start / EXO_PAGE_SIZE] + offset, n))
 		return 0;
-	used -= n;
-	start += n;
-	r->used = used;
+	r->used -= n;
+	r->start += n;
 	/* An empty ring starts over: small messages always use one page, which stays cached. */
-	r->start = used && start != r->capacity ? start : 0;
+	if (!r->used || r->start == r->capacity)
+		r->start = 0;
 	return (long)n;
 }
 
@@ -59,7 +60,7 @@ static inline bool ring_write_piece(struct pipe_ring *r, struct io_buffer from, 
 	uint8_t *page;
 
 	/* What is behind the end in its page is free, unless the ring has come around. */
-	if (end >= r->capacity || n > EXO_PAGE_SIZE - offset || !n)
+	if (end >= r->capacity || offset + n > EXO_PAGE_SIZE)
 		return false;
 	page = r->pages[end / EXO_PAGE_SIZE];
 	if (!page || io_get(page + offset, from, 0, n))
@@ -79,6 +80,7 @@ struct pipe {
 	struct lock lock; /* RANK_PIPE; guards the rest */
 	struct pipe_ring ring;
 	uint32_t readers, writers; /* open ends */
+	bool calm; /* there is a reader, and nobody in a queue but the last: there is nobody to wake */
 	uint32_t reader_opens, writer_opens; /* so far; for those who wait for the other end */
 	/*
 	 * Readers and writers sleep in queues of their own, and one is woken at a time; pollers

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include "asleep.h"
 #include "test.h"
 
 static void mutex_init(pthread_mutex_t *mutex, int type, int shared, int robust)
@@ -98,24 +99,6 @@ static void a_robust_mutex_tells_of_the_dead(void)
 	CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
 	CHECK_EQ(pthread_mutex_lock(&mutex), 0);
 	CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
-}
-
-static char state_of(int process, int thread)
-{
-	char path[64], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", process, thread);
-	f = fopen(path, "r");
-	CHECK(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
-	fclose(f);
-	return state;
-}
-
-static void wait_asleep(int process, int thread)
-{
-	while (state_of(process, thread) != 'S')
-		sched_yield();
 }
 
 /* Every type, private and shared: processes sleep for it, one after the other gets it, with it counted. */
