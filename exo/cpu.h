@@ -15,7 +15,7 @@
 #include "run.h"
 #include "x86/instructions.h"
 
-/* Behind the image (exo.ld), whose page tables serve the first areas as well: each entry needs both, and what
+/* Behind the image (exo.ld asserts it, with the number), whose page tables serve the first areas as well: each entry needs both, and what
  * walks the tables after a change of address space has fewer of them to look at. */
 #define CPU_AREAS_BASE 0xffffffff80180000ul
 #define CPU_AREA_SIZE 0x10000ul

@@ -87,7 +87,7 @@ struct handle_view {
 			uint64_t first, count;
 		};
 	};
-	bool kept;             /* whoever looks after the view need not put it */
+	bool kept;             /* there is no reference to put: none was taken, or it has gone elsewhere */
 	union {                /* NULL for PORTS, IRQS, LINE and DEVICES */
 		struct object *object;
 		struct domain *domain;

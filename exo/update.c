@@ -185,7 +185,7 @@ bool update_take_revoked(struct space *s, uint64_t *page)
 	struct update u = { .domain = s->object.owner, .target = s, .work = EXO_UPDATE_PAGES_MAX };
 	struct update_plan plan = {
 		.op = { .code = EXO_OP_PROTECT, .va = start + *page * EXO_PAGE_SIZE },
-		.revoke = true, .target = s, .source = s->object.owner->shared };
+		.revoke = true, .held.kept = true, .target = s, .source = s->object.owner->shared };
 
 	if (*page >= pages)
 		return false;

@@ -127,8 +127,9 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 		creation_undo(&making);
 		return -EEXIST;
 	}
-	object_init(&vcore->object, OBJECT_VCORE, domain, args.object_frame);
+	/* Before it can be found and killed, which would put this reference. */
 	object_get(&h[1].space->object);
+	object_init(&vcore->object, OBJECT_VCORE, domain, args.object_frame);
 	handle = creation_finish(&making, OBJECT_VCORE);
 	/* Either domain_die() finds the vcore in the table and alive, or we find the domain dying: it sets
 	 * the state and then looks, we bring it to life and then look (both seq_cst). */

@@ -115,7 +115,8 @@ void smp_start_others(const struct acpi_info *acpi)
 	/* The trampoline's first instructions run where the boot tables map memory one to one;
 	 * everything after them in the kernel half. */
 	paging_copy_kernel_half(phys_to_virt((uint64_t)boot_pml4));
-	for (unsigned i = 0; i < acpi->cpu_count; i++)
+	/* There is an area for each that is listed; this one is there, listed or not. */
+	for (unsigned i = 0; i < acpi->cpu_count && cpu_count < acpi->cpu_count; i++)
 		if (acpi->apic_ids[i] != self)
 			bring_up(acpi->apic_ids[i]);
 	memcpy(phys_to_virt(TRAMPOLINE_PAGE), saved, EXO_PAGE_SIZE);

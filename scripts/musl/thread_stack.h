@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include "pthread_impl.h"
 
-/* A mapping of so many bytes, with such a guard; what the last thread wrote is still in it.  NULL: there is
- * none. */
+/* A mapping of so many bytes, with such a guard; what the last thread wrote is still in it, and so are the
+ * rights if it changed those of its own stack.  NULL: there is none. */
 hidden unsigned char *__thread_stack_take(size_t size, size_t guard);
 
 /* Nobody uses the thread's mapping any more: it is kept, or unmapped. */

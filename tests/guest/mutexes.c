@@ -101,7 +101,7 @@ static void a_robust_mutex_tells_of_the_dead(void)
 	CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
 }
 
-/* Every type, private and shared: processes sleep for it, one after the other gets it, with it counted. */
+/* Every type, robust or not, shared: processes sleep for it, one after the other gets it, with it counted. */
 static void who_sleeps_is_woken(void)
 {
 	static const int types[] = { PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK };
