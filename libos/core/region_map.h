@@ -9,9 +9,10 @@
  *	SLOTS_FAR         the other task slots
  *	EXO_MODULE_BASE   not the libos's any more
  *
- * Each switch to another address space is followed by walks through the page tables for all that it touches.
- * The vcores' pages, the slots of the first tasks and the first blocks of the heap are in the same 2 MiB, so that
- * there is one table of each level for all of them, and the upper ones are the image's as well.
+ * Each switch to another address space is followed by walks through the page tables for all that it
+ * touches.  The vcores' pages, the slots of the first tasks and the first blocks of the heap are in the
+ * same 2 MiB, so that there is one table of each level for all of them, and the upper ones are the
+ * image's as well.
  */
 #ifndef LIBOS_REGION_MAP_H
 #define LIBOS_REGION_MAP_H

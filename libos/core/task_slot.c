@@ -19,7 +19,7 @@
 #include "core/vcore.h"
 
 #define SLOTS_MAX (TASK_PROGRAM_IDS + 64)
-/* The first slots lie before the heap, the others far behind it.  Counted in slots, these begin at FAR_FIRST. */
+/* The first slots lie before the heap, the others far behind it: counted in slots, from FAR_FIRST on. */
 #define NEAR_SLOTS ((HEAP_BASE - EXO_DYNAMIC_BASE) / TASK_SLOT_SIZE)
 #define FAR_FIRST ((SLOTS_FAR - EXO_DYNAMIC_BASE) / TASK_SLOT_SIZE)
 #define SLOT_PAGES (TASK_SLOT_SIZE / EXO_PAGE_SIZE)
