@@ -3,10 +3,11 @@
  * What each CPU has of its own.  Every CPU has an area of CPU_AREA_SIZE bytes in the kernel half,
  * with unmapped guard pages between its parts:
  *
- *	block with GDT, TSS and trace | kernel stack | IST stacks: #DF, NMI, #MC
+ *	kernel stack, block with GDT, TSS and trace | IST stacks: #DF, NMI, #MC
  *
- * The areas are aligned to their size, so that an IST stack's address gives the block's: the
- * entries for NMI, #DF and #MC cannot trust GS.
+ * The block lies where its stack begins, as each entry needs both: they share a page.  The areas are
+ * aligned to their size, 64 KiB, so that an IST stack's address gives the block's: the entries for NMI,
+ * #DF and #MC cannot trust GS.
  */
 #ifndef EXO_CPU_H
 #define EXO_CPU_H
@@ -15,14 +16,17 @@
 #include "run.h"
 #include "x86/instructions.h"
 
-/* Behind the image (exo.ld asserts it, with the number), whose page tables serve the first areas as well: each entry needs both, and what
- * walks the tables after a change of address space has fewer of them to look at. */
+/* Behind the image (exo.ld asserts it, with the number), whose page tables serve the first areas as well:
+ * each entry needs both, and what walks the tables after a change of address space has fewer of them to look
+ * at. */
 #define CPU_AREAS_BASE 0xffffffff80180000ul
 #define CPU_AREA_SIZE 0x10000ul
-#define CPU_AREA_STACK 0x2000ul        /* aligned to its size; the deepest call takes half of it */
-#define CPU_AREA_STACK_SIZE 0x2000ul
-#define CPU_AREA_IST 0x5000ul          /* the first IST stack; the others follow ... */
-#define CPU_AREA_IST_STRIDE 0x2000ul   /* ... at this distance */
+/* Whatever is used as a stack ends where a multiple of CPU_AREA_IST_STRIDE does. */
+#define CPU_AREA_STACK 0x1000ul      /* of which the deepest call takes 3.9K */
+#define CPU_AREA_STACK_SIZE 0x3000ul /* with the block */
+#define CPU_AREA_BLOCK 0x3700ul
+#define CPU_AREA_IST 0x7000ul        /* the first IST stack; the others follow ... */
+#define CPU_AREA_IST_STRIDE 0x4000ul /* ... at this distance */
 #define CPU_AREA_IST_SIZE 0x1000ul
 
 enum cpu_ist { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3, IST_COUNT = 3 };
@@ -47,7 +51,7 @@ struct trace_event {
 	uint64_t a, b;
 };
 
-/* The per-CPU block.  Its first page and its GS base belong to one CPU for good. */
+/* The per-CPU block.  Its page and its GS base belong to one CPU for good. */
 struct cpu {
 	/* Fixed after cpu_init(); the entry stubs use most of them. */
 	struct cpu *self;
@@ -88,7 +92,7 @@ struct cpu {
 	uint64_t traced;
 	struct trace_event trace[TRACE_EVENTS];
 };
-_Static_assert(sizeof(struct cpu) <= EXO_PAGE_SIZE, "the block is one page");
+_Static_assert(CPU_AREA_BLOCK + sizeof(struct cpu) <= CPU_AREA_IST_STRIDE, "it is mapped");
 
 /* Number of CPUs that came up.  Fixed once the first domain starts. */
 extern unsigned cpu_count;
@@ -113,7 +117,7 @@ static inline void trace(const char *what, uint64_t a, uint64_t b)
 /* The block of CPU `number` < cpu_count. */
 static inline struct cpu *cpu_by_number(unsigned number)
 {
-	return (struct cpu *)(CPU_AREAS_BASE + number * CPU_AREA_SIZE);
+	return (struct cpu *)(CPU_AREAS_BASE + number * CPU_AREA_SIZE + CPU_AREA_BLOCK);
 }
 
 /* rung.c: an interrupt to another CPU, from this one. */

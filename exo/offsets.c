@@ -12,7 +12,7 @@ void offsets(void)
 	OFFSET(CPU_FOREIGN_ENTRY, struct cpu, entries.foreign);
 	OFFSET(CPU_FAULT_ENTRY, struct cpu, entries.fault);
 	OFFSET(CPU_FOREIGN_CALLS, struct cpu, stats.foreign_calls);
-	DEFINE(CPU_AREA_SIZE_BYTES, CPU_AREA_SIZE);
+	DEFINE(CPU_AREA_BLOCK_OFFSET, CPU_AREA_BLOCK);
 	DEFINE(TRAMPOLINE_ADDRESS, TRAMPOLINE_PAGE);
 
 	OFFSET(REGS_R15, struct exo_regs, r15);

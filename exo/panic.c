@@ -86,7 +86,7 @@ static void print_other_cpus(void)
 /* Follows frame pointers as long as they stay within one kernel stack and ascend. */
 static void print_backtrace(uint64_t rip, uint64_t rbp)
 {
-	uint64_t limit = (rbp & ~(CPU_AREA_STACK_SIZE - 1)) + CPU_AREA_STACK_SIZE;
+	uint64_t limit = (rbp & ~(CPU_AREA_IST_STRIDE - 1)) + CPU_AREA_IST_STRIDE;
 
 	kprintf("backtrace:\n");
 	print_location(rip, 0);

@@ -94,7 +94,6 @@ static void map_cpu_part(unsigned number, uint64_t offset, uint64_t size)
 /* With guard pages between the parts (cpu.h). */
 static void map_cpu_area(unsigned number)
 {
-	map_cpu_part(number, 0, SIZE_4K);
 	map_cpu_part(number, CPU_AREA_STACK, CPU_AREA_STACK_SIZE);
 	for (unsigned i = 0; i < IST_COUNT; i++)
 		map_cpu_part(number, CPU_AREA_IST + i * CPU_AREA_IST_STRIDE, CPU_AREA_IST_SIZE);

@@ -23,7 +23,7 @@ void segments_set_block(struct cpu *cpu)
 
 static void fill_tss(struct cpu *cpu)
 {
-	uint64_t ist = (uint64_t)cpu + CPU_AREA_IST + CPU_AREA_IST_SIZE;
+	uint64_t ist = (uint64_t)cpu - CPU_AREA_BLOCK + CPU_AREA_IST + CPU_AREA_IST_SIZE;
 
 	cpu->tss = (struct tss){ .io_map = sizeof(cpu->tss) };
 	cpu->tss.rsp[0] = cpu->stack_top;

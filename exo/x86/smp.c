@@ -28,7 +28,7 @@ static void prepare_block(unsigned number, uint32_t apic_id)
 	cpu->self = cpu;
 	cpu->number = number;
 	cpu->apic_id = apic_id;
-	cpu->stack_top = (uint64_t)cpu + CPU_AREA_STACK + CPU_AREA_STACK_SIZE;
+	cpu->stack_top = (uint64_t)cpu;
 }
 
 /* What every CPU does for itself. */

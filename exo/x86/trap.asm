@@ -82,7 +82,7 @@ paranoid:
 	xor ebp, ebp
 	rdgsbase r12
 	mov rax, rsp
-	and rax, -CPU_AREA_SIZE_BYTES
+	mov ax, CPU_AREA_BLOCK_OFFSET	; the area is 64 KiB, and aligned
 	wrgsbase rax
 	mov rdi, rsp
 	call trap_paranoid

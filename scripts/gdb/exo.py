@@ -31,9 +31,10 @@ def of_libos(symbol):
 
 def kernel_cpus():
     cpu_type = gdb.lookup_type("struct cpu").pointer()
-    base = header_constant("exo/cpu.h", "CPU_AREAS_BASE")
+    base, block, size = (header_constant("exo/cpu.h", f"CPU_{name}")
+                         for name in ("AREAS_BASE", "AREA_BLOCK", "AREA_SIZE"))
     for number in range(int(gdb.parse_and_eval("cpu_count"))):
-        address = base + number * header_constant("exo/cpu.h", "CPU_AREA_SIZE")
+        address = base + number * size + block
         yield gdb.Value(address).cast(cpu_type).dereference()
 
 

@@ -42,7 +42,7 @@ static struct cpu *this_cpu(void)
 
 static struct cpu *block_of(unsigned number)
 {
-	return (struct cpu *)areas[number];
+	return (struct cpu *)(areas[number] + CPU_AREA_BLOCK);
 }
 
 #define cpu_by_number block_of
@@ -124,7 +124,7 @@ static void every_cpu_has_stacks_of_its_own(void)
 		const struct tss *tss = &block_of(i)->tss;
 
 		CHECK(in_area(i, tss->rsp[0] - 1));
-		CHECK_EQ(tss->rsp[0], areas[i] + CPU_AREA_STACK + CPU_AREA_STACK_SIZE);
+		CHECK_EQ(tss->rsp[0], block_of(i));
 		for (unsigned n = 0; n < IST_COUNT; n++) {
 			uint64_t below = n ? tss->ist[n - 1] : tss->rsp[0];
 
