@@ -81,6 +81,18 @@ void offsets(void)
 	DEFINE(SIGNALS_UNMASKABLE, SIGNALS_UNMASKABLE);
 	DEFINE(CALL_RT_SIGPROCMASK, __NR_rt_sigprocmask);
 	DEFINE(CALL_MASK_CHANGED, LIBOS_CALL_MASK_CHANGED);
+	DEFINE(CALL_ACTION_CHANGED, LIBOS_CALL_ACTION_CHANGED);
+	DEFINE(SIGNAL_COUNT, SIGNAL_COUNT);
+	DEFINE(SIGNAL_IGNORED, HANDLER_LAST_SPECIAL);
+	DEFINE(PROCESS_SIGNAL_ACTIONS, offsetof(struct process, signal_actions));
+	DEFINE(ACTIONS_OWN, ACTIONS_OWN);
+	DEFINE(ACTIONS_SET, offsetof(struct signal_actions, set));
+	DEFINE(ACTIONS_FIRST, offsetof(struct signal_actions, action));
+	DEFINE(ACTION_SHIFT, __builtin_ctzl(sizeof(struct signal_action)));
+	DEFINE(ACTION_HANDLER, offsetof(struct signal_action, handler));
+	DEFINE(ACTION_FLAGS, offsetof(struct signal_action, flags));
+	DEFINE(ACTION_RESTORER, offsetof(struct signal_action, restorer));
+	DEFINE(ACTION_MASK, offsetof(struct signal_action, mask));
 	DEFINE(QUICK_SIZE, QUICK_SIZE);
 	DEFINE(QUICK_CHECK, QUICK_CHECK);
 	DEFINE(PROCESS_UID, offsetof(struct process, uid));

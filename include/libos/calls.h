@@ -15,6 +15,7 @@
 
 #define LIBOS_CALL_RAISE 1026        /* number: a signal to the thread that calls */
 #define LIBOS_CALL_MASK_CHANGED 1027 /* old mask, where it goes: the end of a quick rt_sigprocmask(2) */
+#define LIBOS_CALL_ACTION_CHANGED 1028 /* the end of a quick sigaction(2) while which an event has come */
 
-#define LIBOS_CALL_END 1028
+#define LIBOS_CALL_END 1029
 #endif

@@ -24,6 +24,7 @@ long sys_tkill(int tid, int number);
 long sys_tgkill(int group, int tid, int number);
 long sys_raise(int number);                                /* LIBOS_CALL_RAISE */
 long sys_mask_changed(uint64_t old, uint64_t old_user); /* LIBOS_CALL_MASK_CHANGED */
+long sys_action_changed(void);                          /* LIBOS_CALL_ACTION_CHANGED */
 long sys_pause(void);
 
 /* time/ */

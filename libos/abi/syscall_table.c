@@ -267,4 +267,5 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	LIBOS_CALL(SCHED_DONATE, sched_donate),
 	[LIBOS_CALL_RAISE] = framed_raise,
 	LIBOS_CALL(MASK_CHANGED, mask_changed),
+	LIBOS_CALL(ACTION_CHANGED, action_changed),
 };

@@ -5,7 +5,7 @@
 ;
 ; They run on the program's stack as if they were the program's own code: they are interrupted, and
 ; continued on another CPU, like that, and handlers are called in the middle of them.  So they take no
-; lock, and a bad pointer is a fault of the program, as in the vDSO of Linux, where __ex_table has no
+; lock (but for sigaction, which masks for it), and a bad pointer is a fault of the program, as in the vDSO of Linux, where __ex_table has no
 ; better answer.  The same calls by number go through call_entry, and so does whatever is not quick;
 ; and all of them do while tracing is on.
 
@@ -14,16 +14,16 @@
 
 %define EFAULT 14
 
-extern call_entry, clock_quick, calls_are_traced
+extern call_entry, clock_quick, calls_are_traced, process_tree_lock
 
 section .quick progbits alloc exec nowrite align=QUICK_SIZE
 
-; A new entry.  RAX is the number of the call: call_entry may want it.
-%macro quick 0
+; A new entry.  RAX is the number of the call: call_entry may want it.  %1: where a call goes that is traced.
+%macro quick 0-1 call_entry
 	align QUICK_SIZE, int3
 %%entry:
 	cmp byte [rel calls_are_traced], 0
-	jne near call_entry
+	jne near %1
 %if $ - %%entry != QUICK_CHECK
 %error the event path takes the check for QUICK_CHECK bytes long
 %endif
@@ -71,8 +71,96 @@ mask_change_again:
 	THIS_VCORE r8, r8d
 	mov r8, [r8 + VCORE_CURRENT]
 	jmp mask_change
-	align QUICK_SIZE, int3
+
+; bool sigaction(int RDI, handler R8, flags R9, mask R10, restorer R11): true if it is to be asked for by number,
+; and nothing has been done; else R8, R9 and R10 have the old action's, and R11 and RDX are lost.  Below, with
+; upcalls masked and RCX = this vcore.
+;
+; Only a handler, in actions that are the process's own and nothing has been made of (ACTIONS_OWN), and none that
+; goes when it is called: then nothing that is pending becomes ignored, and nothing else is to be noted.
+	quick action_by_number
+	cmp r8, SIGNAL_IGNORED
+	jbe action_by_number
+	test r9d, r9d                   ; SA_RESETHAND is its sign
+	js action_by_number
+	lea eax, [rdi - 1]
+	cmp eax, SIGNAL_COUNT
+	jae action_by_number
+	THIS_VCORE rcx, ecx
+	mov rax, [rcx + VCORE_PAGE]
+	mov dword [rax + PAGE_MASKED], 1
 quick_end:
+
+; Why it is the lock: who reads an action holds it, and finds all four words of one.  Masked, we are on this CPU
+; and in no handler's way; we touch nothing that could fault, and not the stack.  Nobody is woken under the lock,
+; so that what unmasks has only to look for events (unmask_slowly() says why none is lost).
+action_change:
+	movzx edx, byte [rcx + VCORE_HOLDER]
+	xor eax, eax
+	lock cmpxchg [rel process_tree_lock + LOCK_HOLDER], edx
+	jne .unmask
+	mov rax, [rcx + VCORE_CURRENT]
+	mov rax, [rax + TASK_PROCESS]
+	mov rax, [rax + PROCESS_SIGNAL_ACTIONS]
+	cmp qword [rax], ACTIONS_OWN
+	jne .drop
+	mov edx, SIGNALS_UNMASKABLE << 1
+	bt rdx, rdi
+	jc .drop
+	and r10, ~SIGNALS_UNMASKABLE
+	mov rdx, [rax + ACTIONS_SET]
+	dec rdi
+	bts rdx, rdi
+	mov [rax + ACTIONS_SET], rdx
+	shl edi, ACTION_SHIFT
+	add rax, rdi
+%macro exchange 2
+	mov rdx, [rax + ACTIONS_FIRST + %2]
+	mov [rax + ACTIONS_FIRST + %2], %1
+	mov %1, rdx
+%endmacro
+	exchange r8, ACTION_HANDLER
+	exchange r9, ACTION_FLAGS
+	exchange r10, ACTION_MASK
+	mov [rax + ACTIONS_FIRST + ACTION_RESTORER], r11
+	mov dword [rel process_tree_lock + LOCK_HOLDER], 0
+	mov rax, [rcx + VCORE_PAGE]
+	mov dword [rax + PAGE_MASKED], 0
+	cmp dword [rax + PAGE_PENDING], 0
+	jne .changed
+	xor eax, eax
+	ret
+.changed:
+	call take_events
+	xor eax, eax
+	ret
+.drop:
+	mov dword [rel process_tree_lock + LOCK_HOLDER], 0
+.unmask:
+	mov rax, [rcx + VCORE_PAGE]
+	mov dword [rax + PAGE_MASKED], 0
+	cmp dword [rax + PAGE_PENDING], 0
+	je action_by_number
+	call take_events
+action_by_number:
+	mov eax, 1
+	ret
+
+; By a call of the program, on its stack, for which we keep its registers.
+take_events:
+	push rdi
+	push rsi
+	push r8
+	push r9
+	push r10
+	mov eax, CALL_ACTION_CHANGED
+	call call_entry
+	pop r10
+	pop r9
+	pop r8
+	pop rsi
+	pop rdi
+	ret
 
 ; The mask is changed, and then it is looked for what is pending, as in signal_set_blocked(), where it is said
 ; why no signal is missed so.  There is one difference: between the change and the look a handler may be

@@ -16,6 +16,7 @@
 #define LIBOS_SIGNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "core/list.h"
 #include "core/task.h"
@@ -32,17 +33,26 @@ struct signal_action {
 
 /* Under process_tree_lock.  After a fork both processes have the same ones until one changes them. */
 struct signal_actions {
+	/* These are one word for who asks whether a change concerns nobody else (ACTIONS_OWN). */
 	uint32_t references; /* processes, and perhaps actions that these are after_exec of */
+	bool is_reset;       /* as exec leaves them: it changes nothing in them */
+	bool has_after_exec;
+	uint16_t zero;
 	bool common;         /* CLONE_SIGHAND: a change is for all of these processes */
 	bool once;           /* some had SA_RESETHAND: they are changed where nothing can be allocated, so
 			      * fork copies them at once */
-	bool is_reset;       /* as exec leaves them: it changes nothing in them */
 	uint64_t set;        /* the others have always been default */
 	/* What exec makes of these, where some are ignored: made for the first child that executes, for those
 	 * that come after it.  Counted; NULL: not made yet, or not any more. */
 	struct signal_actions *after_exec;
 	struct signal_action action[SIGNAL_COUNT];
 };
+
+/* The first word of actions that one process has, and that nothing has been made of: a handler can be put into
+ * them with no more ado. */
+#define ACTIONS_OWN 1ul
+_Static_assert(offsetof(struct signal_actions, references) == 0 &&
+	       offsetof(struct signal_actions, common) == sizeof(uint64_t), "one word");
 
 /* The 48 bytes of Linux's siginfo_t that say something; the rest of its 128 is 0 (signal_info.c). */
 struct signal_info {

@@ -134,7 +134,7 @@ static struct signal_actions *actions_to_change(struct process *p)
 		return NULL;
 	actions_drop(actions->after_exec);
 	actions->after_exec = NULL;
-	actions->is_reset = false;
+	actions->has_after_exec = actions->is_reset = false;
 	return actions;
 }
 
@@ -203,7 +203,8 @@ static bool after_exec_make(struct signal_actions *actions, uint64_t ignored)
 		if (actions->after_exec != NULL)
 			actions_reset(actions->after_exec, ignored);
 	}
-	return actions->after_exec != NULL;
+	actions->has_after_exec = actions->after_exec != NULL;
+	return actions->has_after_exec;
 }
 
 int signal_exec_prepare(struct process *p)
@@ -279,21 +280,8 @@ static int action_install(struct process *p, int number, const struct signal_act
 	return 0;
 }
 
-/* Nearly always: a handler, in actions that are nobody else's and have been changed before. */
-static inline bool action_install_own(struct signal_actions *actions, int number,
-				      const struct signal_action *action)
-{
-	if (actions->references != 1 || actions->after_exec != NULL || actions->is_reset ||
-	    action->handler <= HANDLER_IGNORE || (action->flags & SA_RESETHAND) != 0)
-		return false;
-	actions->action[number - 1] = *action;
-	actions->set |= SIGNAL_BIT(number);
-	return true;
-}
-
-/* The old action as well, or no new one. */
-static __attribute__((noinline)) long action_exchange(int number, const struct signal_action *new,
-						      uint64_t old_user)
+/* `new` is NULL: nothing is changed.  Most that only have a handler put in do not come here: core/quick.asm. */
+static long action_exchange(int number, const struct signal_action *new, uint64_t old_user)
 {
 	struct process *p = current_process();
 	struct signal_action old;
@@ -309,11 +297,18 @@ static __attribute__((noinline)) long action_exchange(int number, const struct s
 	return r;
 }
 
+/* The action has been changed, and an event has come while that was done: taken as it would be where a lock is
+ * dropped. */
+long sys_action_changed(void)
+{
+	upcalls_mask();
+	upcalls_unmask();
+	return 0;
+}
+
 long sys_rt_sigaction(int number, uint64_t new_user, uint64_t old_user, uint64_t set_size)
 {
-	struct process *p = current_process();
 	struct signal_action new;
-	int r = 0;
 
 	if (set_size != sizeof(uint64_t) || number < 1 || number > SIGNAL_COUNT)
 		return -EINVAL;
@@ -324,11 +319,5 @@ long sys_rt_sigaction(int number, uint64_t new_user, uint64_t old_user, uint64_t
 	if (new_user > EXO_USER_TOP - sizeof(new) || user_action_read(&new, new_user) != 0)
 		return -EFAULT;
 	new.mask &= ~SIGNALS_UNMASKABLE;
-	if (old_user != 0)
-		return action_exchange(number, &new, old_user);
-	lock_acquire(&process_tree_lock);
-	if (!action_install_own(p->signal_actions, number, &new))
-		r = action_install(p, number, &new);
-	lock_release(&process_tree_lock);
-	return r;
+	return action_exchange(number, &new, old_user);
 }

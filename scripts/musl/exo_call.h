@@ -27,6 +27,7 @@
 #define EXO_QUICK_GETEGID (EXO_LIBOS_ENTRY + 0x500)
 #define EXO_QUICK_CLOCK_GETTIME (EXO_LIBOS_ENTRY + 0x540)
 #define EXO_QUICK_SIGPROCMASK (EXO_LIBOS_ENTRY + 0x580)
+#define EXO_QUICK_SIGACTION (EXO_LIBOS_ENTRY + 0x5c0)
 
 /* Doors for calls that are made often (libos/core/read_write.asm); the number is in rax all the same. */
 #define EXO_CALL_READ (EXO_LIBOS_ENTRY + 0x800)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sigaction(), as musl's own (src/signal/sigaction.c, which says why each of the steps is there), in half the
- * instructions.
+ * sigaction(), as musl's own (src/signal/sigaction.c, which says why each of the steps is there).
  *
  * What is noted about handlers only ever becomes true: that a signal has had one, that a call may end with
  * EINTR, that the library's own signals are let in.  What is noted already is seen by whoever could see it if
- * it were noted again, so that the locked instructions are for the first time.
+ * it were noted again, so that the locked instructions are for the first time; and with __actions_noted most
+ * need not even look (sigaction_quick.S).
  */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include "ksigaction.h"
@@ -24,7 +25,14 @@ static int unmask_done;
 static volatile unsigned long handler_set[1];
 volatile int __eintr_valid_flag;
 
+/* A bit for each signal of which nothing is left to note when a handler is set: any, and one with SA_RESTART.
+ * Not for those with which there is more to do.  One that is lost, of two that are noted at once, is found
+ * missing the next time. */
+hidden volatile unsigned long __actions_noted[2];
+
 _Static_assert(_NSIG / 8 == sizeof(handler_set), "a word has them all");
+_Static_assert(offsetof(struct sigaction, sa_mask) == 8 && offsetof(struct sigaction, sa_flags) == 136,
+	       "sigaction_quick.S has them there");
 
 void __get_handler_set(sigset_t *set)
 {
@@ -89,13 +97,28 @@ static __attribute__((noinline)) int change_of_abort(const struct sigaction *res
 	return r;
 }
 
-int __sigaction(int sig, const struct sigaction *restrict sa, struct sigaction *restrict old)
+static void note_what_is_noted(int sig)
 {
+	unsigned long bit = 1UL << (sig - 1);
+
+	if (!(handler_set[0] & bit) || (!unmask_done && !libc.threaded))
+		return;
+	__actions_noted[1] |= bit;
+	if (__eintr_valid_flag)
+		__actions_noted[0] |= bit;
+}
+
+hidden int __sigaction_by_number(int sig, const struct sigaction *restrict sa, struct sigaction *restrict old)
+{
+	int r;
+
 	if ((unsigned)sig - FIRST_INTERNAL < INTERNAL || sig - 1U >= _NSIG - 1) {
 		errno = EINVAL;
 		return -1;
 	}
-	return sig == SIGABRT ? change_of_abort(sa, old) : change(sig, sa, old);
+	if (sig == SIGABRT)
+		return change_of_abort(sa, old);
+	r = change(sig, sa, old);
+	note_what_is_noted(sig);
+	return r;
 }
-
-weak_alias(__sigaction, sigaction);

@@ -309,6 +309,204 @@ static void an_action_is_what_was_set(void)
 	}
 }
 
+/* ---------------------------------------------------------------- sigaction(), as most call it */
+
+static void other(int number)
+{
+	handled += 1000;
+}
+
+/* Twice, since what is set again goes the short way, with the old action asked for and without. */
+static void what_is_set_again_is_what_counts(void)
+{
+	struct sigaction one = { .sa_handler = count }, two = { .sa_handler = other }, old;
+
+	one.sa_flags = SA_RESTART;
+	sigfillset(&two.sa_mask);
+	CHECK_EQ(sigaction(SIGUSR1, &one, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		handled = 0;
+		memset(&old, 0xff, sizeof(old));
+		CHECK_EQ(sigaction(SIGUSR1, &two, &old), 0);
+		CHECK(old.sa_handler == count && (old.sa_flags & SA_RESTART) != 0);
+		CHECK(!sigismember(&old.sa_mask, SIGHUP));
+		raise(SIGUSR1);
+		CHECK_EQ(handled, 1000);
+		CHECK_EQ(sigaction(SIGUSR1, &one, &old), 0);
+		CHECK(old.sa_handler == other && (old.sa_flags & SA_RESTART) == 0);
+		CHECK(sigismember(&old.sa_mask, SIGHUP) && !sigismember(&old.sa_mask, SIGKILL));
+		CHECK(!sigismember(&old.sa_mask, SIGSTOP));
+		raise(SIGUSR1);
+		CHECK_EQ(handled, 1001);
+		CHECK_EQ(sigaction(SIGUSR1, &two, NULL), 0);
+		CHECK_EQ(sigaction(SIGUSR1, &one, NULL), 0);
+		raise(SIGUSR1);
+		CHECK_EQ(handled, 1002);
+	}
+}
+
+static void what_is_not_a_handler_counts_too(void)
+{
+	struct sigaction action = { .sa_handler = count }, old;
+
+	handled = 0;
+	for (int i = 0; i < 3; i++) {
+		action.sa_handler = count;
+		action.sa_flags = 0;
+		CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+		/* What is pending goes when it becomes ignored. */
+		change(SIG_BLOCK, SIGUSR1);
+		raise(SIGUSR1);
+		action.sa_handler = SIG_IGN;
+		CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+		action.sa_handler = count;
+		CHECK_EQ(sigaction(SIGUSR1, &action, &old), 0);
+		CHECK(old.sa_handler == SIG_IGN);
+		change(SIG_UNBLOCK, SIGUSR1);
+		CHECK_EQ(handled, i);
+		action.sa_flags = SA_RESETHAND;
+		CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+		raise(SIGUSR1);
+		CHECK_EQ(handled, i + 1);
+		CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+		CHECK(old.sa_handler == SIG_DFL);
+	}
+}
+
+/* A child and its parent have the same actions until one of them changes them. */
+static void a_child_sets_its_own(void)
+{
+	struct sigaction one = { .sa_handler = count }, two = { .sa_handler = other }, old;
+	int status;
+	pid_t child;
+
+	CHECK_EQ(sigaction(SIGUSR1, &one, NULL), 0);
+	CHECK_EQ(sigaction(SIGUSR1, &one, NULL), 0);
+	child = fork();
+	if (child == 0)
+		_exit(sigaction(SIGUSR1, &two, &old) || old.sa_handler != count ||
+		      sigaction(SIGUSR1, &one, &old) || old.sa_handler != other);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(sigaction(SIGUSR1, &one, &old), 0);
+	CHECK(old.sa_handler == count);
+}
+
+/* The entry itself, which whoever calls it need not call as the C library does (scripts/musl/exo_call.h). */
+static long set_at_the_entry(long number, uint64_t handler, uint64_t flags)
+{
+	register uint64_t r8 __asm__("r8") = handler, r9 __asm__("r9") = flags, r10 __asm__("r10") = 0,
+			  r11 __asm__("r11") = 0;
+	long r, entry = 0x7f00000005c0;
+
+	__asm__ volatile("call *%%rcx"
+			 : "=a"(r), "+c"(entry), "+r"(r8), "+r"(r9), "+r"(r10), "+r"(r11), "+D"(number)
+			 :
+			 : "rdx", "cc", "memory");
+	return r;
+}
+
+static void the_entry_sets_no_more_than_it_may(void)
+{
+	struct sigaction one = { .sa_handler = count }, old;
+	uint64_t handler = (uint64_t)count;
+	int status;
+	pid_t child;
+
+	CHECK_EQ(sigaction(SIGUSR1, &one, NULL), 0);
+	CHECK_EQ(set_at_the_entry(SIGUSR2, handler, 0), 0);
+	CHECK_EQ(sigaction(SIGUSR2, NULL, &old), 0);
+	CHECK(old.sa_handler == count);
+	CHECK_EQ(set_at_the_entry(0, handler, 0), 1);
+	CHECK_EQ(set_at_the_entry(65, handler, 0), 1);
+	CHECK_EQ(set_at_the_entry(-1, handler, 0), 1);
+	CHECK_EQ(set_at_the_entry(SIGUSR1, (uint64_t)SIG_IGN, 0), 1);
+	CHECK_EQ(set_at_the_entry(SIGUSR1, handler, (uint32_t)SA_RESETHAND), 1);
+	CHECK_EQ(set_at_the_entry(SIGSTOP, handler, 0), 1);
+	CHECK_EQ(set_at_the_entry(SIGKILL, handler, 0), 1);
+	CHECK_EQ(sigaction(SIGKILL, NULL, &old), 0);
+	CHECK(old.sa_handler == SIG_DFL);
+	child = fork();
+	if (child == 0) {
+		kill(getpid(), SIGKILL);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static volatile int rung;
+
+static void ring(int number)
+{
+	rung++;
+}
+
+/* What comes while the action is being changed is taken then: nothing else here would take it. */
+static void no_event_is_lost_on_it(void)
+{
+	struct sigaction action = { .sa_handler = count }, bell = { .sa_handler = ring };
+	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { { 0 }, { 0 } };
+
+	rung = 0;
+	CHECK_EQ(sigaction(SIGALRM, &bell, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+	while (rung < 3000)
+		for (int i = 0; i < 1000; i++)
+			sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+
+/* ---------------------------------------------------------------- an action is taken as a whole */
+
+static _Atomic int mixed;
+
+/* Each of the two shuts a signal out that the other lets in. */
+static void with_hup(int number)
+{
+	if (!is_blocked(SIGHUP) || is_blocked(SIGTERM))
+		mixed++;
+}
+
+static void with_term(int number)
+{
+	if (is_blocked(SIGHUP) || !is_blocked(SIGTERM))
+		mixed++;
+}
+
+static void *set_in_turn(void *unused)
+{
+	struct sigaction one = { .sa_handler = with_hup }, two = { .sa_handler = with_term };
+
+	sigaddset(&one.sa_mask, SIGHUP);
+	sigaddset(&two.sa_mask, SIGTERM);
+	while (!over) {
+		sigaction(SIGUSR1, &one, NULL);
+		sigaction(SIGUSR1, &two, NULL);
+	}
+	return NULL;
+}
+
+static void an_action_is_taken_as_a_whole(void)
+{
+	struct sigaction first = { .sa_handler = with_hup };
+	uint64_t end = now_ms() + 1000;
+	pthread_t thread;
+
+	sigaddset(&first.sa_mask, SIGHUP);
+	change(SIG_SETMASK, 0);
+	sigaction(SIGUSR1, &first, NULL);
+	over = false;
+	mixed = 0;
+	pthread_create(&thread, NULL, set_in_turn, NULL);
+	while (now_ms() < end)
+		for (int i = 0; i < 100; i++)
+			raise(SIGUSR1);
+	over = true;
+	pthread_join(thread, NULL);
+	CHECK_EQ(mixed, 0);
+}
+
 /* A program that changes its mask all the time, and makes a child from a handler now and then. */
 static volatile int children, strange_children;
 static volatile bool is_child;
@@ -369,6 +567,12 @@ int main(void)
 	RUN(a_thread_raises_for_itself);
 	RUN(a_child_raises_for_itself);
 	RUN(an_action_is_what_was_set);
+	RUN(what_is_set_again_is_what_counts);
+	RUN(what_is_not_a_handler_counts_too);
+	RUN(a_child_sets_its_own);
+	RUN(the_entry_sets_no_more_than_it_may);
+	RUN(no_event_is_lost_on_it);
+	RUN(an_action_is_taken_as_a_whole);
 	RUN(a_child_made_by_a_handler_has_a_mask_of_its_own);
 	return test_result();
 }

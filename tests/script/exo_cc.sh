@@ -58,6 +58,9 @@ write_sources()
 		syscall
 		ret
 		.endr
+		.balign 64
+		mov $1, %eax		/* sigaction(): by number */
+		ret
 		.org 0x800
 		syscall
 		ret
