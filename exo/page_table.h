@@ -33,7 +33,7 @@ static inline uint64_t table_pages_missing(uint64_t va, const struct table_place
 	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
 }
 
-/* From entry i on, past the lines of entries that are empty: most of a table is.  Up to TABLE_ENTRIES.  Not by
+/* From entry i on, past the lines of entries that are empty, as most of a table is; up to its end.  Not by
  * atomic loads, which are an instruction each: under the lock an empty entry stays empty. */
 static inline unsigned table_pass_empty(const table_entry *table, unsigned i)
 {

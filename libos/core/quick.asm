@@ -5,9 +5,9 @@
 ;
 ; They run on the program's stack as if they were the program's own code: they are interrupted, and
 ; continued on another CPU, like that, and handlers are called in the middle of them.  So they take no
-; lock (but for sigaction, which masks for it), and a bad pointer is a fault of the program, as in the vDSO of Linux, where __ex_table has no
-; better answer.  The same calls by number go through call_entry, and so does whatever is not quick;
-; and all of them do while tracing is on.
+; lock (but for sigaction, which masks for it), and a bad pointer is a fault of the program, as in the vDSO
+; of Linux, where __ex_table has no better answer.  The same calls by number go through call_entry, and so
+; does whatever is not quick; and all of them do while tracing is on.
 
 %include "offsets.inc"
 %include "this_vcore.inc"
@@ -72,12 +72,12 @@ mask_change_again:
 	mov r8, [r8 + VCORE_CURRENT]
 	jmp mask_change
 
-; bool sigaction(int RDI, handler R8, flags R9, mask R10, restorer R11): true if it is to be asked for by number,
-; and nothing has been done; else R8, R9 and R10 have the old action's, and R11 and RDX are lost.  Below, with
-; upcalls masked and RCX = this vcore.
+; bool sigaction(int RDI, handler R8, flags R9, mask R10, restorer R11): true if it is to be asked for by
+; number, and nothing has been done; else R8, R9 and R10 have the old action's, and R11 and RDX are lost.
+; Below, with upcalls masked and RCX = this vcore.
 ;
-; Only a handler, in actions that are the process's own and nothing has been made of (ACTIONS_OWN), and none that
-; goes when it is called: then nothing that is pending becomes ignored, and nothing else is to be noted.
+; Only a handler, in actions that are the process's own and nothing has been made of (ACTIONS_OWN), and none
+; that goes when it is called: then nothing that is pending becomes ignored, and nothing else is to be noted.
 	quick action_by_number
 	cmp r8, SIGNAL_IGNORED
 	jbe action_by_number
@@ -91,9 +91,9 @@ mask_change_again:
 	mov dword [rax + PAGE_MASKED], 1
 quick_end:
 
-; Why it is the lock: who reads an action holds it, and finds all four words of one.  Masked, we are on this CPU
-; and in no handler's way; we touch nothing that could fault, and not the stack.  Nobody is woken under the lock,
-; so that what unmasks has only to look for events (unmask_slowly() says why none is lost).
+; Why it is the lock: who reads an action holds it, and finds all four words of one.  Masked, we are on this
+; CPU and in no handler's way; we touch nothing that could fault, and not the stack.  Nobody is woken under
+; the lock, so that what unmasks has only to look for events (unmask_slowly() says why none is lost).
 action_change:
 	movzx edx, byte [rcx + VCORE_HOLDER]
 	xor eax, eax

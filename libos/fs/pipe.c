@@ -238,7 +238,8 @@ static __attribute__((noinline)) long write_slowly(struct pipe *p, struct file *
 }
 
 /* Under the lock, which it drops. */
-static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f, struct io_buffer from, size_t n)
+static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f,
+					       struct io_buffer from, size_t n)
 {
 	bool written = p->readers && ring_write_piece(&p->ring, from, n);
 

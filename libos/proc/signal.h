@@ -48,8 +48,8 @@ struct signal_actions {
 	struct signal_action action[SIGNAL_COUNT];
 };
 
-/* The first word of actions that one process has, and that nothing has been made of: a handler can be put into
- * them with no more ado. */
+/* The first word of actions that one process has, and that nothing has been made of: a handler can be put
+ * into them with no more ado. */
 #define ACTIONS_OWN 1ul
 _Static_assert(offsetof(struct signal_actions, references) == 0 &&
 	       offsetof(struct signal_actions, common) == sizeof(uint64_t), "one word");

@@ -280,7 +280,7 @@ static int action_install(struct process *p, int number, const struct signal_act
 	return 0;
 }
 
-/* `new` is NULL: nothing is changed.  Most that only have a handler put in do not come here: core/quick.asm. */
+/* `new` is NULL: nothing is changed.  Most who only put a handler in do not come here: core/quick.asm. */
 static long action_exchange(int number, const struct signal_action *new, uint64_t old_user)
 {
 	struct process *p = current_process();
@@ -297,8 +297,8 @@ static long action_exchange(int number, const struct signal_action *new, uint64_
 	return r;
 }
 
-/* The action has been changed, and an event has come while that was done: taken as it would be where a lock is
- * dropped. */
+/* The action has been changed, and an event has come while that was done: taken as it would be where a lock
+ * is dropped. */
 long sys_action_changed(void)
 {
 	upcalls_mask();

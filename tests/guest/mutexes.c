@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mutexes of all types: what each forbids, and that who sleeps for one is woken (scripts/musl/mutex_unlock.patch). */
+/* Mutexes of all types: what each forbids, and that who sleeps is woken (scripts/musl/mutex_unlock.patch). */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -104,7 +104,8 @@ static void a_robust_mutex_tells_of_the_dead(void)
 /* Every type, robust or not, shared: processes sleep for it, one after the other gets it, with it counted. */
 static void who_sleeps_is_woken(void)
 {
-	static const int types[] = { PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK };
+	static const int types[] = { PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE,
+				     PTHREAD_MUTEX_ERRORCHECK };
 	struct place { pthread_mutex_t mutex; int got; } *place;
 	int status;
 
