@@ -2,9 +2,9 @@
 /*
  * int sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
  *
- * Of most that set a handler there is nothing to note that has not been noted before (__actions_noted, sigaction.c):
- * then the libos changes the action where we stand (libos/core/quick.asm).  With anything else, and where the libos
- * wants to be asked by number, it is __sigaction_by_number().
+ * Of most that set a handler there is nothing to note that has not been noted before (__actions_noted,
+ * sigaction.c): then the libos changes the action where we stand (libos/core/quick.asm).  With anything else,
+ * and where the libos wants to be asked by number, it is __sigaction_by_number().
  */
 #include "exo_call.h"
 
