@@ -38,6 +38,7 @@ static void become_reporter(void)
 		cpu_halt_forever();
 }
 
+/* Before anything is said: what they write would stand in the middle of it. */
 static void stop_other_cpus(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
@@ -45,6 +46,10 @@ static void stop_other_cpus(void)
 			atomic_store(&cpu_by_number(i)->panic_stop, true);
 			lapic_send(cpu_by_number(i)->apic_id, LAPIC_NMI);
 		}
+	for (unsigned i = 0, waited = 0; i < cpu_count; i++)
+		for (; i != this_cpu()->number && !atomic_load(&cpu_by_number(i)->panic_stopped_at) &&
+		       waited < STOP_WAIT_US; waited += STOP_STEP_US)
+			wait_us(STOP_STEP_US);
 }
 
 static bool in_kernel_text(uint64_t address)
@@ -68,16 +73,11 @@ static void print_location(uint64_t address, unsigned before)
 /* One that does not stop in time may have no part in what follows, but it should be known. */
 static void print_other_cpus(void)
 {
-	for (unsigned i = 0, waited = 0; i < cpu_count; i++) {
-		uint64_t rip = 0;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		uint64_t rip = atomic_load(&cpu_by_number(i)->panic_stopped_at);
 
 		if (i == this_cpu()->number)
 			continue;
-		while (!(rip = atomic_load(&cpu_by_number(i)->panic_stopped_at)) &&
-		       waited < STOP_WAIT_US) {
-			wait_us(STOP_STEP_US);
-			waited += STOP_STEP_US;
-		}
 		kprintf("CPU %u %s:\n", i, rip ? "was stopped at" : "does not stop");
 		print_location(rip, 0);
 	}
@@ -132,12 +132,12 @@ void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
 
 	asm volatile("cli");
 	become_reporter();
+	stop_other_cpus();
 	console_break_lock();
 	kprintf("\nPANIC on CPU %u: ", this_cpu()->number);
 	va_start(arguments, format);
 	kvprintf(format, arguments);
 	kprintf("\n");
-	stop_other_cpus();
 	print_other_cpus();
 	if (regs)
 		print_regs(regs);
