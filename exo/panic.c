@@ -47,8 +47,9 @@ static void stop_other_cpus(void)
 			lapic_send(cpu_by_number(i)->apic_id, LAPIC_NMI);
 		}
 	for (unsigned i = 0, waited = 0; i < cpu_count; i++)
-		for (; i != this_cpu()->number && !atomic_load(&cpu_by_number(i)->panic_stopped_at) &&
-		       waited < STOP_WAIT_US; waited += STOP_STEP_US)
+		for (; i != this_cpu()->number &&
+		       !atomic_load(&cpu_by_number(i)->panic_stopped_at) && waited < STOP_WAIT_US;
+		     waited += STOP_STEP_US)
 			wait_us(STOP_STEP_US);
 }
 

@@ -72,7 +72,7 @@ static int map_some(uint64_t va, size_t count, struct page_run *mark)
 		if (!mapped)
 			frame_free(ops[i].frame);
 		mark[(ops[i].va - va) / EXO_PAGE_SIZE].mapped = mapped;
-		mapped_pages += mapped && va >= HEAP_BASE;
+		mapped_pages += mapped && va >= HEAP_BASE && va < HEAP_TABLE;
 	}
 	return r;
 }

@@ -73,7 +73,7 @@ mask_change_again:
 	jmp mask_change
 
 ; bool sigaction(int RDI, handler R8, flags R9, mask R10, restorer R11): true if it is to be asked for by
-; number, and nothing has been done; else R8, R9 and R10 have the old action's, and R11 and RDX are lost.
+; number, and nothing has been done; else R8, R9 and R10 have the old action's, and R11, RDX and RDI are lost.
 ; Below, with upcalls masked and RCX = this vcore.
 ;
 ; Only a handler, in actions that are the process's own and nothing has been made of (ACTIONS_OWN), and none

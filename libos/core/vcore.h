@@ -112,7 +112,8 @@ struct vcore {
 	uint8_t kept_count[PAGE_CLASSES];
 	uint32_t kept[PAGE_CLASSES][VCORE_KEPT_MAX];
 } __attribute__((aligned(1 << VCORE_SHIFT)));
-_Static_assert(offsetof(struct vcore, need_resched) % 4 == 0, "four bytes of a word");
+_Static_assert(offsetof(struct vcore, need_resched) % 4 == 0 &&
+	       offsetof(struct vcore, must_pick) == offsetof(struct vcore, need_resched) + 4, "one word");
 _Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
 
 extern struct vcore vcores[EXO_CPUS_MAX];
