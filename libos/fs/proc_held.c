@@ -6,7 +6,8 @@
  * after than before was leaked.
  *
  * Not so page tables, which have a number of their own: each space has some in stock, and of two that have
- * shared one the first to leave takes another, so how many there are depends on who was faster.
+ * shared one the first to leave takes another, so how many there are depends on who was faster.  Those of the
+ * empty spaces are not among them: nobody knows how many these have left to others, so they go first.
  */
 #include "core/frames.h"
 #include "core/handles.h"
@@ -60,8 +61,13 @@ static void print_blocks(struct text *out, const struct page_usage *usage, unsig
 void proc_print_held(struct text *out, void *argument)
 {
 	struct page_usage usage;
+	unsigned spare_blocks, spare;
+
+	while (vm_drop_spare())
+		;
 	int64_t handles = handles_used();
-	unsigned spare_blocks, spare = vm_count_spare(&spare_blocks);
+
+	spare = vm_count_spare(&spare_blocks);
 	uint64_t heap_frames = heap_usage(&usage), tables = frames_tables_count();
 
 	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", count_processes(), count_tasks(),

@@ -4,7 +4,7 @@
  *
  * Building page tables and taking them apart is most of what a short-lived process costs.  So the
  * space of one that has ended is kept, empty, with its tables; the next process maps much the same
- * addresses and finds them there.  A few are kept, and none that was large.
+ * addresses and finds them there.  None is kept that was large, and all of them are a small part of memory.
  *
  *	vm_put  -> pages unmapped, mappings freed -> kept --------> vm_create
  *	                                         \-> dead list -> destroyed
@@ -18,7 +18,7 @@
 #include "core/vcore.h"
 #include "vm/space.h"
 
-#define KEEP_SPACES 8
+#define KEEP_PART 128 /* of memory: what the spaces that are kept may have, at most */
 #define KEEP_NODES 16
 #define KEEP_TABLES 16 /* frames of page tables in a space that is worth keeping */
 #define FREED_ROOM 64
@@ -31,7 +31,7 @@
  */
 static struct lock spare_lock = LOCK_INIT("spare spaces", RANK_LEAF);
 static struct list kept = LIST_INIT(kept), dead = LIST_INIT(dead);
-static unsigned kept_count;
+static uint64_t kept_tables;
 
 /* No CPU has the space loaded, or the kernel says EBUSY: so no TLB holds anything of it, and what
  * comes back may be used at once.  It will not be loaded again, since nobody has a reference
@@ -65,20 +65,23 @@ static struct vm *take_spare(struct list *from)
 	lock_acquire(&spare_lock);
 	struct list *node = list_pop_front(from);
 
-	if (node && from == &kept)
-		kept_count--;
+	struct vm *v = node ? container_of(node, struct vm, spare_link) : NULL;
+
+	if (v && from == &kept)
+		kept_tables -= v->tables;
 	lock_release(&spare_lock);
-	return node ? container_of(node, struct vm, spare_link) : NULL;
+	return v;
 }
 
 static bool keep(struct vm *v)
 {
 	lock_acquire(&spare_lock);
-	bool room = kept_count < KEEP_SPACES && v->tables <= KEEP_TABLES;
+	bool room = v->tables <= KEEP_TABLES && !frames_are_few() &&
+		    kept_tables + v->tables <= frames_total_count() / KEEP_PART;
 
 	if (room) {
 		list_push_front(&kept, &v->spare_link);
-		kept_count++;
+		kept_tables += v->tables;
 	}
 	lock_release(&spare_lock);
 	return room;

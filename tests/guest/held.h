@@ -27,8 +27,8 @@
 
 static const char *const held_names[HELD_KINDS] = { "processes", "tasks", "inodes", "heap-blocks",
 						    "heap-pages", "frames", "handles", "page-tables" };
-/* So many more are no leak: of page tables each space that is kept for the next has a few. */
-static const long held_slack[HELD_KINDS] = { [7] = 200 };
+/* So many more are no leak: of page tables each of the few spaces that are in use has some in stock. */
+static const long held_slack[HELD_KINDS] = { [7] = 32 };
 
 struct held {
 	long kind[HELD_KINDS];

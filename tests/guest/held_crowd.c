@@ -10,7 +10,7 @@
 #define CROWD 200
 #define TABLE_REACH (2ul << 20)
 #define AREA (3 * TABLE_REACH)
-#define PAIRS 24 /* far more than address spaces are kept for the next */
+#define PAIRS 24
 
 /* Each waits until the last is there. */
 static void gather(unsigned count)
