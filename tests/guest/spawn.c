@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* posix_spawn(): what a child cannot do is told to its parent, without a descriptor, and no handler runs in it.
+/* posix_spawn(): what a child cannot do is told to its parent, without a descriptor; no handler runs in it.
  * Runs itself with words as arguments. */
 #define _GNU_SOURCE
 #include <dirent.h>
