@@ -104,7 +104,7 @@ static void nothing(int number)
 	(void)number;
 }
 
-/* SIGUSR1 has a handler, SIGUSR2 and SIGHUP are ignored, the last signal has a handler; SIGHUP is made
+/* SIGUSR1 and the last signal have a handler, SIGUSR2 (which has had one) and SIGHUP are ignored; SIGHUP is made
  * default. */
 static void actions_become_default(void)
 {
@@ -113,7 +113,8 @@ static void actions_become_default(void)
 	pid_t child;
 
 	CHECK(signal(SIGUSR1, nothing) == SIG_DFL && signal(SIGRTMAX, nothing) == SIG_DFL);
-	CHECK(signal(SIGUSR2, SIG_IGN) == SIG_DFL && signal(SIGHUP, SIG_IGN) == SIG_DFL);
+	CHECK(signal(SIGUSR2, nothing) == SIG_DFL && signal(SIGUSR2, SIG_IGN) == nothing);
+	CHECK(signal(SIGHUP, SIG_IGN) == SIG_DFL);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	sigemptyset(&set);
