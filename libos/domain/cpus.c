@@ -15,11 +15,12 @@
 /* For a CPU that it has never had: the kernel's objects, the page, and page tables for that. */
 #define FRAMES_PER_CPU 6u
 
-/* They are no memory of its own. */
-static int take_frames(struct domain *d)
+/* They are no memory of its own.  For a CPU that it has had there is another page (create() in vcores.c). */
+static int take_frames(struct domain *d, unsigned cpu)
 {
 	struct list *last = d->memory.runs.prev;
-	int r = domain_memory_take(&d->memory, FRAMES_PER_CPU, FRAMES_PER_CPU);
+	unsigned count = d->vcores[cpu].object_frame ? 1 : FRAMES_PER_CPU;
+	int r = domain_memory_take(&d->memory, count, count);
 
 	for (struct list *link = last->next; r == 0 && link != &d->memory.runs; link = link->next)
 		domain_run_of(link)->memory = domain_run_of(link)->count;
@@ -39,8 +40,8 @@ static int grant(struct domain *d, unsigned cpu)
 {
 	int r = handles_make_room(HANDLES_PER_CPU);
 
-	if (r == 0 && !d->vcores[cpu].object_frame)
-		r = take_frames(d);
+	if (r == 0 && !d->vcores[cpu].next_page_frame)
+		r = take_frames(d, cpu);
 	if (r == 0)
 		r = domain_grant_cpu(d, cpu);
 	if (r == 0)

@@ -54,7 +54,9 @@ struct domain {
 		exo_handle vcore;
 		exo_handle sc;         /* taken away under domains_lock, together with past_ns */
 		/* For them, there is one or not; 0: it never had one here. */
-		uint64_t object_frame, page_frame, vector_frame, sc_frame;
+		uint64_t object_frame, vector_frame, sc_frame;
+		uint64_t page_frame;      /* mapped, also when the vcore has gone; 0: there was none */
+		uint64_t next_page_frame; /* for the next vcore */
 		uint64_t past_ns;      /* consumed on SCs that have been reclaimed */
 		int64_t result;
 	} vcores[EXO_CPUS_MAX];

@@ -4,6 +4,7 @@
 #include "core/exo.h"
 #include "core/frames.h"
 #include "core/memory.h"
+#include "core/task.h"
 #include "domain/domain.h"
 
 static int feed_table(struct domain *d)
@@ -16,13 +17,17 @@ static int feed_table(struct domain *d)
 int domain_update(struct domain *d, const struct exo_op *ops, unsigned count)
 {
 	struct exo_update u = { .ops = (uint64_t)ops, .op_count = count };
+	uint64_t epoch = 0;
 	int64_t r;
 
 	do {
 		r = exo_update(d->shared, &u);
+		epoch = u.epoch ? u.epoch : epoch;
 		if (r == -ENOMEM)
 			r = feed_table(d) ? -ENOMEM : 1;
 	} while (r == 1);
+	while (epoch && exo_tlb_poll(d->shared, epoch, 0) == 0)
+		task_yield();
 	return (int)r;
 }
 

@@ -140,7 +140,7 @@ int domain_set_budget(struct domain *d, unsigned cpu)
 /* The frames are the domain's cost: they are kept for it when it loses the CPU. */
 static bool take_frames(struct domain *d, unsigned cpu)
 {
-	uint64_t *const frames[] = { &d->vcores[cpu].object_frame, &d->vcores[cpu].page_frame,
+	uint64_t *const frames[] = { &d->vcores[cpu].object_frame, &d->vcores[cpu].next_page_frame,
 				     &d->vcores[cpu].vector_frame, &d->vcores[cpu].sc_frame };
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -152,15 +152,23 @@ static bool take_frames(struct domain *d, unsigned cpu)
 	return true;
 }
 
-/* EAGAIN: one of the frames, which it had before, has yet to leave a TLB. */
+/*
+ * EAGAIN: one of the frames, which it had before, has yet to leave a TLB.
+ *
+ * The page of a vcore that is taken stays mapped until the next one's takes its place.  A task of the domain may
+ * have been interrupted where it was about to look at `pending` there (unmask_slowly() in core/vcore.c), and
+ * have been moved to another CPU before this one was taken.
+ */
 static int create(struct domain *d, unsigned cpu)
 {
+	uint64_t last = d->vcores[cpu].page_frame;
 	struct exo_vcore_create args = {
 		.cpu = cpu,
 		.stack_top = d->event_stack_top + cpu * d->stack_stride,
 		.fault_stack_top = d->fault_stack_top + cpu * d->stack_stride,
 	};
-	struct exo_op map = { .code = EXO_OP_MAP, .prot = EXO_PROT_READ | EXO_PROT_WRITE, .count = 1,
+	struct exo_op map = { .code = EXO_OP_MAP, .flags = EXO_OP_REPLACE, .count = 1,
+			      .prot = EXO_PROT_READ | EXO_PROT_WRITE,
 			      .va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE };
 	int64_t r;
 
@@ -168,12 +176,14 @@ static int create(struct domain *d, unsigned cpu)
 		return -ENOMEM;
 	args.object_frame = d->vcores[cpu].object_frame;
 	args.vector_frame = d->vcores[cpu].vector_frame;
-	args.page_frame = map.frame = d->vcores[cpu].page_frame;
+	args.page_frame = map.frame = d->vcores[cpu].next_page_frame;
 	while ((r = exo_vcore_create(d->domain, d->space, &args)) == -EAGAIN)
 		task_yield();
 	if (r < 0)
 		return (int)r;
 	d->vcores[cpu].vcore = (exo_handle)r;
+	d->vcores[cpu].page_frame = map.frame;
+	d->vcores[cpu].next_page_frame = last;
 	return domain_update(d, &map, 1);
 }
 
@@ -249,8 +259,6 @@ static int64_t revoke(struct domain *d, unsigned cpu, uint64_t patience_ns)
 
 int domain_take_cpu(struct domain *d, unsigned cpu, uint64_t patience_ns)
 {
-	struct exo_op unmap = { .code = EXO_OP_UNMAP, .count = 1,
-				.va = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE };
 	int64_t r = d->vcores[cpu].vcore ? revoke(d, cpu, patience_ns) : 0;
 
 	reclaim_time(d, cpu);
@@ -259,5 +267,5 @@ int domain_take_cpu(struct domain *d, unsigned cpu, uint64_t patience_ns)
 		return (int)r;
 	exo_handle_drop(d->vcores[cpu].vcore);
 	d->vcores[cpu].vcore = 0;
-	return domain_update(d, &unmap, 1);
+	return 0;
 }

@@ -11,6 +11,7 @@
  *	domains_resize share ID MS   how much of MS milliseconds the domain had of a CPU, in thousandths
  */
 #define _GNU_SOURCE
+#include <exo/abi.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -28,7 +29,7 @@
 #define COMPUTERS 3
 #define BOUND_S 60
 
-enum { PINGS = 0, SUMS = PINGS + PAIRS, LOOPS = SUMS + ADDERS, NAPS = LOOPS + COMPUTERS, PINNED, WORKERS };
+enum { PINGS = 0, SUMS = PINGS + PAIRS, LOOPS = SUMS + ADDERS, NAPS = LOOPS + COMPUTERS, PINNED, LOOKS, WORKERS };
 
 /* Shared by all processes: how far each has come. */
 static struct shared {
@@ -136,6 +137,20 @@ static void *stay(void *unused)
 	return NULL;
 }
 
+/* As the libos does behind each lock, if it is just there that the CPU that it was on is taken. */
+static void *look(void *unused)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)unused;
+	while (!shared->stop) {
+		for (long cpu = 0; cpu < cpus; cpu++)
+			(void)((volatile struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE))->pending;
+		shared->steps[LOOKS]++;
+	}
+	return NULL;
+}
+
 /* ---------------------------------------------------------------- checks */
 
 static bool all_have_gone_on(const uint64_t *before)
@@ -176,13 +191,13 @@ static void check_all_go_on(long cpus)
 static void load(void)
 {
 	pthread_t threads[WORKERS];
-	void *(*const kinds[])(void *) = { ping, add, compute, nap, stay };
-	const unsigned counts[] = { PAIRS, ADDERS, COMPUTERS, 1, 1 };
+	void *(*const kinds[])(void *) = { ping, add, compute, nap, stay, look };
+	const unsigned counts[] = { PAIRS, ADDERS, COMPUTERS, 1, 1, 1 };
 	unsigned started = 0;
 	uint64_t added = 0;
 	char line[64];
 
-	for (unsigned kind = 0; kind < 5; kind++)
+	for (unsigned kind = 0; kind < sizeof(counts) / sizeof(counts[0]); kind++)
 		for (unsigned i = 0; i < counts[kind]; i++)
 			if (pthread_create(&threads[started++], NULL, kinds[kind], (void *)(uintptr_t)i))
 				fail("pthread_create");

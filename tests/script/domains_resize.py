@@ -147,7 +147,7 @@ def budgets_are_what_they_are_resized_to():
 
 with tempfile.TemporaryDirectory() as FOLDER:
     PROGRAM = os.path.join(FOLDER, "resize")
-    subprocess.run([EXO_CC, "-O2", "-pthread", "-o", PROGRAM,
+    subprocess.run([EXO_CC, "-O2", "-pthread", "-I", os.path.join(TOP, "include"), "-o", PROGRAM,
                     os.path.join(TOP, "tests/script/domains_resize.c")], check=True)
     CASES = [(f"it_shrinks_and_grows_under_load-cpus-{cpus}",
               lambda cpus=cpus: it_shrinks_and_grows_under_load(cpus)) for cpus in (2, 4)]
