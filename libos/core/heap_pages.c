@@ -24,6 +24,9 @@
 
 #define HEAP_PAGES_MAX (16u << 20) /* 64 GiB of addresses */
 
+_Static_assert(HEAP_BASE + (uint64_t)HEAP_PAGES_MAX * EXO_PAGE_SIZE <= BITMAP_BASE &&
+	       HEAP_TABLE + (uint64_t)HEAP_PAGES_MAX * sizeof(struct page_run) <= SLOTS_FAR, "region_map.h");
+
 #define IDLE_PAGES_MAX 1024u /* free and mapped: 4 MiB */
 #define TRIM_PAGES 256u     /* at once, under the lock */
 
@@ -33,7 +36,7 @@ struct page_runs heap_runs;
 static size_t table_pages;  /* of HEAP_TABLE, mapped so far */
 static size_t mapped_pages; /* of HEAP_BASE */
 
-/* The table of a whole arena may have gone with its last page. */
+/* A page table may have gone with its last page. */
 static bool is_mapped(const void *page)
 {
 	return (EXO_PDPTE(page) & EXO_PTE_PRESENT) && (EXO_PDE(page) & EXO_PTE_PRESENT) &&

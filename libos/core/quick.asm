@@ -88,8 +88,13 @@ mask_change_again:
 	jae action_by_number
 	THIS_VCORE rcx, ecx
 	mov rax, [rcx + VCORE_PAGE]
+quick_last:
 	mov dword [rax + PAGE_MASKED], 1
 quick_end:
+; Its entry is longer than the others', but what may be interrupted begins within QUICK_SIZE bytes.
+%if (quick_last - quick_start) / QUICK_SIZE != 7
+%error an event at the last instruction would go back to the wrong place
+%endif
 
 ; Why it is the lock: who reads an action holds it, and finds all four words of one.  Masked, we are on this
 ; CPU and in no handler's way; we touch nothing that could fault, and not the stack.  Nobody is woken under

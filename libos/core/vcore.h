@@ -48,7 +48,7 @@ struct vcore {
 	exo_handle handle;         /* of the vcore itself, written by it when it comes and goes; 0: the
 				    * domain has none on this CPU */
 
-	/* This CPU: the rest of this line. */
+	/* This CPU: the rest of this line, and the next up to the mailbox. */
 	struct task *deferred;     /* tasks woken under a lock, linked by mailbox_next */
 	exo_handle space;          /* the address space that is loaded */
 	uint64_t slice_end_tsc;    /* of the current task; 0: it may run until it stops by itself */

@@ -16,8 +16,8 @@
  * Linux does: two bytes back, with the number in rax, the arguments restored
  * and its own entry address in rcx.
  *
- * Calls that read or write a word have entries of their own (libos/core/quick.asm), which
- * are called in the same way.
+ * Calls of a few instructions have entries of their own (libos/core/quick.asm), which are called in the same
+ * way, or in any other where they do not end with -ERESTART*.
  */
 #define EXO_LIBOS_ENTRY 0x7f0000000000
 #define EXO_QUICK_GETPID (EXO_LIBOS_ENTRY + 0x400)

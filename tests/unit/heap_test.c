@@ -28,8 +28,9 @@ void lock_take_checked(struct lock *l) {}
 void lock_drop_checked(struct lock *l) {}
 void upcalls_mask(void) {}
 void upcalls_unmask(void) {}
-uint64_t frame_take(void) { return 1; }
-void frame_free(uint64_t frame) {}
+static uint64_t frames_out;
+uint64_t frame_take(void) { return ++frames_out; }
+void frame_free(uint64_t frame) { frames_out--; }
 int shared_update(const struct exo_op *ops, size_t count) { return 0; }
 
 static void reserve(uint64_t address, size_t size)
@@ -118,6 +119,19 @@ static void blocks_are_kept_for_the_next(void)
 		heap_free(blocks[i]);
 }
 
+/* Those of the table too, each once. */
+static void every_frame_is_counted(void)
+{
+	struct page_usage usage;
+	uint64_t before = frames_out;
+	void *pages = pages_alloc(100);
+
+	CHECK(pages && frames_out >= before + 100);
+	CHECK_EQ(heap_usage(&usage), frames_out);
+	pages_free(pages, 100);
+	CHECK_EQ(heap_usage(&usage), frames_out);
+}
+
 static void no_handler_allocates(void)
 {
 	vcores[0].in_event = true;
@@ -145,6 +159,7 @@ int main(void)
 	RUN(what_is_read_from_a_free_block_is_poison);
 	RUN(a_block_is_freed_once);
 	RUN(blocks_are_kept_for_the_next);
+	RUN(every_frame_is_counted);
 	RUN(no_handler_allocates);
 	return check_result();
 }
