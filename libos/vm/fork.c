@@ -226,6 +226,8 @@ struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, i
 	c.child->copied_ahead = c.told;
 	space_wait(c.child, c.epoch);
 	vm_unlock(parent, 0);
+	if (*error == -EPERM) /* a frame was being taken from the domain: the next attempt finds another */
+		*error = -EAGAIN;
 	if (*error < 0) {
 		free_unmapped_copies(&c);
 		vm_put(c.child);

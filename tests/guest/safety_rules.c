@@ -18,7 +18,8 @@ static const struct broken_case cases[] = {
 	{ "tasks_are_lost", BREAK_LOSE, IN_NONE, 50, NULL, 1, 0 },
 	{ "some_tasks_are_never_picked", BREAK_STARVE, IN_NONE, 0, NULL, 1, 0 },
 	{ "a_task_is_queued_twice", BREAK_TWICE, IN_NONE, 20, "s enqueue() faulted, at 0x", 1, 0 },
-	{ "the_running_task_is_queued", BREAK_RUNNING, IN_NONE, 20, " it " BAD_TASK, 1, 0 },
+	/* Noticed when it is queued, or if it blocks, when it is picked. */
+	{ "the_running_task_is_queued", BREAK_RUNNING, IN_NONE, 20, " it " BAD_TASK "|s pick() " BAD_TASK, 1, 0 },
 	{ "a_dequeued_task_stays_queued", BREAK_FORGET, IN_NONE, 0, "s dequeue() " BAD_TASK, 1, 0 },
 	{ "a_stolen_task_was_not_queued", BREAK_STEAL, IN_NONE, 0, "s steal() " BAD_TASK, 2, 1 },
 	{ "init_returns_an_error", BREAK_INIT, IN_NONE, 0, "s init() returned error -12", 1, 0 },
