@@ -126,6 +126,7 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 {
 	ASSERT_INVARIANT(v->current == t && atomic_load(&t->home) == v->cpu);
 	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
+	v->left_token = v->page->token;
 	charge(v, t);
 	v->current = NULL;
 	v->need_resched = false;
@@ -223,9 +224,10 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 		idle_ends(v);
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
-	/* Not the time at which the last task left: another domain may have had the CPU since. */
-	v->ran_since_tsc = rdtsc(); /* before `current`: time/cpu_clock.c reads them from elsewhere */
-	v->current = t;
+	/* The time at which the last task left, unless another domain has had the CPU since. */
+	if (v->page->token != v->left_token)
+		v->ran_since_tsc = rdtsc();
+	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
 	v->steal_tried = 0;
 	v->must_pick = false;

@@ -165,7 +165,7 @@ static void far_slots_follow_near_ones(void)
 {
 	const uint64_t size = TASK_SLOT_SIZE, first = EXO_DYNAMIC_BASE + TASK_OFFSET,
 		       far = SLOTS_FAR + TASK_OFFSET;
-	uint32_t used = slots_used;
+	uint32_t in_use = slots_used;
 
 	CHECK_EQ(slot_address(0), EXO_DYNAMIC_BASE);
 	CHECK(slot_address(NEAR_SLOTS - 1) + size <= HEAP_BASE &&
@@ -187,7 +187,7 @@ static void far_slots_follow_near_ones(void)
 			CHECK(!task_slot_contains((struct task *)(far - (1 + slot) * size)));
 		}
 	}
-	slots_used = used;
+	slots_used = in_use;
 }
 
 static void *reserve(uint64_t address, size_t size)
