@@ -155,9 +155,9 @@ static bool take_frames(struct domain *d, unsigned cpu)
 /*
  * EAGAIN: one of the frames, which it had before, has yet to leave a TLB.
  *
- * The page of a vcore that is taken stays mapped until the next one's takes its place.  A task of the domain may
- * have been interrupted where it was about to look at `pending` there (unmask_slowly() in core/vcore.c), and
- * have been moved to another CPU before this one was taken.
+ * The page of a vcore that is taken stays mapped until the next one's takes its place.  A task of the
+ * domain may have been interrupted where it was about to look at `pending` there (unmask_slowly() in
+ * core/vcore.c), and have been moved to another CPU before this one was taken.
  */
 static int create(struct domain *d, unsigned cpu)
 {

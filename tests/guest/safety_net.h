@@ -148,8 +148,9 @@ struct broken_case {
 	enum broken_rule rule;
 	enum broken_callback callback;
 	unsigned after;
-	const char *reported; /* how the first line goes on after "it", or NULL: it is not asked; a '|' is before
-			       * another way, where it depends on what the task does next */
+	const char *
+		reported; /* how the first line goes on after "it", or NULL: it is not asked; with a
+			       * '|' before another way, where it depends on what the task does next */
 	int cpus;             /* it needs so many */
 	int with_steal;
 };

@@ -104,8 +104,8 @@ static void nothing(int number)
 	(void)number;
 }
 
-/* SIGUSR1 and the last signal have a handler, SIGUSR2 (which has had one) and SIGHUP are ignored; SIGHUP is made
- * default. */
+/* SIGUSR1 and the last signal have a handler, SIGUSR2 (which has had one) and SIGHUP are ignored; SIGHUP
+ * is made default. */
 static void actions_become_default(void)
 {
 	posix_spawnattr_t attributes;

@@ -29,7 +29,15 @@
 #define COMPUTERS 3
 #define BOUND_S 60
 
-enum { PINGS = 0, SUMS = PINGS + PAIRS, LOOPS = SUMS + ADDERS, NAPS = LOOPS + COMPUTERS, PINNED, LOOKS, WORKERS };
+enum {
+	PINGS = 0,
+	SUMS = PINGS + PAIRS,
+	LOOPS = SUMS + ADDERS,
+	NAPS = LOOPS + COMPUTERS,
+	PINNED,
+	LOOKS,
+	WORKERS
+};
 
 /* Shared by all processes: how far each has come. */
 static struct shared {
@@ -144,8 +152,11 @@ static void *look(void *unused)
 
 	(void)unused;
 	while (!shared->stop) {
-		for (long cpu = 0; cpu < cpus; cpu++)
-			(void)((volatile struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE))->pending;
+		for (long cpu = 0; cpu < cpus; cpu++) {
+			const uint64_t page = EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE;
+
+			(void)((volatile struct exo_vcore_page *)page)->pending;
+		}
 		shared->steps[LOOKS]++;
 	}
 	return NULL;
