@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Constants that the nasm sources share with C: becomes offsets.inc (mk/compile.mk). */
+#include <asm/signal.h>
+#include <asm/sigcontext.h>
+#include <asm/ucontext.h>
 #include <asm/unistd_64.h>
 #include <exo/abi.h>
+#include <linux/signal.h>
 #include <stddef.h>
 #include "abi/syscall.h"
 #include "core/entry.h"
@@ -102,6 +106,11 @@ void offsets(void)
 
 	DEFINE(SIGNAL_RESTORER, offsetof(struct signal_frame, restorer));
 	DEFINE(SIGNAL_CONTEXT, offsetof(struct signal_frame, context));
+	DEFINE(SIGNAL_FLAGS_PLAIN, SIGNAL_FLAGS_PLAIN);
+	DEFINE(SIGNAL_STACK_NONE, SS_DISABLE);
+	DEFINE(CONTROL_WORDS_VALID, CONTROL_WORDS_VALID);
+	DEFINE(RFLAGS_FIXED, FLAGS_FIXED);
+	DEFINE(RFLAGS_WITH_A_MEANING, FLAGS_OF_PROGRAM & ~FLAGS_OF_RESULTS);
 	DEFINE(CONTEXT_FLAGS, offsetof(struct signal_context, flags));
 	DEFINE(CONTEXT_LINK, offsetof(struct signal_context, link));
 	DEFINE(CONTEXT_STACK_SP, offsetof(struct signal_context, stack.sp));

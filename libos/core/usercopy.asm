@@ -325,6 +325,74 @@ user_frame_write:
 	ret
 	may_fault_between user_frame_write, .end, failed
 
+; As signal_control_words() has them.
+%macro control_words_store 1
+	stmxcsr [%1]
+	fnstcw [%1 + 4]
+	mov word [%1 + 6], CONTROL_WORDS_VALID >> 48
+%endmacro
+
+; int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
+;			     uint64_t restorer)
+global user_plain_frame_write
+	align 16
+user_plain_frame_write:
+	mov [rdi + SIGNAL_RESTORER], rcx
+	add rdi, SIGNAL_CONTEXT
+	xor ecx, ecx
+	mov qword [rdi + CONTEXT_FLAGS], SIGNAL_FLAGS_PLAIN
+	mov [rdi + CONTEXT_LINK], rcx
+	mov [rdi + CONTEXT_STACK_SP], rcx
+	mov qword [rdi + CONTEXT_STACK_FLAGS], SIGNAL_STACK_NONE
+	mov [rdi + CONTEXT_STACK_SIZE], rcx
+	context_from_regs GENERAL, RSP, RIP
+	mov [rdi + CONTEXT_RESERVED + 8], rax           ; the caller
+	control_words_store rdi + CONTEXT_RESERVED
+	mov qword [rdi + CONTEXT_RFLAGS], RFLAGS_FIXED
+	mov rax, USER_CODE | USER_DATA << 48
+	mov [rdi + CONTEXT_SELECTORS], rax
+	mov [rdi + CONTEXT_ERROR], rcx
+	mov [rdi + CONTEXT_TRAP], rcx
+	mov [rdi + CONTEXT_CR2], rcx
+	mov [rdi + CONTEXT_VECTOR], rcx
+	mov [rdi + CONTEXT_OLD_MASK], rdx
+	mov [rdi + CONTEXT_MASK], rdx
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_plain_frame_write, .end, failed
+
+; int user_plain_frame_read(struct signal_words *words, const struct signal_context *from)
+global user_plain_frame_read
+	align 16
+user_plain_frame_read:
+	xor eax, eax
+	cmp [rsi + CONTEXT_STACK_SP], rax
+	jne failed
+	cmp [rsi + CONTEXT_STACK_SIZE], rax
+	jne failed
+	cmp dword [rsi + CONTEXT_STACK_FLAGS], SIGNAL_STACK_NONE
+	jne failed
+	cmp [rsi + CONTEXT_VECTOR], rax
+	jne failed
+	control_words_store rdi + WORDS_CONTROL
+	mov rcx, [rdi + WORDS_CONTROL]
+	cmp [rsi + CONTEXT_RESERVED], rcx
+	jne failed
+	test dword [rsi + CONTEXT_RFLAGS], RFLAGS_WITH_A_MEANING
+	jnz failed
+	mov rcx, [rsi + CONTEXT_RIP]
+	cmp [rsi + CONTEXT_RESERVED + 8], rcx           ; the caller
+	jne failed
+	mov [rdi + WORDS_RIP], rcx
+	mov rcx, [rsi + CONTEXT_RSP]
+	mov [rdi + WORDS_RSP], rcx
+	mov rcx, [rsi + CONTEXT_MASK]
+	mov [rdi + WORDS_MASK], rcx
+.end:
+	ret
+	may_fault_between user_plain_frame_read, .end, failed
+
 ; SSE's and AVX's registers are stored and loaded by an instruction each, and XSAVE and XRSTOR have what is
 ; left: some emulators take a step of their own for each word of theirs.  SSE's stand in the part that FXSAVE
 ; has, AVX's upper halves behind the header, as struct _xstate says and every processor has it.
@@ -432,7 +500,6 @@ global user_frame_read
 	align 16
 user_frame_read:
 	regs_from_context GENERAL
-.words:
 	move [rsi + WORDS_STACK_SP], [rdx + CONTEXT_STACK_SP]
 	mov eax, [rdx + CONTEXT_STACK_FLAGS]
 	mov [rsi + WORDS_STACK_FLAGS], eax
@@ -448,10 +515,6 @@ user_frame_read:
 	xor eax, eax
 	ret
 	may_fault_between user_frame_read, .end, failed
-
-; int user_words_read(struct exo_regs *unused, struct signal_words *words, const struct signal_context *from)
-global user_words_read
-user_words_read equ user_frame_read.words
 
 ; _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame)
 ;

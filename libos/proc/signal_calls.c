@@ -94,8 +94,7 @@ static void take_at_once(struct task *t, int number, int code)
 	struct signal_info info;
 	bool taken;
 
-	if (number <= 0 || number > SIGNAL_COUNT || (t->signal_blocked & SIGNAL_BIT(number)) != 0 ||
-	    t->entry != ENTRY_CALL ||
+	if (number <= 0 || number > SIGNAL_COUNT || t->entry != ENTRY_CALL ||
 	    atomic_load_explicit(&calls_are_traced, memory_order_relaxed))
 		return;
 	lock_acquire(&process_tree_lock);
@@ -104,9 +103,9 @@ static void take_at_once(struct task *t, int number, int code)
 	if (!taken)
 		return;
 	frame->rax = 0;
+	signal_frame_leave_plain(t, &h);
 	frame->vector = 0; /* no call that could be restarted */
-	if ((h.flags & SA_SIGINFO) != 0)
-		info = info_of_sender(number, code);
+	info = info_of_sender(number, code);
 	signal_frame_build(t, &info, &h);
 	return_by_call(frame);
 }

@@ -31,10 +31,6 @@
 #define VECTOR_PAGE_FAULT 14
 
 #define FLAG_ZERO 0x40ul
-#define FLAG_FIXED 0x202ul /* the bit that is always set, and interrupts on */
-#define FLAGS_OF_RESULTS 0x8d5ul /* OF SF ZF AF PF CF */
-/* AC RF OF DF TF SF ZF AF PF CF: Linux's FIX_EFLAGS. */
-#define FLAGS_OF_PROGRAM 0x50dd5ul
 
 void signal_frame_make_full(struct task *t)
 {
@@ -42,7 +38,7 @@ void signal_frame_make_full(struct task *t)
 		return;
 	t->frame->cs = USER_CODE_SELECTOR;
 	t->frame->ss = USER_DATA_SELECTOR;
-	t->frame->rflags = FLAG_FIXED;
+	t->frame->rflags = FLAGS_FIXED;
 	t->entry = ENTRY_FULL;
 }
 
@@ -84,7 +80,7 @@ static uint64_t frame_place(const struct task *t, const struct signal_handling *
 static void words_fill(struct signal_words *w, const struct task *t, const struct exo_regs *regs,
 		       uint64_t vector)
 {
-	w->flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (vector ? UC_FP_XSTATE : 0);
+	w->flags = SIGNAL_FLAGS_PLAIN | (vector ? UC_FP_XSTATE : 0);
 	w->stack_sp = t->signal_stack.sp;
 	w->stack_size = t->signal_stack.size;
 	w->stack_flags = signal_alternate_stack_flags(t, regs->rsp);
@@ -130,6 +126,16 @@ static inline void leave_quick_mask_change(struct exo_regs *regs)
 
 /* A handler starts like any function that is called: it finds its arguments, and no other register
  * with a value that it could rely on. */
+static inline void handler_start(struct exo_regs *regs, const struct signal_handling *h, uint64_t place)
+{
+	regs->rdi = (uint64_t)h->number;
+	regs->rsi = place + offsetof(struct signal_frame, info);
+	regs->rdx = place + offsetof(struct signal_frame, context);
+	regs->rip = h->handler;
+	regs->rsp = place;
+	regs->vector = VECTOR_HANDLER;
+}
+
 void signal_frame_build(struct task *t, const struct signal_info *info, struct signal_handling *h)
 {
 	struct exo_regs *regs = t->frame;
@@ -145,7 +151,7 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 		return;
 	}
 	if (!with_vector)
-		regs->rflags = FLAG_FIXED;
+		regs->rflags = FLAGS_FIXED;
 	else
 		leave_quick_mask_change(regs);
 	words_fill(&h->words, t, regs, vector);
@@ -156,14 +162,30 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 		signal_frame_failed(t, h->number);
 		return;
 	}
-	regs->rdi = (uint64_t)h->number;
-	regs->rsi = place + offsetof(struct signal_frame, info);
-	regs->rdx = place + offsetof(struct signal_frame, context);
+	handler_start(regs, h, place);
 	regs->rax = 0;
-	regs->rip = h->handler;
-	regs->rsp = place;
-	regs->vector = VECTOR_HANDLER;
 	t->entry = ENTRY_CALL;
+}
+
+/* Has the task no alternate stack, so that frames say zeros and SS_DISABLE?  One without a size has no
+ * address. */
+static inline bool has_one_stack(const struct task *t)
+{
+	return t->signal_stack.size == 0 && (t->signal_stack.flags & SS_AUTODISARM) == 0;
+}
+
+void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
+{
+	struct exo_regs *regs = t->frame;
+	uint64_t place = regs->rsp - RED_ZONE - sizeof(struct signal_frame);
+
+	place = (place & ~15ul) - sizeof(uint64_t);
+	if ((h->flags & (SA_RESTORER | SA_SIGINFO)) != SA_RESTORER || !has_one_stack(t) ||
+	    place > EXO_USER_TOP - sizeof(struct signal_frame) ||
+	    user_plain_frame_write((struct signal_frame *)place, regs, h->words.mask, h->words.restorer) != 0)
+		return;
+	handler_start(regs, h, place);
+	return_by_call(regs);
 }
 
 /*
@@ -215,7 +237,7 @@ static int frame_restore(struct task *t)
 		return -EFAULT;
 	regs->rsp = words.rsp;
 	regs->rip = words.rip;
-	regs->rflags = FLAG_FIXED | (words.rflags & FLAGS_OF_PROGRAM);
+	regs->rflags = FLAGS_FIXED | (words.rflags & FLAGS_OF_PROGRAM);
 	regs->vector = regs->error = 0; /* no call that could be restarted */
 	t->entry = returns_from_call(&words) ? ENTRY_CALL : ENTRY_FULL;
 	stack_restore(t, &words);
@@ -250,8 +272,8 @@ static __attribute__((noinline)) _Noreturn void return_by_frame(struct task *t)
 /*
  * The return value of this call is the program's RAX from before the signal: it never returns.
  *
- * A frame that was made for a call, and has not been changed in what is not a register, needs nothing to be
- * restored but the mask, and of the registers those that a call preserves.
+ * A plain frame that has not been changed in what is not a register needs nothing to be restored but the mask,
+ * and of the registers those that a call preserves.
  */
 long sys_rt_sigreturn(void)
 {
@@ -260,10 +282,8 @@ long sys_rt_sigreturn(void)
 	const struct signal_context *from = (const struct signal_context *)frame->rsp;
 	struct signal_words words;
 
-	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) ||
-	    user_words_read(frame, &words, from) != 0 || !returns_from_call(&words) ||
-	    words.rip >= CANONICAL_END || words.control_words != signal_control_words() ||
-	    !stack_is_same(t, &words))
+	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) || !has_one_stack(t) ||
+	    user_plain_frame_read(&words, from) != 0 || words.rip >= CANONICAL_END)
 		return_by_frame(t);
 	frame->rsp = words.rsp;
 	frame->rip = words.rip;

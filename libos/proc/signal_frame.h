@@ -44,8 +44,23 @@ int user_frame_write(struct signal_frame *to, const struct exo_regs *regs,
 int user_frame_read(struct exo_regs *regs, struct signal_words *words,
 		    const struct signal_context *from);
 
-/* The words alone. */
-int user_words_read(struct exo_regs *unused, struct signal_words *words, const struct signal_context *from);
+/*
+ * A plain frame is one that is made in a call for a handler that does not ask for siginfo, by a task without an
+ * alternate stack: it has no vector state and is of no fault.
+ *
+ * write  all of it, RIP of the registers being where the call returns to; 0 or -EFAULT
+ * read   0: it is plain, and returns there with the control words that there are and no flags that have a
+ *        meaning; RIP, RSP and the mask are in *words, each looked at once.  Else -EFAULT
+ */
+int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
+			   uint64_t restorer);
+int user_plain_frame_read(struct signal_words *words, const struct signal_context *from);
+#define SIGNAL_FLAGS_PLAIN (UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS)
+
+#define FLAGS_FIXED 0x202ul      /* the bit that is always set, and interrupts on */
+#define FLAGS_OF_RESULTS 0x8d5ul /* OF SF ZF AF PF CF */
+#define FLAGS_OF_PROGRAM 0x50dd5ul /* AC RF OF DF TF SF ZF AF PF CF: Linux's FIX_EFLAGS */
+
 /* Leaves like return_by_call(), with RAX and what a call preserves from `from`, and RIP and RSP from the user
  * frame; or in signal_frame_lost(), on the task's empty stack. */
 _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame);

@@ -131,7 +131,7 @@ static inline __attribute__((always_inline)) bool
 signal_take_at_once(struct task *t, int number, struct signal_handling *h)
 {
 	struct process *p = t->process;
-	struct signal_action *action = &p->signal_actions->action[number - 1];
+	struct signal_action *action = &p->signal_actions->action[(unsigned)number - 1];
 	uint64_t blocked = t->signal_blocked;
 
 	if (((blocked | SIGNALS_ACTING) & SIGNAL_BIT(number)) != 0 ||
@@ -150,6 +150,9 @@ void signal_frame_failed(struct task *t, int number);
 /* Makes the program run the handler next.  Of info only those know who ask for it, and of an address those
  * who handle a page fault. */
 void signal_frame_build(struct task *t, const struct signal_info *info, struct signal_handling *h);
+/* Likewise for the calling task, whose call gives 0 (RAX is that already), and goes on there; or returns with
+ * nothing done, since this frame cannot be a plain one. */
+void signal_frame_leave_plain(struct task *t, const struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);
 

@@ -124,7 +124,13 @@ _Noreturn void user_frame_return(const struct signal_context *from, struct exo_r
 	return_to_user();
 }
 
-int user_words_read(struct exo_regs *to, struct signal_words *words, const struct signal_context *from)
+int user_plain_frame_read(struct signal_words *words, const struct signal_context *from)
+{
+	return -EFAULT;
+}
+
+int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *from, uint64_t mask,
+			   uint64_t restorer)
 {
 	return -EFAULT;
 }
