@@ -367,11 +367,7 @@ global user_plain_frame_read
 	align 16
 user_plain_frame_read:
 	xor eax, eax
-	cmp [rsi + CONTEXT_STACK_SP], rax
-	jne failed
-	cmp [rsi + CONTEXT_STACK_SIZE], rax
-	jne failed
-	cmp dword [rsi + CONTEXT_STACK_FLAGS], SIGNAL_STACK_NONE
+	cmp dword [rsi + CONTEXT_STACK_FLAGS], SIGNAL_STACK_NONE        ; whatever address and size are
 	jne failed
 	cmp [rsi + CONTEXT_VECTOR], rax
 	jne failed

@@ -104,7 +104,7 @@ static void take_at_once(struct task *t, int number, int code)
 		return;
 	frame->rax = 0;
 	signal_frame_leave_plain(t, &h);
-	frame->vector = 0; /* no call that could be restarted */
+	frame->vector = frame->error = 0; /* no call that could be restarted */
 	info = info_of_sender(number, code);
 	signal_frame_build(t, &info, &h);
 	return_by_call(frame);

@@ -17,7 +17,7 @@ const char mask_change_again[1], mask_change[1], mask_changed[1], mask_looked[1]
 
 #define PROGRAM_BASE 0x10000000ul /* of the memory that the program has: the input */
 #define VECTOR_SIZE 832u          /* x87, SSE and AVX */
-#define FLAGS_PRIVILEGED (~FLAG_FIXED & ~FLAGS_OF_PROGRAM)
+#define FLAGS_PRIVILEGED (~FLAGS_FIXED & ~FLAGS_OF_PROGRAM)
 
 /* Options: what the frame says of itself is put right, so that the rest is looked at; and what the
  * handler has left behind: a floating-point exception that the next x87 instruction would raise. */
@@ -222,7 +222,7 @@ static void check_restored(const struct frame_input *f, uint8_t options)
 {
 	FUZZ_CHECK(regs.cs == 0 && regs.ss == 0); /* neither is the frame's: leave.c sets both */
 	FUZZ_CHECK(regs.rip < CANONICAL_END);
-	FUZZ_CHECK((regs.rflags & FLAG_FIXED) == FLAG_FIXED && (regs.rflags & FLAGS_PRIVILEGED) == 0);
+	FUZZ_CHECK((regs.rflags & FLAGS_FIXED) == FLAGS_FIXED && (regs.rflags & FLAGS_PRIVILEGED) == 0);
 	FUZZ_CHECK(regs.rsp == f->context.registers.sp && regs.rax == f->context.registers.ax);
 	FUZZ_CHECK(regs.r15 == f->context.registers.r15 && regs.rcx == f->context.registers.cx);
 	FUZZ_CHECK(task.signal_blocked == (f->context.mask & ~SIGNALS_UNMASKABLE));
