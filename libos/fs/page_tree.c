@@ -50,14 +50,20 @@ int page_tree_insert(struct page_tree *t, uint64_t index, void *page)
 {
 	struct page_node *node;
 
-	while (!t->root || !covers(t, index)) {
-		node = node_alloc(t);
-		if (!node)
-			return -ENOMEM;
-		node->slot[0] = t->root;
-		t->root = node;
+	while (t->height == 0 || !covers(t, index)) {
+		if (t->root) {
+			node = node_alloc(t);
+			if (!node)
+				return -ENOMEM;
+			node->slot[0] = t->root;
+			t->root = node;
+		}
 		t->height++;
 	}
+	if (!t->root)
+		t->root = node_alloc(t);
+	if (!t->root)
+		return -ENOMEM;
 	node = t->root;
 	for (unsigned level = t->height; level > 1; level--) {
 		void **slot = &node->slot[slot_of(index, level)];

@@ -126,7 +126,8 @@ static inline void leave_quick_mask_change(struct exo_regs *regs)
 
 /* A handler starts like any function that is called: it finds its arguments, and no other register
  * with a value that it could rely on. */
-static inline void handler_start(struct exo_regs *regs, const struct signal_handling *h, uint64_t place)
+static inline void handler_start(struct exo_regs *regs, const struct signal_handling *h,
+				 uint64_t place)
 {
 	regs->rdi = (uint64_t)h->number;
 	regs->rsi = place + offsetof(struct signal_frame, info);
@@ -182,7 +183,8 @@ void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
 	place = (place & ~15ul) - sizeof(uint64_t);
 	if ((h->flags & (SA_RESTORER | SA_SIGINFO)) != SA_RESTORER || !has_one_stack(t) ||
 	    place > EXO_USER_TOP - sizeof(struct signal_frame) ||
-	    user_plain_frame_write((struct signal_frame *)place, regs, h->words.mask, h->words.restorer) != 0)
+	    user_plain_frame_write((struct signal_frame *)place, regs, h->words.mask,
+				   h->words.restorer) != 0)
 		return;
 	handler_start(regs, h, place);
 	return_by_call(regs);
@@ -272,8 +274,8 @@ static __attribute__((noinline)) _Noreturn void return_by_frame(struct task *t)
 /*
  * The return value of this call is the program's RAX from before the signal: it never returns.
  *
- * A plain frame that has not been changed in what is not a register needs nothing to be restored but the mask,
- * and of the registers those that a call preserves.
+ * A plain frame that has not been changed in what is not a register needs nothing to be restored but the
+ * mask, and of the registers those that a call preserves.
  */
 long sys_rt_sigreturn(void)
 {
@@ -282,8 +284,9 @@ long sys_rt_sigreturn(void)
 	const struct signal_context *from = (const struct signal_context *)frame->rsp;
 	struct signal_words words;
 
-	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) || !has_one_stack(t) ||
-	    user_plain_frame_read(&words, from) != 0 || words.rip >= CANONICAL_END)
+	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) ||
+	    !has_one_stack(t) || user_plain_frame_read(&words, from) != 0 ||
+	    words.rip >= CANONICAL_END)
 		return_by_frame(t);
 	frame->rsp = words.rsp;
 	frame->rip = words.rip;

@@ -45,8 +45,8 @@ int user_frame_read(struct exo_regs *regs, struct signal_words *words,
 		    const struct signal_context *from);
 
 /*
- * A plain frame is one that is made in a call for a handler that does not ask for siginfo, by a task without an
- * alternate stack: it has no vector state and is of no fault.
+ * A plain frame is one that is made in a call for a handler that does not ask for siginfo, by a task without
+ * an alternate stack: it has no vector state and is of no fault.
  *
  * write  all of it, RIP of the registers being where the call returns to; 0 or -EFAULT
  * read   0: it is plain, and returns there with the control words that there are and no flags that have a

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame of a signal that a task causes itself, in a call: what stands in it, and that what a handler changes
- * there counts, as it does in any other frame.  Once with a handler that asks for siginfo, and once with one that
- * does not, whose frame is written and read in one go.
+ * The frame of a signal that a task causes itself, in a call: what stands in it, and that what a handler
+ * changes there counts, as it does in any other frame.  Once with a handler that asks for siginfo, and once
+ * with one that does not, whose frame is written and read in one go.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -47,7 +47,8 @@ void raise_with_registers(int number, uint64_t after[PRESERVED]);
 __asm__(".globl raise_with_registers\n"
 	"raise_with_registers:\n"
 	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15; push %rsi\n"
-	"	mov $1, %ebx; mov $2, %ebp; mov $3, %r12d; mov $4, %r13d; mov $5, %r14d; mov $6, %r15d\n"
+	"	mov $1, %ebx; mov $2, %ebp; mov $3, %r12d; mov $4, %r13d; mov $5, %r14d; mov $6, "
+	"%r15d\n"
 	"	call raise\n"
 	"	pop %rsi\n"
 	"	mov %rbx, (%rsi); mov %rbp, 8(%rsi); mov %r12, 16(%rsi)\n"
@@ -66,7 +67,8 @@ static __attribute__((noinline)) void spoil_stack(void)
 
 static void it_says_what_there_was(int flags)
 {
-	static const int registers[PRESERVED] = { REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15 };
+	static const int registers[PRESERVED] = { REG_RBX, REG_RBP, REG_R12,
+						  REG_R13, REG_R14, REG_R15 };
 	struct sigaction action = { .sa_sigaction = handler, .sa_flags = flags };
 	const greg_t *g = seen.uc_mcontext.gregs;
 	uint64_t after[PRESERVED];
@@ -215,7 +217,8 @@ static void an_alternate_stack_is_taken_over(int flags)
 /* Who has one finds it in the frame, and has it afterwards. */
 static void an_alternate_stack_stays(int flags)
 {
-	stack_t now, mine = { .ss_sp = alternate, .ss_size = sizeof(alternate) }, none = { .ss_flags = SS_DISABLE };
+	stack_t now, mine = { .ss_sp = alternate, .ss_size = sizeof(alternate) },
+		     none = { .ss_flags = SS_DISABLE };
 
 	CHECK_EQ(sigaltstack(&mine, NULL), 0);
 	raise_with(NULL, flags);
@@ -240,9 +243,14 @@ static void the_mask_is_taken_over(int flags)
 }
 
 static void (*const cases[])(int flags) = {
-	it_says_what_there_was, another_place_has_all_registers, flags_with_a_meaning_count,
-	control_words_come_back, vector_state_that_is_nowhere_is_a_fault, an_alternate_stack_is_taken_over,
-	an_alternate_stack_stays, the_mask_is_taken_over,
+	it_says_what_there_was,
+	another_place_has_all_registers,
+	flags_with_a_meaning_count,
+	control_words_come_back,
+	vector_state_that_is_nowhere_is_a_fault,
+	an_alternate_stack_is_taken_over,
+	an_alternate_stack_stays,
+	the_mask_is_taken_over,
 };
 
 static void without_siginfo(void)
