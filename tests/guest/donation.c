@@ -23,6 +23,7 @@
 #include "test.h"
 
 #define ROUNDS 200
+#define TRIES 20 /* of what needs a host with time for us */
 #define SIGNAL_ROUNDS 100
 #define RING 12 /* longer than a chain of gifts may be */
 
@@ -215,8 +216,8 @@ static void an_end_donates_to_the_parent_that_waits(void)
 	CHECK(donations("wait4", "same-cpu") - before >= 10);
 }
 
-/* The child is not given to another CPU, which would have to be woken for it: its parent waits. */
-static void who_makes_a_task_and_waits_gives_it_the_slice(void)
+/* How many children of ROUNDS ran on their parents' slices, instead of on a CPU that has to be woken. */
+static long children_with_a_slice(void)
 {
 	long same = donations("start", "same-cpu"), spent = donations("start", "spent");
 
@@ -232,7 +233,17 @@ static void who_makes_a_task_and_waits_gives_it_the_slice(void)
 	same = donations("start", "same-cpu") - same;
 	spent = donations("start", "spent") - spent;
 	CHECK(same + spent >= ROUNDS * 3 / 4);
-	CHECK(same >= ROUNDS / 2);
+	return same;
+}
+
+/* The child is not given to another CPU, which would have to be woken for it: its parent waits.  Where the host
+ * has other things to do, slices end before they can be given: then it is tried again. */
+static void who_makes_a_task_and_waits_gives_it_the_slice(void)
+{
+	int tries = 0;
+
+	while (children_with_a_slice() < ROUNDS / 2)
+		CHECK(++tries < TRIES);
 }
 
 static void *set_flag(void *flag)
