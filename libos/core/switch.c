@@ -224,7 +224,8 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 		idle_ends(v);
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
-	/* The time at which the last task left, unless another domain has had the CPU since. */
+	/* The time at which the last task left, unless another domain has had the CPU since, or what may take
+	 * longer than a slice, events or a library, had it. */
 	if (v->page->token != v->left_token)
 		v->ran_since_tsc = rdtsc();
 	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
@@ -256,14 +257,18 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		struct sched_run run;
 
 		/* The timer is set when it is known what the CPU does next: in enter() or halt(). */
-		if (events_wait(v))
+		if (events_wait(v)) {
 			events_take(v);
+			v->left_token = 0;
+		}
 		if (v->leaving)
 			cpu_leave(v);
 		race_steal(v);
 		run = donation_heir(v);
-		if (!run.task)
+		if (!run.task) {
 			run = run_queue_pick(v, prev);
+			v->left_token = 0;
+		}
 		if (!run.task) {
 			idle(v, token);
 		} else if (load_space(v, run.task, token)) {

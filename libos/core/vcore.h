@@ -70,7 +70,7 @@ struct vcore {
 	uint64_t poll_ns;          /* how long it looks for an event before it halts (core/idle_poll.c) ... */
 	uint64_t poll_again_tsc;   /* ... and not before that */
 	uint64_t promise_ends_tsc; /* when the heir is not kept for the current task any more; 0: never */
-	uint64_t left_token;       /* the page's token when the last task left; 0: it has been idle since */
+	uint64_t left_token;       /* the page's token when the last task left; 0: much has happened since */
 	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
 	bool mail_rests;           /* the kernel's mailbox is read on by a timer (core/kernel_messages.c) */
 
