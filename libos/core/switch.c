@@ -126,7 +126,7 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 {
 	ASSERT_INVARIANT(v->current == t && atomic_load(&t->home) == v->cpu);
 	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
-	v->left_token = v->page->token;
+	v->left_token = *(volatile uint64_t *)&v->page->token; /* before the clock is read */
 	charge(v, t);
 	v->current = NULL;
 	v->need_resched = false;

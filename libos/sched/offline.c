@@ -208,6 +208,7 @@ void cpu_leave(struct vcore *v)
 	exo_handle handle = v->handle;
 
 	ASSERT_INVARIANT(vcore_is_mine(v) && !v->current && v->held_count == 0);
+	v->left_token = 0; /* the next vcore here begins to count anew */
 	/* Nobody else would be told of their end.  With the end of the last comes a ring, and then we are
 	 * here again. */
 	if (domains_end_on((unsigned)v->cpu)) {
