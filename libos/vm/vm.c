@@ -31,7 +31,7 @@
  */
 static struct lock spare_lock = LOCK_INIT("spare spaces", RANK_LEAF);
 static struct list kept = LIST_INIT(kept), dead = LIST_INIT(dead);
-static uint64_t kept_tables;
+static uint64_t kept_frames;
 
 /* No CPU has the space loaded, or the kernel says EBUSY: so no TLB holds anything of it, and what
  * comes back may be used at once.  It will not be loaded again, since nobody has a reference
@@ -53,6 +53,11 @@ static bool destroy(struct vm *v)
 	return true;
 }
 
+static uint64_t frames_of(const struct vm *v)
+{
+	return v->tables + 2; /* and the root and the kernel's object */
+}
+
 static void bury(struct vm *v)
 {
 	lock_acquire(&spare_lock);
@@ -68,7 +73,7 @@ static struct vm *take_spare(struct list *from)
 	struct vm *v = node ? container_of(node, struct vm, spare_link) : NULL;
 
 	if (v && from == &kept)
-		kept_tables -= v->tables;
+		kept_frames -= frames_of(v);
 	lock_release(&spare_lock);
 	return v;
 }
@@ -77,11 +82,11 @@ static bool keep(struct vm *v)
 {
 	lock_acquire(&spare_lock);
 	bool room = v->tables <= KEEP_TABLES && !frames_are_few() &&
-		    kept_tables + v->tables <= frames_total_count() / KEEP_PART;
+		    kept_frames + frames_of(v) <= frames_total_count() / KEEP_PART;
 
 	if (room) {
 		list_push_front(&kept, &v->spare_link);
-		kept_tables += v->tables;
+		kept_frames += frames_of(v);
 	}
 	lock_release(&spare_lock);
 	return room;
