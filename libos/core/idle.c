@@ -52,7 +52,6 @@ void idle(struct vcore *v, uint64_t token)
 {
 	ASSERT_INVARIANT(v->current == NULL && vcore_is_mine(v) && v->held_count == 0);
 	v->idle = true;
-	v->left_token = 0;
 	atomic_fetch_or(&idle_cpus, 1ul << v->cpu);
 	if (!mailbox_has_mail(&v->mailbox)) {
 		steal_ask(v);

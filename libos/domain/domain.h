@@ -121,6 +121,10 @@ void domain_died(uint64_t id, uint64_t status);
 /* For a message of a death there was no room: whose may it have been? */
 void domains_ask(void);
 
+/* dismantle.c: by the reaper, of one that is DYING; its frames are ours again afterwards, but for those that
+ * `lost` counts. */
+void domain_dismantle(struct domain *d);
+
 /* console.c: task context; with a reference. */
 struct poll_waiter;
 /* Bytes, 0 when there will be no more, or -errno. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The domains that this libos has made, and the task that takes them apart.
+ * The domains that this libos has made: their states, and the task that sees to it that what dies is taken
+ * apart (dismantle.c).
  *
  * Why none is forgotten: a domain that must be taken apart is DYING in the list, and the reaper, which
  * is woken under the same lock, does not sleep while there is one.
@@ -8,16 +9,11 @@
 #include "abi/errno.h"
 #include "core/event.h"
 #include "core/exo.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "core/task.h"
 #include "domain/domain.h"
-#include "domain/lines.h"
 #include "fs/linux.h"
 #include "time/timespec.h"
-
-/* Between two steps when others still hold something. */
-#define RETRY_NS 1000000ul
 
 struct lock domains_lock = LOCK_INIT("domains", RANK_TTY);
 /* Under domains_lock. */
@@ -61,43 +57,7 @@ static void free_domain(struct domain *d)
 	heap_free(d);
 }
 
-/* ---------------------------------------------------------------- taking apart */
-
-static void drop_handles(struct domain *d)
-{
-	for (unsigned cpu = 0; cpu < EXO_CPUS_MAX; cpu++)
-		if (d->vcores[cpu].vcore)
-			exo_handle_drop(d->vcores[cpu].vcore);
-	exo_handle_drop(d->space);
-	exo_handle_drop(d->shared);
-	exo_handle_drop(d->domain);
-}
-
-/* All that the kernel has of it; its frames are ours again afterwards. */
-static void dismantle(struct domain *d)
-{
-	int64_t r = 0;
-
-	while (d->domain && (r = exo_domain_kill(d->domain, 0)) != 0) {
-		if (r != 1 && r != -EBUSY) {
-			log_print("domain %u: cannot be taken apart: error %ld\n", d->id, (long)r);
-			break;
-		}
-		if (r == 1) {
-			task_yield();
-			continue;
-		}
-		wait_begin();
-		(void)wait_sleep(0, deadline_after(RETRY_NS));
-	}
-	links_leave(d, d->domain && r != 0);
-	lines_leave(d);
-	domain_reclaim_time(d);
-	drop_handles(d);
-	d->lost = domain_memory_return(&d->memory);
-	if (d->lost)
-		log_print("domain %u: %lu of its frames have not come back\n", d->id, d->lost);
-}
+/* ---------------------------------------------------------------- the reaper */
 
 static struct domain *dying_locked(void)
 {
@@ -156,7 +116,7 @@ static void reaper(void *unused)
 			continue;
 		}
 		lock_release(&domains_lock);
-		dismantle(d);
+		domain_dismantle(d);
 		lock_acquire(&domains_lock);
 		d->state = DOMAIN_DEAD;
 		vcore_ring(d->reports_to); /* it may wait for that: cpu_leave() */

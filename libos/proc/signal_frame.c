@@ -178,13 +178,13 @@ static inline bool has_one_stack(const struct task *t)
 void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
 {
 	struct exo_regs *regs = t->frame;
-	uint64_t place = regs->rsp - RED_ZONE - sizeof(struct signal_frame);
+	uint64_t vector, place;
 
-	place = (place & ~15ul) - sizeof(uint64_t);
-	if ((h->flags & (SA_RESTORER | SA_SIGINFO)) != SA_RESTORER || !has_one_stack(t) ||
-	    place > EXO_USER_TOP - sizeof(struct signal_frame) ||
-	    user_plain_frame_write((struct signal_frame *)place, regs, h->words.mask,
-				   h->words.restorer) != 0)
+	if ((h->flags & (SA_RESTORER | SA_SIGINFO)) != SA_RESTORER || !has_one_stack(t))
+		return;
+	place = frame_place(t, h, false, &vector);
+	if (place == 0 || user_plain_frame_write((struct signal_frame *)place, regs, h->words.mask,
+						 h->words.restorer) != 0)
 		return;
 	handler_start(regs, h, place);
 	return_by_call(regs);

@@ -236,8 +236,8 @@ static long children_with_a_slice(void)
 	return same;
 }
 
-/* The child is not given to another CPU, which would have to be woken for it: its parent waits.  Where the host
- * has other things to do, slices end before they can be given: then it is tried again. */
+/* The child is not given to another CPU, which would have to be woken for it: its parent waits.  Where the
+ * host has other things to do, slices end before they can be given: then it is tried again. */
 static void who_makes_a_task_and_waits_gives_it_the_slice(void)
 {
 	int tries = 0;
