@@ -42,7 +42,7 @@ void console_break_lock(void);
 
 /* The same for a fault taken in the kernel, with the registers at the fault. */
 _Noreturn void panic_with_regs(const struct exo_regs *regs, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3), cold));
 
 /* Decided by exo_main() from the command line. */
 extern bool panic_resets;

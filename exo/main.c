@@ -48,7 +48,7 @@ static void read_acpi(void)
 		panic("ACPI: %s: %s", boot_info.acpi.broken_table, boot_info.acpi.message);
 }
 
-void exo_main(uint32_t magic, uint32_t information);
+void exo_main(uint32_t magic, uint32_t information) __attribute__((cold));
 void exo_main(uint32_t magic, uint32_t information)
 {
 	/* The boot CPU's until it has an area; locks and panic need one.  It goes with the boot stack. */

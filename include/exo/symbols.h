@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 struct symbol {
-	uint64_t address;
+	uint32_t start;			/* offset from symbol_base: an image is less than 4 GiB */
 	uint32_t name;			/* offset into symbol_names */
-	uint32_t padding;
 };
 
-extern const struct symbol symbol_table[];	/* ascending by address */
+extern const uint64_t symbol_base;		/* the address of the first function */
+extern const struct symbol symbol_table[];	/* ascending by start */
 extern const uint64_t symbol_count;
 extern const char symbol_names[];
 
@@ -31,19 +31,19 @@ extern const char symbol_names[];
  */
 static inline const char *symbol_name(uint64_t address, uint64_t *offset)
 {
-	size_t low = 0, high = symbol_count;
+	size_t low = 0, high = address < symbol_base ? 0 : symbol_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (symbol_table[middle].address <= address)
+		if (symbol_table[middle].start <= address - symbol_base)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == 0)
 		return NULL;
-	*offset = address - symbol_table[low - 1].address;
+	*offset = address - symbol_base - symbol_table[low - 1].start;
 	return symbol_names + symbol_table[low - 1].name;
 }
 
