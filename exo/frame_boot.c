@@ -65,14 +65,14 @@ static void set_type(struct range frames, enum exo_frame_type type)
 			frame_assign(frame, 0, type);
 }
 
-void frame_table_init(const struct multiboot2_info *loader, uint64_t info, uint64_t size)
+void frame_table_init(const struct multiboot2_info *loader, uint64_t at, uint64_t size)
 {
 	struct range table;
 	uint64_t words;
 
 	take(0, MACHINE_FRAMES_END << EXO_PAGE_SHIFT);
 	take((uint64_t)kernel_phys_start, (uint64_t)kernel_phys_end);
-	take(info, info + size);
+	take(at, at + size);
 	for (unsigned i = 0; i < loader->module_count; i++)
 		take(loader->modules[i].start, loader->modules[i].end);
 	for (unsigned i = 0; i < loader->range_count; i++) {
