@@ -288,7 +288,9 @@ static long allocate(struct inode *i, int mode, uint64_t offset, uint64_t size)
 
 	mutex_lock(&i->mutex);
 	old = data_size(data);
-	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && end > old)
+		result = memfs_size_allowed(end);
+	if (!result && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
 		result = offset < old ? data_clear(data, offset, (end < old ? end : old) - offset)
 				      : 0;
 	if (!result && !(mode & FALLOC_FL_PUNCH_HOLE))
@@ -297,7 +299,7 @@ static long allocate(struct inode *i, int mode, uint64_t offset, uint64_t size)
 		data_resize(data, end);
 	mutex_unlock(&i->mutex);
 	if (!result)
-		inode_touch(i, TIME_CHANGE | TIME_MODIFY);
+		memfs_modified(i);
 	return result;
 }
 

@@ -7,7 +7,6 @@
 #include "core/string.h"
 #include "fs/space.h"
 
-#define NODE_SIZE (PAGE_TREE_SLOTS * sizeof(void *))
 /* Pages taken out of the index under one hold of the lock, so that masked time is bounded. */
 #define DETACH_BATCH 32
 
@@ -82,7 +81,7 @@ static void *page_publish(struct file_data *d, uint64_t index, void *page, bool 
 			d->page_count++;
 			present = page;
 		}
-		space_charge_anyway((d->pages.nodes - nodes) * NODE_SIZE);
+		space_charge_anyway((d->pages.nodes - nodes) * FILE_NODE_BYTES);
 	}
 	lock_release(&d->lock);
 	return present;
@@ -244,7 +243,7 @@ bool discard_range(struct file_data *d, uint64_t first, uint64_t end)
 			nodes = d->pages.nodes;
 			count = page_tree_detach(&d->pages, first, end, batch, DETACH_BATCH);
 			d->page_count -= count;
-			space_uncharge((nodes - d->pages.nodes) * NODE_SIZE);
+			space_uncharge((nodes - d->pages.nodes) * FILE_NODE_BYTES);
 		}
 		lock_release(&d->lock);
 		if (stay)

@@ -52,7 +52,7 @@ uint64_t data_blocks(struct file_data *d); /* memory it takes, in units of 512 b
 long data_read(struct file_data *d, struct io_buffer to, size_t n, uint64_t offset);
 long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t offset);
 void data_resize(struct file_data *d, uint64_t size);
-/* Gives every page of a range memory of its own, so that writing it cannot run out of space. */
+/* Gives every page of a range memory of its own, so that writing it cannot run out of space; all or none. */
 int data_reserve(struct file_data *d, uint64_t offset, uint64_t size);
 /* Makes a range read as zeros; end <= FILE_SIZE_LIMIT. */
 int data_clear(struct file_data *d, uint64_t offset, uint64_t size);

@@ -6,6 +6,9 @@
 #include <exo/abi.h>
 #include "fs/file_data.h"
 
+/* What is charged for a node of the index. */
+#define FILE_NODE_BYTES (PAGE_TREE_SLOTS * sizeof(void *))
+
 static inline uint64_t page_index(uint64_t offset)
 {
 	return offset >> EXO_PAGE_SHIFT;

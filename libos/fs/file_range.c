@@ -1,17 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 /* Ranges of a file's contents: fallocate's operations, and the search for data and holes. */
 #include "abi/errno.h"
+#include "core/memory.h"
 #include "core/string.h"
 #include "fs/file_pages.h"
+#include "fs/space.h"
+
+/*
+ * Takes back a page that was reserved in vain.  Within the file's size a mapping may show it by now: then it
+ * stays, and the file goes on reading as zeros there.  Beyond the size no fault was given it, and none will
+ * be: only who holds the inode's mutex, as we do, moves the end.
+ */
+static void take_back(struct file_data *d, uint64_t index)
+{
+	unsigned count = 0;
+	uint64_t nodes;
+	void *page;
+
+	lock_acquire(&d->lock);
+	if (!d->mappings || index >= pages_for(d->size)) {
+		nodes = d->pages.nodes;
+		count = page_tree_detach(&d->pages, index, index + 1, &page, 1);
+		d->page_count -= count;
+		space_uncharge((nodes - d->pages.nodes) * FILE_NODE_BYTES);
+	}
+	lock_release(&d->lock);
+	if (count) {
+		pages_free(page, 1);
+		space_uncharge(EXO_PAGE_SIZE);
+	}
+}
+
+/* made: a bit for each page of the range, set for those that were not there before. */
+static int reserve_pages(struct file_data *d, uint64_t first, uint64_t count, uint8_t *made)
+{
+	int error = 0;
+	uint64_t n;
+
+	for (n = 0; n < count && !error; n++) {
+		if (page_get(d, first + n))
+			continue;
+		made[n / 8] |= (uint8_t)(1 << n % 8);
+		page_make(d, first + n, true, &error);
+	}
+	/* If the last one could not be made, it is not there to be taken back. */
+	while (error && n--)
+		if (made[n / 8] & 1 << n % 8)
+			take_back(d, first + n);
+	return error;
+}
 
 int data_reserve(struct file_data *d, uint64_t offset, uint64_t size)
 {
-	int error = 0;
+	uint64_t first = page_index(offset), count = pages_for(offset + size) - first;
+	uint64_t present = atomic_load_explicit(&d->page_count, memory_order_relaxed);
+	uint8_t *made;
+	int error;
 
-	for (uint64_t index = page_index(offset); index < pages_for(offset + size); index++)
-		if (!page_make(d, index, true, &error))
-			return error;
-	return 0;
+	/* What cannot fit is refused before it has taken what others need meanwhile; so `count` is bounded. */
+	if (count > present && !space_may_fit((count - present) * EXO_PAGE_SIZE))
+		return -ENOSPC;
+	made = heap_alloc(count / 8 + 1);
+	if (!made)
+		return -ENOMEM;
+	error = reserve_pages(d, first, count, made);
+	heap_free(made);
+	return error;
 }
 
 static int clear_piece(struct file_data *d, uint64_t offset, size_t n)

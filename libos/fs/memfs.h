@@ -48,5 +48,11 @@ long memfs_read(struct inode *i, struct io_buffer to, size_t n, uint64_t offset)
 /* append: *offset is set to the end first.  *offset moves behind what was written. */
 long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset, bool append);
 int memfs_resize(struct inode *i, uint64_t size);
+/* May the process let a file grow to this size?  0, or -EFBIG and SIGXFSZ. */
+int memfs_size_allowed(uint64_t size);
+/* May it let none grow beyond what it has at `offset`?  Asks only, without a signal. */
+bool memfs_limit_reached(struct inode *i, uint64_t offset);
+/* The process has changed the contents: times, and the bits that must not outlast that. */
+void memfs_modified(struct inode *i);
 
 #endif

@@ -28,7 +28,21 @@ static uint64_t size_limit(void)
 	return p ? p->limits[RLIMIT_FSIZE][0] : UINT64_MAX;
 }
 
-/* A write by anybody but the superuser takes away the rights to run as somebody else. */
+int memfs_size_allowed(uint64_t size)
+{
+	if (size <= size_limit())
+		return 0;
+	signal_raise(SIGXFSZ);
+	return -EFBIG;
+}
+
+bool memfs_limit_reached(struct inode *i, uint64_t offset)
+{
+	return memfs_data(i) && offset >= size_limit();
+}
+
+/* A write by anybody but the superuser takes away the rights to run as somebody else; S_ISGID without
+ * S_IXGRP is no such right, but only a member of the group may leave it there. */
 static void drop_privilege_bits(struct inode *i)
 {
 	struct process *p = current_process();
@@ -37,9 +51,15 @@ static void drop_privilege_bits(struct inode *i)
 		return;
 	lock_acquire(&i->lock);
 	i->permissions &= ~S_ISUID;
-	if (i->permissions & S_IXGRP)
+	if ((i->permissions & S_IXGRP) || i->gid != p->egid)
 		i->permissions &= ~S_ISGID;
 	lock_release(&i->lock);
+}
+
+void memfs_modified(struct inode *i)
+{
+	drop_privilege_bits(i);
+	inode_touch(i, TIME_CHANGE | TIME_MODIFY);
 }
 
 long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset, bool append)
@@ -59,10 +79,8 @@ long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *off
 	if (done > 0)
 		*offset += (uint64_t)done;
 	mutex_unlock(&i->mutex);
-	if (done > 0) {
-		drop_privilege_bits(i);
-		inode_touch(i, TIME_CHANGE | TIME_MODIFY);
-	}
+	if (done > 0)
+		memfs_modified(i);
 	if (too_large)
 		signal_raise(SIGXFSZ);
 	return done;
@@ -70,18 +88,20 @@ long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *off
 
 int memfs_resize(struct inode *i, uint64_t size)
 {
+	int error = 0;
+
 	if (size > FILE_SIZE_LIMIT)
 		return -EFBIG;
-	if (size > size_limit()) {
-		signal_raise(SIGXFSZ);
-		return -EFBIG;
-	}
 	mutex_lock(&i->mutex);
-	data_resize(i->data, size);
+	/* A file that is too large already may be cut to any size. */
+	if (size > data_size(i->data))
+		error = memfs_size_allowed(size);
+	if (!error)
+		data_resize(i->data, size);
 	mutex_unlock(&i->mutex);
-	drop_privilege_bits(i);
-	inode_touch(i, TIME_CHANGE | TIME_MODIFY);
-	return 0;
+	if (!error)
+		memfs_modified(i);
+	return error;
 }
 
 static long regular_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)

@@ -4,7 +4,7 @@
 #include "core/usercopy.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"
-#include "fs/inode.h"
+#include "fs/memfs.h"
 
 static inline long transfer_one(struct file *f, bool write, uint64_t user, size_t n, uint64_t *pos)
 {
@@ -32,6 +32,10 @@ static long transfer_all(struct file *f, bool write, const struct iovec *vector,
 		total += (size_t)done;
 		/* A short transfer: there is no more now; to wait for more is the caller's choice. */
 		if ((size_t)done < n)
+			break;
+		/* Likewise up to the limit of a file's size: only a write of nothing at all has failed, and
+		 * is told so by a signal. */
+		if (write && i + 1 < count && f->inode && pos && memfs_limit_reached(f->inode, *pos))
 			break;
 	}
 	return (long)total;

@@ -12,6 +12,13 @@ void space_init(uint64_t limit_bytes)
 	limit = limit_bytes;
 }
 
+bool space_may_fit(uint64_t bytes)
+{
+	uint64_t now = atomic_load_explicit(&used, memory_order_relaxed);
+
+	return now <= limit && bytes <= limit - now;
+}
+
 /* Relaxed: the counters order nothing else; a charge is checked and made in one exchange. */
 bool space_charge(uint64_t bytes)
 {

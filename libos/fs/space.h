@@ -19,6 +19,9 @@ bool space_charge(uint64_t bytes);
 void space_charge_anyway(uint64_t bytes);
 void space_uncharge(uint64_t bytes);
 
+/* Is that much free now?  Somebody else may take it before it is charged. */
+bool space_may_fit(uint64_t bytes);
+
 struct space_usage {
 	uint64_t limit_bytes, used_bytes, inodes;
 };
