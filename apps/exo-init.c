@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define EXIT_BAD_USAGE 125
 #define EXIT_CANNOT_RUN 126
 #define EXIT_NOT_FOUND 127
 
@@ -71,8 +72,25 @@ static void read_text(const char *path, char *text, size_t size)
 	close(fd);
 }
 
-/* Whoever asked for a scheduler by a name that is not there wants no result of another one's. */
-static void check_scheduler(void)
+/* Whoever asked for a scheduler by a name that is not there wants no result of another one's: that is
+ * bad usage of exo-run, and told as exo-run tells it. */
+static _Noreturn void refuse_scheduler(int control, const char *wanted)
+{
+	int error = open("/dev/host/2", O_WRONLY | O_CLOEXEC), status = EXIT_BAD_USAGE << 8;
+	char known[2048];
+
+	read_text("/proc/exo/sched", known, sizeof(known));
+	known[strcspn(known, "\n")] = '\0';
+	if (error < 0 ||
+	    dprintf(error, "exo-run: --sched %s: there is no such scheduler; there are: %s\n"
+		    "exo-run: one in a file is loaded by a program: schedctl use FILE\n", wanted, known) < 0 ||
+	    write(control, &status, sizeof(status)) != sizeof(status))
+		die("the scheduler named by sched=");
+	reboot(RB_POWER_OFF);
+	die("reboot");
+}
+
+static void check_scheduler(int control)
 {
 	char line[2048], known[2048], *wanted, *name, *rest;
 
@@ -85,8 +103,7 @@ static void check_scheduler(void)
 	for (name = strtok_r(known, " []\n", &rest); name; name = strtok_r(NULL, " []\n", &rest))
 		if (wanted && strcmp(name, wanted) == 0)
 			return;
-	errno = ENOENT;
-	die("the scheduler named by sched=");
+	refuse_scheduler(control, wanted ? wanted : "");
 }
 
 /* The console stays with init: the program gets the host's streams and nothing else. */
@@ -164,7 +181,7 @@ int main(void)
 
 	if (control < 0)
 		die("/dev/host/ctl");
-	check_scheduler();
+	check_scheduler(control);
 	if (!words[0]) {
 		errno = EINVAL;
 		die("/.exo-run/args");

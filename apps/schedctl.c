@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static _Noreturn void usage(void)
 	fputs("usage: schedctl list                         the libraries; [the one in force]\n"
 	      "       schedctl current                      the one in force\n"
 	      "       schedctl use NAME | FILE              put one in force; a file is loaded first\n"
+	      "                                             (FILE has a / in it, or ends in .so)\n"
 	      "       schedctl load FILE                    load one made by exo-sched\n"
 	      "       schedctl unload NAME                  forget one that was loaded\n"
 	      "       schedctl loaded                       name, address, pages and file of each\n"
@@ -104,33 +106,53 @@ static void show_refusal(void)
 	free(text);
 }
 
-/* The name that a library has which was loaded from a file: the caller frees it. */
+/* The name that a library has which was loaded from a file: the caller frees it.  A line is name,
+ * address, pages and file, whose own name may have blanks in it. */
 static char *loaded_name(const char *path)
 {
 	char *text = read_text(FILES "sched-load"), *name = NULL, *rest = NULL;
 
 	for (char *line = strtok_r(text, "\n", &rest); line && !name; line = strtok_r(NULL, "\n", &rest)) {
-		char first[64], file[128];
+		char first[64];
+		int file = 0;
 
-		if (sscanf(line, "%63s %*s %*s %127s", first, file) == 2 && strcmp(file, path) == 0)
+		if (sscanf(line, "%63s %*s %*s %n", first, &file) == 1 && file &&
+		    strcmp(line + file, path) == 0)
 			name = strdup(first);
 	}
 	free(text);
 	return name;
 }
 
-/* The path is what the library is found by afterwards, so it is one that means the same to all. */
-static char *load(const char *file)
+/* Why errno alone does not tell enough, on a line of its own. */
+static void explain(int error)
+{
+	if (error == ENOEXEC)
+		show_refusal();
+	else if (error == EBUSY)
+		fputs("schedctl: the loaded library of that name is in force: put another in force first "
+		      "(schedctl use fifo)\n", stderr);
+}
+
+/*
+ * The path is what the library is found by afterwards, so it is one that means the same to all.  If the
+ * name is that of a loaded library in force, which can be replaced only when it is not, and is about to
+ * be used, fifo is in force meanwhile: the new one has passed all checks by then.
+ */
+static char *load(const char *file, bool to_be_used)
 {
 	char *path = realpath(file, NULL), *name;
+	int r;
 
 	if (!path)
 		die(file);
-	if (write_text(FILES "sched-load", path) < 0) {
+	r = write_text(FILES "sched-load", path);
+	if (r < 0 && errno == EBUSY && to_be_used && write_text(FILES "sched", "fifo") == 0)
+		r = write_text(FILES "sched-load", path);
+	if (r < 0) {
 		int error = errno;
 
-		if (error == ENOEXEC)
-			show_refusal();
+		explain(error);
 		errno = error;
 		die(path);
 	}
@@ -143,15 +165,22 @@ static char *load(const char *file)
 
 static void load_and_say(const char *file)
 {
-	char *name = load(file);
+	char *name = load(file, false);
 
 	printf("%s\n", name);
 	free(name);
 }
 
+static bool is_file_name(const char *what)
+{
+	size_t length = strlen(what);
+
+	return strchr(what, '/') || (length > 3 && strcmp(what + length - 3, ".so") == 0);
+}
+
 static void use(const char *what)
 {
-	char *name = strchr(what, '/') ? load(what) : strdup(what);
+	char *name = is_file_name(what) ? load(what, true) : strdup(what);
 
 	if (!name || write_text(FILES "sched", name) < 0)
 		die(what);
@@ -160,8 +189,13 @@ static void use(const char *what)
 
 static void unload(const char *name)
 {
-	if (write_text(FILES "sched-unload", name) < 0)
+	if (write_text(FILES "sched-unload", name) < 0) {
+		int error = errno;
+
+		explain(error);
+		errno = error;
 		die(name);
+	}
 }
 
 static void set_param(char **words)

@@ -26,7 +26,7 @@
 #include "sched/shared_object.h"
 
 #define FILE_MAX (1ul << 20)
-#define PATH_SHOWN 96
+#define PATH_SHOWN 256 /* no longer one can be written */
 
 struct loaded {
 	/* Fixed. */

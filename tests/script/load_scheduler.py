@@ -98,6 +98,25 @@ def what_a_library_may_not_call_is_said_when_it_is_built(kit, folder):
     assert not os.path.exists(os.path.join(folder, "bad.so"))
 
 
+@in_folder
+def a_library_is_used_by_its_file(kit, folder):
+    """With a blank in its name, from its own directory, with a long path, and rebuilt while it is in force."""
+    made = kit.run("exo-new-scheduler", "mine", folder=folder)
+    made = kit.run("exo-sched", "mine.c", "-o", "mine.so", folder=folder)
+    assert made.returncode == 0, made.stderr
+    deep = "/tmp/" + "d" * 120
+    line = ("cp /mine.so '/tmp/a b.so'; schedctl use '/tmp/a b.so'; schedctl current; schedctl use rr; "
+            f"mkdir {deep}; cp /mine.so {deep}; schedctl use {deep}/mine.so; schedctl current; schedctl use rr; "
+            "cd /; schedctl use mine.so; schedctl current; schedctl use mine.so; schedctl current; "
+            "schedctl load mine.so; schedctl unload mine; schedctl current")
+    ran = kit.run("exo-run", "--cpus", "2", "--timeout", "120", "--file", "mine.so:/mine.so", "--",
+                  "sh", "-c", line, folder=folder)
+    assert ran.stdout.splitlines() == ["mine"] * 5, ran.stdout + ran.stderr
+    said = ran.stderr.splitlines()
+    assert len(said) == 4 and all("put another in force first" in said[i] and "busy" in said[i + 1]
+                                  for i in (0, 2)), said
+
+
 def build_by_hand(folder, name, text, *options):
     """As somebody would who does not know exo-sched."""
     write(folder, name + ".c", text)
@@ -169,5 +188,6 @@ run_cases([(case.__name__, case) for case in (
     a_new_scheduler_works_out_of_the_tree,
     a_new_scheduler_does_not_overwrite_a_file,
     what_a_library_may_not_call_is_said_when_it_is_built,
+    a_library_is_used_by_its_file,
     libraries_built_by_hand_are_loaded_or_refused_with_the_reason,
 )])
