@@ -187,16 +187,13 @@ long sys_getcwd(uint64_t buf, uint64_t size)
 	struct inode *directory = context_directory(), *root = context_root();
 	char *text = heap_alloc(PATH_MAX);
 	long result = -ENOMEM;
-	size_t length;
 
-	if (text) {
-		length = inode_path(directory, root, text, PATH_MAX);
-		if (length == 0)
-			result = -ENOENT;
-		else if (length + 1 > size)
-			result = -ERANGE;
-		else
-			result = copy_to_user(buf, text, length + 1) ?: (long)length + 1;
+	if (text)
+		result = inode_path(directory, root, text, PATH_MAX);
+	if (result > 0) {
+		size_t length = (size_t)result + 1; /* with the NUL */
+
+		result = length > size ? -ERANGE : copy_to_user(buf, text, length) ?: (long)length;
 	}
 	heap_free(text);
 	inode_put(directory);

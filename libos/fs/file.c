@@ -131,7 +131,9 @@ uint32_t file_mode(struct file *f)
 
 size_t file_path(struct file *f, char *buf, size_t size)
 {
-	size_t length = f->inode ? inode_path(f->inode, root_inode, buf, size) : 0;
+	long length = f->inode ? inode_path(f->inode, root_inode, buf, size) : -ENOENT;
 
-	return length ? length : string_copy(buf, "(deleted)", size);
+	if (length > 0)
+		return (size_t)length;
+	return string_copy(buf, length == -ENAMETOOLONG ? "(path too long)" : "(deleted)", size);
 }

@@ -126,12 +126,14 @@ bool inode_owned(struct inode *i)
 void inode_set_owner(struct inode *i, struct inode *directory)
 {
 	struct process *p = current_process();
-	uint32_t directory_permissions, directory_gid;
+	uint32_t directory_permissions = 0, directory_gid = 0;
 
-	lock_acquire(&directory->lock);
-	directory_permissions = directory->permissions;
-	directory_gid = directory->gid;
-	lock_release(&directory->lock);
+	if (directory) {
+		lock_acquire(&directory->lock);
+		directory_permissions = directory->permissions;
+		directory_gid = directory->gid;
+		lock_release(&directory->lock);
+	}
 	lock_acquire(&i->lock);
 	i->uid = p ? p->euid : 0;
 	i->gid = p ? p->egid : 0;

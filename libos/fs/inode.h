@@ -69,6 +69,7 @@ struct inode {
 	uint32_t device;   /* which file system: st_dev */
 	uint64_t rdev;     /* of a device node */
 	uint32_t type;     /* S_IFREG ... */
+	bool may_be_linked; /* without a name, and linkat may give it one; then under tree_mutex */
 	union {
 		struct directory *directory;
 		struct file_data *data;
@@ -140,14 +141,15 @@ int inode_access_real(struct inode *i, unsigned wanted);
 bool inode_owned(struct inode *i);
 
 /* A new file belongs to the current process's effective user; to its group, or to the directory's
- * if that has the set-group-ID bit, which a new directory inherits. */
+ * if that has the set-group-ID bit, which a new directory inherits.  NULL: it is in no directory. */
 void inode_set_owner(struct inode *i, struct inode *directory);
 
 enum inode_time { TIME_CHANGE = 1, TIME_MODIFY = 2 };
 void inode_touch(struct inode *i, unsigned which); /* sets them to now */
 void inode_touch_access(struct inode *i);          /* after a read; as Linux's relatime */
 
-/* Path from `root` to a directory or file, as far as it has one; see fs/path_name.c. */
-size_t inode_path(struct inode *i, struct inode *root, char *buf, size_t size);
+/* Path from `root` to a directory or file, NUL-terminated: its length, -ENOENT if there is none, or
+ * -ENAMETOOLONG; see fs/path_name.c. */
+long inode_path(struct inode *i, struct inode *root, char *buf, size_t size);
 
 #endif

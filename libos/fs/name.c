@@ -15,16 +15,19 @@
 #include "fs/path.h"
 #include "proc/process.h"
 
-/* A directory has one name, and no name leads to another file system. */
+/* A directory has one name, no name leads to another file system, and what has lost its last name gets none
+ * again: somebody may have relied on its being gone. */
 static int check_linkable(struct inode *i, struct inode *directory)
 {
 	if (i->device != directory->device)
 		return -EXDEV;
-	return inode_is_directory(i) && i->links ? -EPERM : 0;
+	if (inode_is_directory(i))
+		return -EPERM;
+	return i->links || i->may_be_linked ? 0 : -ENOENT;
 }
 
-/* Gives the inode the name that the walk ended before. */
-static int add_name(struct path *at, struct inode *i)
+/* Gives the inode, which may be new, the name that the walk ended before. */
+static int add_name(struct path *at, struct inode *i, bool is_new)
 {
 	int error;
 
@@ -33,12 +36,14 @@ static int add_name(struct path *at, struct inode *i)
 		error = -EPERM;
 	else if (memfs_find(at->parent, at->name, at->length))
 		error = -EEXIST;
-	else if (at->trailing_slash && !(inode_is_directory(i) && !i->links)) /* only for mkdir */
+	else if (at->trailing_slash && !(inode_is_directory(i) && is_new)) /* only for mkdir */
 		error = -ENOENT;
 	else
 		error = inode_access(at->parent, W_OK | X_OK)
-			?: check_linkable(i, at->parent)
+			?: (is_new ? 0 : check_linkable(i, at->parent))
 			?: memfs_link(at->parent, at->name, at->length, i);
+	if (!error)
+		i->may_be_linked = false;
 	mutex_unlock(&tree_mutex);
 	return error;
 }
@@ -48,7 +53,7 @@ static long add_new(struct path *at, struct inode *i, int error)
 {
 	if (i) {
 		inode_set_owner(i, at->parent);
-		error = add_name(at, i);
+		error = add_name(at, i, true);
 	}
 	inode_put(i);
 	path_release(at);
@@ -145,7 +150,7 @@ long sys_linkat(int from_dirfd, uint64_t from, int to_dirfd, uint64_t to, int fl
 		return error;
 	error = walk_to_new(to_dirfd, to, &at);
 	if (!error) {
-		error = add_name(&at, source.inode);
+		error = add_name(&at, source.inode, false);
 		path_release(&at);
 	}
 	path_release(&source);
@@ -252,7 +257,7 @@ long sys_readlinkat(int dirfd, uint64_t path, uint64_t buf, int size)
 	if (!text)
 		result = -ENOMEM;
 	else if (!at.inode->ops->read_link)
-		result = -EINVAL;
+		result = at.small[0] ? -EINVAL : -ENOENT; /* an empty path may name a link that is open */
 	else
 		result = at.inode->ops->read_link(at.inode, text, PATH_MAX);
 	if (result > size)

@@ -13,7 +13,7 @@
 
 /* Flags that stay with the file; the others only direct the opening. */
 #define FLAGS_KEPT                                                                                 \
-	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECTORY | O_NOFOLLOW |         \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_TMPFILE | O_NOFOLLOW |           \
 	 O_LARGEFILE | O_NOATIME | O_PATH | O_DIRECT)
 
 static const struct file_ops path_only_ops;
@@ -92,8 +92,9 @@ static int create_file(struct path *at, uint32_t mode, struct inode **created)
 {
 	int error = inode_access(at->parent, W_OK | X_OK);
 
+	/* /proc makes what is asked for when it is looked up: if that found nothing there is nothing. */
 	if (!memfs_directory(at->parent))
-		return -EACCES;
+		return -ENOENT;
 	if (error)
 		return error;
 	*created = memfs_create(S_IFREG | context_mask(mode & 07777), 0, &error);
@@ -125,7 +126,7 @@ static struct file *open_created(struct inode *i, uint32_t flags, int *error)
 	return NULL;
 }
 
-/* O_TMPFILE: a file without a name, which linkat may give one. */
+/* O_TMPFILE: a file without a name, which linkat may give one, if it is not O_EXCL. */
 static struct file *open_temporary(struct path *at, uint32_t flags, uint32_t mode, int *error)
 {
 	struct inode *i;
@@ -144,6 +145,7 @@ static struct file *open_temporary(struct path *at, uint32_t flags, uint32_t mod
 	if (!i)
 		return NULL;
 	inode_set_owner(i, at->inode);
+	i->may_be_linked = !(flags & O_EXCL);
 	return open_created(i, flags, error);
 }
 
@@ -255,6 +257,7 @@ long sys_memfd_create(uint64_t name, unsigned flags)
 	i = memfs_create(S_IFREG | 0777, 0, &error);
 	if (!i)
 		return error;
+	inode_set_owner(i, NULL);
 	f = open_created(i, O_RDWR, &error);
 	return f ? fd_install(f, 0, flags & MFD_CLOEXEC) : error;
 }

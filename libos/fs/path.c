@@ -157,7 +157,7 @@ static int step(struct walk *w, unsigned flags)
 	}
 	if (!inode_is_directory(w->here))
 		return -ENOTDIR;
-	error = inode_access(w->here, X_OK);
+	error = flags & PATH_REAL ? inode_access_real(w->here, X_OK) : inode_access(w->here, X_OK);
 	if (error)
 		return error;
 	if (is_last && (flags & PATH_PARENT))
@@ -207,7 +207,7 @@ static bool may_stride(unsigned flags)
 {
 	const struct process *p = current_process();
 
-	return !(flags & PATH_PARENT) && (!p || p->euid == 0);
+	return !(flags & (PATH_PARENT | PATH_REAL)) && (!p || p->euid == 0);
 }
 
 /*

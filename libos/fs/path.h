@@ -21,6 +21,7 @@ enum path_flag {
 	PATH_CREATE = 1 << 2, /* if the last name is not there, that is no error: inode is NULL;
 			       * a slash behind it is: EISDIR */
 	PATH_EMPTY = 1 << 3,  /* AT_EMPTY_PATH: an empty path means the start itself */
+	PATH_REAL = 1 << 4,   /* the real user and group must be allowed to search, for access(2) */
 };
 
 #define PATH_LINKS_MAX 40 /* symbolic links in one walk; then ELOOP */

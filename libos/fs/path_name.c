@@ -8,11 +8,13 @@
 struct backwards {
 	char *buf;
 	size_t at;
+	bool full; /* there would be more */
 };
 
 static bool prepend(struct backwards *b, const char *name, size_t length)
 {
-	if (b->at < length + 1)
+	b->full = b->at < length + 1;
+	if (b->full)
 		return false;
 	b->at -= length;
 	memcpy(b->buf + b->at, name, length);
@@ -20,7 +22,7 @@ static bool prepend(struct backwards *b, const char *name, size_t length)
 	return true;
 }
 
-/* The name of i in the directory that it returns, under tree_lock; NULL: it has none. */
+/* The name of i in the directory that it returns, under tree_lock; NULL: it has none, or no room. */
 static struct inode *prepend_name(struct backwards *b, struct inode *i)
 {
 	struct directory_entry *e;
@@ -39,26 +41,25 @@ static struct inode *prepend_name(struct backwards *b, struct inode *i)
 
 /*
  * Only tree_lock: callers may hold the mutex of an address space.  Each step prepends two bytes
- * at least, so the buffer's size bounds the time under the lock.  The result is NUL-terminated;
- * returns its length, or 0 if i is not below root by any name or the buffer is too small.
+ * at least, so the buffer's size bounds the time under the lock.
  */
-size_t inode_path(struct inode *i, struct inode *root, char *buf, size_t size)
+long inode_path(struct inode *i, struct inode *root, char *buf, size_t size)
 {
 	struct backwards b = { .buf = buf, .at = size };
 	size_t length;
 
 	if (size < 2)
-		return 0;
+		return -ENAMETOOLONG;
 	buf[--b.at] = 0;
 	lock_acquire(&tree_lock);
 	while (i && i != root)
 		i = i == root_inode ? NULL : prepend_name(&b, i);
 	lock_release(&tree_lock);
 	if (!i)
-		return 0;
+		return b.full ? -ENAMETOOLONG : -ENOENT;
 	if (b.at == size - 1)
 		buf[--b.at] = '/';
 	length = size - 1 - b.at;
 	memmove(buf, buf + b.at, length + 1);
-	return length;
+	return (long)length;
 }

@@ -40,6 +40,8 @@ static struct inode *pipe_inode(void)
 		return NULL;
 	}
 	i->pipe = p;
+	i->links = 1; /* as if it had a name; linkat gives none to what is in no file system */
+	inode_set_owner(i, NULL);
 	return i;
 }
 

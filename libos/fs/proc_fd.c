@@ -63,19 +63,21 @@ static long link_read(struct inode *link, char *buf, size_t size)
 	struct file *f = file_of(link);
 	char text[64];
 	size_t length;
+	long path = -ENOENT;
 
 	if (!f)
 		return -ENOENT;
-	if (f->inode && f->inode->device != DEVICE_NAMELESS) {
-		length = file_path(f, buf, size);
-	} else {
-		length = f->inode ? (size_t)format(text, sizeof(text), "pipe:[%lu]",
-						   f->inode->number)
-				  : string_copy(text, "anon_inode", sizeof(text));
-		length = length < size ? length : size;
-		memcpy(buf, text, length);
-	}
+	if (!f->inode)
+		length = string_copy(text, "anon_inode", sizeof(text));
+	else if (f->inode->device == DEVICE_NAMELESS)
+		length = (size_t)format(text, sizeof(text), "pipe:[%lu]", f->inode->number);
+	else if ((path = inode_path(f->inode, root_inode, buf, size)) == -ENOENT)
+		length = string_copy(text, "(deleted)", sizeof(text));
 	file_put(f);
+	if (path != -ENOENT)
+		return path;
+	length = length < size ? length : size;
+	memcpy(buf, text, length);
 	return (long)length;
 }
 
@@ -89,15 +91,18 @@ static struct inode *fd_lookup(struct inode *dir, const char *name, size_t lengt
 	long fd = proc_parse_number(name, length);
 	struct file_table *t = table_of(dir);
 	struct file *f = t && fd >= 0 ? file_table_get_file(t, (int)fd) : NULL;
+	uint32_t mode = S_IFLNK;
 
 	if (t)
 		file_table_put(t);
 	*error = -ENOENT;
 	if (!f)
 		return NULL;
+	/* For people to read: what the descriptor may be used for. */
+	mode |= (file_is_readable(f) ? 0500 : 0) | (file_is_writable(f) ? 0300 : 0);
 	file_put(f);
-	return proc_inode(&link_ops, dir, dir->number + ((uint64_t)(fd + 1) << FD_NUMBER_SHIFT),
-			  S_IFLNK | 0700, dir->private, error);
+	return proc_process_inode(&link_ops, dir, dir->number + ((uint64_t)(fd + 1) << FD_NUMBER_SHIFT),
+				  mode, error);
 }
 
 static int fd_list(struct inode *dir, uint64_t position, struct listing *l)

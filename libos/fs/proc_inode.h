@@ -19,6 +19,11 @@
 struct inode *proc_inode(const struct inode_ops *ops, struct inode *parent, uint64_t number,
 			 uint32_t mode, void *private, int *error);
 
+/* The same below the directory of the process that `parent` tells, whose effective user owns it; private is its
+ * identity (proc_process.h) there too. */
+struct inode *proc_process_inode(const struct inode_ops *ops, struct inode *parent, uint64_t number,
+				 uint32_t mode, int *error);
+
 /* Opens f on a file whose contents `print` makes (fs/proc_file.c). */
 int proc_open(struct inode *i, struct file *f, void (*print)(struct inode *i, struct text *out),
 	      int (*write)(struct inode *i, const char *data, size_t n));

@@ -173,16 +173,40 @@ static long link_read(struct inode *i, char *buf, size_t size)
 	int error = 0;
 
 	target = link_follow(i, &error);
-	length = target ? (long)inode_path(target, root, buf, size) : error;
+	length = target ? inode_path(target, root, buf, size) : error;
+	if (target && length == -ENOENT)
+		length = (long)string_copy(buf, "(deleted)", size);
 	inode_put(target);
 	inode_put(root);
-	return length ? length : (long)string_copy(buf, "(deleted)", size);
+	return length;
 }
 
 static const struct inode_ops entry_link_ops = {
 	.read_link = link_read,
 	.follow = link_follow,
 };
+
+/* The directory of a process belongs to its effective user, which is where ps looks, and all below it: else
+ * only the superuser could look at his own descriptors. */
+static void set_owner(struct inode *i)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+
+	i->uid = p ? p->euid : 0;
+	i->gid = p ? p->egid : 0;
+	if (p)
+		process_put(p);
+}
+
+struct inode *proc_process_inode(const struct inode_ops *ops, struct inode *parent, uint64_t number,
+				 uint32_t mode, int *error)
+{
+	struct inode *i = proc_inode(ops, parent, number, mode, parent->private, error);
+
+	if (i)
+		set_owner(i);
+	return i;
+}
 
 static struct inode *process_lookup(struct inode *dir, const char *name, size_t length, int *error)
 {
@@ -201,8 +225,7 @@ static struct inode *process_lookup(struct inode *dir, const char *name, size_t 
 			ops = &entry_link_ops;
 		else if ((entries[n].mode & S_IFMT) == S_IFDIR)
 			ops = entries[n].name[0] == 'f' ? &proc_fd_ops : &proc_task_ops;
-		return proc_inode(ops, dir, dir->number + 1 + n, entries[n].mode, dir->private,
-				  error);
+		return proc_process_inode(ops, dir, dir->number + 1 + n, entries[n].mode, error);
 	}
 	return NULL;
 }
@@ -250,13 +273,7 @@ struct inode *proc_process_lookup(struct inode *root, const char *name, size_t l
 	}
 	i = proc_inode(&process_directory_ops, root, directory_number((uint32_t)pid),
 		       S_IFDIR | 0555, (void *)identity, error);
-	if (i) {
-		/* ps shows a process's user by the owner of its directory. */
-		p = proc_process_get(identity);
-		i->uid = p ? p->euid : 0;
-		i->gid = p ? p->egid : 0;
-		if (p)
-			process_put(p);
-	}
+	if (i)
+		set_owner(i);
 	return i;
 }

@@ -92,8 +92,8 @@ static struct inode *thread_lookup(struct inode *dir, const char *name, size_t l
 {
 	for (size_t n = 0; n < FILES; n++)
 		if (strlen(files[n].name) == length && memcmp(files[n].name, name, length) == 0)
-			return proc_inode(&thread_file_ops, dir, file_number(dir, n),
-					  S_IFREG | 0444, dir->private, error);
+			return proc_process_inode(&thread_file_ops, dir, file_number(dir, n),
+						  S_IFREG | 0444, error);
 	*error = -ENOENT;
 	return NULL;
 }
@@ -136,8 +136,8 @@ static struct inode *task_lookup(struct inode *dir, const char *name, size_t len
 		*error = -ENOENT;
 		return NULL;
 	}
-	return proc_inode(&thread_directory_ops, dir, directory_number(dir, (uint32_t)thread),
-			  S_IFDIR | 0555, dir->private, error);
+	return proc_process_inode(&thread_directory_ops, dir, directory_number(dir, (uint32_t)thread),
+				  S_IFDIR | 0555, error);
 }
 
 static int task_list(struct inode *dir, uint64_t position, struct listing *l)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What other users may do with files, and what they may not keep by it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/falloc.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -68,8 +71,113 @@ static void changed_contents_lose_their_rights(void)
 	unlink(PATH);
 }
 
+/* 0 if `tries` holds as the real and the effective user. */
+static int as_users(uid_t real, uid_t effective, int (*tries)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(setgroups(0, NULL) < 0 || setresgid(effective, effective, effective) < 0 ||
+		      setresuid(real, effective, 0) < 0 ? 99 : tries());
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define HIDDEN PATH ".d"
+
+static int the_real_user_sees(void)
+{
+	if (access(HIDDEN "/file", R_OK) != 0 || faccessat(AT_FDCWD, HIDDEN "/file", F_OK, 0) != 0)
+		return 1;
+	return faccessat(AT_FDCWD, HIDDEN "/file", R_OK, AT_EACCESS) == 0 || errno != EACCES ? 2 : 0;
+}
+
+static int the_effective_user_sees(void)
+{
+	if (access(HIDDEN "/file", R_OK) == 0 || errno != EACCES)
+		return 1;
+	/* Neither what was walked lately, nor a link, is a way around. */
+	if (faccessat(AT_FDCWD, HIDDEN "/file", R_OK, AT_EACCESS) != 0 || access(HIDDEN "/file", F_OK) == 0)
+		return 2;
+	if (access(PATH, F_OK) == 0 || errno != EACCES)
+		return 3;
+	return open(HIDDEN "/file", O_RDONLY) < 0 ? 4 : 0;
+}
+
+/* access() asks for the real user, who must find his way to the file as well. */
+static void access_walks_as_the_real_user(void)
+{
+	int fd;
+
+	CHECK_EQ(mkdir(HIDDEN, 0700), 0);
+	fd = open(HIDDEN "/file", O_RDWR | O_CREAT, 0666);
+	CHECK(fd >= 0 && close(fd) == 0 && symlink(HIDDEN "/file", PATH) == 0);
+	CHECK_EQ(as_users(0, OTHER, the_real_user_sees), 0);
+	CHECK_EQ(as_users(OTHER, 0, the_effective_user_sees), 0);
+	CHECK(unlink(PATH) == 0 && unlink(HIDDEN "/file") == 0 && rmdir(HIDDEN) == 0);
+}
+
+static int looks_at_its_descriptors(void)
+{
+	char name[64], text[128];
+	int ends[2], again;
+	struct stat s;
+	DIR *all;
+
+	prctl(PR_SET_DUMPABLE, 1); /* Linux: else root owns the files of who has changed his user */
+	if (pipe(ends) < 0 || stat("/proc/self/fd", &s) < 0 || s.st_uid != OTHER || (s.st_mode & 07777) != 0500)
+		return 1;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", ends[1]);
+	if (fstat(ends[0], &s) < 0 || s.st_uid != OTHER || s.st_nlink != 1)
+		return 7;
+	if (lstat(name, &s) < 0 || s.st_uid != OTHER || !S_ISLNK(s.st_mode) || (s.st_mode & 0777) != 0300)
+		return 2;
+	if (readlink(name, text, sizeof(text)) <= 0)
+		return 3;
+	again = open(name, O_WRONLY);
+	if (again < 0 || write(again, "x", 1) != 1 || read(ends[0], text, 1) != 1)
+		return 4;
+	snprintf(name, sizeof(name), "/dev/fd/%d", ends[0]);
+	again = open(name, O_RDONLY);
+	all = opendir("/proc/self/fd");
+	if (again < 0 || !all || !readdir(all))
+		return 5;
+	if (stat("/proc/self/task", &s) < 0 || s.st_uid != OTHER || stat("/proc/self/maps", &s) < 0 ||
+	    s.st_uid != OTHER)
+		return 6;
+	return closedir(all);
+}
+
+static int owns_its_memory_file(void)
+{
+	int fd = memfd_create("own", 0);
+	struct stat s;
+
+	return fd < 0 || fstat(fd, &s) < 0 || s.st_uid != OTHER || s.st_nlink != 0 || fchmod(fd, 0600) < 0;
+}
+
+static pid_t parent_of_test;
+
+static int looks_at_those_of_others(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd", parent_of_test);
+	return opendir(name) == NULL && errno == EACCES ? 0 : 1;
+}
+
+static void descriptors_are_shown_to_their_owner(void)
+{
+	parent_of_test = getpid();
+	CHECK_EQ(as_users(OTHER, OTHER, looks_at_its_descriptors), 0);
+	CHECK_EQ(as_users(OTHER, OTHER, looks_at_those_of_others), 0);
+	CHECK_EQ(as_users(OTHER, OTHER, owns_its_memory_file), 0);
+}
+
 int main(void)
 {
+	RUN(access_walks_as_the_real_user);
+	RUN(descriptors_are_shown_to_their_owner);
 	RUN(changed_contents_lose_their_rights);
 	return test_result();
 }
