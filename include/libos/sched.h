@@ -90,6 +90,8 @@
 #define SCHED_CPU_SIZE_MAX 65536     /* likewise cpu_size */
 #define SCHED_TUNABLES_MAX 16
 #define SCHED_TUNABLE_NAME_MAX 24    /* with its end */
+#define SCHED_CPUS_MAX 64            /* sched_cpu_count() is never more: for arrays */
+#define SCHED_LIBRARY_SIZE_MAX 0x40000 /* bytes, of a library in a file: its code and data in memory */
 #define SCHED_TIMEOUT_DEFAULT_MS 10000
 #define SCHED_SLICE_DEFAULT_NS SCHED_MS(4)
 #define SCHED_SLICE_MIN_NS SCHED_US(50) /* shorter slices are lengthened to this */
@@ -157,6 +159,7 @@ struct sched_exit {
 
 enum sched_flag {
 	SCHED_PARTITIONED = 1 << 0, /* tasks stay where select_cpu() put them: no stealing */
+	SCHED_FLAGS = SCHED_PARTITIONED, /* all there are: a library with another is refused */
 };
 
 /*

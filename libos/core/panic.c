@@ -9,6 +9,8 @@
 #include "core/task.h"
 #include "core/vcore.h"
 #include "debug/inject.h"
+#include "sched/library.h"
+#include "sched/load.h"
 #include "trace/trace.h"
 
 #define BACKTRACE_MAX 24
@@ -57,6 +59,17 @@ static void print_regs(const struct exo_regs *r)
 	log_print("r14 %016lx r15 %016lx\n", r->r14, r->r15);
 }
 
+/* The one that this CPU follows, which keeps it where it is.  A loaded one may have written where it
+ * should not, long before. */
+static void print_scheduler(const struct sched_instance *s)
+{
+	const char *path = s ? sched_loaded_path(s->ops) : NULL;
+
+	if (s)
+		log_print("libos: scheduler %s, %s%s\n", s->ops->name, path ? "loaded from " : "linked in",
+			  path ? path : "");
+}
+
 static void print_where(void)
 {
 	const struct vcore *v = this_vcore();
@@ -101,6 +114,7 @@ _Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t
 	if (regs)
 		print_regs(regs);
 	print_backtrace(rip, rbp);
+	print_scheduler(this_vcore()->queue.instance);
 	trace_print_last(this_vcore());
 	give_up();
 }

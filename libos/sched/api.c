@@ -11,6 +11,8 @@
 #include "sched/place.h"
 #include "time/time.h"
 
+_Static_assert(SCHED_CPUS_MAX == EXO_CPUS_MAX, "as the header says");
+
 void *sched_private(struct task *t)
 {
 	return t->sched_private;

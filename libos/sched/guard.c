@@ -9,6 +9,7 @@
 #include "core/task.h"
 #include "core/task_slot.h"
 #include "core/vcore.h"
+#include "sched/culprit.h"
 #include "time/time.h"
 
 #define WATCH_NS 100000000ul
@@ -89,11 +90,17 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 	return run;
 }
 
+uint64_t guard_stack_low(const struct sched_guard *g)
+{
+	return g->stack_top - (STACK_PAGES - 1) * EXO_PAGE_SIZE;
+}
+
 void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason)
 {
 	g->failed = true;
 	g->reason = reason;
 	g->detail = regs->rip;
+	culprit_place(this_vcore(), regs);
 	regs->rip = (uint64_t)sched_guard_return;
 	regs->rsp = g->stack_pointer;
 }

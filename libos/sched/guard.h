@@ -50,6 +50,9 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 /* For fault.c: makes regs return from the guarded call that they are in. */
 void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason);
 
+/* The lowest address of the stack that callbacks run on. */
+uint64_t guard_stack_low(const struct sched_guard *g);
+
 /* Prints the last answers that this CPU was given, oldest first, to the log. */
 void guard_report(const struct vcore *v);
 

@@ -16,6 +16,7 @@
 #include "sched/load.h"
 #include "abi/errno.h"
 #include "core/frames.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
 #include "fs/file.h"
@@ -45,8 +46,10 @@ struct loaded {
 
 static struct loaded *_Atomic records; /* only grows, under sched_mutex */
 /* Under sched_mutex: the last file that was refused. */
-static char refused_path[PATH_SHOWN], refused_name[32];
+static char refused_path[PATH_SHOWN], refused_name[OBJECT_CULPRIT_MAX];
 static const char *refused_why;
+
+_Static_assert(OBJECT_PAGES_MAX * OBJECT_PAGE == SCHED_LIBRARY_SIZE_MAX, "as the header says");
 
 static struct loaded *record_next(struct loaded *_Atomic *at)
 {
@@ -70,23 +73,60 @@ const struct sched_ops *sched_loaded(unsigned index)
 	return NULL;
 }
 
+/* Its record, which is never freed; NULL: that of a linked one. */
+static const struct loaded *record_of(const struct sched_ops *ops)
+{
+	const struct loaded *l = record_next(&records);
+
+	while (l && &l->ops != ops)
+		l = atomic_load_explicit(&l->next, memory_order_acquire);
+	return l;
+}
+
+bool sched_is_loaded(const struct sched_ops *ops)
+{
+	return record_of(ops) != NULL;
+}
+
+const char *sched_loaded_path(const struct sched_ops *ops)
+{
+	const struct loaded *l = record_of(ops);
+
+	return l ? l->path : NULL;
+}
+
+bool sched_loaded_code(const struct sched_ops *ops, uint64_t address, uint64_t *offset)
+{
+	const struct loaded *l = record_of(ops);
+
+	*offset = l ? address - (uint64_t)l->memory : 0;
+	return l && object_covers(&l->object, *offset, 1, OBJECT_EXECUTE);
+}
+
 /* ---- checking what a built object says about itself */
 
-/* A string of the object with at most size - 1 characters, copied; false if it is none. */
-static bool copy_string(const struct loaded *l, const char *from, char *to, size_t size)
+/* A string of the object with at most size - 1 characters, copied.  NULL, or what it is instead. */
+static const char *copy_string(const struct loaded *l, const char *from, char *to, size_t size)
 {
 	uint64_t offset = (uint64_t)from - (uint64_t)l->memory;
 
 	for (size_t i = 0; i < size; i++) {
 		if (!object_covers(&l->object, offset + i, 1, OBJECT_READ))
-			return false;
+			return "is none, or not in it";
 		to[i] = from[i];
 		if (to[i] == 0)
-			return i > 0;
+			return i > 0 ? NULL : "is empty";
 		if (to[i] <= ' ' || to[i] > '~' || to[i] == '/')
-			return false;
+			return "has a blank, a / or a character that is not ASCII and printable";
 	}
-	return false;
+	return "is too long";
+}
+
+/* Refused because of that part. */
+static const char *refuse(struct loaded *l, const char *why, const char *culprit)
+{
+	string_copy(l->object.culprit, culprit, sizeof(l->object.culprit));
+	return why;
 }
 
 static bool covers(const struct loaded *l, const void *p, size_t size, unsigned rights)
@@ -96,36 +136,57 @@ static bool covers(const struct loaded *l, const void *p, size_t size, unsigned 
 }
 
 /* Every pointer between the first callback and the last. */
-static bool callbacks_ok(const struct loaded *l)
+static const char *check_callbacks(struct loaded *l)
 {
-	const char *at = (const char *)&l->ops.init, *end = (const char *)&l->ops.tunables;
+	static const char *const names[] = { "init", "exit", "attach", "detach", "select_cpu", "enqueue",
+					     "dequeue", "pick", "steal", "charge", "donate", "setparam",
+					     "cpu_online", "dump" };
+	const uint64_t *callbacks = (const uint64_t *)&l->ops.init;
 
-	for (; at < end; at += sizeof(void *)) {
-		uint64_t callback = *(const uint64_t *)at;
-
-		if (callback && !object_covers(&l->object, callback - (uint64_t)l->memory, 1,
-					       OBJECT_EXECUTE))
-			return false;
-	}
-	return true;
+	_Static_assert(sizeof(names) == offsetof(struct sched_ops, tunables) - offsetof(struct sched_ops, init),
+		       "each of them has a name");
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (callbacks[i] && !object_covers(&l->object, callbacks[i] - (uint64_t)l->memory, 1,
+						   OBJECT_EXECUTE))
+			return refuse(l, "a callback is no function of its own:", names[i]);
+	return NULL;
 }
 
-static bool copy_tunables(struct loaded *l, const struct sched_tunable *from)
+/* NULL, or why the one that is number i of its tunables is refused. */
+static const char *copy_tunable(struct loaded *l, unsigned i)
 {
-	for (unsigned i = 0; i <= SCHED_TUNABLES_MAX; i++) {
-		struct sched_tunable *t = &l->tunables[i];
+	struct sched_tunable *t = &l->tunables[i];
+	const char *wrong = copy_string(l, t->name, l->tunable_names[i], SCHED_TUNABLE_NAME_MAX);
+	char number[16];
 
-		if (!covers(l, &from[i], sizeof(*t), OBJECT_READ))
-			return false;
-		*t = from[i];
-		if (!t->name)
-			return true;
-		if (i == SCHED_TUNABLES_MAX || t->min > t->max ||
-		    !copy_string(l, t->name, l->tunable_names[i], SCHED_TUNABLE_NAME_MAX) ||
-		    !covers(l, t->value, sizeof(*t->value), OBJECT_WRITE))
-			return false;
+	if (wrong) {
+		format(number, sizeof(number), "tunables[%u]", i);
+		return refuse(l, "a tunable's name is none, too long, or has a blank, a / or what is not ASCII:", number);
 	}
-	return false;
+	if (t->min > t->max)
+		return refuse(l, "a tunable's min is above its max:", l->tunable_names[i]);
+	if (!covers(l, t->value, sizeof(*t->value), OBJECT_WRITE))
+		return refuse(l, "a tunable's value is no variable of its own:", l->tunable_names[i]);
+	return NULL;
+}
+
+static const char *copy_tunables(struct loaded *l, const struct sched_tunable *from)
+{
+	const char *wrong;
+
+	for (unsigned i = 0; i <= SCHED_TUNABLES_MAX; i++) {
+		if (!covers(l, &from[i], sizeof(from[i]), OBJECT_READ))
+			return "its tunables are not in it, or have no end: the last is { 0 }";
+		l->tunables[i] = from[i];
+		if (!from[i].name)
+			return NULL;
+		if (i == SCHED_TUNABLES_MAX)
+			break;
+		wrong = copy_tunable(l, i);
+		if (wrong)
+			return wrong;
+	}
+	return "it has more than SCHED_TUNABLES_MAX tunables, or they have no end: the last is { 0 }";
 }
 
 /* NULL, or why it is no scheduler library. */
@@ -133,6 +194,7 @@ static const char *copy_ops(struct loaded *l)
 {
 	uint64_t exported = object_find(&l->object, l->memory, "sched_loadable");
 	const struct sched_ops *ops;
+	const char *wrong;
 
 	if (!exported || !covers(l, l->memory + exported, sizeof(ops), OBJECT_READ))
 		return "there is no SCHED_LIBRARY() in it, or it was compiled without -fPIC";
@@ -140,15 +202,16 @@ static const char *copy_ops(struct loaded *l)
 	if (!covers(l, ops, sizeof(*ops), OBJECT_READ))
 		return "its sched_ops are not in it";
 	l->ops = *ops;
-	if (l->ops.abi > SCHED_ABI)
-		return "it was made for a later version of <libos/sched.h>";
-	if (!copy_string(l, l->ops.name, l->name, sizeof(l->name)))
-		return "its name is none, or too long";
-	if (!sched_ops_ok(&l->ops) || !callbacks_ok(l))
-		return "its sched_ops are not as <libos/sched.h> says";
-	if (l->ops.tunables && !copy_tunables(l, l->ops.tunables))
-		return "its tunables are not as <libos/sched.h> says";
-	return NULL;
+	wrong = sched_ops_wrong(&l->ops);
+	if (wrong)
+		return wrong;
+	wrong = copy_string(l, l->ops.name, l->name, sizeof(l->name));
+	if (wrong)
+		return refuse(l, "its name", wrong);
+	wrong = check_callbacks(l);
+	if (wrong || !l->ops.tunables)
+		return wrong;
+	return copy_tunables(l, l->ops.tunables);
 }
 
 /* ---- its pages */

@@ -30,11 +30,28 @@ const struct sched_ops *library_find(const char *name)
 	return NULL;
 }
 
+const char *sched_ops_wrong(const struct sched_ops *ops)
+{
+	bool some = ops->enqueue || ops->dequeue || ops->pick;
+
+	if (ops->abi > SCHED_ABI)
+		return "it was made for a later version of <libos/sched.h>";
+	if (ops->flags & ~(uint32_t)SCHED_FLAGS)
+		return "its flags have a bit that is none of <libos/sched.h>'s";
+	if (ops->task_size > SCHED_TASK_SIZE_MAX)
+		return "its task_size is more than SCHED_TASK_SIZE_MAX";
+	if (ops->cpu_size > SCHED_CPU_SIZE_MAX)
+		return "its cpu_size is more than SCHED_CPU_SIZE_MAX";
+	if (some && !ops->enqueue)
+		return "it has no enqueue(), which is given together with dequeue() and pick()";
+	if (some && !ops->dequeue)
+		return "it has no dequeue(), which is given together with enqueue() and pick()";
+	if (some && !ops->pick)
+		return "it has no pick(), which is given together with enqueue() and dequeue()";
+	return NULL;
+}
+
 bool sched_ops_ok(const struct sched_ops *ops)
 {
-	bool all = ops->enqueue && ops->dequeue && ops->pick;
-	bool none = !ops->enqueue && !ops->dequeue && !ops->pick;
-
-	return ops->abi <= SCHED_ABI && ops->task_size <= SCHED_TASK_SIZE_MAX &&
-	       ops->cpu_size <= SCHED_CPU_SIZE_MAX && (all || none);
+	return !sched_ops_wrong(ops);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the log says of a scheduler library that broke the rules. */
 #include "core/log.h"
+#include "sched/culprit.h"
 #include "sched/library.h"
 #include "time/time.h"
 
@@ -11,7 +12,7 @@ static const struct {
 	[SCHED_EXIT_SWAPPED] = { "was swapped out", false },
 	[SCHED_EXIT_FAULT] = { "faulted, at", true },
 	[SCHED_EXIT_OVERRUN] = { "ran too long, at", true },
-	[SCHED_EXIT_BAD_TASK] = { "returned, or kept in a queue, a task that it must not:", true },
+	[SCHED_EXIT_BAD_TASK] = { "", true }, /* culprit.h says it */
 	[SCHED_EXIT_IDLED] = { "had nothing to run, while this many tasks were queued:", false },
 	[SCHED_EXIT_STALLED] = { "did not run a task in time, id", false },
 	[SCHED_EXIT_INIT] = { "returned error", false },
@@ -22,14 +23,18 @@ void sched_report(struct vcore *v, const struct sched_ops *ops, const struct sch
 {
 	uint64_t us = time_now_ns() / 1000;
 
-	log_print("libos: scheduler %s %s: on CPU %d it%s%s%s %s ", ops->name, fate, why->cpu,
+	log_print("libos: scheduler %s %s: on CPU %d it%s%s%s %s", ops->name, fate, why->cpu,
 		  *why->callback ? "s " : "", why->callback, *why->callback ? "()" : "",
 		  reasons[why->reason].what);
-	log_print(reasons[why->reason].address ? "0x%lx\n" : "%ld\n", why->detail);
+	if (why->reason == SCHED_EXIT_BAD_TASK)
+		culprit_print_task(v);
+	log_print(reasons[why->reason].address ? " 0x%lx\n" : " %ld\n", why->detail);
 	if (why->task.id)
 		log_print("libos:   at %lu.%06lu s, about task %u\n", us / 1000000, us % 1000000,
 			  why->task.id);
 	else
 		log_print("libos:   at %lu.%06lu s, about no task\n", us / 1000000, us % 1000000);
 	guard_report(v);
+	if (why->reason == SCHED_EXIT_FAULT || why->reason == SCHED_EXIT_OVERRUN)
+		culprit_print_place(v, ops);
 }

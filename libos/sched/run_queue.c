@@ -7,6 +7,7 @@
 #include "core/task_slot.h"
 #include "core/task_state.h"
 #include "core/vcore.h"
+#include "sched/culprit.h"
 #include "sched/library.h"
 #include "sched/stall.h"
 
@@ -26,14 +27,14 @@ static bool failed(struct vcore *v)
 	return true;
 }
 
-/* Because of a task that it returned, or left where it must not be.  Of one that is none, only the
- * address is told. */
-static void eject_for(struct vcore *v, enum sched_exit_reason reason, const char *callback,
-		      const struct task *t)
+/* Because of a task that it returned, or left where it must not be; the rest as for culprit_task(). */
+static void eject_for(struct vcore *v, const char *callback, const struct task *t, const char *did,
+		      const char *wrong, int by)
 {
 	struct task_ref ref = task_slot_contains(t) ? t->self : (struct task_ref){ 0 };
 
-	sched_eject(v, reason, callback, ref, (uint64_t)t);
+	culprit_task(v, t, did, wrong, by);
+	sched_eject(v, SCHED_EXIT_BAD_TASK, callback, ref, (uint64_t)t);
 }
 
 static const struct sched_ops *ops_of(const struct vcore *v)
@@ -141,7 +142,7 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 	ASSERT_INVARIANT(list_empty(&t->ready_link));
 	/* The library has queued what it was not given.  (If another one did, attach() sees to it.) */
 	if (t->run_queue && t->sched_generation == q->generation && ops_of(v)->enqueue)
-		eject_for(v, SCHED_EXIT_BAD_TASK, "", t);
+		eject_for(v, "", t, "put into a queue", "which it was not given to queue", v->cpu);
 	t->run_queue = NULL;
 	stall_clock_advance(q);
 	t->queued_at = q->granted;
@@ -170,7 +171,7 @@ void run_queue_remove(struct vcore *v, struct task *t)
 			continue;
 		if (!t->run_queue)
 			break;
-		eject_for(v, SCHED_EXIT_BAD_TASK, "dequeue", t);
+		eject_for(v, "dequeue", t, "left in a queue", "which it was to take out", v->cpu);
 	}
 	t->run_queue = NULL;
 	take_out(v, t);
@@ -186,7 +187,7 @@ static struct sched_run ask(struct vcore *v, struct task *prev)
 	if (failed(v))
 		return (struct sched_run){ 0 };
 	if (run.task && (!run_queue_holds(v, run.task) || run.task->run_queue)) {
-		eject_for(v, SCHED_EXIT_BAD_TASK, "pick", run.task);
+		eject_for(v, "pick", run.task, "returned", NULL, v->cpu);
 		return (struct sched_run){ 0 };
 	}
 	return run;
@@ -269,7 +270,7 @@ struct task *run_queue_steal(struct vcore *v, unsigned thief)
 	if (failed(v) || !t)
 		return NULL;
 	if (!run_queue_holds(v, t) || t->run_queue || !sched_allowed(t, (int)thief)) {
-		eject_for(v, SCHED_EXIT_BAD_TASK, "steal", t);
+		eject_for(v, "steal", t, "returned", NULL, (int)thief);
 		return NULL;
 	}
 	take_out(v, t);

@@ -55,8 +55,10 @@ static const char *decode_load(struct shared_object *o, const struct elf64_progr
 	if (p->memory_size == 0)
 		return NULL;
 	if (o->segment_count == OBJECT_SEGMENTS_MAX || !range_ok(p->offset, p->file_size, file_size) ||
-	    p->file_size > p->memory_size || !range_ok(p->address, p->memory_size, OBJECT_BYTES_MAX))
-		return "a segment is too large, or not where it must be";
+	    p->file_size > p->memory_size)
+		return "a segment is not where it must be";
+	if (!range_ok(p->address, p->memory_size, OBJECT_BYTES_MAX))
+		return "its code and data are more than 256 KiB (SCHED_LIBRARY_SIZE_MAX)";
 	if ((p->flags & ELF64_WRITE) && (p->flags & ELF64_EXECUTE))
 		return "a segment may be both written and executed";
 	/* Segments rise, and share no page: each page has one set of rights. */

@@ -18,9 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OBJECT_PAGES_MAX 64u /* 256 KiB: a scheduler is small */
+#define OBJECT_PAGES_MAX 64u /* SCHED_LIBRARY_SIZE_MAX: a scheduler is small */
 #define OBJECT_SEGMENTS_MAX 8u
 #define OBJECT_PAGE 4096ul
+#define OBJECT_CULPRIT_MAX 80
 
 enum object_right { OBJECT_READ = 1 << 0, OBJECT_WRITE = 1 << 1, OBJECT_EXECUTE = 1 << 2 };
 
@@ -46,7 +47,7 @@ struct shared_object {
 	struct object_table names, symbols, relocations, jumps, hash;
 
 	/* When either has failed: the name that it is about, or "". */
-	char culprit[32];
+	char culprit[OBJECT_CULPRIT_MAX];
 };
 
 /* The address of a function that the object does not define; 0 if there is none. */

@@ -4,7 +4,7 @@
 #include "safety_net.h"
 
 #define FAULT(name, in, after, cpus, steal) \
-	{ #name "_faults", BREAK_FAULT, in, after, "s " #name "() faulted, at 0x", cpus, steal }
+	{ #name "_faults", BREAK_FAULT, in, after, "s " #name "() faulted, at 0x", cpus, steal, NULL }
 
 static const struct broken_case cases[] = {
 	FAULT(init, IN_INIT, 0, 1, 0),
@@ -21,14 +21,14 @@ static const struct broken_case cases[] = {
 	FAULT(cpu_online, IN_CPU_ONLINE, 0, 1, 0),
 	FAULT(dump, IN_DUMP, 0, 1, 0),
 	{ "code_that_is_none_is_called", BREAK_JUMP, IN_PICK, 30,
-	  "s pick() faulted, at 0x123456789000", 1, 0 },
+	  "s pick() faulted, at 0x123456789000", 1, 0, NULL },
 	{ "a_callback_runs_out_of_stack", BREAK_RECURSE, IN_ENQUEUE, 30,
-	  "s enqueue() faulted, at 0x", 1, 0 },
+	  "s enqueue() faulted, at 0x", 1, 0, NULL },
 	{ "another_runs_out_of_stack", BREAK_RECURSE, IN_SELECT_CPU, 3,
-	  "s select_cpu() faulted, at 0x", 1, 0 },
+	  "s select_cpu() faulted, at 0x", 1, 0, NULL },
 	/* In the libos's first page, where the calls come in. */
 	{ "a_callback_makes_a_system_call", BREAK_CALL, IN_SELECT_CPU, 3,
-	  "s select_cpu() faulted, at 0x7f0000000", 1, 0 },
+	  "s select_cpu() faulted, at 0x7f0000000", 1, 0, NULL },
 };
 
 static const struct broken_case gone = {

@@ -4,7 +4,7 @@
 #include "safety_net.h"
 
 #define LOOP(name, in, after, cpus, steal) \
-	{ #name "_loops", BREAK_LOOP, in, after, "s " #name "() ran too long, at 0x", cpus, steal }
+	{ #name "_loops", BREAK_LOOP, in, after, "s " #name "() ran too long, at 0x", cpus, steal, NULL }
 
 static const struct broken_case cases[] = {
 	LOOP(init, IN_INIT, 0, 1, 0),

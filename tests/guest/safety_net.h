@@ -117,9 +117,9 @@ static double clock_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static char report[3][512];
+static char report[4][512];
 
-/* The last report on a library in the log: its three lines.  Its time must not be before `since`. */
+/* The last report on a library in the log: its three lines, and one more of who faulted.  Its time must not be before `since`. */
 static int find_report(const char *library, double since)
 {
 	static char log[LOG_ROOM];
@@ -131,7 +131,7 @@ static int find_report(const char *library, double since)
 	snprintf(start, sizeof(start), "libos: scheduler %s ", library);
 	for (at = log; (at = strstr(at, start)); at++)
 		last = at;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		size_t length = last ? strcspn(last, "\n") : 0;
 
 		snprintf(report[i], sizeof(report[i]), "%.*s", (int)length, last ? last : "");
@@ -153,6 +153,7 @@ struct broken_case {
 			       * '|' before another way, where it depends on what the task does next */
 	int cpus;             /* it needs so many */
 	int with_steal;
+	const char *wrong;    /* what is wrong with the task that it returned or kept; ways as above, or NULL */
 };
 
 static const struct broken_case *broken;
@@ -205,13 +206,21 @@ static void check_report(double since)
 {
 	CHECK(find_report(library(), since));
 	if (broken->reported && !is_reported(broken->reported))
-		printf("# %s\n# %s\n# %s\n", report[0], report[1], report[2]);
+		printf("# %s\n# %s\n# %s\n# %s\n", report[0], report[1], report[2], report[3]);
 	if (broken->reported)
 		CHECK(is_reported(broken->reported));
+	if (broken->wrong && !is_reported(broken->wrong))
+		printf("# %s\n", report[0]);
+	if (broken->wrong)
+		CHECK(is_reported(broken->wrong));
 	CHECK(strstr(report[0], ": on CPU ") != NULL);
 	CHECK(strstr(report[1], " s, about ") != NULL);
 	CHECK(strstr(report[2], "libos:   what CPU ") == report[2]);
 	CHECK(strchr(report[2], '(') != NULL); /* there was at least one callback */
+	if (strstr(report[0], " faulted, at ") || strstr(report[0], " ran too long, at ")) {
+		CHECK(strstr(report[3], "libos:   that is at ") == report[3]);
+		CHECK(strstr(report[3], " of the library") != NULL);
+	}
 }
 
 static void the_load_survives(void)

@@ -137,18 +137,28 @@ BY_HAND = {
     "plain": (LIBRARY % ("", NAME), ["-fPIC", SYSV], ""),
     "gnu_hash": (LIBRARY % ("", NAME), ["-fPIC", "-Wl,--hash-style=gnu"], "hash-style"),
     "no_library": ("int nothing;\n", ["-fPIC", SYSV], "SCHED_LIBRARY"),
-    "no_name": (LIBRARY % ("", ".flags = 0"), ["-fPIC", SYSV], "name"),
-    "long_name": (LIBRARY % ("", '.name = "0123456789abcdef"'), ["-fPIC", SYSV], "name"),
+    "no_name": (LIBRARY % ("", ".flags = 0"), ["-fPIC", SYSV], "its name is none"),
+    "empty_name": (LIBRARY % ("", '.name = ""'), ["-fPIC", SYSV], "its name is empty"),
+    "long_name": (LIBRARY % ("", '.name = "0123456789abcdef"'), ["-fPIC", SYSV], "its name is too long"),
+    "wrong_name": (LIBRARY % ("", '.name = "a b/c"'), ["-fPIC", SYSV], "its name has a blank, a /"),
+    "flags": (LIBRARY % ("", NAME + ", .flags = SCHED_PARTITIONED << 1"), ["-fPIC", SYSV], "its flags have a bit"),
+    "huge": (LIBRARY % ("char all[SCHED_LIBRARY_SIZE_MAX];", NAME), ["-fPIC", SYSV], "more than 256 KiB"),
     "later": (LIBRARY % ("", NAME + ", .abi = SCHED_ABI + 1"), ["-fPIC", SYSV], "later version"),
-    "large": (LIBRARY % ("", NAME + ", .task_size = 4096"), ["-fPIC", SYSV], "sched_ops"),
+    "large": (LIBRARY % ("", NAME + ", .task_size = 4096"), ["-fPIC", SYSV], "its task_size is more"),
+    "large_cpu": (LIBRARY % ("", NAME + ", .cpu_size = 65537"), ["-fPIC", SYSV], "its cpu_size is more"),
     "half": (LIBRARY % ("static struct sched_run pick(int cpu, struct task *t)"
                         "{ return (struct sched_run){ 0 }; }", NAME + ", .pick = pick"),
-             ["-fPIC", SYSV], "sched_ops"),
+             ["-fPIC", SYSV], "it has no enqueue()"),
     "not_code": (LIBRARY % ("static int data;", NAME + ", .init = (int (*)(int))&data"),
-                 ["-fPIC", SYSV], "sched_ops"),
+                 ["-fPIC", SYSV], "no function of its own: init"),
     "tunable": (LIBRARY % ("static const struct sched_tunable all[] = "
                            "{ { \"x\", (uint64_t *)0x7f0000000000, 0, 1 }, { 0 } };",
-                           NAME + ", .tunables = all"), ["-fPIC", SYSV], "tunables"),
+                           NAME + ", .tunables = all"), ["-fPIC", SYSV], "value is no variable of its own: x"),
+    "min": (LIBRARY % ("static uint64_t n; static const struct sched_tunable all[] = { { \"x\", &n, 2, 1 }, { 0 } };",
+                       NAME + ", .tunables = all"), ["-fPIC", SYSV], "min is above its max: x"),
+    "tunable_name": (LIBRARY % ("static uint64_t n; static const struct sched_tunable all[] = "
+                                "{ { \"y\", &n, 0, 1 }, { \"a b\", &n, 0, 1 }, { 0 } };",
+                                NAME + ", .tunables = all"), ["-fPIC", SYSV], "what is not ASCII: tunables[1]"),
     "missing": (LIBRARY % ("int puts(const char *s);\n"
                            "static int init(int n) { return puts(\"\"); }", NAME + ", .init = init"),
                 ["-fPIC", SYSV], "offer: puts"),
@@ -183,6 +193,85 @@ def libraries_built_by_hand_are_loaded_or_refused_with_the_reason():
                 assert said == "by_hand\n", f"{name}: {said}"
 
 
+MISUSING = """#include <libos/sched.h>
+struct cpu { struct sched_fifo ready, other; struct sched_ordered ordered; };
+static int passed;
+static void enqueue(int cpu, struct task *t, enum sched_why why)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+
+	sched_fifo_push_back(&c->ready, t);
+}
+static void dequeue(int cpu, struct task *t)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+
+	sched_fifo_remove(&c->ready, t);
+}
+static struct sched_run pick(int cpu, struct task *prev)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct task *t = sched_fifo_first(&c->ready);
+
+	if (++passed > 9) {
+%s
+	}
+	return (struct sched_run){ sched_fifo_pop(&c->ready), SCHED_MS(1) };
+}
+static void dump(int cpu, sched_printf print)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+
+%s
+	print("%%u tasks\\n", c->ready.count);
+}
+static const struct sched_ops misusing = {
+	.name = "%s", .cpu_size = sizeof(struct cpu), .enqueue = enqueue, .dequeue = dequeue, .pick = pick,
+	.dump = dump,
+};
+SCHED_LIBRARY(misusing);
+"""
+
+# name: (line of pick(), line of dump(), what of the libos's it is in)
+MISUSE = {
+    "twice": ("\t\tsched_fifo_push_back(&c->other, t);", "", r"sched_fifo_push_back\(\)"),
+    "not_in": ("\t\tsched_fifo_remove(&c->other, t);", "", r"sched_fifo_remove\(\)"),
+    "null": ("\t\tsched_ordered_insert(&c->ordered, NULL, 7);", "", r"sched_ordered_insert\(\)"),
+    "nice": ("\t\tsched_task_nice(NULL);", "", r"sched_task_nice\(\)"),
+    "clears": ("\t\t__builtin_memset((void *)64, 0, passed * 1000);", "", r"mem\w+\(\)"),
+    "prints": ("", "\tprint(\"%s\\n\", (char *)64);", r"\w+\(\)"),
+    "calls": ("\t\t__asm__ volatile(\"syscall\" : : \"a\"(39) : \"rcx\", \"r11\", \"memory\");", "", r"\S+"),
+    "faults": ("\t\t*(volatile int *)8 = 1;", "", None),
+}
+
+
+@in_folder
+def a_misused_helper_is_reported_with_the_line_that_called_it(kit, folder):
+    files, line = [], ""
+    for name, (in_pick, in_dump, _) in MISUSE.items():
+        write(folder, name + ".c", MISUSING % (in_pick, in_dump, name))
+        made = kit.run("exo-sched", name + ".c", "-o", name + ".so", folder=folder)
+        assert made.returncode == 0, made.stderr
+        files += ["--file", f"{name}.so:/{name}.so"]
+        line += (f"schedctl use /{name}.so; while schedctl dump > /dump; schedctl current | grep -q {name}; "
+                 "do sleep 0.01; done; ")
+    ran = kit.run("exo-run", "--cpus", "2", "--timeout", "120", "--log", "log", *files, "--", "sh", "-c", line,
+                  folder=folder)
+    assert ran.returncode in (0, 1), ran.stdout + ran.stderr
+    with open(os.path.join(folder, "log"), encoding="utf-8", errors="replace") as stream:
+        log = stream.read()
+    for name, (in_pick, in_dump, helper) in MISUSE.items():
+        found = re.search(rf"scheduler {name} is ejected, .* faulted, at 0x.*\n(?:libos:  .*\n)*?"
+                          r"libos:   that is at (?:(\S+), called at )?(0x\w+) of the library", log)
+        assert found, (name, log[-3000:])
+        assert helper is None if found.group(1) is None else re.fullmatch(helper, found.group(1)), found.group(0)
+        where = subprocess.run(["addr2line", "-e", name + ".so", found.group(2)], cwd=folder, check=True,
+                               capture_output=True, text=True).stdout
+        with open(os.path.join(folder, name + ".c"), encoding="utf-8") as stream:
+            number = stream.read().splitlines().index(in_pick or in_dump) + 1
+        assert re.search(rf"\b{name}\.c:{number}\b", where), (name, number, where, found.group(0))
+
+
 run_cases([(case.__name__, case) for case in (
     every_function_of_the_header_is_exported,
     a_new_scheduler_works_out_of_the_tree,
@@ -190,4 +279,5 @@ run_cases([(case.__name__, case) for case in (
     what_a_library_may_not_call_is_said_when_it_is_built,
     a_library_is_used_by_its_file,
     libraries_built_by_hand_are_loaded_or_refused_with_the_reason,
+    a_misused_helper_is_reported_with_the_line_that_called_it,
 )])

@@ -56,6 +56,7 @@ def a_libos_panic_tells_all_and_ends_its_domain(cpus):
                 r"^libos: CPU \d+, masked \d+ deep, task \d+ \(start\)",
                 r"^rip \w{16} rsp \w{16}", r"^r14 \w{16}",
                 r"^  \w{16}  panic_test\+0x", r"^  \w{16}  start_services\+0x",
+                r"^libos: scheduler \w+, linked in$",
                 r"^exo: domain 1 died, status 127")
 
 

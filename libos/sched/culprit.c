@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* See culprit.h. */
+#include "sched/culprit.h"
+#include <exo/symbols.h>
+#include "core/log.h"
+#include "core/string.h"
+#include "core/task_slot.h"
+#include "core/task_state.h"
+#include "sched/guard.h"
+#include "sched/library.h"
+#include "sched/load.h"
+
+#define FRAMES_MAX 16  /* of the libos's functions that a library may call, one inside the other */
+#define SCANNED_MAX 16 /* words: more than such a function saves before it has a frame */
+
+extern const char libos_text_start[], libos_text_end[];
+
+/* Each used by its own CPU only, masked. */
+static struct culprit {
+	char task[128]; /* what was done with which task */
+	uint64_t at;    /* the instruction */
+	uint64_t from;  /* in the library, behind its call of what `at` is in; 0: not known, or `at` is in it */
+} culprits[EXO_CPUS_MAX] __attribute__((aligned(64)));
+
+/* ---- the task */
+
+/* t is a task's address, and not what this CPU could run.  Another CPU may change what it is meanwhile. */
+static void say_what_is(char *to, size_t size, const struct vcore *v, const struct task *t, int by)
+{
+	int home = atomic_load_explicit(&t->home, memory_order_relaxed);
+
+	switch (task_place(t)) {
+	case PLACE_NONE:
+		format(to, size, "which has ended");
+		break;
+	case PLACE_RUNNING:
+		format(to, size, "which runs on CPU %d", home);
+		break;
+	case PLACE_MAILBOX:
+		format(to, size, "which is on its way to a CPU");
+		break;
+	case PLACE_WAITING:
+		format(to, size, "which is blocked");
+		break;
+	case PLACE_QUEUED:
+		if (home != v->cpu)
+			format(to, size, "which is queued on CPU %d", home);
+		else if (t->run_queue)
+			format(to, size, "which is still in the library's queue");
+		else if (!sched_allowed(t, by))
+			format(to, size, "which may not run on CPU %d", by);
+		else
+			format(to, size, "which is not queued");
+		break;
+	}
+}
+
+void culprit_task(struct vcore *v, const struct task *t, const char *did, const char *wrong, int by)
+{
+	struct culprit *c = &culprits[v->cpu];
+	char is[48];
+
+	if (!task_slot_contains(t)) {
+		format(c->task, sizeof(c->task), "%s what is no task:", did);
+		return;
+	}
+	if (wrong)
+		string_copy(is, wrong, sizeof(is));
+	else
+		say_what_is(is, sizeof(is), v, t, by);
+	format(c->task, sizeof(c->task), "%s task %u (%s), %s:", did, t->self.id, t->name, is);
+}
+
+void culprit_print_task(const struct vcore *v)
+{
+	log_print("%s", culprits[v->cpu].task);
+}
+
+/* ---- the place */
+
+static bool in_libos(uint64_t address)
+{
+	return address >= (uint64_t)libos_text_start && address < (uint64_t)libos_text_end;
+}
+
+/* In code of the library: of a linked one, which is among ours, that is all of it. */
+static bool in_library(const struct sched_ops *ops, uint64_t address)
+{
+	uint64_t offset;
+
+	return sched_is_loaded(ops) ? sched_loaded_code(ops, address, &offset) : in_libos(address);
+}
+
+/* Does a call lie before it?  E8 and four bytes; FF /2 with none to five more. */
+static bool follows_call(const struct sched_ops *ops, uint64_t address)
+{
+	const uint8_t *end = (const uint8_t *)address;
+
+	if (!in_library(ops, address) || !in_library(ops, address - 7))
+		return false;
+	if (end[-5] == 0xe8)
+		return true;
+	for (int length = 2; length <= 7; length++)
+		if (end[-length] == 0xff && (end[1 - length] >> 3 & 7) == 2)
+			return true;
+	return false;
+}
+
+/* SYSCALL leaves the address behind it in RCX, and nothing on the stack. */
+static bool follows_system_call(const struct sched_ops *ops, uint64_t address)
+{
+	const uint8_t *end = (const uint8_t *)address;
+
+	return in_library(ops, address) && in_library(ops, address - 2) && end[-2] == 0x0f && end[-1] == 0x05;
+}
+
+/* Has the function that `at` is in pushed RBP and set it?  Those that call nobody never do. */
+static bool has_frame(uint64_t at)
+{
+	static const uint8_t begins[] = { 0x55, 0x48, 0x89, 0xe5 };
+	uint64_t offset = 0;
+
+	return in_libos(at) && symbol_name(at, &offset) && offset >= sizeof(begins) &&
+	       memcmp((const void *)(at - offset), begins, sizeof(begins)) == 0;
+}
+
+/*
+ * The first return address into the library.  Our functions have frames, linked by RBP, once they have
+ * got that far; before, the address is the first such one above RSP, below which nothing is looked at.
+ * All of it lies on the callback's own stack, [low, top).
+ */
+static uint64_t find_caller(const struct sched_ops *ops, const struct exo_regs *regs, uint64_t low,
+			    uint64_t top)
+{
+	uint64_t frame = regs->rbp, at = regs->rsp;
+
+	if (follows_system_call(ops, regs->rcx))
+		return regs->rcx;
+	if (!has_frame(regs->rip))
+		for (int i = 0; i < SCANNED_MAX && at >= low && at <= top - 8 && at % 8 == 0; i++, at += 8)
+			if (follows_call(ops, *(const uint64_t *)at))
+				return *(const uint64_t *)at;
+	for (int i = 0; i < FRAMES_MAX && frame >= low && frame <= top - 16 && frame % 8 == 0; i++) {
+		const uint64_t *words = (const uint64_t *)frame;
+
+		if (in_library(ops, words[1]))
+			return words[1];
+		if (words[0] <= frame)
+			break;
+		frame = words[0];
+	}
+	return 0;
+}
+
+void culprit_place(struct vcore *v, const struct exo_regs *regs)
+{
+	const struct run_queue *q = &v->queue;
+	const struct sched_ops *ops = (q->visited ? q->visited : q->instance)->ops;
+	struct culprit *c = &culprits[v->cpu];
+	uint64_t offset;
+
+	c->at = regs->rip;
+	c->from = sched_loaded_code(ops, regs->rip, &offset) ? 0 :
+		find_caller(ops, regs, guard_stack_low(&q->guard), q->guard.stack_top);
+}
+
+/* Of a loaded library the address in its file, which addr2line takes; else the function, without what
+ * the compiler has added to its name. */
+static void print_address(const struct sched_ops *ops, uint64_t address)
+{
+	uint64_t offset = 0;
+	const char *symbol = in_libos(address) ? symbol_name(address, &offset) : NULL;
+	char name[64];
+
+	if (symbol) {
+		string_copy(name, symbol, sizeof(name));
+		for (char *at = name; *at; at++) {
+			if (*at == '.') {
+				*at = 0;
+				break;
+			}
+		}
+		log_print("%s()", name);
+	} else if (sched_loaded_code(ops, address, &offset)) {
+		log_print("0x%lx of the library", offset);
+	} else {
+		log_print("0x%lx", address);
+	}
+}
+
+void culprit_print_place(const struct vcore *v, const struct sched_ops *ops)
+{
+	const struct culprit *c = &culprits[v->cpu];
+
+	log_print("libos:   that is at ");
+	print_address(ops, c->at);
+	if (c->from) {
+		log_print(", called at ");
+		print_address(ops, c->from - 1); /* in the call, not behind it */
+	}
+	log_print("\n");
+}
