@@ -13,6 +13,7 @@
 #include "domain/boot.h"
 #include "domain/link.h"
 #include "fs/cpio.h"
+#include "fs/file_time.h"
 #include "fs/memfs.h"
 #include "fs/tree_build.h"
 
@@ -63,7 +64,7 @@ static bool normalise(const char *name, char *path, size_t size)
 
 static void set_attributes(struct inode *i, const struct cpio_entry *e)
 {
-	uint64_t time_ns = (uint64_t)e->mtime * 1000000000ul;
+	uint64_t time_ns = FILE_ERA_NS + (uint64_t)e->mtime * NS_PER_SECOND;
 
 	lock_acquire(&i->lock);
 	i->permissions = e->mode & 07777;

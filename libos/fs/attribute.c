@@ -4,10 +4,10 @@
 #include "fs/calls.h"
 #include "fs/descriptor.h"
 #include "fs/file_data.h"
+#include "fs/file_time.h"
 #include "fs/memfs.h"
 #include "fs/path.h"
 #include "proc/process.h"
-#include "time/timespec.h"
 
 /* The inode that a descriptor or a path names, counted; NULL with *error. */
 static struct inode *inode_of_fd(int fd, int *error)
@@ -95,7 +95,7 @@ static long change_owner(struct inode *i, uint32_t uid, uint32_t gid, int error)
 static long change_times(struct inode *i, const struct linux_timespec times[2], int error)
 {
 	bool both_now = times[0].nanoseconds == UTIME_NOW && times[1].nanoseconds == UTIME_NOW;
-	uint64_t now = time_real_ns();
+	uint64_t now = file_time_now();
 
 	if (!i)
 		return error;
@@ -105,11 +105,9 @@ static long change_times(struct inode *i, const struct linux_timespec times[2], 
 	if (!error) {
 		lock_acquire(&i->lock);
 		if (times[0].nanoseconds != UTIME_OMIT)
-			i->times.access_ns =
-				times[0].nanoseconds == UTIME_NOW ? now : timespec_to_ns(&times[0]);
+			i->times.access_ns = times[0].nanoseconds == UTIME_NOW ? now : file_time_of(&times[0]);
 		if (times[1].nanoseconds != UTIME_OMIT)
-			i->times.modify_ns =
-				times[1].nanoseconds == UTIME_NOW ? now : timespec_to_ns(&times[1]);
+			i->times.modify_ns = times[1].nanoseconds == UTIME_NOW ? now : file_time_of(&times[1]);
 		i->times.change_ns = now;
 		lock_release(&i->lock);
 	}
@@ -171,7 +169,8 @@ long sys_lchown(uint64_t path, uint32_t uid, uint32_t gid)
 
 static bool time_is_valid(const struct linux_timespec *t)
 {
-	return t->nanoseconds == UTIME_NOW || t->nanoseconds == UTIME_OMIT || timespec_is_valid(t);
+	return t->nanoseconds == UTIME_NOW || t->nanoseconds == UTIME_OMIT ||
+	       (t->nanoseconds >= 0 && t->nanoseconds < (int64_t)NS_PER_SECOND);
 }
 
 /* The times of all calls come here; path 0 means the descriptor itself, if one is given. */

@@ -87,7 +87,10 @@ int fd_install_at(struct file *f, int to, bool close_on_exec);
 /* Whether fd is closed by exec; set >= 0 changes that.  -EBADF. */
 int fd_close_on_exec(int fd, int set);
 
-/* What a file was opened for never changes, whatever else fcntl() does to the flags. */
+/*
+ * What a file was opened for never changes, whatever else fcntl() does to the flags.  The access mode plus one
+ * has a bit for reading and one for writing; 3, which is neither, is for those who only want to control a device.
+ */
 static inline __attribute__((always_inline)) uint32_t file_flags(const struct file *f)
 {
 	return atomic_load_explicit(&f->flags, memory_order_relaxed);
@@ -95,12 +98,12 @@ static inline __attribute__((always_inline)) uint32_t file_flags(const struct fi
 
 static inline __attribute__((always_inline)) bool file_is_readable(const struct file *f)
 {
-	return !(file_flags(f) & O_PATH) && (file_flags(f) & O_ACCMODE) != O_WRONLY;
+	return !(file_flags(f) & O_PATH) && ((file_flags(f) + 1) & 1);
 }
 
 static inline __attribute__((always_inline)) bool file_is_writable(const struct file *f)
 {
-	return !(file_flags(f) & O_PATH) && (file_flags(f) & O_ACCMODE) != O_RDONLY;
+	return !(file_flags(f) & O_PATH) && ((file_flags(f) + 1) & 2);
 }
 
 static inline __attribute__((always_inline)) struct fd_ref fd_borrow_for(int fd, bool write)

@@ -120,6 +120,8 @@ static long lock_record(struct file *f, int fd, int command, uint64_t user)
 	r.type = l.l_type;
 	if (!f->inode || (l.l_type != F_RDLCK && l.l_type != F_WRLCK && l.l_type != F_UNLCK))
 		return -EINVAL;
+	if (command == F_GETLK && l.l_type == F_UNLCK)
+		return -EINVAL;
 	if (command == F_GETLK || command == F_OFD_GETLK) {
 		record_lock_test(f->inode, &r);
 		l.l_type = (short)r.type;
@@ -212,7 +214,10 @@ long sys_flock(int fd, int operation)
 		file_put(f);
 		return -EINVAL;
 	}
-	result = f->inode ? record_lock_set(f->inode, &r, !(operation & LOCK_NB)) : -EINVAL;
+	if (file_flags(f) & O_PATH)
+		result = -EBADF;
+	else
+		result = f->inode ? record_lock_set(f->inode, &r, !(operation & LOCK_NB)) : -EINVAL;
 	file_put(f);
 	return result;
 }

@@ -62,7 +62,8 @@ struct file {
 	_Atomic uint32_t references;
 	_Atomic uint32_t flags; /* O_ACCMODE | O_APPEND | O_NONBLOCK ...: changed by fcntl */
 
-	/* Under position_mutex, unless one task alone can reach the file (fs/descriptor.h). */
+	/* Under position_mutex, unless one task alone can reach the file (fs/descriptor.h).  What has no
+	 * position keeps here what else it has to know: fs/pipe.c. */
 	struct mutex position_mutex;
 	uint64_t position;
 };

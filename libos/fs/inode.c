@@ -3,8 +3,8 @@
 #include "fs/inode.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "fs/file_time.h"
 #include "proc/process.h"
-#include "time/time.h"
 
 struct lock tree_lock = LOCK_INIT("tree", RANK_INODE);
 struct mutex tree_mutex;
@@ -14,7 +14,7 @@ struct inode *inode_create(const struct inode_ops *ops, uint32_t device, uint64_
 			   uint32_t mode)
 {
 	struct inode *i = heap_alloc(sizeof(*i));
-	uint64_t now = time_real_ns();
+	uint64_t now = file_time_now();
 
 	if (!i)
 		return NULL;
@@ -147,7 +147,7 @@ void inode_set_owner(struct inode *i, struct inode *directory)
 
 void inode_touch(struct inode *i, unsigned which)
 {
-	uint64_t now = time_real_ns();
+	uint64_t now = file_time_now();
 
 	lock_acquire(&i->lock);
 	if (which & TIME_CHANGE)
@@ -165,9 +165,9 @@ void inode_touch_access(struct inode *i)
 
 	lock_acquire(&i->lock);
 	if (i->times.access_ns <= i->times.modify_ns || i->times.access_ns <= i->times.change_ns) {
-		i->times.access_ns = time_real_ns();
+		i->times.access_ns = file_time_now();
 	} else {
-		now = time_real_ns();
+		now = file_time_now();
 		if (now > i->times.access_ns + day_ns)
 			i->times.access_ns = now;
 	}

@@ -59,7 +59,7 @@ struct inode_ops {
 };
 
 struct inode_times {
-	uint64_t access_ns, change_ns, modify_ns; /* since 1970 */
+	uint64_t access_ns, change_ns, modify_ns; /* fs/file_time.h */
 };
 
 struct inode {

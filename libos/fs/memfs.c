@@ -30,8 +30,13 @@ static struct inode *memfs_lookup(struct inode *dir, const char *name, size_t le
 static int memfs_list(struct inode *dir, uint64_t position, struct listing *l)
 {
 	struct directory *d = dir->directory;
+	int error = 0;
 
 	mutex_lock(&tree_mutex);
+	if (dir->links == 0) {
+		error = -ENOENT; /* removed: not even "." is there */
+		goto out;
+	}
 	if (position < 1 && !l->add(l, ".", 1, dir->number, S_IFDIR, 1))
 		goto out;
 	if (position < 2 && !l->add(l, "..", 2, dir->parent ? dir->parent->number : dir->number,
@@ -46,7 +51,7 @@ static int memfs_list(struct inode *dir, uint64_t position, struct listing *l)
 	}
 out:
 	mutex_unlock(&tree_mutex);
-	return 0;
+	return error;
 }
 
 static void memfs_free_directory(struct inode *i)

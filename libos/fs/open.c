@@ -25,10 +25,10 @@ static int check_open(struct inode *i, uint32_t flags)
 
 	if (flags & O_TRUNC)
 		wanted |= W_OK;
-	if (inode_is_link(i))
-		return -ELOOP;
 	if ((flags & O_DIRECTORY) && !inode_is_directory(i))
 		return -ENOTDIR;
+	if (inode_is_link(i))
+		return -ELOOP;
 	if (inode_is_directory(i) && (wanted & W_OK))
 		return -EISDIR;
 	if (!i->ops->open)
@@ -195,6 +195,9 @@ static __attribute__((noinline)) long open_specially(int dirfd, uint64_t path, i
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	/* O_TMPFILE, which creates without it, has O_DIRECTORY in it. */
 	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
+		return -EINVAL;
+	/* Two bits make O_TMPFILE; the one alone means nothing. */
+	if ((flags & O_TMPFILE & ~O_DIRECTORY) && !(flags & O_DIRECTORY))
 		return -EINVAL;
 	do {
 		f = open_once(dirfd, path, (uint32_t)flags, mode, &error);

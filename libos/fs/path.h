@@ -47,7 +47,7 @@ struct path {
 int path_at(int dirfd, uint64_t user_path, unsigned flags, struct path *r);
 /* From libos memory, in the current process's context, or from the root if there is none. */
 int path_kernel(const char *text, unsigned flags, struct path *r);
-static inline void path_release(struct path *r)
+static inline __attribute__((always_inline)) void path_release(struct path *r)
 {
 	inode_put(r->parent);
 	inode_put(r->inode);

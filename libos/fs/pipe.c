@@ -273,6 +273,19 @@ static long pipe_write_kernel(struct file *f, const void *data, size_t n, uint64
 	return write_from(f, io_kernel(data), n);
 }
 
+/* Has a writer been there since the file was opened?  A fifo that nobody has opened for writing yet is not at
+ * its end, even if others have read what earlier writers wrote. */
+static bool saw_writer(const struct pipe *p, const struct file *f)
+{
+	return f->position != p->writer_opens;
+}
+
+/* Fixed before anybody else has the file.  Only who opens a fifo without waiting can be without a writer. */
+static void remember_writers(const struct pipe *p, struct file *f, bool is_fifo)
+{
+	f->position = is_fifo && !p->writers ? p->writer_opens : UINT64_MAX;
+}
+
 static uint32_t pipe_poll(struct file *f, struct poll_waiter *w)
 {
 	struct pipe *p = f->private;
@@ -286,8 +299,7 @@ static uint32_t pipe_poll(struct file *f, struct poll_waiter *w)
 	if (file_is_readable(f)) {
 		if (p->ring.used)
 			events |= POLLIN | POLLRDNORM;
-		/* A fifo that nobody has opened for writing yet is not at its end. */
-		if (!p->writers && p->writer_opens)
+		if (!p->writers && saw_writer(p, f))
 			events |= POLLHUP;
 	}
 	if (file_is_writable(f)) {
@@ -364,8 +376,11 @@ int pipe_attach(struct pipe *p, struct file *f, bool wait)
 	uint32_t *opens = reads ? &p->writer_opens : &p->reader_opens, before;
 	int error = 0;
 
+	if (!reads && !writes)
+		return -EINVAL;
 	lock_acquire(&p->lock);
 	before = *opens;
+	remember_writers(p, f, wait);
 	p->readers += reads;
 	p->reader_opens += reads;
 	p->writers += writes;

@@ -6,11 +6,11 @@
 #include "fs/calls.h"
 #include "fs/descriptor.h"
 #include "fs/file_data.h"
+#include "fs/file_time.h"
 #include "fs/memfs.h"
 #include "fs/path.h"
 #include "fs/space.h"
 #include "proc/process.h"
-#include "time/timespec.h"
 
 #define MAGIC_TMPFS 0x01021994
 #define MAGIC_PROC 0x9fa0
@@ -85,9 +85,9 @@ static int attributes_at(int dirfd, uint64_t path, int flags, struct attributes 
 
 static inline __attribute__((always_inline)) long put_stat(const struct attributes *a, uint64_t user)
 {
-	struct linux_timespec atime = timespec_from_ns(a->times.access_ns);
-	struct linux_timespec mtime = timespec_from_ns(a->times.modify_ns);
-	struct linux_timespec ctime = timespec_from_ns(a->times.change_ns);
+	struct linux_timespec atime = file_time_date(a->times.access_ns);
+	struct linux_timespec mtime = file_time_date(a->times.modify_ns);
+	struct linux_timespec ctime = file_time_date(a->times.change_ns);
 	struct stat s;
 
 	/* Field by field: an initialiser clears all of it first. */
@@ -165,10 +165,9 @@ long sys_fstat(int fd, uint64_t out)
 
 static struct statx_timestamp statx_time(uint64_t ns)
 {
-	return (struct statx_timestamp){
-		.tv_sec = (int64_t)(ns / NS_PER_SECOND),
-		.tv_nsec = (uint32_t)(ns % NS_PER_SECOND),
-	};
+	struct linux_timespec t = file_time_date(ns);
+
+	return (struct statx_timestamp){ .tv_sec = t.seconds, .tv_nsec = (uint32_t)t.nanoseconds };
 }
 
 long sys_statx(int dirfd, uint64_t path, int flags, unsigned mask, uint64_t out)

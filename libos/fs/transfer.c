@@ -101,6 +101,8 @@ long sys_sendfile(int out_fd, int in_fd, uint64_t offset_user, uint64_t n)
 		result = fetch_offset(offset_user, &offset);
 		if (!result && (!in->inode || !memfs_data(in->inode) || !out->ops->write_kernel))
 			result = -EINVAL;
+		if (!result && (file_flags(out) & O_APPEND))
+			result = -EINVAL; /* as Linux, though we could */
 		if (!result)
 			result = copy_from(in, offset_user ? &offset : NULL, out, NULL, n);
 		if (result > 0 && store_offset(offset_user, &offset))
@@ -113,14 +115,22 @@ long sys_sendfile(int out_fd, int in_fd, uint64_t offset_user, uint64_t n)
 	return result;
 }
 
+/* How many of *n bytes are there to be copied is in *n then. */
 static int check_range(struct file *in, struct file *out, uint64_t in_offset, uint64_t out_offset,
-		       uint64_t n)
+		       uint64_t *n)
 {
+	uint64_t size;
+
 	if (!in->inode || !out->inode || !memfs_data(in->inode) || !memfs_data(out->inode))
 		return -EINVAL;
 	if (out->flags & O_APPEND)
 		return -EBADF;
-	if (in->inode == out->inode && in_offset < out_offset + n && out_offset < in_offset + n)
+	size = file_size(in);
+	if (*n > IO_BYTES_MAX)
+		*n = IO_BYTES_MAX;
+	if (*n > size - in_offset || in_offset > size)
+		*n = in_offset < size ? size - in_offset : 0;
+	if (in->inode == out->inode && in_offset < out_offset + *n && out_offset < in_offset + *n)
 		return -EINVAL;
 	return 0;
 }
@@ -150,8 +160,7 @@ long sys_copy_file_range(int in_fd, uint64_t in_user, int out_fd, uint64_t out_u
 		result = fetch_offset(in_user, &in_offset) ?: fetch_offset(out_user, &out_offset);
 	}
 	if (!result)
-		result = check_range(in, out, in_offset, out_offset,
-				     n < IO_BYTES_MAX ? n : IO_BYTES_MAX);
+		result = check_range(in, out, in_offset, out_offset, &n);
 	if (!result)
 		result = copy_from(in, in_user ? &in_offset : NULL, out,
 				   out_user ? &out_offset : NULL, n);

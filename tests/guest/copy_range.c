@@ -101,10 +101,29 @@ static void sendfile_feeds_a_pipe(void)
 	close(from);
 }
 
+/* Nothing is left to be copied at a file's end, so it cannot overlap. */
+static void a_file_copies_nothing_of_its_end(void)
+{
+	int fd = with_pattern("/tmp/copy_range_from"), end = empty(O_APPEND);
+	off_t at = 0;
+	off64_t in = SIZE - 10, out = SIZE;
+
+	CHECK_EQ(copy_file_range(fd, NULL, fd, NULL, 100, 0), 0);
+	CHECK_EQ(copy_file_range(fd, &in, fd, &out, 100, 0), 10);
+	in = SIZE;
+	out = SIZE - 5;
+	CHECK(copy_file_range(fd, &in, fd, &out, 100, 0) == -1 && errno == EINVAL);
+	CHECK(sendfile(end, fd, &at, 10) == -1 && errno == EINVAL);
+	CHECK_EQ(lseek(end, 0, SEEK_END), 0);
+	close(fd);
+	close(end);
+}
+
 int main(void)
 {
 	RUN(positions_are_kept_or_ones_own);
 	RUN(what_makes_no_sense_is_refused);
 	RUN(sendfile_feeds_a_pipe);
+	RUN(a_file_copies_nothing_of_its_end);
 	return test_result();
 }

@@ -330,6 +330,33 @@ static void a_mapping_goes_where_it_is_wanted(void)
 	CHECK_EQ(munmap(wish + 5 * page, page), 0);
 }
 
+static bool is_time(struct timespec t, time_t seconds, long nanoseconds)
+{
+	return t.tv_sec == seconds && t.tv_nsec == nanoseconds;
+}
+
+static void a_file_may_be_older_than_1970(void)
+{
+	struct timespec times[2] = { { -5, 0 }, { -10, 5 } };
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct { uint64_t before[14]; int64_t seconds; uint32_t nanoseconds, after[33]; } extended; /* statx's */
+	struct stat now;
+	char byte;
+
+	CHECK(fd >= 0 && write(fd, "x", 1) == 1);
+	CHECK(futimens(fd, times) == 0 && fstat(fd, &now) == 0);
+	CHECK(is_time(now.st_atim, -5, 0) && is_time(now.st_mtim, -10, 5) && now.st_ctim.tv_sec > 0);
+	CHECK_EQ(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0x7ff, &extended), 0);
+	CHECK(extended.seconds == -10 && extended.nanoseconds == 5);
+	/* It was read before it was changed: that is noted. */
+	CHECK(pread(fd, &byte, 1, 0) == 1 && fstat(fd, &now) == 0);
+	CHECK(now.st_atim.tv_sec > 0 && is_time(now.st_mtim, -10, 5));
+	times[1].tv_nsec = -1;
+	CHECK(futimens(fd, times) == -1 && errno == EINVAL);
+	CHECK(nanosleep(times, NULL) == -1 && errno == EINVAL);
+	CHECK(close(fd) == 0 && unlink(FILE_NAME) == 0);
+}
+
 int main(void)
 {
 	RUN(an_owner_makes_no_member_of_a_group_of_others);
@@ -349,5 +376,6 @@ int main(void)
 	RUN(a_number_may_end_with_a_newline);
 	RUN(no_path_fits_into_a_byte);
 	RUN(a_mapping_goes_where_it_is_wanted);
+	RUN(a_file_may_be_older_than_1970);
 	return test_result();
 }

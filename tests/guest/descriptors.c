@@ -8,12 +8,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
 
 #define FAR 200 /* the table has to grow for it */
 #define FARTHER 500
+#define BOTH_BITS (O_WRONLY | O_RDWR) /* O_ACCMODE of musl has O_PATH in it */
 
 static int one, other; /* to read from: as many zeros as one likes, and some 2s */
 
@@ -183,6 +185,37 @@ static void a_descriptor_means_its_file_of_now(void)
 	}
 }
 
+/* With both bits of the access mode a file is there to be controlled only. */
+static void a_file_may_be_open_for_nothing(void)
+{
+	int fd = open("/tmp/descriptors", O_RDWR | O_CREAT, 0600), neither;
+	char byte = 0;
+
+	CHECK(fd >= 0 && write(fd, "ab", 2) == 2);
+	neither = open("/tmp/descriptors", BOTH_BITS);
+	CHECK(neither >= 0 && (fcntl(neither, F_GETFL) & BOTH_BITS) == BOTH_BITS);
+	for (int i = 0; i < 3; i++) {
+		CHECK(read(neither, &byte, 1) == -1 && errno == EBADF);
+		CHECK(write(neither, &byte, 1) == -1 && errno == EBADF);
+		CHECK(pread(neither, &byte, 1, 0) == -1 && errno == EBADF);
+	}
+	CHECK(ftruncate(neither, 0) == -1 && errno == EINVAL);
+	CHECK(lseek(neither, 0, SEEK_END) == 2 && fchmod(neither, 0400) == 0);
+	CHECK(open("/tmp", BOTH_BITS) == -1 && errno == EISDIR);
+	close(neither);
+	close(fd);
+	CHECK_EQ(unlink("/tmp/descriptors"), 0);
+}
+
+static void flags_that_make_no_sense_are_refused(void)
+{
+	CHECK_EQ(symlink("/tmp", "/tmp/descriptors"), 0);
+	CHECK(open("/tmp/descriptors", O_RDONLY | O_NOFOLLOW | O_DIRECTORY) == -1 && errno == ENOTDIR);
+	CHECK(open("/tmp/descriptors", O_RDONLY | O_NOFOLLOW) == -1 && errno == ELOOP);
+	CHECK_EQ(unlink("/tmp/descriptors"), 0);
+	CHECK(open("/tmp", (O_TMPFILE & ~O_DIRECTORY) | O_RDWR, 0600) == -1 && errno == EINVAL);
+}
+
 int main(void)
 {
 	RUN(a_table_that_has_moved_is_found);
@@ -190,5 +223,7 @@ int main(void)
 	RUN(what_another_process_does_to_them_is_seen);
 	RUN(what_may_not_be_is_refused_each_time);
 	RUN(a_descriptor_means_its_file_of_now);
+	RUN(a_file_may_be_open_for_nothing);
+	RUN(flags_that_make_no_sense_are_refused);
 	return test_result();
 }

@@ -333,6 +333,22 @@ static void exclusive_creation_has_one_winner(void)
 	CHECK_EQ(winners, 1);
 }
 
+static void a_removed_directory_lists_nothing(void)
+{
+	char records[512];
+	int fd;
+
+	start();
+	CHECK(mkdir("gone", 0755) == 0);
+	fd = open("gone", O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0 && syscall(SYS_getdents64, fd, records, sizeof(records)) > 0);
+	CHECK(rmdir("gone") == 0);
+	CHECK(fails_with((int)syscall(SYS_getdents64, fd, records, sizeof(records)), ENOENT));
+	CHECK(lseek(fd, 0, SEEK_SET) == 0);
+	CHECK(fails_with((int)syscall(SYS_getdents64, fd, records, sizeof(records)), ENOENT));
+	close(fd);
+}
+
 int main(void)
 {
 	RUN(working_directory_has_a_name);
@@ -349,6 +365,7 @@ int main(void)
 	RUN(lookup_during_rename_finds_one);
 	RUN(files_made_by_many_are_all_there);
 	RUN(exclusive_creation_has_one_winner);
+	RUN(a_removed_directory_lists_nothing);
 	system("rm -rf " HERE);
 	return test_result();
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -335,6 +336,19 @@ static void a_directory_is_read_from_where_one_was(void)
 	closedir(d);
 }
 
+static void locks_are_asked_for_and_taken_by_who_may(void)
+{
+	struct flock nothing = { .l_type = F_UNLCK };
+	int fd = fresh(), named = open(PATH, O_PATH);
+
+	CHECK(fcntl(fd, F_GETLK, &nothing) == -1 && errno == EINVAL);
+	CHECK_EQ(fcntl(fd, F_SETLK, &nothing), 0);
+	CHECK(named >= 0 && flock(named, LOCK_SH | LOCK_NB) == -1 && errno == EBADF);
+	CHECK_EQ(flock(fd, LOCK_EX | LOCK_NB), 0);
+	close(named);
+	close(fd);
+}
+
 int main(void)
 {
 	RUN(space_is_reserved);
@@ -347,5 +361,6 @@ int main(void)
 	RUN(no_lock_outlives_its_descriptor);
 	RUN(a_descriptor_can_be_asked_and_told);
 	RUN(a_directory_is_read_from_where_one_was);
+	RUN(locks_are_asked_for_and_taken_by_who_may);
 	return test_result();
 }

@@ -313,6 +313,41 @@ static void blocked_reader_is_woken(void)
 	close(fds[1]);
 }
 
+static short ready_of(int fd)
+{
+	struct pollfd item = { .fd = fd, .events = POLLIN };
+
+	CHECK(poll(&item, 1, 0) >= 0);
+	return item.revents;
+}
+
+/* Each who has opened a fifo sees the end of those writers that were there while he had it open. */
+static void a_fifo_ends_for_who_saw_a_writer(void)
+{
+	const char *path = "/tmp/test.fifo";
+	int first, writer, second;
+	char c;
+
+	CHECK(mkfifo(path, 0600) == 0);
+	first = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(first >= 0 && ready_of(first) == 0);
+	writer = open(path, O_WRONLY);
+	CHECK(writer >= 0 && ready_of(first) == 0 && write(writer, "x", 1) == 1);
+	close(writer);
+	CHECK_EQ(ready_of(first), POLLIN | POLLHUP);
+	second = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(second >= 0 && ready_of(second) == POLLIN);
+	CHECK(read(first, &c, 1) == 1 && ready_of(first) == POLLHUP && ready_of(second) == 0);
+	writer = open(path, O_WRONLY);
+	CHECK(writer >= 0 && ready_of(first) == 0 && ready_of(second) == 0);
+	close(writer);
+	CHECK(ready_of(first) == POLLHUP && ready_of(second) == POLLHUP);
+	CHECK(open(path, 3) == -1 && errno == EINVAL); /* for neither */
+	close(first);
+	close(second);
+	CHECK(unlink(path) == 0);
+}
+
 int main(void)
 {
 	RUN(bytes_come_out_in_order);
@@ -328,5 +363,6 @@ int main(void)
 	RUN(fifo_opens_meet);
 	RUN(pipe_is_reopened_by_its_descriptor);
 	RUN(blocked_reader_is_woken);
+	RUN(a_fifo_ends_for_who_saw_a_writer);
 	return test_result();
 }
