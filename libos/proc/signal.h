@@ -30,6 +30,7 @@ struct process;
 struct signal_action {
 	uint64_t handler, flags, restorer, mask;
 };
+#define HANDLER_IGNORE 1ul /* SIG_IGN */
 
 /* Under process_tree_lock.  After a fork both processes have the same ones until one changes them. */
 struct signal_actions {

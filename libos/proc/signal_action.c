@@ -9,7 +9,6 @@
 #include "proc/signal_private.h"
 
 #define HANDLER_DEFAULT 0ul /* SIG_DFL */
-#define HANDLER_IGNORE 1ul  /* SIG_IGN */
 
 enum signal_default signal_default_of(int number)
 {

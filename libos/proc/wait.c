@@ -41,13 +41,16 @@ void process_reap_locked(struct process *child)
 	process_unlink_locked(child);
 }
 
-static bool parent_wants_signal(struct process *parent, int code)
+/* One that ignores SIGCHLD is sent none, so that none is pending where it is blocked as well. */
+static bool parent_wants_signal(struct process *parent, int number, bool ended)
 {
 	const struct signal_actions *actions = parent->signal_actions;
+	const struct signal_action *action;
 
-	if (code != CLD_STOPPED && code != CLD_CONTINUED)
-		return true;
-	return actions && !(actions->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+	if (number != SIGCHLD || !actions)
+		return number != 0;
+	action = &actions->action[SIGCHLD - 1];
+	return action->handler != HANDLER_IGNORE && (ended || !(action->flags & SA_NOCLDSTOP));
 }
 
 int exit_code_of(int wait_status, int *status)
@@ -68,7 +71,7 @@ void process_tell_parent_locked(struct process *p, int code, int status)
 
 	if (!parent)
 		return;
-	if (number && parent_wants_signal(parent, code)) {
+	if (parent_wants_signal(parent, number, ended)) {
 		struct signal_info info = {
 			.number = number,
 			.code = code,
@@ -111,14 +114,15 @@ static void fill(struct wait_result *r, const struct process *child, int code, i
 	usage_add(&r->usage, &child->children_usage);
 }
 
-/* Has this child something to tell?  Takes it away unless WNOWAIT. */
-static bool look_at_locked(const struct wait_request *w, struct process *child, struct wait_result *r)
+/* 1: this child has something to tell, which is taken away unless WNOWAIT; 0: it may have later; -ECHILD: it
+ * never will, since its end is not asked for. */
+static int look_at_locked(const struct wait_request *w, struct process *child, struct wait_result *r)
 {
 	bool keep = w->options & WNOWAIT;
 
 	if (child->state == PROCESS_ZOMBIE) {
 		if (!(w->options & WEXITED))
-			return false;
+			return -ECHILD;
 		int status, code = exit_code_of(child->exit_status, &status);
 
 		fill(r, child, code, status);
@@ -126,19 +130,19 @@ static bool look_at_locked(const struct wait_request *w, struct process *child, 
 			process_reap_locked(child);
 			r->reaped = child;
 		}
-		return true;
+		return 1;
 	}
 	if ((w->options & WSTOPPED) && child->stopped && !child->stop_reported) {
 		fill(r, child, CLD_STOPPED, child->stop_signal);
 		child->stop_reported = !keep;
-		return true;
+		return 1;
 	}
 	if ((w->options & WCONTINUED) && child->continued_unreported) {
 		fill(r, child, CLD_CONTINUED, SIGCONT);
 		child->continued_unreported = keep;
-		return true;
+		return 1;
 	}
-	return false;
+	return 0;
 }
 
 /* 1: found; 0: none has anything to tell yet; -ECHILD: there is none. */
@@ -153,12 +157,12 @@ static int scan_locked(const struct wait_request *w, struct wait_result *r)
 		return found;
 	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
+		int told = is_meant(w, child) ? look_at_locked(w, child, r) : -ECHILD;
 
-		if (!is_meant(w, child))
-			continue;
-		found = 0;
-		if (look_at_locked(w, child, r))
-			return 1;
+		if (told > 0)
+			return told;
+		if (told == 0)
+			found = 0;
 	}
 	return found;
 }

@@ -263,6 +263,82 @@ static void waits_and_exits_race(void)
 	}
 }
 
+/* waitid must say ECHILD: nothing that the child could still do is asked for. */
+static int waits_in_vain(pid_t child, int options)
+{
+	siginfo_t info;
+
+	alarm(10);
+	if (waitid(P_PID, (id_t)child, &info, options) != -1 || errno != ECHILD)
+		return 1;
+	return waitid(P_ALL, 0, &info, options) != -1 || errno != ECHILD ? 2 : 0;
+}
+
+static int waits_for_stops_of_a_zombie(void)
+{
+	pid_t child = child_that_exits(3);
+	siginfo_t info;
+	int r;
+
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0)
+		return 3;
+	r = waits_in_vain(child, WSTOPPED);
+	return r ? r : waits_in_vain(child, WSTOPPED | WCONTINUED | WNOHANG);
+}
+
+static int waits_for_stops_of_one_that_ends(void)
+{
+	pid_t child = fork();
+	int r;
+
+	if (child == 0) {
+		usleep(20000); /* either order is right, but this one is the point */
+		_exit(3);
+	}
+	r = waits_in_vain(child, WCONTINUED);
+	return r ? r : waitpid(child, NULL, 0) != child;
+}
+
+static void one_that_has_ended_stops_no_more(void)
+{
+	int (*const waits[])(void) = { waits_for_stops_of_a_zombie, waits_for_stops_of_one_that_ends };
+	int status;
+
+	for (unsigned i = 0; i < 2; i++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(waits[i]());
+		CHECK(waitpid(child, &status, 0) == child);
+		CHECK_EQ(status, 0);
+	}
+}
+
+static int is_sent_nothing_that_it_ignores(void)
+{
+	sigset_t set, pending;
+
+	signal(SIGCHLD, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (child_that_exits(1) < 0 || wait(NULL) != -1 || errno != ECHILD)
+		return 1;
+	sigpending(&pending);
+	return sigismember(&pending, SIGCHLD);
+}
+
+static void ignored_sigchld_is_not_pending(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(is_sent_nothing_that_it_ignores());
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
 int main(void)
 {
 	RUN(exit_codes_and_signals_are_told_apart);
@@ -276,6 +352,8 @@ int main(void)
 	RUN(an_adopter_that_ignores_children_has_no_zombies);
 	RUN(signals_interrupt_the_wait);
 	RUN(usage_of_children_adds_up);
+	RUN(one_that_has_ended_stops_no_more);
+	RUN(ignored_sigchld_is_not_pending);
 	RUN(waits_and_exits_race);
 	return test_result();
 }
