@@ -144,8 +144,11 @@ struct task {
 	struct list signal_queue; /* siginfo of pending signals */
 	struct { uint64_t sp, size; int flags; } signal_stack;
 
-	/* Written by the task itself: a sleep to be gone on with by restart_syscall(2). */
-	struct { uint64_t deadline_ns, address; } restart;
+	/* Written by the task itself: a call to be gone on with by restart_syscall(2), and what with. */
+	struct {
+		long (*go_on)(void);
+		uint64_t deadline_ns, address, count;
+	} restart;
 
 	/* Threads: written by the task itself. */
 	uint64_t clear_child_tid, robust_list, robust_list_size;

@@ -145,9 +145,18 @@ int poll_limit_timespec(uint64_t user, struct poll_limit *limit)
 	return 0;
 }
 
-long poll_interrupted(struct poll_limit limit)
+uint64_t poll_time_left_ns(struct poll_limit limit)
 {
-	return limit.deadline_ns ? -EINTR : -ERESTARTNOHAND;
+	uint64_t now = time_now_ns();
+
+	return limit.deadline_ns > now ? limit.deadline_ns - now : 0;
+}
+
+long poll_tell_time_left(uint64_t user, struct poll_limit limit, long result)
+{
+	if (!user || limit.at_once || timespec_write(user, poll_time_left_ns(limit)) == 0)
+		return result;
+	return result == -ERESTARTNOHAND ? -EINTR : result;
 }
 
 /* The program's array, the items made of it, and the way back. */
@@ -174,7 +183,7 @@ static long poll_user(uint64_t user, unsigned count, struct poll_limit limit, st
 			file_put(items[i].file);
 	}
 	if (ready == -EINTR)
-		return poll_interrupted(limit);
+		return -ERESTARTNOHAND;
 	if (ready < 0)
 		return ready;
 	return copy_to_user(user, fds, count * sizeof(*fds)) ?: ready + bad;
@@ -201,9 +210,34 @@ static long poll_call(uint64_t user, uint64_t count, struct poll_limit limit)
 	return result;
 }
 
+static long poll_go_on(void);
+
+/* An interruption without a handler, a stop for example, does not move the end of the wait. */
+static long poll_until(uint64_t fds, uint64_t count, struct poll_limit limit)
+{
+	struct task *t = current();
+	long result = poll_call(fds, count, limit);
+
+	if (result != -ERESTARTNOHAND || !limit.deadline_ns)
+		return result;
+	t->restart.go_on = poll_go_on;
+	t->restart.deadline_ns = limit.deadline_ns;
+	t->restart.address = fds;
+	t->restart.count = count;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long poll_go_on(void)
+{
+	const struct task *t = current();
+
+	return poll_until(t->restart.address, t->restart.count,
+			  (struct poll_limit){ .deadline_ns = t->restart.deadline_ns });
+}
+
 long sys_poll(uint64_t fds, uint64_t count, int timeout_ms)
 {
-	return poll_call(fds, count, poll_limit_ms(timeout_ms));
+	return poll_until(fds, count, poll_limit_ms(timeout_ms));
 }
 
 long sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask, uint64_t mask_size)
@@ -215,13 +249,13 @@ long sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask, ui
 	if (result)
 		return result;
 	if (!mask)
-		return poll_call(fds, count, limit);
+		return poll_tell_time_left(timeout, limit, poll_call(fds, count, limit));
 	if (mask_size != sizeof(set))
 		return -EINVAL;
 	if (copy_from_user(&set, mask, sizeof(set)))
 		return -EFAULT;
 	signal_mask_replace(set);
-	result = poll_call(fds, count, limit);
+	result = poll_tell_time_left(timeout, limit, poll_call(fds, count, limit));
 	/* An interruption leaves the mask to the delivery of the signal. */
 	if (result != -EINTR && result != -ERESTARTNOHAND)
 		signal_mask_restore();

@@ -24,7 +24,10 @@ struct poll_limit {
 long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit);
 /* From a struct timespec in the program, 0 = none.  0, -EFAULT or -EINVAL. */
 int poll_limit_timespec(uint64_t user, struct poll_limit *limit);
-/* What a call that -EINTR ended returns: without a time limit it may simply be made again. */
-long poll_interrupted(struct poll_limit limit);
+uint64_t poll_time_left_ns(struct poll_limit limit);
+/* Tells the program what is left of its timeout, a struct timespec at `user` or 0, as Linux does, so that an
+ * interrupted call that is made again waits no longer than it was to.  Returns `result`, or -EINTR if it
+ * cannot be told, and the call therefore not be made again. */
+long poll_tell_time_left(uint64_t user, struct poll_limit limit, long result);
 
 #endif

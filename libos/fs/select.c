@@ -80,7 +80,7 @@ static long select_items(struct selection *s, struct poll_limit limit)
 		if (s->items[fd].file)
 			file_put(s->items[fd].file);
 	if (ready == -EINTR)
-		return poll_interrupted(limit);
+		return -ERESTARTNOHAND;
 	for (int set = 0; set < SETS && ready >= 0; set++)
 		if (s->user[set] && copy_to_user(s->user[set], s->result[set], s->bytes))
 			return -EFAULT;
@@ -112,14 +112,6 @@ static long select_call(int count, const uint64_t user[SETS], struct poll_limit 
 	return result;
 }
 
-/* Linux tells what is left of the time; programs count on it for retrying. */
-static uint64_t time_left_ns(struct poll_limit limit)
-{
-	uint64_t now = time_now_ns();
-
-	return limit.deadline_ns > now ? limit.deadline_ns - now : 0;
-}
-
 long sys_select(int count, uint64_t in, uint64_t out, uint64_t except, uint64_t timeout)
 {
 	const uint64_t user[SETS] = { in, out, except };
@@ -140,11 +132,13 @@ long sys_select(int count, uint64_t in, uint64_t out, uint64_t except, uint64_t 
 		limit.deadline_ns = deadline_after(left < TIME_NEVER_NS ? left : TIME_NEVER_NS);
 	}
 	result = select_call(count, user, limit);
-	if (timeout) {
-		left = time_left_ns(limit);
+	/* As poll_tell_time_left(). */
+	if (timeout && !limit.at_once) {
+		left = poll_time_left_ns(limit);
 		tv.seconds = (int64_t)(left / NS_PER_SECOND);
 		tv.microseconds = (int64_t)(left % NS_PER_SECOND / 1000);
-		copy_to_user(timeout, &tv, sizeof(tv));
+		if (copy_to_user(timeout, &tv, sizeof(tv)) && result == -ERESTARTNOHAND)
+			result = -EINTR;
 	}
 	return result;
 }
@@ -163,13 +157,13 @@ long sys_pselect6(int count, uint64_t in, uint64_t out, uint64_t except, uint64_
 	if (mask && copy_from_user(&pointer, mask, sizeof(pointer)))
 		return -EFAULT;
 	if (!pointer.address)
-		return select_call(count, user, limit);
+		return poll_tell_time_left(timeout, limit, select_call(count, user, limit));
 	if (pointer.size != sizeof(set))
 		return -EINVAL;
 	if (copy_from_user(&set, pointer.address, sizeof(set)))
 		return -EFAULT;
 	signal_mask_replace(set);
-	result = select_call(count, user, limit);
+	result = poll_tell_time_left(timeout, limit, select_call(count, user, limit));
 	/* An interruption leaves the mask to the delivery of the signal. */
 	if (result != -EINTR && result != -ERESTARTNOHAND)
 		signal_mask_restore();

@@ -29,6 +29,8 @@ static int sleep_until(uint64_t deadline_ns)
 	return 0;
 }
 
+static long sleep_go_on(void);
+
 static long sleep_relative(uint64_t deadline_ns, uint64_t remainder_user)
 {
 	struct task *t = current();
@@ -41,18 +43,24 @@ static long sleep_relative(uint64_t deadline_ns, uint64_t remainder_user)
 		return 0;
 	if (remainder_user != 0 && timespec_write(remainder_user, deadline_ns - now) != 0)
 		return -EFAULT;
+	t->restart.go_on = sleep_go_on;
 	t->restart.deadline_ns = deadline_ns;
 	t->restart.address = remainder_user;
 	return -ERESTART_RESTARTBLOCK;
 }
 
+static long sleep_go_on(void)
+{
+	const struct task *t = current();
+
+	return sleep_relative(t->restart.deadline_ns, t->restart.address);
+}
+
 long sys_restart_syscall(void)
 {
-	struct task *t = current();
+	const struct task *t = current();
 
-	if (t->restart.deadline_ns == 0)
-		return -EINTR;
-	return sleep_relative(t->restart.deadline_ns, t->restart.address);
+	return t->restart.go_on ? t->restart.go_on() : -EINTR;
 }
 
 static long sleep_until_real(uint64_t real_ns)
