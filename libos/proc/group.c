@@ -104,7 +104,7 @@ long sys_setpgid(int pid, int group)
 long sys_getpgid(int pid)
 {
 	lock_acquire(&process_tree_lock);
-	const struct process *p = pid ? process_find((uint32_t)pid) : current_process();
+	const struct process *p = pid ? process_find_by_thread((uint32_t)pid) : current_process();
 	long r = p ? (long)p->process_group : -ESRCH;
 
 	lock_release(&process_tree_lock);
@@ -136,7 +136,7 @@ long sys_setsid(void)
 long sys_getsid(int pid)
 {
 	lock_acquire(&process_tree_lock);
-	const struct process *p = pid ? process_find((uint32_t)pid) : current_process();
+	const struct process *p = pid ? process_find_by_thread((uint32_t)pid) : current_process();
 	long r = p ? (long)p->session : -ESRCH;
 
 	lock_release(&process_tree_lock);

@@ -57,14 +57,24 @@ static long set_real(const struct identity *i, uint32_t id)
 	return done ? 0 : -EAGAIN;
 }
 
+/* Who has other rights now did not ask to be sent a signal. */
+static void forget_death_signal(void)
+{
+	lock_acquire(&process_tree_lock);
+	current_process()->parent_death_signal = 0;
+	lock_release(&process_tree_lock);
+}
+
 static long set_all_checked(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
 {
 	long r = real != KEEP ? set_real(&i, real) : 0;
 
 	if (r < 0)
 		return r;
-	if (effective != KEEP)
+	if (effective != KEEP && effective != *i.effective) {
 		*i.effective = effective;
+		forget_death_signal();
+	}
 	if (saved != KEEP)
 		*i.saved = saved;
 	return 0;
@@ -78,12 +88,14 @@ static long set_all(struct identity i, uint32_t real, uint32_t effective, uint32
 	return set_all_checked(i, real, effective, saved);
 }
 
-/* setuid: root changes all three, others only the effective id. */
+/* setuid: root changes all three, others only the effective id, and not back to what that is alone. */
 static long set_one(struct identity i, uint32_t id)
 {
 	if (id == KEEP)
 		return -EINVAL;
-	return privileged() ? set_all(i, id, id, id) : set_all(i, KEEP, id, KEEP);
+	if (privileged())
+		return set_all_checked(i, id, id, id);
+	return id == *i.real || id == *i.saved ? set_all_checked(i, KEEP, id, KEEP) : -EPERM;
 }
 
 /* setreuid: the saved id follows the effective one when the real id or another one is set. */

@@ -34,8 +34,9 @@ static bool may_change(const struct process *p)
 {
 	const struct process *caller = current_process();
 
-	return caller->euid == 0 || (p->uid == caller->uid && p->euid == caller->uid &&
-				     p->suid == caller->uid);
+	return p == caller || caller->euid == 0 ||
+	       (p->uid == caller->uid && p->euid == caller->uid && p->suid == caller->uid &&
+		p->gid == caller->gid && p->egid == caller->gid && p->sgid == caller->gid);
 }
 
 /* The old limit is the one that the new one replaced. */

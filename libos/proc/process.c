@@ -32,6 +32,20 @@ struct process *process_find(uint32_t pid)
 	return t ? t->names : NULL;
 }
 
+/* A task is in its process's list exactly while it belongs to it. */
+struct process *process_find_by_thread(uint32_t tid)
+{
+	struct process *p = process_find(tid);
+	struct task *t = p ? NULL : task_find(tid);
+
+	if (!t)
+		return p;
+	if (t->process && !list_empty(&t->thread_link))
+		p = t->process;
+	task_put(t);
+	return p;
+}
+
 /* If another task than the first has called exec, it goes by the id of the first, which has ended. */
 struct task *thread_find(uint32_t tid)
 {

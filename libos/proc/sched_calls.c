@@ -97,19 +97,36 @@ long sys_sched_donate(uint64_t id, uint64_t generation, uint64_t flags)
 	return sched_donate(target, (unsigned)flags);
 }
 
-/* Does `p` belong to what getpriority and setpriority name? */
+/* As on Linux PRIO_PROCESS is about one task: the leader, if the id is a process's. */
+static struct task *task_named(int who)
+{
+	if (who == 0)
+		return task_get(current()->self);
+	return who > 0 ? thread_find((uint32_t)who) : NULL;
+}
+
+/* Does `p` belong to what getpriority and setpriority name otherwise? */
 static bool is_named(const struct process *p, int which, uint32_t who)
 {
 	const struct process *caller = current_process();
 
-	switch (which) {
-	case PRIO_PROCESS:
-		return p->pid == (who ? who : caller->pid);
-	case PRIO_PGRP:
+	if (which == PRIO_PGRP)
 		return p->process_group == (who ? who : caller->process_group);
-	default:
-		return p->uid == (who ? who : caller->uid);
+	return p->uid == (who ? who : caller->uid);
+}
+
+/* Of one that has ended, the leader's. */
+static long best_priority_locked(const struct process *p)
+{
+	long best = p->leader ? 20 - p->leader->nice : -ESRCH;
+
+	list_for_each(node, &p->tasks) {
+		const struct task *t = list_entry(node, struct task, thread_link);
+
+		if (20 - t->nice > best)
+			best = 20 - t->nice;
 	}
+	return best;
 }
 
 /* The raw call returns 20 - nice, so that it is never negative; of several the most favourable. */
@@ -119,30 +136,66 @@ long sys_getpriority(int which, int who)
 
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
+	if (which == PRIO_PROCESS) {
+		struct task *t = task_named(who);
+
+		if (!t)
+			return -ESRCH;
+		best = 20 - sched_parameters(t).nice;
+		task_put(t);
+		return best;
+	}
 	lock_acquire(&process_tree_lock);
 	list_for_each(node, &all_processes) {
 		const struct process *p = list_entry(node, struct process, all_link);
+		long one = is_named(p, which, (uint32_t)who) ? best_priority_locked(p) : best;
 
-		if (is_named(p, which, (uint32_t)who) && p->leader && 20 - p->leader->nice > best)
-			best = 20 - p->leader->nice;
+		if (one > best)
+			best = one;
 	}
 	lock_release(&process_tree_lock);
 	return best;
 }
 
-static int renice_locked(struct process *p, int nice)
+static int renice_locked(struct task *t, int nice)
 {
 	struct sched_parameters to = { .nice = nice };
-	int r = sched_may_change_locked(p->leader);
+	int r = sched_may_change_locked(t);
 
 	if (r < 0)
 		return r;
-	if (current_process()->euid != 0 && nice < p->leader->nice)
+	if (current_process()->euid != 0 && nice < t->nice && !sched_nice_allowed_locked(t, nice))
 		return -EACCES;
-	list_for_each(node, &p->tasks)
-		sched_set_parameters(list_entry(node, struct task, thread_link), &to,
-				     PARAM_BIT(SCHED_PARAM_NICE));
+	sched_set_parameters(t, &to, PARAM_BIT(SCHED_PARAM_NICE));
 	return 0;
+}
+
+/* What is in the way of one counts for all. */
+static int renice_all_locked(struct process *p, int nice)
+{
+	int r = -ESRCH;
+
+	list_for_each(node, &p->tasks) {
+		int one = renice_locked(list_entry(node, struct task, thread_link), nice);
+
+		if (r == 0 || r == -ESRCH)
+			r = one;
+	}
+	return r;
+}
+
+static long renice_one(int who, int nice)
+{
+	struct task *t = task_named(who);
+	long r;
+
+	if (!t)
+		return -ESRCH;
+	lock_acquire(&process_tree_lock);
+	r = renice_locked(t, nice);
+	lock_release(&process_tree_lock);
+	task_put(t);
+	return r;
 }
 
 long sys_setpriority(int which, int who, int nice)
@@ -155,13 +208,15 @@ long sys_setpriority(int which, int who, int nice)
 		nice = NICE_MIN;
 	if (nice > NICE_MAX)
 		nice = NICE_MAX;
+	if (which == PRIO_PROCESS)
+		return renice_one(who, nice);
 	lock_acquire(&process_tree_lock);
 	list_for_each(node, &all_processes) {
 		struct process *p = list_entry(node, struct process, all_link);
 
-		if (!is_named(p, which, (uint32_t)who) || !p->leader)
+		if (!is_named(p, which, (uint32_t)who))
 			continue;
-		long one = renice_locked(p, nice);
+		long one = renice_all_locked(p, nice);
 
 		/* What has ended counts for nothing beside the others, and an error for all. */
 		if (one != -ESRCH && (r == 0 || r == -ESRCH))

@@ -131,3 +131,9 @@ int sched_may_change(const struct task *t)
 	lock_release(&process_tree_lock);
 	return r;
 }
+
+/* setrlimit(2): RLIMIT_NICE is 20 minus the lowest value. */
+bool sched_nice_allowed_locked(const struct task *t, int nice)
+{
+	return (uint64_t)(20 - nice) <= process_limit(t->process, LIMIT_NICE);
+}

@@ -38,5 +38,8 @@ void sched_gather_bound(unsigned cpu);
  * user.  0, -EPERM or -ESRCH. */
 int sched_may_change(const struct task *t);
 int sched_may_change_locked(const struct task *t); /* under process_tree_lock */
+/* Does its process's limit let t have this nice value without root's right?  Under process_tree_lock; t has
+ * not ended. */
+bool sched_nice_allowed_locked(const struct task *t, int nice);
 
 #endif

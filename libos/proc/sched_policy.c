@@ -84,14 +84,28 @@ static int admit_locked(const struct task *t, const struct sched_parameters *p)
 	return sum <= BANDWIDTH_ONE * cpus * BANDWIDTH_MAX_PERCENT / 100 ? 0 : -EBUSY;
 }
 
-/* What needs root's right: more of the CPU than before. */
-static bool is_raised(const struct sched_parameters *from, const struct sched_parameters *to)
+static bool rises_to_real_time(const struct task *t, const struct sched_parameters *from,
+			       const struct sched_parameters *to)
+{
+	uint64_t limit = process_limit(t->process, LIMIT_RTPRIO);
+
+	return (to->policy != from->policy && limit == 0) ||
+	       (to->priority > from->priority && (uint64_t)to->priority > limit);
+}
+
+/* What needs root's right: more of the CPU than before, and than the limits allow.  SCHED_IDLE is as a nice
+ * value below all others. */
+static bool is_raised_locked(const struct task *t, const struct sched_parameters *from,
+			     const struct sched_parameters *to)
 {
 	if (to->policy == SCHED_DEADLINE || (from->reset_on_fork && !to->reset_on_fork))
 		return true;
+	if (from->policy == SCHED_IDLE && to->policy != SCHED_IDLE &&
+	    !sched_nice_allowed_locked(t, from->nice))
+		return true;
 	if (is_real_time(to->policy))
-		return !is_real_time(from->policy) || to->priority > from->priority;
-	return to->nice < from->nice;
+		return rises_to_real_time(t, from, to);
+	return to->nice < from->nice && !sched_nice_allowed_locked(t, to->nice);
 }
 
 /* Under the lock of the tree, so that two who are admitted together fit together. */
@@ -101,7 +115,7 @@ static int apply(struct task *t, const struct sched_parameters *p)
 	struct sched_parameters old = sched_parameters(t);
 	int r = sched_may_change_locked(t);
 
-	if (r == 0 && current_process()->euid != 0 && is_raised(&old, p))
+	if (r == 0 && current_process()->euid != 0 && is_raised_locked(t, &old, p))
 		r = -EPERM;
 	if (r == 0)
 		r = admit_locked(t, p);

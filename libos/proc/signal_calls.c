@@ -151,7 +151,7 @@ static __attribute__((noinline)) long kill_any(int pid, int number)
 	lock_acquire(&process_tree_lock);
 	if (pid > 0) {
 		if ((uint32_t)pid != p->pid)
-			p = process_find((uint32_t)pid);
+			p = process_find_by_thread((uint32_t)pid);
 		r = p == NULL ? -ESRCH : send_checked(p, NULL, number, &info);
 	} else if (pid == -1) {
 		r = send_to_all(number, &info);
@@ -244,7 +244,7 @@ long sys_rt_sigqueueinfo(int pid, int number, uint64_t info_user)
 	if (number < 0 || number > SIGNAL_COUNT)
 		return -EINVAL;
 	lock_acquire(&process_tree_lock);
-	p = pid > 0 ? process_find((uint32_t)pid) : NULL;
+	p = pid > 0 ? process_find_by_thread((uint32_t)pid) : NULL;
 	r = p == NULL ? -ESRCH : send_checked(p, NULL, number, &info);
 	lock_release(&process_tree_lock);
 	return r;

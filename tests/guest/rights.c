@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process that is not root may do to itself and to others: credentials(7), getrlimit(2), sched(7). */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "test.h"
+
+#define SCHED_IDLE_POLICY 5
+
+/* Runs `what` in a child, so that its identity is its own: 0, or the number of what was wrong. */
+static int in_child(int (*what)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(what());
+	return waitpid(child, &status, 0) == child ? status >> 8 : -1;
+}
+
+static int changes_ids(void)
+{
+	if (setresgid(1001, 1002, 1003) < 0 || setresuid(1001, 1002, 1003) < 0)
+		return 1;
+	if (syscall(SYS_setuid, 1002) != -1 || errno != EPERM)
+		return 2;
+	if (syscall(SYS_setgid, 1002) != -1 || errno != EPERM)
+		return 3;
+	if (syscall(SYS_setuid, 1001) != 0 || geteuid() != 1001 || syscall(SYS_setuid, 1003) != 0)
+		return 4;
+	return syscall(SYS_setgid, 1003) != 0 || getegid() != 1003;
+}
+
+static void an_effective_id_alone_is_not_set(void)
+{
+	CHECK_EQ(in_child(changes_ids), 0);
+}
+
+static int has_own_limits(void)
+{
+	struct rlimit l;
+	pid_t parent = getppid();
+
+	if (setresgid(1001, 1002, 1001) < 0 || setresuid(1001, 1002, 1001) < 0)
+		return 1;
+	if (getrlimit(RLIMIT_STACK, &l) != 0 || setrlimit(RLIMIT_STACK, &l) != 0)
+		return 2;
+	if (prlimit(getpid(), RLIMIT_NOFILE, NULL, &l) != 0)
+		return 3;
+	return prlimit(parent, RLIMIT_NOFILE, NULL, &l) != -1 || errno != EPERM;
+}
+
+static void limits_are_ones_own_whatever_the_ids(void)
+{
+	CHECK_EQ(in_child(has_own_limits), 0);
+}
+
+static int loses_its_death_signal(void)
+{
+	int number = -1;
+
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	if (setresuid(0, 0, 0) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0 || number != SIGUSR1)
+		return 1;
+	if (setresgid((gid_t)-1, 1000, (gid_t)-1) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0 || number != 0)
+		return 2;
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	if (setuid(1000) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0)
+		return 3;
+	return number;
+}
+
+static void a_death_signal_is_not_kept_by_another_user(void)
+{
+	CHECK_EQ(in_child(loses_its_death_signal), 0);
+}
+
+static int set_policy(int policy, int priority)
+{
+	struct sched_param p = { .sched_priority = priority };
+
+	return (int)syscall(SYS_sched_setscheduler, 0, policy, &p);
+}
+
+static int is_idle_for_good(void)
+{
+	if (set_policy(SCHED_IDLE_POLICY, 0) < 0 || setuid(1000) < 0)
+		return 1;
+	return set_policy(SCHED_OTHER, 0) != -1 || errno != EPERM;
+}
+
+static int rises_within_limits(void)
+{
+	struct rlimit nice = { 25, 25 }, real_time = { 10, 10 };
+
+	if (set_policy(SCHED_IDLE_POLICY, 0) < 0 || setrlimit(RLIMIT_NICE, &nice) < 0 ||
+	    setrlimit(RLIMIT_RTPRIO, &real_time) < 0 || setuid(1000) < 0)
+		return 1;
+	if (set_policy(SCHED_OTHER, 0) < 0)
+		return 2;
+	if (setpriority(PRIO_PROCESS, 0, -5) < 0 || getpriority(PRIO_PROCESS, 0) != -5)
+		return 3;
+	if (setpriority(PRIO_PROCESS, 0, -6) != -1 || errno != EACCES)
+		return 4;
+	if (set_policy(SCHED_FIFO, 11) != -1 || errno != EPERM)
+		return 5;
+	return set_policy(SCHED_FIFO, 10) < 0 || set_policy(SCHED_RR, 9) < 0;
+}
+
+static void more_of_the_cpu_needs_a_limit_that_allows_it(void)
+{
+	CHECK_EQ(in_child(is_idle_for_good), 0);
+	CHECK_EQ(in_child(rises_within_limits), 0);
+}
+
+static _Atomic int thread_id;
+static _Atomic int done;
+
+static void *has_an_id(void *unused)
+{
+	thread_id = (int)syscall(SYS_gettid);
+	while (!done)
+		usleep(1000);
+	return NULL;
+}
+
+/* kill(2) and its like take the id of any thread for its process; a priority is a thread's own. */
+static void a_thread_is_as_good_a_name_as_its_process(void)
+{
+	pthread_t thread;
+	int tid;
+
+	CHECK_EQ(pthread_create(&thread, NULL, has_an_id, NULL), 0);
+	while (!thread_id)
+		usleep(1000);
+	tid = thread_id;
+	CHECK_EQ(kill(tid, 0), 0);
+	CHECK_EQ(getpgid(tid), getpgid(0));
+	CHECK_EQ(getsid(tid), getsid(0));
+	CHECK(waitpid(tid, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD);
+	CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)tid, 5), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)tid), 5);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)getpid()), 0);
+	done = 1;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK(kill(tid, 0) == -1 && errno == ESRCH);
+	CHECK(getpriority(PRIO_PROCESS, (id_t)tid) == -1 && errno == ESRCH);
+}
+
+int main(void)
+{
+	RUN(an_effective_id_alone_is_not_set);
+	RUN(limits_are_ones_own_whatever_the_ids);
+	RUN(a_death_signal_is_not_kept_by_another_user);
+	RUN(more_of_the_cpu_needs_a_limit_that_allows_it);
+	RUN(a_thread_is_as_good_a_name_as_its_process);
+	return test_result();
+}
