@@ -343,7 +343,7 @@ user_plain_frame_write:
 	mov qword [rdi + CONTEXT_FLAGS], SIGNAL_FLAGS_PLAIN
 	mov [rdi + CONTEXT_LINK], rcx
 	mov [rdi + CONTEXT_STACK_SP], rcx
-	mov qword [rdi + CONTEXT_STACK_FLAGS], SIGNAL_STACK_NONE
+	mov [rdi + CONTEXT_STACK_FLAGS], rcx
 	mov [rdi + CONTEXT_STACK_SIZE], rcx
 	context_from_regs GENERAL, RSP, RIP
 	mov [rdi + CONTEXT_RESERVED + 8], rax           ; the caller
@@ -367,10 +367,10 @@ global user_plain_frame_read
 	align 16
 user_plain_frame_read:
 	xor eax, eax
-	cmp dword [rsi + CONTEXT_STACK_FLAGS], SIGNAL_STACK_NONE        ; whatever address and size are
-	jne failed
-	cmp [rsi + CONTEXT_VECTOR], rax
-	jne failed
+	mov ecx, [rsi + CONTEXT_STACK_FLAGS]
+	or rcx, [rsi + CONTEXT_STACK_SIZE]      ; without these it does not matter what the address is
+	or rcx, [rsi + CONTEXT_VECTOR]
+	jnz failed
 	control_words_store rdi + WORDS_CONTROL
 	mov rcx, [rdi + WORDS_CONTROL]
 	cmp [rsi + CONTEXT_RESERVED], rcx

@@ -83,7 +83,7 @@ static void words_fill(struct signal_words *w, const struct task *t, const struc
 	w->flags = SIGNAL_FLAGS_PLAIN | (vector ? UC_FP_XSTATE : 0);
 	w->stack_sp = t->signal_stack.sp;
 	w->stack_size = t->signal_stack.size;
-	w->stack_flags = signal_alternate_stack_flags(t, regs->rsp);
+	w->stack_flags = t->signal_stack.flags;
 	w->vector = vector;
 	w->control_words = vector ? 0 : signal_control_words();
 	/* The start of a handler, on which another signal is laid, is no place that a call returns to: it
@@ -168,11 +168,10 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 	t->entry = ENTRY_CALL;
 }
 
-/* Has the task no alternate stack, so that frames say zeros and SS_DISABLE?  One without a size has no
- * address. */
+/* Has the task had no alternate stack, so that frames say zeros?  One without a size has no address. */
 static inline bool has_one_stack(const struct task *t)
 {
-	return t->signal_stack.size == 0 && (t->signal_stack.flags & SS_AUTODISARM) == 0;
+	return (t->signal_stack.size | (uint32_t)t->signal_stack.flags) == 0;
 }
 
 void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
@@ -204,15 +203,13 @@ static bool returns_from_call(const struct signal_words *w)
 /* Is the alternate stack what the frame says? */
 static inline bool stack_is_same(const struct task *t, const struct signal_words *w)
 {
-	if (w->stack_sp != t->signal_stack.sp || w->stack_size != t->signal_stack.size)
-		return false;
-	if (t->signal_stack.size == 0 && w->stack_flags == SS_DISABLE)
-		return (t->signal_stack.flags & SS_AUTODISARM) == 0;
-	return w->stack_flags == signal_alternate_stack_flags(t, w->rsp);
+	return w->stack_sp == t->signal_stack.sp && w->stack_size == t->signal_stack.size &&
+	       w->stack_flags == t->signal_stack.flags;
 }
 
-/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  Nearly always it says
- * what there is already: to set that would be refused, or change nothing. */
+/* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  That of a task which
+ * never had one makes none, so the first one that a handler sets stays.  Nearly always a frame says what there
+ * is already: to set that would be refused, or change nothing. */
 static inline void stack_restore(struct task *t, const struct signal_words *w)
 {
 	if (!stack_is_same(t, w))

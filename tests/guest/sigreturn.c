@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -217,6 +218,68 @@ static void a_frame_that_cannot_be_written_kills(void)
 	CHECK(is_killed(status));
 }
 
+static char first_stack[65536], second_stack[65536];
+static int told_flags;
+
+static void sets_a_stack(int number, siginfo_t *info, void *context)
+{
+	stack_t stack = { .ss_sp = second_stack, .ss_size = sizeof(second_stack) };
+
+	told_flags = info ? ((ucontext_t *)context)->uc_stack.ss_flags : -1;
+	sigaltstack(&stack, NULL);
+}
+
+static void sets_a_stack_plainly(int number)
+{
+	sets_a_stack(number, NULL, NULL);
+}
+
+/* The size of the alternate stack after a handler has set another one, having had the one given. */
+static long size_after(const stack_t *before, bool plain)
+{
+	struct sigaction action = { .sa_sigaction = sets_a_stack, .sa_flags = SA_SIGINFO };
+	int ends[2];
+	long size = -1;
+	stack_t now;
+
+	CHECK(pipe(ends) == 0);
+	pid_t child = fork();
+	if (child == 0) {
+		if (plain)
+			signal(SIGUSR1, sets_a_stack_plainly);
+		else
+			sigaction(SIGUSR1, &action, NULL);
+		if (before)
+			syscall(SYS_sigaltstack, before, NULL); /* musl allows fewer flags */
+		raise(SIGUSR1);
+		sigaltstack(NULL, &now);
+		size = (long)now.ss_size;
+		if (!plain && told_flags != (before ? before->ss_flags : 0))
+			size = -2;
+		_exit(write(ends[1], &size, sizeof(size)) != sizeof(size));
+	}
+	CHECK(read(ends[0], &size, sizeof(size)) == sizeof(size));
+	CHECK(waitpid(child, NULL, 0) == child);
+	close(ends[0]);
+	close(ends[1]);
+	return size;
+}
+
+/* Linux: what a frame says of a stack that never was is no stack, and taken for nothing. */
+static void only_the_first_stack_that_a_handler_sets_stays(void)
+{
+	stack_t none = { .ss_flags = SS_DISABLE };
+	stack_t first = { .ss_sp = first_stack, .ss_size = sizeof(first_stack) / 2 };
+	stack_t marked = { .ss_sp = first_stack, .ss_size = 20000, .ss_flags = SS_ONSTACK };
+
+	for (int plain = 0; plain < 2; plain++) {
+		CHECK_EQ(size_after(NULL, plain), sizeof(second_stack));
+		CHECK_EQ(size_after(&none, plain), 0);
+		CHECK_EQ(size_after(&first, plain), sizeof(first_stack) / 2);
+		CHECK_EQ(size_after(&marked, plain), 20000);
+	}
+}
+
 int main(void)
 {
 	RUN(an_honest_frame_returns);
@@ -227,5 +290,6 @@ int main(void)
 	RUN(random_damage_is_ignored_or_a_fault);
 	RUN(a_return_without_a_frame_is_a_fault);
 	RUN(a_frame_that_cannot_be_written_kills);
+	RUN(only_the_first_stack_that_a_handler_sets_stays);
 	return test_result();
 }
