@@ -273,8 +273,10 @@ long sys_execveat(int fd, uint64_t path, uint64_t argv, uint64_t envp, int flags
 	char *name = heap_alloc_uncleared(PATH_MAX);
 	long r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
 
-	if (r == 0 && (flags & AT_EMPTY_PATH))
-		r = path_of_descriptor(fd, name);
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		r = -EINVAL;
+	else if (r == 0)
+		r = flags & AT_EMPTY_PATH ? path_of_descriptor(fd, name) : -ENOENT;
 	else if (r >= 0 && fd != AT_FDCWD && name[0] != '/')
 		r = -EINVAL;
 	if (r >= 0)

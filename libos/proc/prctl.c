@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* prctl(2): the options that programs here ask for. */
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include "abi/errno.h"
 #include "core/string.h"
@@ -68,6 +69,8 @@ long sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 		return 0;
 	case PR_SET_DUMPABLE:
 		return a <= 1 ? 0 : -EINVAL;
+	case PR_CAPBSET_READ: /* none has been taken away for good */
+		return a <= CAP_LAST_CAP ? 1 : -EINVAL;
 	case PR_GET_NO_NEW_PRIVS: /* exec never adds rights */
 		return 1;
 	case PR_SET_NO_NEW_PRIVS:

@@ -299,10 +299,13 @@ int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 	return r == -EPERM || r == -ENOMEM ? fault_again(v, address, error, r) : r;
 }
 
-void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write)
+int vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write)
 {
-	while (start < end && vm_fault(v, start, write ? FAULT_WRITE : 0) == 0)
-		start += PAGE;
+	int r = 0;
+
+	for (; start < end && r == 0; start += PAGE)
+		r = vm_fault(v, start, write ? FAULT_WRITE : 0);
+	return r;
 }
 
 int user_touch(uint64_t addr, size_t n, int write)

@@ -14,6 +14,10 @@
 #include "proc/process.h"
 #include "vm/calls.h"
 
+/* What MAP_SHARED_VALIDATE lets through: no file here can do what newer flags ask for. */
+#define FLAGS_KNOWN                                                                              \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE |  \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT)
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 /* What the file's own access mode permits. */
@@ -119,6 +123,8 @@ long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, str
 	if (len == 0 || offset % PAGE || (!shared && type != MAP_PRIVATE) ||
 	    (prot & ~(PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP)))
 		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && (flags & ~FLAGS_KNOWN))
+		return -EOPNOTSUPP;
 	if (len > VM_LENGTH_MAX)
 		return -ENOMEM;
 	len = PAGE_UP(len);

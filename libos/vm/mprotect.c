@@ -28,21 +28,6 @@ static bool may_have(const struct mapping *m, int prot)
 	return (atomic_load_explicit(&m->file->flags, memory_order_relaxed) & O_ACCMODE) == O_RDWR;
 }
 
-/* May every page of the range get these rights?  Usually it lies in one mapping. */
-static int check_rights(struct vm *v, uint64_t start, uint64_t end, int prot)
-{
-	while (start < end) {
-		const struct mapping *m = mapping_find(v, start);
-
-		if (!m)
-			return -ENOMEM;
-		if (!may_have(m, prot))
-			return -EACCES;
-		start = m->region.end;
-	}
-	return 0;
-}
-
 /* The part of m from `start` on, as far as `end`: a mapping of its own.  NULL: out of memory. */
 static struct mapping *cut_out(struct vm *v, struct mapping *m, uint64_t start, uint64_t end)
 {
@@ -87,14 +72,19 @@ static int protect_mapping(struct vm *v, struct mapping **m, int prot, uint64_t 
 	return r;
 }
 
+/* As on Linux, what lies before a hole, or before what may not have these rights, has got them. */
 static __attribute__((noinline)) int protect_range(struct vm *v, uint64_t start, uint64_t end, int prot,
 						   uint64_t *epoch)
 {
-	int r = check_rights(v, start, end, prot);
+	int r = 0;
 
 	while (r == 0 && start < end) {
 		struct mapping *m = mapping_find(v, start);
 
+		if (!m)
+			return -ENOMEM;
+		if (!may_have(m, prot))
+			return -EACCES;
 		if (m->prot != (prot & PROT_ALL)) {
 			m = cut_out(v, m, start, end);
 			if (!m)
@@ -149,6 +139,23 @@ static int discard(struct vm *v, uint64_t start, uint64_t end)
 	return r;
 }
 
+/* As madvise(2) says it for MADV_POPULATE_. */
+static long populate(struct vm *v, uint64_t start, uint64_t end, bool write)
+{
+	int r = vm_populate(v, start, end, write);
+
+	switch (r) {
+	case -EACCES:
+		return -EINVAL; /* the mapping does not allow it */
+	case -EFAULT:
+		return -ENOMEM; /* there is none */
+	case -EIO:
+		return -EFAULT; /* beyond the end of its file */
+	default:
+		return r;
+	}
+}
+
 /* MADV_FREE allows the pages to vanish at any time; they do so at once. */
 long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
 {
@@ -163,8 +170,7 @@ long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
 		return discard(v, addr, end);
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		vm_populate(v, addr, end, advice == MADV_POPULATE_WRITE);
-		return 0;
+		return populate(v, addr, end, advice == MADV_POPULATE_WRITE);
 	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:

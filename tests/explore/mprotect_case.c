@@ -83,7 +83,7 @@ int space_protect(struct vm *v, const struct exo_op *op, uint64_t *epoch)
 void space_wait(struct vm *v, uint64_t epoch) {}
 int space_unmap(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch) { return 0; }
 uint64_t space_entry(uint64_t va) { return 0; }
-void vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write) {}
+int vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write) { return 0; }
 void file_map_get(struct file *f) {}
 void file_map_put(struct file *f) {}
 void shared_memory_get(struct shared_memory *s) {}

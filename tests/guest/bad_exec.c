@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
@@ -292,6 +293,20 @@ static void too_many_arguments_are_refused(void)
 	free(huge);
 }
 
+static void a_program_without_a_name_is_not_found(void)
+{
+	char *words[] = { "x", NULL }, *none[] = { NULL };
+	int fd;
+
+	write_file(&good, sizeof(good), 0755);
+	fd = open(NAME, O_RDONLY);
+	CHECK(fd >= 0);
+	CHECK(syscall(SYS_execveat, fd, "", words, none, 0) == -1 && errno == ENOENT);
+	CHECK(syscall(SYS_execveat, AT_FDCWD, "", words, none, 0) == -1 && errno == ENOENT);
+	CHECK(syscall(SYS_execveat, fd, "", words, none, 0x40000000) == -1 && errno == EINVAL);
+	close(fd);
+}
+
 int main(void)
 {
 	RUN(the_unchanged_program_runs);
@@ -303,6 +318,7 @@ int main(void)
 	RUN(bad_scripts_are_refused);
 	RUN(what_is_no_program_file_is_refused);
 	RUN(too_many_arguments_are_refused);
+	RUN(a_program_without_a_name_is_not_found);
 	unlink(NAME);
 	return test_result();
 }

@@ -13,6 +13,10 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
 #include "test.h"
 
 #define FILE_NAME "/tmp/corners_memory"
@@ -240,6 +244,47 @@ static void an_access_is_noted_once_a_day(void)
 	CHECK_EQ(unlink(FILE_NAME), 0);
 }
 
+/* Without a right to write there is nothing to be written ahead of time. */
+static void what_may_not_be_written_is_not_filled(void)
+{
+	char *p = fresh(3 * PAGE, MAP_PRIVATE);
+
+	CHECK_EQ(madvise(p, 3 * PAGE, MADV_POPULATE_WRITE), 0);
+	CHECK_EQ(mprotect(p, PAGE, PROT_READ), 0);
+	CHECK(madvise(p, PAGE, MADV_POPULATE_WRITE) == -1 && errno == EINVAL);
+	CHECK_EQ(madvise(p, PAGE, MADV_POPULATE_READ), 0);
+	CHECK_EQ(mprotect(p, PAGE, PROT_NONE), 0);
+	CHECK(madvise(p, PAGE, MADV_POPULATE_READ) == -1 && errno == EINVAL);
+	CHECK_EQ(munmap(p + PAGE, PAGE), 0);
+	CHECK(madvise(p + PAGE, 2 * PAGE, MADV_POPULATE_WRITE) == -1 && errno == ENOMEM);
+	CHECK_EQ(munmap(p, 3 * PAGE), 0);
+}
+
+static void rights_change_as_far_as_a_hole(void)
+{
+	char *p = fresh(3 * PAGE, MAP_PRIVATE);
+
+	CHECK_EQ(munmap(p + PAGE, PAGE), 0);
+	CHECK(mprotect(p, 3 * PAGE, PROT_READ) == -1 && errno == ENOMEM);
+	CHECK(madvise(p, PAGE, MADV_POPULATE_WRITE) == -1 && errno == EINVAL);
+	CHECK_EQ(madvise(p + 2 * PAGE, PAGE, MADV_POPULATE_WRITE), 0);
+	CHECK_EQ(munmap(p, 3 * PAGE), 0);
+}
+
+static void a_mapping_is_not_in_step_with_a_disk(void)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	void *p;
+
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0) == MAP_FAILED);
+	CHECK_EQ(errno, EOPNOTSUPP);
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_NORESERVE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(munmap(p, PAGE), 0);
+	close(fd);
+	CHECK_EQ(unlink(FILE_NAME), 0);
+}
+
 int main(void)
 {
 	RUN(many_regions_are_forked);
@@ -251,5 +296,8 @@ int main(void)
 	RUN(a_hole_in_a_mapped_file_is_seen);
 	RUN(a_file_of_the_archive_can_have_a_hole);
 	RUN(an_access_is_noted_once_a_day);
+	RUN(what_may_not_be_written_is_not_filled);
+	RUN(rights_change_as_far_as_a_hole);
+	RUN(a_mapping_is_not_in_step_with_a_disk);
 	return test_result();
 }
