@@ -256,7 +256,7 @@ long sys_truncate(uint64_t path, int64_t size)
 	else if (!memfs_data(i))
 		error = -EINVAL;
 	else
-		error = inode_access(i, W_OK) ?: memfs_resize(i, (uint64_t)size);
+		error = inode_access(i, W_OK) ?: memfs_truncate(i, (uint64_t)size);
 	inode_put(i);
 	return error;
 }

@@ -37,6 +37,9 @@ struct file_data {
 	const uint8_t *archive;      /* fixed */
 	_Atomic uint64_t archive_size; /* only ever falls */
 	uint32_t mappings;           /* of any program; no fault asks for a page without one */
+	/* Not under the lock: > 0: open files that may change it; < 0: files that programs were started from.
+	 * Each is counted by its struct file, from its opening to its release (fs/memfs_file.c). */
+	_Atomic int32_t writers;
 };
 
 /* Largest size of a file: what fits a signed 64-bit offset. */

@@ -48,6 +48,11 @@ long memfs_read(struct inode *i, struct io_buffer to, size_t n, uint64_t offset)
 /* append: *offset is set to the end first.  *offset moves behind what was written. */
 long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset, bool append);
 int memfs_resize(struct inode *i, uint64_t size);
+/* The same for who has not opened it to write: -ETXTBSY if it runs. */
+int memfs_truncate(struct inode *i, uint64_t size);
+/* A program will be started from f, which was opened to be read and which nobody else has yet: as long as f is
+ * there nobody opens the file to write.  -ETXTBSY if somebody has. */
+int memfs_execute(struct file *f);
 /* May the process let a file grow to this size?  0, or -EFBIG and SIGXFSZ. */
 int memfs_size_allowed(uint64_t size);
 /* May it let none grow beyond what it has at `offset`?  Asks only, without a signal. */

@@ -166,17 +166,78 @@ static int regular_sync(struct file *f)
 	return 0;
 }
 
-static const struct file_ops regular_file_ops = {
-	.read = regular_read,
-	.write = regular_write,
-	.write_kernel = regular_write_kernel,
-	.seek = regular_seek,
-	.map_frame = regular_map_frame,
-	.sync = regular_sync,
-};
+/*
+ * A file that may be written is not run, and one that runs is not opened to be written: `writers` is on one side of
+ * zero.  One more on this side; false: it is on the other.  Relaxed: the count orders nothing but itself.
+ */
+static bool count_user(struct file_data *d, int32_t side)
+{
+	int32_t now = atomic_load_explicit(&d->writers, memory_order_relaxed);
+
+	do {
+		if (side > 0 ? now < 0 : now > 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&d->writers, &now, now + side,
+							memory_order_relaxed, memory_order_relaxed));
+	return true;
+}
+
+static void forget_user(struct file_data *d, int32_t side)
+{
+	atomic_fetch_sub_explicit(&d->writers, side, memory_order_relaxed);
+}
+
+static void written_release(struct file *f)
+{
+	forget_user(f->inode->data, 1);
+}
+
+static void executed_release(struct file *f)
+{
+	forget_user(f->inode->data, -1);
+}
+
+#define REGULAR_FILE_OPS                                                                           \
+	.read = regular_read, .write = regular_write, .write_kernel = regular_write_kernel,        \
+	.seek = regular_seek, .map_frame = regular_map_frame, .sync = regular_sync
+
+static const struct file_ops regular_file_ops = { REGULAR_FILE_OPS };
+static const struct file_ops written_regular_file_ops = { REGULAR_FILE_OPS, .release = written_release };
+static const struct file_ops executed_regular_file_ops = { REGULAR_FILE_OPS, .release = executed_release };
+
+static __attribute__((noinline)) int open_to_write(struct inode *i, struct file *f)
+{
+	if (!count_user(i->data, 1))
+		return -ETXTBSY;
+	f->ops = &written_regular_file_ops;
+	return 0;
+}
 
 int memfs_open(struct inode *i, struct file *f)
 {
+	if (file_is_writable(f))
+		return open_to_write(i, f);
 	f->ops = &regular_file_ops;
 	return 0;
+}
+
+int memfs_execute(struct file *f)
+{
+	if (f->ops != &regular_file_ops)
+		return 0;
+	if (!count_user(f->inode->data, -1))
+		return -ETXTBSY;
+	f->ops = &executed_regular_file_ops;
+	return 0;
+}
+
+int memfs_truncate(struct inode *i, uint64_t size)
+{
+	int error;
+
+	if (!count_user(i->data, 1))
+		return -ETXTBSY;
+	error = memfs_resize(i, size);
+	forget_user(i->data, 1);
+	return error;
 }

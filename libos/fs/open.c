@@ -63,7 +63,7 @@ struct file *open_inode(struct inode *i, uint32_t flags, int *error)
 		return NULL;
 	}
 	if ((flags & O_TRUNC) && memfs_data(i))
-		*error = memfs_resize(i, 0);
+		*error = memfs_truncate(i, 0);
 	if (*error) {
 		file_put(f);
 		return NULL;

@@ -9,6 +9,7 @@
 #include "fs/file.h"
 #include "fs/inode.h"
 #include "fs/linux.h"
+#include "fs/memfs.h"
 #include "vm/vm.h"
 
 #define LINE_MAX 255     /* of a `#!` line, as on Linux */
@@ -31,7 +32,7 @@ static struct file *open_executable(const char *path, int *error)
 	if (!S_ISREG(file_mode(f)) || !(file_mode(f) & 0111))
 		*error = -EACCES;
 	else
-		*error = f->inode ? inode_access(f->inode, X_OK) : -EACCES;
+		*error = f->inode ? inode_access(f->inode, X_OK) ?: memfs_execute(f) : -EACCES;
 	if (*error < 0) {
 		file_put(f);
 		return NULL;
