@@ -6,16 +6,11 @@ arrows between them; each process of the system has a track for each of its task
 with system calls."""
 
 import bisect
-import struct
+
+from tracing.records import EJECTED, word
 
 CPUS = 1 << 20          # the process id of the CPUs' tracks: no task has it
 JUST_NS = 20000         # a task that goes to sleep delivers its wakes when it has left the CPU
-
-EJECTED = ("swapped out", "fault", "overrun", "bad task", "idled", "stalled", "init")
-
-
-def word(value):
-    return struct.pack("<Q", value).split(b"\0")[0].decode("utf-8", "replace")
 
 
 def signed(value):

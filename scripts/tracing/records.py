@@ -15,6 +15,8 @@ KINDS = ("", "lost", "name", "run", "stop", "wake", "migrate", "arrive", "donate
          "steal", "ipi", "upcall", "fault", "call", "return", "sched", "eject", "idle")
 STOPS = ("waits", "preempted", "yielded", "ended")
 WAKES = ("", "woken", "started", "given a slice", "migrated", "stolen")
+# enum sched_exit_reason, likewise.
+EJECTED = ("swapped out", "fault", "overrun", "bad task", "idled", "stalled", "init")
 
 Record = collections.namedtuple("Record", "time kind detail number task value cpu index")
 # A task on a CPU, [start, end) in ns; slice_ns as it was given, stop one of STOPS or "".
@@ -24,6 +26,11 @@ Call = collections.namedtuple("Call", "start end task number result")
 # rings: the CPU was rung for it.  giver: a task, 0 if it was an event.
 Arrow = collections.namedtuple("Arrow", "kind time cpu giver run rings")
 Moment = collections.namedtuple("Moment", "kind time cpu task number value detail")
+
+
+def word(value):
+    """Of eight bytes, the text that they are."""
+    return struct.pack("<Q", value).split(b"\0")[0].decode("utf-8", "replace")
 
 
 class BadTrace(Exception):
@@ -104,10 +111,14 @@ class Trace:
                         if r.kind in ("ipi", "fault", "upcall", "sched", "eject", "steal-ask",
                                       "steal", "migrate")]
 
+    def schedulers(self):
+        """The libraries that were followed, in the order in which any CPU began to."""
+        return list(dict.fromkeys(word(record.value) for record in self.records if record.kind == "sched"))
+
     def scheduler(self):
         """The library that was followed last."""
         names = [record.value for record in self.records if record.kind == "sched"]
-        return struct.pack("<Q", names[-1]).split(b"\0")[0].decode() if names else ""
+        return word(names[-1]) if names else ""
 
     def find_runs(self):
         runs, running = [], {}

@@ -99,6 +99,11 @@ class Axis:
         page.text(LEFT - 8, y + 15, name, anchor="end", fill="#444")
 
 
+def schedulers_line(trace):
+    names = trace.schedulers()
+    return ("scheduler " if len(names) < 2 else "schedulers ") + ", ".join(names)
+
+
 class Timeline:
     def __init__(self, trace, title, window=None):
         self.trace = trace
@@ -325,7 +330,7 @@ class Timeline:
         self.page.text(LEFT, 26, self.title, 16, extra=' font-weight="bold"')
         runs = [run for run in trace.runs if run.end > self.origin]
         moved = sum(arrow.kind in ("steal", "migrate") for arrow in trace.arrows)
-        facts = [f"{trace.cpus} CPU" + "s" * (trace.cpus > 1), f"scheduler {trace.scheduler()}",
+        facts = [f"{trace.cpus} CPU" + "s" * (trace.cpus > 1), schedulers_line(trace),
                  f"{(trace.end - self.origin) / 1e6:.1f} ms",
                  f"tasks: {len({run.task for run in runs})}", f"runs: {len(runs)}",
                  f"slices donated: {sum(a.kind == 'donate' for a in trace.arrows)}",

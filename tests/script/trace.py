@@ -203,6 +203,23 @@ def donations_are_arrows():
         assert "arrow donate" in arrows, arrows
 
 
+def schedulers_are_named():
+    """Each that was in force, in the text and the picture; why one was ejected."""
+    with tempfile.TemporaryDirectory() as folder:
+        _run, path, trace = traced(folder, 2, "schedctl use fair; schedctl load /tests/broken.so; "
+                                   "schedctl param broken rule 6; schedctl use broken; "
+                                   "while schedctl current | grep -q broken; do sleep 0.01; done", "--sched", "rr", "--timeout", "60")
+        assert trace.schedulers() == ["rr", "fair", "broken", "fifo"], trace.schedulers()
+        document, svg = convert(path, "--text", path + ".txt")
+        text = read(path + ".txt")
+        assert re.search(r" sched +- 0 - 0 fair$", text, re.MULTILINE), text[:400]
+        assert re.search(r" eject +- 0 idled 0 broken$", text, re.MULTILINE), re.findall(".* eject .*", text)
+        assert any("schedulers rr, fair, broken, fifo" in (element.text or "")
+                   for element in xml.etree.ElementTree.parse(svg).iter(SVG + "text"))
+        assert any(event["name"] == "ejected broken" and event["args"] == {"reason": "idled"}
+                   for event in document["traceEvents"])
+
+
 def what_is_overwritten_is_told():
     with tempfile.TemporaryDirectory() as folder:
         _run, path, trace = traced(folder, 2, PIPELINE + "; pipeline-demo", "--trace-size", "16")
@@ -329,7 +346,7 @@ run_cases([
     ("the_checker_refuses_what_is_wrong", the_checker_refuses_what_is_wrong),
     *per_cpu_count(a_traced_run_shows_every_cpu_and_task),
     *((case.__name__, case) for case in (
-        donations_are_arrows, what_is_overwritten_is_told, exotrace_prints_and_saves,
+        donations_are_arrows, schedulers_are_named, what_is_overwritten_is_told, exotrace_prints_and_saves,
         damaged_records_are_refused, make_trace_leaves_both_files,
         kinds_are_those_of_the_header, a_panic_prints_the_last_events)),
 ])
