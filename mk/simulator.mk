@@ -30,11 +30,12 @@ $(foreach name,$(SIMULATED),$(eval $(call simulated_rule,$(name),libos/scheduler
 $(foreach name,$(BROKEN),$(eval $(call simulated_rule,$(name),tests/simulator/$(name).c)))
 
 ## make simulators       build/simulator/NAME for each library: `NAME WORK` prints a timeline
-## make check-scheduler FILE=mine.c      the conformance suite, for any scheduler library
+## make check-scheduler FILE=mine.c      the conformance suite, for any scheduler library;
+##                       WORK='[--cpus N] build/trace.work': that work's timeline under it instead
 .PHONY: simulators check-scheduler
 simulators: $(addprefix $(BUILD)/simulator/,$(SIMULATED) $(BROKEN))
 unit: simulators
 
 check-scheduler: $(SIMULATOR_OBJECTS) $(CACHE)/bin/exo-sched
 	@CC='$(CC)' HOST_CFLAGS='$(SIMULATOR_CFLAGS)' EXO_SCHED=$(CACHE)/bin/exo-sched \
-		scripts/check-scheduler $(BUILD)/simulator/objects '$(FILE)'
+		scripts/check-scheduler $(BUILD)/simulator/objects '$(FILE)' '$(WORK)'

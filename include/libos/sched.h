@@ -246,7 +246,8 @@ struct sched_ops {
 
 	/*
 	 * t, which runs or ran on cpu, used `ns` of it since the last charge.  Called whenever a
-	 * task stops, before it is enqueued again, and at every tick while it goes on.  That may be
+	 * task stops, before it is enqueued again, and at every tick while it goes on.  Of one that
+	 * was given a slice, which pick() did not name, it tells that it ran.  That may be
 	 * far more than its slice: while nobody is queued no slice ends, and the host may have had
 	 * the CPU meanwhile.  Who makes tasks wait for what they used should forgive that.
 	 */
@@ -313,6 +314,9 @@ void *sched_cpu_private(int cpu);
 /* Facts about a task. */
 struct task_ref sched_task_ref(const struct task *t);
 const char *sched_task_name(const struct task *t);
+/* The id of the process that t is a thread of, the same for all of them, from attach() to detach(); 0: none,
+ * t is the libos's own.  Another process may have it later, but not while a thread of this one is known. */
+uint32_t sched_task_process(const struct task *t);
 int sched_task_cpu(const struct task *t);      /* where it is queued or last ran */
 int sched_task_nice(const struct task *t);
 int sched_task_policy(const struct task *t);
@@ -325,7 +329,7 @@ uint64_t sched_slice_left_ns(const struct task *t); /* when it was last stopped 
 uint64_t sched_donated_ns(const struct task *t);    /* slice that came as a gift, else 0 */
 uint64_t sched_ready_since_ns(const struct task *t); /* when it became runnable */
 
-/* Time in ns since boot.  No kernel entry. */
+/* Time in ns since boot.  No kernel entry.  (In the simulator it stands still within a callback.) */
 uint64_t sched_now_ns(void);
 
 /*

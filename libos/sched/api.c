@@ -36,6 +36,11 @@ const char *sched_task_name(const struct task *t)
 	return t->name;
 }
 
+uint32_t sched_task_process(const struct task *t)
+{
+	return t->pid;
+}
+
 int sched_task_cpu(const struct task *t)
 {
 	return atomic_load_explicit(&t->home, memory_order_relaxed);

@@ -23,6 +23,7 @@ static const struct {
 
 	EXPORT(sched_task_ref),
 	EXPORT(sched_task_name),
+	EXPORT(sched_task_process),
 	EXPORT(sched_task_cpu),
 	EXPORT(sched_task_nice),
 	EXPORT(sched_task_policy),

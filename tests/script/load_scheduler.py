@@ -193,6 +193,70 @@ def libraries_built_by_hand_are_loaded_or_refused_with_the_reason():
                 assert said == "by_hand\n", f"{name}: {said}"
 
 
+MEMBERS = """#include <libos/sched.h>
+static struct { uint32_t task, process, ended; } known[4096];
+static int attach(struct task *t)
+{
+	uint32_t id = sched_task_ref(t).id;
+
+	if (id < 4096) {
+		known[id].task = id;
+		known[id].process = sched_task_process(t);
+	}
+	return 0;
+}
+static void detach(struct task *t)
+{
+	uint32_t id = sched_task_ref(t).id;
+
+	if (id < 4096)
+		known[id].ended = sched_task_process(t);
+}
+static void dump(int cpu, sched_printf print)
+{
+	for (int i = 0; cpu == 0 && i < 4096; i++)
+		if (known[i].task)
+			print("task %u process %u %u\\n", known[i].task, known[i].process, known[i].ended);
+}
+static const struct sched_ops members = { .name = "members", .attach = attach, .detach = detach, .dump = dump };
+SCHED_LIBRARY(members);
+"""
+THREADS = """#include <pthread.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void *thread(void *unused) { printf("%ld %d\\n", syscall(SYS_gettid), getpid()); return NULL; }
+int main(void)
+{
+	pthread_t t[3];
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, thread, NULL);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	return thread(NULL) != NULL;
+}
+"""
+
+
+@in_folder
+def a_library_is_told_whose_thread_a_task_is(kit, folder):
+    write(folder, "members.c", MEMBERS)
+    write(folder, "threads.c", THREADS)
+    for made in (kit.run("exo-sched", "-Werror", "members.c", "-o", "members.so", folder=folder),
+                 kit.run("exo-cc", "threads.c", "-o", "threads", folder=folder)):
+        assert made.returncode == 0, made.stderr
+    ran = kit.run("exo-run", "--cpus", "2", "--timeout", "60", "--file", "members.so:/members.so", "--file",
+                  "threads:/threads", "--", "sh", "-c",
+                  "schedctl use members.so; /threads; /threads; sleep 0.1; schedctl dump", folder=folder)
+    told = {int(task): (int(process), int(ended)) for task, process, ended in
+            re.findall(r"^task (\d+) process (\d+) (\d+)$", ran.stdout, re.MULTILINE)}
+    truth = {int(task): int(process) for task, process in re.findall(r"^(\d+) (\d+)$", ran.stdout, re.MULTILINE)}
+    assert len(truth) == 8 and len(set(truth.values())) == 2, ran.stdout + ran.stderr
+    for task, process in truth.items():
+        assert told[task] == (process, process), (task, process, told)
+
+
 MISUSING = """#include <libos/sched.h>
 struct cpu { struct sched_fifo ready, other; struct sched_ordered ordered; };
 static int passed;
@@ -280,4 +344,5 @@ run_cases([(case.__name__, case) for case in (
     a_library_is_used_by_its_file,
     libraries_built_by_hand_are_loaded_or_refused_with_the_reason,
     a_misused_helper_is_reported_with_the_line_that_called_it,
+    a_library_is_told_whose_thread_a_task_is,
 )])

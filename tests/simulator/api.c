@@ -34,6 +34,12 @@ const char *sched_task_name(const struct task *t)
 	return t->name;
 }
 
+/* Each is a process of its own. */
+uint32_t sched_task_process(const struct task *t)
+{
+	return t->self.id;
+}
+
 int sched_task_cpu(const struct task *t)
 {
 	return sim(t)->cpu;

@@ -226,6 +226,13 @@ void library_check_form(const struct sched_ops *ops)
 		library_is_wrong("its name must have 1 to %d characters", NAME_LENGTH_MAX);
 	if (ops->abi > SCHED_ABI)
 		library_is_wrong("its abi is %u, and the newest there is is %u", ops->abi, SCHED_ABI);
+	for (const char *at = ops->name; *at; at++)
+		if (*at <= ' ' || *at > '~' || *at == '/')
+			library_is_wrong("its name has a blank, a / or a character that is not ASCII and printable");
+	if (ops->flags & ~(uint32_t)SCHED_FLAGS)
+		library_is_wrong("its flags have a bit that is none of <libos/sched.h>'s: %x", ops->flags);
+	if (ops->cpu_size > SCHED_CPU_SIZE_MAX)
+		library_is_wrong("cpu_size is %zu, more than %d", ops->cpu_size, SCHED_CPU_SIZE_MAX);
 	if (ops->task_size > SCHED_TASK_SIZE_MAX)
 		library_is_wrong("task_size is %zu, more than %d", ops->task_size, SCHED_TASK_SIZE_MAX);
 	if (queue_callbacks != 0 && queue_callbacks != 3)

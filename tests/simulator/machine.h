@@ -22,6 +22,8 @@
 #include "core/task.h"
 #include "work.h"
 
+/* What a work may ask for, to see how a library scales: one with arrays of SCHED_CPUS_MAX cannot run it.
+ * Nothing else asks for more than that. */
 #define SIM_CPUS_MAX 1024
 #define SIM_NEVER UINT64_MAX
 

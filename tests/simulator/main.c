@@ -2,7 +2,7 @@
 /*
  * A scheduler library in a simulated machine:
  *
- *	LIBRARY [--cpus N] [--until TIME] FILE    runs the work of FILE and prints the timeline
+ *	LIBRARY [--cpus N] FILE                   runs the work of FILE and prints the timeline
  *	LIBRARY --check                           runs the conformance suite
  */
 #include <stdio.h>
@@ -55,13 +55,24 @@ static void check_priorities(void)
 					 (double)machine.now_ns / 1e6, t->t.name);
 }
 
+/* The argument of --cpus. */
+static int cpus_of(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < 1 || n > SCHED_CPUS_MAX) {
+		fprintf(stderr, "--cpus %s: from 1 to %d\n", text, SCHED_CPUS_MAX);
+		exit(2);
+	}
+	return (int)n;
+}
+
 static void simulate(const char *file, int cpus)
 {
 	work_read(file);
 	if (cpus)
 		work.cpus = cpus;
-	if (work.cpus < 1 || work.cpus > SIM_CPUS_MAX)
-		usage();
 	library_case = file;
 	library_watch();
 	timeline_start(work.column_ns, work.until_ns);
@@ -83,7 +94,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--check") == 0)
 		return conform(the_library());
 	if (argc == 4 && strcmp(argv[1], "--cpus") == 0) {
-		cpus = atoi(argv[2]);
+		cpus = cpus_of(argv[2]);
 		argv += 2;
 		argc -= 2;
 	}

@@ -193,6 +193,42 @@ def one_command_checks_an_authors_file():
         assert run.returncode != 0 and "not in <libos/sched.h>: kill" in run.stderr, run
 
 
+ARRAYS = """#include <libos/sched.h>
+static int ups[SCHED_CPUS_MAX];
+static void online(int cpu, int up)
+{
+	ups[cpu] = up;
+}
+static const struct sched_ops arrays = { .name = "arrays", .cpu_online = online };
+SCHED_LIBRARY(arrays);
+"""
+
+
+def arrays_of_all_cpus_suffice():
+    with tempfile.TemporaryDirectory() as folder:
+        run = check_scheduler(folder, "arrays.c", ARRAYS)
+        assert run.returncode == 0, run
+        run = check_scheduler(folder, "small.c", ARRAYS.replace("[SCHED_CPUS_MAX]", "[SCHED_CPUS_MAX - 1]"))
+        assert run.returncode != 0, run
+
+
+def what_cannot_be_run_is_said():
+    for cpus in ("2000", "65", "0", "two", ""):
+        run = simulator("rr", "--cpus", cpus, "tests/simulator/work/mixed.work")
+        assert run.returncode == 2 and run.stderr == f"--cpus {cpus}: from 1 to 64\n", run
+    run = subprocess.run(["make", "-s", f"BUILD={os.path.relpath(BUILD, TOP)}", "check-scheduler", "FILE=/none.c"],
+                         cwd=TOP, check=False, capture_output=True, text=True, timeout=LIMIT_S)
+    assert run.returncode != 0 and "/none.c: no such file" in run.stderr, run
+
+
+def an_authors_file_runs_any_work():
+    """That of a recording, for one; the same that the program does which `make` builds of a shipped one."""
+    run = subprocess.run(["make", "-s", f"BUILD={os.path.relpath(BUILD, TOP)}", "check-scheduler",
+                          "FILE=libos/schedulers/rr.c", "WORK=--cpus 3 tests/simulator/work/mixed.work"],
+                         cwd=TOP, check=False, capture_output=True, text=True, timeout=LIMIT_S)
+    assert run.returncode == 0 and run.stdout == simulate("rr", "mixed", "--cpus", "3"), run
+
+
 def case(function, *arguments):
     name = "-".join([function.__name__, *(argument.replace("/", "-") for argument in arguments)])
     return name, lambda: function(*arguments)
@@ -220,6 +256,9 @@ def main():
         *(case(shipped_library_conforms, library) for library in LIBRARIES),
         *(case(broken_library_is_found_out, name) for name in BROKEN),
         case(one_command_checks_an_authors_file),
+        case(arrays_of_all_cpus_suffice),
+        case(what_cannot_be_run_is_said),
+        case(an_authors_file_runs_any_work),
     ])
 
 
