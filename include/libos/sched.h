@@ -32,6 +32,16 @@
  *            calls, floating point.  What it may call is in this header.
  * tasks      A struct task is opaque.  A pointer stays valid from attach() to detach().
  *
+ * ---- Swapping
+ *
+ * When another library is asked for, the built-in FIFO is in force until every CPU has left the
+ * old one; the last CPU that leaves calls its exit(), and then the new one comes into force.  So
+ * callbacks of two libraries never run at the same time, nor do those of one library before and
+ * after its exit().  At a swap no task is dequeued or detached: a library that is put in force again
+ * attaches all tasks anew, with private state of zeros.  Its static variables are as it has left
+ * them, also after an ejection in the middle of a callback: a lock among them may be held.  State
+ * that all CPUs share and that begins as zeros is best kept in sched_cpu_private(0).
+ *
  * ---- Ejection
  *
  * The core checks what it is told.  A library is ejected when a callback faults or overruns; when
@@ -189,7 +199,8 @@ struct sched_ops {
 	/*
 	 * Before any other callback, once, on the CPU that puts the library in force; the private
 	 * state of all `ncpu` CPUs is there.  Not masked for longer than other callbacks.
-	 * Returns 0, or an error that keeps the previous scheduler in force.
+	 * Returns 0, or an error that keeps the previous scheduler in force.  (The built-in FIFO, if
+	 * the previous one is this library itself: its exit() has been called then.)
 	 */
 	int (*init)(int ncpu);
 

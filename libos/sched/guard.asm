@@ -32,6 +32,7 @@ sched_guarded_call:
 	mov rsi, rcx
 	mov rdx, r8
 	call rax
+	cld ; as the C that goes on here expects
 	mov rsp, [rbx + GUARD_STACK_POINTER]
 .return:
 	pop rdi

@@ -3,11 +3,21 @@
  * The scheduler library in force: choosing, swapping and ejecting it.
  *
  *	sched_in_force ---> instance 3: rr        each CPU has its own idea of what is in force
- *	                    instance 2: lottery   (run_queue.generation), and follows when it next
- *	                    instance 1: fifo      comes by, handing its own queue over
+ *	                    instance 2: fifo      (run_queue.generation), and follows when it next
+ *	                    instance 1: lottery   comes by, handing its own queue over
  *
- * So no CPU touches another's queue, and nobody waits for anybody.  A library's exit() is called by
- * the last CPU that leaves it; until then its callbacks may still run on others.
+ * So no CPU touches another's queue.  A library's exit() is called by the last CPU that leaves it; until
+ * then its callbacks may still run on others.
+ *
+ *	lottery in force    fifo in force                  rr in force
+ *	------------------>|----------------------------->|----------->
+ *	          a task wants rr     the last CPU leaves lottery: exit(), and rr comes into force
+ *
+ * Why not at once.  What a library keeps in a task, and the links of its queues, are in the task, where the
+ * next library has its own.  A callback of the old one, on a CPU that has not followed yet, may write to any
+ * task that it knows, also to one that another CPU has handed on.  The built-in FIFO uses neither, so it is in
+ * force until all have followed.  A CPU that does not come by for a while, because it has no time, holds the
+ * swap up, but no task.
  */
 #include "sched/library.h"
 #include "abi/errno.h"
@@ -17,18 +27,20 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
+#include "core/switch.h"
 #include "core/task.h"
 #include "core/timer_queue.h"
 #include "core/vcore.h"
+#include "core/wake.h"
 #include "sched/messages.h"
 #include "sched/place.h"
 #include "sched/stall.h"
 #include "time/time.h"
 #include "trace/trace.h"
 
-#define CACHE_LINE 64ul
-
 const struct sched_ops sched_fifo_ops = { .name = "fifo", .abi = SCHED_ABI };
+
+#define ERRNO_LAST 4095 /* what a call can return as an error */
 
 struct mutex sched_mutex;
 
@@ -37,10 +49,19 @@ static struct sched_instance fifo_instance = { .ops = &sched_fifo_ops,
 					       .timeout_ticks = STALL_NEVER };
 
 struct sched_instance *_Atomic sched_in_force;
-static struct lock swap_lock = LOCK_INIT("scheduler swap", RANK_LEAF);
-/* Under swap_lock. */
+
+/* A task's wish for another library, until it is in force.  On the stack of the task, which waits. */
+struct swap {
+	struct sched_instance *to;
+	bool begin; /* init() is yet to be called */
+	struct task *from;
+	int result;         /* why it is not in force, or 0 */
+	_Atomic bool done;  /* release: nobody else touches this any more */
+};
+
+/* Under sched_swap_lock. */
 static uint32_t generations;
-static struct sched_instance *instances;
+static struct swap *wanted; /* as soon as all other libraries are at rest, or NULL */
 
 /* Masked, so that the instance is not left and freed in between; its library's name stays. */
 const char *sched_current_name(void)
@@ -51,60 +72,6 @@ const char *sched_current_name(void)
 	name = sched_instance()->ops->name;
 	upcalls_unmask();
 	return name;
-}
-
-/* One that this library had before, or NULL. */
-static struct sched_instance *instance_reuse(const struct sched_ops *ops)
-{
-	struct sched_instance *s;
-
-	lock_acquire(&swap_lock);
-	for (s = instances; s && !(s->ops == ops && s->at_rest); s = s->next)
-		;
-	if (s)
-		s->at_rest = false;
-	lock_release(&swap_lock);
-	if (s && s->cpu_private)
-		memset(s->cpu_private, 0, s->cpu_stride * vcore_count);
-	return s;
-}
-
-static uint64_t timeout_of(const struct sched_ops *ops)
-{
-	if (ops == &sched_fifo_ops)
-		return STALL_NEVER; /* nothing could take over */
-	return SCHED_MS(ops->timeout_ms ? ops->timeout_ms : SCHED_TIMEOUT_DEFAULT_MS);
-}
-
-/* -> 0, -EINVAL or -ENOMEM. */
-static int instance_create(const struct sched_ops *ops, struct sched_instance **out)
-{
-	struct sched_instance *s;
-
-	if (!sched_ops_ok(ops))
-		return -EINVAL;
-	*out = instance_reuse(ops);
-	if (*out)
-		return 0;
-	s = heap_alloc(sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->ops = ops;
-	s->cpu_stride = (ops->cpu_size + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
-	stall_limit_set(s, timeout_of(ops));
-	if (s->cpu_stride) {
-		s->cpu_private = heap_alloc(s->cpu_stride * vcore_count);
-		if (!s->cpu_private) {
-			heap_free(s);
-			return -ENOMEM;
-		}
-	}
-	lock_acquire(&swap_lock);
-	s->next = instances;
-	instances = s;
-	lock_release(&swap_lock);
-	*out = s;
-	return 0;
 }
 
 static struct sched_exit why_abandoned(const struct vcore *v)
@@ -123,6 +90,8 @@ static void report_end(struct vcore *v, const struct sched_ops *ops)
 	sched_report(v, ops, &why, "ended badly");
 }
 
+static void swap_end_if_alone(struct vcore *v);
+
 /*
  * The last CPU has left s, or it never had one.  This CPU, masked, no callback running.
  *
@@ -139,9 +108,8 @@ static void retire(struct vcore *v, struct sched_instance *s)
 	if (v->queue.guard.failed)
 		report_end(v, s->ops);
 	v->queue.guard.failed = false;
-	lock_acquire(&swap_lock);
-	s->at_rest = true;
-	lock_release(&swap_lock);
+	instance_rest(s);
+	swap_end_if_alone(v);
 }
 
 /* Makes s the one in force.  Unless `expect` is not in force any more: then somebody else was
@@ -151,7 +119,7 @@ static bool install(struct vcore *v, struct sched_instance *s, struct sched_inst
 {
 	bool done = false, unused = false;
 
-	lock_acquire(&swap_lock);
+	lock_acquire(&sched_swap_lock);
 	if (sched_instance() == expect) {
 		if (expect) {
 			expect->why = *why;
@@ -161,7 +129,7 @@ static bool install(struct vcore *v, struct sched_instance *s, struct sched_inst
 		atomic_store_explicit(&sched_in_force, s, memory_order_release);
 		done = true;
 	}
-	lock_release(&swap_lock);
+	lock_release(&sched_swap_lock);
 	if (unused)
 		retire(v, expect);
 	return done;
@@ -191,11 +159,11 @@ void sched_follow_now(struct vcore *v)
 	struct sched_instance *now, *old = v->queue.instance;
 	bool last;
 
-	lock_acquire(&swap_lock);
+	lock_acquire(&sched_swap_lock);
 	now = sched_instance();
 	now->users++;
 	last = old && --old->users == 0 && old != now;
-	lock_release(&swap_lock);
+	lock_release(&sched_swap_lock);
 	trace(v, TRACE_SCHED, 0, 0, 0, trace_word(now->ops->name));
 	shorten_slice(v);
 	run_queue_hand_over(v, now);
@@ -226,57 +194,120 @@ static int start(struct vcore *v, struct sched_instance *s)
 {
 	struct sched_exit why = { .reason = SCHED_EXIT_INIT, .cpu = v->cpu, .callback = "init" };
 	struct sched_run r;
+	int error;
 
 	if (!s->ops->init)
 		return 0;
 	v->queue.visited = s;
 	r = guard_call(v, "init", (void *)s->ops->init, RESULT_NUMBER, NULL, vcore_count, 0, 0);
 	v->queue.visited = NULL;
-	why.detail = (uint64_t)(int)(uint64_t)r.task;
+	error = (int)(uint64_t)r.task;
+	why.detail = (uint64_t)error;
 	if (v->queue.guard.failed) {
 		why = why_abandoned(v);
 		v->queue.guard.failed = false;
-		r.task = (struct task *)(uint64_t)-EINVAL;
+		error = -EINVAL;
 	}
-	if (r.task)
-		sched_report(v, s->ops, &why, "is not put in force");
-	return (int)(uint64_t)r.task;
+	if (error == 0)
+		return 0;
+	sched_report(v, s->ops, &why, "is not put in force");
+	return error < 0 && error >= -ERRNO_LAST ? error : -EINVAL; /* whatever it was, an error is seen */
 }
 
-/* init() has refused: the instance waits for the next attempt. */
-static void give_up(struct sched_instance *s)
+/* All others are at rest.  This CPU, masked, no callback running: it follows when it next comes by. */
+static void swap_end(struct vcore *v, struct swap *w)
 {
-	lock_acquire(&swap_lock);
-	s->at_rest = true;
-	lock_release(&swap_lock);
+	const struct sched_exit why = { .reason = SCHED_EXIT_SWAPPED, .cpu = v->cpu, .callback = "" };
+	struct task *from = task_get(w->from->self); /* it waits, so it is there */
+	int r = w->begin ? start(v, w->to) : 0;
+
+	if (r) {
+		instance_rest(w->to);
+	} else if (w->to != &fifo_instance) {
+		/* What is in force is the FIFO, which nobody ejects, and swaps are made one at a time. */
+		(void)install(v, w->to, &fifo_instance, &why);
+		v->need_resched = v->must_pick = true;
+		notify_all(v);
+	}
+	w->result = r;
+	atomic_store_explicit(&w->done, true, memory_order_release);
+	/* The wish may be gone from here on. */
+	if (from != v->current)
+		wake_later(from, 0);
+	task_put(from);
+}
+
+/* Why somebody ends each swap, and once: whoever comes to rest looks after that, and so does who has the wish,
+ * after it is known.  The lock puts the looks in an order, and the last of them finds all at rest. */
+static void swap_end_if_alone(struct vcore *v)
+{
+	struct swap *w;
+
+	lock_acquire(&sched_swap_lock);
+	w = wanted && instances_rest_but(wanted->to) ? wanted : NULL;
+	if (w)
+		wanted = NULL;
+	lock_release(&sched_swap_lock);
+	if (w)
+		swap_end(v, w);
+}
+
+/* This CPU, masked: the FIFO comes into force, and then what is wanted. */
+static void swap_begin(struct vcore *v, struct swap *w)
+{
+	const struct sched_exit why = { .reason = SCHED_EXIT_SWAPPED, .cpu = v->cpu, .callback = "" };
+	struct sched_instance *old;
+
+	lock_acquire(&sched_swap_lock);
+	wanted = w;
+	lock_release(&sched_swap_lock);
+	old = sched_instance();
+	/* If it fails, `old` has just been ejected, and the FIFO is in force. */
+	if (old != &fifo_instance && install(v, &fifo_instance, old, &why))
+		notify_all(v);
+	sched_follow(v);
+	swap_end_if_alone(v);
+	sched_follow(v);
+	timers_program(v);
+}
+
+/* Masked.  The wake comes after `done` is stored, and we turn BLOCKING before we look for it; one that was meant
+ * for an earlier sleep may come late, hence the loop. */
+static void swap_await(struct swap *w)
+{
+	while (!atomic_load_explicit(&w->done, memory_order_acquire)) {
+		wait_begin();
+		if (atomic_load_explicit(&w->done, memory_order_acquire))
+			wait_cancel();
+		else
+			switch_away(SCHED_YIELDED);
+	}
 }
 
 static int swap(const char *name)
 {
 	const struct sched_ops *ops = library_find(name);
-	struct sched_exit why = { .reason = SCHED_EXIT_SWAPPED, .callback = "" };
-	struct sched_instance *s = NULL, *old;
-	struct vcore *v;
-	int r;
+	struct swap w = { .to = &fifo_instance, .from = current() };
+	int r = 0;
 
 	if (!ops)
 		return -ENOENT;
-	r = instance_create(ops, &s);
+	if (ops != &sched_fifo_ops) {
+		/* What it has outside of its instances is still used then: init() comes after exit(). */
+		w.begin = instance_is_used(ops);
+		r = instance_create(ops, &w.to);
+	}
 	if (r)
 		return r;
 	upcalls_mask();
-	v = this_vcore();
-	why.cpu = v->cpu;
-	r = start(v, s);
+	if (w.to != &fifo_instance && !w.begin)
+		r = start(this_vcore(), w.to);
 	if (r) {
-		give_up(s);
+		instance_rest(w.to);
 	} else {
-		do
-			old = sched_instance();
-		while (!install(v, s, old, &why));
-		notify_all(v);
-		sched_follow(v);
-		timers_program(v);
+		swap_begin(this_vcore(), &w);
+		swap_await(&w);
+		r = w.result;
 	}
 	upcalls_unmask();
 	return r;
@@ -297,27 +328,6 @@ static void follow_here(void *unused)
 	sched_follow(this_vcore());
 }
 
-/* Its instances that are at rest, no longer in the list. */
-static struct sched_instance *take_instances(const struct sched_ops *ops)
-{
-	struct sched_instance *taken = NULL;
-
-	lock_acquire(&swap_lock);
-	for (struct sched_instance **at = &instances; *at;) {
-		struct sched_instance *s = *at;
-
-		if (s->ops == ops && s->at_rest) {
-			*at = s->next;
-			s->next = taken;
-			taken = s;
-		} else {
-			at = &s->next;
-		}
-	}
-	lock_release(&swap_lock);
-	return taken;
-}
-
 /*
  * A CPU that has answered has followed to what is in force, as one that comes later will, which
  * `ops` is not, and cannot become while we have the mutex. The last one to leave has been through
@@ -329,7 +339,7 @@ void sched_leave_all(const struct sched_ops *ops)
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
 		(void)message_call_wait(cpu, follow_here, NULL);
-	for (s = take_instances(ops); s; s = next) {
+	for (s = instances_take(ops); s; s = next) {
 		next = s->next;
 		heap_free(s->cpu_private);
 		heap_free(s);
@@ -350,10 +360,10 @@ void sched_cpu_stop(struct vcore *v)
 
 	sched_follow(v);
 	run_queue_leave(v);
-	lock_acquire(&swap_lock);
+	lock_acquire(&sched_swap_lock);
 	old = v->queue.instance;
 	last = --old->users == 0 && old != sched_instance();
-	lock_release(&swap_lock);
+	lock_release(&sched_swap_lock);
 	if (last)
 		retire(v, old);
 	v->queue.instance = NULL;

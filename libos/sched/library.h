@@ -8,27 +8,8 @@
 #include <stdint.h>
 #include "core/mutex.h"
 #include "core/vcore.h"
+#include "sched/instance.h"
 #include "sched/run_queue.h"
-
-/* A library with its private memory.  Used again when its library is asked for again, and freed only
- * by sched_leave_all(): so CPUs may read one that has just been replaced. */
-struct sched_instance {
-	/* Fixed. */
-	const struct sched_ops *ops;
-	uint64_t timeout_ticks, look_ticks; /* stall.c */
-	void *cpu_private; /* cpu_stride bytes for each CPU */
-	size_t cpu_stride; /* ops->cpu_size, rounded up to cache lines */
-
-	/* Under the swap lock; each coming into force has its own, even of the same instance. */
-	_Atomic uint32_t generation;
-
-	/* Under the swap lock: CPUs whose queue it has.  exit() is called when there are none and it
-	 * is not in force any more. */
-	unsigned users;
-	bool at_rest;          /* not in force, and exit() has returned: may be used again */
-	struct sched_exit why; /* written by whoever replaced it */
-	struct sched_instance *next; /* every instance */
-};
 
 /* Task context: libraries are loaded, unloaded, swapped and tuned one at a time. */
 extern struct mutex sched_mutex;

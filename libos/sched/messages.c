@@ -20,6 +20,7 @@
 #include "core/vcore.h"
 #include "core/wait.h"
 #include "core/wake.h"
+#include "sched/library.h"
 #include "sched/place.h"
 #include "trace/trace.h"
 
@@ -101,8 +102,10 @@ void messages_drain(struct vcore *v)
 	if (found > v->stats.mailbox_high)
 		v->stats.mailbox_high = found;
 	flags = atomic_exchange(&m->flags, 0);
-	if (flags & MAILBOX_RESCHED)
+	if (flags & MAILBOX_RESCHED) {
 		v->need_resched = v->must_pick = true;
+		sched_follow(v); /* who has nothing to run would not come by otherwise, and a swap waits for all */
+	}
 	if (flags & MAILBOX_PULL)
 		v->steal_tried = 0;
 	if (flags & MAILBOX_PARAMETERS)
