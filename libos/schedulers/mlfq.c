@@ -62,21 +62,23 @@ static int mlfq_donate(struct task *from, struct task *to)
 	return heir->level < giver->level ? SCHED_DONATE_NOW : 0;
 }
 
-/* One that has waited for too long comes first, from the lowest level; then the highest level. */
+/* Who has waited for too long, and of those who has waited longest, on whatever level; else the highest level.
+ * (If the lower levels came first among those, a crowd that has been on top would never let the others there.) */
 static struct task *choose(struct cpu *c)
 {
-	uint64_t now = sched_now_ns();
+	struct task *highest = NULL, *oldest = NULL;
 
-	for (int level = LEVELS - 1; level > 0; level--) {
+	for (int level = 0; level < LEVELS; level++) {
 		struct task *t = sched_fifo_first(&c->level[level]);
 
-		if (t && now - sched_ready_since_ns(t) > AGE_NS)
-			return t;
+		if (!t)
+			continue;
+		if (!highest)
+			highest = t;
+		if (!oldest || sched_ready_since_ns(t) < sched_ready_since_ns(oldest))
+			oldest = t;
 	}
-	for (int level = 0; level < LEVELS; level++)
-		if (sched_fifo_first(&c->level[level]))
-			return sched_fifo_first(&c->level[level]);
-	return NULL;
+	return oldest && sched_now_ns() - sched_ready_since_ns(oldest) > AGE_NS ? oldest : highest;
 }
 
 /* The rest of its time on the level, but no less than the shortest. */

@@ -127,20 +127,20 @@ static size_t last_of(size_t from, enum trace_kind kind)
 
 /*
  * Records of CPU 0 around a gift: one of two tasks writes into a pipe, on which the other sleeps.
- * The wake comes with that call, the gift when the giver has stopped, and what runs next is the other,
- * with that slice; its read() returns what was written.
+ * The wake comes with that call, the gift when the giver has stopped, or right before if the library has the
+ * other run at once, and what runs next is the other, with that slice; its read() returns what was written.
  */
 static bool is_gift_over_a_pipe(size_t gift, pid_t from, pid_t to)
 {
-	size_t stop = last_of(gift, TRACE_STOP), wake = last_of(stop, TRACE_WAKE);
-	size_t call = last_of(wake, TRACE_CALL);
 	size_t run = next_of(gift, TRACE_RUN), back = find(run, TRACE_RETURN, to, 0);
+	size_t stop = last_of(run, TRACE_STOP), wake = last_of(gift, TRACE_WAKE);
+	size_t call = last_of(wake, TRACE_CALL);
 
 	return back < record_count && records[gift].number == from &&
 	       records[gift].value > 0 && records[call].task == (uint32_t)from &&
 	       records[call].number == SYS_write && records[wake].task == (uint32_t)to &&
 	       records[wake].detail == TRACE_WAKE_DONATE && records[wake].value == (uint64_t)from &&
-	       records[wake].number == 0 && records[stop].task == (uint32_t)from &&
+	       records[wake].number == 0 && stop > wake && records[stop].task == (uint32_t)from &&
 	       records[run].task == (uint32_t)to && records[run].value == records[gift].value &&
 	       records[back].value == 1;
 }

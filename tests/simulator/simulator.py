@@ -142,6 +142,12 @@ def chatter_starves_nobody(library):
     assert len(ran) == 5 and min(map(float, ran)) > 30, ran
 
 
+def a_crowd_starves_nobody(library):
+    """A thousand equals in 20 s: nobody among the first has had the turns of all who came later."""
+    ran = re.findall(r"^\w comp\w+ +([\d.]+) ", simulate(library, "crowd"), re.MULTILINE)
+    assert len(ran) > 30 and max(map(float, ran)) < 100, ran
+
+
 def wrong_work_is_named():
     for text, message in (("cpus two\n", ":1: two: not a number"),
                           ("task a: run 5\n", ":1: 5: a time needs a unit"),
@@ -252,6 +258,7 @@ def main():
         case(a_central_queue_does_not_grow_with_the_machine),
         *(case(the_same_work_gives_the_same_run, library) for library in LIBRARIES),
         *(case(chatter_starves_nobody, library) for library in LIBRARIES),
+        *(case(a_crowd_starves_nobody, library) for library in LIBRARIES),
         case(wrong_work_is_named),
         *(case(shipped_library_conforms, library) for library in LIBRARIES),
         *(case(broken_library_is_found_out, name) for name in BROKEN),
