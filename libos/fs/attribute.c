@@ -105,9 +105,11 @@ static long change_times(struct inode *i, const struct linux_timespec times[2], 
 	if (!error) {
 		lock_acquire(&i->lock);
 		if (times[0].nanoseconds != UTIME_OMIT)
-			i->times.access_ns = times[0].nanoseconds == UTIME_NOW ? now : file_time_of(&times[0]);
+			i->times.access_ns =
+				times[0].nanoseconds == UTIME_NOW ? now : file_time_of(&times[0]);
 		if (times[1].nanoseconds != UTIME_OMIT)
-			i->times.modify_ns = times[1].nanoseconds == UTIME_NOW ? now : file_time_of(&times[1]);
+			i->times.modify_ns =
+				times[1].nanoseconds == UTIME_NOW ? now : file_time_of(&times[1]);
 		i->times.change_ns = now;
 		lock_release(&i->lock);
 	}

@@ -88,8 +88,9 @@ int fd_install_at(struct file *f, int to, bool close_on_exec);
 int fd_close_on_exec(int fd, int set);
 
 /*
- * What a file was opened for never changes, whatever else fcntl() does to the flags.  The access mode plus one
- * has a bit for reading and one for writing; 3, which is neither, is for those who only want to control a device.
+ * What a file was opened for never changes, whatever else fcntl() does to the flags.  The access mode plus
+ * one has a bit for reading and one for writing; 3, which is neither, is for those who only want to control a
+ * device.
  */
 static inline __attribute__((always_inline)) uint32_t file_flags(const struct file *f)
 {

@@ -57,7 +57,7 @@ int data_reserve(struct file_data *d, uint64_t offset, uint64_t size)
 	uint8_t *made;
 	int error;
 
-	/* What cannot fit is refused before it has taken what others need meanwhile; so `count` is bounded. */
+	/* What cannot fit is refused before it has taken what others need; so `count` is bounded. */
 	if (count > present && !space_may_fit((count - present) * EXO_PAGE_SIZE))
 		return -ENOSPC;
 	made = heap_alloc(count / 8 + 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The times of files: nanoseconds since 1901-12-13, 2^31 seconds before 1970, which is as old as a program can
- * make a file.  So none is negative, and all are compared and divided as what they are.
+ * The times of files: nanoseconds since 1901-12-13, 2^31 seconds before 1970, which is as old as a program
+ * can make a file.  So none is negative, and all are compared and divided as what they are.
  */
 #ifndef LIBOS_FILE_TIME_H
 #define LIBOS_FILE_TIME_H

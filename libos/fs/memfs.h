@@ -50,8 +50,8 @@ long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *off
 int memfs_resize(struct inode *i, uint64_t size);
 /* The same for who has not opened it to write: -ETXTBSY if it runs. */
 int memfs_truncate(struct inode *i, uint64_t size);
-/* A program will be started from f, which was opened to be read and which nobody else has yet: as long as f is
- * there nobody opens the file to write.  -ETXTBSY if somebody has. */
+/* A program will be started from f, which was opened to be read and which nobody else has yet: as long as f
+ * is there nobody opens the file to write.  -ETXTBSY if somebody has. */
 int memfs_execute(struct file *f);
 /* May the process let a file grow to this size?  0, or -EFBIG and SIGXFSZ. */
 int memfs_size_allowed(uint64_t size);

@@ -167,8 +167,9 @@ static int regular_sync(struct file *f)
 }
 
 /*
- * A file that may be written is not run, and one that runs is not opened to be written: `writers` is on one side of
- * zero.  One more on this side; false: it is on the other.  Relaxed: the count orders nothing but itself.
+ * A file that may be written is not run, and one that runs is not opened to be written: `writers` is on one
+ * side of zero.  One more on this side; false: it is on the other.  Relaxed: the count orders nothing but
+ * itself.
  */
 static bool count_user(struct file_data *d, int32_t side)
 {

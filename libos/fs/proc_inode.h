@@ -19,8 +19,8 @@
 struct inode *proc_inode(const struct inode_ops *ops, struct inode *parent, uint64_t number,
 			 uint32_t mode, void *private, int *error);
 
-/* The same below the directory of the process that `parent` tells, whose effective user owns it; private is its
- * identity (proc_process.h) there too. */
+/* The same below the directory of the process that `parent` tells, whose effective user owns it; private is
+ * its identity (proc_process.h) there too. */
 struct inode *proc_process_inode(const struct inode_ops *ops, struct inode *parent, uint64_t number,
 				 uint32_t mode, int *error);
 

@@ -28,9 +28,9 @@ static inline uint64_t timespec_to_ns(const struct linux_timespec *t)
 }
 
 /*
- * Of ns < 2^63, for which there is a shorter way to divide than for all: times M = 2^93 / 10^9, rounded up, and
- * a shift.  M is too large by less than 1, so the quotient by less than 2^63 / 2^93 = 2^-30, which is less than
- * the 10^-9 that the largest remainder is short of the next whole number.
+ * Of ns < 2^63, for which there is a shorter way to divide than for all: times M = 2^93 / 10^9, rounded up,
+ * and a shift.  M is too large by less than 1, so the quotient by less than 2^63 / 2^93 = 2^-30, which is
+ * less than the 10^-9 that the largest remainder is short of the next whole number.
  */
 static inline struct linux_timespec timespec_from_ns(uint64_t ns)
 {

@@ -339,7 +339,11 @@ static void a_file_may_be_older_than_1970(void)
 {
 	struct timespec times[2] = { { -5, 0 }, { -10, 5 } };
 	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	struct { uint64_t before[14]; int64_t seconds; uint32_t nanoseconds, after[33]; } extended; /* statx's */
+	struct {
+		uint64_t before[14];
+		int64_t seconds;
+		uint32_t nanoseconds, after[33];
+	} extended; /* statx's, around its time of modification */
 	struct stat now;
 	char byte;
 

@@ -125,7 +125,8 @@ static int looks_at_its_descriptors(void)
 	DIR *all;
 
 	prctl(PR_SET_DUMPABLE, 1); /* Linux: else root owns the files of who has changed his user */
-	if (pipe(ends) < 0 || stat("/proc/self/fd", &s) < 0 || s.st_uid != OTHER || (s.st_mode & 07777) != 0500)
+	if (pipe(ends) < 0 || stat("/proc/self/fd", &s) < 0 || s.st_uid != OTHER ||
+	    (s.st_mode & 07777) != 0500)
 		return 1;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", ends[1]);
 	if (fstat(ends[0], &s) < 0 || s.st_uid != OTHER || s.st_nlink != 1)
