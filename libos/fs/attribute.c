@@ -297,7 +297,7 @@ static long allocate(struct inode *i, int mode, uint64_t offset, uint64_t size)
 	if (!result && !(mode & FALLOC_FL_PUNCH_HOLE))
 		result = data_reserve(data, offset, size);
 	if (!result && !(mode & FALLOC_FL_KEEP_SIZE) && end > old)
-		data_resize(data, end);
+		data_resize(data, end, NULL);
 	mutex_unlock(&i->mutex);
 	if (!result)
 		memfs_modified(i);

@@ -69,6 +69,11 @@ long file_seek_endless(struct file *f, int64_t offset, int whence)
 	return file_seek_from(f, whence == SEEK_CUR ? (int64_t)f->position : 0, offset);
 }
 
+const struct file_data *file_map_data(const struct file *f)
+{
+	return f->inode ? memfs_data(f->inode) : NULL;
+}
+
 static void count_mapping(struct file *f, int change)
 {
 	struct file_data *data = f->inode ? memfs_data(f->inode) : NULL;

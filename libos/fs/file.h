@@ -14,6 +14,7 @@
 #include "core/wait.h"
 
 struct file;
+struct file_data;
 struct inode;
 struct poll_waiter;
 
@@ -74,6 +75,8 @@ void file_get(struct file *f);
 void file_put(struct file *f); /* may block (release) */
 /* The same for a mapping of the file, which must have left every TLB before the put: while there
  * is one, the file keeps its pages where they are. */
+/* What tells whether two mappings are of one file that can be cut; NULL: it cannot. */
+const struct file_data *file_map_data(const struct file *f);
 void file_map_get(struct file *f);
 void file_map_put(struct file *f);
 /* For ops.seek: the position becomes base + offset; it, or -errno. */

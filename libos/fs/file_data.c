@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "fs/space.h"
+#include "vm/vm.h"
 
 /* Pages taken out of the index under one hold of the lock, so that masked time is bounded. */
 #define DETACH_BATCH 32
@@ -226,9 +227,10 @@ long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t o
 
 /*
  * Some at a time.  A mapping is counted under the lock before its first fault: a page taken out
- * of the index before that cannot be handed out any more.
+ * of the index before that cannot be handed out any more.  unmapped: whatever mappings there are, none shows
+ * these pages, or will.
  */
-bool discard_range(struct file_data *d, uint64_t first, uint64_t end)
+static bool discard(struct file_data *d, uint64_t first, uint64_t end, bool unmapped)
 {
 	void *batch[DETACH_BATCH];
 	unsigned count = 0;
@@ -238,7 +240,7 @@ bool discard_range(struct file_data *d, uint64_t first, uint64_t end)
 		uint64_t nodes;
 
 		lock_acquire(&d->lock);
-		stay = d->mappings != 0;
+		stay = d->mappings != 0 && !unmapped;
 		if (!stay) {
 			nodes = d->pages.nodes;
 			count = page_tree_detach(&d->pages, first, end, batch, DETACH_BATCH);
@@ -255,13 +257,20 @@ bool discard_range(struct file_data *d, uint64_t first, uint64_t end)
 	return true;
 }
 
+bool discard_range(struct file_data *d, uint64_t first, uint64_t end)
+{
+	return discard(d, first, end, false);
+}
+
 /*
  * Cuts or extends.  The size falls before pages go: data_map_frame() looks at the size under the
- * lock, so it makes no page beyond the new end behind our back.
+ * lock, so it makes no page beyond the new end behind our back.  A mapping that begins after that
+ * shows none there.
  */
-void data_resize(struct file_data *d, uint64_t size)
+void data_resize(struct file_data *d, uint64_t size, struct vm_cut *cut)
 {
 	size_t in_page = size % EXO_PAGE_SIZE;
+	bool falls = size < data_size(d), unmapped;
 	uint8_t *last;
 
 	grow_to(d, size, size);
@@ -273,8 +282,11 @@ void data_resize(struct file_data *d, uint64_t size)
 	last = in_page ? page_tree_get(&d->pages, page_index(size)) : NULL;
 	if (last)
 		memset(last + in_page, 0, EXO_PAGE_SIZE - in_page);
+	unmapped = falls && d->mappings == 0;
 	lock_release(&d->lock);
-	discard_range(d, pages_for(size), PAGE_TREE_NONE);
+	if (falls && !unmapped)
+		unmapped = vm_cut_file(d, pages_for(size), cut);
+	discard(d, pages_for(size), PAGE_TREE_NONE, unmapped);
 }
 
 void data_count_mapping(struct file_data *d, int change)

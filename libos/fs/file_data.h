@@ -12,10 +12,10 @@
  * So the fault never waits for the mutex that the copier holds.
  *
  * A page stays where it is from when it enters `pages` until the file is cut below it (mutex) or
- * freed.  Whoever holds the mutex may therefore use a page without `lock`.  While the file is
- * mapped, pages that are cut off stay as well: a mapping may still show them, or a fault on
- * another CPU be about to map them.  They go when the file is next cut, or freed.  What lies
- * beyond the end is therefore undefined; whoever moves the end up clears what it uncovers.
+ * freed.  Whoever holds the mutex may therefore use a page without `lock`.  Pages that are cut off
+ * leave the mappings of the file before they are freed (vm/cut.c).  If there is too little memory
+ * for that they stay until the file is next cut, or freed.  What lies beyond the end is therefore
+ * undefined; whoever moves the end up clears what it uncovers.
  */
 #ifndef LIBOS_FILE_DATA_H
 #define LIBOS_FILE_DATA_H
@@ -27,6 +27,8 @@
 #include "core/lock.h"
 #include "fs/io_buffer.h"
 #include "fs/page_tree.h"
+
+struct vm_cut;
 
 struct file_data {
 	struct lock lock; /* RANK_INODE; guards the rest */
@@ -54,7 +56,8 @@ uint64_t data_blocks(struct file_data *d); /* memory it takes, in units of 512 b
 /* The rest: inode's mutex held, task context.  Bytes moved, or -errno if none. */
 long data_read(struct file_data *d, struct io_buffer to, size_t n, uint64_t offset);
 long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t offset);
-void data_resize(struct file_data *d, uint64_t size);
+/* cut: for vm_cut_end(), once the mutex has been let go of; NULL: the size does not fall. */
+void data_resize(struct file_data *d, uint64_t size, struct vm_cut *cut);
 /* Gives every page of a range memory of its own, so that writing it cannot run out of space; all or none. */
 int data_reserve(struct file_data *d, uint64_t offset, uint64_t size);
 /* Makes a range read as zeros; end <= FILE_SIZE_LIMIT. */

@@ -5,6 +5,7 @@
 #include "fs/memfs.h"
 #include "proc/process.h"
 #include "proc/signal.h"
+#include "vm/vm.h"
 
 #define SIGXFSZ 25
 
@@ -88,6 +89,7 @@ long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *off
 
 int memfs_resize(struct inode *i, uint64_t size)
 {
+	struct vm_cut cut = { 0 };
 	int error = 0;
 
 	if (size > FILE_SIZE_LIMIT)
@@ -97,8 +99,9 @@ int memfs_resize(struct inode *i, uint64_t size)
 	if (size > data_size(i->data))
 		error = memfs_size_allowed(size);
 	if (!error)
-		data_resize(i->data, size);
+		data_resize(i->data, size, &cut);
 	mutex_unlock(&i->mutex);
+	vm_cut_end(&cut);
 	if (!error)
 		memfs_modified(i);
 	return error;

@@ -201,6 +201,8 @@ static int take_task_place(struct process *parent)
 	lock_acquire(&process_tree_lock);
 	while (!(taken = user_take_place_locked(parent, limit)) && somebody_leaves_locked(parent))
 		wait_on(&parent->thread_wait, &process_tree_lock, 0, 0);
+	if (taken)
+		vm_copy_begin_locked();
 	lock_release(&process_tree_lock);
 	return taken ? 0 : -EAGAIN;
 }
@@ -208,6 +210,7 @@ static int take_task_place(struct process *parent)
 static void give_task_place_back(struct process *parent)
 {
 	lock_acquire(&process_tree_lock);
+	vm_copy_end_locked();
 	parent->forking--;
 	user_give_place_locked(parent);
 	lock_release(&process_tree_lock);
@@ -238,6 +241,7 @@ static bool link_process(struct process *child, struct task *t, uint64_t flags)
 		lock_release(&process_tree_lock);
 		return false;
 	}
+	vm_copy_end_locked();
 	user_hand_over_locked(here, child);
 	process_link_locked(child, flags & CLONE_PARENT ? here->parent : here, t);
 	/* Of the forking process, whoever becomes the parent. */
@@ -316,6 +320,7 @@ static long clone_thread(const struct clone_request *c)
 	lock_acquire(&process_tree_lock);
 	process_add_task_locked(p, t);
 	fd_own_forget();
+	vm_copy_end_locked();
 	p->forking--;
 	share_work_locked(p, t);
 	lock_release(&process_tree_lock);

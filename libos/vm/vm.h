@@ -13,6 +13,7 @@
 #include "core/mutex.h"
 
 struct file;
+struct file_data;
 struct vm;
 
 /* Programs may map [VM_LOW, EXO_USER_TOP): the first pages stay empty, to catch null pointers. */
@@ -86,6 +87,25 @@ struct vm_wish {
 };
 
 void vm_touch_ahead(struct vm *v, struct vm_wish *wishes, unsigned count);
+
+/* Spaces, counted.  Nothing in it at first. */
+struct vm_cut {
+	struct vm **spaces;
+	unsigned count;
+};
+/*
+ * For a file that has been cut (vm/cut.c): its pages from `first` on leave all address spaces, and every TLB.  The
+ * size says so already, and rises no more until this has returned, since the inode's mutex is held.  False: there
+ * is too little memory, and some may still be there.  May sleep.
+ *
+ * vm_cut_end() lets go of the spaces, with no lock of the file system held: one may be the last use of a file.
+ */
+bool vm_cut_file(const struct file_data *data, uint64_t first, struct vm_cut *cut);
+void vm_cut_end(struct vm_cut *cut);
+/* A fork is on its way, from before it copies until its child is linked: no file is cut.  Under
+ * process_tree_lock alone, which begin may let go of to wait. */
+void vm_copy_begin_locked(void);
+void vm_copy_end_locked(void);
 
 uint64_t vm_resident_pages(struct vm *v);
 uint64_t vm_resident_peak(struct vm *v);
