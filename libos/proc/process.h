@@ -110,7 +110,8 @@ enum process_limit {
 #define LIMIT_INFINITY (~0ul)
 
 struct process *process_find(uint32_t pid); /* under process_tree_lock */
-struct process *process_find_by_thread(uint32_t tid); /* likewise; any of its threads may be named */
+/* Likewise; any of its threads may be named. */
+struct process *process_find_by_thread(uint32_t tid);
 /* The task that programs know by this id, counted, or NULL; no lock held. */
 struct task *thread_find(uint32_t tid);
 void process_get(struct process *p);

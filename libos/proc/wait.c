@@ -116,7 +116,8 @@ static void fill(struct wait_result *r, const struct process *child, int code, i
 
 /* 1: this child has something to tell, which is taken away unless WNOWAIT; 0: it may have later; -ECHILD: it
  * never will, since its end is not asked for. */
-static int look_at_locked(const struct wait_request *w, struct process *child, struct wait_result *r)
+static int look_at_locked(const struct wait_request *w, struct process *child,
+			  struct wait_result *r)
 {
 	bool keep = w->options & WNOWAIT;
 

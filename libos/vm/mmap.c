@@ -15,9 +15,10 @@
 #include "vm/calls.h"
 
 /* What MAP_SHARED_VALIDATE lets through: no file here can do what newer flags ask for. */
-#define FLAGS_KNOWN                                                                              \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE |  \
-	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT)
+#define FLAGS_KNOWN                                                                                \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE |   \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |      \
+	 MAP_32BIT)
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 /* What the file's own access mode permits. */

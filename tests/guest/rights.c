@@ -70,7 +70,8 @@ static int loses_its_death_signal(void)
 	prctl(PR_SET_PDEATHSIG, SIGUSR1);
 	if (setresuid(0, 0, 0) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0 || number != SIGUSR1)
 		return 1;
-	if (setresgid((gid_t)-1, 1000, (gid_t)-1) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0 || number != 0)
+	if (setresgid((gid_t)-1, 1000, (gid_t)-1) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0 ||
+	    number != 0)
 		return 2;
 	prctl(PR_SET_PDEATHSIG, SIGUSR1);
 	if (setuid(1000) < 0 || prctl(PR_GET_PDEATHSIG, &number) < 0)

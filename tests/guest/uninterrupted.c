@@ -80,10 +80,25 @@ static void stops_do_not_end(int (*how)(void))
 	CHECK_EQ(status, 0);
 }
 
-static void a_stop_ends_no_poll(void) { stops_do_not_end(by_poll); }
-static void a_stop_ends_no_ppoll(void) { stops_do_not_end(by_ppoll); }
-static void a_stop_ends_no_select(void) { stops_do_not_end(by_select); }
-static void a_stop_ends_no_pselect(void) { stops_do_not_end(by_pselect); }
+static void a_stop_ends_no_poll(void)
+{
+	stops_do_not_end(by_poll);
+}
+
+static void a_stop_ends_no_ppoll(void)
+{
+	stops_do_not_end(by_ppoll);
+}
+
+static void a_stop_ends_no_select(void)
+{
+	stops_do_not_end(by_select);
+}
+
+static void a_stop_ends_no_pselect(void)
+{
+	stops_do_not_end(by_pselect);
+}
 
 /* The mask lets in a signal that is ignored. */
 static void an_ignored_signal_ends_no_wait(void)

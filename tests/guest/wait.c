@@ -301,7 +301,8 @@ static int waits_for_stops_of_one_that_ends(void)
 
 static void one_that_has_ended_stops_no_more(void)
 {
-	int (*const waits[])(void) = { waits_for_stops_of_a_zombie, waits_for_stops_of_one_that_ends };
+	int (*const waits[])(void) = { waits_for_stops_of_a_zombie,
+				       waits_for_stops_of_one_that_ends };
 	int status;
 
 	for (unsigned i = 0; i < 2; i++) {
