@@ -83,7 +83,8 @@ static _Noreturn void refuse_scheduler(int control, const char *wanted)
 	known[strcspn(known, "\n")] = '\0';
 	if (error < 0 ||
 	    dprintf(error, "exo-run: --sched %s: there is no such scheduler; there are: %s\n"
-		    "exo-run: one in a file is loaded by a program: schedctl use FILE\n", wanted, known) < 0 ||
+		    "exo-run: one in a file is loaded by a program: schedctl use FILE\n",
+		    wanted, known) < 0 ||
 	    write(control, &status, sizeof(status)) != sizeof(status))
 		die("the scheduler named by sched=");
 	reboot(RB_POWER_OFF);

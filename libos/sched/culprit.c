@@ -19,7 +19,7 @@ extern const char libos_text_start[], libos_text_end[];
 static struct culprit {
 	char task[128]; /* what was done with which task */
 	uint64_t at;    /* the instruction */
-	uint64_t from;  /* in the library, behind its call of what `at` is in; 0: not known, or `at` is in it */
+	uint64_t from;  /* behind the library's call of what `at` is in; 0: not known, or `at` is in it */
 } culprits[EXO_CPUS_MAX] __attribute__((aligned(64)));
 
 /* ---- the task */

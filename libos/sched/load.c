@@ -141,10 +141,11 @@ static const char *check_callbacks(struct loaded *l)
 	static const char *const names[] = { "init", "exit", "attach", "detach", "select_cpu", "enqueue",
 					     "dequeue", "pick", "steal", "charge", "donate", "setparam",
 					     "cpu_online", "dump" };
-	const uint64_t *callbacks = (const uint64_t *)&l->ops.init;
+	const char *first = (const char *)&l->ops + offsetof(struct sched_ops, init);
+	const uint64_t *callbacks = (const uint64_t *)first;
 
-	_Static_assert(sizeof(names) == offsetof(struct sched_ops, tunables) - offsetof(struct sched_ops, init),
-		       "each of them has a name");
+	_Static_assert(offsetof(struct sched_ops, tunables) - offsetof(struct sched_ops, init) ==
+		       sizeof(names), "each of them has a name");
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (callbacks[i] && !object_covers(&l->object, callbacks[i] - (uint64_t)l->memory, 1,
 						   OBJECT_EXECUTE))
@@ -161,7 +162,8 @@ static const char *copy_tunable(struct loaded *l, unsigned i)
 
 	if (wrong) {
 		format(number, sizeof(number), "tunables[%u]", i);
-		return refuse(l, "a tunable's name is none, too long, or has a blank, a / or what is not ASCII:", number);
+		return refuse(l, "a tunable's name is none, too long, or has a blank, a / or what is not "
+			      "ASCII:", number);
 	}
 	if (t->min > t->max)
 		return refuse(l, "a tunable's min is above its max:", l->tunable_names[i]);

@@ -119,7 +119,8 @@ static double clock_s(void)
 
 static char report[4][512];
 
-/* The last report on a library in the log: its three lines, and one more of who faulted.  Its time must not be before `since`. */
+/* The last report on a library in the log: its three lines, and one more of who faulted.
+ * Its time must not be before `since`. */
 static int find_report(const char *library, double since)
 {
 	static char log[LOG_ROOM];
@@ -153,7 +154,7 @@ struct broken_case {
 			       * '|' before another way, where it depends on what the task does next */
 	int cpus;             /* it needs so many */
 	int with_steal;
-	const char *wrong;    /* what is wrong with the task that it returned or kept; ways as above, or NULL */
+	const char *wrong;    /* with the task that it returned or kept; ways as above, or NULL */
 };
 
 static const struct broken_case *broken;

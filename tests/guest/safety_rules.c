@@ -9,7 +9,8 @@ static const struct broken_case cases[] = {
 	{ "nothing_to_run_though_tasks_wait", BREAK_IDLE, IN_NONE, 50,
 	  "s pick() had nothing to run", 1, 0, NULL },
 	{ "a_blocked_task_is_returned", BREAK_BLOCKED, IN_NONE, 50, "s pick() " RETURNED, 1, 0,
-	  ", which is blocked: 0x|, which runs on CPU |, which is on its way to a CPU: 0x|, which has ended: 0x" },
+	  ", which is blocked: 0x|, which runs on CPU |, which is on its way to a CPU: 0x"
+	  "|, which has ended: 0x" },
 	{ "another_cpus_task_is_returned", BREAK_FOREIGN, IN_NONE, 20, "s pick() " RETURNED, 2, 0,
 	  ", which is queued on CPU |, which runs on CPU |, which is on its way to a CPU: 0x"
 	  "|, which is blocked: 0x|, which has ended: 0x" },
@@ -34,7 +35,8 @@ static const struct broken_case cases[] = {
 	{ "a_dequeued_task_stays_queued", BREAK_FORGET, IN_NONE, 0, "s dequeue() left in a queue task ", 1, 0,
 	  "), which it was to take out: 0x" },
 	{ "a_stolen_task_was_not_queued", BREAK_STEAL, IN_NONE, 0, "s steal() " RETURNED, 2, 1,
-	  ", which is blocked: 0x|, which runs on CPU |, which is on its way to a CPU: 0x|, which has ended: 0x" },
+	  ", which is blocked: 0x|, which runs on CPU |, which is on its way to a CPU: 0x"
+	  "|, which has ended: 0x" },
 	{ "init_returns_an_error", BREAK_INIT, IN_NONE, 0, "s init() returned error -12", 1, 0, NULL },
 };
 

@@ -228,7 +228,8 @@ void library_check_form(const struct sched_ops *ops)
 		library_is_wrong("its abi is %u, and the newest there is is %u", ops->abi, SCHED_ABI);
 	for (const char *at = ops->name; *at; at++)
 		if (*at <= ' ' || *at > '~' || *at == '/')
-			library_is_wrong("its name has a blank, a / or a character that is not ASCII and printable");
+			library_is_wrong("its name has a blank, a / or a character that is not ASCII and "
+					 "printable");
 	if (ops->flags & ~(uint32_t)SCHED_FLAGS)
 		library_is_wrong("its flags have a bit that is none of <libos/sched.h>'s: %x", ops->flags);
 	if (ops->cpu_size > SCHED_CPU_SIZE_MAX)
