@@ -208,8 +208,8 @@ static inline bool stack_is_same(const struct task *t, const struct signal_words
 }
 
 /* As on Linux, what a frame says about the alternate stack is taken if it makes sense.  That of a task which
- * never had one makes none, so the first one that a handler sets stays.  Nearly always a frame says what there
- * is already: to set that would be refused, or change nothing. */
+ * never had one makes none, so the first one that a handler sets stays.  Nearly always a frame says what
+ * there is already: to set that would be refused, or change nothing. */
 static inline void stack_restore(struct task *t, const struct signal_words *w)
 {
 	if (!stack_is_same(t, w))

@@ -15,9 +15,9 @@
  *
  * Why not at once.  What a library keeps in a task, and the links of its queues, are in the task, where the
  * next library has its own.  A callback of the old one, on a CPU that has not followed yet, may write to any
- * task that it knows, also to one that another CPU has handed on.  The built-in FIFO uses neither, so it is in
- * force until all have followed.  A CPU that does not come by for a while, because it has no time, holds the
- * swap up, but no task.
+ * task that it knows, also to one that another CPU has handed on.  The built-in FIFO uses neither, so it is
+ * in force until all have followed.  A CPU that does not come by for a while, because it has no time, holds
+ * the swap up, but no task.
  */
 #include "sched/library.h"
 #include "abi/errno.h"
@@ -55,8 +55,8 @@ struct swap {
 	struct sched_instance *to;
 	bool begin; /* init() is yet to be called */
 	struct task *from;
-	int result;         /* why it is not in force, or 0 */
-	_Atomic bool done;  /* release: nobody else touches this any more */
+	int result;        /* why it is not in force, or 0 */
+	_Atomic bool done; /* release: nobody else touches this any more */
 };
 
 /* Under sched_swap_lock. */
@@ -211,7 +211,8 @@ static int start(struct vcore *v, struct sched_instance *s)
 	if (error == 0)
 		return 0;
 	sched_report(v, s->ops, &why, "is not put in force");
-	return error < 0 && error >= -ERRNO_LAST ? error : -EINVAL; /* whatever it was, an error is seen */
+	/* Whatever it was, an error is seen. */
+	return error < 0 && error >= -ERRNO_LAST ? error : -EINVAL;
 }
 
 /* All others are at rest.  This CPU, masked, no callback running: it follows when it next comes by. */
@@ -237,8 +238,8 @@ static void swap_end(struct vcore *v, struct swap *w)
 	task_put(from);
 }
 
-/* Why somebody ends each swap, and once: whoever comes to rest looks after that, and so does who has the wish,
- * after it is known.  The lock puts the looks in an order, and the last of them finds all at rest. */
+/* Why somebody ends each swap, and once: whoever comes to rest looks after that, and so does who has the
+ * wish, after it is known.  The lock puts the looks in an order, and the last of them finds all at rest. */
 static void swap_end_if_alone(struct vcore *v)
 {
 	struct swap *w;
@@ -271,8 +272,8 @@ static void swap_begin(struct vcore *v, struct swap *w)
 	timers_program(v);
 }
 
-/* Masked.  The wake comes after `done` is stored, and we turn BLOCKING before we look for it; one that was meant
- * for an earlier sleep may come late, hence the loop. */
+/* Masked.  The wake comes after `done` is stored, and we turn BLOCKING before we look for it; one that was
+ * meant for an earlier sleep may come late, hence the loop. */
 static void swap_await(struct swap *w)
 {
 	while (!atomic_load_explicit(&w->done, memory_order_acquire)) {

@@ -104,7 +104,8 @@ void messages_drain(struct vcore *v)
 	flags = atomic_exchange(&m->flags, 0);
 	if (flags & MAILBOX_RESCHED) {
 		v->need_resched = v->must_pick = true;
-		sched_follow(v); /* who has nothing to run would not come by otherwise, and a swap waits for all */
+		/* Who idles would not come by otherwise, and a swap waits for all. */
+		sched_follow(v);
 	}
 	if (flags & MAILBOX_PULL)
 		v->steal_tried = 0;

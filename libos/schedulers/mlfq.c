@@ -62,8 +62,9 @@ static int mlfq_donate(struct task *from, struct task *to)
 	return heir->level < giver->level ? SCHED_DONATE_NOW : 0;
 }
 
-/* Who has waited for too long, and of those who has waited longest, on whatever level; else the highest level.
- * (If the lower levels came first among those, a crowd that has been on top would never let the others there.) */
+/* Who has waited for too long, and of those who has waited longest, on whatever level; else the highest
+ * level.  (If the lower levels came first among those, a crowd that has been on top would never let the
+ * others there.) */
 static struct task *choose(struct cpu *c)
 {
 	struct task *highest = NULL, *oldest = NULL;

@@ -7,10 +7,10 @@
  * mutex, and we take that of each space: either the fault came first, and we take its page away, or it finds
  * the new size.
  *
- * Why no space is missed: while a file is cut no fork makes a copy, and the other way round; each waits for the
- * other, counted under process_tree_lock.  So every space with pages is that of a process in the list.  One that
- * exec makes is its process's before it has pages; who is about to end, and has given its space up, uses it no
- * more.
+ * Why no space is missed: while a file is cut no fork makes a copy, and the other way round; each waits for
+ * the other, counted under process_tree_lock.  So every space with pages is that of a process in the list.
+ * One that exec makes is its process's before it has pages; who is about to end, and has given its space up,
+ * uses it no more.
  */
 #include "core/lock.h"
 #include "core/memory.h"

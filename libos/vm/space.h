@@ -177,8 +177,8 @@ int around_ops(const struct mapping *m, uint64_t page, uint64_t low, uint64_t hi
 /* How many pages those operations have mapped, of an update that ended with r. */
 uint64_t pages_mapped(const struct exo_op *ops, unsigned n, int r);
 
-/* Makes [start, end) resident as far as memory allows, for MAP_POPULATE; what vm_fault() says of the first page
- * that it cannot. */
+/* Makes [start, end) resident as far as memory allows, for MAP_POPULATE; what vm_fault() says of the first
+ * page that it cannot. */
 int vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write);
 
 #endif

@@ -94,11 +94,12 @@ struct vm_cut {
 	unsigned count;
 };
 /*
- * For a file that has been cut (vm/cut.c): its pages from `first` on leave all address spaces, and every TLB.  The
- * size says so already, and rises no more until this has returned, since the inode's mutex is held.  False: there
- * is too little memory, and some may still be there.  May sleep.
+ * For a file that has been cut (vm/cut.c): its pages from `first` on leave all address spaces, and every
+ * TLB.  The size says so already, and rises no more until this has returned, since the inode's mutex is held.
+ * False: there is too little memory, and some may still be there.  May sleep.
  *
- * vm_cut_end() lets go of the spaces, with no lock of the file system held: one may be the last use of a file.
+ * vm_cut_end() lets go of the spaces, with no lock of the file system held: one may be the last use of a
+ * file.
  */
 bool vm_cut_file(const struct file_data *data, uint64_t first, struct vm_cut *cut);
 void vm_cut_end(struct vm_cut *cut);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One library is put in the place of another: neither meets what the other has in tasks, or one of its callbacks. */
+/* One library is put in the place of another: neither meets what the other has in tasks, or a callback. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdatomic.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Round robin that stays in its callbacks for a while, and then writes to the private state of other CPUs' tasks,
- * as it may.  It counts, outside of its instances, what must not be: a callback that runs while init() does, an
- * init() before the last exit(), a state of a task that is not its own.
+ * Round robin that stays in its callbacks for a while, and then writes to the private state of other CPUs'
+ * tasks, as it may.  It counts, outside of its instances, what must not be: a callback that runs while init()
+ * does, an init() before the last exit(), a state of a task that is not its own.
  */
 #include <libos/sched.h>
 #include <stdatomic.h>
