@@ -53,6 +53,8 @@ int memfs_truncate(struct inode *i, uint64_t size);
 /* A program will be started from f, which was opened to be read and which nobody else has yet: as long as f
  * is there nobody opens the file to write.  -ETXTBSY if somebody has. */
 int memfs_execute(struct file *f);
+/* f, which is new and was opened to be written, keeps nobody from running the file. */
+void memfs_forget_writer(struct file *f);
 /* May the process let a file grow to this size?  0, or -EFBIG and SIGXFSZ. */
 int memfs_size_allowed(uint64_t size);
 /* May it let none grow beyond what it has at `offset`?  Asks only, without a signal. */

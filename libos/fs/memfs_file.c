@@ -225,6 +225,12 @@ int memfs_open(struct inode *i, struct file *f)
 	return 0;
 }
 
+void memfs_forget_writer(struct file *f)
+{
+	forget_user(f->inode->data, 1);
+	f->ops = &regular_file_ops;
+}
+
 int memfs_execute(struct file *f)
 {
 	if (f->ops != &regular_file_ops)

@@ -117,13 +117,17 @@ static struct file *open_created(struct inode *i, uint32_t flags, int *error)
 	struct file *f = file_alloc(&path_only_ops, i, NULL, flags & FLAGS_KEPT);
 
 	/* Whoever creates a file may open it as it likes, whatever the mode says. */
-	if (f) {
-		*error = i->ops->open(i, f);
-		return f;
+	if (!f) {
+		inode_put(i);
+		*error = -ENOMEM;
+		return NULL;
 	}
-	inode_put(i);
-	*error = -ENOMEM;
-	return NULL;
+	*error = i->ops->open(i, f);
+	if (*error) { /* somebody has found it, and runs it already */
+		file_put(f);
+		return NULL;
+	}
+	return f;
 }
 
 /* O_TMPFILE: a file without a name, which linkat may give one, if it is not O_EXCL. */
@@ -262,5 +266,8 @@ long sys_memfd_create(uint64_t name, unsigned flags)
 		return error;
 	inode_set_owner(i, NULL);
 	f = open_created(i, O_RDWR, &error);
-	return f ? fd_install(f, 0, flags & MFD_CLOEXEC) : error;
+	if (!f)
+		return error;
+	memfs_forget_writer(f); /* as on Linux: it may be run while this descriptor is open */
+	return fd_install(f, 0, flags & MFD_CLOEXEC);
 }

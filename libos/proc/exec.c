@@ -251,19 +251,15 @@ long sys_execve(uint64_t path, uint64_t argv, uint64_t envp)
 	return r;
 }
 
-/* The file behind a descriptor, by the path that it was opened by. */
+/* The file behind a descriptor, whatever has become of its name. */
 static long path_of_descriptor(int fd, char *name)
 {
 	struct file *f = fd_get(fd);
 
 	if (!f)
 		return -EBADF;
-	size_t n = file_path(f, name, PATH_MAX - 1);
-
 	file_put(f);
-	if (n == 0 || n >= PATH_MAX)
-		return -ENOENT;
-	name[n] = '\0';
+	format(name, PATH_MAX, "/proc/self/fd/%d", fd);
 	return 0;
 }
 

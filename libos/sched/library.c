@@ -154,7 +154,7 @@ static void shorten_slice(struct vcore *v)
 		v->slice_end_tsc = latest;
 }
 
-void sched_follow_now(struct vcore *v)
+static void follow_once(struct vcore *v)
 {
 	struct sched_instance *now, *old = v->queue.instance;
 	bool last;
@@ -169,6 +169,14 @@ void sched_follow_now(struct vcore *v)
 	run_queue_hand_over(v, now);
 	if (last)
 		retire(v, old);
+}
+
+/* The last that leaves a library may have put another in force. */
+void sched_follow_now(struct vcore *v)
+{
+	do
+		follow_once(v);
+	while (!sched_is_followed(v));
 }
 
 void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *callback,
@@ -331,8 +339,8 @@ static void follow_here(void *unused)
 
 /*
  * A CPU that has answered has followed to what is in force, as one that comes later will, which
- * `ops` is not, and cannot become while we have the mutex. The last one to leave has been through
- * exit() by then.
+ * `ops` is not, and cannot become while we have the mutex.  One that is just being given up is not asked: it
+ * leaves by itself, soon.  The last one to leave has been through exit() when the instance is at rest.
  */
 void sched_leave_all(const struct sched_ops *ops)
 {
@@ -340,6 +348,8 @@ void sched_leave_all(const struct sched_ops *ops)
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
 		(void)message_call_wait(cpu, follow_here, NULL);
+	while (instance_is_used(ops))
+		task_yield();
 	for (s = instances_take(ops); s; s = next) {
 		next = s->next;
 		heap_free(s->cpu_private);
@@ -367,6 +377,9 @@ void sched_cpu_stop(struct vcore *v)
 	lock_release(&sched_swap_lock);
 	if (last)
 		retire(v, old);
+	/* Who waits for the end of a swap may have been woken by us.  The FIFO has no opinion on where. */
+	v->queue.instance = &fifo_instance;
+	wakes_deliver(v);
 	v->queue.instance = NULL;
 }
 
@@ -389,4 +402,6 @@ void sched_init(const char *name)
 		log_print("libos: scheduler %s is not put in force: error %d\n", name, r);
 	else if (start(this_vcore(), s) == 0)
 		install(this_vcore(), s, &fifo_instance, &why);
+	else
+		instance_rest(s);
 }

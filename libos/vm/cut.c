@@ -9,8 +9,9 @@
  *
  * Why no space is missed: while a file is cut no fork makes a copy, and the other way round; each waits for
  * the other, counted under process_tree_lock.  So every space with pages is that of a process in the list.
- * One that exec makes is its process's before it has pages; who is about to end, and has given its space up,
- * uses it no more.
+ * One that exec makes is its process's before it has pages.  One that has been given up, at an end or exec,
+ * may be missed while others still hold it: no program runs in it any more, and the kernel reports a frame as
+ * free only when nothing maps it.
  */
 #include "core/lock.h"
 #include "core/memory.h"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A program that runs is not written, and a file that is being written does not run. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
@@ -190,6 +192,28 @@ static int be_the_copy(const char *what)
 	return 1;
 }
 
+/* By its descriptor, which has no path, and by the name that /proc gives it; it may be written all the time. */
+static void a_memory_file_runs_while_it_is_open(void)
+{
+	char *words[] = { "exec_busy", "end", NULL }, *none[] = { NULL }, path[32];
+	int from = open("/proc/self/exe", O_RDONLY), to = memfd_create("copy", 0), status;
+	struct stat s;
+	pid_t child;
+
+	CHECK(from >= 0 && to >= 0 && fstat(from, &s) == 0);
+	CHECK_EQ(sendfile(to, from, NULL, (size_t)s.st_size), s.st_size);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
+	CHECK_EQ(run_error_of(path), 0);
+	child = fork();
+	if (child == 0) {
+		syscall(SYS_execveat, to, "", words, none, AT_EMPTY_PATH);
+		_exit(errno);
+	}
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK(close(from) == 0 && close(to) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -199,5 +223,6 @@ int main(int argc, char **argv)
 	RUN(its_name_may_be_taken);
 	RUN(what_is_being_written_does_not_run);
 	RUN(a_failed_start_leaves_it_writable);
+	RUN(a_memory_file_runs_while_it_is_open);
 	return test_result();
 }
