@@ -37,10 +37,11 @@
  * When another library is asked for, the built-in FIFO is in force until every CPU has left the
  * old one; the last CPU that leaves calls its exit(), and then the new one comes into force.  So
  * callbacks of two libraries never run at the same time, but for the new one's init(), which may
- * come first; nor do those of one library before and after its exit().  At a swap no task is dequeued or detached: a library that is put in force again
- * attaches all tasks anew, with private state of zeros.  Its static variables are as it has left
- * them, also after an ejection in the middle of a callback: a lock among them may be held.  State
- * that all CPUs share and that begins as zeros is best kept in sched_cpu_private(0).
+ * come first; nor do those of one library before and after its exit().  At a swap no task is
+ * dequeued or detached: a library that is put in force again attaches all tasks anew, with private
+ * state of zeros.  Its static variables are as it has left them, also after an ejection in the
+ * middle of a callback: a lock among them may be held.  State that all CPUs share and that begins
+ * as zeros is best kept in sched_cpu_private(0).
  *
  * ---- Ejection
  *

@@ -192,7 +192,7 @@ static int be_the_copy(const char *what)
 	return 1;
 }
 
-/* By its descriptor, which has no path, and by the name that /proc gives it; it may be written all the time. */
+/* By its descriptor, which has no path, and by the name in /proc; it may be written all the time. */
 static void a_memory_file_runs_while_it_is_open(void)
 {
 	char *words[] = { "exec_busy", "end", NULL }, *none[] = { NULL }, path[32];
