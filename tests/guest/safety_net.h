@@ -80,30 +80,50 @@ static long pipeline(void)
 
 static atomic_bool spinners_stop;
 
-static void *spin(void *count)
+struct spinner {
+	pthread_t thread;
+	_Atomic pid_t id; /* 0: it has not begun */
+	volatile unsigned long count;
+};
+
+static void *spin(void *argument)
 {
+	struct spinner *s = argument;
+
+	s->id = gettid();
 	while (!spinners_stop)
-		++*(volatile unsigned long *)count;
+		s->count++;
 	return NULL;
+}
+
+/* Threads that are queued, or run elsewhere, get another nice value: what went wrong. */
+static int renice(struct spinner *spinners, int n)
+{
+	int wrong = setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) ? 0 : 1) != 0;
+
+	sched_yield(); /* so that some have begun */
+	for (int i = 0; i < n; i++)
+		if (spinners[i].id)
+			wrong += setpriority(PRIO_PROCESS, (id_t)spinners[i].id, 1 + i % 2) != 0;
+	return wrong;
 }
 
 /* 0 when everything that was started has ended, with the right answers. */
 static int run_load(void)
 {
-	int spinners = (int)sysconf(_SC_NPROCESSORS_ONLN) + 1, wrong = 0, n;
-	unsigned long counts[64];
-	pthread_t threads[64];
+	int wanted = (int)sysconf(_SC_NPROCESSORS_ONLN) + 1, wrong = 0, n;
+	struct spinner spinners[64] = { 0 };
 
 	wrong += run_threads();
 	spinners_stop = false;
-	for (n = 0; n < spinners && n < 64; n++)
-		if (pthread_create(&threads[n], NULL, spin, &counts[n]) != 0)
+	for (n = 0; n < wanted && n < 64; n++)
+		if (pthread_create(&spinners[n].thread, NULL, spin, &spinners[n]) != 0)
 			break;
-	wrong += setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) ? 0 : 1) != 0;
+	wrong += renice(spinners, n);
 	wrong += pipeline() != NUMBERS * (NUMBERS - 1) / 2 + FILTERS * NUMBERS;
 	spinners_stop = true;
 	while (n > 0)
-		wrong += pthread_join(threads[--n], NULL) != 0;
+		wrong += pthread_join(spinners[--n].thread, NULL) != 0;
 	return wrong;
 }
 
