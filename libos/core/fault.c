@@ -20,6 +20,7 @@
 #include "abi/errno.h"
 #include "core/entry.h"
 #include "core/event.h"
+#include "core/image.h"
 #include "core/log.h"
 #include "core/switch.h"
 #include "core/task_state.h"
@@ -42,7 +43,6 @@
 #define OVERRUNS_IN_CALLBACK_MAX 2
 #define OVERRUNS_MAX 50
 
-extern const char libos_text_start[], libos_text_end[];
 
 /* ---- programs */
 
@@ -100,7 +100,7 @@ static bool quick_call_failed(struct exo_regs *regs, uint64_t address)
 {
 	uint64_t fixup = 0;
 
-	if (regs->rip - (uint64_t)libos_text_start < (uint64_t)(libos_text_end - libos_text_start))
+	if (libos_text_contains(regs->rip))
 		fixup = fixup_find(regs, address);
 	if (fixup)
 		regs->rip = fixup;
@@ -152,7 +152,7 @@ static uint64_t fixup_find(const struct exo_regs *regs, uint64_t address)
 static bool stop_stepping(struct exo_regs *regs)
 {
 	if (regs->vector != VECTOR_DEBUG || !(regs->rflags & FLAG_TRAP) ||
-	    regs->rip < (uint64_t)libos_text_start || regs->rip >= (uint64_t)libos_text_end)
+	    !libos_text_contains(regs->rip))
 		return false;
 	regs->rflags &= ~FLAG_TRAP;
 	return true;
@@ -209,7 +209,7 @@ _Noreturn void fault_upcall(struct exo_vcore_page *page)
 	if (!t)
 		bug("no task", regs, page->fault_address);
 	t->fault_address = page->fault_address;
-	if (regs->rip - (uint64_t)libos_text_start < (uint64_t)(libos_text_end - libos_text_start))
+	if (libos_text_contains(regs->rip))
 		fault_inside(t, regs);
 	interrupted_save_program(t, regs);
 	switch_stack(program_fault, (uint64_t)t->frame, 0);

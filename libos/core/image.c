@@ -2,10 +2,10 @@
 /* What the kernel must know to start the libos: the page before the image begins with this. */
 #include <exo/abi.h>
 #include "core/entry.h"
+#include "core/image.h"
 #include "core/vcore.h"
 
-extern const char libos_text_start[], libos_text_end[], libos_rodata_end[], libos_data_end[],
-	libos_image_end[];
+extern const char libos_rodata_end[], libos_data_end[], libos_image_end[];
 
 __attribute__((section(".header"), used)) static const struct exo_image header = {
 	.magic = EXO_IMAGE_MAGIC,

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include "core/exo.h"
+#include "core/image.h"
 #include "core/log.h"
 #include "core/task.h"
 #include "core/vcore.h"
@@ -19,15 +20,12 @@
 /* CPU + 1 of the first that panics; the others stop where they come here. */
 static _Atomic int panicking;
 
-extern const char libos_text_start[], libos_text_end[];
-
 /* A return address may be the start of the next function, when the call does not return; what
  * lies `before` it tells where the call was. */
 static void print_location(uint64_t address, unsigned before)
 {
-	bool in_text = address >= (uint64_t)libos_text_start && address < (uint64_t)libos_text_end;
 	uint64_t offset = 0;
-	const char *name = in_text ? symbol_name(address - before, &offset) : NULL;
+	const char *name = libos_text_contains(address) ? symbol_name(address - before, &offset) : NULL;
 
 	log_print("  %016lx  %s+0x%lx\n", address, name ? name : "?", offset + before);
 }

@@ -136,9 +136,8 @@ uint32_t file_mode(struct file *f)
 
 size_t file_path(struct file *f, char *buf, size_t size)
 {
-	long length = f->inode ? inode_path(f->inode, root_inode, buf, size) : -ENOENT;
+	long length = f->inode ? inode_path_shown(f->inode, root_inode, buf, size)
+			       : (long)string_copy(buf, "(deleted)", size);
 
-	if (length > 0)
-		return (size_t)length;
-	return string_copy(buf, length == -ENAMETOOLONG ? "(path too long)" : "(deleted)", size);
+	return length > 0 ? (size_t)length : string_copy(buf, "(path too long)", size);
 }

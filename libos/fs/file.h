@@ -64,7 +64,7 @@ struct file {
 	_Atomic uint32_t flags; /* O_ACCMODE | O_APPEND | O_NONBLOCK ...: changed by fcntl */
 
 	/* Under position_mutex, unless one task alone can reach the file (fs/descriptor.h).  What has no
-	 * position keeps here what else it has to know: fs/pipe.c. */
+	 * position keeps here what else it has to know: fs/pipe_ends.c. */
 	struct mutex position_mutex;
 	uint64_t position;
 };
@@ -73,10 +73,10 @@ struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *p
 			uint32_t flags);
 void file_get(struct file *f);
 void file_put(struct file *f); /* may block (release) */
-/* The same for a mapping of the file, which must have left every TLB before the put: while there
- * is one, the file keeps its pages where they are. */
 /* What tells whether two mappings are of one file that can be cut; NULL: it cannot. */
 const struct file_data *file_map_data(const struct file *f);
+/* References for a mapping of the file, which must have left every TLB before the put: while there
+ * is one, the file keeps its pages where they are. */
 void file_map_get(struct file *f);
 void file_map_put(struct file *f);
 /* For ops.seek: the position becomes base + offset; it, or -errno. */

@@ -8,6 +8,7 @@
 #include "fs/space.h"
 #include "vm/vm.h"
 
+#define NODE_SIZE (PAGE_TREE_SLOTS * sizeof(void *))
 /* Pages taken out of the index under one hold of the lock, so that masked time is bounded. */
 #define DETACH_BATCH 32
 
@@ -82,7 +83,7 @@ static void *page_publish(struct file_data *d, uint64_t index, void *page, bool 
 			d->page_count++;
 			present = page;
 		}
-		space_charge_anyway((d->pages.nodes - nodes) * FILE_NODE_BYTES);
+		space_charge_anyway((d->pages.nodes - nodes) * NODE_SIZE);
 	}
 	lock_release(&d->lock);
 	return present;
@@ -227,10 +228,9 @@ long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t o
 
 /*
  * Some at a time.  A mapping is counted under the lock before its first fault: a page taken out
- * of the index before that cannot be handed out any more.  unmapped: whatever mappings there are, none shows
- * these pages, or will.
+ * of the index before that cannot be handed out any more.
  */
-static bool discard(struct file_data *d, uint64_t first, uint64_t end, bool unmapped)
+bool discard_range(struct file_data *d, uint64_t first, uint64_t end, bool unmapped)
 {
 	void *batch[DETACH_BATCH];
 	unsigned count = 0;
@@ -245,7 +245,7 @@ static bool discard(struct file_data *d, uint64_t first, uint64_t end, bool unma
 			nodes = d->pages.nodes;
 			count = page_tree_detach(&d->pages, first, end, batch, DETACH_BATCH);
 			d->page_count -= count;
-			space_uncharge((nodes - d->pages.nodes) * FILE_NODE_BYTES);
+			space_uncharge((nodes - d->pages.nodes) * NODE_SIZE);
 		}
 		lock_release(&d->lock);
 		if (stay)
@@ -255,11 +255,6 @@ static bool discard(struct file_data *d, uint64_t first, uint64_t end, bool unma
 		space_uncharge(count * EXO_PAGE_SIZE);
 	} while (count == DETACH_BATCH);
 	return true;
-}
-
-bool discard_range(struct file_data *d, uint64_t first, uint64_t end)
-{
-	return discard(d, first, end, false);
 }
 
 /*
@@ -286,7 +281,7 @@ void data_resize(struct file_data *d, uint64_t size, struct vm_cut *cut)
 	lock_release(&d->lock);
 	if (falls && !unmapped)
 		unmapped = vm_cut_file(d, pages_for(size), cut);
-	discard(d, pages_for(size), PAGE_TREE_NONE, unmapped);
+	discard_range(d, pages_for(size), PAGE_TREE_NONE, unmapped);
 }
 
 void data_count_mapping(struct file_data *d, int change)
@@ -332,5 +327,5 @@ long data_map_frame(struct file_data *d, uint64_t index, bool own_page)
 void data_free(struct file_data *d)
 {
 	ASSERT_INVARIANT(d->mappings == 0);
-	discard_range(d, 0, PAGE_TREE_NONE);
+	discard_range(d, 0, PAGE_TREE_NONE, false);
 }

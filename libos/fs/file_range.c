@@ -13,22 +13,7 @@
  */
 static void take_back(struct file_data *d, uint64_t index)
 {
-	unsigned count = 0;
-	uint64_t nodes;
-	void *page;
-
-	lock_acquire(&d->lock);
-	if (!d->mappings || index >= pages_for(d->size)) {
-		nodes = d->pages.nodes;
-		count = page_tree_detach(&d->pages, index, index + 1, &page, 1);
-		d->page_count -= count;
-		space_uncharge((nodes - d->pages.nodes) * FILE_NODE_BYTES);
-	}
-	lock_release(&d->lock);
-	if (count) {
-		pages_free(page, 1);
-		space_uncharge(EXO_PAGE_SIZE);
-	}
+	discard_range(d, index, index + 1, index >= pages_for(data_size(d)));
 }
 
 /* made: a bit for each page of the range, set for those that were not there before. */
@@ -99,7 +84,7 @@ int data_clear(struct file_data *d, uint64_t offset, uint64_t size)
 		uint64_t piece = EXO_PAGE_SIZE - offset % EXO_PAGE_SIZE;
 
 		if (page_index(offset) >= first_whole && page_index(offset) < end_whole) {
-			if (!discard_range(d, page_index(offset), end_whole))
+			if (!discard_range(d, page_index(offset), end_whole, false))
 				clear_present(d, offset, end_whole << EXO_PAGE_SHIFT);
 			offset = end_whole << EXO_PAGE_SHIFT;
 			continue;

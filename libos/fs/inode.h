@@ -151,5 +151,7 @@ void inode_touch_access(struct inode *i);          /* after a read; as Linux's r
 /* Path from `root` to a directory or file, NUL-terminated: its length, -ENOENT if there is none, or
  * -ENAMETOOLONG; see fs/path_name.c. */
 long inode_path(struct inode *i, struct inode *root, char *buf, size_t size);
+/* As links in /proc show it: "(deleted)" if there is none. */
+long inode_path_shown(struct inode *i, struct inode *root, char *buf, size_t size);
 
 #endif

@@ -63,3 +63,10 @@ long inode_path(struct inode *i, struct inode *root, char *buf, size_t size)
 	memmove(buf, buf + b.at, length + 1);
 	return (long)length;
 }
+
+long inode_path_shown(struct inode *i, struct inode *root, char *buf, size_t size)
+{
+	long length = inode_path(i, root, buf, size);
+
+	return length == -ENOENT ? (long)string_copy(buf, "(deleted)", size) : length;
+}

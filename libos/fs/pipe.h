@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes, as far as others than fs/pipe.c use them. */
+/* Pipes, as far as others than fs/pipe*.c use them. */
 #ifndef LIBOS_PIPE_H
 #define LIBOS_PIPE_H
 

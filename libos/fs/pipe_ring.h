@@ -91,6 +91,10 @@ struct pipe {
 };
 
 struct file;
+struct file_ops;
+
+extern const struct file_ops pipe_file_ops; /* pipe.c: of each end */
+void pipe_release(struct file *f);          /* pipe_ends.c: the end is closed */
 /* NULL if f is not an end of a pipe. */
 struct pipe *pipe_of_file(struct file *f);
 

@@ -61,24 +61,18 @@ static struct inode *link_follow(struct inode *link, int *error)
 static long link_read(struct inode *link, char *buf, size_t size)
 {
 	struct file *f = file_of(link);
-	char text[64];
-	size_t length;
-	long path = -ENOENT;
+	long length;
 
 	if (!f)
 		return -ENOENT;
 	if (!f->inode)
-		length = string_copy(text, "anon_inode", sizeof(text));
+		length = (long)string_copy(buf, "anon_inode", size);
 	else if (f->inode->device == DEVICE_NAMELESS)
-		length = (size_t)format(text, sizeof(text), "pipe:[%lu]", f->inode->number);
-	else if ((path = inode_path(f->inode, root_inode, buf, size)) == -ENOENT)
-		length = string_copy(text, "(deleted)", sizeof(text));
+		length = format(buf, size, "pipe:[%lu]", f->inode->number);
+	else
+		length = inode_path_shown(f->inode, root_inode, buf, size);
 	file_put(f);
-	if (path != -ENOENT)
-		return path;
-	length = length < size ? length : size;
-	memcpy(buf, text, length);
-	return (long)length;
+	return length;
 }
 
 static const struct inode_ops link_ops = {

@@ -173,9 +173,7 @@ static long link_read(struct inode *i, char *buf, size_t size)
 	int error = 0;
 
 	target = link_follow(i, &error);
-	length = target ? inode_path(target, root, buf, size) : error;
-	if (target && length == -ENOENT)
-		length = (long)string_copy(buf, "(deleted)", size);
+	length = target ? inode_path_shown(target, root, buf, size) : error;
 	inode_put(target);
 	inode_put(root);
 	return length;

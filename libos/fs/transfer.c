@@ -119,17 +119,18 @@ long sys_sendfile(int out_fd, int in_fd, uint64_t offset_user, uint64_t n)
 static int check_range(struct file *in, struct file *out, uint64_t in_offset, uint64_t out_offset,
 		       uint64_t *n)
 {
-	uint64_t size;
+	uint64_t size, left;
 
 	if (!in->inode || !out->inode || !memfs_data(in->inode) || !memfs_data(out->inode))
 		return -EINVAL;
 	if (out->flags & O_APPEND)
 		return -EBADF;
 	size = file_size(in);
+	left = in_offset < size ? size - in_offset : 0;
 	if (*n > IO_BYTES_MAX)
 		*n = IO_BYTES_MAX;
-	if (*n > size - in_offset || in_offset > size)
-		*n = in_offset < size ? size - in_offset : 0;
+	if (*n > left)
+		*n = left;
 	if (in->inode == out->inode && in_offset < out_offset + *n && out_offset < in_offset + *n)
 		return -EINVAL;
 	return 0;

@@ -269,9 +269,9 @@ long sys_execveat(int fd, uint64_t path, uint64_t argv, uint64_t envp, int flags
 	char *name = heap_alloc_uncleared(PATH_MAX);
 	long r = name ? copy_string_from_user(name, path, PATH_MAX) : -ENOMEM;
 
-	bool no_flag = flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+	bool is_unknown = flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
 
-	if (no_flag || (r > 0 && fd != AT_FDCWD && name[0] != '/'))
+	if (is_unknown || (r > 0 && fd != AT_FDCWD && name[0] != '/'))
 		r = -EINVAL;
 	else if (r == 0)
 		r = flags & AT_EMPTY_PATH ? path_of_descriptor(fd, name) : -ENOENT;

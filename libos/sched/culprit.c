@@ -2,6 +2,7 @@
 /* See culprit.h. */
 #include "sched/culprit.h"
 #include <exo/symbols.h>
+#include "core/image.h"
 #include "core/log.h"
 #include "core/string.h"
 #include "core/task_slot.h"
@@ -12,8 +13,6 @@
 
 #define FRAMES_MAX 16  /* of the libos's functions that a library may call, one inside the other */
 #define SCANNED_MAX 16 /* words: more than such a function saves before it has a frame */
-
-extern const char libos_text_start[], libos_text_end[];
 
 /* Each used by its own CPU only, masked. */
 static struct culprit {
@@ -78,17 +77,12 @@ void culprit_print_task(const struct vcore *v)
 
 /* ---- the place */
 
-static bool in_libos(uint64_t address)
-{
-	return address >= (uint64_t)libos_text_start && address < (uint64_t)libos_text_end;
-}
-
 /* In code of the library: of a linked one, which is among ours, that is all of it. */
 static bool in_library(const struct sched_ops *ops, uint64_t address)
 {
 	uint64_t offset;
 
-	return sched_is_loaded(ops) ? sched_loaded_code(ops, address, &offset) : in_libos(address);
+	return sched_loaded_path(ops) ? sched_loaded_code(ops, address, &offset) : libos_text_contains(address);
 }
 
 /* Does a call lie before it?  E8 and four bytes; FF /2 with none to five more. */
@@ -120,7 +114,7 @@ static bool has_frame(uint64_t at)
 	static const uint8_t begins[] = { 0x55, 0x48, 0x89, 0xe5 };
 	uint64_t offset = 0;
 
-	return in_libos(at) && symbol_name(at, &offset) && offset >= sizeof(begins) &&
+	return libos_text_contains(at) && symbol_name(at, &offset) && offset >= sizeof(begins) &&
 	       memcmp((const void *)(at - offset), begins, sizeof(begins)) == 0;
 }
 
@@ -169,7 +163,7 @@ void culprit_place(struct vcore *v, const struct exo_regs *regs)
 static void print_address(const struct sched_ops *ops, uint64_t address)
 {
 	uint64_t offset = 0;
-	const char *symbol = in_libos(address) ? symbol_name(address, &offset) : NULL;
+	const char *symbol = libos_text_contains(address) ? symbol_name(address, &offset) : NULL;
 	char name[64];
 
 	if (symbol) {

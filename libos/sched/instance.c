@@ -34,7 +34,7 @@ int instance_create(const struct sched_ops *ops, struct sched_instance **out)
 {
 	struct sched_instance *s;
 
-	if (!sched_ops_ok(ops))
+	if (sched_ops_wrong(ops))
 		return -EINVAL;
 	*out = instance_reuse(ops);
 	if (*out)

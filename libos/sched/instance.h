@@ -28,6 +28,8 @@ struct sched_instance {
 	struct sched_instance *next; /* every instance but the built-in FIFO's */
 };
 
+struct vcore;
+
 extern struct lock sched_swap_lock;
 
 /* Task context, under sched_mutex: one that is not at rest any more.  0, -EINVAL or -ENOMEM. */
@@ -40,5 +42,22 @@ bool instance_is_used(const struct sched_ops *ops);
 bool instances_rest_but(const struct sched_instance *s);
 /* Those of ops that are at rest, no longer among the others, linked by `next`. */
 struct sched_instance *instances_take(const struct sched_ops *ops);
+
+/* ---- library.c, for swap.c.  This CPU, masked, no callback running. */
+
+/* The FIFO's: it needs no memory and cannot refuse, so that it can always take over. */
+extern struct sched_instance sched_fifo_instance;
+
+/* Makes s the one in force.  Unless `expect` is not in force any more: then somebody else was
+ * first. */
+bool instance_install(struct vcore *v, struct sched_instance *s, struct sched_instance *expect,
+		      const struct sched_exit *why);
+/* The other CPUs are told that another is in force. */
+void instance_tell_all(struct vcore *v);
+/* Calls init(): 0, or the error that keeps the library out of force; it has been reported. */
+int instance_start(struct vcore *v, struct sched_instance *s);
+
+/* swap.c, for library.c: an instance has come to rest. */
+void swap_end_if_alone(struct vcore *v);
 
 #endif

@@ -16,8 +16,8 @@ extern struct mutex sched_mutex;
 
 /* Boot, or under sched_mutex: a library by its name, a loaded one first; NULL if there is none. */
 const struct sched_ops *library_find(const char *name);
-/* Are they what <libos/sched.h> asks for? */
-bool sched_ops_ok(const struct sched_ops *ops);
+/* registry.c: NULL, or what is not as <libos/sched.h> asks for. */
+const char *sched_ops_wrong(const struct sched_ops *ops);
 /*
  * Under sched_mutex, the library not in force: when this returns, no CPU is in one of its callbacks,
  * or ever will be, and its instances are freed.

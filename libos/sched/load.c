@@ -83,11 +83,6 @@ static const struct loaded *record_of(const struct sched_ops *ops)
 	return l;
 }
 
-bool sched_is_loaded(const struct sched_ops *ops)
-{
-	return record_of(ops) != NULL;
-}
-
 const char *sched_loaded_path(const struct sched_ops *ops)
 {
 	const struct loaded *l = record_of(ops);

@@ -14,13 +14,9 @@ const struct sched_ops *sched_loaded(unsigned index);
 /* Task context: a line for each loaded library, and why the last file was refused. */
 void sched_loaded_print(struct text *out);
 
-/* Of a library that is in force, or is about to be or has just been: was it loaded?  Is that an address
- * in its code; which one, in its file?  Which file was that? */
-bool sched_is_loaded(const struct sched_ops *ops);
+/* Of a library that is in force, or is about to be or has just been, and was loaded: is that an address in
+ * its code; which one, in its file?  Which file was that? */
 bool sched_loaded_code(const struct sched_ops *ops, uint64_t address, uint64_t *offset);
 const char *sched_loaded_path(const struct sched_ops *ops); /* NULL: none */
-
-/* registry.c: NULL, or what is not as <libos/sched.h> asks for. */
-const char *sched_ops_wrong(const struct sched_ops *ops);
 
 #endif

@@ -128,52 +128,58 @@ void message_call(struct vcore *v, unsigned cpu, struct mailbox_call *call)
 		vcore_ring_if(cpu, mailbox_push_call(&vcores[cpu].mailbox, call));
 }
 
+void awaited_done(struct awaited *a)
+{
+	struct task *from = task_get(a->from->self); /* it waits, so it is there */
+
+	atomic_store_explicit(&a->done, true, memory_order_release);
+	/* What `a` lies in may be gone from here on. */
+	if (from != this_vcore()->current)
+		wake_later(from, 0);
+	task_put(from);
+}
+
+/* Why it is not slept over: `done` is stored before the wake, and we turn BLOCKING before we look for it.  A
+ * wake that was meant for an earlier sleep may come late, hence the loop. */
+void awaited_wait(struct awaited *a)
+{
+	while (!atomic_load_explicit(&a->done, memory_order_acquire)) {
+		wait_begin();
+		if (atomic_load_explicit(&a->done, memory_order_acquire))
+			wait_cancel();
+		else
+			switch_away(SCHED_YIELDED);
+	}
+}
+
 /* On the stack of the task that waits for it. */
 struct awaited_call {
 	struct mailbox_call call;
 	void (*function)(void *argument);
 	void *argument;
-	struct task *from;
-	_Atomic bool answered; /* release: the other CPU does not touch the call any more */
+	struct awaited answer;
 };
 
 static void run_and_answer(struct mailbox_call *call)
 {
 	struct awaited_call *a = container_of(call, struct awaited_call, call);
-	struct task *from = task_get(a->from->self); /* it waits, so it is there */
 
 	a->function(a->argument);
-	atomic_store_explicit(&a->answered, true, memory_order_release);
-	/* The call may be gone from here on. */
-	wake_later(from, 0);
-	task_put(from);
+	awaited_done(&a->answer);
 }
 
-/* Why the answer is not slept over: it is stored before the wake, and we turn BLOCKING before we
- * look for it.  A wake that was meant for an earlier sleep may come late, hence the loop. */
 bool message_call_wait(unsigned cpu, void (*function)(void *argument), void *argument)
 {
 	struct awaited_call a = { .call = { .function = run_and_answer }, .function = function,
-				  .argument = argument, .from = current() };
+				  .argument = argument, .answer.from = current() };
 
 	upcalls_mask();
 	if (!cpu_is_online(cpu)) {
 		upcalls_unmask();
 		return false;
 	}
-	if ((int)cpu == this_vcore()->cpu) {
-		function(argument);
-		a.answered = true;
-	} else {
-		message_call(this_vcore(), cpu, &a.call);
-	}
-	while (!atomic_load_explicit(&a.answered, memory_order_acquire)) {
-		wait_begin();
-		if (atomic_load_explicit(&a.answered, memory_order_acquire))
-			wait_cancel();
-		else
-			switch_away(SCHED_YIELDED);
-	}
+	message_call(this_vcore(), cpu, &a.call);
+	awaited_wait(&a.answer);
 	upcalls_unmask();
 	return true;
 }

@@ -50,8 +50,3 @@ const char *sched_ops_wrong(const struct sched_ops *ops)
 		return "it has no pick(), which is given together with enqueue() and dequeue()";
 	return NULL;
 }
-
-bool sched_ops_ok(const struct sched_ops *ops)
-{
-	return !sched_ops_wrong(ops);
-}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Until a task sleeps in a call, as /proc says: without guessing how long that takes. */
+/* Until a task sleeps in a call, as /proc says: without guessing how long that takes.  One that has ended does not
+ * sleep any more. */
 #ifndef TESTS_GUEST_ASLEEP_H
 #define TESTS_GUEST_ASLEEP_H
 
@@ -18,6 +19,7 @@ static inline void wait_asleep(int process, int thread)
 		f = fopen(path, "r");
 		CHECK(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
 		fclose(f);
+		CHECK(state != 'Z');
 	}
 }
 

@@ -2,6 +2,7 @@
 /* A file is cut while it is mapped: what lies beyond its end is gone, from every mapping. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -176,6 +177,20 @@ static void the_memory_is_given_back(void)
 	CHECK_EQ(unlink(NAME), 0);
 }
 
+#define PATIENCE 100000
+
+/* Shared: how often anybody has looked at the file. */
+static _Atomic unsigned *looks;
+
+/* Whoever looks gets a turn; in vain at the end, when nobody looks any more. */
+static void wait_for_a_look(void)
+{
+	unsigned before = *looks;
+
+	for (int i = 0; i < PATIENCE && *looks == before; i++)
+		sched_yield();
+}
+
 /* The file's contents or nothing: never what somebody else has put into a page since. */
 static int sees_something_else(const volatile char *m, int rounds)
 {
@@ -187,6 +202,7 @@ static int sees_something_else(const volatile char *m, int rounds)
 			int seen = look(m + page * PAGE);
 
 			wrong += seen != 0 && seen != 'A' && seen != GONE;
+			++*looks;
 		}
 	return wrong;
 }
@@ -222,6 +238,7 @@ static void cuts_race_with_forks_and_faults(void)
 	pid_t children[2];
 	int status;
 
+	looks = (_Atomic unsigned *)map(-1, MAP_ANONYMOUS | MAP_SHARED, PAGE);
 	memset(text, 'A', sizeof(text));
 	memset(other, 'X', sizeof(other));
 	for (int i = 0; i < 2; i++) {
@@ -232,15 +249,16 @@ static void cuts_race_with_forks_and_faults(void)
 	while (waitpid(children[1], &status, WNOHANG) == 0) {
 		CHECK_EQ(ftruncate(fd, 0), 0);
 		CHECK_EQ(pwrite(more, other, sizeof(other), 0), sizeof(other));
-		usleep(1000); /* a child has time to look */
+		wait_for_a_look();
 		CHECK_EQ(ftruncate(more, 0), 0);
 		CHECK_EQ(pwrite(fd, text, sizeof(text), 0), sizeof(text));
-		usleep(1000); /* and a parent, to begin a copy */
+		wait_for_a_look();
 	}
 	CHECK_EQ(status, 0);
 	CHECK(waitpid(children[0], &status, 0) == children[0]);
 	CHECK_EQ(status, 0);
 	munmap(m, 2 * PAGE);
+	munmap((void *)looks, PAGE);
 	close(fd);
 	close(more);
 	CHECK_EQ(unlink(NAME) | unlink(NAME "_more"), 0);

@@ -3,8 +3,8 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -122,14 +122,14 @@ static void more_of_the_cpu_needs_a_limit_that_allows_it(void)
 	CHECK_EQ(in_child(rises_within_limits), 0);
 }
 
-static _Atomic int thread_id;
-static _Atomic int done;
+static int thread_id;
+static sem_t has_begun, may_end;
 
 static void *has_an_id(void *unused)
 {
 	thread_id = (int)syscall(SYS_gettid);
-	while (!done)
-		usleep(1000);
+	sem_post(&has_begun);
+	sem_wait(&may_end);
 	return NULL;
 }
 
@@ -139,9 +139,9 @@ static void a_thread_is_as_good_a_name_as_its_process(void)
 	pthread_t thread;
 	int tid;
 
+	CHECK(sem_init(&has_begun, 0, 0) == 0 && sem_init(&may_end, 0, 0) == 0);
 	CHECK_EQ(pthread_create(&thread, NULL, has_an_id, NULL), 0);
-	while (!thread_id)
-		usleep(1000);
+	CHECK_EQ(sem_wait(&has_begun), 0);
 	tid = thread_id;
 	CHECK_EQ(kill(tid, 0), 0);
 	CHECK_EQ(getpgid(tid), getpgid(0));
@@ -151,7 +151,7 @@ static void a_thread_is_as_good_a_name_as_its_process(void)
 	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)tid), 5);
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
 	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)getpid()), 0);
-	done = 1;
+	CHECK_EQ(sem_post(&may_end), 0);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK(kill(tid, 0) == -1 && errno == ESRCH);
 	CHECK(getpriority(PRIO_PROCESS, (id_t)tid) == -1 && errno == ESRCH);

@@ -5,13 +5,17 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/wait.h>
+#include <time.h>
 #include "scheduler_files.h"
 #include "test.h"
 
 #define SWAPS 60
 #define RUNNERS 6
 
+#define PATIENCE_S 20 /* it takes milliseconds */
+
 static atomic_bool stop;
+static _Atomic unsigned rounds; /* of all runners */
 
 /* Sleeps, is woken, and computes a little, over and over. */
 static void *run_a_little(void *unused)
@@ -23,6 +27,7 @@ static void *run_a_little(void *unused)
 		sched_yield();
 		if (poll(NULL, 0, 1) != 0)
 			return "poll";
+		rounds++;
 	}
 	return NULL;
 }
@@ -77,6 +82,17 @@ static int set(const char *key, unsigned value)
 	return tell("sched-param", line);
 }
 
+/* Each of them about once, whoever is in force. */
+static bool runners_run(void)
+{
+	unsigned before = rounds;
+	time_t end = time(NULL) + PATIENCE_S;
+
+	while (rounds - before < RUNNERS && time(NULL) < end)
+		sched_yield();
+	return rounds - before >= RUNNERS;
+}
+
 /* Puts one after the other in force: 0, or how often that was not so afterwards, or for long. */
 static int alternate(const char *one, const char *other)
 {
@@ -86,8 +102,7 @@ static int alternate(const char *one, const char *other)
 		const char *name = i % 2 == 0 ? one : other;
 
 		failed += tell("sched", name) < 0 || !is_in_force(name);
-		usleep(2000);
-		failed += !is_in_force(name);
+		failed += !runners_run() || !is_in_force(name);
 	}
 	return failed;
 }

@@ -69,12 +69,11 @@ static void stops_do_not_end(int (*how)(void))
 
 	if (child == 0)
 		_exit(waits(how));
-	wait_asleep(child, child);
 	for (int i = 0; i < 3; i++) {
+		wait_asleep(child, child);
 		CHECK_EQ(kill(child, SIGSTOP), 0);
 		CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
 		CHECK_EQ(kill(child, SIGCONT), 0);
-		usleep(20000); /* asleep again, most likely */
 	}
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);

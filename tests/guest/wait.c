@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "asleep.h"
 #include "test.h"
 
 static pid_t child_that_exits(int code)
@@ -292,7 +293,7 @@ static int waits_for_stops_of_one_that_ends(void)
 	int r;
 
 	if (child == 0) {
-		usleep(20000); /* either order is right, but this one is the point */
+		wait_asleep(getppid(), getppid()); /* either order is right, but this one is the point */
 		_exit(3);
 	}
 	r = waits_in_vain(child, WCONTINUED);

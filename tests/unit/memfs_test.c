@@ -7,7 +7,7 @@
  * libos/fs/inode.c libos/fs/path.c libos/fs/path_cache.c libos/fs/path_name.c libos/fs/name.c
  * libos/fs/rename.c libos/fs/open.c libos/fs/stat.c libos/fs/attribute.c libos/fs/read_write.c
  * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/record_lock.c libos/fs/directory_file.c
- * libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ring.c
+ * libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ends.c libos/fs/pipe_ring.c
  * libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/transfer.c libos/fs/own_descriptors.c */
 #include <errno.h>
 #include <sys/syscall.h>
