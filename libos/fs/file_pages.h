@@ -22,8 +22,8 @@ const uint8_t *archive_page(const struct file_data *d, uint64_t index, size_t *v
 void *page_get(struct file_data *d, uint64_t index);
 /* The same, made if it has none; may_extend: also beyond the end.  NULL with *error. */
 void *page_make(struct file_data *d, uint64_t index, bool may_extend, int *error);
-/* Frees the pages of [first, end); false if the file may be mapped, so that they must stay.  unmapped: whatever
- * mappings there are, none shows these pages, or will. */
+/* Frees the pages of [first, end); false if the file may be mapped, so that they must stay.  unmapped:
+ * whatever mappings there are, none shows these pages, or will. */
 bool discard_range(struct file_data *d, uint64_t first, uint64_t end, bool unmapped);
 /* Overwrites the pages that the file has in the bytes [from, to) with zeros. */
 void clear_present(struct file_data *d, uint64_t from, uint64_t to);

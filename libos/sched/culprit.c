@@ -82,7 +82,9 @@ static bool in_library(const struct sched_ops *ops, uint64_t address)
 {
 	uint64_t offset;
 
-	return sched_loaded_path(ops) ? sched_loaded_code(ops, address, &offset) : libos_text_contains(address);
+	if (sched_loaded_path(ops))
+		return sched_loaded_code(ops, address, &offset);
+	return libos_text_contains(address);
 }
 
 /* Does a call lie before it?  E8 and four bytes; FF /2 with none to five more. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Until a task sleeps in a call, as /proc says: without guessing how long that takes.  One that has ended does not
- * sleep any more. */
+/* Until a task sleeps in a call, as /proc says: without guessing how long that takes.  One that has
+ * ended does not sleep any more. */
 #ifndef TESTS_GUEST_ASLEEP_H
 #define TESTS_GUEST_ASLEEP_H
 
