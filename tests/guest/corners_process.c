@@ -20,21 +20,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "test.h"
 
 #define SCRIPT "/tmp/corners_script"
 #define ARCH_GET_GS 0x1004
-
-/* The status of a child that does `what`. */
-static int in_child(int (*what)(void))
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(what());
-	return waitpid(child, &status, 0) == child ? status : -1;
-}
 
 /* ---- users */
 

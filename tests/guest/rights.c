@@ -11,20 +11,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "test.h"
 
 #define SCHED_IDLE_POLICY 5
-
-/* Runs `what` in a child, so that its identity is its own: 0, or the number of what was wrong. */
-static int in_child(int (*what)(void))
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(what());
-	return waitpid(child, &status, 0) == child ? status >> 8 : -1;
-}
 
 static int changes_ids(void)
 {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "asleep.h"
+#include "in_child.h"
 #include "test.h"
 
 static pid_t child_that_exits(int code)
@@ -188,13 +189,7 @@ static int adopts_and_discards(void)
 
 static void an_adopter_that_ignores_children_has_no_zombies(void)
 {
-	pid_t child = fork();
-	int status;
-
-	if (child == 0)
-		_exit(adopts_and_discards());
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK_EQ(status, 0);
+	CHECK_EQ(in_child(adopts_and_discards), 0);
 }
 
 static void on_alarm(int number)
@@ -302,18 +297,8 @@ static int waits_for_stops_of_one_that_ends(void)
 
 static void one_that_has_ended_stops_no_more(void)
 {
-	int (*const waits[])(void) = { waits_for_stops_of_a_zombie,
-				       waits_for_stops_of_one_that_ends };
-	int status;
-
-	for (unsigned i = 0; i < 2; i++) {
-		pid_t child = fork();
-
-		if (child == 0)
-			_exit(waits[i]());
-		CHECK(waitpid(child, &status, 0) == child);
-		CHECK_EQ(status, 0);
-	}
+	CHECK_EQ(in_child(waits_for_stops_of_a_zombie), 0);
+	CHECK_EQ(in_child(waits_for_stops_of_one_that_ends), 0);
 }
 
 static int is_sent_nothing_that_it_ignores(void)
@@ -332,13 +317,7 @@ static int is_sent_nothing_that_it_ignores(void)
 
 static void ignored_sigchld_is_not_pending(void)
 {
-	pid_t child = fork();
-	int status;
-
-	if (child == 0)
-		_exit(is_sent_nothing_that_it_ignores());
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK_EQ(status, 0);
+	CHECK_EQ(in_child(is_sent_nothing_that_it_ignores), 0);
 }
 
 int main(void)
