@@ -9,10 +9,12 @@
 #include "core/log.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "core/wait.h"
 #include "sched/messages.h"
 #include "time/time.h"
+#include "time/timespec.h"
 
-#define LOOK_NS 2000000ul      /* between two looks at a vcore that is to be given up */
+#define LOOK_NS 2000000ul      /* between two looks at a vcore that is to be given up, or comes */
 #define LINGER_NS 10000000000ul /* and so long at one that is gone, but named by somebody */
 
 static const struct exo_info *machine(void)
@@ -44,11 +46,25 @@ static void split(void *argument)
 	d->vcores[o->cpu].result = r;
 }
 
-/* -ENODEV: we do not have that CPU ourselves now. */
+static void sleep_ns(uint64_t ns)
+{
+	wait_begin();
+	(void)wait_sleep(0, deadline_after(ns));
+}
+
+/*
+ * -ENODEV: we do not have that CPU ourselves now.
+ *
+ * A CPU that we have may not take part yet, if we have just started or been granted it.  It comes, or is no
+ * longer ours: one that could not be started is not (start_other_cpus()), nor is one that has been given up.
+ */
 static int64_t run_on(unsigned cpu, void (*function)(void *argument), struct order *o)
 {
-	if (!message_call_wait(cpu, function, o))
-		o->d->vcores[cpu].result = -ENODEV;
+	while (!message_call_wait(cpu, function, o)) {
+		if (!(vcores_present() >> cpu & 1))
+			return o->d->vcores[cpu].result = -ENODEV;
+		sleep_ns(LOOK_NS);
+	}
 	return o->d->vcores[cpu].result;
 }
 
