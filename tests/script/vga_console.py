@@ -85,6 +85,11 @@ class Screen:
         self.machine.wait(20)
 
 
+def default_scheduler():
+    with open(os.path.join(BUILD, "libos/default-sched"), encoding="ascii") as stream:
+        return stream.read().strip()
+
+
 def a_shell_and_an_editor_on_the_screen():
     with tempfile.TemporaryDirectory() as folder:
         screen = Screen(folder)
@@ -92,6 +97,9 @@ def a_shell_and_an_editor_on_the_screen():
             screen.wait_for(r"VGA console")
             screen.press("down", "ret")
             screen.wait_for(r"^~ #$")
+            # The menu begins with the scheduler that the image was built with.
+            screen.type("cat /proc/exo/sched\n")
+            screen.wait_for(rf"\[{default_scheduler()}\]")
             screen.type("echo Up | tr U u | cat - /etc/hostname\n")
             screen.wait_for(r"^up$")
             # Scrolling: the last lines stay, the first are gone.
