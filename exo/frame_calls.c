@@ -57,11 +57,11 @@ static void unpin_range(uint64_t first, uint64_t count)
 		frame_unpin(first + i);
 }
 
-/* Nobody but the loan has a pin on any of them. */
+/* Nobody but the loan has a pin on any of them, nor a borrower's TLB a way there: stamped before the pin went. */
 static bool is_unused(uint64_t first, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++)
-		if (frame_word_pins(frame_word(first + i)) != 1)
+		if (frame_word_pins(frame_word(first + i)) != 1 || !tlb_frame_acknowledged(first + i))
 			return false;
 	return true;
 }

@@ -65,8 +65,7 @@ static void report(struct line *line)
 		    (state & (LINE_SENT | LINE_POSTING)))
 			return;
 		if (!atomic_compare_exchange_weak(&line->state, &state,
-						  (state & ~LINE_EVENT) | LINE_SENT |
-							  LINE_POSTING))
+						  (state & ~LINE_EVENT) | LINE_SENT | LINE_POSTING))
 			continue;
 		/* Room is set aside; only a libos that spoils its own ring loses the message. */
 		mailbox_post(line->vcore, EXO_MESSAGE_IRQ, line->word, number, 0);

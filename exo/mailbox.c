@@ -13,18 +13,14 @@ static int send(struct vcore *vcore, const struct exo_message *message, uint32_t
 		.slots = page->mailbox,
 	};
 
-	switch (mailbox_ring_send(&ring, message, limit)) {
-	case MAILBOX_RING_FULL:
+	enum mailbox_ring_result result = mailbox_ring_send(&ring, message, limit);
+
+	if (result == MAILBOX_RING_FULL)
 		return -EAGAIN;
-	case MAILBOX_RING_SENT:
-		/* Who sent what is at the head has woken the reader.  If it went to sleep with
-		 * messages unread it gets another chance, though it is not owed one. */
-		if (vcore_place(vcore) != VCORE_HALTED)
-			break;
-		/* fall through */
-	case MAILBOX_RING_SENT_RING:
+	/* Who sent what is at the head has woken the reader.  If it went to sleep with messages
+	 * unread it gets another chance, though it is not owed one. */
+	if (result == MAILBOX_RING_SENT_RING || vcore_place(vcore) == VCORE_HALTED)
 		vcore_ring(vcore, EXO_EVENT_MAILBOX);
-	}
 	return 0;
 }
 

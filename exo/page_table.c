@@ -50,7 +50,7 @@ void page_table_pool_add(struct space *s, uint64_t frame)
 
 	ASSERT_INVARIANT(frame_word_type(frame_word(frame)) == EXO_FRAME_TABLE);
 	frame_zero(frame);
-	*link = s->pool;
+	*link = s->pool << EXO_PAGE_SHIFT; /* not present, to a processor that still knows the way here */
 	s->pool = frame;
 }
 
@@ -58,9 +58,9 @@ uint64_t page_table_pool_take(struct space *s)
 {
 	uint64_t frame = s->pool, *link = frame_pointer(frame);
 
-	if (!frame)
+	if (!frame || (frame_private[frame] && !tlb_frame_acknowledged(frame)))
 		return 0;
-	s->pool = *link;
+	s->pool = *link >> EXO_PAGE_SHIFT;
 	*link = 0;
 	return frame;
 }

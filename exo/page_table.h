@@ -60,9 +60,9 @@ static inline unsigned table_entries_left(const table_entry *entry)
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at);
 bool page_table_make(struct space *s, const struct table_place *at);
 
-/* A frame for the pool; the caller has claimed it as a TABLE. */
+/* A frame for the pool; the caller has claimed it as a TABLE, or taken it out of the directory. */
 void page_table_pool_add(struct space *s, uint64_t frame);
-/* 0 when the pool is empty. */
+/* 0 when the pool is empty, or a TLB elsewhere may still hold the way through what would be next. */
 uint64_t page_table_pool_take(struct space *s);
 
 /* May domain d change [va, va + pages) in this space? */

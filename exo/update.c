@@ -41,6 +41,9 @@ static tlb_stamp publish(struct space *s, const struct harvest *h)
  * flush this CPU, stamp the frame, and only then let its map count go down, since whoever finds
  * the count at 0 relies on the stamp.  As we do: a frame that came free may have been stamped just now by
  * another CPU, in another space.  Leaves in h->frames those that came free.
+ *
+ * Not among them is a table through which another CPU may still find its way: mapped as a page, its entries
+ * would be the caller's to write.  The space keeps it for its next table (page_table_pool_take).
  */
 static void harvest_bring_in(struct update *u, struct space *s, struct harvest *h)
 {
@@ -58,6 +61,10 @@ static void harvest_bring_in(struct update *u, struct space *s, struct harvest *
 			continue; /* a device's */
 		if (stamp)
 			tlb_stamp_frame(frame, stamp);
+		if (type == EXO_FRAME_TABLE && tlb_frame_pending(frame)) {
+			page_table_pool_add(s, frame);
+			continue;
+		}
 		if (type == EXO_FRAME_TABLE)
 			frame_release(frame);
 		word = type == EXO_FRAME_TABLE ? frame_word(frame) : frame_unmap(frame, space_owner);

@@ -342,7 +342,8 @@ struct exo_update {
 	uint32_t freed_count; /* out: of this call alone */
 	uint32_t reserved;
 	/* Out: the epoch after which no TLB holds what this call removed; 0 if none does now.
-	 * Frames in `freed` may be used again once exo_tlb_poll(space, epoch) says so. */
+	 * Frames in `freed` may be used again once exo_tlb_poll(space, epoch) says so.  A page table that
+	 * a TLB elsewhere may still hold is not among them: the space keeps it for its next one. */
 	uint64_t epoch;
 };
 #define EXO_UPDATE_OPS_MAX 64
@@ -378,11 +379,11 @@ enum exo_call {
 	 * count: again. */
 	EXO_CALL_FRAME_GIVE = 8,
 	/* (first frame, count, rights, object frame) -> a handle that others may map after HANDLE_COPY.
-	 * EBUSY if one of them is lent already, or is just being copied; EAGAIN while a TLB may still hold
-	 * the object frame. */
+	 * EBUSY if one of them is lent already, or is just being copied, or a TLB may still hold one that was
+	 * unmapped; EAGAIN while a TLB may still hold the object frame. */
 	EXO_CALL_FRAME_LEND = 9,
-	/* (handle): take back.  The object frame comes back too.  EBUSY while a borrower maps them: tell
-	 * it, or kill it, which takes everything back. */
+	/* (handle): take back.  The object frame comes back too.  EBUSY while a borrower maps them, or its
+	 * TLBs may: tell it, or kill it, which takes everything back. */
 	EXO_CALL_FRAME_TAKE_BACK = 10,
 
 	/* (domain handle, object frame, root frame) -> handle: a space of that domain, made from one's own

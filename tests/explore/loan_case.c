@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "invariant.h"
 #include "object.h"
+#include "tlb_epoch.h"
 
 enum { FRAMES = 8, OBJECT = 2, LENT = 3, LENDER = 1, BORROWER = 2 };
 
@@ -22,6 +23,7 @@ static struct domain lender;
 static struct object loan;
 static uint64_t generation; /* of the loan, when it began */
 static bool is_borrowed, is_over[3];
+static atomic_bool in_tlb; /* of a borrower's CPU: the frame that it has let go */
 
 /* ---------------------------------------------------------------- the rest of the kernel */
 
@@ -41,6 +43,12 @@ void frame_unpin(uint64_t frame)
 
 	while (!atomic_compare_exchange_strong(&lent, &old, frame_word_unpin(old)))
 		;
+}
+
+bool tlb_frame_acknowledged(uint64_t frame)
+{
+	EXPLORE_CHECK(frame == LENT);
+	return !atomic_load(&in_tlb);
 }
 
 void frame_release(uint64_t frame)
@@ -78,7 +86,7 @@ static void setup(void)
 {
 	memset((void *)words, 0, sizeof(words));
 	memset(is_over, 0, sizeof(is_over));
-	is_borrowed = false;
+	is_borrowed = in_tlb = false;
 	loan = (struct object){ .kind = OBJECT_LOAN, .owner = &lender, .frame = OBJECT };
 	object_word_start(OBJECT);
 	object_put(&loan);
@@ -89,6 +97,14 @@ static void setup(void)
 	explore_name(&loan, sizeof(loan), "loan");
 	explore_name(&is_borrowed, sizeof(is_borrowed), "is_borrowed");
 	explore_name(is_over, sizeof(is_over), "is_over");
+	explore_name(&in_tlb, sizeof(in_tlb), "in_tlb");
+}
+
+static void setup_borrowed(void)
+{
+	setup();
+	lent = frame_word_map(lent, LENDER, BORROWER);
+	is_borrowed = true;
 }
 
 /* As call.c does. */
@@ -133,6 +149,23 @@ static void it_is_taken_back(unsigned cpu)
 		take_back(cpu);
 }
 
+/* The borrower unmaps it, as harvest_bring_in() does, and another CPU of his flushes later. */
+static void it_is_let_go(unsigned cpu)
+{
+	uint64_t old = atomic_load(&lent);
+
+	if (cpu != 1) {
+		take_back(cpu);
+		EXPLORE_CHECK(!is_over[cpu] || !atomic_load(&in_tlb));
+		return;
+	}
+	atomic_store(&in_tlb, true);
+	while (!atomic_compare_exchange_strong(&lent, &old, frame_word_unmap(old, BORROWER)))
+		;
+	is_borrowed = false;
+	atomic_store(&in_tlb, false);
+}
+
 static void it_is_borrowed_or_over(void)
 {
 	bool over = is_over[0] || is_over[2];
@@ -151,6 +184,8 @@ int main(void)
 		  it_is_borrowed_or_over, NULL },
 		{ "a_loan_is_taken_back_once", 3, 3, 0, setup, it_is_taken_back, it_is_borrowed_or_over,
 		  NULL },
+		{ "a_loan_in_a_tlb_is_not_taken_back", 2, 4, 1, setup_borrowed, it_is_let_go,
+		  it_is_borrowed_or_over, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

@@ -878,6 +878,97 @@ static void epochs_end_when_all_cpus_have_flushed(void)
 	print("\n");
 }
 
+/* In the kernel nearly all the time, and so late to acknowledge an epoch. */
+static void make_long_calls(unsigned cpu)
+{
+	struct exo_op op = { .code = EXO_OP_COPY, .count = 127, .frame = far_frames(10000),
+			     .source = far_frames(10200) };
+
+	CHECK_EQ(exo_switch(busy_space, page_of(cpu)->token), 0);
+	while (!stop) {
+		struct exo_update u = { .ops = (uint64_t)&op, .op_count = 1 };
+
+		CHECK_EQ(exo_update(busy_space, &u), 0);
+		beats[cpu]++;
+		take_events(cpu);
+	}
+	CHECK_EQ(exo_switch(SPACE, page_of(cpu)->token), 0);
+}
+
+static void start_long_calls(exo_handle space)
+{
+	busy_space = space;
+	beats[1] = 0;
+	start_work(1, make_long_calls);
+	while (!beats[1])
+		__asm__ volatile("pause");
+}
+
+static void stop_long_calls(void)
+{
+	stop = true;
+	finish_work(1);
+	stop = false;
+}
+
+/* Of CPU 1: one that was behind has flushed before it acknowledges. */
+static uint64_t flushes(void)
+{
+	struct exo_cpu_stats stats;
+
+	while (exo_cpu_stats(1, &stats) == -EAGAIN)
+		;
+	return stats.tlb_flushes;
+}
+
+/*
+ * The other CPU may go on finding its way through a table that was removed: until it has acknowledged that,
+ * the table is neither mapped, to be written to, nor made another one.
+ */
+static void a_page_table_that_a_tlb_may_hold_is_not_used_again(void)
+{
+	uint64_t va = 5 * TABLE_SPAN, other = 6 * TABLE_SPAN, page = frame_alloc(), table = frame_alloc();
+	exo_handle space = exo_space_create(DOMAIN, frame_alloc(), frame_alloc());
+	unsigned refused = 0;
+
+	if (info->cpu_count < 2)
+		return;
+	CHECK_EQ(feed(space, 3), 0);
+	CHECK_EQ(map(space, BUSY_VA, frame_alloc(), 1, RW), 0);
+	start_long_calls(space);
+	for (unsigned round = 0; round < 200; round++) {
+		uint64_t out[4], before;
+		struct exo_op ops[] = {
+			{ .code = EXO_OP_UNMAP, .count = TABLE_PAGES, .va = va },
+			{ .code = EXO_OP_MAP, .prot = RW, .count = 1, .va = round % 2 ? other : BUSY_VA + 4096,
+			  .frame = round % 2 ? page : table },
+		};
+		struct exo_update u = { .ops = (uint64_t)ops, .op_count = 2, .freed = (uint64_t)out,
+					.freed_max = 4 };
+		int64_t r;
+
+		if (map(space, va, page, 1, RW) == -ENOMEM) {
+			CHECK_EQ(exo_space_feed(space, &table, 1), 0);
+			CHECK_EQ(map(space, va, page, 1, RW), 0);
+		}
+		before = flushes();
+		r = exo_update(space, &u);
+		CHECK(r == (round % 2 ? -ENOMEM : -EPERM) || (r == 0 && flushes() > before));
+		refused += r != 0;
+		while (u.epoch && exo_tlb_poll(space, u.epoch, 0) == 0)
+			take_events(0);
+		CHECK_EQ(unmap(space, other, TABLE_PAGES), 0);
+		CHECK_EQ(unmap(space, BUSY_VA + 4096, 1), 0);
+		while (last.epoch && exo_tlb_poll(space, last.epoch, 0) == 0)
+			take_events(0);
+	}
+	stop_long_calls();
+	destroy_space(space);
+	print("# page tables that a TLB held: ");
+	print_number(refused);
+	print("\n");
+}
+
 static void waiting_for_an_epoch_ends_in_an_event(void)
 {
 	uint64_t frame = frame_alloc();
@@ -1039,7 +1130,7 @@ static void page_tables_shared_on_all_cpus_stay_exact(void)
 /* ---------------------------------------------------------------- another domain */
 
 static bool is_child;                /* set in the child's copy of our data */
-static exo_handle child_parent_vcore, child_loan;
+static exo_handle child_parent_vcore, child_loan, child_lent;
 
 static bool message_take(struct exo_message *out)
 {
@@ -1109,8 +1200,10 @@ static int64_t child_more(const struct exo_message *order)
 	case 13:
 		return child_taken(argument, order->word[2]);
 	case 14: /* lent to the domain that order 5 named */
-		return exo_handle_copy(exo_frame_lend(argument, 1, EXO_RIGHT_USE, order->word[2]),
-				       child_loan, EXO_RIGHT_USE);
+		child_lent = exo_frame_lend(argument, 1, EXO_RIGHT_USE, order->word[2]);
+		return exo_handle_copy(child_lent, child_loan, EXO_RIGHT_USE);
+	case 15: /* and taken back: if it is, how often CPU 1 had flushed by then */
+		return exo_frame_take_back(child_lent) ? 0 : (int64_t)flushes();
 	}
 	return -EINVAL;
 }
@@ -1565,6 +1658,38 @@ static void loans_end_with_their_lender(void)
 	CHECK_EQ(exo_handle_drop(loan), 0);
 }
 
+/* The borrower has let go of it, but a CPU of his in a long call may still reach it. */
+static void a_loan_that_a_tlb_may_hold_is_not_taken_back(void)
+{
+	struct child child;
+	uint64_t lent = far_frames(7200), before;
+	unsigned refused = 0;
+	int64_t taken;
+
+	if (info->cpu_count < 2)
+		return;
+	child_begin(&child);
+	CHECK_EQ(exo_frame_give(child.domain, lent, 2, 0), 2);
+	CHECK_EQ(exo_send(child.vcore, 5, exo_handle_copy(DOMAIN, child.domain, EXO_RIGHT_USE), 0), 0);
+	start_long_calls(SPACE);
+	for (unsigned round = 0; round < 50; round++) {
+		exo_handle loan = child_ask2(&child, 14, lent, lent + 1);
+
+		CHECK_EQ(map_loan(loan), 0);
+		before = flushes();
+		CHECK_EQ(unmap(SPACE, 0xb00000, 1), 0);
+		while ((taken = child_ask(&child, 15, 0)) == 0)
+			refused++;
+		CHECK(taken > (int64_t)before);
+		CHECK_EQ(exo_handle_drop(loan), 0);
+	}
+	stop_long_calls();
+	child_bury(&child, 0);
+	print("# loans that a TLB held: ");
+	print_number(refused);
+	print("\n");
+}
+
 /* ---------------------------------------------------------------- frames taken back */
 
 static int64_t revoke_step(const struct child *child, unsigned step, uint64_t first, uint64_t count)
@@ -1988,6 +2113,7 @@ static const struct {
 	TEST(handles_are_dropped_and_revoked),
 	TEST(retyped_frames_cannot_be_used_otherwise),
 	TEST(epochs_end_when_all_cpus_have_flushed),
+	TEST(a_page_table_that_a_tlb_may_hold_is_not_used_again),
 	TEST(waiting_for_an_epoch_ends_in_an_event),
 	TEST(updates_on_all_cpus_at_once_stay_exact),
 	TEST(page_tables_shared_on_all_cpus_stay_exact),
@@ -1998,6 +2124,7 @@ static const struct {
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),
 	TEST(loans_end_with_their_lender),
+	TEST(a_loan_that_a_tlb_may_hold_is_not_taken_back),
 	TEST(wrong_revocations_are_refused),
 	TEST(a_child_gives_frames_to_its_parent),
 	TEST(frames_are_taken_after_the_deadline),
