@@ -63,7 +63,8 @@ void segments_init(struct cpu *cpu)
 	fill_gdt(cpu);
 	/* What boot/ has loaded, selectors and descriptors, is the same in this table: none is reloaded. */
 	asm volatile("lgdt %0" : : "m"(pointer));
-	asm volatile("ltr %w0" : : "r"(SELECTOR_TSS));
+	/* No local table: after a reset there is one at address 0, which user mode might fill. */
+	asm volatile("lldt %w1; ltr %w0" : : "r"(SELECTOR_TSS), "r"(0));
 	segments_set_block(cpu);
 	enable_syscall();
 }

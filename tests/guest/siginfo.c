@@ -89,6 +89,8 @@ static void exceptions_are_told_as_linux_does(void)
 
 	FAULTS(__asm__ volatile("int3"), SIGTRAP, SI_KERNEL, 0);
 	FAULTS(__asm__ volatile("hlt"), SIGSEGV, SI_KERNEL, 0);
+	/* A selector of the local table, which nobody has. */
+	FAULTS(__asm__ volatile("mov %w0, %%fs" : : "r"(0x1234)), SIGSEGV, SI_KERNEL, 0);
 	handle(SIGFPE, note_fault);
 	if (sigsetjmp(after_fault, 1) == 0)
 		value /= zero;
