@@ -103,8 +103,11 @@ long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit
 	struct poll_waiter w = { .entries = on_stack, .room = count * POLL_QUEUES_PER_FILE };
 	long ready = look(items, count, NULL);
 
-	if (ready || limit.at_once)
+	if (ready)
 		return ready;
+	/* Who does not wait is interrupted all the same: it may unblock a signal for just this call. */
+	if (limit.at_once)
+		return signal_is_pending() ? -EINTR : 0;
 	if (count > ITEMS_ON_STACK)
 		w.entries = heap_alloc(w.room * sizeof(*w.entries));
 	if (!w.entries)
@@ -175,6 +178,8 @@ static long poll_user(uint64_t user, unsigned count, struct poll_limit limit, st
 	if (bad)
 		limit.at_once = true;
 	ready = poll_items(items, count, limit);
+	if (ready == -EINTR && bad)
+		ready = 0;
 	for (unsigned i = 0; i < count; i++) {
 		fds[i].revents = (short)items[i].ready;
 		if (fds[i].fd >= 0 && !items[i].file)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What /proc/PID/stat, status and the others say; the formats are those of proc(5). */
+#include <linux/capability.h>
 #include "core/string.h"
 #include "core/task.h"
+#include "fs/context.h"
 #include "fs/proc_files.h"
 #include "fs/linux.h"
 #include "proc/process.h"
+#include "proc/signal.h"
 #include "time/cpu_clock.h"
 #include "time/time.h"
 #include "tty/tty.h"
@@ -20,8 +23,10 @@ struct picture {
 	char state, name[16];
 	unsigned threads;
 	struct usage own, children;
-	uint64_t start_ns, pages, bytes;
-	uint64_t signals_pending, signals_blocked, voluntary, involuntary;
+	uint64_t start_ns, pages, peak_pages, bytes;
+	uint64_t signals_pending, signals_of_task, signals_blocked, signals_ignored, signals_handled;
+	uint64_t voluntary, involuntary, cpus;
+	uint32_t umask;
 	int nice, cpu;
 };
 
@@ -56,6 +61,8 @@ static void picture_task(struct picture *pic, const struct task *t)
 
 	pic->nice = t->nice;
 	pic->cpu = t->home;
+	pic->cpus = t->affinity;
+	pic->signals_of_task = t->signal_pending;
 	pic->signals_blocked = t->signal_blocked;
 	if (t->start_tsc > boot_tsc)
 		pic->start_ns = tsc_to_ns(t->start_tsc - boot_tsc);
@@ -86,6 +93,31 @@ static void picture_tasks(struct picture *pic, const struct process *p, uint32_t
 	}
 }
 
+static void picture_actions(struct picture *pic, const struct signal_actions *actions)
+{
+	for (int number = 1; actions && number <= SIGNAL_COUNT; number++) {
+		uint64_t handler = actions->action[number - 1].handler;
+
+		if (handler == HANDLER_IGNORE)
+			pic->signals_ignored |= SIGNAL_BIT(number);
+		else if (handler != 0)
+			pic->signals_handled |= SIGNAL_BIT(number);
+	}
+}
+
+/* Under exec_mutex. */
+static void picture_parts(struct picture *pic, const struct process *p)
+{
+	if (p->fs)
+		pic->umask = p->fs->mask; /* one aligned word */
+	if (!p->vm)
+		return;
+	pic->pages = vm_resident_pages(p->vm);
+	pic->peak_pages = vm_resident_peak(p->vm);
+	pic->bytes = vm_size_bytes(p->vm);
+	pic->own.minor_faults += vm_fault_count(p->vm);
+}
+
 static void take_picture(struct picture *pic, struct process *p, uint32_t thread)
 {
 	*pic = (struct picture){ .pid = p->pid, .uid = p->uid, .gid = p->gid };
@@ -101,15 +133,13 @@ static void take_picture(struct picture *pic, struct process *p, uint32_t thread
 	pic->signals_pending = p->signal_pending;
 	pic->state = state_of(p, thread);
 	picture_tasks(pic, p, thread);
+	picture_actions(pic, p->signal_actions);
 	lock_release(&process_tree_lock);
 
 	mutex_lock(&p->exec_mutex);
 	if (!pic->name[0])
 		memcpy(pic->name, p->name, sizeof(pic->name));
-	if (p->vm) {
-		pic->pages = vm_resident_pages(p->vm);
-		pic->bytes = vm_size_bytes(p->vm);
-	}
+	picture_parts(pic, p);
 	mutex_unlock(&p->exec_mutex);
 	pic->name[sizeof(pic->name) - 1] = 0;
 }
@@ -129,9 +159,10 @@ void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out
 		   pic.children.system_ns / TICK_NS);
 	text_print(out, "%d %d %u 0 %lu %lu %lu %lu ", 20 + pic.nice, pic.nice, pic.threads,
 		   pic.start_ns / TICK_NS, pic.bytes, pic.pages, UINT64_MAX);
-	/* Addresses of text and stack are not told; signals are told as words. */
-	text_print(out, "0 0 0 0 0 %lu %lu 0 0 0 0 0 17 %d 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-		   pic.signals_pending, pic.signals_blocked, pic.cpu);
+	/* Of addresses only the stack's top is told, for collectors of garbage; signals are told as words. */
+	text_print(out, "0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %d 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+		   pic.bytes ? VM_STACK_TOP : 0, pic.signals_pending | pic.signals_of_task,
+		   pic.signals_blocked, pic.signals_ignored, pic.signals_handled, pic.cpu);
 }
 
 void proc_print_stat(struct process *p, struct text *out)
@@ -162,20 +193,54 @@ static const char *state_word(char state)
 	}
 }
 
+/* As capget(2) has it: root may do everything, nobody else anything. */
+static void print_rights(const struct process *p, struct text *out)
+{
+	uint64_t all = (2ul << CAP_LAST_CAP) - 1, held = p->euid == 0 ? all : 0;
+
+	text_print(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n", 0ul,
+		   held, held, all);
+	text_print(out, "NoNewPrivs:\t1\nSeccomp:\t0\n");
+}
+
+/* A list such as 0-3,6. */
+static void print_bits(uint64_t set, struct text *out)
+{
+	const char *between = "";
+
+	while (set) {
+		int first = __builtin_ctzl(set), last = first;
+
+		while (last < 63 && (set >> (last + 1) & 1))
+			last++;
+		text_print(out, last > first ? "%s%d-%d" : "%s%d", between, first, last);
+		set &= last < 63 ? ~0ul << (last + 1) : 0;
+		between = ",";
+	}
+	text_print(out, "\n");
+}
+
 void proc_print_thread_status(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
 	take_picture(&pic, p, thread);
-	text_print(out,
-		   "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		   pic.name, pic.state, state_word(pic.state), pic.pid, pic.id, pic.parent);
+	text_print(out, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\n", pic.name,
+		   pic.umask, pic.state, state_word(pic.state), pic.pid);
+	text_print(out, "Pid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", pic.id, pic.parent);
 	text_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
 		   p->euid, p->gid, p->egid, p->sgid, p->egid);
-	text_print(out, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", pic.bytes / 1024,
-		   pic.pages * PAGE_KIB, pic.threads);
-	text_print(out, "ShdPnd:\t%016lx\nSigBlk:\t%016lx\n", pic.signals_pending,
-		   pic.signals_blocked);
+	text_print(out, "Groups:\t \n");
+	if (pic.bytes)
+		text_print(out, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+			   pic.bytes / 1024, pic.peak_pages * PAGE_KIB, pic.pages * PAGE_KIB);
+	text_print(out, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
+		   pic.threads, pic.signals_of_task, pic.signals_pending, pic.signals_blocked);
+	text_print(out, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", pic.signals_ignored,
+		   pic.signals_handled);
+	print_rights(p, out);
+	text_print(out, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", pic.cpus);
+	print_bits(pic.cpus, out);
 	text_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		   pic.voluntary, pic.involuntary);
 }

@@ -96,7 +96,7 @@ struct process_entry {
 
 static const struct process_entry entries[] = {
 	{ "cmdline", S_IFREG | 0444, proc_print_command_line, NULL },
-	{ "comm", S_IFREG | 0444, proc_print_name, NULL },
+	{ "comm", S_IFREG | 0644, proc_print_name, proc_write_name },
 	{ "cwd", S_IFLNK | 0777, NULL, NULL },
 	{ "exe", S_IFLNK | 0777, NULL, NULL },
 	{ "fd", S_IFDIR | 0500, NULL, NULL },

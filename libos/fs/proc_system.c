@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What /proc says of the machine and of the system; the formats are those of proc(5). */
 #include <exo/abi.h>
+#include <linux/capability.h>
 #include <linux/utsname.h>
+#include "abi/random.h"
 #include "abi/release.h"
 #include "abi/syscall.h"
 #include "core/exo.h"
@@ -16,6 +18,7 @@
 #include "fs/space.h"
 #include "proc/process.h"
 #include "time/timespec.h"
+#include "vm/vm.h"
 
 #define TICK_NS 10000000ul
 #define PAGE_KIB (EXO_PAGE_SIZE / 1024)
@@ -227,6 +230,36 @@ static void print_number(struct text *out, void *argument)
 	text_print(out, "%lu\n", (uint64_t)argument);
 }
 
+/* RFC 9562, version 4: random but for six bits. */
+static void print_id(struct text *out, const uint8_t random[16])
+{
+	for (int n = 0; n < 16; n++) {
+		uint8_t byte = random[n];
+
+		if (n == 6)
+			byte = (byte & 0x0f) | 0x40;
+		else if (n == 8)
+			byte = (byte & 0x3f) | 0x80;
+		text_print(out, n == 4 || n == 6 || n == 8 || n == 10 ? "-%02x" : "%02x", byte);
+	}
+	text_print(out, "\n");
+}
+
+static void print_uuid(struct text *out, void *argument)
+{
+	uint8_t random[16];
+
+	random_bytes(random, sizeof(random));
+	print_id(out, random);
+}
+
+static uint8_t boot_id[16]; /* fixed after proc_system_init() */
+
+static void print_boot_id(struct text *out, void *argument)
+{
+	print_id(out, boot_id);
+}
+
 /* What the kernel counts for each CPU, times in milliseconds, and what the libos counts in all. */
 static void print_exo_stats(struct text *out, void *argument)
 {
@@ -272,11 +305,18 @@ static const struct {
 	{ "sys/kernel/version", print_name, offsetof(struct new_utsname, version) },
 	{ "sys/kernel/pid_max", print_number, TASK_PROGRAM_IDS },
 	{ "sys/kernel/ngroups_max", print_number, 0 },
+	{ "sys/kernel/cap_last_cap", print_number, CAP_LAST_CAP },
+	{ "sys/kernel/threads-max", print_number, TASK_PROGRAM_IDS },
+	{ "sys/kernel/random/uuid", print_uuid, 0 },
+	{ "sys/kernel/random/boot_id", print_boot_id, 0 },
 	{ "sys/fs/pipe-max-size", print_number, 1 << 20 },
+	{ "sys/vm/max_map_count", print_number, VM_MAPPINGS_MAX },
+	{ "sys/vm/overcommit_memory", print_number, 1 }, /* as vm/mmap.c says it */
 };
 
 void proc_system_init(void)
 {
+	random_bytes(boot_id, sizeof(boot_id));
 	for (size_t n = 0; n < sizeof(files) / sizeof(files[0]); n++)
 		if (proc_register(files[n].path, files[n].print, NULL, (void *)files[n].argument))
 			log_print("proc: no memory for %s\n", files[n].path);

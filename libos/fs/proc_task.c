@@ -16,13 +16,14 @@
 struct thread_file {
 	const char *name;
 	void (*print)(struct process *p, uint32_t thread, struct text *out);
+	int (*write)(struct process *p, uint32_t thread, const char *data, size_t n); /* or NULL */
 };
 
 static const struct thread_file files[] = {
-	{ "cmdline", proc_print_thread_command_line },
-	{ "comm", proc_print_thread_name },
-	{ "stat", proc_print_thread_stat },
-	{ "status", proc_print_thread_status },
+	{ "cmdline", proc_print_thread_command_line, NULL },
+	{ "comm", proc_print_thread_name, proc_write_thread_name },
+	{ "stat", proc_print_thread_stat, NULL },
+	{ "status", proc_print_thread_status, NULL },
 };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
@@ -68,9 +69,21 @@ static void thread_file_print(struct inode *i, struct text *out)
 	process_put(p);
 }
 
+static int thread_file_write(struct inode *i, const char *data, size_t n)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+	int r;
+
+	if (!p)
+		return -ESRCH;
+	r = file_of(i)->write(p, thread_of(i), data, n);
+	process_put(p);
+	return r;
+}
+
 static int thread_file_open(struct inode *i, struct file *f)
 {
-	return proc_open(i, f, thread_file_print, NULL);
+	return proc_open(i, f, thread_file_print, file_of(i)->write ? thread_file_write : NULL);
 }
 
 static size_t thread_file_name(struct inode *i, char *buf, size_t size)
@@ -93,7 +106,7 @@ static struct inode *thread_lookup(struct inode *dir, const char *name, size_t l
 	for (size_t n = 0; n < FILES; n++)
 		if (strlen(files[n].name) == length && memcmp(files[n].name, name, length) == 0)
 			return proc_process_inode(&thread_file_ops, dir, file_number(dir, n),
-						  S_IFREG | 0444, error);
+						  S_IFREG | (files[n].write ? 0644 : 0444), error);
 	*error = -ENOENT;
 	return NULL;
 }

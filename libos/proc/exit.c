@@ -81,11 +81,11 @@ static bool leave_process(struct task *t, struct process *p, int wait_status)
 	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
 	list_remove(&t->thread_link);
 	p->task_count--;
-	if (!p->group_exit && t == p->leader)
-		p->exit_status = wait_status;
 	bool last = p->task_count == 0;
 
 	if (last) {
+		if (!p->group_exit)
+			p->exit_status = wait_status;
 		vm_tell_origin(p->vm, p->parent ? p->parent->vm : NULL);
 		p->state = PROCESS_EXITING;
 	} else {
@@ -203,7 +203,7 @@ static void give_children_away_locked(struct process *p, struct list *dead)
 		}
 		tell_of_end_locked(child);
 		if (signal_children_discarded_locked(adopter)) {
-			process_reap_locked(child);
+			process_unlink_locked(child);
 			list_push_back(dead, &child->sibling_link);
 		}
 	}
@@ -230,7 +230,7 @@ static bool post_zombie(struct process *p, struct list *dead)
 
 	tell_of_end_locked(p);
 	if (unwanted)
-		process_reap_locked(p);
+		process_unlink_locked(p);
 	lock_release(&process_tree_lock);
 	return unwanted;
 }

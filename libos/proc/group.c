@@ -88,12 +88,12 @@ long sys_setpgid(int pid, int group)
 {
 	struct process *p = current_process();
 
-	if (pid < 0 || group < 0)
-		return group < 0 ? -EINVAL : -ESRCH;
 	if (pid == 0)
 		pid = (int)p->pid;
 	if (group == 0)
 		group = pid;
+	if (group < 0)
+		return -EINVAL;
 	lock_acquire(&process_tree_lock);
 	int r = set_group_locked(p, (uint32_t)pid, (uint32_t)group);
 

@@ -40,9 +40,6 @@ struct usage usage_of_process_locked(const struct process *p);
 
 /* ---- wait.c */
 
-/* A zombie is taken out of the tree and its use of time credited to its parent.  Under
- * process_tree_lock; then process_bury() without it. */
-void process_reap_locked(struct process *child);
 /* SIGCHLD, or what p sends instead, and a wake for p's parent; code: CLD_..., status: the exit
  * code or a signal's number. */
 void process_tell_parent_locked(struct process *p, int code, int status);

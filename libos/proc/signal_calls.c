@@ -64,7 +64,7 @@ static int send_to_group(uint32_t group, int number, const struct signal_info *i
 	return r;
 }
 
-/* To every process but init and the sender. */
+/* To every process but init and the sender.  As on Linux it is no error if none may be sent one. */
 static int send_to_all(int number, const struct signal_info *info)
 {
 	const struct process *self = current_process();
@@ -73,8 +73,14 @@ static int send_to_all(int number, const struct signal_info *info)
 	list_for_each(node, &all_processes) {
 		struct process *p = list_entry(node, struct process, all_link);
 
-		if (p != self && p != init_process)
-			r = first_result(r, send_checked(p, NULL, number, info));
+		if (p == self || p == init_process)
+			continue;
+		int one = send_checked(p, NULL, number, info);
+
+		if (one != -EPERM)
+			r = one;
+		else if (r == -ESRCH)
+			r = 0;
 	}
 	return r;
 }

@@ -31,10 +31,10 @@ struct wait_result {
 	struct process *reaped; /* to be buried, or NULL */
 };
 
-void process_reap_locked(struct process *child)
+/* Only who has been waited for counts in its parent's usage: getrusage(2). */
+static void reap_locked(struct process *child)
 {
-	struct process *parent = child->parent;
-	struct usage *sum = &parent->children_usage;
+	struct usage *sum = &child->parent->children_usage;
 
 	usage_add(sum, &child->self_usage);
 	usage_add(sum, &child->children_usage);
@@ -128,7 +128,7 @@ static int look_at_locked(const struct wait_request *w, struct process *child,
 
 		fill(r, child, code, status);
 		if (!keep) {
-			process_reap_locked(child);
+			reap_locked(child);
 			r->reaped = child;
 		}
 		return 1;
@@ -252,10 +252,9 @@ static int put_info(const struct wait_result *r, bool found, uint64_t user)
 	return copy_to_user(user, &info, offsetof(struct signal_info, child.utime));
 }
 
-long sys_waitid(int type, int id, uint64_t info, int options, uint64_t rusage)
+static int wait_for_id(int type, int id, int options, struct wait_result *r)
 {
 	struct wait_request w = { .type = type, .id = (uint32_t)id, .options = options };
-	struct wait_result r;
 
 	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
 			__WCLONE | __WALL))
@@ -266,11 +265,16 @@ long sys_waitid(int type, int id, uint64_t info, int options, uint64_t rusage)
 		w.id = current_process()->process_group;
 	else if (type != P_ALL && (id <= 0 || (type != P_PID && type != P_PGID)))
 		return -EINVAL;
-	int found = wait_for_child(&w, &r);
+	return wait_for_child(&w, r);
+}
 
-	if (found < 0)
-		return found;
-	if (put_info(&r, found > 0, info) < 0 || (found > 0 && put_usage(&r, rusage) < 0))
+/* As on Linux a call that fails tells nothing, too: what the caller had there is gone. */
+long sys_waitid(int type, int id, uint64_t info, int options, uint64_t rusage)
+{
+	struct wait_result r;
+	int found = wait_for_id(type, id, options, &r);
+
+	if ((found > 0 && put_usage(&r, rusage) < 0) || put_info(&r, found > 0, info) < 0)
 		return -EFAULT;
-	return 0;
+	return found < 0 ? found : 0;
 }

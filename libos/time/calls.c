@@ -13,6 +13,7 @@
 
 /* Linux's negative clock ids: ~id << 3 | bit 2 (of a thread) | which of three CPU clocks. */
 #define CLOCK_OF_THREAD 4
+#define CLOCK_KINDS 3 /* and no fourth one */
 static uint32_t clock_owner(int clock)
 {
 	return ~((uint32_t)clock >> 3 | 7u << 29);
@@ -22,6 +23,8 @@ static int other_cpu_clock(int clock, uint64_t *ns)
 {
 	uint32_t id = clock_owner(clock);
 
+	if ((clock & CLOCK_KINDS) == CLOCK_KINDS)
+		return -EINVAL;
 	if ((clock & CLOCK_OF_THREAD) != 0)
 		return cpu_clock_of_thread(id, ns);
 	return cpu_clock_of_process(id, ns);
@@ -50,6 +53,13 @@ static int clock_read(int clock, uint64_t *ns)
 	default:
 		return clock < 0 ? other_cpu_clock(clock, ns) : -EINVAL;
 	}
+}
+
+int clock_refused(int clock)
+{
+	uint64_t ns;
+
+	return clock_read(clock, &ns) == 0 ? -EOPNOTSUPP : -EINVAL;
 }
 
 long sys_clock_gettime(int clock, uint64_t user)

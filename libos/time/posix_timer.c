@@ -147,11 +147,9 @@ long sys_timer_create(int clock, uint64_t event_user, uint64_t id_user)
 	int32_t id;
 	int r;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID ||
-				       clock == CLOCK_THREAD_CPUTIME_ID
-			       ? -EOPNOTSUPP
-			       : -EINVAL;
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
+	    clock != CLOCK_TAI)
+		return clock_refused(clock);
 	if (event_user != 0 && copy_from_user(&event, event_user, sizeof(event)) != 0)
 		return -EFAULT;
 	pt = timers != NULL ? heap_alloc(sizeof(*pt)) : NULL;
@@ -214,10 +212,14 @@ static uint64_t expiry_of(const struct posix_timer *pt, uint64_t ns, bool absolu
 		return 0;
 	if (!absolute)
 		return deadline_after(ns);
-	if (pt->clock != CLOCK_REALTIME)
+	if (pt->clock != CLOCK_REALTIME && pt->clock != CLOCK_TAI)
 		return ns;
 	real = time_real_ns();
-	return ns > real ? now + (ns - real) : now;
+	if (ns > real)
+		return now + (ns - real);
+	/* What repeats keeps in step with the time that has passed. */
+	ns = pt->interval_ns != 0 ? (real - ns) % pt->interval_ns : 0;
+	return now > ns ? now - ns : now;
 }
 
 long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user)

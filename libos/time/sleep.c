@@ -91,16 +91,15 @@ long sys_clock_nanosleep(int clock, int flags, uint64_t request_user, uint64_t r
 	uint64_t ns;
 	int r;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
-	if ((flags & ~TIMER_ABSTIME) != 0)
-		return -EINVAL;
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
+	    clock != CLOCK_TAI)
+		return clock_refused(clock);
 	r = timespec_read(request_user, &ns);
 	if (r != 0)
 		return r;
 	if ((flags & TIMER_ABSTIME) == 0)
 		return sleep_relative(deadline_after(ns), remainder_user);
-	if (clock == CLOCK_REALTIME)
+	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
 		return sleep_until_real(ns);
 	return sleep_until(ns) == 0 ? 0 : -ERESTARTNOHAND;
 }

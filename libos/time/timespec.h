@@ -47,6 +47,9 @@ static inline uint64_t deadline_after(uint64_t ns)
 	return deadline > TIME_NEVER_NS ? TIME_NEVER_NS : deadline + (deadline == 0);
 }
 
+/* Why there is no waiting for this clock: -EOPNOTSUPP, or -EINVAL if there is no such clock (calls.c). */
+int clock_refused(int clock);
+
 /* 0, -EFAULT or -EINVAL. */
 static inline int timespec_read(uint64_t user, uint64_t *ns)
 {

@@ -20,6 +20,7 @@
 	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |      \
 	 MAP_32BIT)
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define LOW_TOP (1ul << 31) /* MAP_32BIT */
 
 /* What the file's own access mode permits. */
 static int check_file(struct file *f, int prot, bool shared)
@@ -83,12 +84,13 @@ static long choose_address(struct vm *v, uint64_t wish, uint64_t len, int flags)
 		return (long)wish;
 	/* What has page tables of its own is cheap to fork and to unmap: in whole tables. */
 	uint64_t slack = len >= TABLE_SPAN ? TABLE_SPAN - PAGE : 0;
-	uint64_t place = region_gap_below(&v->regions, VM_LOW, v->mmap_top, len + slack);
+	uint64_t top = flags & MAP_32BIT ? LOW_TOP : v->mmap_top;
+	uint64_t place = region_gap_below(&v->regions, VM_LOW, top, len + slack);
 
 	if (place && slack)
 		return (long)((place + slack) & ~(TABLE_SPAN - 1));
 	if (!place)
-		place = region_gap_below(&v->regions, VM_LOW, v->mmap_top, len);
+		place = region_gap_below(&v->regions, VM_LOW, top, len);
 	return place ? (long)place : -ENOMEM;
 }
 
@@ -121,8 +123,9 @@ long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, str
 	bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
 	uint64_t epoch = 0;
 
+	/* Rights that are not known are not given, and no error. */
 	if (len == 0 || offset % PAGE || (!shared && type != MAP_PRIVATE) ||
-	    (prot & ~(PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP)))
+	    (!f && shared && (type == MAP_SHARED_VALIDATE || (flags & MAP_GROWSDOWN))))
 		return -EINVAL;
 	if (type == MAP_SHARED_VALIDATE && (flags & ~FLAGS_KNOWN))
 		return -EOPNOTSUPP;

@@ -125,6 +125,15 @@ long vm_mprotect(struct vm *v, uint64_t addr, uint64_t len, int prot)
 	return r;
 }
 
+static bool covers(struct vm *v, uint64_t start, uint64_t end)
+{
+	mutex_lock(&v->mutex);
+	bool covered = mapping_covers(v, start, end);
+
+	mutex_unlock(&v->mutex);
+	return covered;
+}
+
 /* Private pages are gone and read as zero or as the file again; shared ones come back as they were. */
 static int discard(struct vm *v, uint64_t start, uint64_t end)
 {
@@ -157,15 +166,11 @@ static long populate(struct vm *v, uint64_t start, uint64_t end, bool write)
 }
 
 /* MADV_FREE allows the pages to vanish at any time; they do so at once. */
-long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
+static long advise(struct vm *v, uint64_t addr, uint64_t end, int advice)
 {
-	uint64_t end;
-	int r = decode_range(addr, len, &end);
-
-	if (r < 0 || addr == end)
-		return r;
 	switch (advice) {
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
 		return discard(v, addr, end);
 	case MADV_POPULATE_READ:
@@ -183,10 +188,19 @@ long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
 	case MADV_NOHUGEPAGE:
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
-		return 0;
+		return covers(v, addr, end) ? 0 : -ENOMEM;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* No pages are nothing to do, but the advice has to be one that is known. */
+long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
+{
+	uint64_t end;
+	int r = decode_range(addr, len, &end);
+
+	return r < 0 ? r : advise(v, addr, end, advice);
 }
 
 long sys_mprotect(uint64_t addr, uint64_t len, int prot)
@@ -197,15 +211,6 @@ long sys_mprotect(uint64_t addr, uint64_t len, int prot)
 long sys_madvise(uint64_t addr, uint64_t len, int advice)
 {
 	return vm_madvise(current_process()->vm, addr, len, advice);
-}
-
-static bool covers(struct vm *v, uint64_t start, uint64_t end)
-{
-	mutex_lock(&v->mutex);
-	bool covered = mapping_covers(v, start, end);
-
-	mutex_unlock(&v->mutex);
-	return covered;
 }
 
 /* Shared pages are the file's own, so there is nothing to write back before the file's sync. */
@@ -271,7 +276,9 @@ long sys_mlock2(uint64_t addr, uint64_t len, int flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
 		return -EINVAL;
-	return flags ? 0 : sys_mlock(addr, len);
+	if (flags)
+		return sys_munlock(addr, len); /* looks at the range, no more */
+	return sys_mlock(addr, len);
 }
 
 long sys_munlock(uint64_t addr, uint64_t len)
@@ -286,7 +293,9 @@ long sys_munlock(uint64_t addr, uint64_t len)
 
 long sys_mlockall(int flags)
 {
-	return flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ? -EINVAL : 0;
+	if (!(flags & (MCL_CURRENT | MCL_FUTURE)) || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
+		return -EINVAL;
+	return 0;
 }
 
 long sys_munlockall(void)

@@ -13,7 +13,6 @@
 
 #define TABLE_SPAN (512 * PAGE) /* the addresses of one page table */
 
-#define VM_MAPPINGS_MAX 65530      /* as Linux's vm.max_map_count */
 #define VM_LENGTH_MAX (1ul << 43)  /* of one mapping: its page count fits an exo_op */
 #define STACK_GUARD (256 * PAGE)   /* kept free below the stack */
 

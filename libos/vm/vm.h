@@ -18,6 +18,7 @@ struct vm;
 
 /* Programs may map [VM_LOW, EXO_USER_TOP): the first pages stay empty, to catch null pointers. */
 #define VM_LOW 0x10000ul
+#define VM_MAPPINGS_MAX 65530 /* as Linux's vm.max_map_count */
 
 /*
  * A program's stack ends here, and mappings begin some pages further from a round number than its limit says.
