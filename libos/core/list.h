@@ -50,6 +50,18 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* All nodes of `from` become the first of another list. */
+static inline void list_splice_front(struct list *head, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->prev->next = head->next;
+	head->next->prev = from->prev;
+	head->next = from->next;
+	from->next->prev = head;
+	list_init(from);
+}
+
 static inline struct list *list_pop_front(struct list *head)
 {
 	struct list *node = head->next;

@@ -26,10 +26,27 @@ struct wait_queue {
 
 struct waiter {
 	struct list link;
-	struct task *task;
+	struct task *task; /* NULL: this is a struct called_waiter */
 	bool woken; /* set by the waker, under the owner's lock */
 	/* poll registers one waiter per file; key says which events it wants. */
 	uint32_t key;
+};
+
+/*
+ * A waiter that is called instead of woken, and stays in its queue: its `task` is NULL.  Only in queues of
+ * pollers (fs/poll.h), whose wakes are all made by wake_all().
+ */
+struct wait_callback {
+	/* Under the queue's lock, any context: allocates nothing, and leaves the queue alone.  Has it woken a
+	 * task? */
+	bool (*call)(struct wait_callback *c, uint32_t key);
+	/* It need not be called if another such in the queue has woken a task, unless the key is WAKE_ANY. */
+	bool exclusive;
+};
+
+struct called_waiter {
+	struct waiter waiter;
+	struct wait_callback *callback;
 };
 
 static inline void wait_queue_init(struct wait_queue *q) { list_init(&q->waiters); }

@@ -234,13 +234,29 @@ static void wake_waiter(struct waiter *w, enum donation_kind gift)
 	wake_later(w->task, gift);
 }
 
+/* -> has one that is exclusive woken a task, this one or, as `spent` says, one before? */
+static bool call_waiter(struct waiter *w, uint32_t key, bool spent)
+{
+	struct wait_callback *c = container_of(w, struct called_waiter, waiter)->callback;
+
+	if (c->exclusive && spent && key != WAKE_ANY)
+		return true;
+	return (c->call(c, key) && c->exclusive) || spent;
+}
+
 void wake_all(struct wait_queue *q, uint32_t key)
 {
+	bool spent = false;
+
 	list_for_each_safe(pos, next, &q->waiters) {
 		struct waiter *w = list_entry(pos, struct waiter, link);
 
-		if (w->key & key)
+		if (!(w->key & key))
+			continue;
+		if (w->task)
 			wake_waiter(w, DONATION_NONE);
+		else
+			spent = call_waiter(w, key, spent);
 	}
 }
 
@@ -252,6 +268,7 @@ static struct task *wake_first(struct wait_queue *q, uint32_t key, enum donation
 		if (w->key & key) {
 			struct task *t = w->task;
 
+			ASSERT_INVARIANT(t != NULL); /* who is called is in a queue of pollers */
 			wake_waiter(w, gift);
 			return t;
 		}

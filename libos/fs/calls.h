@@ -113,4 +113,12 @@ long sys_select(int count, uint64_t in, uint64_t out, uint64_t except, uint64_t 
 long sys_pselect6(int count, uint64_t in, uint64_t out, uint64_t except, uint64_t timeout,
 		  uint64_t mask);
 
+/* epoll_calls.c */
+long sys_epoll_create(int size);
+long sys_epoll_create1(int flags);
+long sys_epoll_ctl(int epfd, int operation, int fd, uint64_t user);
+long sys_epoll_wait(int epfd, uint64_t user, int max, int timeout_ms);
+long sys_epoll_pwait(int epfd, uint64_t user, int max, int timeout_ms, uint64_t mask, uint64_t mask_size);
+long sys_epoll_pwait2(int epfd, uint64_t user, int max, uint64_t timeout, uint64_t mask, uint64_t mask_size);
+
 #endif

@@ -15,7 +15,8 @@ struct event_counter {
 	bool semaphore;   /* fixed: a read takes 1 and not all */
 	struct lock lock; /* RANK_PIPE; guards: */
 	uint64_t count;
-	/* Everybody is woken at every change: pollers and sleepers share one queue (fs/poll.h). */
+	/* Pollers and sleepers share one queue (fs/poll.h): sleepers are woken at every change, pollers by
+	 * what it is. */
 	struct wait_queue wait;
 };
 
@@ -42,7 +43,7 @@ static long eventfd_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 		error = 0;
 		value = c->semaphore ? 1 : c->count;
 		c->count -= value;
-		wake_all(&c->wait, WAKE_ANY);
+		wake_all(&c->wait, POLLOUT | POLLWRNORM);
 	}
 	lock_release(&c->lock);
 	if (!error)
@@ -67,7 +68,7 @@ static long eventfd_write(struct file *f, uint64_t user, size_t n, uint64_t *pos
 		error = await_change(c, f);
 	if (!error) {
 		c->count += value;
-		wake_all(&c->wait, WAKE_ANY);
+		wake_all(&c->wait, POLLIN | POLLRDNORM);
 	}
 	lock_release(&c->lock);
 	return error ? error : (long)sizeof(value);
@@ -98,6 +99,7 @@ static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
+	.name = "[eventfd]",
 	.release = eventfd_release,
 };
 

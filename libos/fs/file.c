@@ -1,56 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Open files: their life time, and what the libos itself does with them. */
+/* Open files: what the libos itself does with them. */
 #include "fs/file.h"
-#include "core/memory.h"
 #include "core/string.h"
 #include "fs/file_data.h"
 #include "fs/inode.h"
 #include "fs/memfs.h"
 #include "fs/open.h"
 #include "fs/path.h"
-#include "fs/read_write.h"
-#include "fs/record_lock.h"
-
-struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *private,
-			uint32_t flags)
-{
-	struct file *f = heap_alloc_uncleared(sizeof(*f));
-
-	if (!f)
-		return NULL;
-	f->ops = ops;
-	f->inode = inode;
-	f->private = private;
-	atomic_init(&f->read_at_once, file_read_first);
-	atomic_init(&f->write_at_once, file_write_first);
-	atomic_init(&f->references, 1);
-	atomic_init(&f->flags, flags);
-	mutex_init(&f->position_mutex, "file position", MUTEX_POSITION);
-	f->position_mutex.below = NULL;
-	f->position = 0;
-	return f;
-}
-
-/* Relaxed: whoever takes a reference has one, or holds the lock of the table that does. */
-void file_get(struct file *f)
-{
-	atomic_fetch_add_explicit(&f->references, 1, memory_order_relaxed);
-}
-
-void file_put(struct file *f)
-{
-	/* Release our uses of the file, acquire everybody else's before it is freed.  If ours is the only
-	 * reference nobody can take another: who has one has it counted, and no table has the file. */
-	if (atomic_load_explicit(&f->references, memory_order_acquire) != 1 &&
-	    atomic_fetch_sub_explicit(&f->references, 1, memory_order_acq_rel) != 1)
-		return;
-	if (f->ops->release)
-		f->ops->release(f);
-	if (f->inode)
-		record_lock_release(f->inode, f);
-	inode_put(f->inode);
-	heap_free(f);
-}
 
 long file_seek_from(struct file *f, int64_t base, int64_t offset)
 {

@@ -15,6 +15,7 @@
 
 struct file;
 struct file_data;
+struct file_watches;
 struct inode;
 struct poll_waiter;
 
@@ -41,6 +42,8 @@ struct file_ops {
 	int (*open)(struct file *f);
 	/* seek() does nothing, and pos is NULL (/dev/null). */
 	bool position_is_nothing;
+	/* Of a kind without inodes: what /proc/PID/fd calls it. */
+	const char *name;
 	/* Bytes from libos memory, for sendfile; otherwise as write. */
 	long (*write_kernel)(struct file *f, const void *data, size_t n, uint64_t *pos);
 };
@@ -67,11 +70,15 @@ struct file {
 	 * position keeps here what else it has to know: fs/pipe_ends.c. */
 	struct mutex position_mutex;
 	uint64_t position;
+
+	/* Of epolls (fs/epoll.h); NULL until it is first watched, and then always the same. */
+	struct file_watches *_Atomic watches;
 };
 
 struct file *file_alloc(const struct file_ops *ops, struct inode *inode, void *private,
 			uint32_t flags);
 void file_get(struct file *f);
+bool file_try_get(struct file *f); /* false: nobody has it any more */
 void file_put(struct file *f); /* may block (release) */
 /* What tells whether two mappings are of one file that can be cut; NULL: it cannot. */
 const struct file_data *file_map_data(const struct file *f);

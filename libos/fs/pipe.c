@@ -39,14 +39,14 @@ static void wake_pollers(struct pipe *p, uint32_t events)
 		wake_all(&p->poll_wait, events);
 }
 
-/* Under the lock, when it is dropped: whom the state now concerns.  A task that was woken and
- * leaves without using what it was woken for hands the wake on this way. */
-static __attribute__((noinline)) void wake_some_readers(struct pipe *p, bool donate)
+/*
+ * Under the lock, when it is dropped: whom the state now concerns.  A task that was woken and leaves without
+ * using what it was woken for hands the wake on this way.  Pollers have all been woken when there was news:
+ * for them there is none in a wake that is handed on, and epolls would take it for some.
+ */
+static __attribute__((noinline)) void wake_a_reader(struct pipe *p, bool donate)
 {
 	if (!p->ring.used && p->writers)
-		return;
-	wake_pollers(p, POLLIN | POLLRDNORM | POLLHUP);
-	if (list_empty(&p->read_wait.waiters))
 		return;
 	if (donate)
 		wake_one_donate(&p->read_wait, WAKE_ANY, DONATION_PIPE);
@@ -56,24 +56,34 @@ static __attribute__((noinline)) void wake_some_readers(struct pipe *p, bool don
 
 static inline void wake_readers(struct pipe *p, bool donate)
 {
-	if (!list_empty(&p->read_wait.waiters) || !list_empty(&p->poll_wait.waiters))
-		wake_some_readers(p, donate);
+	if (!list_empty(&p->read_wait.waiters))
+		wake_a_reader(p, donate);
 }
 
 /* Writers are woken when there is room for an atomic write, not for every byte read. */
-static __attribute__((noinline)) void wake_some_writers(struct pipe *p)
+static __attribute__((noinline)) void wake_a_writer(struct pipe *p)
 {
-	if (room(p) < PIPE_BUF && p->readers)
-		return;
-	wake_pollers(p, POLLOUT | POLLWRNORM | POLLERR);
-	if (!list_empty(&p->write_wait.waiters))
+	if (room(p) >= PIPE_BUF || !p->readers)
 		wake_one(&p->write_wait, WAKE_ANY);
 }
 
 static inline void wake_writers(struct pipe *p)
 {
-	if (!list_empty(&p->write_wait.waiters) || !list_empty(&p->poll_wait.waiters))
-		wake_some_writers(p);
+	if (!list_empty(&p->write_wait.waiters))
+		wake_a_writer(p);
+}
+
+/* Under the same hold of the lock: so many bytes have come, or gone. */
+static inline void tell_of_data(struct pipe *p, long moved)
+{
+	if (moved > 0)
+		wake_pollers(p, POLLIN | POLLRDNORM);
+}
+
+static inline void tell_of_room(struct pipe *p, size_t moved)
+{
+	if (room(p) >= PIPE_BUF && room(p) - moved < PIPE_BUF)
+		wake_pollers(p, POLLOUT | POLLWRNORM);
 }
 
 /* A task whose memory turned out bad leaves: what it was woken for may concern another. */
@@ -120,6 +130,7 @@ static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f
 			done += moved;
 			if (moved)
 				touches = 0;
+			tell_of_room(p, moved);
 		}
 		wake_writers(p);
 		if (done == n || result <= 0)
@@ -147,6 +158,7 @@ static __attribute__((noinline)) long read_on(struct pipe *p, struct file *f, ui
 	if (p->ring.used || (n && await_data(p, f) > 0))
 		moved = ring_read_piece(&p->ring, io_user(user), n);
 	if (moved > 0 && !look_around(p)) {
+		tell_of_room(p, (size_t)moved);
 		wake_writers(p);
 		wake_readers(p, false);
 	}
@@ -201,6 +213,7 @@ static long write_batch(struct pipe *p, struct file *f, struct io_buffer from, s
 	result = await_room(p, f, whole ? n : 1);
 	if (result > 0)
 		result = ring_write(&p->ring, from, *done, want, whole, faulted);
+	tell_of_data(p, result);
 	if (result > 0)
 		*done += (size_t)result;
 	else if (result == 0 && *faulted)
@@ -244,6 +257,7 @@ static __attribute__((noinline)) long write_on(struct pipe *p, struct file *f,
 	bool written = p->readers && ring_write_piece(&p->ring, from, n);
 
 	if (written && !look_around(p)) {
+		tell_of_data(p, (long)n);
 		wake_readers(p, true);
 		wake_writers(p);
 	}
@@ -280,6 +294,13 @@ static bool saw_writer(const struct pipe *p, const struct file *f)
 	return f->position != p->writer_opens;
 }
 
+/* What happens at the other end only. */
+static uint32_t not_of(const struct file *f)
+{
+	return (file_is_readable(f) ? 0 : POLLIN | POLLRDNORM) |
+	       (file_is_writable(f) ? 0 : POLLOUT | POLLWRNORM);
+}
+
 static uint32_t pipe_poll(struct file *f, struct poll_waiter *w)
 {
 	struct pipe *p = f->private;
@@ -288,6 +309,7 @@ static uint32_t pipe_poll(struct file *f, struct poll_waiter *w)
 	lock_acquire(&p->lock);
 	if (w) {
 		p->calm = false;
+		w->key &= ~not_of(f);
 		poll_wait(w, &p->poll_wait, &p->lock);
 	}
 	if (file_is_readable(f)) {

@@ -8,7 +8,6 @@
  * are still asking the other files meets BLOCKING and makes the sleep end at once.
  */
 #include "fs/poll.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
@@ -22,29 +21,10 @@
 /* poll() of few descriptors needs no heap memory. */
 #define ITEMS_ON_STACK 8
 
-void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock)
-{
-	struct poll_entry *e = &w->entries[w->count];
-
-	if (w->count == w->room)
-		libos_panic("poll: a file has more than %u queues", POLL_QUEUES_PER_FILE);
-	w->count++;
-	waiter_init(&e->waiter, w->key);
-	e->lock = lock;
-	waiter_add(q, &e->waiter);
-}
-
 static void unregister_all(struct poll_waiter *w)
 {
-	for (unsigned i = 0; i < w->count; i++) {
-		struct poll_entry *e = &w->entries[i];
-
-		/* Also when it has been woken: the waker may still be looking at the entry, and it
-		 * holds this lock while it does. */
-		lock_acquire(e->lock);
-		waiter_remove(&e->waiter);
-		lock_release(e->lock);
-	}
+	for (unsigned i = 0; i < w->count; i++)
+		poll_entry_remove(&w->entries[i]);
 	w->count = 0;
 }
 
@@ -122,8 +102,7 @@ long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit
 	return ready;
 }
 
-/* From a relative timeout: milliseconds, negative = none. */
-static struct poll_limit poll_limit_ms(int timeout_ms)
+struct poll_limit poll_limit_ms(int timeout_ms)
 {
 	struct poll_limit limit = { .at_once = timeout_ms == 0 };
 
@@ -248,21 +227,10 @@ long sys_poll(uint64_t fds, uint64_t count, int timeout_ms)
 long sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask, uint64_t mask_size)
 {
 	struct poll_limit limit;
-	uint64_t set;
-	long result = poll_limit_timespec(timeout, &limit);
+	long result = poll_limit_timespec(timeout, &limit) ?: signal_mask_replace_by(mask, mask_size);
 
 	if (result)
 		return result;
-	if (!mask)
-		return poll_tell_time_left(timeout, limit, poll_call(fds, count, limit));
-	if (mask_size != sizeof(set))
-		return -EINVAL;
-	if (copy_from_user(&set, mask, sizeof(set)))
-		return -EFAULT;
-	signal_mask_replace(set);
 	result = poll_tell_time_left(timeout, limit, poll_call(fds, count, limit));
-	/* An interruption leaves the mask to the delivery of the signal. */
-	if (result != -EINTR && result != -ERESTARTNOHAND)
-		signal_mask_restore();
-	return result;
+	return signal_mask_restore_after(mask, result);
 }

@@ -23,7 +23,7 @@
 
 /* One registration.  Written by the polling task, under `lock` while registered. */
 struct poll_entry {
-	struct waiter waiter;
+	struct called_waiter called;
 	struct lock *lock; /* of the queue; NULL: not registered */
 };
 
@@ -32,9 +32,14 @@ struct poll_waiter {
 	struct poll_entry *entries;
 	unsigned count, room;
 	uint32_t key; /* events wanted of the file being asked now */
+	/* Called instead of waking the task, from now until the entries are taken out again: that is before
+	 * the file is released, whose queues and locks last until then (fs/epoll.c).  Or NULL. */
+	struct wait_callback *callback;
 };
 
 /* Under `lock`, the lock of q.  Allocates nothing. */
 void poll_wait(struct poll_waiter *w, struct wait_queue *q, struct lock *lock);
+/* No lock held: undoes it. */
+void poll_entry_remove(struct poll_entry *e);
 
 #endif

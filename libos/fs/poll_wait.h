@@ -22,6 +22,8 @@ struct poll_limit {
 
 /* How many items are ready, -EINTR or -ENOMEM.  Task context, no lock held. */
 long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit);
+/* From a relative timeout: milliseconds, negative = none. */
+struct poll_limit poll_limit_ms(int timeout_ms);
 /* From a struct timespec in the program, 0 = none.  0, -EFAULT or -EINVAL. */
 int poll_limit_timespec(uint64_t user, struct poll_limit *limit);
 uint64_t poll_time_left_ns(struct poll_limit limit);

@@ -66,7 +66,7 @@ static long link_read(struct inode *link, char *buf, size_t size)
 	if (!f)
 		return -ENOENT;
 	if (!f->inode)
-		length = (long)string_copy(buf, "anon_inode", size);
+		length = format(buf, size, "anon_inode:%s", f->ops->name);
 	else if (f->inode->device == DEVICE_NAMELESS)
 		length = format(buf, size, "pipe:[%lu]", f->inode->number);
 	else

@@ -149,23 +149,15 @@ long sys_pselect6(int count, uint64_t in, uint64_t out, uint64_t except, uint64_
 	const uint64_t user[SETS] = { in, out, except };
 	struct { uint64_t address, size; } pointer = { 0, 0 };
 	struct poll_limit limit;
-	uint64_t set;
 	long result = poll_limit_timespec(timeout, &limit);
 
 	if (result)
 		return result;
 	if (mask && copy_from_user(&pointer, mask, sizeof(pointer)))
 		return -EFAULT;
-	if (!pointer.address)
-		return poll_tell_time_left(timeout, limit, select_call(count, user, limit));
-	if (pointer.size != sizeof(set))
-		return -EINVAL;
-	if (copy_from_user(&set, pointer.address, sizeof(set)))
-		return -EFAULT;
-	signal_mask_replace(set);
+	result = signal_mask_replace_by(pointer.address, pointer.size);
+	if (result)
+		return result;
 	result = poll_tell_time_left(timeout, limit, select_call(count, user, limit));
-	/* An interruption leaves the mask to the delivery of the signal. */
-	if (result != -EINTR && result != -ERESTARTNOHAND)
-		signal_mask_restore();
-	return result;
+	return signal_mask_restore_after(pointer.address, result);
 }

@@ -141,7 +141,11 @@ bool signal_children_discarded_locked(struct process *parent);
  * the handlers that the call's interruption runs are set up; a call that ends otherwise says so.
  */
 void signal_mask_replace(uint64_t mask);
-void signal_mask_restore(void);
+/* The same by a mask in the program, `size` bytes, or not at all if `user` is 0: 0, -EINVAL or -EFAULT.
+ * Then by what the call returns, which is returned: an interruption leaves the mask to the delivery of the
+ * signal. */
+int signal_mask_replace_by(uint64_t user, uint64_t size);
+long signal_mask_restore_after(uint64_t user, long result);
 
 /* The vector registers as a program, or a handler, finds them when it starts. */
 void signal_vector_reset(void);

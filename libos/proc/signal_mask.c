@@ -73,7 +73,7 @@ void signal_mask_replace(uint64_t mask)
 	lock_release(&process_tree_lock);
 }
 
-void signal_mask_restore(void)
+static void restore_mask(void)
 {
 	struct task *t = current();
 
@@ -83,6 +83,27 @@ void signal_mask_restore(void)
 		signal_set_blocked(t, t->signal_saved_mask, true);
 	}
 	lock_release(&process_tree_lock);
+}
+
+int signal_mask_replace_by(uint64_t user, uint64_t size)
+{
+	uint64_t set;
+
+	if (!user)
+		return 0;
+	if (size != SET_SIZE)
+		return -EINVAL;
+	if (copy_from_user(&set, user, SET_SIZE) != 0)
+		return -EFAULT;
+	signal_mask_replace(set);
+	return 0;
+}
+
+long signal_mask_restore_after(uint64_t user, long result)
+{
+	if (user && result != -EINTR && result != -ERESTARTNOHAND)
+		restore_mask();
+	return result;
 }
 
 /*

@@ -225,6 +225,12 @@ static long output_write_kernel(struct file *f, const void *data, size_t n, uint
 	return write_from(f, 0, data, n);
 }
 
+/* A write may wait, but only for the host to go on. */
+static uint32_t output_poll(struct file *f, struct poll_waiter *w)
+{
+	return POLLOUT | POLLWRNORM;
+}
+
 /* ------------------------------------------------------------------ standard input */
 
 /* Gives the host credit for what has been read, in large pieces: it always has some left. */
@@ -372,6 +378,7 @@ static const struct file_ops input_ops = {
 static const struct file_ops output_ops = {
 	.write = output_write,
 	.write_kernel = output_write_kernel,
+	.poll = output_poll,
 };
 static const struct file_ops control_ops = {
 	.write = control_write,

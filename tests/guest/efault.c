@@ -74,6 +74,16 @@ static void put_at(int from, int to)
 	close(from);
 }
 
+/* With one file that is ready, and one to be changed. */
+static void make_epoll(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	put_at(epoll_create1(0), EPOLL);
+	CHECK_EQ(epoll_ctl(EPOLL, EPOLL_CTL_ADD, FILLED_PIPE, &e), 0);
+	CHECK_EQ(epoll_ctl(EPOLL, EPOLL_CTL_ADD, EMPTY_PIPE, &e), 0);
+}
+
 static void make_files(void)
 {
 	static char text[4096];
@@ -90,6 +100,7 @@ static void make_files(void)
 	CHECK(write(file, text, sizeof(text)) == sizeof(text));
 	CHECK_EQ(lseek(file, 0, SEEK_SET), 0);
 	put_at(file, TEXT_FILE);
+	make_epoll();
 	put_at(open("/bin", O_RDONLY), DIRECTORY);
 	put_at(open("/dev/zero", O_RDWR), ZERO);
 	put_at(open("/dev/console", O_RDWR | O_NOCTTY | O_NONBLOCK), TERMINAL);

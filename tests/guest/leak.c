@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -202,6 +203,34 @@ static void exhaustion(void)
 	runs_without_leak(eat_everything, 3);
 }
 
+/* Each goes by another way: deleted, with its file, with its epoll, and with an epoll that watches it. */
+static void watch_and_close(void)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
+	int inner = epoll_create1(0), outer = epoll_create1(0), end[2], other[2];
+
+	if (inner < 0 || outer < 0 || pipe(end) != 0 || pipe(other) != 0 || write(end[1], "x", 1) != 1)
+		abort();
+	for (int i = 0; i < 2; i++)
+		if (epoll_ctl(inner, EPOLL_CTL_ADD, end[i], &e) ||
+		    epoll_ctl(inner, EPOLL_CTL_ADD, other[i], &e))
+			abort();
+	if (epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e) || epoll_ctl(outer, EPOLL_CTL_ADD, end[0], &e) ||
+	    epoll_ctl(inner, EPOLL_CTL_DEL, other[0], NULL) || epoll_wait(outer, &e, 1, 0) != 1)
+		abort();
+	close(other[0]);
+	close(end[1]);
+	close(inner);
+	close(end[0]);
+	close(outer);
+	close(other[1]);
+}
+
+static void watched_files(void)
+{
+	runs_without_leak(watch_and_close, 2000);
+}
+
 int main(void)
 {
 	RUN(processes);
@@ -211,6 +240,7 @@ int main(void)
 	RUN(shared_memory);
 	RUN(killed_threads);
 	RUN(mapped_files);
+	RUN(watched_files);
 	RUN(exhaustion);
 	return test_result();
 }

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -31,7 +32,7 @@
 #define STRING 24 /* bytes of a string that runs into the end of its page */
 
 /* Descriptors that the rows name. */
-enum { FILLED_PIPE = 100, EMPTY_PIPE, TEXT_FILE, DIRECTORY, ZERO, TERMINAL };
+enum { FILLED_PIPE = 100, EMPTY_PIPE, TEXT_FILE, DIRECTORY, ZERO, TERMINAL, EPOLL };
 
 enum {
 	IN = 0,
@@ -140,6 +141,12 @@ static const struct call file_calls[] = {
 	CALL(ppoll, OUT, 8, BAD, 1, NO_TIME, 0, 8),
 	CALL(ppoll, MAY_NULL, 16, (long)&no_poll, 0, BAD, 0, 8),
 	CALL(ppoll, MAY_NULL, 8, (long)&no_poll, 0, NO_TIME, BAD, 8),
+	CALL(epoll_ctl, IN, 12, EPOLL, EPOLL_CTL_MOD, EMPTY_PIPE, BAD),
+	CALL(epoll_wait, OUT | RACED, 12, EPOLL, BAD, 1, 0),
+	CALL(epoll_pwait, OUT, 12, EPOLL, BAD, 1, 0, 0, 8),
+	CALL(epoll_pwait, MAY_NULL, 8, EPOLL, GOOD, 1, 0, BAD, 8),
+	CALL(epoll_pwait2, OUT, 12, EPOLL, BAD, 1, NO_TIME, 0, 8),
+	CALL(epoll_pwait2, MAY_NULL, 16, EPOLL, GOOD, 1, BAD, 0, 8),
 	CALL(select, OUT | MAY_NULL, 8, 64, BAD, 0, 0, NO_TIME),
 	CALL(select, OUT | MAY_NULL, 8, 64, 0, BAD, 0, NO_TIME),
 	CALL(select, OUT | MAY_NULL, 8, 64, 0, 0, BAD, NO_TIME),

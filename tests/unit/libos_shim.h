@@ -205,7 +205,8 @@ uint64_t time_now_ns(void) { return shim_now_ns += 1000; }
 uint64_t time_real_ns(void) { return time_now_ns(); }
 void signal_raise(int number) {}
 void signal_mask_replace(uint64_t mask) {}
-void signal_mask_restore(void) {}
+int signal_mask_replace_by(uint64_t user, uint64_t size) { return 0; }
+long signal_mask_restore_after(uint64_t user, long result) { return result; }
 
 static struct process shim_process;
 

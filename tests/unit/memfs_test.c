@@ -6,9 +6,10 @@
  * libos/fs/directory.c libos/fs/memfs.c libos/fs/memfs_tree.c libos/fs/memfs_file.c
  * libos/fs/inode.c libos/fs/path.c libos/fs/path_cache.c libos/fs/path_name.c libos/fs/name.c
  * libos/fs/rename.c libos/fs/open.c libos/fs/stat.c libos/fs/attribute.c libos/fs/read_write.c
- * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/record_lock.c libos/fs/directory_file.c
- * libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ends.c libos/fs/pipe_ring.c
- * libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/transfer.c libos/fs/own_descriptors.c */
+ * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/file_life.c libos/fs/record_lock.c
+ * libos/fs/directory_file.c libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ends.c
+ * libos/fs/pipe_ring.c libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/poll_entry.c libos/fs/transfer.c
+ * libos/fs/own_descriptors.c */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "check.h"
 #include "abi/syscall.h"
 #include "fs/calls.h"
+#include "fs/epoll.h"
 #include "fs/inode.h"
 #include "fs/memfs.h"
 #include "fs/space.h"
@@ -36,6 +38,12 @@ bool vm_cut_file(const struct file_data *data, uint64_t first, struct vm_cut *cu
 void vm_cut_end(struct vm_cut *cut)
 {
 }
+
+/* Nothing is watched here. */
+void epoll_forget(struct file *f)
+{
+}
+
 static uint64_t random_state = 1;
 static bool have_host; /* may chroot: only then can the two be compared */
 

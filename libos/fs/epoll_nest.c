@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Epolls that watch epolls: never in a circle, and no chain longer than wakes and looks may recurse.
+ *
+ * Whoever adds such an item walks along all that the new one would connect, each epoll once, and never deeper
+ * than EPOLL_NESTS_MAX + 1 calls, as what is there already keeps to the limit.  What is reached is there:
+ * an item leaves its lists, under the mutex, before it is freed, and before either epoll is.
+ */
+#include "abi/errno.h"
+#include "fs/epoll.h"
+
+/* As on Linux: items in a chain from an epoll that is in no other to one that has no other. */
+#define EPOLL_NESTS_MAX 4
+
+static struct mutex nest_mutex = {
+	.lock = LOCK_INIT("nested epolls", RANK_MUTEX),
+	.queue = { LIST_INIT(nest_mutex.queue.waiters) },
+	.rank = MUTEX_NEST,
+};
+static uint64_t walks; /* so far; under nest_mutex */
+
+/* One walk: where it must not come. */
+struct walk {
+	uint64_t number;
+	const struct epoll *end;
+	bool met; /* it came there */
+};
+
+/* How many items lie below, in the longest chain. */
+static unsigned depth_below(struct epoll *ep, struct walk *w)
+{
+	w->met |= ep == w->end;
+	if (ep->looked_at == w->number)
+		return ep->depth;
+	ep->looked_at = w->number;
+	ep->depth = 0;
+	list_for_each(pos, &ep->inner) {
+		struct epoll_item *item = list_entry(pos, struct epoll_item, inner_link);
+		unsigned depth = depth_below(item->inner, w) + 1;
+
+		if (depth > ep->depth)
+			ep->depth = depth;
+	}
+	return ep->depth;
+}
+
+/* The same upwards. */
+static unsigned depth_above(struct epoll *ep, struct walk *w)
+{
+	if (ep->looked_at == w->number)
+		return ep->depth;
+	ep->looked_at = w->number;
+	ep->depth = 0;
+	list_for_each(pos, &ep->outer) {
+		struct epoll_item *item = list_entry(pos, struct epoll_item, outer_link);
+		unsigned depth = depth_above(item->epoll, w) + 1;
+
+		if (depth > ep->depth)
+			ep->depth = depth;
+	}
+	return ep->depth;
+}
+
+int epoll_nest(struct epoll_item *item)
+{
+	struct walk down = { .end = item->epoll }, up = { 0 };
+	unsigned depth;
+	int error = 0;
+
+	mutex_lock(&nest_mutex);
+	down.number = ++walks;
+	up.number = ++walks;
+	depth = depth_below(item->inner, &down) + 1;
+	depth += depth_above(item->epoll, &up);
+	if (down.met || depth > EPOLL_NESTS_MAX) {
+		error = -ELOOP;
+	} else {
+		list_push_back(&item->epoll->inner, &item->inner_link);
+		list_push_back(&item->inner->outer, &item->outer_link);
+	}
+	mutex_unlock(&nest_mutex);
+	return error;
+}
+
+void epoll_unnest(struct epoll_item *item)
+{
+	mutex_lock(&nest_mutex);
+	list_remove(&item->inner_link);
+	list_remove(&item->outer_link);
+	mutex_unlock(&nest_mutex);
+}
