@@ -30,7 +30,7 @@ void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type)
 
 inline uint64_t frame_word(uint64_t frame)
 {
-	return frame < frame_end ? atomic_load(&frame_words[frame]) : 0;
+	return __builtin_expect(frame < frame_end, true) ? atomic_load(&frame_words[frame]) : 0;
 }
 
 bool frame_is_ram(uint64_t frame)
@@ -55,9 +55,11 @@ bool frame_is_device(uint64_t frame)
 
 /* Applies a step of frame_word.h, an expression of `old`, until no other CPU's comes in between.
  * The result is the new word, or FRAME_WORD_REFUSED and nothing has changed. */
-#define FRAME_STEP(frame, step)                                                                  \
+#define FRAME_STEP(frame, step) FRAME_STEP_FROM(frame, frame_word(frame), step)
+/* The same for who has just seen the word. */
+#define FRAME_STEP_FROM(frame, seen, step)                                                       \
 	({                                                                                       \
-		uint64_t old = frame_word(frame), new;                                           \
+		uint64_t old = (seen), new;                                                      \
 		do                                                                               \
 			new = (step);                                                            \
 		while (new != FRAME_WORD_REFUSED &&                                              \
@@ -68,13 +70,12 @@ bool frame_is_device(uint64_t frame)
 
 inline bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner)
 {
-	return FRAME_STEP(frame, frame_word_map(old, frame_owner, space_owner)) !=
-	       FRAME_WORD_REFUSED;
+	return FRAME_STEP(frame, frame_word_map(old, frame_owner, space_owner)) != FRAME_WORD_REFUSED;
 }
 
-inline uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
+inline uint64_t frame_unmap(uint64_t frame, uint64_t seen, uint16_t space_owner)
 {
-	uint64_t word = FRAME_STEP(frame, frame_word_unmap(old, space_owner));
+	uint64_t word = FRAME_STEP_FROM(frame, seen, frame_word_unmap(old, space_owner));
 
 	if (word == FRAME_WORD_REFUSED)
 		BUG(); /* an entry existed, so it was counted */
@@ -88,8 +89,7 @@ bool frame_table_share(uint64_t frame)
 
 bool frame_table_leave(uint64_t frame)
 {
-	return FRAME_STEP(frame, frame_word_unmap(old, frame_word_owner(old))) !=
-	       FRAME_WORD_REFUSED;
+	return FRAME_STEP(frame, frame_word_unmap(old, frame_word_owner(old))) != FRAME_WORD_REFUSED;
 }
 
 inline bool frame_pin(uint64_t frame, uint16_t owner)

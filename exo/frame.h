@@ -47,9 +47,10 @@ bool frame_is_ram(uint64_t frame);
 bool frame_is_device(uint64_t frame);
 
 /* One more or one less page table entry; map returns false if frame_owner does not own it, or it
- * must not be mapped, or a count is full.  unmap returns the word that it leaves. */
+ * must not be mapped, or a count is full.  unmap is told the word as it was seen last, and returns
+ * the one that it leaves. */
 bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner);
-uint64_t frame_unmap(uint64_t frame, uint16_t space_owner);
+uint64_t frame_unmap(uint64_t frame, uint64_t seen, uint16_t space_owner);
 
 /* One more or one less space that uses a page table; false: the count is full; it is the only one. */
 bool frame_table_share(uint64_t frame);

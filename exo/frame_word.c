@@ -31,19 +31,20 @@ bool frame_word_ok(uint64_t word)
 /* Do entries in spaces of this domain take a pin? */
 static bool borrows(uint64_t word, uint16_t space_owner)
 {
-	return frame_word_owner(word) != space_owner && frame_word_owner(word) != 0;
+	return __builtin_expect(frame_word_owner(word) != space_owner, false) && frame_word_owner(word) != 0;
 }
 
 uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owner)
 {
 	uint64_t what = word & OWNER_AND_TYPE;
+	bool pin = borrows(frame_owner, space_owner);
 
 	if (what != frame_word_make(frame_owner, EXO_FRAME_USER) &&
 	    what != frame_word_make(frame_owner, EXO_FRAME_PINNED))
 		return FRAME_WORD_REFUSED;
-	if (word + MAP < MAP || (borrows(word, space_owner) && frame_word_pins(word) == PINS_MAX))
+	if (word + MAP < MAP || (pin && frame_word_pins(word) == PINS_MAX))
 		return FRAME_WORD_REFUSED;
-	return word + MAP + (borrows(word, space_owner) ? PIN : 0);
+	return word + MAP + (pin ? PIN : 0);
 }
 
 uint64_t frame_word_unmap(uint64_t word, uint16_t space_owner)

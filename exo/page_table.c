@@ -105,7 +105,7 @@ uint64_t page_table_not_copied(const table_entry *place, uint64_t entry, uint16_
 	if (!(entry & PTE_PRESENT) || !frame_is_ram(frame))
 		return entry;
 	if (counted)
-		frame_unmap(frame, owner);
+		frame_unmap(frame, frame_word(frame), owner);
 	else if (pte_frame(atomic_load(place)) == frame &&
 		 frame_word_type(frame_word(frame)) != EXO_FRAME_REVOKED)
 		return 0;

@@ -95,16 +95,17 @@ static inline bool pte_loses_rights(uint64_t before, uint64_t after)
  * frame_owner  whose the frame is
  * owner        of the space that the copy is for
  *
- * 0: the count is full.  EXO_PTE_LOST: the frame is being taken from the domain.  That happens under
- * another lock if the table is shared, and then the frame may be anybody's already: so the entry is
- * looked at again after it was counted.  If it is still there, the frame is still whose it was.
+ * 0: the count is full, or frame_owner does not own it.  EXO_PTE_LOST: the frame is being taken from the
+ * domain.  That happens under another lock if the table is shared, and then the frame may be anybody's
+ * already: so the entry is looked at again after it was counted.  If it is still there, the frame is still
+ * whose it was.
  */
 static inline uint64_t page_table_copied(const table_entry *place, uint64_t entry,
 					 uint16_t frame_owner, uint16_t owner)
 {
 	bool counted = (entry & PTE_PRESENT) && frame_map(pte_frame(entry), frame_owner, owner);
 
-	if (counted && pte_frame(atomic_load(place)) == pte_frame(entry))
+	if (counted && !((atomic_load(place) ^ entry) & PTE_ADDRESS))
 		return entry;
 	return page_table_not_copied(place, entry, owner, counted);
 }

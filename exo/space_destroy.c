@@ -66,7 +66,7 @@ static bool strip_page(struct stripping *st, table_entry *entry)
 			st->blocked = true;
 			return false;
 		}
-		word = frame_unmap(frame, st->space->object.owner->id);
+		word = frame_unmap(frame, frame_word(frame), st->space->object.owner->id);
 		if ((word & ~FRAME_WORD_PINS) == frame_word_make(st->list->owner, EXO_FRAME_USER)) {
 			/* Its other entry may have gone since the first look: all stamps are there now. */
 			if (tlb_frame_acknowledged(frame)) {

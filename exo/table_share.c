@@ -111,7 +111,8 @@ int table_unshare(struct space *s, table_entry *directory, tlb_stamp *stamp)
 	/* The copy was never seen.  Its frames' counts stay above 0: the table counts them too. */
 	for (unsigned i = 0; i < copied; i++)
 		if (entry_load(&copy[i]) & PTE_PRESENT)
-			frame_unmap(pte_frame(entry_load(&copy[i])), owner);
+			frame_unmap(pte_frame(entry_load(&copy[i])),
+				    frame_word(pte_frame(entry_load(&copy[i]))), owner);
 	page_table_pool_add(s, own);
 	return copied == TABLE_ENTRIES ? 0 : -EAGAIN;
 }

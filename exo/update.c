@@ -67,7 +67,7 @@ static void harvest_bring_in(struct update *u, struct space *s, struct harvest *
 		}
 		if (type == EXO_FRAME_TABLE)
 			frame_release(frame);
-		word = type == EXO_FRAME_TABLE ? frame_word(frame) : frame_unmap(frame, space_owner);
+		word = type == EXO_FRAME_TABLE ? frame_word(frame) : frame_unmap(frame, word, space_owner);
 		if ((word & ~FRAME_WORD_PINS) != free_word)
 			continue;
 		h->frames[free++] = frame;
@@ -112,7 +112,7 @@ static int run_op(struct update *u, const struct update_plan *plan)
 		int error, undelivered;
 
 		step.pages = step.cost = step.harvest.changed = step.harvest.frame_count = 0;
-		step.error = step.harvest.left = step.copy_limit = 0;
+		step.error = step.harvest.left = 0;
 		step.limit = chunk_limit(u, plan);
 		if (!step.limit)
 			return 1;

@@ -58,9 +58,6 @@ struct update_step {
 	unsigned limit, cost; /* it ends when cost has reached limit; no more frames removed than cost */
 	uint64_t pages;       /* how far it got */
 	int error;            /* and why not further: errno, or 0 */
-	/* CLONE: the end of the table that pages below copy_limit are copied to: looked for once. */
-	table_entry *copy_end;
-	uint64_t copy_limit;
 	struct harvest harvest;
 };
 

@@ -53,7 +53,7 @@ map_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t ind
 						 !frame_map(frame, plan->frame_owner, space_owner))
 		return -EPERM;
 	if ((plan->op.flags & UPDATE_FILLS) && !fill(plan, frame, index)) {
-		frame_unmap(frame, space_owner);
+		frame_unmap(frame, frame_word(frame), space_owner);
 		return -EPERM;
 	}
 	harvest_removed(&step->harvest, va, atomic_exchange(entry, frame << EXO_PAGE_SHIFT | plan->bits));
@@ -221,47 +221,49 @@ int update_commit_map(struct update_step *step)
 	return map_page(step, entry, step->plan->op.va, 0);
 }
 
-/* The target's entry for page `index`; made only here, since holes of the source need no tables. */
-static table_entry *copy_entry(struct update_step *step, uint64_t index)
+/*
+ * CLONE: copies of `run` of the source's entries, the first of which is that of page `index`; those that are
+ * empty are passed, and need no table.  A copy starts neither accessed nor dirty.  How far it got.
+ */
+static unsigned clone_entries(struct update_step *step, table_entry *entry, uint64_t index, unsigned run)
 {
 	const struct update_plan *plan = step->plan;
+	uint64_t look_at = plan->op.flags & EXO_OP_COW ? PTE_PRESENT | PTE_WRITE | EXO_PTE_SOFT0 : 0;
+	uint16_t owner = plan->target->object.owner->id;
+	unsigned i = 0, table_end = 0;
+	table_entry *copy = NULL;
 	struct table_place at;
 
-	if (index >= step->copy_limit) {
-		table_entry *first = entry_to_change(step, plan->target,
-						     plan->op.va + index * EXO_PAGE_SIZE, true, &at);
+	for (; i < run; i++) {
+		uint64_t old = entry[i], offset = (index + i) * EXO_PAGE_SIZE, new;
 
-		step->copy_limit = index + table_entries_left(first);
-		step->copy_end = first + table_entries_left(first);
+		if (!old)
+			continue;
+		if (i >= table_end) {
+			copy = entry_to_change(step, plan->target, plan->op.va + offset, true, &at);
+			if (step->error)
+				return i;
+			table_end = i + table_entries_left(copy);
+			copy -= i;
+		}
+		new = copy[i] & PTE_PRESENT ? 0 : page_table_copied(&entry[i], old, owner, owner);
+		if (!new && !(copy[i] & PTE_PRESENT)) /* of a frame that the space's owner has from another */
+			new = page_table_copied(&entry[i], old, frame_word_owner(frame_word(pte_frame(old))),
+						owner);
+		if (!new) {
+			step->error = copy[i] & PTE_PRESENT ? -EEXIST : -EAGAIN;
+			return i;
+		}
+		if ((new & look_at) != (look_at & ~PTE_WRITE) && (new & PTE_PRESENT)) {
+			do
+				new = (old & ~PTE_WRITE) | EXO_PTE_SOFT0;
+			while (!atomic_compare_exchange_weak(&entry[i], &old, new));
+			if (pte_loses_rights(old, new))
+				harvest_change(&step->harvest, plan->op.source_va + offset);
+		}
+		atomic_store_explicit(&copy[i], new & ~(PTE_ACCESSED | PTE_DIRTY), memory_order_release);
 	}
-	return step->copy_end - (step->copy_limit - index);
-}
-
-/* `entry` is the source's.  The copy starts neither accessed nor dirty. */
-static int clone_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
-{
-	const struct update_plan *plan = step->plan;
-	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
-	table_entry *copy = copy_entry(step, index);
-
-	if (step->error)
-		return step->error;
-	if (atomic_load_explicit(copy, memory_order_relaxed) & PTE_PRESENT)
-		return -EEXIST;
-	new = page_table_copied(entry, old, frame_word_owner(frame_word(pte_frame(old))),
-				plan->target->object.owner->id);
-	if (!new)
-		return -EAGAIN;
-	if ((new & PTE_PRESENT) && (plan->op.flags & EXO_OP_COW) &&
-	    (old & (PTE_WRITE | EXO_PTE_SOFT0)) != EXO_PTE_SOFT0) {
-		do
-			new = (old & ~PTE_WRITE) | EXO_PTE_SOFT0;
-		while (!atomic_compare_exchange_weak(entry, &old, new));
-		if (pte_loses_rights(old, new))
-			harvest_change(&step->harvest, va);
-	}
-	atomic_store_explicit(copy, new & ~(PTE_ACCESSED | PTE_DIRTY), memory_order_release);
-	return 0;
+	return i;
 }
 
 typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index);
@@ -269,7 +271,7 @@ typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va,
 /*
  * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
  * make: for every entry, in tables that are made where they are missing; else for each that is not
- * empty, skipping missing tables at the cost of one.
+ * empty, skipping missing tables at the cost of one.  CLONE has no `page`, but clone_entries().
  *
  * Inlined for each `page`: what is done for one page is a few instructions.
  */
@@ -283,13 +285,11 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 		struct table_place place;
 		table_entry *entry;
 		bool fills = page == map_page && (plan->op.flags & UPDATE_FILLS);
-		unsigned run, i = 0, shift = fills ? UPDATE_FILL_SHIFT : 0;
+		unsigned run, i, shift = fills ? UPDATE_FILL_SHIFT : 0;
 
 		/* A source is only marked, and if it is shared it is marked already. */
-		if (page == clone_page && plan->source != plan->target)
-			entry = page_table_walk(s, va, 0, &place);
-		else
-			entry = entry_to_change(step, s, va, make, &place);
+		entry = !page && plan->source != plan->target ? page_table_walk(s, va, 0, &place) :
+								entry_to_change(step, s, va, make, &place);
 		if (step->error)
 			break;
 		if (!entry) {
@@ -297,13 +297,14 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 			step->cost++;
 			continue;
 		}
-		if (page == clone_page && va % TABLE_SPAN == 0 && clone_table(step, at, place.directory))
+		if (!page && va % TABLE_SPAN == 0 && clone_table(step, at, place.directory))
 			continue;
 		if (step->cost >= step->limit)
 			break;
 		run = ((step->limit - step->cost - 1) >> shift) + 1;
 		run = min(min(table_entries_left(entry), plan->op.count - at), run);
-		for (; i < run; i++) {
+		i = page ? 0 : clone_entries(step, entry, at, run);
+		for (; page && i < run; i++) {
 			if (!make && !atomic_load_explicit(&entry[i], memory_order_relaxed))
 				continue;
 			step->error = page(step, &entry[i], va + i * EXO_PAGE_SIZE, at + i);
@@ -355,7 +356,7 @@ int update_commit(struct update_step *step)
 	case EXO_OP_PROTECT:
 		return commit_entries(step, plan->target, va, false, protect_page);
 	case EXO_OP_CLONE:
-		return commit_entries(step, plan->source, plan->op.source_va, false, clone_page);
+		return commit_entries(step, plan->source, plan->op.source_va, false, NULL);
 	case EXO_OP_COPY:
 		return commit_contents(step);
 	}

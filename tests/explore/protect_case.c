@@ -118,7 +118,7 @@ bool frame_map(uint64_t frame, uint16_t owner, uint16_t space_owner)
 	return true;
 }
 
-uint64_t frame_unmap(uint64_t frame, uint16_t space_owner)
+uint64_t frame_unmap(uint64_t frame, uint64_t seen, uint16_t space_owner)
 {
 	return frame_word_make(domain.id, EXO_FRAME_USER) | (atomic_fetch_sub(&maps, 1) - 1) << 32;
 }
