@@ -17,7 +17,12 @@
 
 void task_put(struct task *t)
 {
-	if (!task_table_put(t))
+	task_put_all(t, 1);
+}
+
+void task_put_all(struct task *t, unsigned count)
+{
+	if (!task_table_put(t, count))
 		return;
 	/* The existing task itself held a reference until its stack had been left. */
 	ASSERT_INVARIANT(!atomic_load(&t->on_cpu));

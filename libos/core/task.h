@@ -190,7 +190,11 @@ struct task *task_get(struct task_ref ref);
 struct task *task_find(uint32_t tid);
 /* The task with the smallest id that is not below this one; likewise. */
 struct task *task_next(uint32_t id);
+/* More references, for who has one or has just made it. */
+void task_hold(struct task *t, unsigned count);
 void task_put(struct task *t);
+/* Several at once. */
+void task_put_all(struct task *t, unsigned count);
 
 /* The calling task's use of the CPU up to now goes into its counters. */
 void task_charge(void);

@@ -130,13 +130,22 @@ bool task_table_insert(struct task *t)
 	return id != 0;
 }
 
-bool task_table_put(struct task *t)
+void task_hold(struct task *t, unsigned count)
+{
+	lock_acquire(&table_lock);
+	ASSERT_INVARIANT(t->references > 0);
+	t->references += count;
+	lock_release(&table_lock);
+}
+
+bool task_table_put(struct task *t, unsigned count)
 {
 	bool last;
 
 	lock_acquire(&table_lock);
-	ASSERT_INVARIANT(t->references > 0);
-	last = --t->references == 0;
+	ASSERT_INVARIANT(t->references >= count);
+	t->references -= count;
+	last = t->references == 0;
 	if (last)
 		leave(t->self.id);
 	lock_release(&table_lock);

@@ -12,8 +12,8 @@ struct task;
 
 /* Names a new task, which then has one reference.  False: no id is free, or no memory for the table. */
 bool task_table_insert(struct task *t);
-/* One reference less.  True: it was the last, and the name has gone. */
-bool task_table_put(struct task *t);
+/* So many references less.  True: they were the last, and the name has gone. */
+bool task_table_put(struct task *t, unsigned count);
 /* The task that has the id, or has just had it, without a reference; NULL: there is none.  Its memory stays
  * a task's, so that fields may be read that tell whether it is the one that is meant. */
 struct task *task_peek(uint32_t id);

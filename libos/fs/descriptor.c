@@ -6,7 +6,8 @@
  *	open[]   one bit per descriptor, so that the lowest free one is found a word at a time
  *	exec[]   one bit: close on exec
  *
- * The three lie in one block of memory that doubles when it is full.  A descriptor is only an
+ * The three lie in one block of memory, behind the table at first, which is replaced by one of twice
+ * the size when it is full.  A descriptor is only an
  * index: whoever uses the file takes a reference under the table's lock, so that a close on
  * another CPU never takes a file away from a call in progress.
  */
@@ -21,42 +22,52 @@
 #define FIRST_CAPACITY 64
 #define CAPACITY_MAX (1u << 16)
 
-/* The arrays for a capacity, in one block that starts with files[]. */
-static bool table_reserve(struct file_table *t, unsigned capacity)
+static size_t block_size(unsigned capacity)
 {
-	size_t words = capacity / 64, old_words = t->capacity / 64;
-	struct file **files = heap_alloc(capacity * sizeof(*files) + 2 * words * sizeof(uint64_t));
-	uint64_t *open;
+	return capacity * sizeof(struct file *) + capacity / 64 * 2 * sizeof(uint64_t);
+}
 
-	if (!files)
-		return false;
-	open = (uint64_t *)(files + capacity);
-	if (t->files) {
-		memcpy(files, t->files, t->capacity * sizeof(*files));
-		memcpy(open, t->open, old_words * sizeof(*open));
-		memcpy(open + words, t->exec, old_words * sizeof(*open));
-		heap_free(t->files);
-		fd_own_forget();
-	}
-	t->files = files;
-	t->open = open;
-	t->exec = open + words;
+/* The arrays for a capacity, in one block that starts with files[]. */
+static void place_arrays(struct file_table *t, struct file **block, unsigned capacity)
+{
+	t->files = block;
+	t->open = (uint64_t *)(block + capacity);
+	t->exec = t->open + capacity / 64;
 	t->capacity = capacity;
+}
+
+static void free_block(const struct file_table *t, struct file **block)
+{
+	if (block != t->first_block)
+		heap_free(block);
+}
+
+/* Under the lock. */
+static bool table_grow(struct file_table *t, unsigned capacity)
+{
+	struct file_table old = *t;
+	struct file **block = heap_alloc(block_size(capacity));
+
+	if (!block)
+		return false;
+	place_arrays(t, block, capacity);
+	memcpy(t->files, old.files, old.capacity * sizeof(*t->files));
+	memcpy(t->open, old.open, old.capacity / 64 * sizeof(*t->open));
+	memcpy(t->exec, old.exec, old.capacity / 64 * sizeof(*t->exec));
+	free_block(t, old.files);
+	fd_own_forget();
 	return true;
 }
 
 static struct file_table *table_alloc(unsigned capacity)
 {
-	struct file_table *t = heap_alloc(sizeof(*t));
+	struct file_table *t = heap_alloc(sizeof(*t) + block_size(capacity));
 
 	if (!t)
 		return NULL;
 	atomic_init(&t->references, 1);
 	lock_init(&t->lock, "descriptors", RANK_FILES);
-	if (!table_reserve(t, capacity)) {
-		heap_free(t);
-		return NULL;
-	}
+	place_arrays(t, t->first_block, capacity);
 	return t;
 }
 
@@ -130,7 +141,7 @@ void file_table_put(struct file_table *t)
 		return;
 	for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1))
 		close_file(t, t->files[fd]);
-	heap_free(t->files);
+	free_block(t, t->files);
 	heap_free(t);
 }
 
@@ -176,7 +187,7 @@ static bool make_room(struct file_table *t, unsigned fd)
 
 	while (capacity <= fd)
 		capacity *= 2;
-	return capacity == t->capacity || table_reserve(t, capacity);
+	return capacity == t->capacity || table_grow(t, capacity);
 }
 
 /* Under the lock; the descriptor was closed, or names another file. */

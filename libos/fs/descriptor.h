@@ -24,6 +24,7 @@ struct file_table {
 	unsigned capacity; /* a multiple of 64 */
 	struct file **files;
 	uint64_t *open, *exec;
+	struct file *first_block[]; /* of the arrays, until they have grown */
 };
 
 /* As fd_get, of another process's table (/proc/PID/fd); the caller keeps the table alive. */

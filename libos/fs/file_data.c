@@ -227,8 +227,8 @@ long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t o
 }
 
 /*
- * Some at a time.  A mapping is counted under the lock before its first fault: a page taken out
- * of the index before that cannot be handed out any more.
+ * Some at a time.  A mapping is counted before its first fault takes the lock: a page taken out of the index
+ * while there was none cannot be handed out any more.
  */
 bool discard_range(struct file_data *d, uint64_t first, uint64_t end, bool unmapped)
 {
@@ -286,9 +286,8 @@ void data_resize(struct file_data *d, uint64_t size, struct vm_cut *cut)
 
 void data_count_mapping(struct file_data *d, int change)
 {
-	lock_acquire(&d->lock);
-	d->mappings += (uint32_t)change;
-	lock_release(&d->lock);
+	/* Release: who finds it gone finds its pages unmapped. */
+	atomic_fetch_add_explicit(&d->mappings, (uint32_t)change, memory_order_release);
 }
 
 /*

@@ -38,7 +38,10 @@ struct file_data {
 	_Atomic uint64_t page_count; /* heap pages: st_blocks, and what was charged */
 	const uint8_t *archive;      /* fixed */
 	_Atomic uint64_t archive_size; /* only ever falls */
-	uint32_t mappings;           /* of any program; no fault asks for a page without one */
+	/* Not under the lock: of any program.  One is counted from before its first fault, which takes the
+	 * lock to find a page, until its last page is unmapped.  So who finds none, with the lock held, has
+	 * changed what the faults of the next will see. */
+	_Atomic uint32_t mappings;
 	/* Not under the lock: > 0: open files that may change it; < 0: files that programs were started from.
 	 * Each is counted by its struct file, from its opening to its release (fs/memfs_file.c). */
 	_Atomic int32_t writers;

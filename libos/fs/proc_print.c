@@ -254,7 +254,7 @@ void proc_print_command_line(struct process *p, struct text *out)
 {
 	mutex_lock(&p->exec_mutex);
 	if (p->vm && p->command_line)
-		text_append(out, p->command_line, p->command_line_size);
+		text_append(out, p->command_line->text, p->command_line->size);
 	mutex_unlock(&p->exec_mutex);
 }
 

@@ -66,11 +66,10 @@ static void set_name(char name[16], const char *path)
 }
 
 /* The process's parts that others may look at change together, under exec_mutex. */
-static void switch_space(struct process *p, struct vm *v, const char *path, char *command_line,
-			 uint32_t command_line_size)
+static void switch_space(struct process *p, struct vm *v, const char *path, struct command_line *line)
 {
 	struct vm *old_vm = p->vm;
-	char *old_line = p->command_line;
+	struct command_line *old_line = p->command_line;
 
 	mutex_lock(&p->exec_mutex);
 	lock_acquire(&process_tree_lock);
@@ -78,15 +77,14 @@ static void switch_space(struct process *p, struct vm *v, const char *path, char
 		vm_tell_origin(old_vm, p->parent->vm);
 	p->vm = v;
 	lock_release(&process_tree_lock);
-	p->command_line = command_line;
-	p->command_line_size = command_line_size;
+	p->command_line = line;
 	set_name(p->name, path);
 	mutex_unlock(&p->exec_mutex);
 	memcpy(current()->name, p->name, sizeof(p->name));
 	trace_name_changed();
 	vm_load(v);
 	vm_put(old_vm);
-	heap_free(old_line);
+	command_line_put(old_line);
 }
 
 /* What POSIX and Linux reset, and the parent in vfork goes on. */
@@ -190,15 +188,14 @@ int exec_program(const char *path, struct exec_strings *strings)
 	if (r < 0)
 		return r;
 	struct vm *v = build_space(&image, &r);
-	char *line = NULL;
+	struct command_line *line = NULL;
 
 	if (!v)
 		goto out_image;
 	r = -ENOMEM;
-	line = heap_alloc_uncleared(strings->argument_bytes);
+	line = command_line_create(strings->data, (uint32_t)strings->argument_bytes);
 	if (!line)
 		goto out_space;
-	memcpy(line, strings->data, strings->argument_bytes);
 	r = become_only_task(p);
 	/* Only now: the other tasks used the table that may go. */
 	if (r == 0)
@@ -208,14 +205,14 @@ int exec_program(const char *path, struct exec_strings *strings)
 	if (r < 0)
 		goto out_space;
 	thread_release_futexes(current()); /* the words are in the old program's memory */
-	switch_space(p, v, path, line, (uint32_t)strings->argument_bytes);
+	switch_space(p, v, path, line);
 	reset_process(p);
 	start_program(p, &image, strings, path);
 	exec_image_close(&image);
 	return 0;
 
 out_space:
-	heap_free(line);
+	command_line_put(line);
 	vm_put(v);
 out_image:
 	exec_image_close(&image);

@@ -71,14 +71,15 @@ static _Noreturn void machine_ends(const struct process *p)
 	libos_panic("the machine does not power off");
 }
 
-/* The task is no longer one of p's.  True: it was the last one. */
-static bool leave_process(struct task *t, struct process *p, int wait_status)
+/* The task is no longer one of p's, which is to end if it is `last_word`.  True: it was the last one. */
+static bool leave_process(struct task *t, struct process *p, int wait_status, bool last_word)
 {
 	task_charge();
 	lock_acquire(&process_tree_lock);
+	if (last_word)
+		process_kill_locked(p, wait_status);
 	usage_of_task(&p->self_usage, t);
-	/* Sent since signal_task_release(); from here on nothing is. */
-	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
+	signal_task_release_locked(t);
 	list_remove(&t->thread_link);
 	p->task_count--;
 	bool last = p->task_count == 0;
@@ -113,13 +114,13 @@ static void release_resources(struct process *p)
 	if (p->session == p->pid)
 		tty_session_leader_exit(p);
 	time_process_release(p);
-	signal_release(p);
 
 	/* A switch of tasks loads process->vm, so the task leaves the process first.  The space stays
 	 * loaded until this CPU needs another. */
 	current()->process = NULL;
 	mutex_lock(&p->exec_mutex);
 	lock_acquire(&process_tree_lock);
+	signal_release_locked(p);
 	p->vm = NULL;
 	lock_release(&process_tree_lock);
 	mutex_unlock(&p->exec_mutex);
@@ -235,15 +236,14 @@ static bool post_zombie(struct process *p, struct list *dead)
 	return unwanted;
 }
 
-_Noreturn void task_exit_self(int wait_status)
+static _Noreturn void end_task(int wait_status, bool last_word)
 {
 	struct task *t = current();
 	struct process *p = t->process;
 
 	atomic_store_explicit(&t->leaving, true, memory_order_release);
 	thread_release_futexes(t);
-	signal_task_release(t);
-	if (leave_process(t, p, wait_status)) {
+	if (leave_process(t, p, wait_status, last_word)) {
 		if (p == init_process)
 			machine_ends(p);
 		release_resources(p);
@@ -258,14 +258,23 @@ _Noreturn void task_exit_self(int wait_status)
 	task_exit();
 }
 
+_Noreturn void task_exit_self(int wait_status)
+{
+	end_task(wait_status, false);
+}
+
+/* Other tasks are told to end before a futex that this one leaves tells them of its end.  If there are none,
+ * and only this one could make some, one hold of the lock is enough. */
 _Noreturn void process_exit_group(int wait_status)
 {
 	struct process *p = current_process();
 
-	lock_acquire(&process_tree_lock);
-	process_kill_locked(p, wait_status);
-	lock_release(&process_tree_lock);
-	task_exit_self(wait_status);
+	if (p->task_count > 1) {
+		lock_acquire(&process_tree_lock);
+		process_kill_locked(p, wait_status);
+		lock_release(&process_tree_lock);
+	}
+	end_task(wait_status, true);
 }
 
 long sys_exit(int status)

@@ -119,8 +119,10 @@ static struct task *make_task(struct process *p, const struct clone_request *c)
 
 static void release_parts(struct process *p)
 {
+	lock_acquire(&process_tree_lock);
 	if (p->signal_actions)
-		signal_release(p);
+		signal_release_locked(p);
+	lock_release(&process_tree_lock);
 	if (p->files)
 		file_table_put(p->files);
 	if (p->fs)

@@ -71,8 +71,27 @@ void process_put(struct process *p)
 {
 	if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) != 1)
 		return;
-	heap_free(p->command_line);
+	command_line_put(p->command_line);
 	heap_free(p);
+}
+
+struct command_line *command_line_create(const char *text, uint32_t size)
+{
+	struct command_line *line = heap_alloc_uncleared(sizeof(*line) + size);
+
+	if (!line)
+		return NULL;
+	atomic_init(&line->references, 1);
+	line->size = size;
+	memcpy(line->text, text, size);
+	return line;
+}
+
+/* acq_rel: as in process_put(). */
+void command_line_put(struct command_line *line)
+{
+	if (line && atomic_fetch_sub_explicit(&line->references, 1, memory_order_acq_rel) == 1)
+		heap_free(line);
 }
 
 static void inherit(struct process *p, const struct process *parent)
@@ -86,13 +105,10 @@ static void inherit(struct process *p, const struct process *parent)
 	p->memory_adjust = parent->memory_adjust;
 	memcpy(p->limits, parent->limits, sizeof(p->limits));
 	memcpy(p->name, parent->name, sizeof(p->name));
-	if (!parent->command_line)
-		return;
-	p->command_line = heap_alloc(parent->command_line_size);
-	if (p->command_line) {
-		memcpy(p->command_line, parent->command_line, parent->command_line_size);
-		p->command_line_size = parent->command_line_size;
-	}
+	/* It stays the parent's meanwhile: only exec changes that, with no other task left. */
+	p->command_line = parent->command_line;
+	if (p->command_line)
+		atomic_fetch_add_explicit(&p->command_line->references, 1, memory_order_relaxed);
 }
 
 struct process *process_create(const struct process *parent)
@@ -129,8 +145,8 @@ void process_link_locked(struct process *p, struct process *parent, struct task 
 {
 	p->pid = first->self.id;
 	p->generation = first->self.generation;
-	p->leader = task_get(first->self);
-	p->pid_holder = task_get(first->self);
+	p->leader = p->pid_holder = first;
+	task_hold(first, 2);
 	p->parent = parent;
 	if (parent) {
 		group_enter(p, parent->process_group);
@@ -159,7 +175,11 @@ void process_unlink_locked(struct process *p)
 
 void process_bury(struct process *p)
 {
-	task_put(p->leader);
-	task_put(p->pid_holder);
+	if (p->leader == p->pid_holder) {
+		task_put_all(p->leader, 2);
+	} else {
+		task_put(p->leader);
+		task_put(p->pid_holder);
+	}
 	process_put(p);
 }

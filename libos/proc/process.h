@@ -29,6 +29,13 @@ struct usage {
 	uint64_t max_resident_pages;
 };
 
+/* What a program was started with, NUL separated, for /proc.  Never changed. */
+struct command_line {
+	_Atomic uint32_t references;
+	uint32_t size;
+	char text[];
+};
+
 struct process {
 	/* Fixed after creation. */
 	uint32_t pid, generation;
@@ -80,8 +87,7 @@ struct process {
 	struct fs_context *fs;    /* counted: shared with CLONE_FS; cwd, root, umask */
 	bool shares_files;        /* since CLONE_FILES: exec makes a copy first */
 	char name[16];            /* comm */
-	char *command_line;       /* NUL separated, for /proc */
-	uint32_t command_line_size;
+	struct command_line *command_line; /* counted: shared since fork; or NULL */
 
 	_Atomic int memory_adjust; /* any CPU: /proc/PID/oom_score_adj (out_of_memory.c) */
 
@@ -116,6 +122,9 @@ struct process *process_find_by_thread(uint32_t tid);
 struct task *thread_find(uint32_t tid);
 void process_get(struct process *p);
 void process_put(struct process *p);
+/* NULL: out of memory. */
+struct command_line *command_line_create(const char *text, uint32_t size);
+void command_line_put(struct command_line *line);
 
 /*
  * group.c, under process_tree_lock: a walk along a process group, zombies included.  The one that was

@@ -253,12 +253,10 @@ void signal_exec(struct process *p)
 	t->signal_stack.flags = 0;
 }
 
-void signal_release(struct process *p)
+void signal_release_locked(struct process *p)
 {
-	lock_acquire(&process_tree_lock);
 	signal_queue_discard(&p->signal_pending, &p->signal_queue, ~0ul);
 	actions_put(p);
-	lock_release(&process_tree_lock);
 }
 
 /* Installs `action` and drops what it makes ignored, as POSIX asks.  0 or -ENOMEM. */

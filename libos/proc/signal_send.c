@@ -4,7 +4,7 @@
  *
  * A signal for a process is taken by any one of its tasks that does not block it.  The task told
  * here is only a proposal: whichever task looks first takes it, and a task that comes to block a
- * signal which it was told about passes the word on (signal_set_blocked, signal_task_release).
+ * signal which it was told about passes the word on (signal_set_blocked, signal_task_release_locked).
  * So a signal that some task accepts is never left with nobody told: after the sender has chosen, and after
  * a mask has changed, some task that accepts it has WORK_SIGNAL set.  The sender chooses under the lock; why
  * a mask may change meanwhile is said at signal_set_blocked().
@@ -76,16 +76,14 @@ __attribute__((noinline)) void signal_pass_on(struct task *t, uint64_t newly_blo
 		process_tell(t->process, __builtin_ctzl(set) + 1, t);
 }
 
-void signal_task_release(struct task *t)
+void signal_task_release_locked(struct task *t)
 {
 	struct process *p = t->process;
 
-	lock_acquire(&process_tree_lock);
 	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
 	t->signal_blocked = ~0ul; /* nobody chooses it any more */
 	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm). */
 	signal_pass_on(t, p->signal_pending);
-	lock_release(&process_tree_lock);
 }
 
 static __attribute__((noinline)) void act_at_once(struct process *p, int number)

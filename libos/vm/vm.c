@@ -32,6 +32,8 @@
 static struct lock spare_lock = LOCK_INIT("spare spaces", RANK_LEAF);
 static struct list kept = LIST_INIT(kept), dead = LIST_INIT(dead);
 static uint64_t kept_frames;
+/* Changed under spare_lock; read by any CPU as a hint: how many are in `dead`. */
+static _Atomic unsigned dead_count;
 
 /* No CPU has the space loaded, or the kernel says EBUSY: so no TLB holds anything of it, and what
  * comes back may be used at once.  It will not be loaded again, since nobody has a reference
@@ -62,6 +64,7 @@ static void bury(struct vm *v)
 {
 	lock_acquire(&spare_lock);
 	list_push_back(&dead, &v->spare_link);
+	atomic_store_explicit(&dead_count, dead_count + 1, memory_order_relaxed);
 	lock_release(&spare_lock);
 }
 
@@ -74,6 +77,8 @@ static struct vm *take_spare(struct list *from)
 
 	if (v && from == &kept)
 		kept_frames -= frames_of(v);
+	else if (v)
+		atomic_store_explicit(&dead_count, dead_count - 1, memory_order_relaxed);
 	lock_release(&spare_lock);
 	return v;
 }
@@ -92,10 +97,13 @@ static bool keep(struct vm *v)
 	return room;
 }
 
+/* One that another CPU is just burying waits for the next look. */
 static void reap_dead(void)
 {
 	struct vm *v;
 
+	if (atomic_load_explicit(&dead_count, memory_order_relaxed) == 0)
+		return;
 	for (unsigned tries = vcore_count; tries > 0 && (v = take_spare(&dead)); tries--)
 		if (!destroy(v))
 			bury(v);

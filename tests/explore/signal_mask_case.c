@@ -289,7 +289,9 @@ static void one_shuts_quickly_and_ends(unsigned cpu)
 {
 	if (cpu == 0) {
 		change_quickly(0, BIT);
-		signal_task_release(&tasks[0]);
+		lock_acquire(&process_tree_lock);
+		signal_task_release_locked(&tasks[0]);
+		lock_release(&process_tree_lock);
 	} else {
 		send();
 	}

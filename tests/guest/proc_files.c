@@ -219,6 +219,34 @@ static void processes_come_and_go(void)
 	CHECK(open(path, O_RDONLY) == -1 && errno == ENOENT);
 }
 
+static void a_command_line_is_the_parents_until_exec(void)
+{
+	char own[256], path[64], byte;
+	int executed[2], input[2];
+	pid_t child;
+
+	snprintf(own, sizeof(own), "%s", contents("/proc/self/cmdline"));
+	CHECK(pipe2(executed, O_CLOEXEC) == 0 && pipe(input) == 0);
+	child = fork();
+	if (child == 0) {
+		if (strcmp(contents("/proc/self/cmdline"), own) != 0)
+			_exit(1);
+		dup2(input[0], 0);
+		execl("/bin/cat", "cat", NULL);
+		_exit(2);
+	}
+	close(executed[1]);
+	CHECK_EQ(read(executed[0], &byte, 1), 0);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", child);
+	CHECK(strcmp(contents(path), "cat") == 0);
+	CHECK(strcmp(contents("/proc/self/cmdline"), own) == 0);
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+	CHECK(strcmp(contents("/proc/self/cmdline"), own) == 0);
+	close(executed[0]);
+	close(input[0]);
+	close(input[1]);
+}
+
 static void names_are_told(void)
 {
 	CHECK(strstr(contents("/proc/version"), "Linux version"));
@@ -240,6 +268,7 @@ int main(void)
 	RUN(threads_are_listed);
 	RUN(load_follows_what_runs);
 	RUN(processes_come_and_go);
+	RUN(a_command_line_is_the_parents_until_exec);
 	RUN(names_are_told);
 	return test_result();
 }

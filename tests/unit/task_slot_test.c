@@ -128,6 +128,22 @@ static void a_slot_waits_for_the_last_reference(void)
 	task_put(other);
 }
 
+static void references_come_and_go_several_at_once(void)
+{
+	struct task *t = make(), *other;
+
+	task_hold(t, 2);
+	task_put(t);
+	CHECK(task_get(t->self) == t);
+	task_put_all(t, 2);
+	other = make();
+	CHECK(other != t);
+	task_put(t);
+	CHECK(make() == t);
+	task_put(t);
+	task_put(other);
+}
+
 static void a_stale_name_finds_nobody(void)
 {
 	struct task *t = make();
@@ -152,12 +168,12 @@ static void a_page_that_the_table_keeps_is_told(void)
 	held = pages_taken - task_table_count_spare();
 	for (unsigned i = 0; i < 3 * PART; i++) {
 		CHECK(task_table_insert(&comes));
-		CHECK(task_table_put(&comes));
+		CHECK(task_table_put(&comes, 1));
 		CHECK_EQ(pages_taken - task_table_count_spare(), held);
 		kept += task_table_count_spare();
 	}
 	CHECK(kept > 0);
-	CHECK(task_table_put(&stays));
+	CHECK(task_table_put(&stays, 1));
 }
 
 /* The last of the first slots, and the first of the others: what lies between them is the heap's. */
@@ -211,6 +227,7 @@ int main(void)
 	RUN(a_cpu_uses_its_own_slots_without_a_lock);
 	RUN(another_cpu_has_slots_of_its_own);
 	RUN(a_slot_waits_for_the_last_reference);
+	RUN(references_come_and_go_several_at_once);
 	RUN(a_stale_name_finds_nobody);
 	RUN(a_page_that_the_table_keeps_is_told);
 	RUN(far_slots_follow_near_ones);
