@@ -332,6 +332,35 @@ user_frame_write:
 	mov word [%1 + 6], CONTROL_WORDS_VALID >> 48
 %endmacro
 
+; int user_fault_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
+;			     uint64_t restorer, uint64_t vector, uint64_t address)
+global user_fault_frame_write
+	align 16
+user_fault_frame_write:
+	mov [rdi + SIGNAL_RESTORER], rcx
+	add rdi, SIGNAL_CONTEXT
+	xor ecx, ecx
+	mov qword [rdi + CONTEXT_FLAGS], SIGNAL_FLAGS_FAULT
+	mov [rdi + CONTEXT_LINK], rcx
+	mov [rdi + CONTEXT_STACK_SP], rcx
+	mov [rdi + CONTEXT_STACK_FLAGS], rcx
+	mov [rdi + CONTEXT_STACK_SIZE], rcx
+	context_from_regs GENERAL, RSP, RIP, RFLAGS
+	mov rax, USER_CODE | USER_DATA << 48
+	mov [rdi + CONTEXT_SELECTORS], rax
+	move [rdi + CONTEXT_ERROR], [rsi + REGS_ERROR]
+	move [rdi + CONTEXT_TRAP], [rsi + REGS_VECTOR]
+	mov [rdi + CONTEXT_CR2], r9
+	mov [rdi + CONTEXT_VECTOR], r8
+	mov [rdi + CONTEXT_RESERVED], rcx
+	mov [rdi + CONTEXT_RESERVED + 8], rcx
+	mov [rdi + CONTEXT_OLD_MASK], rdx
+	mov [rdi + CONTEXT_MASK], rdx
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_fault_frame_write, .end, failed
+
 ; int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
 ;			     uint64_t restorer)
 global user_plain_frame_write

@@ -149,10 +149,12 @@ void signal_fault(const struct signal_info *info)
 	lock_acquire(&process_tree_lock);
 	taken = signal_take_at_once(t, info->number, &h);
 	lock_release(&process_tree_lock);
-	if (taken)
-		signal_frame_build(t, info, &h);
-	else
+	if (!taken) {
 		signal_force(info->number, info);
+		return;
+	}
+	signal_frame_leave_fault(t, info, &h);
+	signal_frame_build(t, info, &h);
 }
 
 /*

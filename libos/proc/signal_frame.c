@@ -190,6 +190,35 @@ void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
 }
 
 /*
+ * All registers count, the vector registers among them, and the flags.  After a store that has failed the
+ * other way finds all as it was: where the program goes on in our code is then what it is now.
+ */
+void signal_frame_leave_fault(struct task *t, const struct signal_info *info, const struct signal_handling *h)
+{
+	struct exo_regs *regs = t->frame;
+	uint64_t vector, place, address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
+
+	if (t->entry != ENTRY_FULL || (h->flags & SA_RESTORER) == 0 || !has_one_stack(t) ||
+	    h->handler >= CANONICAL_END)
+		return;
+	place = frame_place(t, h, true, &vector);
+	leave_quick_mask_change(regs);
+	if (place == 0 || user_fault_frame_write((struct signal_frame *)place, regs, h->words.mask,
+						 h->words.restorer, vector, address) != 0)
+		return;
+	if ((h->flags & SA_SIGINFO) != 0 &&
+	    signal_info_write(place + offsetof(struct signal_frame, info), info) != 0)
+		return;
+	if (signal_vector_save(vector) != 0)
+		return;
+	handler_start(regs, h, place);
+	regs->rax = 0;
+	t->entry = ENTRY_CALL;
+	t->vector_live = false;
+	return_by_call(regs);
+}
+
+/*
  * Was the frame made for a call, and does the program want to go on where that returns to?  Then it
  * finds what a call leaves it.  If a handler has set another place (pthread_cancel() does), or flags
  * with a meaning, all registers count.

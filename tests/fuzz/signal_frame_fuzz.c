@@ -134,6 +134,12 @@ int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *from,
 {
 	return -EFAULT;
 }
+
+int user_fault_frame_write(struct signal_frame *to, const struct exo_regs *from, uint64_t mask,
+			   uint64_t restorer, uint64_t vector, uint64_t address)
+{
+	return -EFAULT;
+}
 void signal_settle_blocked(struct task *t, uint64_t newly_blocked, bool locked) {}
 void signal_frame_failed(struct task *t, int number) {}
 
