@@ -179,7 +179,7 @@ static int run_ops(struct update *u)
 /* What is pending for the space, by this call, the ones before it, or those of other CPUs. */
 static uint64_t pending_epoch(struct space *s, tlb_stamp stamp)
 {
-	tlb_stamp pending = tlb_stamp_add(&s->stale, stamp);
+	tlb_stamp pending = stamp | atomic_load(&s->stale) ? tlb_stamp_add(&s->stale, stamp) : 0;
 
 	return tlb_acknowledged(pending) ? 0 : tlb_stamp_epoch(pending);
 }

@@ -155,6 +155,7 @@ foreign_unknown:
 
 	; No program is masked: it is a scheduler library's callback, which may not do this.  The
 	; fault ejects it.
+global foreign_masked
 foreign_masked:
 	ud2
 

@@ -44,7 +44,7 @@
 #define DOOR_OUTSIDE 66
 
 extern const char call_entry[], call_entry_end[];
-extern const char foreign_entry[], foreign_entry_end[];
+extern const char foreign_entry[], foreign_entry_end[], foreign_masked[];
 extern const char quick_start[], quick_end[];
 extern const char doors_start[], doors_end[];
 extern const char call_exit_start[], call_exit_checked[], call_exit_end[];

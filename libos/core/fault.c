@@ -235,7 +235,7 @@ static void masked_overrun(struct vcore *v, struct exo_regs *regs)
 	if (!in_callback)
 		bug("masked for too long", regs, 0);
 	v->overruns = 0;
-	guard_abandon(&v->queue.guard, regs, SCHED_EXIT_OVERRUN);
+	guard_abandon(&v->queue.guard, regs, SCHED_EXIT_OVERRUN, 0);
 }
 
 static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t address)
@@ -249,7 +249,7 @@ static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t ad
 	if (fixup)
 		regs->rip = fixup;
 	else if (may_abandon(v))
-		guard_abandon(&v->queue.guard, regs, SCHED_EXIT_FAULT);
+		guard_abandon(&v->queue.guard, regs, SCHED_EXIT_FAULT, address);
 	else
 		bug("libos, masked", regs, address);
 }

@@ -2,6 +2,7 @@
 /* See culprit.h. */
 #include "sched/culprit.h"
 #include <exo/symbols.h>
+#include "core/entry.h"
 #include "core/image.h"
 #include "core/log.h"
 #include "core/string.h"
@@ -14,9 +15,17 @@
 #define FRAMES_MAX 16  /* of the libos's functions that a library may call, one inside the other */
 #define SCANNED_MAX 16 /* words: more than such a function saves before it has a frame */
 
+#define VECTOR_DIVIDE 0
+#define VECTOR_INVALID 6
+#define VECTOR_PROTECTION 13
+#define VECTOR_PAGE_FAULT 14
+#define PAGE_FAULT_WRITE 2ul
+#define PAGE_FAULT_FETCH 16ul
+
 /* Each used by its own CPU only, masked. */
 static struct culprit {
 	char task[128]; /* what was done with which task */
+	char fault[80]; /* what was done where it was abandoned */
 	uint64_t at;    /* the instruction */
 	uint64_t from;  /* behind the library's call of what `at` is in; 0: not known, or `at` is in it */
 } culprits[EXO_CPUS_MAX] __attribute__((aligned(64)));
@@ -148,13 +157,42 @@ static uint64_t find_caller(const struct sched_ops *ops, const struct exo_regs *
 	return 0;
 }
 
-void culprit_place(struct vcore *v, const struct exo_regs *regs)
+/* What a callback did that is a fault. */
+static void say_fault(char *to, size_t size, const struct sched_guard *g, const struct exo_regs *regs,
+		      uint64_t address)
+{
+	uint64_t low = guard_stack_low(g);
+
+	if (regs->vector == VECTOR_PAGE_FAULT && address < low && address >= low - EXO_PAGE_SIZE)
+		format(to, size, ": its stack is full, of %lu bytes", g->stack_top - low);
+	else if (regs->vector == VECTOR_PAGE_FAULT && regs->error & PAGE_FAULT_FETCH)
+		format(to, size, ": no code to be executed");
+	else if (regs->vector == VECTOR_PAGE_FAULT)
+		format(to, size, ": a %s 0x%lx",
+		       regs->error & PAGE_FAULT_WRITE ? "write to" : "read of", address);
+	else if (regs->rip == (uint64_t)foreign_masked)
+		format(to, size, ": a system call");
+	else if (regs->vector == VECTOR_INVALID && libos_text_contains(regs->rip))
+		format(to, size, ": what it was given breaks its rule, see <libos/sched.h>");
+	else if (regs->vector == VECTOR_DIVIDE)
+		format(to, size, ": a division by zero, or out of range");
+	else if (regs->vector == VECTOR_PROTECTION)
+		format(to, size, ": an instruction or an address that the processor refuses");
+	else
+		format(to, size, ": exception %lu", regs->vector);
+}
+
+void culprit_place(struct vcore *v, const struct exo_regs *regs, enum sched_exit_reason reason,
+		   uint64_t address)
 {
 	const struct run_queue *q = &v->queue;
 	const struct sched_ops *ops = (q->visited ? q->visited : q->instance)->ops;
 	struct culprit *c = &culprits[v->cpu];
 	uint64_t offset;
 
+	c->fault[0] = 0;
+	if (reason == SCHED_EXIT_FAULT)
+		say_fault(c->fault, sizeof(c->fault), &q->guard, regs, address);
 	c->at = regs->rip;
 	c->from = sched_loaded_code(ops, regs->rip, &offset) ? 0 :
 		find_caller(ops, regs, guard_stack_low(&q->guard), q->guard.stack_top);
@@ -194,5 +232,5 @@ void culprit_print_place(const struct vcore *v, const struct sched_ops *ops)
 		log_print(", called at ");
 		print_address(ops, c->from - 1); /* in the call, not behind it */
 	}
-	log_print("\n");
+	log_print("%s\n", c->fault);
 }

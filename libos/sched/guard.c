@@ -95,12 +95,12 @@ uint64_t guard_stack_low(const struct sched_guard *g)
 	return g->stack_top - (STACK_PAGES - 1) * EXO_PAGE_SIZE;
 }
 
-void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason)
+void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason, uint64_t address)
 {
 	g->failed = true;
 	g->reason = reason;
 	g->detail = regs->rip;
-	culprit_place(this_vcore(), regs);
+	culprit_place(this_vcore(), regs, reason, address);
 	regs->rip = (uint64_t)sched_guard_return;
 	regs->rsp = g->stack_pointer;
 }

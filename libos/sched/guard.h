@@ -47,8 +47,8 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 			    enum guard_result kind, const struct task *t, uint64_t a, uint64_t b,
 			    uint64_t c);
 
-/* For fault.c: makes regs return from the guarded call that they are in. */
-void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason);
+/* For fault.c: makes regs return from the guarded call that they are in.  `address` is a fault's. */
+void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason, uint64_t address);
 
 /* The lowest address of the stack that callbacks run on. */
 uint64_t guard_stack_low(const struct sched_guard *g);

@@ -34,7 +34,8 @@ static bool waits_for_write(uint64_t entry)
  */
 static int own_table(struct vm *v, const struct mapping *m, uint64_t va, uint64_t *epoch)
 {
-	struct exo_op op = mapping_protect_op(m, va, va + PAGE);
+	struct exo_op op = { .code = EXO_OP_PROTECT, .flags = EXO_OP_KEEP_COW, .va = va, .count = 1,
+			     .prot = mapping_present_prot(m) };
 
 	return EXO_PDE(va) & EXO_PTE_WRITE ? 0 : space_update(v, &op, 1, epoch);
 }
@@ -104,8 +105,5 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 		v->first_copied = va;
 	if (!is_sole(entry))
 		return copy_run(v, m, va, frames, n, epoch);
-	struct exo_op op = { .code = EXO_OP_PROTECT, .count = n, .va = va,
-			     .prot = mapping_own_prot(m) };
-
-	return space_protect(v, &op, epoch);
+	return space_protect(v, va, va + n * PAGE, mapping_own_prot(m), 0, epoch);
 }

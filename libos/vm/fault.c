@@ -234,9 +234,7 @@ static __attribute__((noinline)) int fault_serve(struct vm *v, const struct mapp
 	if (write)
 		return write_shared(v, m, va, epoch);
 	/* Rights were added to the region and the entry has not been told. */
-	struct exo_op op = mapping_protect_op(m, va, va + PAGE);
-
-	return space_protect(v, &op, epoch);
+	return space_protect(v, va, va + PAGE, mapping_present_prot(m), EXO_OP_KEEP_COW, epoch);
 }
 
 static inline __attribute__((always_inline)) int fault_locked(struct vm *v, uint64_t va, uint64_t error,

@@ -27,13 +27,10 @@ struct mapping *mapping_at_or_after(struct vm *v, uint64_t address)
 	return r ? mapping_of(r) : NULL;
 }
 
-struct mapping *mapping_find(struct vm *v, uint64_t address)
+struct mapping *mapping_look_up(struct vm *v, uint64_t address)
 {
-	struct mapping *m = v->recent;
+	struct mapping *m = mapping_at_or_after(v, address);
 
-	if (m && m->region.start <= address && address < m->region.end)
-		return m;
-	m = mapping_at_or_after(v, address);
 	if (!m || m->region.start > address)
 		return NULL;
 	v->recent = m;
@@ -138,7 +135,7 @@ static struct mapping *join(struct vm *v, struct mapping *lower, struct mapping 
 	return lower;
 }
 
-struct mapping *mapping_merge(struct vm *v, struct mapping *m)
+struct mapping *mapping_merge_touching(struct vm *v, struct mapping *m)
 {
 	struct region *beside[2];
 
@@ -181,7 +178,7 @@ int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *e
 	return 0;
 }
 
-static __attribute__((noinline)) void unlock_slowly(struct vm *v, uint64_t epoch)
+void vm_unlock_slowly(struct vm *v, uint64_t epoch)
 {
 	struct mapping *removed = v->removed;
 
@@ -196,32 +193,13 @@ static __attribute__((noinline)) void unlock_slowly(struct vm *v, uint64_t epoch
 	}
 }
 
-void vm_unlock(struct vm *v, uint64_t epoch)
-{
-	if (epoch || v->removed)
-		unlock_slowly(v, epoch);
-	else
-		mutex_unlock(&v->mutex);
-}
-
-static uint8_t read_and_fetch(const struct mapping *m)
-{
-	uint8_t prot = 0;
-
-	if (m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))
-		prot |= EXO_PROT_READ;
-	if (m->prot & PROT_EXEC)
-		prot |= EXO_PROT_EXEC;
-	return prot;
-}
-
 /*
  * A private page of a file is never mapped writable: it is the file's until it has been copied.
  * A shared page of a file is made writable by the fault that tells the file of the write.
  */
 uint8_t mapping_entry_prot(const struct mapping *m)
 {
-	uint8_t prot = read_and_fetch(m);
+	uint8_t prot = mapping_read_and_fetch(m);
 
 	if ((m->prot & PROT_WRITE) && !m->file)
 		prot |= EXO_PROT_WRITE;
@@ -232,17 +210,5 @@ uint8_t mapping_entry_prot(const struct mapping *m)
 
 uint8_t mapping_own_prot(const struct mapping *m)
 {
-	return read_and_fetch(m) | (m->prot & PROT_WRITE ? EXO_PROT_WRITE : 0);
-}
-
-/* A shared page of a file becomes writable by a fault, as above; pages that are to be copied first
- * keep their mark, and are not made writable by this. */
-struct exo_op mapping_protect_op(const struct mapping *m, uint64_t start, uint64_t end)
-{
-	struct exo_op op = { .code = EXO_OP_PROTECT, .flags = EXO_OP_KEEP_COW, .va = start,
-			     .prot = read_and_fetch(m), .count = (uint32_t)((end - start) / PAGE) };
-
-	if ((m->prot & PROT_WRITE) && !(m->shared && m->file))
-		op.prot |= EXO_PROT_WRITE;
-	return op;
+	return mapping_read_and_fetch(m) | (m->prot & PROT_WRITE ? EXO_PROT_WRITE : 0);
 }

@@ -51,9 +51,7 @@ static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoc
 	m->prot = (uint8_t)(prot & PROT_ALL);
 	if (first == m->region.end)
 		return 0;
-	struct exo_op op = mapping_protect_op(m, first, m->region.end);
-
-	return space_protect(v, &op, epoch);
+	return space_protect(v, first, m->region.end, mapping_present_prot(m), EXO_OP_KEEP_COW, epoch);
 }
 
 /* All of m, which may become part of another mapping: *m is that. */

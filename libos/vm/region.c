@@ -118,12 +118,14 @@ void region_insert(struct region_tree *t, struct region *r)
 	summarise(r);
 	t->root = insert(t->root, r);
 	t->count++;
+	t->alone = NULL;
 }
 
 void region_remove(struct region_tree *t, struct region *r)
 {
 	t->root = take_out(t->root, r);
 	t->count--;
+	t->alone = NULL;
 }
 
 /* The order of the nodes stays, so the way down to r is the same with either start. */
@@ -132,6 +134,7 @@ void region_resize(struct region_tree *t, struct region *r, uint64_t start, uint
 	r->start = start;
 	r->end = end;
 	refresh(t->root, r);
+	t->alone = NULL;
 }
 
 /* upper starts behind r and before what follows r: the way down to its place leads by r, whose summaries, and
@@ -206,7 +209,7 @@ static struct region *outermost(struct region *root, int up)
  * children on a side, then the outermost of those towards r, of which the child's summary says whether it
  * touches.  So below r nothing is looked at that does not touch, and the cost is one descent as far as r.
  */
-void region_touching(const struct region_tree *t, const struct region *r, struct region *beside[2])
+void region_touching(struct region_tree *t, const struct region *r, struct region *beside[2])
 {
 	struct region *near[2] = { NULL, NULL };
 
@@ -222,6 +225,8 @@ void region_touching(const struct region_tree *t, const struct region *r, struct
 		near[1] = r->child[1]->first == r->end ? outermost(r->child[1], 0) : NULL;
 	beside[0] = near[0] && near[0]->end == r->start ? near[0] : NULL;
 	beside[1] = near[1] && near[1]->start == r->end ? near[1] : NULL;
+	if (!beside[0] && !beside[1])
+		t->alone = r;
 }
 
 /* [hole_start, hole_end) cut to [low, high): its highest place for `size` bytes, or 0. */
@@ -286,10 +291,23 @@ static bool subtree_ok(const struct region *r, uint64_t *at, size_t *count)
 	return lean >= -1 && lean <= 1 && subtree_ok(r->child[1], at, count);
 }
 
+/* Is what the tree says to be alone in it, and touches no other? */
+static bool alone_ok(const struct region_tree *t)
+{
+	const struct region *r = t->alone, *before, *after;
+
+	if (!r)
+		return true;
+	before = region_before(t, r->start);
+	after = region_find(t, r->end);
+	return region_find(t, r->start) == r && !(before && before->end == r->start) &&
+	       !(after && after->start == r->end);
+}
+
 bool region_tree_ok(const struct region_tree *t)
 {
 	uint64_t at = 0;
 	size_t count = 0;
 
-	return subtree_ok(t->root, &at, &count) && count == t->count;
+	return subtree_ok(t->root, &at, &count) && count == t->count && alone_ok(t);
 }

@@ -30,6 +30,8 @@ struct region {
 struct region_tree {
 	struct region *root;
 	size_t count;
+	/* One that touches no other, found last; NULL when it is not known, or any has changed since. */
+	const struct region *alone;
 };
 
 /* r must overlap no region of the tree. */
@@ -46,7 +48,7 @@ struct region *region_find(const struct region_tree *t, uint64_t address);
 struct region *region_before(const struct region_tree *t, uint64_t address);
 /* Those that touch r, of the tree: beside[0] ends where r starts, beside[1] starts where r ends.  NULL: a
  * hole. */
-void region_touching(const struct region_tree *t, const struct region *r, struct region *beside[2]);
+void region_touching(struct region_tree *t, const struct region *r, struct region *beside[2]);
 /* The regions in order, while the tree does not change: begin, and next until NULL. */
 #define REGION_HEIGHT_MAX 47
 struct region_walk {
@@ -59,7 +61,7 @@ struct region *region_walk_next(struct region_walk *w);
 /* The highest address of a hole of `size` bytes in [low, high); 0 if there is none. */
 uint64_t region_gap_below(const struct region_tree *t, uint64_t low, uint64_t high, uint64_t size);
 
-/* For tests and debug builds: order, balance and the summaries are all as they should be. */
+/* For tests and debug builds: order, balance, the summaries and `alone` are all as they should be. */
 bool region_tree_ok(const struct region_tree *t);
 
 #endif

@@ -53,15 +53,17 @@ int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_
 	}
 }
 
-int space_protect(struct vm *v, const struct exo_op *op, uint64_t *epoch)
+int space_protect_again(struct vm *v, uint64_t start, uint64_t end, unsigned prot, unsigned flags,
+			int64_t said, uint64_t *epoch)
 {
-	int64_t r = exo_protect(v->space, op->va, op->count, op->prot, op->flags);
+	struct exo_op op = { .code = EXO_OP_PROTECT, .flags = (uint16_t)flags, .prot = (uint8_t)prot,
+			     .va = start, .count = (uint32_t)((end - start) / PAGE) };
 
-	if (r == -EAGAIN)
-		return space_update(v, op, 1, epoch);
-	if (r > (int64_t)*epoch)
-		*epoch = (uint64_t)r;
-	return r < 0 ? (int)r : 0;
+	if (said == -EAGAIN)
+		return space_update(v, &op, 1, epoch);
+	if (said > (int64_t)*epoch)
+		*epoch = (uint64_t)said;
+	return said < 0 ? (int)said : 0;
 }
 
 /* The other CPUs acknowledge on an interrupt, within microseconds: not worth a sleep, but worth
@@ -72,11 +74,27 @@ void space_wait(struct vm *v, uint64_t epoch)
 		task_yield();
 }
 
+/* Is entry `index` of those at `first` present?  One instruction, which the compiler makes of no volatile load. */
+static inline bool is_present(const char *first, uint64_t index)
+{
+	bool present;
+
+	__asm__ volatile("testb %2, %1"
+			 : "=@ccnz"(present)
+			 : "m"(((const uint64_t *)first)[index]), "i"(EXO_PTE_PRESENT));
+	return present;
+}
+
 /* The window shows an entry only if the tables above it exist, hence from the top down. */
 bool space_has_table(uint64_t va)
 {
-	return (EXO_PML4E(va) & EXO_PTE_PRESENT) && (EXO_PDPTE(va) & EXO_PTE_PRESENT) &&
-	       (EXO_PDE(va) & EXO_PTE_PRESENT);
+	const char *window = (const char *)&EXO_PML4E(0);
+
+	/* Programs' addresses have no bits above the first index: the next ones are the others' tails. */
+	__asm__("" : "+r"(window));
+	return is_present(window, va >> 39) &&
+	       is_present(window + ((const char *)&EXO_PDPTE(0) - (const char *)&EXO_PML4E(0)), va >> 30) &&
+	       is_present(window + ((const char *)&EXO_PDE(0) - (const char *)&EXO_PML4E(0)), va >> 21);
 }
 
 uint64_t space_entry(uint64_t va)

@@ -3,6 +3,8 @@
 #ifndef LIBOS_VM_SPACE_H
 #define LIBOS_VM_SPACE_H
 
+#include <asm/mman.h>
+#include "core/exo.h"
 #include "core/list.h"
 #include "vm/region.h"
 #include "vm/vm.h"
@@ -75,8 +77,12 @@ static inline struct mapping *mapping_of(struct region *r)
  * more are retired.  *epoch rises to what must pass before other CPUs have lost what was taken
  * away.  0, -ENOMEM or the kernel's error. */
 int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch);
-/* The same for one EXO_OP_PROTECT, without what an update of a page or two does not need. */
-int space_protect(struct vm *v, const struct exo_op *op, uint64_t *epoch);
+/* Those of [start, end) that are present get the rights `prot`, as EXO_OP_PROTECT does it with these flags. */
+static inline int space_protect(struct vm *v, uint64_t start, uint64_t end, unsigned prot, unsigned flags,
+				uint64_t *epoch);
+/* After exo_protect() has said something else than 0. */
+int space_protect_again(struct vm *v, uint64_t start, uint64_t end, unsigned prot, unsigned flags,
+			int64_t said, uint64_t *epoch);
 /* Until no CPU uses what an update took away; may give up the CPU. */
 void space_wait(struct vm *v, uint64_t epoch);
 /* The entry of a page in the loaded space; 0 if there is none, EXO_PTE_LOST if its frame was taken from
@@ -92,7 +98,9 @@ int space_unmap(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch);
 
 /* ---- mapping.c: regions.  Under v->mutex. */
 
-struct mapping *mapping_find(struct vm *v, uint64_t address); /* that contains it, or NULL */
+/* That contains it, or NULL. */
+static inline struct mapping *mapping_find(struct vm *v, uint64_t address);
+struct mapping *mapping_look_up(struct vm *v, uint64_t address); /* without a look at the recent one */
 struct mapping *mapping_at_or_after(struct vm *v, uint64_t address);
 struct mapping *mapping_next(struct vm *v, struct mapping *m);
 /* A copy with counted references, in no tree; NULL when out of memory. */
@@ -105,7 +113,8 @@ void mapping_resize(struct vm *v, struct mapping *m, uint64_t start, uint64_t en
 /* Makes `at` a boundary between mappings. 0 or -ENOMEM. */
 int mapping_split(struct vm *v, uint64_t at);
 /* Joins m to equal neighbours; returns what it has become part of. */
-struct mapping *mapping_merge(struct vm *v, struct mapping *m);
+static inline struct mapping *mapping_merge(struct vm *v, struct mapping *m);
+struct mapping *mapping_merge_touching(struct vm *v, struct mapping *m);
 /* Is every page of [start, end) in some mapping? */
 bool mapping_covers(struct vm *v, uint64_t start, uint64_t end);
 /* Removes mappings and pages of [start, end). */
@@ -114,12 +123,14 @@ int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *e
 uint8_t mapping_entry_prot(const struct mapping *m);
 /* And of one that is the space's own, whatever m maps otherwise. */
 uint8_t mapping_own_prot(const struct mapping *m);
-/* Gives pages of m that are present the rights that m has now; those to be copied on write stay so. */
-struct exo_op mapping_protect_op(const struct mapping *m, uint64_t start, uint64_t end);
+/* Those that pages of m get that are there already, with EXO_OP_KEEP_COW: which are to be copied first keep
+ * their mark, and are not made writable. */
+static inline uint8_t mapping_present_prot(const struct mapping *m);
 
 /* Unlocks the mutex after `epoch` has passed.  Frees mappings that were removed only then: the last
  * use of a file may need locks of the file system, which come before the mutex. */
-void vm_unlock(struct vm *v, uint64_t epoch);
+static inline void vm_unlock(struct vm *v, uint64_t epoch);
+void vm_unlock_slowly(struct vm *v, uint64_t epoch);
 bool vm_range_ok(uint64_t start, uint64_t len); /* page aligned, not empty, inside the user part */
 /* Room under RLIMIT_AS for so many more bytes? */
 bool vm_may_grow(const struct vm *v, uint64_t bytes);
@@ -179,5 +190,49 @@ uint64_t pages_mapped(const struct exo_op *ops, unsigned n, int r);
 /* Makes [start, end) resident as far as memory allows, for MAP_POPULATE; what vm_fault() says of the first
  * page that it cannot. */
 int vm_populate(struct vm *v, uint64_t start, uint64_t end, bool write);
+
+/* ---- in place: what mprotect and faults do each time. */
+
+static inline int space_protect(struct vm *v, uint64_t start, uint64_t end, unsigned prot, unsigned flags,
+				uint64_t *epoch)
+{
+	int64_t r = exo_protect(v->space, start, (end - start) / PAGE, prot, flags);
+
+	return r ? space_protect_again(v, start, end, prot, flags, r, epoch) : 0;
+}
+
+static inline struct mapping *mapping_find(struct vm *v, uint64_t address)
+{
+	struct mapping *m = v->recent;
+
+	return m && m->region.start <= address && address < m->region.end ? m : mapping_look_up(v, address);
+}
+
+static inline struct mapping *mapping_merge(struct vm *v, struct mapping *m)
+{
+	return v->regions.alone == &m->region ? m : mapping_merge_touching(v, m);
+}
+
+static inline uint8_t mapping_read_and_fetch(const struct mapping *m)
+{
+	return (m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC) ? EXO_PROT_READ : 0) |
+	       (m->prot & PROT_EXEC ? EXO_PROT_EXEC : 0);
+}
+
+/* A shared page of a file becomes writable by the fault that tells the file of the write. */
+static inline uint8_t mapping_present_prot(const struct mapping *m)
+{
+	bool writable = (m->prot & PROT_WRITE) && !(m->shared && m->file);
+
+	return mapping_read_and_fetch(m) | (writable ? EXO_PROT_WRITE : 0);
+}
+
+static inline void vm_unlock(struct vm *v, uint64_t epoch)
+{
+	if (epoch || v->removed)
+		vm_unlock_slowly(v, epoch);
+	else
+		mutex_unlock(&v->mutex);
+}
 
 #endif

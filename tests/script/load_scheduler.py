@@ -302,23 +302,31 @@ static const struct sched_ops misusing = {
 SCHED_LIBRARY(misusing);
 """
 
-# name: (line of pick(), line of dump(), what of the libos's it is in)
+RULE = "what it was given breaks its rule, see <libos/sched.h>"
+
+# name: (line of pick(), line of dump(), what of the libos's it is in, what was done there)
 MISUSE = {
-    "twice": ("\t\tsched_fifo_push_back(&c->other, t);", "", r"sched_fifo_push_back\(\)"),
-    "not_in": ("\t\tsched_fifo_remove(&c->other, t);", "", r"sched_fifo_remove\(\)"),
-    "null": ("\t\tsched_ordered_insert(&c->ordered, NULL, 7);", "", r"sched_ordered_insert\(\)"),
-    "nice": ("\t\tsched_task_nice(NULL);", "", r"sched_task_nice\(\)"),
-    "clears": ("\t\t__builtin_memset((void *)64, 0, passed * 1000);", "", r"mem\w+\(\)"),
-    "prints": ("", "\tprint(\"%s\\n\", (char *)64);", r"\w+\(\)"),
-    "calls": ("\t\t__asm__ volatile(\"syscall\" : : \"a\"(39) : \"rcx\", \"r11\", \"memory\");", "", r"\S+"),
-    "faults": ("\t\t*(volatile int *)8 = 1;", "", None),
+    "twice": ("\t\tsched_fifo_push_back(&c->other, t);", "", r"sched_fifo_push_back\(\)", RULE),
+    "not_in": ("\t\tsched_fifo_remove(&c->other, t);", "", r"sched_fifo_remove\(\)", RULE),
+    "null": ("\t\tsched_ordered_insert(&c->ordered, NULL, 7);", "", r"sched_ordered_insert\(\)", r"a read of 0x\w+"),
+    "nice": ("\t\tsched_task_nice(NULL);", "", r"sched_task_nice\(\)", r"a read of 0x\w+"),
+    "clears": ("\t\t__builtin_memset((void *)64, 0, passed * 1000);", "", r"mem\w+\(\)", "a write to 0x40"),
+    "prints": ("", "\tprint(\"%s\\n\", (char *)64);", r"\w+\(\)", "a read of 0x40"),
+    "calls": ("\t\t__asm__ volatile(\"syscall\" : : \"a\"(39) : \"rcx\", \"r11\", \"memory\");", "", r"\S+",
+              "a system call"),
+    "faults": ("\t\t*(volatile int *)8 = 1;", "", None, "a write to 0x8"),
+    "halts": ("\t\t__asm__ volatile(\"hlt\");", "", None, "an instruction or an address that the processor refuses"),
+    "divides": ("\t\t__asm__ volatile(\"div %0\" : : \"r\"(0) : \"eax\", \"edx\");", "", None,
+                "a division by zero, or out of range"),
+    "recurses": ("\t\t__asm__ volatile(\"1: push %%rax; jmp 1b\" : : : \"memory\");", "", None,
+                 "its stack is full, of 28672 bytes"),
 }
 
 
 @in_folder
 def a_misused_helper_is_reported_with_the_line_that_called_it(kit, folder):
     files, line = [], ""
-    for name, (in_pick, in_dump, _) in MISUSE.items():
+    for name, (in_pick, in_dump, *_) in MISUSE.items():
         write(folder, name + ".c", MISUSING % (in_pick, in_dump, name))
         made = kit.run("exo-sched", name + ".c", "-o", name + ".so", folder=folder)
         assert made.returncode == 0, made.stderr
@@ -330,9 +338,9 @@ def a_misused_helper_is_reported_with_the_line_that_called_it(kit, folder):
     assert ran.returncode in (0, 1), ran.stdout + ran.stderr
     with open(os.path.join(folder, "log"), encoding="utf-8", errors="replace") as stream:
         log = stream.read()
-    for name, (in_pick, in_dump, helper) in MISUSE.items():
+    for name, (in_pick, in_dump, helper, did) in MISUSE.items():
         found = re.search(rf"scheduler {name} is ejected, .* faulted, at 0x.*\n(?:libos:  .*\n)*?"
-                          r"libos:   that is at (?:(\S+), called at )?(0x\w+) of the library", log)
+                          rf"libos:   that is at (?:(\S+), called at )?(0x\w+) of the library: {did}\n", log)
         assert found, (name, log[-3000:])
         assert helper is None if found.group(1) is None else re.fullmatch(helper, found.group(1)), found.group(0)
         where = subprocess.run(["addr2line", "-e", name + ".so", found.group(2)], cwd=folder, check=True,
