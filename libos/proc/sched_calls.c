@@ -26,10 +26,17 @@ long sys_sched_yield(void)
 }
 
 /* The raw call returns the bytes it wrote. */
+/* Here a number that nobody has is not there, even if nobody can have it. */
+static struct task *find_task_by_any(int tid, int *error)
+{
+	*error = -ESRCH;
+	return tid < 0 ? NULL : sched_find_task(tid, error);
+}
+
 long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask)
 {
 	int error;
-	struct task *t = sched_find_task(tid, &error);
+	struct task *t = find_task_by_any(tid, &error);
 
 	if (!t)
 		return error;
@@ -52,7 +59,7 @@ long sys_sched_setaffinity(int tid, uint64_t size, uint64_t mask)
 		return -EFAULT;
 	if (!(p.affinity & vcores_present()))
 		return -EINVAL;
-	struct task *t = sched_find_task(tid, &error);
+	struct task *t = find_task_by_any(tid, &error);
 
 	if (!t)
 		return error;

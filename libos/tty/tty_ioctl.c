@@ -32,6 +32,31 @@ static long get_settings(struct tty *t, uint64_t user)
 	return copy_to_user(user, &settings, sizeof(settings));
 }
 
+static uint32_t bits_per_second(tcflag_t control)
+{
+	static const uint32_t speeds[] = {
+		0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
+		/* With CBAUDEX. */
+		57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000,
+		2000000, 2500000, 3000000, 3500000, 4000000,
+	};
+
+	return speeds[(control & 15) + (control & CBAUDEX ? 15 : 0)];
+}
+
+/* The same with speeds as numbers, as newer C libraries ask for them. */
+static long get_settings_and_speeds(struct tty *t, uint64_t user)
+{
+	struct termios2 settings;
+
+	lock_acquire(&t->lock);
+	memcpy(&settings, &t->line.settings, sizeof(t->line.settings));
+	lock_release(&t->lock);
+	settings.c_ispeed = settings.c_ospeed = bits_per_second(settings.c_cflag);
+	return copy_to_user(user, &settings, sizeof(settings));
+}
+
+/* Of struct termios2 as well, which begins as struct termios: a speed that only has a number is not set. */
 static long set_settings(struct tty *t, unsigned command, uint64_t user)
 {
 	struct termios settings;
@@ -49,6 +74,9 @@ static long set_settings(struct tty *t, unsigned command, uint64_t user)
 	lock_acquire(&t->lock);
 	if (command == TCSETSF)
 		line_flush_input(&t->line);
+	if ((settings.c_cflag & CBAUD) == BOTHER)
+		settings.c_cflag = (settings.c_cflag & ~(tcflag_t)CBAUD) |
+				   (t->line.settings.c_cflag & CBAUD);
 	line_change_settings(&t->line, &settings);
 	tty_push(t);
 	/* A reader that waited for a line may now be content with a byte. */
@@ -170,6 +198,12 @@ long tty_ioctl(struct tty *t, unsigned command, uint64_t argument)
 	case TCSETSW:
 	case TCSETSF:
 		return set_settings(t, command, argument);
+	case TCGETS2:
+		return get_settings_and_speeds(t, argument);
+	case TCSETS2:
+	case TCSETSW2:
+	case TCSETSF2:
+		return set_settings(t, TCSETS + (command - TCSETS2), argument);
 	case TIOCGWINSZ:
 		return get_window(t, argument);
 	case TIOCSWINSZ:

@@ -116,6 +116,16 @@ static void a_negative_group_is_no_group(void)
 	CHECK(setpgid(-1, 1) < 0 && errno == ESRCH);
 }
 
+static void nobody_has_a_negative_number(void)
+{
+	cpu_set_t set;
+
+	CHECK(sched_getaffinity(0, sizeof(set), &set) == 0);
+	CHECK(sched_setaffinity(-1, sizeof(set), &set) < 0 && errno == ESRCH);
+	CHECK(sched_getaffinity(-1, sizeof(set), &set) < 0 && errno == ESRCH);
+	CHECK(syscall(SYS_sched_getscheduler, -1) < 0 && errno == EINVAL); /* but here */
+}
+
 /* ---- signals of who does not wait */
 
 static atomic_int handled;
@@ -334,6 +344,7 @@ int main(void)
 	RUN(a_signal_to_nobody_but_others_is_sent);
 	RUN(who_is_not_waited_for_is_not_counted);
 	RUN(a_negative_group_is_no_group);
+	RUN(nobody_has_a_negative_number);
 	RUN(a_mask_for_no_time_at_all_lets_signals_in);
 	RUN(clocks_that_are_none_are_told_from_those_without_timers);
 	RUN(what_began_long_ago_keeps_in_step);

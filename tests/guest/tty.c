@@ -41,6 +41,33 @@ static void settings_are_kept(void)
 	CHECK(tcsetattr(console, TCSADRAIN, &t) == 0);
 }
 
+/* Linux's struct termios2, by which newer C libraries ask even whether a file is a terminal. */
+struct with_speeds {
+	unsigned flags[4];
+	unsigned char line, keys[19];
+	unsigned input_speed, output_speed;
+};
+#define GET_WITH_SPEEDS _IOR('T', 0x2a, struct with_speeds)
+#define SET_WITH_SPEEDS _IOW('T', 0x2b, struct with_speeds) /* the next two wait first, as TCSETSW does */
+
+static void speeds_are_told_as_numbers(void)
+{
+	struct with_speeds s, other;
+
+	CHECK(ioctl(console, GET_WITH_SPEEDS, &s) == 0);
+	CHECK_EQ(s.output_speed, 38400);
+	CHECK(s.keys[VINTR] == 3 && (s.flags[3] & ICANON) != 0);
+	other = s;
+	other.flags[2] = (s.flags[2] & ~0x100fu) | B115200;
+	other.keys[VINTR] = 5;
+	CHECK(ioctl(console, SET_WITH_SPEEDS, &other) == 0);
+	CHECK(ioctl(console, GET_WITH_SPEEDS, &other) == 0);
+	CHECK(other.output_speed == 115200 && other.keys[VINTR] == 5);
+	CHECK(ioctl(console, SET_WITH_SPEEDS + 2, &s) == 0);
+	CHECK(ioctl(console, GET_WITH_SPEEDS, &other) == 0);
+	CHECK(other.output_speed == 38400 && other.keys[VINTR] == 3);
+}
+
 static void the_window_has_a_size_that_can_be_set(void)
 {
 	struct winsize w, old;
@@ -266,6 +293,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	RUN(settings_are_kept);
+	RUN(speeds_are_told_as_numbers);
 	RUN(the_window_has_a_size_that_can_be_set);
 	RUN(a_terminal_can_be_written_but_not_read_now);
 	RUN(output_is_held_and_thrown_away);
