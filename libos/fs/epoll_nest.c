@@ -19,41 +19,32 @@ static struct mutex nest_mutex = {
 };
 static uint64_t walks; /* so far; under nest_mutex */
 
-/* One walk: where it must not come. */
+/* One walk. */
 struct walk {
 	uint64_t number;
-	const struct epoll *end;
-	bool met; /* it came there */
+	bool up;                 /* to those that watch, or else to those that are watched */
+	const struct epoll *end; /* where it must not come, or NULL */
+	bool met;                /* it came there */
 };
 
-/* How many items lie below, in the longest chain. */
-static unsigned depth_below(struct epoll *ep, struct walk *w)
+static struct epoll *next_epoll(struct list *link, const struct walk *w)
 {
+	return w->up ? list_entry(link, struct epoll_item, outer_link)->epoll
+		     : list_entry(link, struct epoll_item, inner_link)->inner;
+}
+
+/* How many items the longest chain from here has. */
+static unsigned depth_of(struct epoll *ep, struct walk *w)
+{
+	struct list *items = w->up ? &ep->outer : &ep->inner;
+
 	w->met |= ep == w->end;
 	if (ep->looked_at == w->number)
 		return ep->depth;
 	ep->looked_at = w->number;
 	ep->depth = 0;
-	list_for_each(pos, &ep->inner) {
-		struct epoll_item *item = list_entry(pos, struct epoll_item, inner_link);
-		unsigned depth = depth_below(item->inner, w) + 1;
-
-		if (depth > ep->depth)
-			ep->depth = depth;
-	}
-	return ep->depth;
-}
-
-/* The same upwards. */
-static unsigned depth_above(struct epoll *ep, struct walk *w)
-{
-	if (ep->looked_at == w->number)
-		return ep->depth;
-	ep->looked_at = w->number;
-	ep->depth = 0;
-	list_for_each(pos, &ep->outer) {
-		struct epoll_item *item = list_entry(pos, struct epoll_item, outer_link);
-		unsigned depth = depth_above(item->epoll, w) + 1;
+	list_for_each(pos, items) {
+		unsigned depth = depth_of(next_epoll(pos, w), w) + 1;
 
 		if (depth > ep->depth)
 			ep->depth = depth;
@@ -63,15 +54,15 @@ static unsigned depth_above(struct epoll *ep, struct walk *w)
 
 int epoll_nest(struct epoll_item *item)
 {
-	struct walk down = { .end = item->epoll }, up = { 0 };
+	struct walk down = { .end = item->epoll }, up = { .up = true };
 	unsigned depth;
 	int error = 0;
 
 	mutex_lock(&nest_mutex);
 	down.number = ++walks;
 	up.number = ++walks;
-	depth = depth_below(item->inner, &down) + 1;
-	depth += depth_above(item->epoll, &up);
+	depth = depth_of(item->inner, &down) + 1;
+	depth += depth_of(item->epoll, &up);
 	if (down.met || depth > EPOLL_NESTS_MAX) {
 		error = -ELOOP;
 	} else {
