@@ -23,7 +23,7 @@ static uint64_t walks; /* so far; under nest_mutex */
 struct walk {
 	uint64_t number;
 	bool up;                 /* to those that watch, or else to those that are watched */
-	const struct epoll *end; /* where it must not come, or NULL */
+	const struct epoll *end; /* where it must not come */
 	bool met;                /* it came there */
 };
 
@@ -54,7 +54,7 @@ static unsigned depth_of(struct epoll *ep, struct walk *w)
 
 int epoll_nest(struct epoll_item *item)
 {
-	struct walk down = { .end = item->epoll }, up = { .up = true };
+	struct walk down = { .end = item->epoll }, up = { .up = true, .end = item->inner };
 	unsigned depth;
 	int error = 0;
 
@@ -63,7 +63,7 @@ int epoll_nest(struct epoll_item *item)
 	up.number = ++walks;
 	depth = depth_of(item->inner, &down) + 1;
 	depth += depth_of(item->epoll, &up);
-	if (down.met || depth > EPOLL_NESTS_MAX) {
+	if (down.met || up.met || depth > EPOLL_NESTS_MAX) {
 		error = -ELOOP;
 	} else {
 		list_push_back(&item->epoll->inner, &item->inner_link);
