@@ -30,7 +30,7 @@ void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type)
 
 inline uint64_t frame_word(uint64_t frame)
 {
-	return __builtin_expect(frame < frame_end, true) ? atomic_load(&frame_words[frame]) : 0;
+	return frame < frame_end ? atomic_load(&frame_words[frame]) : 0;
 }
 
 bool frame_is_ram(uint64_t frame)

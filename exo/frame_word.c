@@ -31,13 +31,13 @@ bool frame_word_ok(uint64_t word)
 /* Do entries in spaces of this domain take a pin? */
 static bool borrows(uint64_t word, uint16_t space_owner)
 {
-	return __builtin_expect(frame_word_owner(word) != space_owner, false) && frame_word_owner(word) != 0;
+	return frame_word_owner(word) != space_owner && frame_word_owner(word) != 0;
 }
 
 uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owner)
 {
 	uint64_t what = word & OWNER_AND_TYPE;
-	bool pin = borrows(frame_owner, space_owner);
+	bool pin = frame_owner != space_owner && borrows(word, space_owner);
 
 	if (what != frame_word_make(frame_owner, EXO_FRAME_USER) &&
 	    what != frame_word_make(frame_owner, EXO_FRAME_PINNED))
