@@ -16,9 +16,7 @@ static uint64_t ticks_of_ns(const struct cpu *cpu, uint64_t ns)
 
 static uint64_t ns_of_ticks(const struct cpu *cpu, uint64_t ticks)
 {
-	uint64_t khz = cpu->tsc_khz;
-
-	return ticks / khz * 1000000 + ticks % khz * 1000000 / khz;
+	return ticks / cpu->tsc_khz * 1000000 + ticks % cpu->tsc_khz * 1000000 / cpu->tsc_khz;
 }
 
 /* Rounded up; 2^34 << 24 fits. */
@@ -146,13 +144,18 @@ static int decode_split(const struct cpu *cpu, const struct exo_regs *regs,
 	return error ? error : creation_begin(making, EXO_FRAME_KERNEL);
 }
 
+/*
+ * What the child has at first is no more than what its parent's budget loses by it, and not before that could
+ * have been used: else who splits, uses, reclaims and splits again would have a new budget each time.
+ */
 int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
 {
 	struct cpu *cpu = this_cpu();
 	struct sc_share plan;
 	struct creation making;
 	struct sched_context *parent = h->sc, *child;
-	uint64_t now;
+	struct refills *from = &parent->refills;
+	uint64_t now, rest;
 	exo_handle handle;
 	int error = decode_split(cpu, regs, parent, &plan, &making);
 
@@ -161,11 +164,14 @@ int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
 	now = tsc_read();
 	run_account(cpu, now);
 	run_charge(cpu, parent, now);
-	child = sc_init(cpu, domain_current(), regs->rsi, plan.budget, plan.period, now);
+	parent->share -= plan.share;
+	rest = budget_of(parent->share, from->period);
+	child = sc_init(cpu, domain_current(), regs->rsi, min(from->budget - rest, plan.budget),
+			plan.period, from->ring[(from->head + from->count - 1) % REFILLS_MAX].time);
+	refills_change(&child->refills, plan.budget, plan.period, now);
 	child->parent = parent;
 	child->share = plan.share;
-	parent->share -= plan.share;
-	refills_resize(&parent->refills, budget_of(parent->share, parent->refills.period), now);
+	refills_resize(from, rest, now);
 	ASSERT_INVARIANT(shares_ok(&cpu->run));
 	cpu->run.attention = true; /* the end of the running budget has moved */
 
@@ -221,7 +227,7 @@ int64_t call_sc_reclaim(struct exo_regs *regs, struct handle_view *h)
 /* (SC, vcore or 0, word) */
 int64_t call_sc_timeout(struct exo_regs *regs, struct handle_view *h)
 {
-	struct handle_view handler = { 0 };
+	struct handle_view handler = { .kept = true };
 	int error = 0;
 
 	if (h->sc->cpu != this_cpu()->number)
@@ -231,8 +237,7 @@ int64_t call_sc_timeout(struct exo_regs *regs, struct handle_view *h)
 	if (error)
 		return error;
 	h->sc->timeout = (struct timeout){ handler.object_frame, handler.object_generation, regs->rdx };
-	if (regs->rsi)
-		handle_view_put(&handler);
+	handle_view_put(&handler);
 	return 0;
 }
 

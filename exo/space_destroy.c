@@ -32,10 +32,8 @@ static void list_add(struct frame_list *list, uint64_t frame)
 /* Give a frame back to who paid for it. */
 static void hand_back(struct frame_list *list, uint64_t frame)
 {
-	bool listed = frame_word_owner(frame_word(frame)) == list->owner;
-
 	frame_release(frame);
-	if (listed)
+	if (frame_word_owner(frame_word(frame)) == list->owner)
 		list_add(list, frame);
 }
 

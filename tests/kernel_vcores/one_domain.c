@@ -199,6 +199,34 @@ static void a_share_that_was_split_again_may_go_first(void)
 	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, rest, 0, 0, 0), 0);
 }
 
+/* Of two shares the one that has been used is given back, and split off again: that is no new budget, with
+ * the same period or a longer one. */
+static void used_shares_are_not_had_again_by_splitting(void)
+{
+	static const struct {
+		uint64_t budget, period;
+	} shares[] = { { 2000000, 10000000 }, { 20000000, 100000000 } };
+	uint64_t root = EXO_HANDLE(EXO_SLOT_SC), part = 1800000, start = tsc();
+	int64_t others = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(0), 5000000, 10000000), sc = 0, old;
+
+	CHECK(others > 0);
+	for (unsigned i = 0; i < 40; i++) {
+		old = sc;
+		sc = exo_call(EXO_CALL_SC_SPLIT, root, spare_frame(1 + i % 2), shares[i / 20].budget,
+			      shares[i / 20].period);
+		CHECK(sc > 0);
+		CHECK_EQ(exo_call(EXO_CALL_SC_BIND, sc, vcore_handle(0), 0, 0), 0);
+		if (old)
+			CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, old, 0, 0, 0), 0);
+		WAIT_FOR((uint64_t)exo_call(EXO_CALL_SC_CONSUMED, sc, 0, 0, 0) >= (1 + 3 * (i / 20)) * part);
+	}
+	print_number("# ms for 180 ms, with 50 %: ", (tsc() - start) / tsc_khz);
+	CHECK(tsc() - start >= ms(340));
+	CHECK_EQ(exo_call(EXO_CALL_SC_BIND, root, vcore_handle(0), 0, 0), 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, sc, 0, 0, 0), 0);
+	CHECK_EQ(exo_call(EXO_CALL_SC_RECLAIM, others, 0, 0, 0), 0);
+}
+
 /* Periods that are no whole number of ticks. */
 static void odd_shares_can_be_had(void)
 {
@@ -229,6 +257,7 @@ void cases_of_one_domain(void)
 	RUN(a_budget_is_enforced);
 	RUN(a_share_that_was_split_again_may_go_first);
 	RUN(odd_shares_can_be_had);
+	RUN(used_shares_are_not_had_again_by_splitting);
 }
 
 /* ---------------------------------------------------------------- several CPUs */
