@@ -241,7 +241,7 @@ static unsigned clone_entries(struct update_step *step, table_entry *entry, uint
 			continue;
 		if (i >= table_end) {
 			copy = entry_to_change(step, plan->target, plan->op.va + offset, true, &at);
-			if (step->error)
+			if (!copy || step->error)
 				return i;
 			table_end = i + table_entries_left(copy);
 			copy -= i;
