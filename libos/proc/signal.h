@@ -112,8 +112,8 @@ void signal_send_entry_locked(struct process *p, struct task *t, struct signal_e
 /* Take a borrowed entry back; it is in no queue afterwards. */
 void signal_entry_withdraw_locked(struct signal_entry *entry);
 
-/* A fault of the current task: cannot be blocked or ignored (then it kills). */
-void signal_force(int number, const struct signal_info *info);
+/* A fault of the current task: cannot be blocked or ignored (then it kills).  True: it kills. */
+bool signal_force(int number, const struct signal_info *info);
 /* The same where program code has just been interrupted by it: the handler may be what runs next at once. */
 void signal_fault(const struct signal_info *info);
 

@@ -10,6 +10,7 @@
 #include "abi/syscall.h"
 #include "core/lock.h"
 #include "core/usercopy.h"
+#include "proc/crash.h"
 #include "proc/signal_private.h"
 
 #define SYS_RESTART_SYSCALL 219
@@ -137,7 +138,8 @@ __attribute__((noinline)) void signal_frame_failed(struct task *t, int number)
 		t->signal_blocked |= SIGNAL_BIT(SIGSEGV); /* so signal_force() ends the process */
 		lock_release(&process_tree_lock);
 	}
-	signal_force(SIGSEGV, &info);
+	if (signal_force(SIGSEGV, &info))
+		crash_report(t, SIGSEGV, NULL);
 }
 
 void signal_fault(const struct signal_info *info)
@@ -150,7 +152,8 @@ void signal_fault(const struct signal_info *info)
 	taken = signal_take_at_once(t, info->number, &h);
 	lock_release(&process_tree_lock);
 	if (!taken) {
-		signal_force(info->number, info);
+		if (signal_force(info->number, info))
+			crash_report(t, info->number, info);
 		return;
 	}
 	signal_frame_leave_fault(t, info, &h);

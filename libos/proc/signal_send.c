@@ -200,19 +200,22 @@ int signal_send_group(uint32_t process_group, int number, const struct signal_in
  * A fault goes to the task that made it.  If it cannot be handled now, because it is blocked or
  * ignored, the program could only fault again: then the default action ends it, pid 1 included.
  */
-void signal_force(int number, const struct signal_info *info)
+bool signal_force(int number, const struct signal_info *info)
 {
 	struct task *t = current();
 	struct process *p = t->process;
 	struct signal_action *action;
+	bool kills;
 
 	lock_acquire(&process_tree_lock);
 	action = &p->signal_actions->action[number - 1];
-	if ((t->signal_blocked & SIGNAL_BIT(number)) != 0 || action->handler <= 1) {
+	kills = (t->signal_blocked & SIGNAL_BIT(number)) != 0 || action->handler <= 1;
+	if (kills) {
 		process_kill_locked(p, number);
 	} else {
 		signal_queue_add(&t->signal_pending, &t->signal_queue, number, info, NULL);
 		signal_update_hint(t);
 	}
 	lock_release(&process_tree_lock);
+	return kills;
 }

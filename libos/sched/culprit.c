@@ -3,6 +3,7 @@
 #include "sched/culprit.h"
 #include <exo/symbols.h>
 #include "core/entry.h"
+#include "core/exception.h"
 #include "core/image.h"
 #include "core/log.h"
 #include "core/string.h"
@@ -15,12 +16,7 @@
 #define FRAMES_MAX 16  /* of the libos's functions that a library may call, one inside the other */
 #define SCANNED_MAX 16 /* words: more than such a function saves before it has a frame */
 
-#define VECTOR_DIVIDE 0
 #define VECTOR_INVALID 6
-#define VECTOR_PROTECTION 13
-#define VECTOR_PAGE_FAULT 14
-#define PAGE_FAULT_WRITE 2ul
-#define PAGE_FAULT_FETCH 16ul
 
 /* Each used by its own CPU only, masked. */
 static struct culprit {
@@ -96,19 +92,10 @@ static bool in_library(const struct sched_ops *ops, uint64_t address)
 	return libos_text_contains(address);
 }
 
-/* Does a call lie before it?  E8 and four bytes; FF /2 with none to five more. */
 static bool follows_call(const struct sched_ops *ops, uint64_t address)
 {
-	const uint8_t *end = (const uint8_t *)address;
-
-	if (!in_library(ops, address) || !in_library(ops, address - 7))
-		return false;
-	if (end[-5] == 0xe8)
-		return true;
-	for (int length = 2; length <= 7; length++)
-		if (end[-length] == 0xff && (end[1 - length] >> 3 & 7) == 2)
-			return true;
-	return false;
+	return in_library(ops, address) && in_library(ops, address - CALL_LONGEST) &&
+	       ends_with_call((const uint8_t *)address);
 }
 
 /* SYSCALL leaves the address behind it in RCX, and nothing on the stack. */
@@ -163,23 +150,14 @@ static void say_fault(char *to, size_t size, const struct sched_guard *g, const 
 {
 	uint64_t low = guard_stack_low(g);
 
-	if (regs->vector == VECTOR_PAGE_FAULT && address < low && address >= low - EXO_PAGE_SIZE)
-		format(to, size, ": its stack is full, of %lu bytes", g->stack_top - low);
-	else if (regs->vector == VECTOR_PAGE_FAULT && regs->error & PAGE_FAULT_FETCH)
-		format(to, size, ": no code to be executed");
-	else if (regs->vector == VECTOR_PAGE_FAULT)
-		format(to, size, ": a %s 0x%lx",
-		       regs->error & PAGE_FAULT_WRITE ? "write to" : "read of", address);
+	if (exception_is_page_fault(regs) && address < low && address >= low - EXO_PAGE_SIZE)
+		format(to, size, "its stack is full, of %lu bytes", g->stack_top - low);
 	else if (regs->rip == (uint64_t)foreign_masked)
-		format(to, size, ": a system call");
+		format(to, size, "a system call");
 	else if (regs->vector == VECTOR_INVALID && libos_text_contains(regs->rip))
-		format(to, size, ": what it was given breaks its rule, see <libos/sched.h>");
-	else if (regs->vector == VECTOR_DIVIDE)
-		format(to, size, ": a division by zero, or out of range");
-	else if (regs->vector == VECTOR_PROTECTION)
-		format(to, size, ": an instruction or an address that the processor refuses");
+		format(to, size, "what it was given breaks its rule, see <libos/sched.h>");
 	else
-		format(to, size, ": exception %lu", regs->vector);
+		exception_describe(to, size, regs, address);
 }
 
 void culprit_place(struct vcore *v, const struct exo_regs *regs, enum sched_exit_reason reason,
@@ -232,5 +210,5 @@ void culprit_print_place(const struct vcore *v, const struct sched_ops *ops)
 		log_print(", called at ");
 		print_address(ops, c->from - 1); /* in the call, not behind it */
 	}
-	log_print("%s\n", c->fault);
+	log_print("%s%s\n", c->fault[0] ? ": " : "", c->fault);
 }

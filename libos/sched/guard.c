@@ -95,7 +95,8 @@ uint64_t guard_stack_low(const struct sched_guard *g)
 	return g->stack_top - (STACK_PAGES - 1) * EXO_PAGE_SIZE;
 }
 
-void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason, uint64_t address)
+void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason,
+		   uint64_t address)
 {
 	g->failed = true;
 	g->reason = reason;

@@ -48,7 +48,8 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 			    uint64_t c);
 
 /* For fault.c: makes regs return from the guarded call that they are in.  `address` is a fault's. */
-void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason, uint64_t address);
+void guard_abandon(struct sched_guard *g, struct exo_regs *regs, enum sched_exit_reason reason,
+		   uint64_t address);
 
 /* The lowest address of the stack that callbacks run on. */
 uint64_t guard_stack_low(const struct sched_guard *g);

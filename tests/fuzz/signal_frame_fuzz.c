@@ -115,7 +115,10 @@ void upcalls_unmask(void) {}
 void lock_take_checked(struct lock *l) {}
 void lock_drop_checked(struct lock *l) {}
 struct lock process_tree_lock;
-void signal_force(int number, const struct signal_info *info) {}
+bool signal_force(int number, const struct signal_info *info)
+{
+	return true;
+}
 _Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
 _Noreturn void return_by_call(struct exo_regs *frame) { return_to_user(); }
 
