@@ -57,7 +57,8 @@ static void unpin_range(uint64_t first, uint64_t count)
 		frame_unpin(first + i);
 }
 
-/* Nobody but the loan has a pin on any of them, nor a borrower's TLB a way there: stamped before the pin went. */
+/* Nobody but the loan has a pin on any of them, nor a TLB of a borrower a way there: stamped before the
+ * pin went. */
 static bool is_unused(uint64_t first, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++)

@@ -55,7 +55,8 @@ int user_frame_read(struct exo_regs *regs, struct signal_words *words,
 int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
 			   uint64_t restorer);
 int user_plain_frame_read(struct signal_words *words, const struct signal_context *from);
-/* The frame of a fault, but for siginfo and vector state: of a task without an alternate stack; 0 or -EFAULT. */
+/* The frame of a fault, but for siginfo and vector state, of a task without an alternate stack; 0 or
+ * -EFAULT. */
 int user_fault_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
 			   uint64_t restorer, uint64_t vector, uint64_t address);
 #define SIGNAL_FLAGS_FAULT (SIGNAL_FLAGS_PLAIN | UC_FP_XSTATE)

@@ -154,7 +154,8 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
  * nothing done, since this frame cannot be a plain one. */
 void signal_frame_leave_plain(struct task *t, const struct signal_handling *h);
 /* Likewise for the calling task after a fault, if it has no alternate stack and the frame can be written. */
-void signal_frame_leave_fault(struct task *t, const struct signal_info *info, const struct signal_handling *h);
+void signal_frame_leave_fault(struct task *t, const struct signal_info *info,
+			      const struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);
 

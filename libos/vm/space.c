@@ -74,7 +74,8 @@ void space_wait(struct vm *v, uint64_t epoch)
 		task_yield();
 }
 
-/* Is entry `index` of those at `first` present?  One instruction, which the compiler makes of no volatile load. */
+/* Is entry `index` of those at `first` present?  One instruction, which the compiler does not make of a
+ * volatile load. */
 static inline bool is_present(const char *first, uint64_t index)
 {
 	bool present;

@@ -940,7 +940,8 @@ static void a_page_table_that_a_tlb_may_hold_is_not_used_again(void)
 		uint64_t out[4], before;
 		struct exo_op ops[] = {
 			{ .code = EXO_OP_UNMAP, .count = TABLE_PAGES, .va = va },
-			{ .code = EXO_OP_MAP, .prot = RW, .count = 1, .va = round % 2 ? other : BUSY_VA + 4096,
+			{ .code = EXO_OP_MAP, .prot = RW, .count = 1,
+			  .va = round % 2 ? other : BUSY_VA + 4096,
 			  .frame = round % 2 ? page : table },
 		};
 		struct exo_update u = { .ops = (uint64_t)ops, .op_count = 2, .freed = (uint64_t)out,
