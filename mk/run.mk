@@ -55,10 +55,11 @@ replay: trace $(addprefix $(BUILD)/simulator/,$(UNDER))
 		echo; $(BUILD)/simulator/$$library $(BUILD)/trace.work || exit 1; \
 	done
 
-## make gdb      boot halted, gdb attached; the console goes to build/gdb-console.log
+## make gdb      boot halted, gdb attached; the console goes to build/gdb-console.log; APP='cmd' is run,
+##               FILES='prog' are put into the machine
 .PHONY: gdb
 gdb: $(RUNNABLE)
-	@scripts/gdb/session $(BUILD) $(CPUS) $(MEM)
+	@scripts/gdb/session $(BUILD) $(CPUS) $(MEM) $(FILES)
 
 ## make install  exo-cc, exo-run, exo-sched, exo-trace and what they need, under PREFIX (/usr/local)
 .PHONY: install

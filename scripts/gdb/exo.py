@@ -163,6 +163,40 @@ class ExoTrace(Command):
                   f"number {what >> 16 & 0xffff} value {value:#x}")
 
 
+class ProgramBreakpoint(gdb.Breakpoint):
+    """Counts in one program: others have code of their own at the same address."""
+
+    def __init__(self, address, name):
+        super().__init__(f"*{address:#x}", type=gdb.BP_HARDWARE_BREAKPOINT)
+        self.name = name
+
+    def stop(self):
+        # The machine's CPUs are gdb's threads, in the same order.
+        task = list(libos_vcores())[gdb.selected_thread().num - 1]["current"]
+        return int(task) != 0 and task["name"].string(errors="replace") == self.name
+
+
+class ExoBreak(Command):
+    """exo-break FILE PLACE: reads the symbols of a program, FILE here, and stops at PLACE (a function,
+    file.c:12) in processes of that name only."""
+
+    def invoke(self, argument, _from_tty):
+        words = gdb.string_to_argv(argument)
+        if len(words) != 2:
+            raise gdb.GdbError("usage: exo-break FILE PLACE")
+        path = os.path.realpath(words[0])
+        if not any(objfile.filename == path for objfile in gdb.objfiles()):
+            gdb.execute(f"add-symbol-file {path}", to_string=True)
+        try:
+            places = gdb.decode_line(words[1])[1] or ()
+        except gdb.error:
+            places = ()
+        found = [sal for sal in places if sal.symtab and sal.symtab.objfile.filename == path]
+        if not found:
+            raise gdb.GdbError(f"{words[0]} has no {words[1]}, or no debug information (-g)")
+        ProgramBreakpoint(found[0].pc, os.path.basename(path)[:15])
+
+
 class ExoHelp(Command):
     """exo-help: what these commands are."""
 
@@ -173,6 +207,6 @@ class ExoHelp(Command):
               "go to the kernel's start.")
 
 
-COMMANDS = [ExoCpus, ExoTasks, ExoRunqueues, ExoTrace, ExoHelp]
+COMMANDS = [ExoCpus, ExoTasks, ExoRunqueues, ExoTrace, ExoBreak, ExoHelp]
 for command_class in COMMANDS:
     command_class()
