@@ -72,7 +72,8 @@ static void an_inversion_is_named(void)
 
 	start();
 	snprintf(expected, sizeof(expected),
-		 "mutex order: inode (rank %d) is wanted while space (rank %d) is held", MUTEX_INODE, MUTEX_VM);
+		 "mutex order: inode (rank %d) is wanted while space (rank %d) is held", MUTEX_INODE,
+		 MUTEX_VM);
 	CHECK_PANICS(expected, {
 		mutex_lock(&vm);
 		mutex_lock(&inode);
