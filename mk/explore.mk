@@ -7,7 +7,7 @@
 EXPLORED := $(patsubst %_case.c,%,$(notdir $(wildcard tests/explore/*_case.c)))
 EXPLORE_CFLAGS := -std=gnu11 -g -O1 $(WARNINGS) -Iinclude -iquote tests/explore/host \
 	-iquote tests/explore -iquote exo -iquote libos
-EXPLORE_ENGINE := $(addprefix $(BUILD)/explore/,engine.o memory.o)
+EXPLORE_ENGINE := $(addprefix $(BUILD)/explore/,engine.o memory.o schedule.o)
 
 $(EXPLORE_ENGINE): $(BUILD)/explore/%.o: tests/explore/%.c mk/explore.mk
 	$(call say,HOSTCC,$<)
@@ -24,7 +24,7 @@ $(BUILD)/explore/$(1)/%.o: %.c mk/explore.mk
 $(1)_EXPLORED := $(patsubst %.c,$(BUILD)/explore/$(1)/%.o,$(2) tests/explore/$(1)_case.c)
 $(BUILD)/explore/$(1)_case: $$($(1)_EXPLORED) $(EXPLORE_ENGINE)
 	$$(call say,HOSTLD,$$@)
-	$$(Q)$$(CC) -o $$@ $$^
+	$$(Q)$$(CC) -no-pie -o $$@ $$^
 -include $$($(1)_EXPLORED:.o=.d)
 endef
 $(foreach name,$(EXPLORED),$(eval $(call explore_rules,$(name),\

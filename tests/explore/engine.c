@@ -8,10 +8,11 @@
  *
  * When all schedules within the bounds have been seen, and there is time (EXPLORE_SECONDS, for each
  * case), schedules beyond them are drawn by chance.  Each has a seed of its own, which EXPLORE_SEED
- * repeats.
+ * repeats.  EXPLORE_SHOW=1 prints what is found in cases that are wrong on purpose, too.
  */
 #include "engine.h"
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,6 @@
 
 #define STACK_SIZE 65536
 #define CHOICES_MAX 4096
-#define LOG_MAX 4096
-#define NAMES_MAX 64
 #define STEPS_MAX 100000u /* of one schedule; a thread that spins makes no end of them */
 #define RUNS_MAX 20000000ul /* a case that needs more has bounds that are too wide */
 #define MORE_PREEMPTIONS 4u /* of a schedule that is drawn by chance, than of all that are searched */
@@ -35,13 +34,6 @@ struct thread {
 	bool (*ready)(void *); /* sleeps until then; NULL: does not sleep */
 	void *argument;
 	const char *waits_for;
-};
-
-struct event {
-	unsigned thread;
-	const char *what;
-	const volatile void *address;
-	uint64_t value;
 };
 
 static char own_stacks[EXPLORE_THREADS_MAX][STACK_SIZE] __attribute__((aligned(16)));
@@ -59,14 +51,6 @@ static unsigned preemptions_left, delays_left, steps;
 static uint64_t chance; /* state of the generator; 0: all schedules are searched */
 static unsigned rarity; /* the first option is not taken once in so many choices */
 
-static struct event events[LOG_MAX];
-static unsigned event_count;
-static struct {
-	const volatile char *address;
-	size_t size;
-	const char *name;
-} names[NAMES_MAX];
-static unsigned name_count;
 static char reason[512];
 
 /* void context_switch(void **save, void *load): the registers that a call keeps. */
@@ -81,32 +65,11 @@ __asm__(".text\n"
 	"	pop %rbx\n	pop %rbp\n"
 	"	ret\n");
 
-/* ---------------------------------------------------------------- what is printed */
+/* ---------------------------------------------------------------- threads */
 
-void explore_name(const volatile void *address, size_t size, const char *name)
+unsigned explore_self(void)
 {
-	if (name_count < NAMES_MAX) {
-		names[name_count].address = address;
-		names[name_count].size = size;
-		names[name_count++].name = name;
-	}
-}
-
-void engine_log(unsigned thread, const char *what, const volatile void *address, uint64_t value)
-{
-	if (event_count < LOG_MAX)
-		events[event_count++] = (struct event){ thread, what, address, value };
-}
-
-/* NULL: it has none. */
-static const char *name_of(const volatile char *address, size_t *offset)
-{
-	for (unsigned i = 0; i < name_count; i++) {
-		*offset = (size_t)(address - names[i].address);
-		if (address >= names[i].address && *offset < names[i].size)
-			return names[i].name;
-	}
-	return NULL;
+	return current;
 }
 
 bool engine_on_own_stack(const volatile void *address)
@@ -114,48 +77,6 @@ bool engine_on_own_stack(const volatile void *address)
 	const struct thread *t = &threads[current];
 
 	return (size_t)((const volatile char *)address - t->stack) < t->stack_size;
-}
-
-bool engine_has_name(const volatile void *address)
-{
-	size_t offset;
-
-	return name_of(address, &offset) != NULL;
-}
-
-static void print_place(const volatile void *address)
-{
-	size_t offset;
-	const char *name = name_of(address, &offset);
-
-	if (!name)
-		printf("%p", (const void *)address);
-	else if (offset)
-		printf("%s+%zu", name, offset);
-	else
-		printf("%s", name);
-}
-
-static void print_schedule(void)
-{
-	for (unsigned i = 0; i < event_count; i++) {
-		const struct event *e = &events[i];
-
-		printf("#   %*sthread %u: %s", (int)e->thread * 4, "", e->thread, e->what);
-		if (e->address) {
-			printf(" ");
-			print_place(e->address);
-			printf(" = 0x%lx", e->value);
-		}
-		printf("\n");
-	}
-}
-
-/* ---------------------------------------------------------------- threads */
-
-unsigned explore_self(void)
-{
-	return current;
 }
 
 void explore_stack(unsigned thread, void *bottom, size_t size)
@@ -179,12 +100,32 @@ _Noreturn void explore_fail(const char *format, ...)
 	longjmp(failed, 1);
 }
 
+/* What is broken may follow a pointer that is none: that is a failure like others, with its schedule. */
+static void fault(int number)
+{
+	explore_fail("thread %u ends by a fault: %s", current, strsignal(number));
+}
+
+static void catch_faults(void)
+{
+	static char stack[65536];
+	const stack_t other = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	const struct sigaction action = { .sa_handler = fault,
+					  .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+	sigaltstack(&other, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGFPE, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+}
+
 static void thread_main(void)
 {
 	the_case->thread(current);
 	engine_point();
 	memory_drain_all(current);
-	engine_log(current, "ends", NULL, 0);
+	schedule_note(current, "ends", NULL, NULL, NULL);
 	threads[current].ended = true;
 	to_engine();
 	abort();
@@ -342,7 +283,7 @@ void explore_wait(bool (*ready)(void *), void *argument, const char *what)
 	t->waits_for = what;
 	t->ready = ready;
 	if (!can_run(current)) {
-		engine_log(current, what, NULL, 0);
+		schedule_note(current, what, NULL, NULL, NULL);
 		to_engine();
 	}
 	t->ready = NULL;
@@ -375,7 +316,8 @@ static bool all_ended(void)
 static void run_once(void)
 {
 	memset(threads, 0, sizeof(threads));
-	event_count = name_count = choice_at = steps = 0;
+	choice_at = steps = 0;
+	schedule_begin();
 	for (unsigned i = 0; i < the_case->threads; i++)
 		explore_stack(i, own_stacks[i], STACK_SIZE);
 	current = NOBODY;
@@ -418,8 +360,7 @@ static unsigned long run_all(unsigned preemptions, unsigned delays)
 static void print_failure(unsigned preemptions, unsigned delays)
 {
 	printf("# %s\n# with %u preemptions and %u delayed stores:\n", reason, preemptions, delays);
-	print_schedule();
-	printf("not ok %s\n", the_case->name);
+	schedule_print();
 }
 
 static uint64_t environment_number(const char *name, uint64_t otherwise)
@@ -461,6 +402,7 @@ static bool run_by_chance(const struct explore_case *c, time_t seconds)
 		printf("# %lu schedules by chance, from seed %#lx\n", seed - first, first);
 	} else {
 		print_failure(preemptions, delays);
+		printf("not ok %s\n", c->name);
 		printf("# again: EXPLORE_SECONDS=1 EXPLORE_SEED=%#lx\n", seed - 1);
 	}
 	return well;
@@ -470,6 +412,7 @@ static bool run_case(const struct explore_case *c)
 {
 	time_t seconds = (time_t)environment_number("EXPLORE_SECONDS", 0);
 	unsigned long runs = 0;
+	bool found;
 
 	the_case = c;
 	for (unsigned bound = 0; bound <= c->preemptions || bound <= c->delays; bound++) {
@@ -479,12 +422,11 @@ static bool run_case(const struct explore_case *c)
 		runs = run_all(preemptions, delays);
 		if (runs)
 			continue;
-		if (c->finds && strstr(reason, c->finds)) {
-			printf("ok %s\n", c->name);
-			return true;
-		}
-		print_failure(preemptions, delays);
-		return false;
+		found = c->finds && strstr(reason, c->finds);
+		if (!found || environment_number("EXPLORE_SHOW", 0))
+			print_failure(preemptions, delays);
+		printf("%sok %s\n", found ? "" : "not ", c->name);
+		return found;
 	}
 	if (c->finds) {
 		printf("# in %lu schedules nothing was found\nnot ok %s\n", runs, c->name);
@@ -502,6 +444,7 @@ int explore(const struct explore_case *cases, size_t count)
 {
 	bool all = true;
 
+	catch_faults();
 	for (size_t i = 0; i < count; i++) {
 		all &= run_case(&cases[i]);
 		fflush(stdout);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Between engine.c (threads and choices) and memory.c (what an access does). */
+/* Between engine.c (threads and choices), memory.c (what an access does) and schedule.c (what is printed). */
 #ifndef TESTS_EXPLORE_ENGINE_H
 #define TESTS_EXPLORE_ENGINE_H
 
@@ -14,11 +14,17 @@ void engine_point(void);
 unsigned engine_choose(unsigned options);
 /* One more store is kept back: is it within the bound? */
 bool engine_may_delay(void);
+bool engine_on_own_stack(const volatile void *address);
+
+/* schedule.c */
+void schedule_begin(void);
+/* A line of the schedule, that costs little unless it is printed.  Without an address it is not an access,
+ * without a value that is not known yet.  `place` is behind the call that made the access, or NULL. */
+void schedule_note(unsigned thread, const char *what, const volatile void *address,
+		   const uint64_t *value, const void *place);
+void schedule_print(void);
 /* Has the case named it?  Only what has a name is shared by threads. */
 bool engine_has_name(const volatile void *address);
-bool engine_on_own_stack(const volatile void *address);
-/* A line of the printed schedule; costs little unless it is printed. */
-void engine_log(unsigned thread, const char *what, const volatile void *address, uint64_t value);
 
 /* memory.c */
 void memory_reset(unsigned threads);

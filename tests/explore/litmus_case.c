@@ -8,6 +8,7 @@ static struct {
 	_Atomic int x, y;
 	_Atomic int asleep;
 	int data, seen[2];
+	int *_Atomic pointer;
 } m;
 
 static void setup(void)
@@ -18,6 +19,7 @@ static void setup(void)
 	explore_name(&m.data, sizeof(m.data), "data");
 	explore_name(&m.asleep, sizeof(m.asleep), "asleep");
 	explore_name(m.seen, sizeof(m.seen), "seen");
+	explore_name(&m.pointer, sizeof(m.pointer), "pointer");
 }
 
 static void nothing(void)
@@ -128,6 +130,16 @@ static void add_in_one_step(unsigned number)
 	atomic_fetch_add(&m.x, 1);
 }
 
+/* ---------------------------------------------------------------- a pointer that is not there yet */
+
+static void follow_a_pointer(unsigned number)
+{
+	if (number == 0)
+		atomic_store(&m.pointer, &m.data);
+	else
+		m.seen[0] = *atomic_load(&m.pointer);
+}
+
 static void both_were_added(void)
 {
 	EXPLORE_CHECK(m.x == 2);
@@ -149,6 +161,8 @@ int main(void)
 		{ "a_lost_update_is_found", 2, 1, 0, setup, add_in_two_steps, both_were_added,
 		  "m.x" },
 		{ "no_update_is_lost", 2, 3, 2, setup, add_in_one_step, both_were_added, NULL },
+		{ "a_fault_is_found", 2, 1, 0, setup, follow_a_pointer, nothing,
+		  "thread 1 ends by a fault" },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

@@ -34,6 +34,7 @@ struct buffered {
 	uint64_t value;
 	unsigned size;
 	bool is_atomic;
+	const void *place;     /* of the store in the code */
 	struct clock issued;   /* the thread's clock at the store */
 	struct clock released; /* what the store publishes */
 };
@@ -58,6 +59,7 @@ static struct clock clocks[EXPLORE_THREADS_MAX];
 static struct clock fence_acquired[EXPLORE_THREADS_MAX], fence_released[EXPLORE_THREADS_MAX];
 static struct shadow shadows[SHADOW_SLOTS];
 static uint32_t generation;
+static const void *places[EXPLORE_THREADS_MAX + 1]; /* behind the call by which each is here */
 
 /* ---------------------------------------------------------------- clocks */
 
@@ -88,12 +90,17 @@ static struct shadow *shadow_of(const volatile char *address)
 	explore_fail("the case touches too much memory");
 }
 
+static void note(unsigned thread, const char *what, const volatile void *address, uint64_t value)
+{
+	schedule_note(thread, what, address, &value, places[thread]);
+}
+
 /* ---------------------------------------------------------------- races */
 
 static void race(unsigned thread, const char *what, unsigned other, const char *earlier,
 		 const volatile void *address)
 {
-	engine_log(thread, what, address, 0);
+	schedule_note(thread, what, address, NULL, places[thread]);
 	explore_fail("race: what thread %u %s (last line) is not ordered after thread %u's %s", thread,
 		     what, other, earlier);
 }
@@ -164,7 +171,8 @@ void memory_drain_one(unsigned thread)
 	struct buffered *buffer = buffers[thread];
 
 	become_visible(thread, buffer);
-	engine_log(thread, "(buffered store drains)", buffer->address, buffer->value);
+	schedule_note(thread, "(buffered store drains)", buffer->address, &buffer->value,
+		      buffer->place);
 	memmove(buffer, buffer + 1, --buffer_count[thread] * sizeof(*buffer));
 }
 
@@ -179,7 +187,7 @@ static void keep_back(unsigned thread, const struct buffered *b)
 	if (buffer_count[thread] == BUFFER_MAX)
 		memory_drain_one(thread);
 	buffers[thread][buffer_count[thread]++] = *b;
-	engine_log(thread, "stores (buffered)", b->address, b->value);
+	schedule_note(thread, "stores (buffered)", b->address, &b->value, b->place);
 }
 
 /*
@@ -226,13 +234,17 @@ static struct {
 	uint64_t visible; /* what the others see */
 	unsigned size;
 	unsigned thread;
+	const void *place;
 	struct clock issued;
 } unsettled;
 
 static void settle(void)
 {
 	struct buffered b = {
-		.address = unsettled.address, .size = unsettled.size, .issued = unsettled.issued,
+		.address = unsettled.address,
+		.size = unsettled.size,
+		.issued = unsettled.issued,
+		.place = unsettled.place,
 	};
 
 	if (unsettled.what == NOTHING)
@@ -245,7 +257,7 @@ static void settle(void)
 		drain_all(unsettled.thread);
 		store_bytes(b.address, b.value, b.size);
 		note_write(unsettled.thread, &unsettled.issued, b.address, b.size, false);
-		engine_log(unsettled.thread, "writes", b.address, b.value);
+		schedule_note(unsettled.thread, "writes", b.address, &b.value, b.place);
 		return;
 	}
 	store_bytes(b.address, unsettled.visible, b.size);
@@ -307,7 +319,7 @@ static void plain_read(volatile void *address, unsigned size)
 	}
 	if (!own) {
 		note_read(thread, address, size, false);
-		engine_log(thread, "reads", address, load_bytes(address, size < 8 ? size : 8));
+		note(thread, "reads", address, load_bytes(address, size < 8 ? size : 8));
 		return;
 	}
 	unsettled.what = SEES_ITS_OWN_STORE;
@@ -338,11 +350,12 @@ static void plain_write(volatile void *address, unsigned size)
 		unsettled.size = size;
 		unsettled.visible = load_bytes(address, size);
 		unsettled.thread = thread;
+		unsettled.place = places[thread];
 		unsettled.issued = clocks[thread];
 		return;
 	}
 	note_write(thread, &clocks[thread], address, size, false);
-	engine_log(thread, "writes", address, 0);
+	schedule_note(thread, "writes", address, NULL, places[thread]);
 }
 
 /* ---------------------------------------------------------------- atomic operations */
@@ -392,14 +405,18 @@ static uint64_t atomic_load_sized(const volatile void *address, unsigned size, i
 		return value;
 	note_read(thread, address, size, true);
 	acquire(thread, address, order);
-	engine_log(thread, "loads", address, value);
+	note(thread, "loads", address, value);
 	return value;
 }
 
 static void atomic_store_sized(volatile void *address, uint64_t value, unsigned size, int order)
 {
 	unsigned thread = begin(order == SEQ_CST);
-	struct buffered b = { .address = address, .value = value, .size = size, .is_atomic = true };
+	struct buffered b = { .address = address,
+			      .value = value,
+			      .size = size,
+			      .is_atomic = true,
+			      .place = places[thread] };
 
 	if (thread == NOBODY) {
 		store_bytes(address, value, size);
@@ -412,7 +429,7 @@ static void atomic_store_sized(volatile void *address, uint64_t value, unsigned 
 		return;
 	}
 	become_visible(thread, &b);
-	engine_log(thread, "stores", address, value);
+	note(thread, "stores", address, value);
 }
 
 /* A read-modify-write: locked on x86.  It goes on with the release that was there before it. */
@@ -428,7 +445,7 @@ static void exchange_end(unsigned thread, volatile void *address, uint64_t value
 	note_write(thread, &clocks[thread], address, size, true);
 	join(&shadow_of(address)->released, releases(order) ? &clocks[thread] : &fence_released[thread]);
 	store_bytes(address, value, size);
-	engine_log(thread, what, address, value);
+	note(thread, what, address, value);
 }
 
 static uint64_t modify(volatile void *address, uint64_t operand, unsigned size, int order, char what)
@@ -477,7 +494,7 @@ static bool compare_exchange(volatile void *address, void *expected, uint64_t va
 		exchange_end(thread, address, value, size, order, "compares and exchanges");
 	} else {
 		exchange_begin(thread, address, size, failure_order);
-		engine_log(thread, "compares in vain with", address, old);
+		note(thread, "compares in vain with", address, old);
 	}
 	memcpy(expected, &old, size);
 	return same;
@@ -501,72 +518,55 @@ void __tsan_func_exit(void)
 {
 }
 
-#define PLAIN(size)                                                                           \
-	void __tsan_read##size(void *address);                                                \
-	void __tsan_write##size(void *address);                                               \
-	void __tsan_unaligned_read##size(void *address);                                      \
-	void __tsan_unaligned_write##size(void *address);                                     \
-	void __tsan_volatile_read##size(void *address);                                       \
-	void __tsan_volatile_write##size(void *address);                                      \
-	void __tsan_read##size(void *address) { plain_read(address, size); }                \
-	void __tsan_write##size(void *address) { plain_write(address, size); }                \
-	void __tsan_unaligned_read##size(void *address) { plain_read(address, size); }      \
-	void __tsan_unaligned_write##size(void *address) { plain_write(address, size); }      \
-	void __tsan_volatile_read##size(void *address) { plain_read(address, size); }       \
-	void __tsan_volatile_write##size(void *address) { plain_write(address, size); }
+/* Only the code under test calls these. */
+static inline __attribute__((always_inline)) void note_place(void)
+{
+	places[explore_self()] = __builtin_return_address(0);
+}
+
+#define HOOK(result, name, parameters, action)                                                     \
+	result name parameters;                                                                    \
+	result name parameters                                                                     \
+	{                                                                                          \
+		note_place();                                                                      \
+		action;                                                                            \
+	}
+
+#define PLAIN(size)                                                                                \
+	HOOK(void, __tsan_read##size, (void *p), plain_read(p, size))                              \
+	HOOK(void, __tsan_write##size, (void *p), plain_write(p, size))                            \
+	HOOK(void, __tsan_unaligned_read##size, (void *p), plain_read(p, size))                    \
+	HOOK(void, __tsan_unaligned_write##size, (void *p), plain_write(p, size))                  \
+	HOOK(void, __tsan_volatile_read##size, (void *p), plain_read(p, size))                     \
+	HOOK(void, __tsan_volatile_write##size, (void *p), plain_write(p, size))
 PLAIN(1)
 PLAIN(2)
 PLAIN(4)
 PLAIN(8)
 PLAIN(16)
+HOOK(void, __tsan_read_range, (void *p, size_t size), plain_read(p, (unsigned)size))
+HOOK(void, __tsan_write_range, (void *p, size_t size), plain_write(p, (unsigned)size))
 
-void __tsan_read_range(void *address, size_t size);
-void __tsan_write_range(void *address, size_t size);
-void __tsan_read_range(void *address, size_t size)
-{
-	plain_read(address, (unsigned)size);
-}
-
-void __tsan_write_range(void *address, size_t size)
-{
-	plain_write(address, (unsigned)size);
-}
-
-#define ATOMIC(bits, type)                                                                    \
-	type __tsan_atomic##bits##_load(const volatile type *p, int order);                   \
-	void __tsan_atomic##bits##_store(volatile type *p, type v, int order);                \
-	type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order);             \
-	type __tsan_atomic##bits##_fetch_add(volatile type *p, type v, int order);            \
-	type __tsan_atomic##bits##_fetch_sub(volatile type *p, type v, int order);            \
-	type __tsan_atomic##bits##_fetch_and(volatile type *p, type v, int order);            \
-	type __tsan_atomic##bits##_fetch_or(volatile type *p, type v, int order);             \
-	type __tsan_atomic##bits##_fetch_xor(volatile type *p, type v, int order);            \
-	int __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *expected,   \
-							  type v, int order, int failure);     \
-	int __tsan_atomic##bits##_compare_exchange_weak(volatile type *p, type *expected,     \
-							type v, int order, int failure);       \
-	type __tsan_atomic##bits##_load(const volatile type *p, int order)                    \
-	{ return (type)atomic_load_sized(p, bits / 8, order); }                               \
-	void __tsan_atomic##bits##_store(volatile type *p, type v, int order)                 \
-	{ atomic_store_sized(p, v, bits / 8, order); }                                        \
-	type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order)              \
-	{ return (type)modify(p, v, bits / 8, order, '='); }                                  \
-	type __tsan_atomic##bits##_fetch_add(volatile type *p, type v, int order)             \
-	{ return (type)modify(p, v, bits / 8, order, '+'); }                                  \
-	type __tsan_atomic##bits##_fetch_sub(volatile type *p, type v, int order)             \
-	{ return (type)modify(p, v, bits / 8, order, '-'); }                                  \
-	type __tsan_atomic##bits##_fetch_and(volatile type *p, type v, int order)             \
-	{ return (type)modify(p, v, bits / 8, order, '&'); }                                  \
-	type __tsan_atomic##bits##_fetch_or(volatile type *p, type v, int order)              \
-	{ return (type)modify(p, v, bits / 8, order, '|'); }                                  \
-	type __tsan_atomic##bits##_fetch_xor(volatile type *p, type v, int order)             \
-	{ return (type)modify(p, v, bits / 8, order, '^'); }                                  \
-	int __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *expected,   \
-							  type v, int order, int failure)      \
-	{ return compare_exchange(p, expected, v, bits / 8, order, failure); }                \
-	int __tsan_atomic##bits##_compare_exchange_weak(volatile type *p, type *expected,     \
-							type v, int order, int failure)        \
-	{ return compare_exchange(p, expected, v, bits / 8, order, failure); }
+#define MODIFY(bits, type, name, what)                                                             \
+	HOOK(type, __tsan_atomic##bits##_##name, (volatile type * p, type v, int order),           \
+	     return (type)modify(p, v, bits / 8, order, what))
+#define COMPARE(bits, type, name)                                                                  \
+	HOOK(int, __tsan_atomic##bits##_compare_exchange_##name,                                   \
+	     (volatile type * p, type * expected, type v, int order, int failure),                 \
+	     return compare_exchange(p, expected, v, bits / 8, order, failure))
+#define ATOMIC(bits, type)                                                                         \
+	HOOK(type, __tsan_atomic##bits##_load, (const volatile type *p, int order),                \
+	     return (type)atomic_load_sized(p, bits / 8, order))                                   \
+	HOOK(void, __tsan_atomic##bits##_store, (volatile type * p, type v, int order),            \
+	     atomic_store_sized(p, v, bits / 8, order))                                            \
+	MODIFY(bits, type, exchange, '=')                                                          \
+	MODIFY(bits, type, fetch_add, '+')                                                         \
+	MODIFY(bits, type, fetch_sub, '-')                                                         \
+	MODIFY(bits, type, fetch_and, '&')                                                         \
+	MODIFY(bits, type, fetch_or, '|')                                                          \
+	MODIFY(bits, type, fetch_xor, '^')                                                         \
+	COMPARE(bits, type, strong)                                                                \
+	COMPARE(bits, type, weak)
 ATOMIC(8, uint8_t)
 ATOMIC(16, uint16_t)
 ATOMIC(32, uint32_t)

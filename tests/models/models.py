@@ -12,7 +12,7 @@ OPTIONS are -DNAME and depth=N, the number of steps after which a path is given 
 `make test` has the quick searches and the first broken variants of each model; `make models`
 (--full) all of them.  How a model is tied to the code is said in code_steps.py.
 
-A counterexample that was not asked for is left in BUILD/models, with the code that each step stands for.
+Each counterexample, whether asked for or not, is left in BUILD/models, with the code that each step stands for.
 """
 
 import glob
@@ -126,6 +126,8 @@ def is_refuted(search, why, report):
     well = search.run()
     report(search.row(f"refuted ({search.found}): {why}" if not well else "NOT REFUTED: " + why))
     assert not well, f"nothing is found although {why}"
+    with open(search.explain(), encoding="utf-8") as steps:
+        assert steps.read(), "the counterexample has no steps"
 
 
 def nothing_is_missing(missing):

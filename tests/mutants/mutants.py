@@ -3,7 +3,7 @@
 # tags: mutants
 """Each patch beside this file puts one hazard back; the detectors that it names must find it.
 
-    mutants.py [word ...]       those with one of the words in their name
+    mutants.py [word ...]       those whose name, or a word of it, begins with one of the words: 6, 06-, wake
 
 A patch begins with
 
@@ -15,8 +15,8 @@ and any number of detectors.  First all of them pass on the tree as it is; then 
 applied to a copy, what its detectors need is built, and one of them has to fail.  A patch that does
 not apply, a mutant that does not build, and one that nobody finds, fail the run.
 
-A line is printed for each mutant when it has died; docs/hazards.md has them all.  The seconds are
-those of the detector's run.  A detector with a seed says 'seed N', and N repeats its run.
+A line is printed for each mutant when it has died; docs/hazards.md has them all.  All that its detector
+said is left in BUILD/mutants/found, in a file of the mutant's name.  The seconds are those of the detector's run.  A detector with a seed says 'seed N', and N repeats its run.
 """
 
 import os
@@ -30,6 +30,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("TOP", os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(TOP, "build")))
 TREE = os.path.join(BUILD, "mutants/tree")
+FOUND = os.path.join(BUILD, "mutants/found")
 # A mutant may hang: it is given so long, and so many times what the tree as it is needs.
 LEAST_LIMIT_S, TIMES_LONGER = 60, 10
 FIRST_LIMIT_S, MAKE_LIMIT_S = 300, 900
@@ -58,7 +59,7 @@ def all_mutants():
 
 
 class Verdict:
-    """What a detector says: `how` it failed, or None; `seconds`; the `seed` that repeats it."""
+    """What a detector says: `how` it failed, or None; `seconds`; the `seed` that repeats it; its `output`."""
 
     def __init__(self, status, output, seconds):
         lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -69,7 +70,7 @@ class Verdict:
         if status or bad:
             how = (bad or panics or lines[-1:] or [f"status {status}"])[0]
             self.how = how.removeprefix("not ok ")
-        self.seconds = seconds
+        self.seconds, self.output = seconds, output
         self.seed = seed.group(1) if seed else "-"
 
 
@@ -148,6 +149,16 @@ def patch(mutant, *options):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
 
+def wanted(mutant, words):
+    return not words or any(("-" + mutant.name).find("-" + word) >= 0 for word in words)
+
+
+def keep(mutant, detector, output):
+    os.makedirs(FOUND, exist_ok=True)
+    with open(os.path.join(FOUND, mutant.name + ".txt"), "w", encoding="utf-8") as stream:
+        stream.write(f"{mutant.name}: {mutant.hazard}\nfound by {detector}, which said\n\n{output}")
+
+
 def kill(mutant, limits):
     """-> (did it die, the columns of its line)"""
     applied = patch(mutant, "--dry-run")
@@ -158,6 +169,7 @@ def kill(mutant, limits):
         for detector in mutant.detectors:
             verdict = detect(detector, limits[detector])
             if verdict.how:
+                keep(mutant, detector, verdict.output)
                 return True, (detector, f"{verdict.seconds:.1f} s", verdict.seed, verdict.how)
         return False, (", ".join(mutant.detectors), "-", "-", "survives")
     except RuntimeError as error:
@@ -172,8 +184,7 @@ def say(*columns):
 
 def main():
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    mutants = [mutant for mutant in all_mutants()
-               if not words or any(word in mutant.name for word in words)]
+    mutants = [mutant for mutant in all_mutants() if wanted(mutant, words)]
     passed = failed = 0
     limits = {}
     make_tree()

@@ -9,6 +9,7 @@ The word after a fenced block's language says what becomes of it:
   ```c kernel             statements with exo calls: compiled against the libos's headers
   ```c scheduler          a scheduler library: compiled as the libos's are
   ```c from=FILE          a quotation: these lines stand in FILE
+  ```text explore=NAME    what `EXPLORE_SHOW=1 build/explore/NAME_case` prints, these lines among others
   ```console guest        lines after '$ ' are run in the machine, one boot for all of them
   ```console host         the same on the host, in a directory that holds the chapter's programs
 
@@ -24,7 +25,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import EXO_CC, EXO_RUN, TOP, exo_run, run_cases  # noqa: E402
+from cases import BUILD, EXO_CC, EXO_RUN, TOP, exo_run, run_cases  # noqa: E402
 
 CHAPTERS = [os.path.join(TOP, "README.md"), os.path.join(TOP, "CONTRIBUTING.md"),
             os.path.join(TOP, "tests/README.md"),
@@ -164,6 +165,12 @@ def check_host(block):
             compare(output.get((block.name, str(number)), ""), command, expected)
 
 
+def is_explored(block):
+    run = subprocess.run([os.path.join(BUILD, "explore", block.value + "_case")], capture_output=True, text=True,
+                         check=True, env=dict(os.environ, EXPLORE_SHOW="1"))
+    assert block.text in run.stdout, run.stdout
+
+
 def check_block(block):
     if block.kind == "kernel":
         compile_text(KERNEL_FRAME % block.text, ["gcc", *LIBOS_FLAGS])
@@ -171,6 +178,8 @@ def check_block(block):
         compile_text(block.text, ["gcc", *LIBOS_FLAGS])
     elif block.kind == "from":
         quotation_is_exact(block)
+    elif block.kind == "explore":
+        is_explored(block)
     elif block.kind == "guest":
         Guest.check(block)
     elif block.kind == "host":

@@ -14,7 +14,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../mutants"))
 from cases import BUILD, TOP, run_cases  # noqa: E402
-from mutants import all_mutants  # noqa: E402
+from mutants import all_mutants, wanted  # noqa: E402
 
 ROWS = 20
 # "`a()`, `b` in `file`": what is there, and where.
@@ -55,7 +55,7 @@ def there_are_twenty_rows():
 
 def each_row_has_code_a_test_and_a_mutant():
     for title, text in sections().items():
-        if title in ("Invariants", "What such lists leave out"):
+        if title in ("To show one", "Invariants", "What such lists leave out"):
             continue
         removed, _, shown = text.partition("- Shown by")
         assert "- Removed " in removed and PLACES.search(removed.partition("- Removed")[2]), \
@@ -109,7 +109,19 @@ def a_mutant_dies_and_the_tree_does_not():
         run = subprocess.run([os.path.join(TOP, "tests/mutants/mutants.py"), "53-", "79-"],
                              env=dict(os.environ, TOP=TOP, BUILD=build), capture_output=True,
                              text=True, check=False, timeout=300)
-    assert run.stdout.endswith("\n4 passed, 0 failed\n"), run.stdout[-800:] + run.stderr[-400:]
+        assert run.stdout.endswith("\n4 passed, 0 failed\n"), run.stdout[-800:] + run.stderr[-400:]
+        # What the detector said is there to be read: an order of the threads, with lines of the source.
+        with open(os.path.join(build, "mutants/found/53-ioapic-lock-removed.txt"), encoding="utf-8") as stream:
+            said = stream.read()
+    assert re.search(r"^found by explore irq", said, re.MULTILINE) and \
+        re.search(r"^# +thread 1: writes select and window +ioapic\.c:\d+ register_\w+\(\)$", said, re.MULTILINE), said
+
+
+def words_select_by_the_beginning_of_a_name():
+    def names(*words):
+        return {mutant.name.partition("-")[0] for mutant in all_mutants() if wanted(mutant, words)}
+    assert names("06-") == {"06"} and {"60", "61"} <= names("6") and not {"06", "106"} & names("6")
+    assert "06" in names("wake") and "06" not in names("ake")
 
 
 def disassembly():
@@ -172,6 +184,7 @@ def every_lock_has_a_rank_of_the_table():
 run_cases([(case.__name__, case) for case in (
     there_are_twenty_rows, each_row_has_code_a_test_and_a_mutant, what_is_named_is_there,
     every_mutant_is_in_the_chapter, every_mutant_stands_in_its_row, every_patch_applies,
-    a_mutant_dies_and_the_tree_does_not, interrupts_are_never_on_in_the_kernel,
+    a_mutant_dies_and_the_tree_does_not, words_select_by_the_beginning_of_a_name,
+    interrupts_are_never_on_in_the_kernel,
     the_kernel_has_no_heap, the_ranks_are_those_of_the_code,
     wakes_are_allowed_where_the_code_allows_them, every_lock_has_a_rank_of_the_table)])
