@@ -74,7 +74,8 @@ int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t de
  *   wait_sleep_unlock(...) the same with one lock held, which is dropped first
  *   waiter_remove(w)       under q's lock; harmless if already removed by a wake
  * Order: wait_begin(); register everywhere, checking conditions; if one is true wait_cancel(),
- * else wait_sleep(); then unregister everywhere.
+ * else wait_sleep(); then unregister everywhere.  Or, where looking at a condition may itself sleep: register
+ * and check; wait_begin(); if `woken` of a waiter is set, under its queue's lock, wait_cancel().
  */
 void waiter_init(struct waiter *w, uint32_t key);
 void waiter_add(struct wait_queue *q, struct waiter *w);

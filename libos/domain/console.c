@@ -74,9 +74,10 @@ uint32_t domain_console_poll(struct domain *d, struct poll_waiter *w)
 	lock_acquire(&domains_lock);
 	if (w)
 		poll_wait(w, &d->changed, &domains_lock);
-	if (byte_ring_used(&d->output) > 0 || !byte_ring_reader_sleeps(&d->output))
+	/* To be rung at the next byte, whatever is there now: an edge is told once, and not asked for again. */
+	if (!byte_ring_reader_sleeps(&d->output))
 		events |= POLLIN | POLLRDNORM;
-	if (byte_ring_room(&d->input) > 0 || !byte_ring_writer_sleeps(&d->input))
+	if (!byte_ring_writer_sleeps(&d->input))
 		events |= POLLOUT | POLLWRNORM;
 	if (d->state == DOMAIN_DEAD)
 		events |= POLLIN | POLLHUP;

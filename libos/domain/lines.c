@@ -115,7 +115,7 @@ static void happened(struct line *l)
 		atomic_store(&l->lent_to->boot->interrupts[number_of(l)], l->count);
 		(void)exo_send(l->lent_to->first_vcore, DOMAIN_MESSAGE_LOOK, 0, 0);
 	}
-	wake_all(&l->changed, POLLIN);
+	wake_all(&l->changed, POLLIN | POLLRDNORM);
 }
 
 /* Under lock. */

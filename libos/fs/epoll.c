@@ -65,7 +65,8 @@ static bool put_into_list(struct epoll_item *item, bool *has_pollers)
 
 	lock_acquire(&ep->lock);
 	item->calls++;
-	if (list_empty(&item->ready_link)) {
+	/* One that has been removed meanwhile stays out: its last user frees it (put_back()). */
+	if (item->file && list_empty(&item->ready_link)) {
 		list_push_back(&ep->ready, &item->ready_link);
 		woken = wake_one(&ep->sleepers, WAKE_ANY) != NULL;
 	}

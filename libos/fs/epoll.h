@@ -124,7 +124,7 @@ bool epoll_is_ready(struct epoll *ep);
 
 /* ---------------------------------------------------------------- fs/epoll_nest.c: epolls in epolls */
 
-/* item->epoll begins to watch item->inner: 0, or -ELOOP. */
+/* item->epoll begins to watch item->inner: 0, -ELOOP, or -EINVAL if too many watch that. */
 int epoll_nest(struct epoll_item *item);
 void epoll_unnest(struct epoll_item *item);
 

@@ -11,6 +11,9 @@
 
 /* As on Linux: items in a chain from an epoll that is in no other to one that has no other. */
 #define EPOLL_NESTS_MAX 4
+/* So many epolls may watch one: a wake of a file calls an item for each way up, masked.  Linux counts the
+ * ways, and refuses with the same error. */
+#define EPOLL_WATCHED_MAX 8
 
 static struct mutex nest_mutex = {
 	.lock = LOCK_INIT("nested epolls", RANK_MUTEX),
@@ -52,6 +55,15 @@ static unsigned depth_of(struct epoll *ep, struct walk *w)
 	return ep->depth;
 }
 
+static bool is_watched_enough(const struct epoll *ep)
+{
+	unsigned watched = 0;
+
+	list_for_each(pos, &ep->outer)
+		watched++;
+	return watched >= EPOLL_WATCHED_MAX;
+}
+
 int epoll_nest(struct epoll_item *item)
 {
 	struct walk down = { .end = item->epoll }, up = { .up = true, .end = item->inner };
@@ -65,6 +77,8 @@ int epoll_nest(struct epoll_item *item)
 	depth += depth_of(item->epoll, &up);
 	if (down.met || up.met || depth > EPOLL_NESTS_MAX) {
 		error = -ELOOP;
+	} else if (is_watched_enough(item->inner)) {
+		error = -EINVAL;
 	} else {
 		list_push_back(&item->epoll->inner, &item->inner_link);
 		list_push_back(&item->inner->outer, &item->outer_link);

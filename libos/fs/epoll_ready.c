@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/epoll.h"
+#include "proc/signal.h"
 
 /* Under the epoll's lock: the file may be asked after it is dropped, and the item is not freed.  NULL: the
  * file is being closed. */
@@ -192,6 +193,8 @@ long epoll_wait_for(struct epoll *ep, uint64_t user, unsigned max, struct poll_l
 		mutex_unlock(&ep->mutex);
 		if (taken || limit.at_once)
 			return taken;
+		if (signal_is_pending()) /* even if items are called for ever, and over when they are asked */
+			return -EINTR;
 		r = wait_for_item(ep, limit.deadline_ns);
 		if (r == -EINTR)
 			return r;
@@ -215,7 +218,8 @@ static struct epoll_item *candidate(struct epoll *ep)
 /* Takes it out of its list if it is neither ready nor has been called since it was asked. */
 static bool look_at(struct epoll *ep, struct epoll_item *item, struct file *f, unsigned calls)
 {
-	bool ready = ask(f) & atomic_load_explicit(&item->wanted, memory_order_relaxed), gone;
+	uint32_t events = ask(f);
+	bool ready = events & atomic_load_explicit(&item->wanted, memory_order_relaxed), gone;
 
 	lock_acquire(&ep->lock);
 	if (!ready && item->calls == calls)

@@ -61,18 +61,39 @@ static bool passed(struct poll_limit limit)
 	return limit.deadline_ns && time_now_ns() >= limit.deadline_ns;
 }
 
-/* Registers, and sleeps if nothing is ready.  Ready items, 0 (look again), or -EINTR. */
+static bool is_any_woken(const struct poll_waiter *w)
+{
+	bool woken = false;
+
+	for (unsigned i = 0; i < w->count && !woken; i++) {
+		lock_acquire(w->entries[i].lock);
+		woken = w->entries[i].called.waiter.woken;
+		lock_release(w->entries[i].lock);
+	}
+	return woken;
+}
+
+/* 0: look again; or -EINTR.  A wake after the registration and before wait_begin() is not remembered, but its
+ * entry says so; one after the look at its entry is. */
+static long sleep_registered(const struct poll_waiter *w, struct poll_limit limit)
+{
+	wait_begin();
+	if (is_any_woken(w)) {
+		wait_cancel();
+		return 0;
+	}
+	return wait_sleep(WAIT_INTERRUPTIBLE, limit.deadline_ns) == -EINTR ? -EINTR : 0;
+}
+
+/* Registers, and sleeps if nothing is ready.  Ready items, 0 (look again), or -EINTR.  Files are asked before
+ * wait_begin(), since an epoll asks others in turn, and may be the last to have one of them, and close it. */
 static long register_and_sleep(struct poll_item *items, unsigned count, struct poll_waiter *w,
 			       struct poll_limit limit)
 {
-	long ready;
+	long ready = look(items, count, w);
 
-	wait_begin();
-	ready = look(items, count, w);
-	if (ready)
-		wait_cancel();
-	else if (wait_sleep(WAIT_INTERRUPTIBLE, limit.deadline_ns) == -EINTR)
-		ready = -EINTR;
+	if (!ready)
+		ready = sleep_registered(w, limit);
 	unregister_all(w);
 	return ready;
 }

@@ -57,7 +57,7 @@ static void store_input(const uint8_t *bytes, size_t n)
 	}
 	for (size_t i = 0; i < n; i++)
 		channel.input[channel.write_at++ % INPUT_SIZE] = bytes[i];
-	wake_all(&channel.readers, POLLIN);
+	wake_all(&channel.readers, POLLIN | POLLRDNORM);
 }
 
 /* Event context, with the lock held. */

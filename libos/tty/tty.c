@@ -52,7 +52,7 @@ void tty_push(struct tty *t)
 			break;
 	}
 	if (output_room(t) >= TTY_OUTPUT_SIZE / 2)
-		wake_all(&t->writers, POLLOUT);
+		wake_all(&t->writers, POLLOUT | POLLWRNORM);
 }
 
 void tty_output_ready(struct tty *t)
@@ -111,7 +111,7 @@ void tty_input(struct tty *t, const uint8_t *bytes, size_t n)
 		events |= event;
 	}
 	if ((events & LINE_READABLE) != 0)
-		wake_all(&t->readers, POLLIN);
+		wake_all(&t->readers, POLLIN | POLLRDNORM);
 	tty_push(t);
 	lock_release(&t->lock);
 	if ((events & (LINE_INTERRUPT | LINE_QUIT | LINE_SUSPEND)) != 0)

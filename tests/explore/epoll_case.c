@@ -47,8 +47,11 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 	l->holder = 0;
 }
 
+/* There is nothing at address 0. */
 int copy_to_user(uint64_t to, const void *from, size_t n)
 {
+	if (!to)
+		return -EFAULT;
 	memcpy((void *)to, from, n);
 	return 0;
 }
@@ -331,6 +334,15 @@ static void close_and_take(unsigned cpu)
 		take_at_once();
 }
 
+/* What cannot be told is put back, unless it is gone. */
+static void close_and_fail_to_take(unsigned cpu)
+{
+	if (cpu == 0)
+		file_put(files[0]);
+	else
+		(void)epoll_wait_for(ep, 0, 1, (struct poll_limit){ .at_once = true });
+}
+
 static void close_and_look(unsigned cpu)
 {
 	if (cpu == 0)
@@ -433,6 +445,8 @@ int main(void)
 		{ "a_look_beside_a_taker_takes_no_event", 3, 2, 0, stale, look_take_and_event,
 		  it_is_seen, NULL },
 		{ "a_file_is_closed_while_it_is_asked", 2, 2, 0, level_is_up, close_and_take,
+		  file_is_gone, NULL },
+		{ "a_file_is_closed_while_it_is_put_back", 2, 2, 0, level_is_up, close_and_fail_to_take,
 		  file_is_gone, NULL },
 		{ "a_file_is_closed_while_it_is_looked_at", 2, 2, 0, level_is_up, close_and_look,
 		  file_is_gone, NULL },

@@ -457,6 +457,27 @@ static void a_tower_tells_its_top(void)
 	close(fd);
 }
 
+/* Linux counts the ways up from a file, of which it bears more. */
+static void an_epoll_is_in_few_others(void)
+{
+	enum { MOST = 8 };
+	int inner = epoll_create1(0), ep[MOST + 1];
+
+	if (access("/proc/exo", F_OK) != 0)
+		return;
+	for (int i = 0; i <= MOST; i++)
+		CHECK((ep[i] = epoll_create1(0)) >= 0);
+	for (int i = 0; i < MOST; i++)
+		CHECK_EQ(add(ep[i], inner, EPOLLIN), 0);
+	CHECK_EQ(add(ep[MOST], inner, EPOLLIN), -1);
+	CHECK_EQ(errno, EINVAL);
+	close(ep[0]);
+	CHECK_EQ(add(ep[MOST], inner, EPOLLIN), 0);
+	for (int i = 1; i <= MOST; i++)
+		close(ep[i]);
+	close(inner);
+}
+
 /* ---------------------------------------------------------------- errors */
 
 static void wrong_descriptors_are_refused(void)
@@ -646,6 +667,7 @@ int main(void)
 	RUN(an_epoll_is_watched);
 	RUN(epolls_form_no_circle_and_no_tower);
 	RUN(a_tower_tells_its_top);
+	RUN(an_epoll_is_in_few_others);
 	RUN(wrong_descriptors_are_refused);
 	RUN(what_is_always_ready_is_refused);
 	RUN(exclusive_is_only_for_new_items);
