@@ -16,6 +16,11 @@ else ifeq ($(ICOUNT)$(ROWS),0)
 	@$(MAKE) bench-memory
 endif
 
+## make bench-figures  what follows from the tables of docs/performance.md, in README, book and chart
+.PHONY: bench-figures
+bench-figures:
+	@scripts/bench/derive
+
 ## make bench-memory  what kernel, processes and threads take of memory; WRITE=1: into docs/
 .PHONY: bench-memory
 bench-memory: all

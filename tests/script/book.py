@@ -200,13 +200,24 @@ def chapter_texts():
             yield path, stream.read()
 
 
+def headings_of(path):
+    """As links name them: small letters, hyphens for blanks, and nothing but letters, digits and these."""
+    with open(path, encoding="utf-8") as stream:
+        headings = re.findall(r"^#+ (.*)$", stream.read(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def links_lead_somewhere():
     for path, text in chapter_texts():
         prose = re.sub(r"^(    |```[^`]*?^```).*$|`[^`\n]+`", "", text, flags=re.MULTILINE)
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", prose):
-            if "://" not in target:
-                found = os.path.join(os.path.dirname(path), target)
-                assert os.path.exists(found), f"{os.path.basename(path)}: {target}"
+        # A link's text may go over the end of a line.
+        for target in re.findall(r"\]\(([^)]+)\)", prose):
+            if "://" in target:
+                continue
+            name, _, heading = target.partition("#")
+            found = os.path.join(os.path.dirname(path), name) if name else path
+            assert os.path.exists(found), f"{os.path.basename(path)}: {target}"
+            assert not heading or heading in headings_of(found), f"{os.path.basename(path)}: {target}"
 
 
 def named_files_exist():
@@ -232,8 +243,15 @@ def named_functions_exist():
             assert named in words, f"{os.path.basename(path)}: {named}() does not exist"
 
 
+def figures_are_those_of_the_tables():
+    """What README, the chart and other chapters say of docs/performance.md and docs/testing.md."""
+    run = subprocess.run([os.path.join(TOP, "scripts/bench/derive"), "--check"], capture_output=True, text=True,
+                         check=False)
+    assert run.returncode == 0, run.stderr
+
+
 run_cases([
-    *((case.__name__, case) for case in (links_lead_somewhere, named_files_exist,
-                                         named_functions_exist)),
+    *((case.__name__, case) for case in (links_lead_somewhere, named_files_exist, named_functions_exist,
+                                         figures_are_those_of_the_tables)),
     *((block.name, lambda block=block: check_block(block)) for block in BLOCKS),
 ])
