@@ -35,7 +35,7 @@ static inline uint64_t frame_of_pointer(const void *pointer)
  * Boot CPU.  frame_table_init() places and fills the table, from what the loader left at [at, at +
  * size); then memory is taken out of it by frame_take(): a zeroed frame, or panic.
  */
-void frame_table_init(const struct multiboot2_info *loader, uint64_t at, uint64_t size);
+void frame_table_init(const struct multiboot2_info *loader, uint64_t at, uint64_t size) __attribute__((cold));
 void frame_table_place(uint64_t first, uint64_t count);
 uint64_t frame_take(uint16_t owner, enum exo_frame_type type);
 
