@@ -74,7 +74,8 @@ uint32_t domain_console_poll(struct domain *d, struct poll_waiter *w)
 	lock_acquire(&domains_lock);
 	if (w)
 		poll_wait(w, &d->changed, &domains_lock);
-	/* To be rung at the next byte, whatever is there now: an edge is told once, and not asked for again. */
+	/* To be rung at the next byte, whatever is there now: an edge is told once, and not asked for
+	 * again. */
 	if (!byte_ring_reader_sleeps(&d->output))
 		events |= POLLIN | POLLRDNORM;
 	if (!byte_ring_writer_sleeps(&d->input))

@@ -77,7 +77,8 @@ static inline struct mapping *mapping_of(struct region *r)
  * more are retired.  *epoch rises to what must pass before other CPUs have lost what was taken
  * away.  0, -ENOMEM or the kernel's error. */
 int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch);
-/* Those of [start, end) that are present get the rights `prot`, as EXO_OP_PROTECT does it with these flags. */
+/* Those of [start, end) that are present get the rights `prot`, as EXO_OP_PROTECT does it with these
+ * flags. */
 static inline int space_protect(struct vm *v, uint64_t start, uint64_t end, unsigned prot,
 				unsigned flags, uint64_t *epoch);
 /* After exo_protect() has said something else than 0. */
