@@ -10,6 +10,7 @@
  */
 #include <libos/channel.h>
 #include <libos/trace.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,11 +99,19 @@ static void renumber(struct trace_record *r, unsigned domain)
 	}
 }
 
+static bool put(FILE *records, const struct trace_record *r)
+{
+	return !records || fwrite(r, sizeof(*r), 1, records) == 1;
+}
+
+/* Each domain has one CPU.  What ran when the last record was made is known to have run until then: without
+ * an end it would be shown for as long as the other domain's records go on. */
 static int collect(unsigned domain, const char *scheduler, FILE *records)
 {
 	int channel = channel_open(scheduler, 0);
 	FILE *in = channel < 0 ? NULL : fdopen(channel, "r");
-	struct trace_record r;
+	struct trace_record r = { 0 };
+	uint32_t running = 0;
 	char line[128];
 
 	if (!in)
@@ -111,9 +120,18 @@ static int collect(unsigned domain, const char *scheduler, FILE *records)
 		printf("%s %s", scheduler, line);
 	while (fread(&r, sizeof(r), 1, in) == 1) {
 		renumber(&r, domain);
-		if (records && fwrite(&r, sizeof(r), 1, records) != 1)
+		if (!put(records, &r))
 			return 1;
+		if (r.kind == TRACE_RUN || r.kind == TRACE_STOP)
+			running = r.kind == TRACE_RUN ? r.task : 0;
 	}
+	r.kind = TRACE_STOP;
+	r.detail = TRACE_STOP_ENDED;
+	r.task = running;
+	r.number = 0;
+	r.value = 0;
+	if (running && !put(records, &r))
+		return 1;
 	return fclose(in);
 }
 

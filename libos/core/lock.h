@@ -27,7 +27,7 @@ enum lock_rank {
 	RANK_FUTEX = 55,     /* one futex hash bucket */
 	RANK_POLLERS = 58,   /* who waits for epolls, by poll or in another one */
 	RANK_EPOLL = 60,     /* the ready items of one epoll */
-	RANK_TASK = 65,      /* one task's wait link and timers */
+	RANK_TASK = 65,      /* one task's affinity and priorities */
 	RANK_TRACE = 70,     /* who waits until every CPU traces, or none does */
 	/* Leaf locks: nothing is woken and no other lock is taken under them. */
 	RANK_LEAF = 80,

@@ -95,7 +95,8 @@ class Axis:
         for tick in self.ticks(origin):
             x = self.x(origin + tick)
             page.line(x, y, x, y + 4, "#666")
-            page.text(x, y + 15, f"{tick / unit:.10g}", anchor="middle", fill="#444")
+            # At the left end it would stand in the unit's place.
+            page.text(x, y + 15, f"{tick / unit:.10g}", anchor="middle" if x > LEFT + 12 else "start", fill="#444")
         page.text(LEFT - 8, y + 15, name, anchor="end", fill="#444")
 
 
