@@ -19,8 +19,8 @@ struct file_watches;
 struct inode;
 struct poll_waiter;
 
-/* User addresses; may block.  *pos is the position, to be moved on; a file without seek is a stream, and pos is
- * NULL.  Bytes, or -errno. */
+/* User addresses; may block.  *pos is the position, to be moved on; a file without seek is a stream, and
+ * pos is NULL.  Bytes, or -errno. */
 typedef long (*file_transfer_op)(struct file *f, uint64_t user, size_t n, uint64_t *pos);
 
 struct file_ops {
