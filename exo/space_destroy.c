@@ -122,12 +122,13 @@ static bool strip_table(struct stripping *st, uint64_t table_frame, unsigned lev
 
 static bool strip_pool(struct stripping *st)
 {
-	while (st->space->pool) {
-		if (st->list->count == st->list->room)
-			return false;
-		hand_back(st->list, page_table_pool_take(st->space));
-	}
-	return true;
+	uint64_t frame;
+
+	while (st->list->count < st->list->room && (frame = page_table_pool_take(st->space)))
+		hand_back(st->list, frame);
+	/* A CPU that was idle when begin() looked may be awake again, and not have flushed its TLB yet. */
+	st->blocked |= st->space->pool && st->list->count < st->list->room;
+	return !st->space->pool;
 }
 
 int space_destroy_step(struct space *s, struct frame_list *list)

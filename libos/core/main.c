@@ -144,10 +144,8 @@ static void start_other_cpus(const struct vcore *boot)
 
 		if (vcores[cpu].handle && (int)cpu != boot->cpu)
 			r = exo_vcore_start(vcores[cpu].handle);
-		if (r < 0) {
+		if (r < 0)
 			log_print("libos: CPU %u does not start: error %ld\n", cpu, (long)r);
-			vcores[cpu].handle = 0; /* nobody waits for it */
-		}
 	}
 }
 

@@ -332,19 +332,25 @@ user_frame_write:
 	mov word [%1 + 6], CONTROL_WORDS_VALID >> 48
 %endmacro
 
+; The beginning of a frame with these flags, of a task without an alternate stack.  RDI: the frame, and then its
+; context; RCX: the restorer, and then 0.
+%macro frame_begin 1
+	mov [rdi + SIGNAL_RESTORER], rcx
+	add rdi, SIGNAL_CONTEXT
+	xor ecx, ecx
+	mov qword [rdi + CONTEXT_FLAGS], %1
+	mov [rdi + CONTEXT_LINK], rcx
+	mov [rdi + CONTEXT_STACK_SP], rcx
+	mov [rdi + CONTEXT_STACK_FLAGS], rcx
+	mov [rdi + CONTEXT_STACK_SIZE], rcx
+%endmacro
+
 ; int user_fault_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
 ;			     uint64_t restorer, uint64_t vector, uint64_t address)
 global user_fault_frame_write
 	align 16
 user_fault_frame_write:
-	mov [rdi + SIGNAL_RESTORER], rcx
-	add rdi, SIGNAL_CONTEXT
-	xor ecx, ecx
-	mov qword [rdi + CONTEXT_FLAGS], SIGNAL_FLAGS_FAULT
-	mov [rdi + CONTEXT_LINK], rcx
-	mov [rdi + CONTEXT_STACK_SP], rcx
-	mov [rdi + CONTEXT_STACK_FLAGS], rcx
-	mov [rdi + CONTEXT_STACK_SIZE], rcx
+	frame_begin SIGNAL_FLAGS_FAULT
 	context_from_regs GENERAL, RSP, RIP, RFLAGS
 	mov rax, USER_CODE | USER_DATA << 48
 	mov [rdi + CONTEXT_SELECTORS], rax
@@ -366,14 +372,7 @@ user_fault_frame_write:
 global user_plain_frame_write
 	align 16
 user_plain_frame_write:
-	mov [rdi + SIGNAL_RESTORER], rcx
-	add rdi, SIGNAL_CONTEXT
-	xor ecx, ecx
-	mov qword [rdi + CONTEXT_FLAGS], SIGNAL_FLAGS_PLAIN
-	mov [rdi + CONTEXT_LINK], rcx
-	mov [rdi + CONTEXT_STACK_SP], rcx
-	mov [rdi + CONTEXT_STACK_FLAGS], rcx
-	mov [rdi + CONTEXT_STACK_SIZE], rcx
+	frame_begin SIGNAL_FLAGS_PLAIN
 	context_from_regs GENERAL, RSP, RIP
 	mov [rdi + CONTEXT_RESERVED + 8], rax           ; the caller
 	control_words_store rdi + CONTEXT_RESERVED

@@ -129,6 +129,12 @@ int wait_sleep(unsigned flags, uint64_t deadline_ns)
 	return r;
 }
 
+void wait_until(uint64_t deadline_ns)
+{
+	wait_begin();
+	(void)wait_sleep(0, deadline_ns);
+}
+
 /*
  * Masked from the lock on, and on return.  There is no reason to look for events before the CPU is left, nor
  * between the return and the next lock: what came meanwhile is pending, and dealt with when that is released.

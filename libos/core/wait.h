@@ -84,6 +84,8 @@ void wait_begin(void);
 void wait_cancel(void);
 int wait_sleep(unsigned flags, uint64_t deadline_ns);
 int wait_sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns);
+/* Task context, no lock held: sleeps until then, whatever comes; for who looks again from time to time. */
+void wait_until(uint64_t deadline_ns);
 
 /* Under the queue's lock; any context.  Wakes are delivered when the last lock is dropped. */
 void wake_all(struct wait_queue *q, uint32_t key);

@@ -34,8 +34,7 @@ void domain_dismantle(struct domain *d)
 			task_yield();
 			continue;
 		}
-		wait_begin();
-		(void)wait_sleep(0, deadline_after(RETRY_NS));
+		wait_until(deadline_after(RETRY_NS));
 	}
 	links_leave(d, d->domain && r != 0);
 	lines_leave(d);

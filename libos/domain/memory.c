@@ -130,8 +130,7 @@ static bool comes_back(uint64_t frame, unsigned *looks)
 	while (!is_back(frame)) {
 		if (++*looks > LOOKS_MAX)
 			return false;
-		wait_begin();
-		(void)wait_sleep(0, deadline_after(LOOK_NS));
+		wait_until(deadline_after(LOOK_NS));
 	}
 	return true;
 }

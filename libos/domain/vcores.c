@@ -15,7 +15,7 @@
 #include "time/timespec.h"
 
 #define LOOK_NS 2000000ul      /* between two looks at a vcore that is to be given up, or comes */
-#define LINGER_NS 10000000000ul /* and so long at one that is gone, but named by somebody */
+#define LINGER_NS 10000000000ul /* and so long at one that is gone, but named by somebody, or has not come */
 
 static const struct exo_info *machine(void)
 {
@@ -46,24 +46,20 @@ static void split(void *argument)
 	d->vcores[o->cpu].result = r;
 }
 
-static void sleep_ns(uint64_t ns)
-{
-	wait_begin();
-	(void)wait_sleep(0, deadline_after(ns));
-}
-
 /*
  * -ENODEV: we do not have that CPU ourselves now.
  *
- * A CPU that we have may not take part yet, if we have just started or been granted it.  It comes, or is no
- * longer ours: one that could not be started is not (start_other_cpus()), nor is one that has been given up.
+ * A CPU that we have may not take part yet, if we have just started.  It comes, unless it is taken from us
+ * before: so the wait has an end.
  */
 static int64_t run_on(unsigned cpu, void (*function)(void *argument), struct order *o)
 {
+	uint64_t end = deadline_after(LINGER_NS);
+
 	while (!message_call_wait(cpu, function, o)) {
-		if (!(vcores_present() >> cpu & 1))
+		if (!(vcores_present() >> cpu & 1) || time_now_ns() > end)
 			return o->d->vcores[cpu].result = -ENODEV;
-		sleep_ns(LOOK_NS);
+		wait_until(deadline_after(LOOK_NS));
 	}
 	return o->d->vcores[cpu].result;
 }

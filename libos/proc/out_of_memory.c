@@ -21,7 +21,7 @@
 #include "core/memory.h"
 #include "core/wait.h"
 #include "proc/process.h"
-#include "time/time.h"
+#include "time/timespec.h"
 #include "vm/vm.h"
 
 #define ATTEMPTS 500
@@ -77,14 +77,6 @@ static void end_locked(struct process *p, const char *why)
 	process_kill_locked(p, SIGKILL);
 }
 
-static void pause_a_little(void)
-{
-	uint64_t deadline_ns = time_now_ns() + PAUSE_NS;
-
-	wait_begin();
-	wait_sleep(0, deadline_ns);
-}
-
 bool out_of_memory(uint64_t address, unsigned attempt)
 {
 	struct process *me = current_process(), *heaviest;
@@ -110,7 +102,7 @@ bool out_of_memory(uint64_t address, unsigned attempt)
 	}
 	lock_release(&process_tree_lock);
 	if (again)
-		pause_a_little();
+		wait_until(deadline_after(PAUSE_NS));
 	return again;
 }
 
@@ -130,6 +122,6 @@ bool memory_is_asked_back(uint64_t pages)
 	}
 	lock_release(&process_tree_lock);
 	if (some)
-		pause_a_little();
+		wait_until(deadline_after(PAUSE_NS));
 	return some;
 }

@@ -13,6 +13,7 @@
 #include "proc/signal.h"
 #include "time/timespec.h"
 #include "tty/host_frames.h"
+#include "tty/host_send.h"
 #include "tty/uart.h"
 
 #define COM2_PORT 0x2f8
@@ -23,7 +24,6 @@
 
 #define INPUT_SIZE 65536u /* a power of two; what the host may send without a further grant */
 #define GRANT_PIECE (INPUT_SIZE / 4)
-#define SEND_PIECE 128u       /* with the lock held */
 #define PAYLOAD_MAX 1024u /* of the frames that we send: they are built on a task's stack */
 
 static struct {
@@ -38,10 +38,7 @@ static struct {
 	uint32_t owed;                  /* read by programs, not yet granted to the host again */
 	uint32_t group;                 /* that the host's signals go to, 0 for none */
 	uint64_t signals;               /* received, not yet sent to the group; bit n - 1 */
-	bool sending;                   /* a task is in the middle of a frame */
 	struct wait_queue readers;
-	struct wait_queue senders;      /* waiting for the end of another task's frame */
-	struct wait_queue port_ready;   /* the task that is sending, waiting for the port */
 } channel;
 
 /* ------------------------------------------------------------------ from the host */
@@ -111,7 +108,7 @@ static void receive(enum uart_interrupt why)
 static void can_send(void)
 {
 	lock_acquire(&channel.lock);
-	wake_all(&channel.port_ready, WAKE_ANY);
+	host_send_ready();
 	lock_release(&channel.lock);
 }
 
@@ -120,74 +117,7 @@ static void interrupt(void *argument)
 	uart_serve(&channel.uart, ROUNDS_MAX, receive, can_send);
 }
 
-/* ------------------------------------------------------------------ to the host */
-
-/* Waits for one's turn to send; -EINTR if wait_flags allow it and a signal came. */
-static int begin_frame(unsigned wait_flags)
-{
-	int r = 0;
-
-	lock_acquire(&channel.lock);
-	while (channel.sending && r != -EINTR)
-		r = wait_on(&channel.senders, &channel.lock, wait_flags, 0);
-	r = channel.sending ? -EINTR : 0;
-	if (r == 0)
-		channel.sending = true;
-	lock_release(&channel.lock);
-	return r;
-}
-
-static void end_frame(void)
-{
-	lock_acquire(&channel.lock);
-	channel.sending = false;
-	wake_all(&channel.senders, WAKE_ANY);
-	lock_release(&channel.lock);
-}
-
-/*
- * Why the port's readiness is not missed: uart_send() and wait_on() are under one lock with the
- * wake in interrupt().  The lock is dropped every SEND_PIECE bytes, which bounds masked time.
- */
-static void send_bytes(const uint8_t *bytes, size_t n)
-{
-	while (n > 0) {
-		size_t piece = n < SEND_PIECE ? n : SEND_PIECE, sent;
-
-		lock_acquire(&channel.lock);
-		sent = uart_send(&channel.uart, bytes, piece);
-		if (sent < piece)
-			(void)wait_on(&channel.port_ready, &channel.lock, 0, 0);
-		lock_release(&channel.lock);
-		bytes += sent;
-		n -= sent;
-	}
-}
-
-/*
- * Sends one frame; frames of several tasks do not mix.  Waiting for one's turn can be interrupted
- * (-EINTR, nothing sent), but a frame that has been begun is finished: the host could make nothing
- * of the rest.
- */
-static int send_frame(uint8_t *frame, uint8_t type, size_t n, unsigned wait_flags)
-{
-	int r = begin_frame(wait_flags);
-
-	if (r != 0)
-		return r;
-	host_encode_header(frame, type, n);
-	send_bytes(frame, HOST_HEADER_SIZE + n);
-	end_frame();
-	return 0;
-}
-
-static int send_number(uint8_t type, uint32_t value)
-{
-	uint8_t frame[HOST_HEADER_SIZE + sizeof(value)];
-
-	memcpy(frame + HOST_HEADER_SIZE, &value, sizeof(value));
-	return send_frame(frame, type, sizeof(value), 0);
-}
+/* ------------------------------------------------------------------ standard output, error, trace */
 
 /* Standard output, error, and the trace: private is the frame type. */
 static long write_from(struct file *f, uint64_t user, const uint8_t *own, size_t n)
@@ -205,7 +135,7 @@ static long write_from(struct file *f, uint64_t user, const uint8_t *own, size_t
 		else
 			r = copy_from_user(frame + HOST_HEADER_SIZE, user + done, count);
 		if (r == 0)
-			r = send_frame(frame, type, count, WAIT_INTERRUPTIBLE);
+			r = host_send_frame(frame, type, count, WAIT_INTERRUPTIBLE);
 		if (r != 0)
 			break;
 		done += count;
@@ -243,7 +173,7 @@ static void grant(void)
 	channel.owed -= owed;
 	lock_release(&channel.lock);
 	if (owed != 0)
-		send_number(HOST_GRANT, owed);
+		host_send_number(HOST_GRANT, owed);
 }
 
 /* With the lock held: what there is, up to n bytes. */
@@ -344,11 +274,9 @@ static void send_status(uint32_t status)
 {
 	uint64_t give_up_ns = deadline_after(DRAIN_LIMIT_NS);
 
-	send_number(HOST_STATUS, status);
-	while (!uart_is_idle(&channel.uart) && time_now_ns() < give_up_ns) {
-		wait_begin();
-		(void)wait_sleep(0, deadline_after(DRAIN_LOOK_NS));
-	}
+	host_send_number(HOST_STATUS, status);
+	while (!uart_is_idle(&channel.uart) && time_now_ns() < give_up_ns)
+		wait_until(deadline_after(DRAIN_LOOK_NS));
 }
 
 static long control_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
@@ -393,8 +321,7 @@ void host_channel_init(void)
 	lock_init(&channel.lock, "host channel", RANK_TTY);
 	channel.decoder.piece = piece;
 	wait_queue_init(&channel.readers);
-	wait_queue_init(&channel.senders);
-	wait_queue_init(&channel.port_ready);
+	host_send_init(&channel.uart, &channel.lock);
 	if (irq_register(COM2_IRQ, interrupt, NULL) != 0)
 		return;
 	device_register("host/0", MAJOR_HOST, 0, &input_ops, NULL);
@@ -402,6 +329,6 @@ void host_channel_init(void)
 	device_register("host/2", MAJOR_HOST, 2, &output_ops, (void *)(uint64_t)HOST_ERROR);
 	device_register("host/ctl", MAJOR_HOST, 3, &control_ops, NULL);
 	device_register("host/trace", MAJOR_HOST, 4, &output_ops, (void *)(uint64_t)HOST_TRACE);
-	send_frame(ready, HOST_READY, 0, 0);
-	send_number(HOST_GRANT, INPUT_SIZE);
+	host_send_frame(ready, HOST_READY, 0, 0);
+	host_send_number(HOST_GRANT, INPUT_SIZE);
 }

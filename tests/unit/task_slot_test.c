@@ -114,34 +114,36 @@ static void another_cpu_has_slots_of_its_own(void)
 	CHECK(make() == t);
 }
 
-static void a_slot_waits_for_the_last_reference(void)
+/* The only one to t: its slot goes to the next task when it has gone, and not before. */
+static void put_last_reference(struct task *t)
 {
-	struct task *t = make(), *other, *found = task_get(t->self);
+	struct task *other = make();
 
-	CHECK(found == t);
-	task_put(t);
-	other = make();
 	CHECK(other != t);
-	task_put(found);
+	task_put(t);
 	CHECK(make() == t);
 	task_put(t);
 	task_put(other);
 }
 
+static void a_slot_waits_for_the_last_reference(void)
+{
+	struct task *t = make(), *found = task_get(t->self);
+
+	CHECK(found == t);
+	task_put(t);
+	put_last_reference(found);
+}
+
 static void references_come_and_go_several_at_once(void)
 {
-	struct task *t = make(), *other;
+	struct task *t = make();
 
 	task_hold(t, 2);
 	task_put(t);
 	CHECK(task_get(t->self) == t);
 	task_put_all(t, 2);
-	other = make();
-	CHECK(other != t);
-	task_put(t);
-	CHECK(make() == t);
-	task_put(t);
-	task_put(other);
+	put_last_reference(t);
 }
 
 static void a_stale_name_finds_nobody(void)
