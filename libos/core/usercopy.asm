@@ -332,8 +332,8 @@ user_frame_write:
 	mov word [%1 + 6], CONTROL_WORDS_VALID >> 48
 %endmacro
 
-; The beginning of a frame with these flags, of a task without an alternate stack.  RDI: the frame, and then its
-; context; RCX: the restorer, and then 0.
+; The beginning of a frame with these flags, of a task without an alternate stack.  RDI: the frame, and then
+; its context; RCX: the restorer, and then 0.
 %macro frame_begin 1
 	mov [rdi + SIGNAL_RESTORER], rcx
 	add rdi, SIGNAL_CONTEXT

@@ -15,9 +15,9 @@ void host_send_init(struct uart *uart, struct lock *lock);
 void host_send_ready(void);
 
 /*
- * Sends one frame; there is room for its header before the n bytes.  Task context, no lock held.  Waiting for
- * one's turn ends with -EINTR, and nothing is sent, if wait_flags allow it and a signal comes; but a frame that
- * has been begun is finished: the host could make nothing of the rest.
+ * Sends one frame; there is room for its header before the n bytes.  Task context, no lock held.  Waiting
+ * for one's turn ends with -EINTR, and nothing is sent, if wait_flags allow it and a signal comes; but a
+ * frame that has been begun is finished: the host could make nothing of the rest.
  */
 int host_send_frame(uint8_t *frame, uint8_t type, size_t n, unsigned wait_flags);
 /* One of four bytes, without an interruption. */
