@@ -53,7 +53,7 @@ struct trace_event {
 
 /* The per-CPU block.  Its page and its GS base belong to one CPU for good. */
 struct cpu {
-	/* Fixed after cpu_init(); the entry stubs use most of them. */
+	/* Fixed after smp_init(); the entry stubs use most of them. */
 	struct cpu *self;
 	uint64_t stack_top;    /* of the kernel stack */
 	uint32_t number;       /* 0 .. cpu_count - 1 */
@@ -80,6 +80,9 @@ struct cpu {
 
 	/* This CPU, around its `sti; hlt`; read by others before they decide to send an IPI. */
 	atomic_bool idle;
+
+	/* This CPU, set once (release: the rates above are there). */
+	atomic_bool is_calibrated;
 
 	/* Any CPU, set once: stop at the next NMI, another CPU reports a panic. */
 	atomic_bool panic_stop;

@@ -13,6 +13,7 @@
 
 /* Physical addresses, from exo.ld. */
 extern const char kernel_phys_start[], boot_phys_end[], boot_stack_phys_start[], kernel_phys_end[];
+#define frame_at(address) ((uint64_t)(address) >> EXO_PAGE_SHIFT)
 
 _Static_assert(HANDLE_FRAMES * HANDLE_SLOTS_PER_FRAME >= EXO_SLOTS_FIRST_FREE, "fixed slots fit");
 
@@ -75,6 +76,7 @@ static void map_image(struct domain *d, const struct exo_image *image)
 {
 	uint64_t frame = frame_of_pointer(image) + 1;
 
+	frame_assign(frame, frame + frame_at(image->data_end - EXO_SHARED_BASE), d->id, EXO_FRAME_PINNED);
 	for (uint64_t va = EXO_SHARED_BASE; va < image_end(image); va += EXO_PAGE_SIZE, frame++) {
 		unsigned prot = va < image->text_end ? EXO_PROT_READ | EXO_PROT_EXEC : EXO_PROT_READ;
 
@@ -82,8 +84,6 @@ static void map_image(struct domain *d, const struct exo_image *image)
 			prot |= EXO_PROT_WRITE;
 		if (va >= image->data_end)
 			frame = frame_take(d->id, EXO_FRAME_PINNED);
-		else
-			frame_assign(frame, d->id, EXO_FRAME_PINNED);
 		map(d, va, frame, 1, prot);
 	}
 }
@@ -150,8 +150,7 @@ static void show_modules(struct domain *d, struct exo_info *info)
 			.address = va, .size = module->end - module->start, .frame = first,
 		};
 		string_copy(out->name, module->name, sizeof(out->name));
-		for (uint64_t frame = first; frame < end; frame++)
-			frame_assign(frame, d->id, EXO_FRAME_USER);
+		frame_assign(first, end, d->id, EXO_FRAME_USER);
 		map(d, va, first, end - first, EXO_PROT_READ);
 		va += (end - first) * EXO_PAGE_SIZE;
 	}
@@ -165,8 +164,7 @@ static struct exo_info *show_info(struct domain *d)
 	} window __attribute__((aligned(EXO_PAGE_SIZE)));
 	uint64_t first = ((uint64_t)&window - KERNEL_OFFSET) >> EXO_PAGE_SHIFT;
 
-	for (uint64_t frame = first; frame < first + EXO_INFO_PAGES; frame++)
-		frame_assign(frame, d->id, EXO_FRAME_PINNED);
+	frame_assign(first, first + EXO_INFO_PAGES, d->id, EXO_FRAME_PINNED);
 	map(d, EXO_INFO_BASE, first, EXO_INFO_PAGES, EXO_PROT_READ);
 	return &window.info;
 }
@@ -177,31 +175,19 @@ static void install_machine(struct domain *d, uint32_t slot, enum object_kind ki
 	handle_install(d, slot, kind, frame, EXO_RIGHTS_ALL);
 }
 
-/* What only the boot needs, its stack too: before another looks at it, this CPU has left it. */
-static void give_up(const char *start, const char *end)
-{
-	for (; start < end; start += EXO_PAGE_SIZE)
-		frame_assign((uint64_t)start >> EXO_PAGE_SHIFT, 0, EXO_FRAME_FREE);
-}
-
 /* Everything that is still FREE; what does not fit the list of ranges stays so.  Counts RAM on the
  * way. */
 static void give_memory(struct domain *d, struct exo_info *info)
 {
-	for (uint64_t frame = 0; frame < frame_end; frame++) {
-		struct exo_range *last = &info->ranges[info->range_count - 1];
-		bool follows = info->range_count && last->first + last->count == frame;
-
-		info->ram_frames += frame_is_ram(frame);
-		if (frame_word_type(frame_word(frame)) != EXO_FRAME_FREE ||
-		    (!follows && info->range_count == EXO_RANGES_MAX))
+	for (uint64_t end, first = 0; first < frame_end; first = end) {
+		end = frame_run_end(first);
+		if (frame_is_ram(first))
+			info->ram_frames += end - first;
+		if (frame_word_type(frame_word(first)) != EXO_FRAME_FREE ||
+		    info->range_count == EXO_RANGES_MAX)
 			continue;
-		if (!follows) {
-			last = &info->ranges[info->range_count++];
-			*last = (struct exo_range){ .first = frame };
-		}
-		frame_assign(frame, d->id, EXO_FRAME_USER);
-		last->count++;
+		info->ranges[info->range_count++] = (struct exo_range){ first, end - first };
+		frame_assign(first, end, d->id, EXO_FRAME_USER);
 	}
 }
 
@@ -260,9 +246,10 @@ void first_domain_create(void)
 
 	/* From here on no frame is taken. */
 	describe(d, image, info);
-	frame_assign(frame_of_pointer(image), 0, EXO_FRAME_FREE);
-	give_up(kernel_phys_start, boot_phys_end);
-	give_up(boot_stack_phys_start, kernel_phys_end);
+	frame_assign(frame_of_pointer(image), frame_of_pointer(image) + 1, 0, EXO_FRAME_FREE);
+	/* What only the boot needs, its stack too: before another looks at it, this CPU has left it. */
+	frame_assign(frame_at(kernel_phys_start), frame_at(boot_phys_end), 0, EXO_FRAME_FREE);
+	frame_assign(frame_at(boot_stack_phys_start), frame_at(kernel_phys_end), 0, EXO_FRAME_FREE);
 	give_memory(d, info);
 	/* The others are started by the libos, once it has made what they share. */
 	vcore_ring(d->vcores[0], VCORE_REQUEST_START);

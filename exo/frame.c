@@ -23,14 +23,25 @@ void frame_table_place(uint64_t first, uint64_t count)
 	frame_private = frame_pointer(first + count);
 }
 
-void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type)
+void frame_assign(uint64_t first, uint64_t end, uint16_t owner, enum exo_frame_type type)
 {
-	atomic_store(&frame_words[frame], frame_word_make(owner, type));
+	for (uint64_t at = first; at < end; at++)
+		atomic_store_explicit(&frame_words[at], frame_word_make(owner, type), memory_order_relaxed);
 }
 
 inline uint64_t frame_word(uint64_t frame)
 {
 	return frame < frame_end ? atomic_load(&frame_words[frame]) : 0;
+}
+
+uint64_t frame_run_end(uint64_t first)
+{
+	_Atomic uint64_t *at = &frame_words[first], *end = &frame_words[frame_end];
+	uint64_t word = *at;
+
+	while (at < end && atomic_load_explicit(at, memory_order_relaxed) == word)
+		at++;
+	return at - frame_words;
 }
 
 bool frame_is_ram(uint64_t frame)

@@ -89,8 +89,10 @@ void frame_release_to(uint64_t frame, uint16_t new_owner);
 /* A PINNED page that the kernel shares no longer, mapped or not. */
 void frame_unshare(uint64_t frame);
 
-/* Boot only: what a FREE frame is from now on. */
-void frame_assign(uint64_t frame, uint16_t owner, enum exo_frame_type type);
+/* Boot only: what the frames [first, end), which nobody has yet, are from now on. */
+void frame_assign(uint64_t first, uint64_t end, uint16_t owner, enum exo_frame_type type);
+/* Boot only: where frames end whose words are all as the one of `first`, which is in the table. */
+uint64_t frame_run_end(uint64_t first);
 
 void frame_zero(uint64_t frame);
 void frame_copy(uint64_t to, uint64_t from);

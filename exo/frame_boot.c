@@ -57,12 +57,12 @@ static struct range find_room(const struct multiboot2_info *loader, uint64_t fra
 	panic("not enough memory for the frame table");
 }
 
-/* Of frames that are to be RAM (FREE), or of those of the range that are. */
+/* Of those frames of the range that are RAM. */
 static void set_type(struct range frames, enum exo_frame_type type)
 {
 	for (uint64_t frame = frames.first; frame < min(frames.end, frame_end); frame++)
-		if (type == EXO_FRAME_FREE || frame_is_ram(frame))
-			frame_assign(frame, 0, type);
+		if (frame_is_ram(frame))
+			frame_assign(frame, frame + 1, 0, type);
 }
 
 void frame_table_init(const struct multiboot2_info *loader, uint64_t at, uint64_t size)
@@ -88,11 +88,15 @@ void frame_table_init(const struct multiboot2_info *loader, uint64_t at, uint64_
 	table = find_room(loader, 2 * words); /* the other half is frame_private */
 	if (table.end << EXO_PAGE_SHIFT > EARLY_MAP_END)
 		panic("not enough memory below 4 GiB for the frame table");
-	memset(frame_pointer(table.first), 0, 2 * words << EXO_PAGE_SHIFT);
+	for (uint64_t frame = table.first; frame < table.end; frame++)
+		frame_zero(frame);
 	frame_table_place(table.first, words);
 
-	for (unsigned i = 0; i < loader->range_count; i++)
-		set_type(ram_in(&loader->ranges[i]), EXO_FRAME_FREE);
+	for (unsigned i = 0; i < loader->range_count; i++) {
+		struct range ram = ram_in(&loader->ranges[i]);
+
+		frame_assign(ram.first, ram.end, 0, EXO_FRAME_FREE);
+	}
 	for (unsigned i = 0; i < taken_count; i++)
 		set_type(taken[i], EXO_FRAME_KERNEL);
 	set_type(table, EXO_FRAME_KERNEL);
@@ -105,7 +109,7 @@ uint64_t frame_take(uint16_t owner, enum exo_frame_type type)
 
 	for (; next < EARLY_MAP_END >> EXO_PAGE_SHIFT; next++)
 		if (frame_word_type(frame_word(next)) == EXO_FRAME_FREE) {
-			frame_assign(next, owner, type);
+			frame_assign(next, next + 1, owner, type);
 			frame_zero(next);
 			return next;
 		}

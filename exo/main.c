@@ -71,8 +71,7 @@ void exo_main(uint32_t magic, uint32_t information)
 	cr3_write(kernel_root);
 	lapic_init(boot_info.acpi.lapic_address);
 	ioapic_init(&boot_info.acpi);
-	smp_init_boot_cpu();
-	smp_start_others(&boot_info.acpi);
+	smp_init(&boot_info.acpi);
 	kprintf("exo: %u CPUs\n", cpu_count);
 	first_domain_create();
 	panic_test();

@@ -8,7 +8,6 @@
 
 #define PM_TIMER_HZ 3579545ul
 #define PM_TIMER_MASK 0xffffffu /* 24 bits are always there */
-#define INTERVAL_MS 10
 #define READINGS 5
 #define POLLS_MAX 10000000 /* each takes about a microsecond: ten seconds */
 
@@ -54,7 +53,7 @@ void calibrate_cpu(void)
 
 	lapic_timer_free_run();
 	start = read_clocks();
-	for (unsigned i = 0; elapsed < PM_TIMER_HZ * INTERVAL_MS / 1000; i++) {
+	for (unsigned i = 0; elapsed < PM_TIMER_HZ * CALIBRATION_US / 1000000; i++) {
 		elapsed = (pm_timer_read() - start.reference) & PM_TIMER_MASK;
 		if (i == POLLS_MAX)
 			panic("ACPI's power-management timer stands still: cannot measure time");
@@ -65,6 +64,7 @@ void calibrate_cpu(void)
 	cpu->tsc_khz = (end.tsc - start.tsc) * PM_TIMER_HZ / (elapsed * 1000);
 	cpu->timer_khz = (uint64_t)(start.timer - end.timer) * PM_TIMER_HZ / (elapsed * 1000);
 	cpu->timer_scale = (cpu->timer_khz << 32) / cpu->tsc_khz;
+	atomic_store_explicit(&cpu->is_calibrated, true, memory_order_release);
 }
 
 void wait_us(uint64_t us)

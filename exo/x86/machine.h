@@ -154,7 +154,9 @@ void ioapic_set_mask(unsigned line, bool masked); /* nothing for a line that is 
 
 /* Each CPU measures its own clocks: neither TSCs nor LAPIC timers have to agree. */
 
-/* On each CPU, one at a time: fills in tsc_khz, timer_khz and timer_scale of its block. */
+#define CALIBRATION_US 10000ul
+
+/* On each CPU: fills in tsc_khz, timer_khz and timer_scale of its block.  Takes CALIBRATION_US at least. */
 void calibrate_cpu(void);
 
 /* Waits, by this CPU's calibrated TSC. */
@@ -178,12 +180,10 @@ void segments_set_block(struct cpu *cpu);
  * loader may have put something there, so the page is only borrowed. */
 #define TRAMPOLINE_PAGE 0x8000ul
 
-/* Makes the boot CPU number 0, with an area of its own. */
-void smp_init_boot_cpu(void);
-
-/* Starts every other CPU that ACPI lists, one after the other, and sets cpu_count.  One that does
- * not come up is reported and left out.  Those that do sleep in cpu_run(). */
-void smp_start_others(const struct acpi_info *acpi) __attribute__((cold));
+/* Makes the boot CPU number 0, with an area of its own; then starts every other CPU that ACPI lists, one
+ * after the other, and sets cpu_count.  One that does not come up is reported and left out.  Those that
+ * do sleep in cpu_run(). */
+void smp_init(const struct acpi_info *acpi) __attribute__((cold));
 
 /* ---------------------------------------------------- usercopy.asm */
 

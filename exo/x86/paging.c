@@ -106,7 +106,7 @@ void paging_init(void)
 	map_image_part(kernel_rodata_start, kernel_rodata_end, KERNEL_R);
 	map_image_part(kernel_data_start, kernel_bss_end, KERNEL_RW);
 	for (uint64_t end, first = 0; first < frame_end; first = end + 1) { /* each run of RAM */
-		for (end = first; frame_is_ram(end); end++)
+		for (end = first; frame_is_ram(end); end = frame_run_end(end))
 			;
 		map_physmap(first << EXO_PAGE_SHIFT, end << EXO_PAGE_SHIFT);
 	}
