@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bringing up CPUs.  All are made ready at once, while the boot CPU measures its clocks, and started one at a
- * time, since they share the trampoline's page.  A started CPU gets its block from the trampoline, makes itself
- * at home, reports by setting `arrived`, measures its clocks while the next one is started, and sleeps until
- * it has a vcore to run.  Before it reports it takes no lock and prints nothing, because one that is too slow
- * is stopped wherever it stands.
+ * Bringing up CPUs.  All are made ready at once, while the boot CPU measures its clocks, and started one at
+ * a time, since they share the trampoline's page.  A started CPU gets its block from the trampoline, makes
+ * itself at home, reports by setting `arrived`, measures its clocks while the next one is started, and
+ * sleeps until it has a vcore to run.  Before it reports it takes no lock and prints nothing, because one
+ * that is too slow is stopped wherever it stands.
  */
 #include "kernel.h"
 
