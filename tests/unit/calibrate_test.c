@@ -41,7 +41,11 @@ static uint32_t port_in32(uint16_t port)
 #include "../../exo/x86/calibrate.c"
 
 void lapic_timer_free_run(void) {}
-void lapic_timer_stop(void) {}
+
+void lapic_timer_stop(void)
+{
+	CHECK(!atomic_load(&blocks[running].is_calibrated));
+}
 
 uint32_t lapic_timer_count(void)
 {
@@ -62,7 +66,7 @@ static bool is_near(uint64_t measured, uint64_t real)
 static void each_cpu_measures_its_own_clocks(void)
 {
 	for (unsigned i = 0; i < CPUS; i++)
-		blocks[i].number = i;
+		blocks[i] = (struct cpu){ .number = i };
 	for (running = 0; running < CPUS; running++) {
 		calibrate_cpu();
 		CHECK(is_near(blocks[running].tsc_khz, tsc_khz[running]));
@@ -72,10 +76,21 @@ static void each_cpu_measures_its_own_clocks(void)
 	}
 }
 
+/* The boot CPU tells the first domain all rates when this is set. */
+static void they_are_said_to_be_there_when_they_are(void)
+{
+	for (running = 0; running < CPUS; running++) {
+		blocks[running] = (struct cpu){ .number = running };
+		calibrate_cpu();
+		CHECK(atomic_load(&blocks[running].is_calibrated));
+	}
+}
+
 /* The power-management timer has 24 bits: it starts again every 4.7 s. */
 static void a_clock_that_starts_again_is_no_trouble(void)
 {
 	running = 1;
+	blocks[1] = (struct cpu){ .number = 1 };
 	now_ns = (1ul << 24) * 1000000000 / 3579545 - 5000000;
 	calibrate_cpu();
 	CHECK(is_near(blocks[1].tsc_khz, tsc_khz[1]));
@@ -84,6 +99,7 @@ static void a_clock_that_starts_again_is_no_trouble(void)
 int main(void)
 {
 	RUN(each_cpu_measures_its_own_clocks);
+	RUN(they_are_said_to_be_there_when_they_are);
 	RUN(a_clock_that_starts_again_is_no_trouble);
 	return check_result();
 }
