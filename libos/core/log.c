@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The libos's messages: kept in a ring for dmesg, and written to the kernel's debug console. */
 #include <exo/abi.h>
+#include <stdbool.h>
 #include "core/exo.h"
 #include "core/lock.h"
 #include "core/log.h"
@@ -14,6 +15,23 @@ static struct lock log_lock = LOCK_INIT("log", RANK_LOG);
 static char ring[RING_SIZE];
 static size_t written; /* bytes ever written; the ring holds the last RING_SIZE of them */
 
+/*
+ * A message is lines of the libos: where it quotes a program's name or path, with whatever is in that, no
+ * byte begins another line or talks to the terminal that shows it.  A new line is one only where the format
+ * has it, which is at its two ends.
+ */
+static void make_printable(char *line, size_t n, const char *fmt)
+{
+	bool begins = fmt[0] == '\n', ends = fmt[0] && fmt[strlen(fmt) - 1] == '\n';
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_new_line = line[i] == '\n' && ((i == 0 && begins) || (i == n - 1 && ends));
+
+		if ((line[i] < ' ' || line[i] > '~') && !is_new_line)
+			line[i] = '?';
+	}
+}
+
 void log_print(const char *fmt, ...)
 {
 	char line[LINE_MAX];
@@ -23,6 +41,7 @@ void log_print(const char *fmt, ...)
 	size_t n = (size_t)vformat(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	n = n < sizeof(line) ? n : sizeof(line) - 1;
+	make_printable(line, n, fmt);
 	lock_acquire(&log_lock);
 	for (size_t i = 0; i < n; i++)
 		ring[written++ % RING_SIZE] = line[i];

@@ -53,30 +53,26 @@ static void change_flags(struct file *f, uint32_t mask, uint32_t value)
 /* The bytes that a struct flock names, from first to last. */
 static int decode_range(struct file *f, const struct flock *l, struct record_lock_request *r)
 {
-	int64_t start = l->l_start, base = 0, end;
+	int64_t start = l->l_start, base = 0, last;
 
 	if (l->l_whence == SEEK_CUR) {
 		mutex_lock(&f->position_mutex);
-		base = (int64_t)f->position;
+		/* What cannot be positioned, as a fifo, is at its beginning. */
+		base = file_has_position(f) ? (int64_t)f->position : 0;
 		mutex_unlock(&f->position_mutex);
 	} else if (l->l_whence == SEEK_END) {
 		base = (int64_t)file_size(f);
 	} else if (l->l_whence != SEEK_SET) {
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(start, base, &start) ||
-	    __builtin_add_overflow(start, l->l_len, &end))
+	if (__builtin_add_overflow(start, base, &start))
 		return -EOVERFLOW;
-	if (l->l_len < 0) {
-		int64_t below = end;
-
-		end = start;
-		start = below;
-	}
-	if (start < 0)
+	if (start < 0 || (l->l_len < 0 && start + l->l_len < 0))
 		return -EINVAL;
-	r->first = (uint64_t)start;
-	r->last = l->l_len == 0 ? UINT64_MAX : (uint64_t)end - 1;
+	if (__builtin_add_overflow(start, l->l_len - 1, &last) && l->l_len > 0)
+		return -EOVERFLOW;
+	r->first = (uint64_t)(l->l_len < 0 ? start + l->l_len : start);
+	r->last = l->l_len < 0 ? (uint64_t)start - 1 : l->l_len == 0 ? UINT64_MAX : (uint64_t)last;
 	return 0;
 }
 

@@ -226,6 +226,17 @@ long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t o
 	return done || !n ? (long)done : error;
 }
 
+/* Under the lock: how many pages of [first, end) have left the index. */
+static unsigned detach(struct file_data *d, uint64_t first, uint64_t end, void *batch[], unsigned most)
+{
+	uint64_t nodes = d->pages.nodes;
+	unsigned count = page_tree_detach(&d->pages, first, end, batch, most);
+
+	d->page_count -= count;
+	space_uncharge((nodes - d->pages.nodes) * NODE_SIZE);
+	return count;
+}
+
 /*
  * Some at a time.  A mapping is counted before its first fault takes the lock: a page taken out of the index
  * while there was none cannot be handed out any more.
@@ -237,16 +248,10 @@ bool discard_range(struct file_data *d, uint64_t first, uint64_t end, bool unmap
 	bool stay;
 
 	do {
-		uint64_t nodes;
-
 		lock_acquire(&d->lock);
 		stay = d->mappings != 0 && !unmapped;
-		if (!stay) {
-			nodes = d->pages.nodes;
-			count = page_tree_detach(&d->pages, first, end, batch, DETACH_BATCH);
-			d->page_count -= count;
-			space_uncharge((nodes - d->pages.nodes) * NODE_SIZE);
-		}
+		if (!stay)
+			count = detach(d, first, end, batch, DETACH_BATCH);
 		lock_release(&d->lock);
 		if (stay)
 			return false;
@@ -255,6 +260,44 @@ bool discard_range(struct file_data *d, uint64_t first, uint64_t end, bool unmap
 		space_uncharge(count * EXO_PAGE_SIZE);
 	} while (count == DETACH_BATCH);
 	return true;
+}
+
+/* Does the page say nothing but what the file reads as without it?  Under the lock. */
+static bool is_as_made(const struct file_data *d, uint64_t index, const uint8_t *page)
+{
+	size_t valid = 0;
+	const uint8_t *source = archive_page(d, index, &valid);
+
+	if (source && memcmp(page, source, valid) != 0)
+		return false;
+	while (valid < EXO_PAGE_SIZE && !page[valid])
+		valid++;
+	return valid == EXO_PAGE_SIZE;
+}
+
+/*
+ * Within the file's size a mapping may show the page by now: then it stays, and the file goes on reading as
+ * zeros there.  Or one has shown it, has been written to, and has gone: so a page that is not as it was made
+ * stays, too. The look and the end are under one hold of the lock: no mapping comes and goes in between, and
+ * only who holds the inode's mutex, as the caller does, writes otherwise.  Beyond the size no fault was
+ * given the page, and none will be: only who holds that mutex moves the end.
+ */
+void page_take_back(struct file_data *d, uint64_t index)
+{
+	const uint8_t *page;
+	void *batch[1];
+	bool goes;
+
+	lock_acquire(&d->lock);
+	page = page_tree_get(&d->pages, index);
+	goes = page && (index >= pages_for(d->size) || (d->mappings == 0 && is_as_made(d, index, page)));
+	if (goes)
+		detach(d, index, index + 1, batch, 1);
+	lock_release(&d->lock);
+	if (!goes)
+		return;
+	pages_free(batch[0], 1);
+	space_uncharge(EXO_PAGE_SIZE);
 }
 
 /*

@@ -25,6 +25,8 @@ void *page_make(struct file_data *d, uint64_t index, bool may_extend, int *error
 /* Frees the pages of [first, end); false if the file may be mapped, so that they must stay.  unmapped:
  * whatever mappings there are, none shows these pages, or will. */
 bool discard_range(struct file_data *d, uint64_t first, uint64_t end, bool unmapped);
+/* Frees a page that was made for what has failed, if nobody can tell. */
+void page_take_back(struct file_data *d, uint64_t index);
 /* Overwrites the pages that the file has in the bytes [from, to) with zeros. */
 void clear_present(struct file_data *d, uint64_t from, uint64_t to);
 

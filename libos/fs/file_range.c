@@ -6,16 +6,6 @@
 #include "fs/file_pages.h"
 #include "fs/space.h"
 
-/*
- * Takes back a page that was reserved in vain.  Within the file's size a mapping may show it by now: then it
- * stays, and the file goes on reading as zeros there.  Beyond the size no fault was given it, and none will
- * be: only who holds the inode's mutex, as we do, moves the end.
- */
-static void take_back(struct file_data *d, uint64_t index)
-{
-	discard_range(d, index, index + 1, index >= pages_for(data_size(d)));
-}
-
 /* made: a bit for each page of the range, set for those that were not there before. */
 static int reserve_pages(struct file_data *d, uint64_t first, uint64_t count, uint8_t *made)
 {
@@ -31,7 +21,7 @@ static int reserve_pages(struct file_data *d, uint64_t first, uint64_t count, ui
 	/* If the last one could not be made, it is not there to be taken back. */
 	while (error && n--)
 		if (made[n / 8] & 1 << n % 8)
-			take_back(d, first + n);
+			page_take_back(d, first + n);
 	return error;
 }
 

@@ -158,10 +158,17 @@ static long regular_seek(struct file *f, int64_t offset, int whence)
 /*
  * A file that is open for writing gets pages of its own even for reading, so that all who map it
  * shared look at the same frame.  No inode mutex: see file_data.h.
+ *
+ * The first write to a page through a mapping is a write to the file.  Later ones are told to nobody, so a
+ * time that is set after it stays.
  */
 static long regular_map_frame(struct file *f, uint64_t index, bool write)
 {
-	return data_map_frame(f->inode->data, index, write || file_is_writable(f));
+	long frame = data_map_frame(f->inode->data, index, write || file_is_writable(f));
+
+	if (write && frame > 0)
+		inode_touch(f->inode, TIME_CHANGE | TIME_MODIFY);
+	return frame;
 }
 
 static int regular_sync(struct file *f)

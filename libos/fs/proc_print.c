@@ -36,10 +36,13 @@ static bool is_in(const struct task *t, uint32_t thread)
 	return !thread || task_thread_id(t) == thread;
 }
 
-/* The state that ps shows: of a process with several tasks, that of the liveliest. */
+/* The state that ps shows: of a process with several tasks, that of the liveliest.  But as on Linux one
+ * whose main task has ended is a zombie, however lively the others are. */
 static char state_of(const struct process *p, uint32_t thread)
 {
 	if (p->state == PROCESS_ZOMBIE)
+		return 'Z';
+	if (process_main_has_ended_locked(p) && (!thread || thread == p->pid))
 		return 'Z';
 	if (p->stopped)
 		return 'T';
@@ -128,7 +131,7 @@ static void take_picture(struct picture *pic, struct process *p, uint32_t thread
 	pic->session = p->session;
 	pic->has_terminal = p->controlling_tty != NULL;
 	pic->foreground = p->controlling_tty ? p->controlling_tty->foreground : 0;
-	pic->threads = p->task_count;
+	pic->threads = p->task_count + process_main_has_ended_locked(p);
 	pic->children = p->children_usage;
 	pic->signals_pending = p->signal_pending;
 	pic->state = state_of(p, thread);
@@ -220,13 +223,27 @@ static void print_bits(uint64_t set, struct text *out)
 	text_print(out, "\n");
 }
 
+/* A name that has a new line in it begins no line of its own. */
+static void print_name_line(const char *name, struct text *out)
+{
+	text_print(out, "Name:\t");
+	for (; *name; name++) {
+		if (*name == '\n' || *name == '\\')
+			text_print(out, "\\%c", *name == '\n' ? 'n' : '\\');
+		else
+			text_print(out, "%c", *name);
+	}
+	text_print(out, "\n");
+}
+
 void proc_print_thread_status(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
 	take_picture(&pic, p, thread);
-	text_print(out, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\n", pic.name,
-		   pic.umask, pic.state, state_word(pic.state), pic.pid);
+	print_name_line(pic.name, out);
+	text_print(out, "Umask:\t%04o\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\n", pic.umask, pic.state,
+		   state_word(pic.state), pic.pid);
 	text_print(out, "Pid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", pic.id, pic.parent);
 	text_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
 		   p->euid, p->gid, p->egid, p->sgid, p->egid);

@@ -37,7 +37,8 @@ static const struct thread_file *file_of(const struct inode *i)
 	return &files[(i->number >> FILE_SHIFT & 0xff) - 1];
 }
 
-/* The lowest thread id >= from, or 0.  What has ended has its main thread until it is reaped. */
+/* The lowest thread id >= from, or 0.  A process has its main thread, also one that has ended, until it is
+ * reaped. */
 static uint32_t next_thread(const struct inode *task_directory, uint32_t from)
 {
 	struct process *p = proc_process_get((uint64_t)task_directory->private);
@@ -52,7 +53,8 @@ static uint32_t next_thread(const struct inode *task_directory, uint32_t from)
 		if (id >= from && (!lowest || id < lowest))
 			lowest = id;
 	}
-	if (list_empty(&p->tasks) && p->pid >= from)
+	if ((list_empty(&p->tasks) || process_main_has_ended_locked(p)) && p->pid >= from &&
+	    (!lowest || p->pid < lowest))
 		lowest = p->pid;
 	lock_release(&process_tree_lock);
 	process_put(p);

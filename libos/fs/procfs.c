@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of /proc: registered files, "self", and a directory per process.
+ * The tree of /proc: registered files, "self", "thread-self", and a directory per process.
  *
  * Registered names form a tree of nodes that only grows.  A node is complete before it is
  * published at the end of its parent's list with a release store, so readers follow the lists
@@ -25,9 +25,12 @@ struct proc_node {
 	struct proc_node *_Atomic first, *_Atomic next;
 };
 
-/* Positions in listings: "." and "..", then nodes by number, then in the root "self" and pids. */
+/* Positions in listings: "." and "..", then nodes by number, then in the root "self", "thread-self" and
+ * pids. */
 #define POSITION_NODES 2
-#define POSITION_SELF (PROC_PID_NUMBER - 1)
+#define POSITION_SELF (PROC_PID_NUMBER - 2)
+#define POSITION_THREAD_SELF (PROC_PID_NUMBER - 1)
+#define SELF_MAX 40
 
 static struct proc_node root_node = { .number = PROC_ROOT_NUMBER };
 static struct lock proc_lock = LOCK_INIT("proc nodes", RANK_INODE); /* adding */
@@ -191,13 +194,24 @@ static struct inode *node_lookup(struct inode *dir, const char *name, size_t len
 			  error);
 }
 
-static long self_read_link(struct inode *i, char *buf, size_t size)
+/* Who looks at "self" or "thread-self"; its length, or 0 if that is no program. */
+static size_t print_self(const struct inode *i, char text[SELF_MAX])
 {
-	struct process *p = current_process();
-	char text[16];
-	size_t length = (size_t)format(text, sizeof(text), "%u", p ? p->pid : 0);
+	const struct process *p = current_process();
 
 	if (!p)
+		return 0;
+	if (i->number == POSITION_SELF)
+		return (size_t)format(text, SELF_MAX, "%u", p->pid);
+	return (size_t)format(text, SELF_MAX, "%u/task/%u", p->pid, task_thread_id(current()));
+}
+
+static long self_read_link(struct inode *i, char *buf, size_t size)
+{
+	char text[SELF_MAX];
+	size_t length = print_self(i, text);
+
+	if (!length)
 		return -ENOENT;
 	memcpy(buf, text, length < size ? length : size);
 	return (long)(length < size ? length : size);
@@ -205,10 +219,9 @@ static long self_read_link(struct inode *i, char *buf, size_t size)
 
 static uint64_t self_size(struct inode *i)
 {
-	char text[16];
-	struct process *p = current_process();
+	char text[SELF_MAX];
 
-	return p ? (uint64_t)format(text, sizeof(text), "%u", p->pid) : 0;
+	return print_self(i, text);
 }
 
 static const struct inode_ops self_ops = {
@@ -220,6 +233,8 @@ static struct inode *root_lookup(struct inode *dir, const char *name, size_t len
 {
 	if (length == 4 && memcmp(name, "self", 4) == 0)
 		return proc_inode(&self_ops, dir, POSITION_SELF, S_IFLNK | 0777, NULL, error);
+	if (length == 11 && memcmp(name, "thread-self", 11) == 0)
+		return proc_inode(&self_ops, dir, POSITION_THREAD_SELF, S_IFLNK | 0777, NULL, error);
 	if (name[0] >= '1' && name[0] <= '9')
 		return proc_process_lookup(dir, name, length, error);
 	return node_lookup(dir, name, length, error);
@@ -233,6 +248,9 @@ static int root_list(struct inode *dir, uint64_t position, struct listing *l)
 		return 0;
 	if (position <= POSITION_SELF &&
 	    !l->add(l, "self", 4, POSITION_SELF, S_IFLNK, POSITION_SELF + 1))
+		return 0;
+	if (position <= POSITION_THREAD_SELF &&
+	    !l->add(l, "thread-self", 11, POSITION_THREAD_SELF, S_IFLNK, POSITION_THREAD_SELF + 1))
 		return 0;
 	pid = position > PROC_PID_NUMBER ? (uint32_t)(position - PROC_PID_NUMBER) : 1;
 	while ((pid = proc_next_pid(pid))) {

@@ -5,6 +5,9 @@
  * Programs keep no frame pointers, and the libos does not read their debug information.  So what counts as
  * a return address is each word of the stack behind which a call stands: all callers are among them, and
  * perhaps some calls that have returned.
+ *
+ * Only what is in memory is looked at: its callers' code has run, and its stack was written.  Else a stack of
+ * pointers would bring in a page for each, for a program that needs none any more.
  */
 #include "proc/crash.h"
 #include <asm/siginfo.h>
@@ -81,12 +84,22 @@ static void say_what(char *to, size_t size, const struct exo_regs *frame, int nu
 		format(to, size, "%s%s", did, why);
 }
 
+/* While masked no page can be fetched: a copy that needs one fails (core/usercopy.h). */
+static bool peek(void *to, uint64_t from, size_t n)
+{
+	bool is_there;
+
+	upcalls_mask();
+	is_there = copy_from_user(to, from, n) == 0;
+	upcalls_unmask();
+	return is_there;
+}
+
 static bool follows_call(uint64_t address)
 {
 	uint8_t code[CALL_LONGEST];
 
-	return address >= CALL_LONGEST &&
-	       copy_from_user(code, address - CALL_LONGEST, CALL_LONGEST) == 0 &&
+	return address >= CALL_LONGEST && peek(code, address - CALL_LONGEST, CALL_LONGEST) &&
 	       ends_with_call(code + CALL_LONGEST);
 }
 
@@ -98,7 +111,7 @@ static void list_callers(char *to, size_t size, uint64_t at)
 
 	*to = 0;
 	while (scanned < SCANNED_WORDS && found < CALLERS_MAX && gaps < GAPS_MAX) {
-		if (copy_from_user(&word, at, sizeof(word)) != 0) {
+		if (!peek(&word, at, sizeof(word))) {
 			gaps++;
 			at = (at | (EXO_PAGE_SIZE - 1)) + 1;
 			continue;

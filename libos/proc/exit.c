@@ -71,13 +71,37 @@ static _Noreturn void machine_ends(const struct process *p)
 	libos_panic("the machine does not power off");
 }
 
-/* The task is no longer one of p's, which is to end if it is `last_word`.  True: it was the last one. */
+/* To what __WNOTHREAD says of a child: it has had a task of its parent, and gets another, if there is one. */
+static void give_to_a_task_locked(struct process *child, const struct process *parent)
+{
+	if (!list_empty(&parent->tasks))
+		child->parent_thread = list_entry(parent->tasks.next, struct task, thread_link)->self.id;
+}
+
+/* Another task, of those that are left, may have waited for them in vain. */
+static void leave_children_locked(struct process *p, const struct task *t)
+{
+	list_for_each(node, &p->children) {
+		struct process *child = list_entry(node, struct process, sibling_link);
+
+		if (child->parent_thread == t->self.id)
+			give_to_a_task_locked(child, p);
+	}
+	if (!list_empty(&p->children))
+		wake_all(&p->child_wait, WAKE_ANY);
+}
+
+/* The task is no longer one of p's, which ends with `wait_status` if that is the `last_word`, whoever would
+ * end it with another since.  True: it was the last one. */
 static bool leave_process(struct task *t, struct process *p, int wait_status, bool last_word)
 {
 	task_charge();
 	lock_acquire(&process_tree_lock);
-	if (last_word)
-		process_kill_locked(p, wait_status);
+	if (last_word) {
+		p->group_exit = true;
+		p->exit_status = wait_status;
+		p->stopped = false;
+	}
 	usage_of_task(&p->self_usage, t);
 	signal_task_release_locked(t);
 	list_remove(&t->thread_link);
@@ -91,6 +115,7 @@ static bool leave_process(struct task *t, struct process *p, int wait_status, bo
 		p->state = PROCESS_EXITING;
 	} else {
 		user_give_place_locked(p);
+		leave_children_locked(p, t);
 		t->process = NULL; /* before another task can give up the address space */
 		wake_all(&p->thread_wait, WAKE_ANY);
 	}
@@ -195,6 +220,7 @@ static void give_children_away_locked(struct process *p, struct list *dead)
 		list_remove(&child->sibling_link);
 		list_push_back(&adopter->children, &child->sibling_link);
 		child->parent = adopter;
+		give_to_a_task_locked(child, adopter);
 		child->exit_signal = SIGCHLD;
 		if (child->parent_death_signal)
 			signal_send_process_locked(child, child->parent_death_signal, NULL);
@@ -263,18 +289,24 @@ _Noreturn void task_exit_self(int wait_status)
 	end_task(wait_status, false);
 }
 
-/* Other tasks are told to end before a futex that this one leaves tells them of its end.  If there are none,
- * and only this one could make some, one hold of the lock is enough. */
+/*
+ * Other tasks are told to end before a futex that this one leaves tells them of its end.  If there are none,
+ * and only this one could make some, one hold of the lock is enough, when the futexes have been left.  That
+ * may need memory, and if there is none kill this process (proc/out_of_memory.c), as anybody else may
+ * meanwhile: but what the process ends with has been said here.  Unless it has been killed already: who
+ * looks without the lock sees a kill that came before, by whatever told this task to go on and come here.
+ */
 _Noreturn void process_exit_group(int wait_status)
 {
 	struct process *p = current_process();
+	bool is_alone = p->task_count == 1, is_killed = p->group_exit;
 
-	if (p->task_count > 1) {
+	if (!is_alone) {
 		lock_acquire(&process_tree_lock);
 		process_kill_locked(p, wait_status);
 		lock_release(&process_tree_lock);
 	}
-	end_task(wait_status, true);
+	end_task(wait_status, is_alone && !is_killed);
 }
 
 long sys_exit(int status)

@@ -44,6 +44,7 @@ struct process {
 	enum process_state state;
 	struct process *parent;
 	struct list children, sibling_link; /* struct process.sibling_link */
+	uint32_t parent_thread;             /* the parent's task that made it or has it since: __WNOTHREAD */
 	struct list all_link;               /* every process */
 	uint32_t process_group, session;
 	struct named group_named;           /* of its process group (group.c) */
@@ -100,6 +101,12 @@ struct process {
 
 	_Atomic uint32_t references;
 };
+
+/* Its main task has ended, and others go on: under process_tree_lock. */
+static inline bool process_main_has_ended_locked(const struct process *p)
+{
+	return p->state == PROCESS_ALIVE && p->leader && !p->leader->process;
+}
 
 extern struct lock process_tree_lock;
 extern struct list all_processes;

@@ -101,6 +101,8 @@ static bool is_meant(const struct wait_request *w, const struct process *child)
 		return false;
 	if (w->type == P_PGID && child->process_group != w->id)
 		return false;
+	if ((w->options & __WNOTHREAD) && child->parent_thread != current()->self.id)
+		return false;
 	return (w->options & __WALL) || clone_child == !!(w->options & __WCLONE);
 }
 

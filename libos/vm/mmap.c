@@ -27,13 +27,12 @@ static int check_file(struct file *f, int prot, bool shared)
 {
 	unsigned mode = atomic_load_explicit(&f->flags, memory_order_relaxed) & O_ACCMODE;
 
-	if (!f->ops->map_frame)
-		return -ENODEV;
-	if (mode == O_WRONLY)
+	/* The fourth mode, O_WRONLY | O_RDWR, permits neither to read nor to write. */
+	if (mode != O_RDONLY && mode != O_RDWR)
 		return -EACCES;
 	if (shared && (prot & PROT_WRITE) && mode != O_RDWR)
 		return -EACCES;
-	return 0;
+	return f->ops->map_frame ? 0 : -ENODEV;
 }
 
 /* A new mapping, to be placed; NULL when out of memory. */
@@ -194,7 +193,9 @@ long sys_mmap(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t
 		if (!f)
 			return -EBADF;
 	}
-	long r = vm_mmap(current_process()->vm, addr, len, prot, flags, f, offset);
+	long r = f && (f->flags & O_PATH)
+			 ? -EBADF
+			 : vm_mmap(current_process()->vm, addr, len, prot, flags, f, offset);
 
 	if (f)
 		file_put(f);

@@ -349,6 +349,36 @@ static void locks_are_asked_for_and_taken_by_who_may(void)
 	close(fd);
 }
 
+/* A fifo has no position, whatever has gone through it: SEEK_CUR counts from its beginning. */
+static void what_has_no_position_is_at_its_beginning(void)
+{
+	int ends[2], fifo;
+
+	unlink(PATH);
+	CHECK(mkfifo(PATH, 0600) == 0);
+	fifo = open(PATH, O_RDWR);
+	CHECK(fifo >= 0 && pipe(ends) == 0);
+	CHECK(write(fifo, "12345", 5) == 5 && write(ends[1], "12345", 5) == 5);
+	CHECK(set_lock(fifo, F_WRLCK, SEEK_CUR, -1, 5) == -1 && errno == EINVAL);
+	CHECK(set_lock(fifo, F_WRLCK, SEEK_CUR, 3, -4) == -1 && errno == EINVAL);
+	CHECK(set_lock(fifo, F_WRLCK, SEEK_CUR, 3, -3) == 0);
+	CHECK_EQ(locked_as(fifo, 0, 3), F_WRLCK);
+	CHECK(set_lock(fifo, F_WRLCK, SEEK_CUR, 10, 1) == 0);
+	CHECK_EQ(locked_as(fifo, 10, 1), F_WRLCK);
+	CHECK(set_lock(ends[1], F_WRLCK, SEEK_CUR, -1, 1) == -1 && errno == EINVAL);
+	CHECK(set_lock(ends[1], F_WRLCK, SEEK_CUR, 7, 1) == 0);
+	CHECK_EQ(locked_as(ends[1], 7, 1), F_WRLCK);
+	CHECK_EQ(locked_as(ends[1], 6, 1), F_UNLCK);
+	/* The last byte that there can be. */
+	CHECK(set_lock(fifo, F_WRLCK, SEEK_CUR, INT64_MAX, 1) == 0);
+	CHECK_EQ(locked_as(fifo, INT64_MAX, 0), F_WRLCK);
+	CHECK(set_lock(fifo, F_WRLCK, SEEK_CUR, INT64_MAX, 2) == -1 && errno == EOVERFLOW);
+	close(fifo);
+	close(ends[0]);
+	close(ends[1]);
+	unlink(PATH);
+}
+
 int main(void)
 {
 	RUN(space_is_reserved);
@@ -358,6 +388,7 @@ int main(void)
 	RUN(a_file_may_have_no_name);
 	RUN(a_record_lock_is_split_shrunk_and_merged);
 	RUN(record_locks_begin_anywhere);
+	RUN(what_has_no_position_is_at_its_beginning);
 	RUN(no_lock_outlives_its_descriptor);
 	RUN(a_descriptor_can_be_asked_and_told);
 	RUN(a_directory_is_read_from_where_one_was);

@@ -282,6 +282,63 @@ static void access_modes_of_files_count(void)
 	unlink(name);
 }
 
+/* open(2): access mode 3 is for who wants neither to read nor to write. */
+static void access_mode_3_permits_no_mapping(void)
+{
+	static const int kinds[] = { MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE };
+	int fd = open("/tmp/mapped", O_CREAT | O_RDWR | O_TRUNC, 0600);
+	int neither = open("/tmp/mapped", O_WRONLY | O_RDWR);
+
+	CHECK(fd >= 0 && neither >= 0 && ftruncate(fd, PAGE) == 0);
+	for (int prot = 0; prot < 8; prot++)
+		for (int i = 0; i < 3; i++)
+			CHECK(mmap(NULL, PAGE, prot, kinds[i], neither, 0) == MAP_FAILED && errno == EACCES);
+	close(neither);
+	neither = open("/tmp/mapped", O_PATH);
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, neither, 0) == MAP_FAILED && errno == EBADF);
+	close(fd);
+	close(neither);
+	unlink("/tmp/mapped");
+}
+
+static time_t modified(int fd)
+{
+	struct stat st;
+
+	CHECK_EQ(fstat(fd, &st), 0);
+	return st.st_mtime;
+}
+
+/* The first write to a page through a shared mapping is one to the file.  It does not move a time that is set
+ * later, neither by msync() nor when it is unmapped. */
+static void a_write_to_a_mapping_has_a_time(void)
+{
+	static const struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
+	int fd = open("/tmp/mapped", O_CREAT | O_RDWR | O_TRUNC, 0600);
+
+	CHECK(fd >= 0 && ftruncate(fd, 2 * PAGE) == 0);
+	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	CHECK(p != MAP_FAILED && futimens(fd, old) == 0);
+	CHECK_EQ(p[0] + p[PAGE], 0);
+	CHECK_EQ(modified(fd), 1000);
+	p[0] = 1;
+	CHECK(modified(fd) > 1000);
+	CHECK(futimens(fd, old) == 0 && msync(p, 2 * PAGE, MS_SYNC) == 0);
+	CHECK_EQ(modified(fd), 1000);
+	p[PAGE] = 1;
+	CHECK(modified(fd) > 1000 && futimens(fd, old) == 0 && munmap(p, 2 * PAGE) == 0);
+	CHECK_EQ(modified(fd), 1000);
+	/* A private one's are not the file's. */
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[0] = 2;
+	CHECK_EQ(modified(fd), 1000);
+	munmap(p, PAGE);
+	close(fd);
+	unlink("/tmp/mapped");
+}
+
 static void code_needs_the_right_to_run(void)
 {
 	static const unsigned char code[] = { 0xb8, 42, 0, 0, 0, 0xc3 }; /* mov $42, %eax; ret */
@@ -426,6 +483,8 @@ int main(int argc, char **argv)
 	RUN(shared_file_mappings_write_the_file);
 	RUN(beyond_the_end_is_sigbus);
 	RUN(access_modes_of_files_count);
+	RUN(access_mode_3_permits_no_mapping);
+	RUN(a_write_to_a_mapping_has_a_time);
 	RUN(code_needs_the_right_to_run);
 	RUN(brk_grows_and_shrinks);
 	RUN(the_stack_grows_to_its_limit);

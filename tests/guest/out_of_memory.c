@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,6 +209,60 @@ static void the_largest_is_ended(void)
 	CHECK_EQ(status, SIGKILL);
 }
 
+/* In a process whose pages another one has as well: each lock that is left at the end needs a page of its
+ * own, to say so in it, and there is no memory for so many.  What is said at the end is said all the same.
+ * */
+static void end_with_locks(void)
+{
+	enum { LOCKS = 2000 };
+	static struct {
+		char *first;
+		long offset;
+		void *pending;
+	} head = { .offset = sizeof(char *) };
+	char *pages = mmap(NULL, LOCKS * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED || !adjust(getpid(), 1000))
+		_exit(1);
+	head.first = pages;
+	for (int i = 0; i < LOCKS; i++) {
+		char *page = pages + i * PAGE;
+
+		*(char **)page = i + 1 < LOCKS ? page + PAGE : (char *)&head;
+		*(int *)(page + sizeof(char *)) = gettid();
+	}
+	syscall(SYS_set_robust_list, &head, sizeof(head));
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	raise(SIGSTOP);
+	_exit(33);
+}
+
+static void an_exit_has_the_last_word(void)
+{
+	pid_t child, greedy;
+	int status;
+
+	adjust_all(-1000);
+	child = fork();
+	if (child == 0)
+		end_with_locks();
+	CHECK(child > 0);
+	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+	CHECK(WIFSTOPPED(status));
+	greedy = hog(100, true);
+	CHECK(greedy > 0 && kill(child, SIGCONT) == 0);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	kill(greedy, SIGKILL);
+	CHECK_EQ(waitpid(greedy, NULL, 0), greedy);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 33);
+	adjust_all(0);
+}
+
 static void protection_is_inherited_and_checked(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_RDWR);
@@ -239,6 +294,7 @@ int main(void)
 {
 	RUN(the_largest_is_ended);
 	RUN(protection_is_inherited_and_checked);
+	RUN(an_exit_has_the_last_word);
 	RUN(with_little_left);
 	return test_result();
 }

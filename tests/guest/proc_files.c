@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -258,6 +260,75 @@ static void names_are_told(void)
 	CHECK(open("/proc/nothing", O_RDONLY) == -1 && errno == ENOENT);
 }
 
+/* The name of the main thread's state, of the thread that looks, or of the process. */
+static char state_in(const char *path)
+{
+	const char *end = strrchr(contents(path), ')');
+
+	CHECK(end);
+	return end[2];
+}
+
+static void *outlive_main(void *unused)
+{
+	char path[64], name[64] = "", wanted[64];
+	int threads = 0;
+
+	while (state_in("/proc/self/stat") != 'Z')
+		sched_yield();
+	if (!strstr(contents("/proc/self/status"), "\nState:\tZ (zombie)\n") ||
+	    !strstr(text, "\nThreads:\t2\n"))
+		_exit(1);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", getpid(), getpid());
+	if (state_in(path) != 'Z' || state_in("/proc/thread-self/stat") != 'R')
+		_exit(2);
+	snprintf(wanted, sizeof(wanted), "%d/task/%d", getpid(), gettid());
+	if (readlink("/proc/thread-self", name, sizeof(name) - 1) < 0 || strcmp(name, wanted) != 0)
+		_exit(3);
+	DIR *d = opendir("/proc/self/task");
+
+	while (readdir(d))
+		threads++;
+	_exit(threads == 4 ? 0 : 4); /* with "." and ".." */
+}
+
+/* In a process of its own, whose main thread ends before it. */
+static void a_main_thread_that_has_ended_is_a_zombie(void)
+{
+	pid_t child = fork();
+	pthread_t thread;
+	int status;
+
+	if (child == 0) {
+		if (pthread_create(&thread, NULL, outlive_main, NULL) == 0)
+			pthread_exit(NULL);
+		_exit(9);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
+static void threads_find_themselves(void)
+{
+	struct stat st;
+	int found = 0;
+	DIR *d = opendir("/proc");
+
+	for (struct dirent *e; (e = readdir(d));)
+		found += strcmp(e->d_name, "thread-self") == 0 && e->d_type == DT_LNK;
+	closedir(d);
+	CHECK_EQ(found, 1);
+	CHECK(lstat("/proc/thread-self", &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK_EQ(atoi(contents("/proc/thread-self/stat")), gettid());
+}
+
+static void a_name_is_one_line(void)
+{
+	CHECK_EQ(prctl(PR_SET_NAME, "a\nState:\\b", 0, 0, 0), 0);
+	CHECK(strstr(contents("/proc/self/status"), "Name:\ta\\nState:\\\\b\nUmask:") == text);
+	CHECK_EQ(prctl(PR_SET_NAME, "proc_files", 0, 0, 0), 0);
+}
+
 int main(void)
 {
 	RUN(cpuinfo_has_a_block_for_each_cpu);
@@ -270,5 +341,8 @@ int main(void)
 	RUN(processes_come_and_go);
 	RUN(a_command_line_is_the_parents_until_exec);
 	RUN(names_are_told);
+	RUN(a_main_thread_that_has_ended_is_a_zombie);
+	RUN(threads_find_themselves);
+	RUN(a_name_is_one_line);
 	return test_result();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* wait4 and waitid: what they wait for, and what they say. */
 #define _GNU_SOURCE
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -320,6 +322,45 @@ static void ignored_sigchld_is_not_pending(void)
 	CHECK_EQ(in_child(is_sent_nothing_that_it_ignores), 0);
 }
 
+static sem_t forked, let_go;
+
+static void *fork_and_stay(void *child)
+{
+	*(pid_t *)child = child_that_exits(3);
+	sem_post(&forked);
+	sem_wait(&let_go);
+	return NULL;
+}
+
+/* __WNOTHREAD: the children of the thread that waits alone, to whom those of one that ends come. */
+static void children_of_other_threads_can_be_left_out(void)
+{
+	pthread_t thread;
+	siginfo_t info;
+	pid_t child;
+	int status;
+
+	CHECK(sem_init(&forked, 0, 0) == 0 && sem_init(&let_go, 0, 0) == 0);
+	CHECK_EQ(pthread_create(&thread, NULL, fork_and_stay, &child), 0);
+	while (sem_wait(&forked) != 0)
+		;
+	CHECK(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
+	CHECK(wait4(-1, &status, __WNOTHREAD, NULL) == -1 && errno == ECHILD);
+	CHECK(wait4(child, &status, __WNOTHREAD, NULL) == -1 && errno == ECHILD);
+	CHECK(waitid(P_ALL, 0, &info, WEXITED | __WNOTHREAD) == -1 && errno == ECHILD);
+	pid_t mine = child_that_exits(4);
+
+	CHECK_EQ(wait4(-1, &status, __WNOTHREAD, NULL), mine);
+	CHECK_EQ(WEXITSTATUS(status), 4);
+	sem_post(&let_go);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	/* The thread has been joined a little before it is gone. */
+	while (wait4(-1, &status, __WNOTHREAD, NULL) == -1)
+		CHECK_EQ(errno, ECHILD);
+	CHECK_EQ(WEXITSTATUS(status), 3);
+	CHECK(wait4(-1, &status, 0, NULL) == -1 && errno == ECHILD);
+}
+
 int main(void)
 {
 	RUN(exit_codes_and_signals_are_told_apart);
@@ -336,5 +377,6 @@ int main(void)
 	RUN(one_that_has_ended_stops_no_more);
 	RUN(ignored_sigchld_is_not_pending);
 	RUN(waits_and_exits_race);
+	RUN(children_of_other_threads_can_be_left_out);
 	return test_result();
 }

@@ -81,6 +81,20 @@ def many_in_a_short_time_do_not_fill_the_log():
     assert run.stdout == b"10\n", run
 
 
+def a_name_forges_no_line():
+    """It has a new line, an escape sequence, and one that begins with a single byte on terminals of eight bits."""
+    run = exo_run("--file", Program.make(), "--", "sh", "-c", "/crashes name; dmesg")
+    told = [line for line in run.stdout.splitlines() if b"is ended by SIGILL" in line]
+    assert len(told) == 1 and re.match(rb"a\?libos: \?\[7m\?\? \(pid \d+\) is ended", told[0]), run
+    assert b"\033" not in run.stdout and b"\nlibos: ?" not in run.stdout, run
+
+
+def a_report_brings_no_pages_in():
+    run = exo_run("--file", Program.make(), "--", "/crashes", "pages")
+    assert run.returncode == 0 and abs(int(run.stdout)) < 100, run
+
+
 run_cases([*((f"{kind}_is_told", lambda kind=kind: fault_is_told(kind)) for kind in KINDS),
-           *((case.__name__, case) for case in (what_is_no_fault_is_not_told,
+           *((case.__name__, case) for case in (what_is_no_fault_is_not_told, a_name_forges_no_line,
+                                                 a_report_brings_no_pages_in,
                                                  many_in_a_short_time_do_not_fill_the_log))])

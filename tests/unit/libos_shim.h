@@ -32,6 +32,8 @@ static uint64_t shim_now_ns = 1000;
 static unsigned long shim_blocks; /* allocated and not freed */
 /* Allocations until one fails; 0: none does. */
 static unsigned shim_fail_after;
+/* What somebody else does just before a page is made; or NULL. */
+static void (*shim_meanwhile)(void);
 
 struct lock process_tree_lock;
 struct list all_processes = LIST_INIT(all_processes);
@@ -70,6 +72,8 @@ void heap_free(void *p)
 
 void *pages_alloc(size_t count)
 {
+	if (shim_meanwhile)
+		shim_meanwhile();
 	void *p = shim_fails() ? NULL : aligned_alloc(EXO_PAGE_SIZE, count * EXO_PAGE_SIZE);
 
 	if (p) {
