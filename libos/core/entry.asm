@@ -36,7 +36,7 @@ extern event_upcall, fault_upcall, fault_masked_upcall, return_to_user
 section .entry progbits alloc exec nowrite align=64
 
 global call_entry, call_entry_end, call_exit_start, call_exit_checked, call_exit_end
-global return_by_call
+global return_by_call, return_to_handler
 
 call_entry:
 	CALL_FRAME R10, R8, R9
@@ -87,6 +87,16 @@ return_by_call:
 	mov rsi, [rsp + REGS_RSI]
 	mov rdx, [rsp + REGS_RDX]
 	mov rax, [rsp + REGS_RAX]
+	jmp call_exit_start
+
+; _Noreturn void return_to_handler(struct exo_regs *frame): likewise.
+return_to_handler:
+	mov rsp, rdi
+	mov rbp, [rsp + REGS_RBP]
+	mov rdi, [rsp + REGS_RDI]
+	mov rsi, [rsp + REGS_RSI]
+	mov rdx, [rsp + REGS_RDX]
+	xor eax, eax
 	jmp call_exit_start
 
 ; long framed_NAME(...): sys_NAME(...) with the whole user frame in its place.

@@ -62,6 +62,8 @@ extern const char leave_start[], leave_end[], leave_jumps[][LEAVE_JUMP_SIZE];
  * still seen.
  */
 _Noreturn void return_by_call(struct exo_regs *frame);
+/* The same where a handler starts: RDI, RSI, RDX, RBP and RSP have the frame's values, and RAX is 0. */
+_Noreturn void return_to_handler(struct exo_regs *frame);
 /* Goes on where regs say, unmasked.  Masked, mask depth 1; overwrites regs->vector and regs->error. */
 _Noreturn void registers_resume(struct exo_regs *regs);
 /* Goes on where regs say, still masked.  On the fault stack. */

@@ -3,7 +3,7 @@
  * Processor exceptions in ring 3.
  *
  *	where                    what happens
- *	program                  vm_fault(), or a signal
+ *	program                  vm_fault(), or a signal: at once, still masked, if the access is refused
  *	libos, not masked        in a user copy: vm_fault(), or the copy's error return;
  *	                         else a libos bug
  *	libos, masked            in a user copy: its error return; in a scheduler library's callback:
@@ -12,8 +12,8 @@
  * A user copy that loads vector state may find there what the processor does not take: that is a general
  * protection fault, and its error return as well.
  *
- * The kernel has one area for the registers of each kind, so the first thing is to move them to the
- * task's own stack, where the fault may be dealt with by code that sleeps and faults again.
+ * The kernel has one area for the registers of each kind, so before upcalls are unmasked they are moved to
+ * the task's own stack, where the fault may be dealt with by code that sleeps and faults again.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -61,67 +61,104 @@ static const struct {
 	[19] = { SIGFPE, FPE_FLTINV, true },
 };
 
-static void send_page_fault(int error, uint64_t address)
+static void page_fault_info(struct signal_info *info, int error, uint64_t address)
 {
-	struct signal_info info;
-
-	if (error == -ENOMEM) {
-		signal_force(SIGKILL, NULL);
-		return;
-	}
 	if (error == -EIO)
-		signal_info_begin(&info, SIGBUS, BUS_ADRERR);
+		signal_info_begin(info, SIGBUS, BUS_ADRERR);
 	else
-		signal_info_begin(&info, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR);
-	info.fault.address = address;
-	signal_fault(&info);
+		signal_info_begin(info, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR);
+	info->fault.address = address;
 }
 
-static void send_exception(const struct exo_regs *frame)
+static void exception_info(struct signal_info *info, const struct exo_regs *regs)
 {
-	struct signal_info info;
-	uint64_t vector = frame->vector;
+	uint64_t vector = regs->vector;
 
-	signal_info_begin(&info, SIGSEGV, SI_KERNEL);
+	signal_info_begin(info, SIGSEGV, SI_KERNEL);
 
 	if (vector < VECTORS && signals[vector].signal) {
-		info.number = signals[vector].signal;
-		info.code = signals[vector].code;
+		info->number = signals[vector].signal;
+		info->code = signals[vector].code;
 		if (signals[vector].at_instruction)
-			info.fault.address = frame->rip;
+			info->fault.address = regs->rip;
 	}
-	signal_fault(&info);
+}
+
+/* A page fault that is no signal, or not yet: the result of vm_fault().  `begun` is that of its beginning.
+ * Upcalls are unmasked meanwhile, and the registers in the user frame from here on. */
+static __attribute__((noinline)) int page_serve(struct task *t, const struct exo_regs *regs, int begun,
+						struct mapping *m, uint64_t address)
+{
+	struct vm *vm = t->process->vm;
+	uint64_t code = regs->error;
+	int error;
+
+	interrupted_save_program(t, regs);
+	upcalls_unmask();
+	error = begun ? vm_fault(vm, address, code) : vm_fault_go_on(vm, m, address, code);
+	if (error == -ENOMEM)
+		signal_force(SIGKILL, NULL);
+	if (error == 0 || error == -ENOMEM)
+		return_to_user();
+	upcalls_mask();
+	return error;
+}
+
+/*
+ * On the task's own, empty stack, masked.  The registers are in the vcore's page, where nothing changes them
+ * as long as we are masked: a fault meanwhile, in a user copy, has another place.  If it becomes a signal they
+ * go nowhere else but into the signal's frame.
+ */
+static void program_fault(uint64_t place)
+{
+	const struct exo_vcore_page *page = (const struct exo_vcore_page *)place;
+	const struct exo_regs *regs = &page->fault;
+	uint64_t address = page->fault_address;
+	struct task *t = current();
+	struct signal_info info;
+	struct mapping *m = NULL;
+	int error;
+
+	if (regs->vector != VECTOR_PAGE_FAULT) {
+		exception_info(&info, regs);
+	} else {
+		error = vm_fault_begin(t->process->vm, address, regs->error, &m);
+		if (error == 0 || error == -EAGAIN) {
+			error = page_serve(t, regs, error, m, address);
+			regs = t->frame; /* we may be on another CPU */
+		}
+		page_fault_info(&info, error, address);
+	}
+	signal_fault(t, regs, &info);
 }
 
 static uint64_t fixup_find(const struct exo_regs *regs, uint64_t address);
 
-/* Of a program that runs code of ours as its own (core/quick.asm): it goes on where that code says. */
-static bool quick_call_failed(struct exo_regs *regs, uint64_t address)
-{
-	uint64_t fixup = 0;
-
-	if (libos_text_contains(regs->rip))
-		fixup = fixup_find(regs, address);
-	if (fixup)
-		regs->rip = fixup;
-	return fixup != 0;
-}
-
-/* On the task's own, empty stack, masked. */
-static void program_fault(uint64_t unused)
+/*
+ * The same for a program that runs code of ours as its own (core/quick.asm), with the registers in the user
+ * frame: it may go on where that code says.
+ */
+static void quick_call_fault(uint64_t unused)
 {
 	struct task *t = current();
-	uint64_t address = t->fault_address;
+	uint64_t address = t->fault_address, fixup = 0;
+	struct signal_info info;
+	int error = -EFAULT;
 
 	upcalls_unmask();
 	if (t->frame->vector == VECTOR_PAGE_FAULT) {
-		int error = vm_fault(t->process->vm, address, t->frame->error);
-
-		if (error && !quick_call_failed(t->frame, address))
-			send_page_fault(error, address);
+		error = vm_fault(t->process->vm, address, t->frame->error);
+		fixup = error && libos_text_contains(t->frame->rip) ? fixup_find(t->frame, address) : 0;
+		page_fault_info(&info, error, address);
 	} else {
-		send_exception(t->frame);
+		exception_info(&info, t->frame);
 	}
+	if (fixup)
+		t->frame->rip = fixup;
+	else if (error == -ENOMEM)
+		signal_force(SIGKILL, NULL);
+	else if (error)
+		signal_fault_queue(t, &info);
 	return_to_user();
 }
 
@@ -181,7 +218,7 @@ static void libos_fault(uint64_t place)
 	registers_resume(regs);
 }
 
-/* At an instruction of the libos, though it may be part of a door. */
+/* At an instruction of the libos, though it may be part of a door; or where no program has any. */
 static __attribute__((noinline)) _Noreturn void fault_inside(struct task *t, struct exo_regs *regs)
 {
 	struct exo_regs *place;
@@ -194,25 +231,34 @@ static __attribute__((noinline)) _Noreturn void fault_inside(struct task *t, str
 		registers_resume(regs);
 	program = interrupted_program(t, regs);
 	place = interrupted_save(t, regs, program);
-	switch_stack(program ? program_fault : libos_fault, (uint64_t)place, (uint64_t)place);
+	switch_stack(program ? quick_call_fault : libos_fault, (uint64_t)place, (uint64_t)place);
+}
+
+/* What is rare, kept apart so that the rest needs no register afterwards. */
+static __attribute__((noinline)) _Noreturn void fault_unusual(struct vcore *v, struct exo_vcore_page *page)
+{
+	struct task *t = v->current;
+
+	trace(v, TRACE_FAULT, t ? t->self.id : 0, 0, page->fault.vector, page->fault_address);
+	if (!t)
+		bug("no task", &page->fault, page->fault_address);
+	if (page->fault.rip >= EXO_USER_TOP) {
+		t->fault_address = page->fault_address;
+		fault_inside(t, &page->fault);
+	}
+	switch_stack(program_fault, (uint64_t)t->frame, (uint64_t)page);
 }
 
 _Noreturn void fault_upcall(struct exo_vcore_page *page)
 {
 	struct vcore *v = this_vcore();
 	struct task *t = v->current;
-	struct exo_regs *regs = &page->fault;
 
 	v->mask_depth = 1;
 	v->stats.faults++;
-	trace(v, TRACE_FAULT, t ? t->self.id : 0, 0, regs->vector, page->fault_address);
-	if (!t)
-		bug("no task", regs, page->fault_address);
-	t->fault_address = page->fault_address;
-	if (libos_text_contains(regs->rip))
-		fault_inside(t, regs);
-	interrupted_save_program(t, regs);
-	switch_stack(program_fault, (uint64_t)t->frame, 0);
+	if (__builtin_expect(v->traced || !t || page->fault.rip >= EXO_USER_TOP, false))
+		fault_unusual(v, page);
+	switch_stack(program_fault, (uint64_t)t->frame, (uint64_t)page);
 }
 
 /* ---- masked */

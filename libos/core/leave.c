@@ -48,18 +48,30 @@ static void finish_work(struct task *t)
 	}
 }
 
+/* Masked: others wait for this CPU's unmasking. */
+static bool is_waited_for(void)
+{
+	return this_vcore()->deferred || this_vcore()->need_resched;
+}
+
+static __attribute__((noinline)) void finish_all(struct task *t)
+{
+	finish_work(t);
+	if (is_waited_for()) {
+		upcalls_unmask();
+		upcalls_mask();
+		finish_work(t);
+	}
+}
+
 /*
  * Masked from the last look at t->work on: work that comes later comes with an event, which stays
  * pending until the resume looks at it, and the event path looks at t->work again.
  */
 static _Noreturn void resume(struct task *t)
 {
-	finish_work(t);
-	if (this_vcore()->deferred || this_vcore()->need_resched) {
-		upcalls_unmask();
-		upcalls_mask();
-		finish_work(t);
-	}
+	if (has_work(t) || is_waited_for())
+		finish_all(t);
 	ASSERT_INVARIANT(this_vcore()->mask_depth == 1 && task_state(t) == TASK_RUNNING);
 	/* The frame still has the flags of the last interruption, perhaps in the middle of a copy that
 	 * goes downwards.  A function call leaves none of them to its caller, but the direction flag

@@ -13,6 +13,7 @@
  */
 #include "core/mutex.h"
 #include "core/log.h"
+#include "core/mutex_in_place.h"
 #include "core/task.h"
 #include "debug/inject.h"
 
@@ -76,14 +77,11 @@ static __attribute__((noinline)) void mutex_wait(struct mutex *m)
 /* Acquire here, release below: each owner sees what the one before has done. */
 void mutex_lock(struct mutex *m)
 {
-	uintptr_t nobody = 0;
-
 	ASSERT_INVARIANT(!upcalls_masked()); /* it may sleep, and no spin lock comes before a mutex */
 	if (EXO_DEBUG)
 		check_order(m);
 	race_point();
-	if (!atomic_compare_exchange_strong_explicit(&m->owner, &nobody, (uintptr_t)current(),
-						     memory_order_acquire, memory_order_relaxed))
+	if (!mutex_take_at_once(m))
 		mutex_wait(m);
 	if (EXO_DEBUG)
 		push_held(m);
@@ -102,16 +100,39 @@ static __attribute__((noinline)) void mutex_wake(struct mutex *m)
 	lock_release(&m->lock);
 }
 
-void mutex_unlock(struct mutex *m)
+static void give_back(struct mutex *m)
 {
-	uintptr_t self = (uintptr_t)current();
-
-	ASSERT_INVARIANT(!upcalls_masked());
-	ASSERT_INVARIANT((atomic_load_explicit(&m->owner, memory_order_relaxed) & ~MUTEX_WANTED) == self);
+	ASSERT_INVARIANT((atomic_load_explicit(&m->owner, memory_order_relaxed) & ~MUTEX_WANTED) ==
+			 (uintptr_t)current());
 	if (EXO_DEBUG)
 		pop_held(m);
-	if (!atomic_compare_exchange_strong_explicit(&m->owner, &self, 0, memory_order_release,
-						     memory_order_relaxed))
+	if (!mutex_drop_at_once(m))
 		mutex_wake(m);
 	race_point();
+}
+
+void mutex_unlock(struct mutex *m)
+{
+	ASSERT_INVARIANT(!upcalls_masked());
+	give_back(m);
+}
+
+bool mutex_try_masked(struct mutex *m)
+{
+	ASSERT_INVARIANT(upcalls_masked());
+	if (EXO_DEBUG)
+		check_order(m);
+	race_point();
+	if (!mutex_take_at_once(m))
+		return false;
+	if (EXO_DEBUG)
+		push_held(m);
+	return true;
+}
+
+/* Who is woken comes to a queue when upcalls are unmasked. */
+void mutex_unlock_masked(struct mutex *m)
+{
+	ASSERT_INVARIANT(upcalls_masked());
+	give_back(m);
 }

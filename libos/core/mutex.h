@@ -39,5 +39,9 @@ struct mutex {
 void mutex_init(struct mutex *m, const char *name, enum mutex_rank rank);
 void mutex_lock(struct mutex *m);   /* may block; not interruptible */
 void mutex_unlock(struct mutex *m);
+/* For a look, in task context, by who is masked with no lock held, and for that cannot wait: false, it has
+ * another owner.  Given back as above by who has unmasked meanwhile, or at once by the other one. */
+bool mutex_try_masked(struct mutex *m);
+void mutex_unlock_masked(struct mutex *m);
 
 #endif

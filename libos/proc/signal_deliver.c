@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include "abi/errno.h"
 #include "abi/syscall.h"
+#include "core/event.h"
 #include "core/lock.h"
 #include "core/usercopy.h"
 #include "proc/crash.h"
@@ -142,22 +143,34 @@ __attribute__((noinline)) void signal_frame_failed(struct task *t, int number)
 		crash_report(t, SIGSEGV, NULL);
 }
 
-void signal_fault(const struct signal_info *info)
+void signal_fault_queue(struct task *t, const struct signal_info *info)
 {
-	struct task *t = current();
+	if (signal_force(info->number, info))
+		crash_report(t, info->number, info);
+}
+
+/*
+ * The frame is written while upcalls are masked, so that the registers can stay where they are, but without
+ * the lock.  If the program's stack cannot be written to as it is, it is all done once more as anywhere else.
+ */
+_Noreturn void signal_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info)
+{
 	struct signal_handling h;
 	bool taken;
 
-	lock_acquire(&process_tree_lock);
+	lock_acquire_masked(&process_tree_lock);
 	taken = signal_take_at_once(t, info->number, &h);
-	lock_release(&process_tree_lock);
-	if (!taken) {
-		if (signal_force(info->number, info))
-			crash_report(t, info->number, info);
-		return;
-	}
-	signal_frame_leave_fault(t, info, &h);
-	signal_frame_build(t, info, &h);
+	lock_release_masked(&process_tree_lock);
+	if (taken)
+		signal_frame_leave_fault(t, regs, info, &h);
+	if (regs != t->frame)
+		interrupted_save_program(t, regs);
+	upcalls_unmask();
+	if (taken)
+		signal_frame_build(t, info, &h);
+	else
+		signal_fault_queue(t, info);
+	return_to_user();
 }
 
 /*

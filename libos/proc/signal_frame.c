@@ -23,6 +23,7 @@
 #include "abi/errno.h"
 #include "abi/syscall.h"
 #include "core/entry.h"
+#include "core/switch.h"
 #include "core/usercopy.h"
 #include "proc/signal_frame.h"
 #include "proc/signal_private.h"
@@ -43,11 +44,9 @@ void signal_frame_make_full(struct task *t)
 }
 
 /* For a task with an alternate stack: the highest address for the frame, and which stack it is on. */
-static __attribute__((noinline)) uint64_t stack_choose(const struct task *t,
-						       const struct signal_handling *h, bool *alternate)
+static __attribute__((noinline)) uint64_t
+stack_choose(const struct task *t, const struct signal_handling *h, uint64_t sp, bool *alternate)
 {
-	uint64_t sp = t->frame->rsp;
-
 	*alternate = signal_on_alternate_stack(t, sp);
 	if ((h->flags & SA_ONSTACK) == 0 || *alternate)
 		return sp - RED_ZONE;
@@ -55,15 +54,16 @@ static __attribute__((noinline)) uint64_t stack_choose(const struct task *t,
 	return t->signal_stack.sp + t->signal_stack.size;
 }
 
-/* Where the frame goes: *vector is 0 or the place of the vector state.  0 if it cannot be. */
-static uint64_t frame_place(const struct task *t, const struct signal_handling *h, bool with_vector,
-			    uint64_t *vector)
+/* Where the frame goes, of a program whose stack pointer is `at`: *vector is 0 or the place of the vector
+ * state.  0 if it cannot be. */
+static uint64_t frame_place(const struct task *t, const struct signal_handling *h, uint64_t at,
+			    bool with_vector, uint64_t *vector)
 {
-	uint64_t sp = t->frame->rsp - RED_ZONE;
+	uint64_t sp = at - RED_ZONE;
 	bool alternate = false;
 
 	if (t->signal_stack.size != 0)
-		sp = stack_choose(t, h, &alternate);
+		sp = stack_choose(t, h, at, &alternate);
 	*vector = 0;
 	if (with_vector) {
 		sp = (sp - signal_vector_size()) & ~63ul;
@@ -146,7 +146,7 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 	uint64_t vector, place = 0;
 
 	if ((h->flags & SA_RESTORER) != 0)
-		place = frame_place(t, h, with_vector, &vector);
+		place = frame_place(t, h, regs->rsp, with_vector, &vector);
 	if (place == 0) {
 		signal_frame_failed(t, h->number);
 		return;
@@ -181,28 +181,30 @@ void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
 
 	if ((h->flags & (SA_RESTORER | SA_SIGINFO)) != SA_RESTORER || !has_one_stack(t))
 		return;
-	place = frame_place(t, h, false, &vector);
+	place = frame_place(t, h, regs->rsp, false, &vector);
 	if (place == 0 || user_plain_frame_write((struct signal_frame *)place, regs, h->words.mask,
 						 h->words.restorer) != 0)
 		return;
 	handler_start(regs, h, place);
-	return_by_call(regs);
+	return_to_handler(regs);
 }
 
 /*
  * All registers count, the vector registers among them, and the flags.  After a store that has failed the
- * other way finds all as it was: where the program goes on in our code is then what it is now.
+ * other way finds all as it was.
+ *
+ * Upcalls are masked until the frame is there, since `regs` may be in the vcore's page.  The user frame has
+ * then what a handler starts with, and the vector registers need not survive a switch.
  */
-void signal_frame_leave_fault(struct task *t, const struct signal_info *info, const struct signal_handling *h)
+void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info,
+			      const struct signal_handling *h)
 {
-	struct exo_regs *regs = t->frame;
+	struct exo_regs *frame = t->frame;
 	uint64_t vector, place, address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
 
-	if (t->entry != ENTRY_FULL || (h->flags & SA_RESTORER) == 0 || !has_one_stack(t) ||
-	    h->handler >= CANONICAL_END)
+	if ((h->flags & SA_RESTORER) == 0 || !has_one_stack(t) || h->handler >= CANONICAL_END)
 		return;
-	place = frame_place(t, h, true, &vector);
-	leave_quick_mask_change(regs);
+	place = frame_place(t, h, regs->rsp, true, &vector);
 	if (place == 0 || user_fault_frame_write((struct signal_frame *)place, regs, h->words.mask,
 						 h->words.restorer, vector, address) != 0)
 		return;
@@ -211,11 +213,12 @@ void signal_frame_leave_fault(struct task *t, const struct signal_info *info, co
 		return;
 	if (signal_vector_save(vector) != 0)
 		return;
-	handler_start(regs, h, place);
-	regs->rax = 0;
+	frame->rbp = regs->rbp; /* backtraces go on from there */
+	handler_start(frame, h, place);
 	t->entry = ENTRY_CALL;
 	t->vector_live = false;
-	return_by_call(regs);
+	upcalls_unmask();
+	return_to_handler(frame);
 }
 
 /*
@@ -245,8 +248,8 @@ static inline void stack_restore(struct task *t, const struct signal_words *w)
 		(void)signal_alternate_stack_set(t, w->stack_sp, w->stack_size, w->stack_flags, w->rsp);
 }
 
-/* Takes the frame over into the task, which then leaves with these registers.  0, or -EFAULT: then
- * RSP and RIP are what they were. */
+/* Takes the frame over into the task, which then leaves with these registers.  0, and upcalls are masked
+ * unless it leaves as from a call; or -EFAULT, and RSP and RIP are what they were. */
 static int frame_restore(struct task *t)
 {
 	struct exo_regs *regs = t->frame;
@@ -268,6 +271,8 @@ static int frame_restore(struct task *t)
 	regs->rflags = FLAGS_FIXED | (words.rflags & FLAGS_OF_PROGRAM);
 	regs->vector = regs->error = 0; /* no call that could be restarted */
 	t->entry = returns_from_call(&words) ? ENTRY_CALL : ENTRY_FULL;
+	if (words.vector == 0 && t->entry == ENTRY_FULL)
+		upcalls_mask();
 	stack_restore(t, &words);
 	signal_set_blocked(t, words.mask, false);
 	return 0;
@@ -294,7 +299,7 @@ static __attribute__((noinline)) _Noreturn void return_by_frame(struct task *t)
 		t->vector_live = false;
 		return_by_call(t->frame);
 	}
-	return_to_user();
+	return_to_user_masked();
 }
 
 /*

@@ -153,8 +153,9 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 /* Likewise for the calling task, whose call gives 0 (RAX is that already), and goes on there; or returns with
  * nothing done, since this frame cannot be a plain one. */
 void signal_frame_leave_plain(struct task *t, const struct signal_handling *h);
-/* Likewise for the calling task after a fault, if it has no alternate stack and the frame can be written. */
-void signal_frame_leave_fault(struct task *t, const struct signal_info *info,
+/* Likewise for the calling task after a fault of program code, masked once; only if it has no alternate stack
+ * and the frame can be written at once. */
+void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info,
 			      const struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);
@@ -164,7 +165,8 @@ void signal_frame_make_full(struct task *t);
 uint64_t signal_vector_size(void);
 /* Writes the live vector state to `user`, 64-byte aligned, gives the handler a clean one; 0 or -EFAULT. */
 int signal_vector_save(uint64_t user);
-/* Loads the vector state from `user`.  0 or -EFAULT; then the state is a clean one. */
+/* Loads the vector state from `user`.  0, and upcalls are masked from there on, for who goes on to the
+ * program; or -EFAULT, and the state is a clean one. */
 int signal_vector_restore(struct task *t, uint64_t user);
 /* The control words alone, for frames without vector state. */
 #define CONTROL_WORDS_VALID (1ul << 63)

@@ -94,7 +94,7 @@ static int image_read(struct _xstate *image, uint64_t user, bool *extended)
 	return 0;
 }
 
-/* As below, without a copy of the image. */
+/* As below, without a copy of the image; false: with nothing done. */
 static bool load_in_place(struct task *t, uint64_t user)
 {
 	int r;
@@ -105,7 +105,8 @@ static bool load_in_place(struct task *t, uint64_t user)
 	r = user_vector_load((const struct _xstate *)user, machine()->vector_features,
 			     machine()->vector_size);
 	t->vector_live = true;
-	upcalls_unmask();
+	if (r != 0)
+		upcalls_unmask();
 	return r == 0;
 }
 
@@ -127,7 +128,8 @@ static __attribute__((noinline)) int load_by_copy(struct task *t, uint64_t user)
 	upcalls_mask();
 	t->vector_live = true;
 	vector_load(r == 0 ? (const void *)image : &initial);
-	upcalls_unmask();
+	if (r != 0)
+		upcalls_unmask();
 	return r;
 }
 

@@ -237,11 +237,10 @@ static __attribute__((noinline)) int fault_serve(struct vm *v, const struct mapp
 	return space_protect(v, va, va + PAGE, mapping_present_prot(m), EXO_OP_KEEP_COW, epoch);
 }
 
-static inline __attribute__((always_inline)) int fault_locked(struct vm *v, uint64_t va, uint64_t error,
-							      uint64_t *epoch)
+/* `m`: the mapping there, or NULL. */
+static inline __attribute__((always_inline)) int fault_locked(struct vm *v, struct mapping *m, uint64_t va,
+							      uint64_t error, uint64_t *epoch)
 {
-	struct mapping *m = mapping_find(v, va);
-
 	if (!m)
 		m = grow_stack(v, va);
 	if (!m)
@@ -272,9 +271,9 @@ static inline __attribute__((always_inline)) int fault_attempt(struct vm *v, uin
 	uint64_t epoch = 0;
 	int r;
 
-	mutex_lock(&v->mutex);
+	mutex_lock_in_place(&v->mutex);
 	v->faults++;
-	r = fault_locked(v, PAGE_DOWN(address), error, &epoch);
+	r = fault_locked(v, mapping_find(v, address), PAGE_DOWN(address), error, &epoch);
 	vm_unlock(v, epoch);
 	return r;
 }
@@ -294,6 +293,29 @@ int vm_fault(struct vm *v, uint64_t address, uint64_t error)
 	if (address < VM_LOW || address >= EXO_USER_TOP)
 		return -EFAULT;
 	r = fault_attempt(v, address, error);
+	return r == -EPERM || r == -ENOMEM ? fault_again(v, address, error, r) : r;
+}
+
+int vm_fault_begin(struct vm *v, uint64_t address, uint64_t error, struct mapping **m)
+{
+	if (address < VM_LOW || address >= EXO_USER_TOP)
+		return -EFAULT;
+	if (!mutex_try_masked_in_place(&v->mutex))
+		return -EAGAIN;
+	v->faults++;
+	*m = mapping_find(v, address);
+	if (!*m || allowed(*m, error))
+		return 0;
+	mutex_unlock_masked_in_place(&v->mutex);
+	return -EACCES;
+}
+
+int vm_fault_go_on(struct vm *v, struct mapping *m, uint64_t address, uint64_t error)
+{
+	uint64_t epoch = 0;
+	int r = fault_locked(v, m, PAGE_DOWN(address), error, &epoch);
+
+	vm_unlock(v, epoch);
 	return r == -EPERM || r == -ENOMEM ? fault_again(v, address, error, r) : r;
 }
 

@@ -46,9 +46,9 @@ static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoc
 {
 	uint64_t first = m->region.start;
 
-	if (!space_entry(first))
+	if (!space_entry_again(v, first))
 		first = space_next_present(first, m->region.end);
-	m->prot = (uint8_t)(prot & PROT_ALL);
+	m->prot = (uint8_t)prot;
 	if (first == m->region.end)
 		return 0;
 	return space_protect(v, first, m->region.end, mapping_present_prot(m), EXO_OP_KEEP_COW, epoch);
@@ -58,11 +58,8 @@ static int protect_one(struct vm *v, struct mapping *m, int prot, uint64_t *epoc
 static int protect_mapping(struct vm *v, struct mapping **m, int prot, uint64_t *epoch)
 {
 	uint8_t before = (*m)->prot;
-	int r;
+	int r = protect_one(v, *m, prot, epoch);
 
-	if (before == (prot & PROT_ALL))
-		return 0;
-	r = protect_one(v, *m, prot, epoch);
 	if (r < 0)
 		(*m)->prot = before; /* some pages may have changed: who tries again finds work to do */
 	else
@@ -71,8 +68,7 @@ static int protect_mapping(struct vm *v, struct mapping **m, int prot, uint64_t 
 }
 
 /* As on Linux, what lies before a hole, or before what may not have these rights, has got them. */
-static __attribute__((noinline)) int protect_range(struct vm *v, uint64_t start, uint64_t end, int prot,
-						   uint64_t *epoch)
+static int protect_range(struct vm *v, uint64_t start, uint64_t end, int prot, uint64_t *epoch)
 {
 	int r = 0;
 
@@ -83,7 +79,7 @@ static __attribute__((noinline)) int protect_range(struct vm *v, uint64_t start,
 			return -ENOMEM;
 		if (!may_have(m, prot))
 			return -EACCES;
-		if (m->prot != (prot & PROT_ALL)) {
+		if (m->prot != prot) {
 			m = cut_out(v, m, start, end);
 			if (!m)
 				return -ENOMEM;
@@ -94,33 +90,66 @@ static __attribute__((noinline)) int protect_range(struct vm *v, uint64_t start,
 	return r;
 }
 
-/* What has had rights of its own before is a mapping of its own, and nothing needs to be cut out. */
-static int protect_locked(struct vm *v, uint64_t start, uint64_t end, int prot, uint64_t *epoch)
-{
-	struct mapping *m = mapping_find(v, start);
-
-	if (m && m->region.start == start && m->region.end == end && may_have(m, prot))
-		return protect_mapping(v, &m, prot, epoch);
-	return protect_range(v, start, end, prot, epoch);
-}
-
-/*
- * Other threads of the program lose a right by the time this returns, not some time later:
- * collectors of garbage rely on it.  Hence the wait.
- */
-long vm_mprotect(struct vm *v, uint64_t addr, uint64_t len, int prot)
+/* v is locked, and unlocked here. */
+static __attribute__((noinline)) long protect_any(struct vm *v, uint64_t addr, uint64_t len, int prot)
 {
 	uint64_t end, epoch = 0;
 	int r = decode_range(addr, len, &end);
 
 	if (r == 0 && (prot & ~(PROT_ALL | PROT_SEM)))
 		r = -EINVAL;
-	if (r < 0 || addr == end)
-		return r;
-	mutex_lock(&v->mutex);
-	r = protect_locked(v, addr, end, prot, &epoch);
+	if (r == 0)
+		r = protect_range(v, addr, end, prot & PROT_ALL, &epoch);
 	vm_unlock(v, epoch);
 	return r;
+}
+
+static __attribute__((noinline)) long protect_later(struct vm *v, uint64_t addr, uint64_t len, int prot)
+{
+	mutex_lock(&v->mutex);
+	return protect_any(v, addr, len, prot);
+}
+
+/* What the kernel has said of all of m.  v is unlocked here. */
+static __attribute__((noinline)) long protect_end(struct vm *v, struct mapping *m, int prot, int64_t said)
+{
+	unsigned rights = mapping_prot_of_present(m, prot);
+	uint64_t epoch = 0;
+	int r = space_protect_again(v, m->region.start, m->region.end, rights, EXO_OP_KEEP_COW, said, &epoch);
+
+	if (r == 0)
+		m->prot = (uint8_t)prot;
+	vm_unlock(v, epoch);
+	return r;
+}
+
+/*
+ * Other threads of the program lose a right by the time this returns, not some time later: collectors of
+ * garbage rely on it.  Hence the wait, in vm_unlock().
+ *
+ * What has had rights of its own before is a mapping of its own, which was found last and touches no other,
+ * and its first page is there.  So nothing needs to be checked, cut out, looked for or joined: the kernel
+ * does it all.
+ */
+long vm_mprotect(struct vm *v, uint64_t addr, uint64_t len, int prot)
+{
+	struct mapping *m;
+	int64_t said;
+
+	if (!mutex_lock_if_free(&v->mutex))
+		return protect_later(v, addr, len, prot);
+	m = v->recent;
+	if (!m || m->region.start != addr || m->region.end != addr + len || (prot & ~PROT_ALL) ||
+	    m->prot == prot || !may_have(m, prot) || !mapping_is_alone(v, m) ||
+	    !space_is_known_present(v, addr))
+		return protect_any(v, addr, len, prot);
+	said = exo_protect(v->space, addr, len / PAGE, mapping_prot_of_present(m, prot), EXO_OP_KEEP_COW);
+	if (said == 0) {
+		m->prot = (uint8_t)prot;
+		if (mutex_unlock_if_unwanted(&v->mutex))
+			return 0;
+	}
+	return protect_end(v, m, prot, said);
 }
 
 static bool covers(struct vm *v, uint64_t start, uint64_t end)
@@ -201,7 +230,7 @@ long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice)
 	return r < 0 ? r : advise(v, addr, end, advice);
 }
 
-long sys_mprotect(uint64_t addr, uint64_t len, int prot)
+__attribute__((flatten)) long sys_mprotect(uint64_t addr, uint64_t len, int prot)
 {
 	return vm_mprotect(current_process()->vm, addr, len, prot);
 }

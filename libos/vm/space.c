@@ -39,6 +39,7 @@ int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_
 		.freed = (uint64_t)freed, .freed_max = FREED_ROOM,
 	};
 
+	v->known_table = 0;
 	for (;;) {
 		u.freed_count = 0;
 		int64_t r = exo_update(v->space, &u);

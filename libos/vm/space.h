@@ -6,6 +6,7 @@
 #include <asm/mman.h>
 #include "core/exo.h"
 #include "core/list.h"
+#include "core/mutex_in_place.h"
 #include "vm/region.h"
 #include "vm/vm.h"
 
@@ -42,6 +43,7 @@ struct vm {
 
 	uint64_t tables;            /* frames fed to the kernel for page tables; only rises */
 	struct mapping *recent;     /* that was found last, or NULL */
+	uint64_t known_table;       /* the last address below a page table that there is; 0: not known */
 	struct mapping *removed;    /* to be freed after unlocking, linked by region.child[0] */
 
 	/* Mappings without contents, for the next process: of a space that is kept, and until fork or exec
@@ -89,6 +91,9 @@ void space_wait(struct vm *v, uint64_t epoch);
 /* The entry of a page in the loaded space; 0 if there is none, EXO_PTE_LOST if its frame was taken from
  * the domain. */
 uint64_t space_entry(uint64_t va);
+/* The same, and remembers the table, which does not go but by an update; is there a page, by that table? */
+static inline uint64_t space_entry_again(struct vm *v, uint64_t va);
+static inline bool space_is_known_present(const struct vm *v, uint64_t va);
 /* Is there a table for the pages around va?  Then EXO_PTE() says what their entries are. */
 bool space_has_table(uint64_t va);
 /* The first page at or above va, below end, that has an entry; end if there is none. */
@@ -127,6 +132,9 @@ uint8_t mapping_own_prot(const struct mapping *m);
 /* Those that pages of m get that are there already, with EXO_OP_KEEP_COW: which are to be copied first keep
  * their mark, and are not made writable. */
 static inline uint8_t mapping_present_prot(const struct mapping *m);
+/* The same if m had the rights `prot` of a program. */
+static inline uint8_t mapping_prot_of_present(const struct mapping *m, int prot);
+static inline bool mapping_is_alone(const struct vm *v, const struct mapping *m);
 
 /* Unlocks the mutex after `epoch` has passed.  Frees mappings that were removed only then: the last
  * use of a file may need locks of the file system, which come before the mutex. */
@@ -202,6 +210,19 @@ static inline int space_protect(struct vm *v, uint64_t start, uint64_t end, unsi
 	return r ? space_protect_again(v, start, end, prot, flags, r, epoch) : 0;
 }
 
+static inline bool space_is_known_present(const struct vm *v, uint64_t va)
+{
+	return v->known_table == (va | (TABLE_SPAN - 1)) && (EXO_PTE(va) & EXO_PTE_PRESENT);
+}
+
+static inline uint64_t space_entry_again(struct vm *v, uint64_t va)
+{
+	if (!space_has_table(va))
+		return 0;
+	v->known_table = va | (TABLE_SPAN - 1);
+	return EXO_PTE(va);
+}
+
 static inline struct mapping *mapping_find(struct vm *v, uint64_t address)
 {
 	struct mapping *m = v->recent;
@@ -209,23 +230,39 @@ static inline struct mapping *mapping_find(struct vm *v, uint64_t address)
 	return m && m->region.start <= address && address < m->region.end ? m : mapping_look_up(v, address);
 }
 
+/* Touches m no other mapping, as far as is known? */
+static inline bool mapping_is_alone(const struct vm *v, const struct mapping *m)
+{
+	return v->regions.alone == &m->region;
+}
+
 static inline struct mapping *mapping_merge(struct vm *v, struct mapping *m)
 {
-	return v->regions.alone == &m->region ? m : mapping_merge_touching(v, m);
+	return mapping_is_alone(v, m) ? m : mapping_merge_touching(v, m);
+}
+
+static inline uint8_t prot_read_and_fetch(int prot)
+{
+	return (prot & (PROT_READ | PROT_WRITE | PROT_EXEC) ? EXO_PROT_READ : 0) |
+	       (prot & PROT_EXEC ? EXO_PROT_EXEC : 0);
 }
 
 static inline uint8_t mapping_read_and_fetch(const struct mapping *m)
 {
-	return (m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC) ? EXO_PROT_READ : 0) |
-	       (m->prot & PROT_EXEC ? EXO_PROT_EXEC : 0);
+	return prot_read_and_fetch(m->prot);
 }
 
 /* A shared page of a file becomes writable by the fault that tells the file of the write. */
+static inline uint8_t mapping_prot_of_present(const struct mapping *m, int prot)
+{
+	bool writable = (prot & PROT_WRITE) && !(m->shared && m->file);
+
+	return prot_read_and_fetch(prot) | (writable ? EXO_PROT_WRITE : 0);
+}
+
 static inline uint8_t mapping_present_prot(const struct mapping *m)
 {
-	bool writable = (m->prot & PROT_WRITE) && !(m->shared && m->file);
-
-	return mapping_read_and_fetch(m) | (writable ? EXO_PROT_WRITE : 0);
+	return mapping_prot_of_present(m, m->prot);
 }
 
 static inline void vm_unlock(struct vm *v, uint64_t epoch)
@@ -233,7 +270,7 @@ static inline void vm_unlock(struct vm *v, uint64_t epoch)
 	if (epoch || v->removed)
 		vm_unlock_slowly(v, epoch);
 	else
-		mutex_unlock(&v->mutex);
+		mutex_unlock_in_place(&v->mutex);
 }
 
 #endif

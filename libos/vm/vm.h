@@ -55,6 +55,14 @@ void vm_load(struct vm *v);
  * code in task context.  Returns 0, -EFAULT (no region) or -EACCES (no right; both SIGSEGV),
  * -ENOMEM, or -EIO (beyond the end of a mapped file: SIGBUS).  May block.  v's space is loaded. */
 int vm_fault(struct vm *v, uint64_t address, uint64_t error);
+/* The same in two steps, for who is masked at first and would do without unmasking if the access is refused:
+ *
+ * begin  masked; 0: v is locked, and unmasked the other one goes on, with *m; -EAGAIN: another has v locked,
+ *	  and nothing is done; or what vm_fault() says of an access that is not allowed
+ * go_on  unmasked, after the 0: likewise what vm_fault() says */
+struct mapping;
+int vm_fault_begin(struct vm *v, uint64_t address, uint64_t error, struct mapping **m);
+int vm_fault_go_on(struct vm *v, struct mapping *m, uint64_t address, uint64_t error);
 
 /*
  * The calls below take the arguments of the system calls of the same name, and give the same

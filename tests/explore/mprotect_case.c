@@ -5,6 +5,7 @@
  * A page table is the rights of some pages; the kernel's update changes them one by one.
  */
 #include <string.h>
+#include <sys/mman.h>
 #include <asm/mman.h>
 #include "abi/errno.h"
 #include "core/exo.h"
@@ -86,6 +87,7 @@ int space_protect_again(struct vm *v, uint64_t start, uint64_t end, unsigned pro
 	return (int)said;
 }
 
+bool space_has_table(uint64_t va) { return false; }
 void space_wait(struct vm *v, uint64_t epoch) {}
 int space_unmap(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch) { return 0; }
 uint64_t space_entry(uint64_t va) { return 0; }
@@ -127,6 +129,28 @@ static void two_threads_protect(unsigned thread)
 		EXPLORE_CHECK(vm_mprotect(&vm, address_of(1), 3 * PAGE, PROT_READ | PROT_EXEC) == 0);
 }
 
+/* All of a mapping that nothing has to be looked for of: it was found last, alone, and has its first page. */
+static void setup_known(void)
+{
+	uint64_t *entry = (uint64_t *)&EXO_PTE(START);
+	void *page = (void *)((uint64_t)entry & ~(PAGE - 1));
+
+	setup();
+	page = mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	EXPLORE_CHECK(page != MAP_FAILED);
+	*entry = EXO_PTE_PRESENT;
+	vm.recent = &mappings[0];
+	vm.regions.alone = &mappings[0].region;
+	vm.known_table = START | (TABLE_SPAN - 1);
+}
+
+static void two_threads_protect_all(unsigned thread)
+{
+	EXPLORE_CHECK(vm_mprotect(&vm, START, PAGES * PAGE, thread == 0 ? PROT_READ : PROT_EXEC) == 0);
+	if (thread == 0)
+		EXPLORE_CHECK(vm_mprotect(&vm, START, PAGES * PAGE, PROT_READ | PROT_WRITE) == 0);
+}
+
 static void both_say_the_same(void)
 {
 	EXPLORE_CHECK(region_tree_ok(&vm.regions));
@@ -141,6 +165,8 @@ int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "regions_and_page_tables_change_together", 2, 2, 0, setup, two_threads_protect,
+		  both_say_the_same, NULL },
+		{ "a_mapping_and_its_pages_change_together", 2, 3, 1, setup_known, two_threads_protect_all,
 		  both_say_the_same, NULL },
 	};
 

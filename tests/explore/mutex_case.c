@@ -7,6 +7,7 @@
 
 static struct mutex mutex;
 static unsigned count; /* under mutex */
+static _Atomic unsigned looked_in_vain;
 
 void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 {
@@ -17,7 +18,7 @@ static void setup(void)
 {
 	cpus_setup();
 	mutex_init(&mutex, "case", MUTEX_VM);
-	count = 0;
+	count = looked_in_vain = 0;
 	explore_name(&mutex.owner, sizeof(mutex.owner), "owner");
 	explore_name(&mutex.lock, sizeof(mutex.lock), "lock");
 	explore_name(&mutex.queue, sizeof(mutex.queue), "queue");
@@ -57,10 +58,46 @@ static void with_a_stray_wake(unsigned cpu)
 	}
 }
 
+/* One looks without waiting: masked, and gives it back masked, or goes on unmasked. */
+static void with_a_look(unsigned cpu)
+{
+	if (cpu > 0) {
+		once(cpu);
+		return;
+	}
+	upcalls_mask();
+	if (mutex_try_masked(&mutex)) {
+		count++;
+		mutex_unlock_masked(&mutex);
+	} else {
+		atomic_fetch_add(&looked_in_vain, 1);
+	}
+	upcalls_unmask();
+}
+
+static void with_a_look_that_goes_on(unsigned cpu)
+{
+	bool taken;
+
+	if (cpu > 0) {
+		once(cpu);
+		return;
+	}
+	upcalls_mask();
+	taken = mutex_try_masked(&mutex);
+	upcalls_unmask();
+	if (!taken) {
+		atomic_fetch_add(&looked_in_vain, 1);
+		return;
+	}
+	count++;
+	mutex_unlock(&mutex);
+}
+
 static void free_in_the_end(unsigned times)
 {
 	cpus_check();
-	EXPLORE_CHECK(count == times);
+	EXPLORE_CHECK(count + looked_in_vain == times);
 	EXPLORE_CHECK(!mutex.owner && !mutex.lock.holder && list_empty(&mutex.queue.waiters));
 }
 
@@ -88,6 +125,9 @@ int main(void)
 		{ "a_stray_wake_takes_no_mutex", 3, 2, 0, setup, with_a_stray_wake, two_times, NULL },
 		{ "a_mutex_that_was_snatched_wakes_all", 3, 2, 0, setup, twice_for_the_first, four_times,
 		  NULL },
+		{ "who_looks_masked_has_it_alone", 2, 2, 2, setup, with_a_look, two_times, NULL },
+		{ "who_looks_masked_wakes_all", 3, 2, 0, setup, with_a_look, three_times, NULL },
+		{ "who_looks_masked_goes_on", 2, 2, 2, setup, with_a_look_that_goes_on, two_times, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

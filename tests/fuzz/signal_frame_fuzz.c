@@ -120,7 +120,9 @@ bool signal_force(int number, const struct signal_info *info)
 	return true;
 }
 _Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
+_Noreturn void return_to_user_masked(void) { return_to_user(); }
 _Noreturn void return_by_call(struct exo_regs *frame) { return_to_user(); }
+_Noreturn void return_to_handler(struct exo_regs *frame) { return_to_user(); }
 
 _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame)
 {
