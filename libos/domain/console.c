@@ -67,13 +67,11 @@ long domain_console_write(struct domain *d, bool wait, const uint8_t *bytes, siz
 	return done ? (long)done : r;
 }
 
-uint32_t domain_console_poll(struct domain *d, struct poll_waiter *w)
+uint32_t domain_console_poll(struct domain *d)
 {
 	uint32_t events = 0;
 
 	lock_acquire(&domains_lock);
-	if (w)
-		poll_wait(w, &d->changed, &domains_lock);
 	/* To be rung at the next byte, whatever is there now: an edge is told once, and not asked for
 	 * again. */
 	if (!byte_ring_reader_sleeps(&d->output))

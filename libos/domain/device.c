@@ -32,6 +32,7 @@ struct domain_file {
 	struct lock lock;
 	struct domain *domain; /* under lock, and fixed once it is not NULL */
 	bool is_console;       /* likewise */
+	struct domain_pollers pollers;
 	_Atomic bool keep;     /* closing the console's file does not kill the domain */
 };
 
@@ -65,6 +66,8 @@ static int attach(struct file *f, struct domain *d, bool console)
 	}
 	if (taken)
 		domain_put(d);
+	else
+		domain_attach(d, &df->pollers);
 	return taken ? -EBUSY : 0;
 }
 
@@ -101,11 +104,24 @@ static long domain_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	return domain_console_write(d, may_wait(f), bytes, n);
 }
 
+/*
+ * Why nothing is missed between the registration and the look, though they are not under one hold of the
+ * lock: attach() sets the domain, and then wakes the pollers.  If that is before the registration,
+ * domain_of() finds the domain; else it wakes this one.  The file is in the domain's list by then, so later
+ * changes wake it, too.
+ */
 static uint32_t domain_poll(struct file *f, struct poll_waiter *w)
 {
-	struct domain *d = domain_of(f);
+	struct domain_file *df = f->private;
+	struct domain *d;
 
-	return d ? domain_console_poll(d, w) : POLLERR;
+	if (w) {
+		lock_acquire(&domains_lock);
+		poll_wait(w, &df->pollers.queue, &domains_lock);
+		lock_release(&domains_lock);
+	}
+	d = domain_of(f);
+	return d ? domain_console_poll(d) : POLLERR;
 }
 
 /* 0 or -ERESTARTSYS. */
@@ -307,6 +323,8 @@ static int domain_open(struct file *f)
 	if (!df)
 		return -ENOMEM;
 	lock_init(&df->lock, "domain file", RANK_LEAF);
+	wait_queue_init(&df->pollers.queue);
+	list_init(&df->pollers.link);
 	f->private = df;
 	return 0;
 }
@@ -319,8 +337,10 @@ static void domain_release(struct file *f)
 		domain_kill(df->domain);
 		domain_told(df->domain);
 	}
-	if (df->domain)
+	if (df->domain) {
+		domain_detach(&df->pollers);
 		domain_put(df->domain);
+	}
 	heap_free(df);
 }
 

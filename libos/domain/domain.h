@@ -85,7 +85,17 @@ struct domain {
 	bool has_no_time;              /* it was passive, and serves: there is no time to take back */
 	bool waited;                   /* somebody has been told of its end */
 	struct byte_ring input, output; /* our ends of the console */
-	struct wait_queue changed;     /* state, or the console's readiness */
+	struct wait_queue changed;     /* who sleeps until the state changes, or the console's readiness */
+	struct list files;             /* struct domain_pollers.link: attached to it */
+};
+
+/*
+ * Who polls a file of /dev/domain: for as long as the file is there, attached or not, since who has begun to
+ * watch it is not asked to begin again when it is.  Under domains_lock.
+ */
+struct domain_pollers {
+	struct wait_queue queue;
+	struct list link; /* in domain.files */
 };
 
 extern struct lock domains_lock;
@@ -101,6 +111,10 @@ struct domain *domain_find(uint32_t id);
 struct domain *domain_next(uint32_t id);
 void domain_put(struct domain *d);
 void domain_told(struct domain *d);  /* nobody needs to be told of its end any more */
+/* The file is one of d's, with a reference, until it is detached; its pollers are woken, from now on and
+ * now. */
+void domain_attach(struct domain *d, struct domain_pollers *p);
+void domain_detach(struct domain_pollers *p);
 int domain_begin(struct domain *d);  /* MAKING -> ALIVE; -ESRCH: it is to end instead */
 void domain_kill(struct domain *d);  /* unless it is dying already */
 
@@ -126,12 +140,11 @@ void domains_ask(void);
 void domain_dismantle(struct domain *d);
 
 /* console.c: task context; with a reference. */
-struct poll_waiter;
 /* Bytes, 0 when there will be no more, or -errno. */
 long domain_console_read(struct domain *d, bool wait, uint8_t *bytes, size_t n);
 /* All of it, unless the domain dies (EPIPE) or nobody may wait. */
 long domain_console_write(struct domain *d, bool wait, const uint8_t *bytes, size_t n);
-uint32_t domain_console_poll(struct domain *d, struct poll_waiter *w);
+uint32_t domain_console_poll(struct domain *d);
 
 /* build.c: makes all of it but the vcores and starts nothing; 0 or -errno, and then what there is of
  * it is to be taken apart. */

@@ -21,6 +21,7 @@
 #include "fs/epoll.h"
 #include "abi/errno.h"
 #include "core/memory.h"
+#include "proc/user.h"
 
 /* Guards struct epoll.pollers of all. */
 static struct lock epoll_pollers_lock = LOCK_INIT("pollers of epolls", RANK_POLLERS);
@@ -31,6 +32,7 @@ struct epoll *epoll_create(void)
 
 	if (!ep)
 		return NULL;
+	ep->user = user_hold_own();
 	mutex_init(&ep->mutex, "epoll", MUTEX_EPOLL);
 	lock_init(&ep->lock, "epoll", RANK_EPOLL);
 	atomic_init(&ep->references, 1);
@@ -46,8 +48,10 @@ struct epoll *epoll_create(void)
 
 static void epoll_put(struct epoll *ep)
 {
-	if (atomic_fetch_sub_explicit(&ep->references, 1, memory_order_acq_rel) == 1)
-		heap_free(ep);
+	if (atomic_fetch_sub_explicit(&ep->references, 1, memory_order_acq_rel) != 1)
+		return;
+	user_let_go(ep->user);
+	heap_free(ep);
 }
 
 /* ---------------------------------------------------------------- called by files */
@@ -242,9 +246,12 @@ int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event
 
 	if (item && item->inner)
 		error = epoll_nest(item);
-	if (!error && find_unlocked(ep, f, fd)) {
-		error = -EEXIST;
-		if (item->inner)
+	if (!error) {
+		if (find_unlocked(ep, f, fd))
+			error = -EEXIST;
+		else if (!epoll_watch_begin(ep))
+			error = -ENOSPC;
+		if (error && item->inner)
 			epoll_unnest(item);
 	}
 	if (error) {
@@ -306,6 +313,7 @@ static void item_remove(struct epoll_item *item, struct file *f)
 	lock_release(&ep->lock);
 	if (unused)
 		heap_free(item);
+	epoll_watch_end(ep);
 	epoll_put(ep);
 }
 

@@ -30,7 +30,12 @@
 /* How an item is told, besides the events that are wanted. */
 #define EPOLL_FLAGS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 
+struct user;
+
 struct epoll {
+	/* Fixed: who has made it, and has its items; held. */
+	struct user *user;
+
 	/* MUTEX_EPOLL: one task at a time changes items, or takes events. */
 	struct mutex mutex;
 	_Atomic uint32_t references; /* the open file, and each item */
@@ -121,6 +126,13 @@ void epoll_forget(struct file *f);
 long epoll_wait_for(struct epoll *ep, uint64_t user, unsigned max, struct poll_limit limit);
 /* Is any item ready?  Takes nothing. */
 bool epoll_is_ready(struct epoll *ep);
+
+/* ---------------------------------------------------------------- fs/epoll_limit.c: how many there may be */
+
+void epoll_limit_init(void); /* once, when there is /proc */
+/* Another item of its user's; false: he has as many as he may. */
+bool epoll_watch_begin(struct epoll *ep);
+void epoll_watch_end(struct epoll *ep);
 
 /* ---------------------------------------------------------------- fs/epoll_nest.c: epolls in epolls */
 

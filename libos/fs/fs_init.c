@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "fs/archive.h"
 #include "fs/device_open.h"
+#include "fs/epoll.h"
 #include "fs/inode.h"
 #include "fs/memfs.h"
 #include "fs/proc_inode.h"
@@ -41,6 +42,7 @@ static int add_proc(void)
 	int error;
 
 	proc_system_init();
+	epoll_limit_init();
 	proc = procfs_root(&error);
 	if (proc)
 		error = tree_mount("/proc", proc);

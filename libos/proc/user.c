@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A counter for each real user that has tasks, so that a fork need not count them. */
+/* Counters for each real user that has tasks, or holds files that count: so that a fork need not count the
+ * tasks. */
 #include "proc/user.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -8,7 +9,12 @@
 
 struct user {
 	struct named named; /* by uid */
+
+	/* Under process_tree_lock. */
 	uint64_t places;
+	uint64_t holders;
+
+	_Atomic uint64_t watches; /* any CPU; a number by itself */
 };
 
 static struct named *users; /* under process_tree_lock */
@@ -26,14 +32,54 @@ static struct user *find_or_make(uint32_t uid)
 	return u;
 }
 
+static void free_if_unused(struct user *u)
+{
+	if (u->places > 0 || u->holders > 0)
+		return;
+	named_remove(&users, &u->named);
+	heap_free(u);
+}
+
 static void give(struct user *u, uint64_t places)
 {
 	ASSERT_INVARIANT(u->places >= places);
 	u->places -= places;
-	if (u->places > 0)
-		return;
-	named_remove(&users, &u->named);
-	heap_free(u);
+	free_if_unused(u);
+}
+
+struct user *user_hold_own(void)
+{
+	struct user *u;
+
+	lock_acquire(&process_tree_lock);
+	u = current_process()->user;
+	u->holders++;
+	lock_release(&process_tree_lock);
+	return u;
+}
+
+void user_let_go(struct user *u)
+{
+	lock_acquire(&process_tree_lock);
+	u->holders--;
+	free_if_unused(u);
+	lock_release(&process_tree_lock);
+}
+
+bool user_add_watch(struct user *u, uint64_t most)
+{
+	uint64_t now = atomic_load_explicit(&u->watches, memory_order_relaxed);
+
+	while (now < most)
+		if (atomic_compare_exchange_weak_explicit(&u->watches, &now, now + 1, memory_order_relaxed,
+							  memory_order_relaxed))
+			return true;
+	return false;
+}
+
+void user_remove_watch(struct user *u)
+{
+	atomic_fetch_sub_explicit(&u->watches, 1, memory_order_relaxed);
 }
 
 bool user_enter_locked(struct process *p)

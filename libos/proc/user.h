@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How many tasks each real user has: RLIMIT_NPROC. */
+/* How many tasks each real user has, for RLIMIT_NPROC, and how many items of epolls. */
 #ifndef LIBOS_PROC_USER_H
 #define LIBOS_PROC_USER_H
 
@@ -10,7 +10,7 @@ struct process;
 struct user;
 
 /*
- * All under process_tree_lock.
+ * These are under process_tree_lock.
  *
  * A process has a place for each task, one as a zombie, and one for each task that is being made.  It counts
  * with its user from user_enter_locked() until the last place is given back.
@@ -23,5 +23,14 @@ void user_give_place_locked(struct process *p);
 void user_hand_over_locked(struct process *from, struct process *child);
 /* All its places go to another user; it is that one's then.  False: out of memory, nothing has changed. */
 bool user_change_locked(struct process *p, uint32_t uid);
+
+/*
+ * Beyond tasks: what a file that he has made counts with him.  The file holds him, and may outlive all his
+ * processes.  The first two in task context, no lock held; the others anywhere.
+ */
+struct user *user_hold_own(void); /* that of the calling process */
+void user_let_go(struct user *u);
+bool user_add_watch(struct user *u, uint64_t most); /* false: he has that many */
+void user_remove_watch(struct user *u);
 
 #endif

@@ -11,6 +11,7 @@
 #include "libos_cpus.h"
 #include "../../libos/fs/epoll.c"
 #include "../../libos/fs/epoll_nest.c"
+#include "../../libos/fs/poll.c"
 
 /* ---------------------------------------------------------------- what they stand on */
 
@@ -47,6 +48,25 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 	l->holder = 0;
 }
 
+/* The limit of items is a counter by itself (fs/epoll_limit.c). */
+struct user *user_hold_own(void)
+{
+	return NULL;
+}
+
+void user_let_go(struct user *u)
+{
+}
+
+bool epoll_watch_begin(struct epoll *e)
+{
+	return true;
+}
+
+void epoll_watch_end(struct epoll *e)
+{
+}
+
 /* There is nothing at address 0. */
 int copy_to_user(uint64_t to, const void *from, size_t n)
 {
@@ -54,6 +74,27 @@ int copy_to_user(uint64_t to, const void *from, size_t n)
 		return -EFAULT;
 	memcpy((void *)to, from, n);
 	return 0;
+}
+
+/* Of poll() only what is below the call is here. */
+int copy_from_user(void *to, uint64_t from, size_t n)
+{
+	explore_fail("nobody calls");
+}
+
+struct file *fd_get(int fd)
+{
+	explore_fail("nobody has descriptors");
+}
+
+int signal_mask_replace_by(uint64_t mask, uint64_t size)
+{
+	explore_fail("nobody has a mask");
+}
+
+long signal_mask_restore_after(uint64_t mask, long result)
+{
+	explore_fail("nobody has a mask");
 }
 
 long file_read_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused)
@@ -101,10 +142,14 @@ static uint32_t source_poll(struct file *f, struct poll_waiter *w)
 	return events;
 }
 
+static bool is_over; /* no task runs any more */
+
+/* As that of many files, it may sleep. */
 static void source_release(struct file *f)
 {
 	struct source *s = f->private;
 
+	EXPLORE_CHECK(is_over || task_state(current()) == TASK_RUNNING);
 	lock_acquire(&s->lock);
 	EXPLORE_CHECK(!s->gone && list_empty(&s->pollers.waiters));
 	s->gone = true;
@@ -150,6 +195,8 @@ static void setup_with(uint32_t events)
 	explore_name(in_use, sizeof(in_use), "in_use");
 	explore_name(&given, sizeof(given), "given");
 	explore_name(sources, sizeof(sources), "sources");
+	is_over = false;
+	explore_name(&is_over, sizeof(is_over), "over");
 	explore_name(&epoll_pollers_lock, sizeof(epoll_pollers_lock), "pollers lock");
 	explore_name(&nest_mutex, sizeof(nest_mutex), "nest mutex");
 	ep = epoll_create();
@@ -351,6 +398,21 @@ static void close_and_look(unsigned cpu)
 		(void)epoll_is_ready(ep);
 }
 
+static void close_and_poll(unsigned cpu)
+{
+	struct poll_entry entries[POLL_QUEUES_PER_FILE];
+	struct poll_waiter w = { .entries = entries, .room = POLL_QUEUES_PER_FILE };
+	struct poll_item item = { .file = ep_file, .wanted = POLLIN };
+
+	if (cpu == 0) {
+		file_put(files[0]);
+		raise_level(1);
+		return;
+	}
+	while (register_and_sleep(&item, 1, &w, (struct poll_limit){ .at_once = false }) == 0)
+		;
+}
+
 static void close_and_event(unsigned cpu)
 {
 	if (cpu == 0)
@@ -401,6 +463,7 @@ static void it_is_seen(void)
 /* All is gone when the rest is closed. */
 static void nothing_is_left(bool ep_is_open)
 {
+	is_over = true;
 	if (ep_is_open)
 		file_put(ep_file);
 	for (unsigned n = 0; n < 2; n++)
@@ -421,6 +484,14 @@ static void file_is_gone(void)
 {
 	EXPLORE_CHECK(sources[0].gone);
 	one_item_is_left();
+}
+
+/* It leaves nothing in the epoll's queue. */
+static void a_poll_is_over(void)
+{
+	cpus_check();
+	EXPLORE_CHECK(sources[0].gone && list_empty(&ep->pollers.waiters) && epoll_is_ready(ep));
+	nothing_is_left(true);
 }
 
 static void both_are_gone(void)
@@ -450,6 +521,7 @@ int main(void)
 		  file_is_gone, NULL },
 		{ "a_file_is_closed_while_it_is_looked_at", 2, 2, 0, level_is_up, close_and_look,
 		  file_is_gone, NULL },
+		{ "a_poll_closes_a_file", 2, 2, 0, stale, close_and_poll, a_poll_is_over, NULL },
 		{ "a_file_is_closed_while_it_wakes", 2, 2, 1, edges, close_and_event, file_is_gone, NULL },
 		{ "a_file_and_its_epoll_are_closed", 2, 2, 0, edges, close_both, both_are_gone, NULL },
 		{ "they_are_closed_while_it_wakes", 3, 1, 0, edges, close_both_and_event,

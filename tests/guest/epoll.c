@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -649,6 +650,86 @@ static void a_blocked_signal_is_let_in(void)
 	close(fd);
 }
 
+/* /proc/sys/fs/epoll/max_user_watches: the user's items in all epolls that he has made. */
+#define LIMIT "/proc/sys/fs/epoll/max_user_watches"
+
+static bool set_limit(const char *to)
+{
+	int fd = open(LIMIT, O_WRONLY);
+	bool done = fd >= 0 && write(fd, to, strlen(to)) == (ssize_t)strlen(to);
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return done;
+}
+
+static void read_limit(char *to, size_t size)
+{
+	int fd = open(LIMIT, O_RDONLY);
+	ssize_t n = read(fd, to, size - 1);
+
+	CHECK(n > 0);
+	to[n] = 0;
+	close(fd);
+}
+
+/* In a child: 0, or where it went wrong. */
+static int with_three_items(void)
+{
+	int ep = epoll_create1(0), other = epoll_create1(0), fd[5];
+
+	if (setuid(4711) != 0)
+		return 1;
+	int mine = epoll_create1(0), second = epoll_create1(0);
+
+	for (int i = 0; i < 5; i++)
+		fd[i] = eventfd(0, 0);
+	if (add(mine, fd[0], EPOLLIN) || add(mine, fd[1], EPOLLIN) || add(second, fd[0], EPOLLIN))
+		return 2;
+	if (add(second, fd[1], EPOLLIN) != -1 || errno != ENOSPC)
+		return 3;
+	if (add(second, fd[0], EPOLLIN) != -1 || errno != EEXIST)
+		return 4;
+	/* Of an epoll that root has made the items are root's. */
+	if (add(ep, fd[0], EPOLLIN) || add(other, fd[0], EPOLLIN))
+		return 5;
+	if (change(mine, EPOLL_CTL_MOD, fd[0], EPOLLOUT) || epoll_ctl(mine, EPOLL_CTL_DEL, fd[0], NULL))
+		return 6;
+	if (add(second, fd[1], EPOLLIN) || add(second, fd[2], EPOLLIN) != -1)
+		return 7;
+	close(fd[1]); /* two items */
+	if (add(second, fd[2], EPOLLIN) || add(second, fd[3], EPOLLIN) || add(second, fd[4], EPOLLIN) != -1)
+		return 8;
+	close(second); /* all */
+	return add(mine, fd[2], EPOLLIN) || add(mine, fd[3], EPOLLIN) || add(mine, fd[4], EPOLLIN) ||
+	       add(mine, fd[0], EPOLLIN) != -1 ? 9 : 0;
+}
+
+static void a_user_has_so_many_items(void)
+{
+	static const char *const bad[] = { "-1\n", "x\n", "\n", "99999999999999999999\n" };
+	char before[32], now[32];
+	int status;
+
+	read_limit(before, sizeof(before));
+	CHECK(atol(before) > 100);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(!set_limit(bad[i]) && errno == EINVAL);
+	read_limit(now, sizeof(now));
+	CHECK(strcmp(before, now) == 0);
+	CHECK(set_limit("3\n"));
+	read_limit(now, sizeof(now));
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(with_three_items());
+	waitpid(child, &status, 0);
+	CHECK(set_limit(before));
+	CHECK(strcmp(now, "3\n") == 0);
+	CHECK_EQ(status, 0);
+}
+
 int main(void)
 {
 	RUN(a_level_is_told_while_it_lasts);
@@ -675,5 +756,6 @@ int main(void)
 	RUN(a_time_out_takes_its_time);
 	RUN(a_signal_ends_it);
 	RUN(a_blocked_signal_is_let_in);
+	RUN(a_user_has_so_many_items);
 	return test_result();
 }

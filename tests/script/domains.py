@@ -145,14 +145,24 @@ def a_hundred_lives_leave_nothing(cpus):
     assert numbers == {"2"}, numbers
 
 
+def run_program(name, cpus, *arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, name)
+        subprocess.run([EXO_CC, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
+                        os.path.join(TOP, f"tests/script/domains_{name}.c")], check=True)
+        return exo_run("--cpus", str(cpus), "--file", f"{program}:/{name}", "--", f"/{name}", *arguments)
+
+
 def one_that_is_being_made_is_not_there_yet(cpus):
     """Others reach for it by its number all the time, look at its console, and kill it."""
-    with tempfile.TemporaryDirectory() as folder:
-        program = os.path.join(folder, "making")
-        subprocess.run([EXO_CC, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
-                        os.path.join(TOP, "tests/script/domains_making.c")], check=True)
-        result = exo_run("--cpus", str(cpus), "--file", f"{program}:/making", "--", "/making", "10")
+    result = run_program("making", cpus, "10")
     assert (result.returncode, result.stdout) == (0, b"made\n"), result
+
+
+def one_that_is_watched_before_it_is_made_tells(cpus):
+    """By epoll, which begins to watch a file once."""
+    result = run_program("watched", cpus)
+    assert (result.returncode, result.stdout) == (0, b"hello\n1 1 3\n"), result
 
 
 CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_given,
@@ -164,7 +174,8 @@ CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_gi
 CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
           for function, cpus in ((a_domain_may_have_many_cpus, 32),
                                  (a_hundred_lives_leave_nothing, 2),
-                                 (one_that_is_being_made_is_not_there_yet, 2))]
+                                 (one_that_is_being_made_is_not_there_yet, 2),
+                                 (one_that_is_watched_before_it_is_made_tells, 2))]
 
 if __name__ == "__main__":
     run_cases(CASES)
