@@ -201,8 +201,8 @@ fault_masked_entry:
 ; Flags that POPFQ can set without a trap in between are set by it, and RSP and RIP come last, from this CPU's
 ; own vcore, which an instruction can name without a register: so there is a pair of them for each CPU.  That
 ; is faster than IRETQ, which some emulators even make a kernel entry of (exo/x86/user_iret.c).  RSP points at
-; vcore->leave.rflags in the range.  An event behind it, in [leave_start, leave_end), finds there what is to
-; be resumed; it is on the same CPU, before anything else is resumed on that.
+; vcore->leave.rflags in the range.  An event behind it, in [leave_start, leave_end) or in the jumps, finds
+; there what is to be resumed; it is on the same CPU, before anything else is resumed on that.
 ;
 ; With other flags RSP points at regs->rip in the range, and IRETQ is the way.  Both have what the range
 ; looks at in the same places; the code selector, where the other has its jump's address, tells them apart.
@@ -210,7 +210,7 @@ fault_masked_entry:
 ; A program that called us had the flags that it liked, and a switch of tasks keeps them.  With NT
 ; set IRETQ would fault, so the flags are made ours before that.  RSP may be `regs` itself, whatever is
 ; pushed lies below.
-global registers_resume, resume_start, resume_end, leave_start, leave_end, leave_jumps
+global registers_resume, resume_start, resume_end, leave_start, leave_end, leave_jumps, leave_jumps_end
 extern resume_interrupted
 
 ; At RSP in the range.
@@ -286,7 +286,10 @@ registers_resume.by_iretq:
 leave_start:
 	popfq
 	ret                             ; to this CPU's jump
-	align 16
+leave_end:
+
+; As many as there may be CPUs, of which each uses one: not among what a switch takes (libos.ld).
+section .jumps progbits alloc exec nowrite align=LEAVE_JUMP_SIZE
 leave_jumps:
 %assign cpu 0
 %rep CPUS_MAX
@@ -295,7 +298,9 @@ leave_jumps:
 	align LEAVE_JUMP_SIZE
 %assign cpu cpu + 1
 %endrep
-leave_end:
+leave_jumps_end:
+
+section .text
 
 ; _Noreturn void registers_resume_masked(const struct exo_regs *regs): goes on, still masked.
 ; On the fault stack, where nothing else is needed any more.

@@ -17,7 +17,7 @@
  *	[mask_start, mask_end)                libos code: RIP = mask_start
  *	[lock_take_start, lock_take_end)      libos code: RIP = lock_take_start
  *	[masked_start, masked_end)            libos code: RIP = masked_start
- *	[leave_start, leave_end)              RIP, RSP and RFLAGS from vcore->leave, then as above and
+ *	[leave_start, leave_end), leave_jumps RIP, RSP and RFLAGS from vcore->leave, then as above and
  *	                                      below
  *	anything else                         libos code if RSP is in the task's slot, else the
  *	                                      program's
@@ -53,7 +53,7 @@ extern const char lock_take_start[], lock_take_end[];
 extern const char event_entry[], fault_entry[], fault_masked_entry[];
 extern const char resume_start[], resume_end[];
 #define LEAVE_JUMP_SIZE 16
-extern const char leave_start[], leave_end[], leave_jumps[][LEAVE_JUMP_SIZE];
+extern const char leave_start[], leave_end[], leave_jumps[][LEAVE_JUMP_SIZE], leave_jumps_end[];
 
 /*
  * Goes on where the user frame says, as from a call: RAX, RDI, RSI, RDX, RSP and what a call preserves

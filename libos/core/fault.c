@@ -106,8 +106,8 @@ static __attribute__((noinline)) int page_serve(struct task *t, const struct exo
 
 /*
  * On the task's own, empty stack, masked.  The registers are in the vcore's page, where nothing changes them
- * as long as we are masked: a fault meanwhile, in a user copy, has another place.  If it becomes a signal they
- * go nowhere else but into the signal's frame.
+ * as long as we are masked: a fault meanwhile, in a user copy, has another place.  If it becomes a signal
+ * they go nowhere else but into the signal's frame.
  */
 static void program_fault(uint64_t place)
 {

@@ -26,13 +26,11 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "debug/inject.h"
-#include "proc/process.h"
 #include "sched/donation.h"
 #include "sched/offline.h"
 #include "sched/place.h"
 #include "time/time.h"
 #include "trace/trace.h"
-#include "vm/vm.h"
 
 /* What switch_away() leaves behind: in this order on the stack. */
 struct context {
@@ -159,13 +157,10 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 /* False: the kernel gave this CPU to another vcore since `token` was read; decide again. */
 static bool load_space(struct vcore *v, const struct task *t, uint64_t token)
 {
-	exo_handle space;
+	exo_handle space = t->space;
 	int64_t r;
 
-	if (!t->process)
-		return true;
-	space = vm_space(t->process->vm);
-	if (space == v->space)
+	if (!space || space == v->space)
 		return true;
 	r = exo_switch(space, token);
 	if (r == -EAGAIN)

@@ -13,7 +13,9 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "debug/inject.h"
+#include "proc/process.h"
 #include "trace/trace.h"
+#include "vm/vm.h"
 
 void task_put(struct task *t)
 {
@@ -46,6 +48,7 @@ struct task *task_create(struct process *p, void (*entry)(void *), void *argumen
 	if (!t)
 		return NULL;
 	t->process = p;
+	t->space = p ? vm_space(p->vm) : 0;
 	t->state = TASK_BLOCKED;
 	t->where = PLACE_NONE;
 	t->home = this_vcore()->cpu;

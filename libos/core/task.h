@@ -80,6 +80,7 @@ struct task {
 	/* Written by the running task itself, or by its CPU on its behalf (or its creator). */
 	uint64_t stack_pointer;  /* saved while it is not running */
 	uint64_t fs_base, gs_base; /* the program's, while it is not running: see arch_prctl */
+	exo_handle space;        /* its process's, for who switches and needs no more of that; 0: any */
 	uint32_t mxcsr;          /* of a switch with dead vector registers: control bits alone */
 	uint16_t x87_control;
 	uint64_t fault_address;  /* of the fault that is being moved to its stack */

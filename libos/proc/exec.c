@@ -82,6 +82,7 @@ static void switch_space(struct process *p, struct vm *v, const char *path, stru
 	mutex_unlock(&p->exec_mutex);
 	memcpy(current()->name, p->name, sizeof(p->name));
 	trace_name_changed();
+	current()->space = vm_space(v);
 	vm_load(v);
 	vm_put(old_vm);
 	command_line_put(old_line);

@@ -91,6 +91,13 @@ static void leave_children_locked(struct process *p, const struct task *t)
 		wake_all(&p->child_wait, WAKE_ANY);
 }
 
+/* From here on who switches to t loads no space for it. */
+static void forget_process(struct task *t)
+{
+	t->process = NULL;
+	t->space = 0;
+}
+
 /* The task is no longer one of p's, which ends with `wait_status` if that is the `last_word`, whoever would
  * end it with another since.  True: it was the last one. */
 static bool leave_process(struct task *t, struct process *p, int wait_status, bool last_word)
@@ -116,7 +123,7 @@ static bool leave_process(struct task *t, struct process *p, int wait_status, bo
 	} else {
 		user_give_place_locked(p);
 		leave_children_locked(p, t);
-		t->process = NULL; /* before another task can give up the address space */
+		forget_process(t); /* before another task can give up the address space */
 		wake_all(&p->thread_wait, WAKE_ANY);
 	}
 	lock_release(&process_tree_lock);
@@ -140,9 +147,9 @@ static void release_resources(struct process *p)
 		tty_session_leader_exit(p);
 	time_process_release(p);
 
-	/* A switch of tasks loads process->vm, so the task leaves the process first.  The space stays
+	/* A switch of tasks loads the space, so the task leaves the process first.  The space stays
 	 * loaded until this CPU needs another. */
-	current()->process = NULL;
+	forget_process(current());
 	mutex_lock(&p->exec_mutex);
 	lock_acquire(&process_tree_lock);
 	signal_release_locked(p);

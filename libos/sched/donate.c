@@ -249,7 +249,7 @@ static void keep_promise(struct vcore *v, struct task *from)
  * Between the gift and here the heir was in nobody's hands but ours; only what others may change at
  * any time can have changed: its affinity, and whether the library wants to be asked.
  */
-struct sched_run donation_heir(struct vcore *v)
+inline __attribute__((always_inline)) struct sched_run donation_heir(struct vcore *v)
 {
 	struct task *t = v->heir;
 

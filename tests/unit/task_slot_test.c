@@ -68,6 +68,7 @@ void task_place_bug(const struct task *t, enum task_place from, enum task_place 
 	libos_panic("place");
 }
 void vcore_ring(unsigned cpu) {}
+exo_handle vm_space(struct vm *v) { return 0; }
 void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task, unsigned detail,
 		  unsigned number, uint64_t value) {}
 void trace_record_name(struct vcore *v, const struct task *t) {}
