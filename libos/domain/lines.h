@@ -13,7 +13,8 @@
  * loses the line loses it for those that it was passed on to, and who gets it again, for them as well.
  *
  * A line is silent from an interrupt on until whoever has read of it reads or polls again: by then the
- * driver has seen to the device.
+ * driver has seen to the device.  Who watches it by its edges (EPOLLET) does not poll again while he waits:
+ * he reads until EAGAIN, as of any such file, and that is his answer.
  */
 #ifndef LIBOS_LINES_H
 #define LIBOS_LINES_H

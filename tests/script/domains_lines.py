@@ -5,10 +5,12 @@
 timer, which the firmware has left ticking and nobody else uses."""
 
 import os
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import exo_run, run_cases  # noqa: E402
+from cases import EXO_CC, TOP, exo_run, run_cases  # noqa: E402
 
 PROGRAMS = """
     create() { domainctl create --mem 12M --budget 30/100ms "$@"; }
@@ -46,6 +48,16 @@ def a_line_is_whose_it_was_given_to(cpus):
     busy = "domainctl: create: Resource busy"
     assert out == ["4", "3", "head: /dev/irq/5: No such device or address",
                    "head: /dev/irq/0: Resource busy", busy, "125", "4", busy, busy], out
+
+
+def each_interrupt_is_an_edge(cpus):
+    """For epoll, when it has been answered by reading until there is nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "edges")
+        subprocess.run([EXO_CC, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
+                        os.path.join(TOP, "tests/script/domains_edges.c")], check=True)
+        result = exo_run("--cpus", str(cpus), "--file", f"{program}:/edges", "--", "/edges")
+    assert (result.returncode, result.stdout) == (0, b"edges\n"), result
 
 
 def lines_come_and_go_while_it_runs(cpus):
@@ -164,6 +176,7 @@ def who_does_not_give_it_back_loses_it(_):
 CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
          for function, counts in (
              (a_line_is_whose_it_was_given_to, (1, 4)),
+             (each_interrupt_is_an_edge, (1, 2)),
              (lines_come_and_go_while_it_runs, (1, 2)),
              (a_reader_is_woken_when_its_line_goes, (2,)),
              (a_line_goes_with_the_cpus, (2,)),
