@@ -30,8 +30,7 @@ bool run_stats(struct cpu *of, struct exo_cpu_stats *out)
 
 	*out = of->stats;
 	atomic_thread_fence(memory_order_acquire);
-	return !(before & 1) &&
-	       before == atomic_load_explicit(&of->run.stats_sequence, memory_order_relaxed);
+	return !(before & 1) && before == atomic_load_explicit(&of->run.stats_sequence, memory_order_relaxed);
 }
 
 /* sc has used `ticks`.  If it runs, too little left to be worth going on counts as spent. */

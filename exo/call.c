@@ -37,6 +37,8 @@ static const struct call {
 		uint8_t kind, rights;
 	} needs[2];
 } calls[EXO_CALLS] = { EXO_CALL_LIST(CALL_ENTRY) };
+#define CALL_ZERO(...) 0,
+_Static_assert(sizeof((char[]){ EXO_CALL_LIST(CALL_ZERO) }) == EXO_CALLS, "each number has its handler");
 
 static int64_t call(uint64_t number, struct exo_regs *regs)
 {
@@ -44,10 +46,13 @@ static int64_t call(uint64_t number, struct exo_regs *regs)
 	struct handle_view h[2];
 	int64_t result = 0;
 
-	if (number >= EXO_CALLS || !c->handler)
+	asm("" : "+r"(c)); /* kept in a register, not worked out again */
+	if (number >= EXO_CALLS)
 		return -ENOSYS;
 	h[0].kept = h[1].kept = true; /* until there is something to put */
-	if (c->needs[0].kind)
+	if (c->needs[0].kind == OBJECT_SPACE && handle_names_loaded(regs->rdi, c->needs[0].rights))
+		h[0].space = this_cpu()->run.space;
+	else if (c->needs[0].kind)
 		result = handle_view(domain_current(), regs->rdi, c->needs[0].kind, c->needs[0].rights,
 				     &h[0]);
 	if (c->needs[1].kind && !result)

@@ -41,8 +41,7 @@ static struct handle_slot *slot_at(struct domain *d, uint32_t number)
 
 	if (number / HANDLE_SLOTS_PER_FRAME >= HANDLE_FRAMES_MAX)
 		return NULL;
-	page = atomic_load_explicit(&d->handles[number / HANDLE_SLOTS_PER_FRAME],
-				    memory_order_acquire);
+	page = atomic_load_explicit(&d->handles[number / HANDLE_SLOTS_PER_FRAME], memory_order_acquire);
 	return page ? &page[number % HANDLE_SLOTS_PER_FRAME] : NULL;
 }
 
@@ -60,8 +59,22 @@ static bool slot_read(struct handle_slot *slot, uint32_t generation, struct hand
 	return atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
 }
 
-int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
-		struct handle_view *out)
+/*
+ * What a slot says is fixed while its tag is the same, and a handle is not stale while the object's
+ * generation is.  That the slot is one of the caller's domain needs no look: nobody else runs in a space of
+ * that domain's, and by what is remembered of another space nothing may be done any more (space_load).
+ */
+__attribute__((flatten)) bool handle_names_loaded(exo_handle h, unsigned rights)
+{
+	const struct run *run = &this_cpu()->run;
+
+	return h == run->space_handle && !(rights & ~run->space_rights) &&
+	       atomic_load(&run->space_slot->tag) == tag_make(h >> 32, SLOT_LIVE) &&
+	       object_generation(run->space_frame) == run->space_generation;
+}
+
+__attribute__((flatten)) int handle_view(struct domain *d, exo_handle h, enum object_kind kind,
+					 unsigned rights, struct handle_view *out)
 {
 	struct handle_slot *slot = slot_at(d, (uint32_t)h);
 
@@ -75,8 +88,16 @@ int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned 
 	out->object = out->kind < OBJECT_PORTS ? frame_pointer(out->object_frame) : NULL;
 	/* What is loaded is held by the vcore that asks, until it has gone elsewhere: in the last step of a
 	 * call.  So it is not destroyed meanwhile, and whether the handle is stale is all there is to see. */
-	if (kind == OBJECT_SPACE && out->space == this_cpu()->run.space)
+	if (kind == OBJECT_SPACE && out->space == this_cpu()->run.space) {
+		struct run *run = &this_cpu()->run;
+
+		run->space_slot = slot;
+		run->space_handle = h;
+		run->space_rights = out->rights;
+		run->space_frame = out->object_frame;
+		run->space_generation = out->object_generation;
 		return object_generation(out->object_frame) == out->object_generation ? 0 : -EBADF;
+	}
 	if (!object_word_get(out->object_frame, out->object_generation))
 		return -EBADF;
 	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
@@ -154,12 +175,8 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 		       uint64_t object_frame, uint64_t first, uint64_t count)
 {
 	struct handle_view view = {
-		.kind = kind,
-		.rights = rights,
-		.object_frame = object_frame,
-		.object_generation = object_generation(object_frame),
-		.first = first,
-		.count = count,
+		.kind = kind, .rights = rights, .first = first, .count = count,
+		.object_frame = object_frame, .object_generation = object_generation(object_frame),
 	};
 
 	return slot_fill(d, number, &view);
@@ -177,8 +194,7 @@ bool handle_drop(struct domain *d, exo_handle h)
 	struct handle_slot *slot = slot_at(d, (uint32_t)h);
 	uint64_t tag = tag_make(h >> 32, SLOT_LIVE);
 
-	return slot && atomic_compare_exchange_strong(&slot->tag, &tag,
-						      tag_make(h >> 32, SLOT_FREE));
+	return slot && atomic_compare_exchange_strong(&slot->tag, &tag, tag_make(h >> 32, SLOT_FREE));
 }
 
 int64_t call_handle_drop(struct exo_regs *regs, struct handle_view *h)

@@ -61,8 +61,7 @@ static void report(struct line *line)
 	for (;;) {
 		uint32_t state = atomic_load(&line->state);
 
-		if (!(state & LINE_BOUND) || !(state & LINE_EVENT) ||
-		    (state & (LINE_SENT | LINE_POSTING)))
+		if (!(state & LINE_BOUND) || !(state & LINE_EVENT) || (state & (LINE_SENT | LINE_POSTING)))
 			return;
 		if (!atomic_compare_exchange_weak(&line->state, &state,
 						  (state & ~LINE_EVENT) | LINE_SENT | LINE_POSTING))

@@ -8,8 +8,7 @@ static int send(struct vcore *vcore, const struct exo_message *message, uint32_t
 {
 	struct exo_vcore_page *page = vcore->page;
 	struct mailbox_ring ring = {
-		.tail = &vcore->mailbox_tail,
-		.head = &page->mailbox_head,
+		.tail = &vcore->mailbox_tail, .head = &page->mailbox_head,
 		.slots = page->mailbox,
 	};
 

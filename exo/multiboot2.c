@@ -42,8 +42,7 @@ static const char *parse_memory_map(const uint8_t *tag, size_t size, struct mult
 		return "multiboot2: the memory map or its entries have an impossible size";
 	for (size_t at = 16; at + entry_size <= size; at += entry_size) {
 		struct multiboot2_range range = {
-			.base = read64(tag + at),
-			.size = read64(tag + at + 8),
+			.base = read64(tag + at), .size = read64(tag + at + 8),
 			.type = read32(tag + at + 16),
 		};
 
@@ -58,8 +57,7 @@ static const char *parse_memory_map(const uint8_t *tag, size_t size, struct mult
 	return NULL;
 }
 
-static const char *parse_tag(uint32_t type, const uint8_t *tag, size_t size,
-			     struct multiboot2_info *out)
+static const char *parse_tag(uint32_t type, const uint8_t *tag, size_t size, struct multiboot2_info *out)
 {
 	switch (type) {
 	case TAG_COMMAND_LINE:

@@ -218,6 +218,9 @@ unsigned object_users(const struct object *o);
 int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
 		struct handle_view *out);
 void handle_view_put(const struct handle_view *view);
+/* Is h, with these rights, of which there are some, what the space that the caller runs in was looked up by
+ * last since it is loaded?  Then handle_view() would find that. */
+bool handle_names_loaded(exo_handle h, unsigned rights);
 
 /*
  * Making a handle in two steps, so that the step that can fail comes before anything is changed:

@@ -32,13 +32,10 @@ bool refills_ok(const struct refills *refills)
 	return sum == refills->budget && (!refills_round_robin(refills) || refills->count == 1);
 }
 
-void refills_init(struct refills *refills, uint64_t budget, uint64_t period, uint64_t least,
-		  uint64_t now)
+void refills_init(struct refills *refills, uint64_t budget, uint64_t period, uint64_t least, uint64_t now)
 {
 	*refills = (struct refills){
-		.budget = budget,
-		.period = period,
-		.least = least,
+		.budget = budget, .period = period, .least = least,
 		.count = 1,
 		.ring = {{.time = now, .amount = budget}},
 	};

@@ -40,8 +40,7 @@ struct refills {
 bool refills_ok(const struct refills *refills);
 
 /* One replenishment of the whole budget, usable from `now` on. */
-void refills_init(struct refills *refills, uint64_t budget, uint64_t period, uint64_t least,
-		  uint64_t now);
+void refills_init(struct refills *refills, uint64_t budget, uint64_t period, uint64_t least, uint64_t now);
 
 /* What can be consumed first. */
 struct refill refills_head(const struct refills *refills);

@@ -13,8 +13,7 @@
  * lets it fill up, sees only the event. */
 void revoke_announce(struct vcore *vcore, const struct revoked *what, uint64_t deadline_tsc)
 {
-	mailbox_post(vcore, EXO_MESSAGE_REVOKE, what->kind | what->number << 8, deadline_tsc,
-		     what->count);
+	mailbox_post(vcore, EXO_MESSAGE_REVOKE, what->kind | what->number << 8, deadline_tsc, what->count);
 	vcore_ring(vcore, EXO_EVENT_REVOKE);
 }
 
@@ -51,8 +50,7 @@ void revoke_list(struct domain *d, const struct revoked *what)
 
 /* Each step is one compare-and-swap: several CPUs may revoke the same thing, it is announced once and
  * listed once. */
-bool revoke_due(_Atomic uint64_t *by, struct vcore *vcore, const struct revoked *what,
-		uint64_t deadline_tsc)
+bool revoke_due(_Atomic uint64_t *by, struct vcore *vcore, const struct revoked *what, uint64_t deadline_tsc)
 {
 	uint64_t deadline = 0;
 
@@ -87,8 +85,7 @@ static int64_t revoke_vcore(struct handle_view *h, uint64_t deadline_tsc)
 	case VCORE_NEW:
 		break;
 	default:
-		if (v->object.owner != domain_current() &&
-		    !revoke_due(&v->revoke_by, v, &what, deadline_tsc))
+		if (v->object.owner != domain_current() && !revoke_due(&v->revoke_by, v, &what, deadline_tsc))
 			return 1;
 	}
 	vcore_ring(v, VCORE_REQUEST_KILL);

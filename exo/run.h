@@ -51,6 +51,11 @@ struct run {
 	struct vcore *loaded;         /* whose vector state, FS and GS base the processor holds ... */
 	struct exo_regs *frame;       /* ... and its registers, on the kernel stack */
 	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
+	/* By what that was looked up last, and what the slot said (handle_view).  No rights: by nothing. */
+	struct handle_slot *space_slot;
+	exo_handle space_handle;
+	uint64_t space_frame, space_generation;
+	uint32_t space_rights;
 	struct sched_context *sc;     /* who pays at present; NULL = nobody */
 	struct sched_context *served; /* whom the interrupt in progress is for and charged to, or NULL */
 	uint64_t used;                /* ticks of sc, not yet charged to its replenishments */

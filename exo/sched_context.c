@@ -115,8 +115,7 @@ static int check_admission(const struct cpu *cpu, const struct sched_context *pa
 	return rest < ticks_of_ns(cpu, SC_BUDGET_LEAST_NS) ? -EBUSY : 0;
 }
 
-static int decode_share(const struct cpu *cpu, uint64_t budget_ns, uint64_t period_ns,
-			struct sc_share *out)
+static int decode_share(const struct cpu *cpu, uint64_t budget_ns, uint64_t period_ns, struct sc_share *out)
 {
 	if (period_ns < SC_PERIOD_LEAST_NS || period_ns > SC_PERIOD_MOST_NS ||
 	    budget_ns < SC_BUDGET_LEAST_NS || budget_ns > period_ns)

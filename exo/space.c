@@ -46,6 +46,7 @@ void space_load(struct space *s)
 	}
 	tlb_load_root(s ? s->root : kernel_root >> EXO_PAGE_SHIFT, s, shared);
 	cpu->run.space = s;
+	cpu->run.space_rights = 0;
 	/* Once the bit is clear the old space may be taken apart: it is not touched after that. */
 	if (old) {
 		struct space *old_shared = old->object.owner->shared;

@@ -166,8 +166,7 @@ static void set_context(struct vcore *vcore, struct sched_context *sc, uint64_t 
 
 void vcore_bind(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 {
-	struct sched_context *sc = atomic_exchange_explicit(&vcore->bind_request, NULL,
-							    memory_order_acquire);
+	struct sched_context *sc = atomic_exchange_explicit(&vcore->bind_request, NULL, memory_order_acquire);
 
 	if (!sc)
 		return;

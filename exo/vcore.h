@@ -113,7 +113,6 @@ void revoke_list(struct domain *d, const struct revoked *what);
  * 0 until it is announced to the vcore, then the deadline, then REVOKE_LISTED, once it is in
  * the ring.  A deadline that has been announced stays.
  */
-bool revoke_due(_Atomic uint64_t *by, struct vcore *vcore, const struct revoked *what,
-		uint64_t deadline_tsc);
+bool revoke_due(_Atomic uint64_t *by, struct vcore *vcore, const struct revoked *what, uint64_t deadline_tsc);
 
 #endif

@@ -51,8 +51,7 @@ static void enable_syscall(void)
 	 * goes on is left by it, all else by IRETQ. */
 	msr_write(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
 	msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
-	msr_write(MSR_SFMASK, RFLAGS_AC | RFLAGS_DF | RFLAGS_IF | RFLAGS_TF | RFLAGS_NT |
-				      RFLAGS_IOPL);
+	msr_write(MSR_SFMASK, RFLAGS_AC | RFLAGS_DF | RFLAGS_IF | RFLAGS_TF | RFLAGS_NT | RFLAGS_IOPL);
 }
 
 void segments_init(struct cpu *cpu)

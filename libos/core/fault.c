@@ -61,27 +61,21 @@ static const struct {
 	[19] = { SIGFPE, FPE_FLTINV, true },
 };
 
-static void page_fault_info(struct signal_info *info, int error, uint64_t address)
+static struct signal_cause page_fault_cause(int error, uint64_t address)
 {
 	if (error == -EIO)
-		signal_info_begin(info, SIGBUS, BUS_ADRERR);
-	else
-		signal_info_begin(info, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR);
-	info->fault.address = address;
+		return (struct signal_cause){ SIGBUS, BUS_ADRERR, address };
+	return (struct signal_cause){ SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, address };
 }
 
-static void exception_info(struct signal_info *info, const struct exo_regs *regs)
+static struct signal_cause exception_cause(const struct exo_regs *regs)
 {
 	uint64_t vector = regs->vector;
 
-	signal_info_begin(info, SIGSEGV, SI_KERNEL);
-
-	if (vector < VECTORS && signals[vector].signal) {
-		info->number = signals[vector].signal;
-		info->code = signals[vector].code;
-		if (signals[vector].at_instruction)
-			info->fault.address = regs->rip;
-	}
+	if (vector >= VECTORS || !signals[vector].signal)
+		return (struct signal_cause){ SIGSEGV, SI_KERNEL, 0 };
+	return (struct signal_cause){ signals[vector].signal, signals[vector].code,
+				      signals[vector].at_instruction ? regs->rip : 0 };
 }
 
 /* A page fault that is no signal, or not yet: the result of vm_fault().  `begun` is that of its beginning.
@@ -104,32 +98,33 @@ static __attribute__((noinline)) int page_serve(struct task *t, const struct exo
 	return error;
 }
 
+static __attribute__((noinline)) _Noreturn void exception_fault(struct task *t, const struct exo_regs *regs)
+{
+	signal_fault(t, regs, exception_cause(regs));
+}
+
 /*
  * On the task's own, empty stack, masked.  The registers are in the vcore's page, where nothing changes them
  * as long as we are masked: a fault meanwhile, in a user copy, has another place.  If it becomes a signal
  * they go nowhere else but into the signal's frame.
  */
-static void program_fault(uint64_t place)
+static __attribute__((flatten)) void program_fault(uint64_t place)
 {
 	const struct exo_vcore_page *page = (const struct exo_vcore_page *)place;
 	const struct exo_regs *regs = &page->fault;
 	uint64_t address = page->fault_address;
 	struct task *t = current();
-	struct signal_info info;
 	struct mapping *m = NULL;
 	int error;
 
-	if (regs->vector != VECTOR_PAGE_FAULT) {
-		exception_info(&info, regs);
-	} else {
-		error = vm_fault_begin(t->process->vm, address, regs->error, &m);
-		if (error == 0 || error == -EAGAIN) {
-			error = page_serve(t, regs, error, m, address);
-			regs = t->frame; /* we may be on another CPU */
-		}
-		page_fault_info(&info, error, address);
+	if (regs->vector != VECTOR_PAGE_FAULT)
+		exception_fault(t, regs);
+	error = vm_fault_begin(t->process->vm, address, regs->error, &m);
+	if (error == 0 || error == -EAGAIN) {
+		error = page_serve(t, regs, error, m, address);
+		regs = t->frame; /* we may be on another CPU */
 	}
-	signal_fault(t, regs, &info);
+	signal_fault(t, regs, page_fault_cause(error, address));
 }
 
 static uint64_t fixup_find(const struct exo_regs *regs, uint64_t address);
@@ -142,23 +137,23 @@ static void quick_call_fault(uint64_t unused)
 {
 	struct task *t = current();
 	uint64_t address = t->fault_address, fixup = 0;
-	struct signal_info info;
+	struct signal_cause cause;
 	int error = -EFAULT;
 
 	upcalls_unmask();
 	if (t->frame->vector == VECTOR_PAGE_FAULT) {
 		error = vm_fault(t->process->vm, address, t->frame->error);
 		fixup = error && libos_text_contains(t->frame->rip) ? fixup_find(t->frame, address) : 0;
-		page_fault_info(&info, error, address);
+		cause = page_fault_cause(error, address);
 	} else {
-		exception_info(&info, t->frame);
+		cause = exception_cause(t->frame);
 	}
 	if (fixup)
 		t->frame->rip = fixup;
 	else if (error == -ENOMEM)
 		signal_force(SIGKILL, NULL);
 	else if (error)
-		signal_fault_queue(t, &info);
+		signal_fault_queue(t, cause);
 	return_to_user();
 }
 

@@ -114,14 +114,19 @@ void signal_entry_withdraw_locked(struct signal_entry *entry);
 
 /* A fault of the current task: cannot be blocked or ignored (then it kills).  True: it kills. */
 bool signal_force(int number, const struct signal_info *info);
+/* What a fault is a signal of. */
+struct signal_cause {
+	int number, code;
+	uint64_t address;
+};
 /* The same, and the log hears of it if it kills. */
-void signal_fault_queue(struct task *t, const struct signal_info *info);
+void signal_fault_queue(struct task *t, struct signal_cause cause);
 /*
  * The same for the calling task where program code has just been interrupted, and which goes on from here:
  * the handler may be what runs next at once.  Masked, mask depth 1, on its empty stack.  `regs` are the
  * program's: its user frame, or where else nothing changes them while it is masked.
  */
-_Noreturn void signal_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info);
+_Noreturn void signal_fault(struct task *t, const struct exo_regs *regs, struct signal_cause cause);
 
 #define WORK_ENDS_SLEEP (WORK_SIGNAL | WORK_EXIT | WORK_STOP)
 

@@ -143,34 +143,51 @@ __attribute__((noinline)) void signal_frame_failed(struct task *t, int number)
 		crash_report(t, SIGSEGV, NULL);
 }
 
-void signal_fault_queue(struct task *t, const struct signal_info *info)
+__attribute__((noinline)) void signal_fault_queue(struct task *t, struct signal_cause cause)
 {
-	if (signal_force(info->number, info))
-		crash_report(t, info->number, info);
+	struct signal_info info;
+
+	signal_info_begin(&info, cause.number, cause.code);
+	info.fault.address = cause.address;
+	if (signal_force(info.number, &info))
+		crash_report(t, info.number, &info);
 }
 
-/*
- * The frame is written while upcalls are masked, so that the registers can stay where they are, but without
- * the lock.  If the program's stack cannot be written to as it is, it is all done once more as anywhere else.
- */
-_Noreturn void signal_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info)
+/* The signal cannot be taken at once; or, with h, its frame cannot be written as the program's stack is. */
+static __attribute__((noinline)) _Noreturn void
+fault_slowly(struct task *t, const struct exo_regs *regs, struct signal_cause cause,
+	     struct signal_handling *h)
 {
-	struct signal_handling h;
-	bool taken;
+	struct signal_info info;
 
-	lock_acquire_masked(&process_tree_lock);
-	taken = signal_take_at_once(t, info->number, &h);
-	lock_release_masked(&process_tree_lock);
-	if (taken)
-		signal_frame_leave_fault(t, regs, info, &h);
 	if (regs != t->frame)
 		interrupted_save_program(t, regs);
 	upcalls_unmask();
-	if (taken)
-		signal_frame_build(t, info, &h);
-	else
-		signal_fault_queue(t, info);
+	if (h != NULL) {
+		signal_info_begin(&info, cause.number, cause.code);
+		info.fault.address = cause.address;
+		signal_frame_build(t, &info, h);
+	} else {
+		signal_fault_queue(t, cause);
+	}
 	return_to_user();
+}
+
+/* The frame is written while upcalls are masked, so that the registers can stay where they are, but without
+ * the lock. */
+_Noreturn void signal_fault(struct task *t, const struct exo_regs *regs, struct signal_cause cause)
+{
+	struct signal_handling h, kept;
+	bool taken;
+
+	lock_acquire_masked(&process_tree_lock);
+	taken = signal_take_at_once(t, cause.number, &h);
+	lock_release_masked(&process_tree_lock);
+	if (!taken)
+		fault_slowly(t, regs, cause, NULL);
+	signal_frame_leave_fault(t, regs, cause, &h);
+	kept = h; /* only this one needs to be in memory */
+	fault_slowly(t, regs, cause, &kept);
 }
 
 /*

@@ -189,6 +189,15 @@ void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
 	return_to_handler(regs);
 }
 
+static __attribute__((noinline)) int cause_write(uint64_t place, struct signal_cause cause)
+{
+	struct signal_info info;
+
+	signal_info_begin(&info, cause.number, cause.code);
+	info.fault.address = cause.address;
+	return signal_info_write(place + offsetof(struct signal_frame, info), &info);
+}
+
 /*
  * All registers count, the vector registers among them, and the flags.  After a store that has failed the
  * other way finds all as it was.
@@ -196,11 +205,11 @@ void signal_frame_leave_plain(struct task *t, const struct signal_handling *h)
  * Upcalls are masked until the frame is there, since `regs` may be in the vcore's page.  The user frame has
  * then what a handler starts with, and the vector registers need not survive a switch.
  */
-void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info,
+void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, struct signal_cause cause,
 			      const struct signal_handling *h)
 {
 	struct exo_regs *frame = t->frame;
-	uint64_t vector, place, address = regs->vector == VECTOR_PAGE_FAULT ? info->fault.address : 0;
+	uint64_t vector, place, address = regs->vector == VECTOR_PAGE_FAULT ? cause.address : 0;
 
 	if ((h->flags & SA_RESTORER) == 0 || !has_one_stack(t) || h->handler >= CANONICAL_END)
 		return;
@@ -208,8 +217,7 @@ void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, const
 	if (place == 0 || user_fault_frame_write((struct signal_frame *)place, regs, h->words.mask,
 						 h->words.restorer, vector, address) != 0)
 		return;
-	if ((h->flags & SA_SIGINFO) != 0 &&
-	    signal_info_write(place + offsetof(struct signal_frame, info), info) != 0)
+	if ((h->flags & SA_SIGINFO) != 0 && cause_write(place, cause) != 0)
 		return;
 	if (signal_vector_save(vector) != 0)
 		return;
@@ -280,7 +288,7 @@ static int frame_restore(struct task *t)
 
 /* There is no frame that could be taken over.  To a handler the registers that calls preserve are then as in
  * some call before: those of this one are in nobody's hands any more. */
-_Noreturn void signal_frame_lost(void)
+__attribute__((noinline)) _Noreturn void signal_frame_lost(void)
 {
 	struct signal_info info = { .number = SIGSEGV, .code = SI_KERNEL };
 
@@ -290,7 +298,7 @@ _Noreturn void signal_frame_lost(void)
 }
 
 /* The rest of sigreturn, for any frame. */
-static __attribute__((noinline)) _Noreturn void return_by_frame(struct task *t)
+static __attribute__((noinline, flatten)) _Noreturn void return_by_frame(struct task *t)
 {
 	if (frame_restore(t) != 0)
 		signal_frame_lost();

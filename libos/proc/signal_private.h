@@ -155,7 +155,7 @@ void signal_frame_build(struct task *t, const struct signal_info *info, struct s
 void signal_frame_leave_plain(struct task *t, const struct signal_handling *h);
 /* Likewise for the calling task after a fault of program code, masked once; only if it has no alternate stack
  * and the frame can be written at once. */
-void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, const struct signal_info *info,
+void signal_frame_leave_fault(struct task *t, const struct exo_regs *regs, struct signal_cause cause,
 			      const struct signal_handling *h);
 /* The registers of the frame become all that the program's next instruction sees. */
 void signal_frame_make_full(struct task *t);

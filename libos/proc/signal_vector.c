@@ -142,7 +142,7 @@ int signal_vector_restore(struct task *t, uint64_t user)
  * The x87's word only where it is another one, and then with the state of a call: FLDCW would take an
  * exception that the program has left pending, here in the libos.  It stays the program's.
  */
-void signal_control_words_load(uint64_t words)
+__attribute__((noinline)) void signal_control_words_load(uint64_t words)
 {
 	bool valid = (words & CONTROL_WORDS_VALID) != 0;
 	uint16_t x87;

@@ -27,7 +27,7 @@ struct mapping *mapping_at_or_after(struct vm *v, uint64_t address)
 	return r ? mapping_of(r) : NULL;
 }
 
-struct mapping *mapping_look_up(struct vm *v, uint64_t address)
+__attribute__((noinline)) struct mapping *mapping_look_up(struct vm *v, uint64_t address)
 {
 	struct mapping *m = mapping_at_or_after(v, address);
 

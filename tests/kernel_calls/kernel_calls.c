@@ -559,10 +559,12 @@ static void spaces_are_cloned_switched_and_destroyed(void)
 	CHECK_EQ(exo_switch(child, page_of(0)->token + 1), -EAGAIN);
 	CHECK_EQ(exo_switch(child, page_of(0)->token), 0);
 	CHECK_EQ(page[0], 11);
+	CHECK_EQ(exo_protect(SPACE, va, 1, 0, 0), 0); /* not of what is loaded now */
+	CHECK(!touch_read((void *)va));
 	page[512] = 5;
 	CHECK_EQ(exo_space_destroy(child, freed, 64), -EBUSY);
 	CHECK_EQ(exo_switch(SPACE, page_of(0)->token), 0);
-	CHECK(touch_read((void *)(va + 4096)));
+	CHECK(touch_read((void *)va) && touch_read((void *)(va + 4096)));
 	CHECK_EQ(destroy_space(child), 2 + 16 + 1);
 	CHECK_EQ(exo_switch(child, page_of(0)->token), -EBADF);
 	CHECK_EQ(frames[a].maps, 1);

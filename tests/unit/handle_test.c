@@ -217,6 +217,36 @@ static void what_is_loaded_is_looked_up_without_a_reference(void)
 	CHECK(v.kept);
 }
 
+/* The loaded space, looked up: by a handle with the right to use it. */
+static exo_handle look_loaded_up(void)
+{
+	struct handle_view v;
+	exo_handle h;
+
+	reset();
+	h = handle_fill(&domain, handle_reserve(&domain), OBJECT_SPACE, EXO_RIGHT_USE, THING, 0, 0);
+	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
+	block.run.space = frame_pointer(THING);
+	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
+	CHECK_EQ(handle_view(&domain, h, OBJECT_SPACE, EXO_RIGHT_USE, &v), 0);
+	return h;
+}
+
+static void what_is_loaded_is_known_by_its_handle(void)
+{
+	exo_handle h = look_loaded_up();
+
+	CHECK(handle_names_loaded(h, EXO_RIGHT_USE));
+	CHECK(!handle_names_loaded(h, EXO_RIGHT_WRITE));
+	CHECK(!handle_names_loaded(h + 1, EXO_RIGHT_USE));
+	CHECK(!handle_names_loaded(h + (1ul << 32), EXO_RIGHT_USE));
+	CHECK(handle_drop(&domain, h));
+	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
+	h = look_loaded_up();
+	CHECK(object_word_renew(THING, object_generation(THING)));
+	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
+}
+
 /* What may be in the word of a frame that is somebody's memory, or another object's. */
 static void no_other_word_is_an_object(void)
 {
@@ -327,6 +357,7 @@ int main(void)
 	RUN(revoking_makes_all_but_the_new_handle_stale);
 	RUN(the_dead_stay_while_they_are_used);
 	RUN(what_is_loaded_is_looked_up_without_a_reference);
+	RUN(what_is_loaded_is_known_by_its_handle);
 	RUN(no_other_word_is_an_object);
 	RUN(what_is_revived_is_what_it_was);
 	RUN(readers_never_see_half_a_slot);
