@@ -122,9 +122,8 @@ static int decode_share(const struct cpu *cpu, uint64_t budget_ns, uint64_t peri
 		return -EINVAL;
 	out->share = share_of(budget_ns, period_ns);
 	out->period = ticks_of_ns(cpu, period_ns);
-	out->budget = ticks_of_ns(cpu, budget_ns);
-	if (out->budget > budget_of(out->share, out->period))
-		out->budget = budget_of(out->share, out->period); /* a tick lost in rounding */
+	/* The second loses a tick in rounding. */
+	out->budget = min(ticks_of_ns(cpu, budget_ns), budget_of(out->share, out->period));
 	return out->share < SC_SHARE_LEAST ? -EINVAL : 0;
 }
 
@@ -232,7 +231,7 @@ int64_t call_sc_timeout(struct exo_regs *regs, struct handle_view *h)
 	if (h->sc->cpu != this_cpu()->number)
 		return -EXDEV;
 	if (regs->rsi)
-		error = handle_view(domain_current(), regs->rsi, OBJECT_VCORE, EXO_RIGHT_USE, &handler);
+		error = handle_view(domain_current(), regs->rsi, OBJECT_VCORE, EXO_RIGHT_MANAGE, &handler);
 	if (error)
 		return error;
 	h->sc->timeout = (struct timeout){ handler.object_frame, handler.object_generation, regs->rdx };

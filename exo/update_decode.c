@@ -57,6 +57,9 @@ static int decode_clone(struct domain *d, struct update_plan *plan)
 	if (error)
 		return error;
 	plan->source = plan->held.space;
+	/* A program's page may be writable and executable; nothing that all of a domain's spaces have is. */
+	if (plan->target->is_shared && !plan->source->is_shared)
+		return -EPERM;
 	return page_table_range_ok(plan->source, d, op->source_va, op->count) ? 0 : -EINVAL;
 }
 

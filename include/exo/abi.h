@@ -487,7 +487,7 @@ enum exo_call {
 	 * back to it; limits and EBUSY as for SPLIT.  Only on the SC's own CPU (EXDEV). */
 	EXO_CALL_SC_RESIZE = 37,
 	/*
-	 * (SC, handler vcore or 0, word): from now on, when the SC's budget has run out, the handler's
+	 * (SC, handler vcore (MANAGE) or 0, word): from now on, when the SC's budget has run out, the handler's
 	 * mailbox gets an EXO_MESSAGE_TIMEOUT, and the vcore that ran on it stays off the CPU until
 	 * EXO_CALL_SC_BIND.  If the handler has gone, if its mailbox is full or if it is that vcore
 	 * itself, the vcore waits for the replenishment as without a handler.  A budget of

@@ -56,9 +56,10 @@ struct task *task_create(struct process *p, void (*entry)(void *), void *argumen
 	t->mxcsr = MXCSR_INITIAL;
 	t->x87_control = X87_CONTROL_INITIAL;
 	t->affinity = ~0ul;
-	t->frame->cs = USER_CODE_SELECTOR;
-	t->frame->ss = USER_DATA_SELECTOR;
-	t->frame->rflags = USER_FLAGS_INITIAL;
+	if (!p) /* a program's registers are put there as a whole by whoever makes the task */
+		*t->frame = (struct exo_regs){ .cs = USER_CODE_SELECTOR,
+					       .ss = USER_DATA_SELECTOR,
+					       .rflags = USER_FLAGS_INITIAL };
 	lock_init(&t->lock, "task", RANK_TASK);
 	list_init(&t->ready_link);
 	list_init(&t->signal_queue);

@@ -158,8 +158,9 @@ struct task {
 	/* Written by the task itself, in debug builds: the mutex that it took last, and so on. */
 	struct mutex *held_mutexes;
 
-	/* Under the process tree lock: in struct process.tasks. */
-	struct list thread_link;
+	/* Under the process tree lock. */
+	struct list thread_link; /* in struct process.tasks */
+	bool has_children;       /* it is, or was, some child's parent_thread */
 
 	char name[16];
 };

@@ -234,7 +234,6 @@ struct task *task_slot_alloc(void)
 		return NULL;
 	memset(t, 0, sizeof(*t));
 	t->frame = (struct exo_regs *)t - 1;
-	memset(t->frame, 0, sizeof(*t->frame));
 	vector = (void *)((char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX);
 	t->vector_area = vector;
 	/* A header that says that all is as it is initially: nothing else is looked at until XSAVE has

@@ -9,7 +9,8 @@
 
 struct task;
 
-/* Any context.  The task is zeroed, self, frame and vector_area are set; NULL: out of memory. */
+/* Any context.  The task is zeroed, but not what frame points to; self, frame and vector_area are set.
+ * NULL: out of memory. */
 struct task *task_slot_alloc(void);
 /* Nobody is on its stack and nobody refers to it. */
 void task_slot_free(struct task *t);

@@ -74,21 +74,26 @@ static _Noreturn void machine_ends(const struct process *p)
 /* To what __WNOTHREAD says of a child: it has had a task of its parent, and gets another, if there is one. */
 static void give_to_a_task_locked(struct process *child, const struct process *parent)
 {
-	if (!list_empty(&parent->tasks))
-		child->parent_thread = list_entry(parent->tasks.next, struct task, thread_link)->self.id;
+	struct task *t = list_entry(parent->tasks.next, struct task, thread_link);
+
+	if (list_empty(&parent->tasks))
+		return;
+	child->parent_thread = t->self.id;
+	t->has_children = true;
 }
 
 /* Another task, of those that are left, may have waited for them in vain. */
 static void leave_children_locked(struct process *p, const struct task *t)
 {
+	if (!t->has_children)
+		return;
 	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
 
 		if (child->parent_thread == t->self.id)
 			give_to_a_task_locked(child, p);
 	}
-	if (!list_empty(&p->children))
-		wake_all(&p->child_wait, WAKE_ANY);
+	wake_all(&p->child_wait, WAKE_ANY);
 }
 
 /* From here on who switches to t loads no space for it. */
@@ -306,7 +311,9 @@ _Noreturn void task_exit_self(int wait_status)
 _Noreturn void process_exit_group(int wait_status)
 {
 	struct process *p = current_process();
-	bool is_alone = p->task_count == 1, is_killed = p->group_exit;
+	/* Acquire: who was another task and has killed the process is not overlooked. */
+	bool is_alone = __atomic_load_n(&p->task_count, __ATOMIC_ACQUIRE) == 1,
+	     is_killed = p->group_exit;
 
 	if (!is_alone) {
 		lock_acquire(&process_tree_lock);

@@ -1542,6 +1542,36 @@ static void a_child_s_handle_table_is_fed_by_its_parent(void)
 }
 
 /* An object is made whole or not at all: its frames stay what they are when there is no slot for its name. */
+/* The message does not say who is behind it: only for vcores that are one's own to direct. */
+static void nobody_is_told_of_timeouts_who_has_not_asked(void)
+{
+	exo_handle sc = EXO_HANDLE(EXO_SLOT_SC), mine = EXO_HANDLE(EXO_SLOT_VCORE);
+	int64_t used = exo_handle_copy(mine, DOMAIN, EXO_RIGHT_USE);
+
+	CHECK(used > 0);
+	CHECK_EQ(exo_call4(EXO_CALL_SC_TIMEOUT, sc, used, 815, 0), -EPERM);
+	CHECK_EQ(exo_call4(EXO_CALL_SC_TIMEOUT, sc, mine, 815, 0), 0);
+	CHECK_EQ(exo_call4(EXO_CALL_SC_TIMEOUT, sc, 0, 0, 0), 0);
+	CHECK_EQ(exo_handle_drop(used), 0);
+}
+
+static void a_program_s_page_is_not_cloned_into_what_all_share(void)
+{
+	uint64_t va = 0x600000, shared = EXO_DYNAMIC_BASE + 0x200000, frame = frame_alloc();
+	struct exo_op op = { .code = EXO_OP_CLONE, .count = 1, .va = shared + 4096, .source = SPACE,
+			     .source_va = va };
+
+	CHECK_EQ(map(SPACE, va, frame, 1, RW | EXO_PROT_EXEC), 0);
+	CHECK_EQ(map(SHARED, shared, frame, 1, RW), 0);
+	CHECK_EQ(update(SHARED, op), -EPERM);
+	op.source = SHARED;
+	op.source_va = shared;
+	CHECK_EQ(update(SHARED, op), 0);
+	CHECK_EQ(frames[frame].maps, 3);
+	CHECK_EQ(unmap(SHARED, shared, 2), 0);
+	CHECK_EQ(unmap(SPACE, va, 1), 0);
+}
+
 static void without_a_slot_nothing_is_made(void)
 {
 	static exo_handle copies[1024];
@@ -2123,6 +2153,8 @@ static const struct {
 	TEST(a_domain_lives_and_dies),
 	TEST(no_death_is_lost),
 	TEST(a_child_s_handle_table_is_fed_by_its_parent),
+	TEST(nobody_is_told_of_timeouts_who_has_not_asked),
+	TEST(a_program_s_page_is_not_cloned_into_what_all_share),
 	TEST(without_a_slot_nothing_is_made),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),
