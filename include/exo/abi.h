@@ -487,11 +487,11 @@ enum exo_call {
 	 * back to it; limits and EBUSY as for SPLIT.  Only on the SC's own CPU (EXDEV). */
 	EXO_CALL_SC_RESIZE = 37,
 	/*
-	 * (SC, handler vcore (MANAGE) or 0, word): from now on, when the SC's budget has run out, the handler's
-	 * mailbox gets an EXO_MESSAGE_TIMEOUT, and the vcore that ran on it stays off the CPU until
-	 * EXO_CALL_SC_BIND.  If the handler has gone, if its mailbox is full or if it is that vcore
-	 * itself, the vcore waits for the replenishment as without a handler.  A budget of
-	 * the whole CPU never runs out.  Only on the SC's own CPU (EXDEV).
+	 * (SC, handler vcore (MANAGE) or 0, word): from now on, when the SC's budget has run out, the
+	 * handler's mailbox gets an EXO_MESSAGE_TIMEOUT, and the vcore that ran on it stays off the CPU
+	 * until EXO_CALL_SC_BIND.  If the handler has gone, if its mailbox is full or if it is that
+	 * vcore itself, the vcore waits for the replenishment as without a handler.  A budget of the
+	 * whole CPU never runs out.  Only on the SC's own CPU (EXDEV).
 	 */
 	EXO_CALL_SC_TIMEOUT = 38,
 

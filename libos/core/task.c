@@ -64,7 +64,8 @@ struct task *task_create(struct process *p, void (*entry)(void *), void *argumen
 	list_init(&t->ready_link);
 	list_init(&t->signal_queue);
 	list_init(&t->thread_link);
-	copy_name(t->name, name, sizeof(t->name));
+	if (name)
+		copy_name(t->name, name, sizeof(t->name));
 	context_make(t, (uint64_t)t->frame, switch_to_new, (uint64_t)entry, (uint64_t)argument);
 	if (!task_table_insert(t)) {
 		task_slot_free(t);

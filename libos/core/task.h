@@ -179,6 +179,7 @@ static inline struct task *current(void)
 /*
  * task_create - a new task, BLOCKED, in no queue
  * entry(argument) runs on its stack in task context when it is first started; it must not return.
+ * Without a name it has none yet.
  * Returns NULL when out of memory.  The caller fills in what is the program's, then task_start().
  */
 struct task *task_create(struct process *p, void (*entry)(void *), void *argument, const char *name);

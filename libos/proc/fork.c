@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "core/cpu.h"
 #include "core/task.h"
+#include "core/string.h"
 #include "core/usercopy.h"
 #include "fs/descriptor.h"
 #include "proc/calls.h"
@@ -102,10 +103,11 @@ static struct task *make_task(struct process *p, const struct clone_request *c)
 {
 	struct task *t = current();
 	uint64_t set = c->flags & CLONE_CHILD_SETTID ? c->child_tid : 0;
-	struct task *child = task_create(p, child_start, (void *)set, t->name);
+	struct task *child = task_create(p, child_start, (void *)set, NULL);
 
 	if (!child)
 		return NULL;
+	memcpy(child->name, t->name, sizeof(child->name));
 	copy_registers(child, c);
 	child->signal_blocked = t->signal_blocked;
 	/* A thread has a stack of its own, so the alternate one is not its own. */
