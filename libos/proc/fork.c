@@ -9,8 +9,8 @@
 #include <linux/sched.h>
 #include "abi/errno.h"
 #include "core/cpu.h"
-#include "core/task.h"
 #include "core/string.h"
+#include "core/task.h"
 #include "core/usercopy.h"
 #include "fs/descriptor.h"
 #include "proc/calls.h"
