@@ -299,6 +299,7 @@ leave_jumps:
 %assign cpu cpu + 1
 %endrep
 leave_jumps_end:
+	times LEAVE_JUMP_SIZE int3      ; what follows has an address of its own, and so its own name
 
 section .text
 
