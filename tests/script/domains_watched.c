@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void must(int ok, const char *what)
@@ -76,6 +77,6 @@ int main(void)
 	read_all(fd, edge);
 	second = epoll_wait(level, &event, 1, -1) == 1 && event.events & EPOLLHUP;
 	must(ioctl(fd, DOMAIN_WAIT, &end) == 0, "end");
-	printf("%d %d %d\n", first, second, end.status);
+	printf("%d %d %d\n", first, second, WEXITSTATUS(end.status));
 	return 0;
 }
