@@ -53,7 +53,7 @@ struct trace_event {
 
 /* The per-CPU block.  Its page and its GS base belong to one CPU for good. */
 struct cpu {
-	/* Fixed after smp_init(); the entry stubs use most of them. */
+	/* Written by this CPU before smp_init() is over, and never since; the entries use most of them. */
 	struct cpu *self;
 	uint64_t stack_top;    /* of the kernel stack */
 	uint32_t number;       /* 0 .. cpu_count - 1 */

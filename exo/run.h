@@ -51,7 +51,7 @@ struct run {
 	struct vcore *loaded;         /* whose vector state, FS and GS base the processor holds ... */
 	struct exo_regs *frame;       /* ... and its registers, on the kernel stack */
 	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
-	/* By what that was looked up last, and what the slot said (handle_view).  No rights: by nothing. */
+	/* By which handle that was looked up last, and what its slot said (handle_view).  No rights: none. */
 	struct handle_slot *space_slot;
 	exo_handle space_handle;
 	uint64_t space_frame, space_generation;

@@ -78,26 +78,23 @@ foreign_exit:
 return_by_call:
 	mov rsp, rdi
 	mov rbx, [rsp + REGS_RBX]
-	mov rbp, [rsp + REGS_RBP]
 	mov r12, [rsp + REGS_R12]
 	mov r13, [rsp + REGS_R13]
 	mov r14, [rsp + REGS_R14]
 	mov r15, [rsp + REGS_R15]
+	mov rax, [rsp + REGS_RAX]
+.arguments:
+	mov rbp, [rsp + REGS_RBP]
 	mov rdi, [rsp + REGS_RDI]
 	mov rsi, [rsp + REGS_RSI]
 	mov rdx, [rsp + REGS_RDX]
-	mov rax, [rsp + REGS_RAX]
 	jmp call_exit_start
 
 ; _Noreturn void return_to_handler(struct exo_regs *frame): likewise.
 return_to_handler:
 	mov rsp, rdi
-	mov rbp, [rsp + REGS_RBP]
-	mov rdi, [rsp + REGS_RDI]
-	mov rsi, [rsp + REGS_RSI]
-	mov rdx, [rsp + REGS_RDX]
 	xor eax, eax
-	jmp call_exit_start
+	jmp return_by_call.arguments
 
 ; long framed_NAME(...): sys_NAME(...) with the whole user frame in its place.
 %macro framed 1

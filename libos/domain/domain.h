@@ -100,6 +100,14 @@ struct domain_pollers {
 
 extern struct lock domains_lock;
 
+/* pollers.c */
+/* The file is one of d's, with a reference, until it is detached; its pollers are woken, from now on and
+ * now.  Task context. */
+void domain_attach(struct domain *d, struct domain_pollers *p);
+void domain_detach(struct domain_pollers *p);
+/* Any context, domains_lock held: something has happened to it. */
+void domain_tell_locked(struct domain *d);
+
 /* table.c: task context. */
 /* MAKING, known to nobody else, with two references: the caller's and its own.  NULL: no memory. */
 struct domain *domain_new(void);
@@ -111,10 +119,6 @@ struct domain *domain_find(uint32_t id);
 struct domain *domain_next(uint32_t id);
 void domain_put(struct domain *d);
 void domain_told(struct domain *d);  /* nobody needs to be told of its end any more */
-/* The file is one of d's, with a reference, until it is detached; its pollers are woken, from now on and
- * now. */
-void domain_attach(struct domain *d, struct domain_pollers *p);
-void domain_detach(struct domain_pollers *p);
 int domain_begin(struct domain *d);  /* MAKING -> ALIVE; -ESRCH: it is to end instead */
 void domain_kill(struct domain *d);  /* unless it is dying already */
 

@@ -57,29 +57,6 @@ static void free_domain(struct domain *d)
 	heap_free(d);
 }
 
-/* Something has happened to it: who waits for that looks, and who polls a file of it. */
-static void tell_locked(struct domain *d)
-{
-	wake_all(&d->changed, WAKE_ANY);
-	list_for_each(link, &d->files)
-		wake_all(&list_entry(link, struct domain_pollers, link)->queue, WAKE_ANY);
-}
-
-void domain_attach(struct domain *d, struct domain_pollers *p)
-{
-	lock_acquire(&domains_lock);
-	list_push_back(&d->files, &p->link);
-	wake_all(&p->queue, WAKE_ANY);
-	lock_release(&domains_lock);
-}
-
-void domain_detach(struct domain_pollers *p)
-{
-	lock_acquire(&domains_lock);
-	list_remove(&p->link);
-	lock_release(&domains_lock);
-}
-
 /* ---------------------------------------------------------------- the reaper */
 
 static struct domain *dying_locked(void)
@@ -121,7 +98,7 @@ static void take_time_back(struct domain *d)
 	lock_acquire(&domains_lock);
 	d->giving_back = false;
 	d->has_no_time = true;
-	tell_locked(d);
+	domain_tell_locked(d);
 }
 
 static void reaper(void *unused)
@@ -143,7 +120,7 @@ static void reaper(void *unused)
 		lock_acquire(&domains_lock);
 		d->state = DOMAIN_DEAD;
 		vcore_ring(d->reports_to); /* it may wait for that: cpu_leave() */
-		tell_locked(d);
+		domain_tell_locked(d);
 		lock_release(&domains_lock);
 		domain_put(d);
 		lock_acquire(&domains_lock);
@@ -279,7 +256,7 @@ static void end_locked(struct domain *d, enum domain_cause cause, int32_t status
 	d->cause = cause;
 	d->status = status;
 	wake_all(&reaper_wait, WAKE_ANY);
-	tell_locked(d);
+	domain_tell_locked(d);
 }
 
 bool domain_is_alive(const struct domain *d)
@@ -398,7 +375,7 @@ void domains_rung(void)
 	list_for_each(link, &domains) {
 		struct domain *d = list_entry(link, struct domain, link);
 
-		tell_locked(d);
+		domain_tell_locked(d);
 		if (gives_time_back(d))
 			wake_all(&reaper_wait, WAKE_ANY);
 	}

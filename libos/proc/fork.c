@@ -177,34 +177,13 @@ static int copy_parts(struct process *child, struct process *parent, uint64_t fl
 	return child->vm ? 0 : error;
 }
 
-static bool somebody_leaves_locked(const struct process *p)
-{
-	list_for_each(node, &p->tasks) {
-		const struct task *t = list_entry(node, struct task, thread_link);
-
-		if (atomic_load_explicit(&t->leaving, memory_order_acquire))
-			return true;
-	}
-	return false;
-}
-
-/*
- * RLIMIT_NPROC counts the tasks of the real user, root's as well: there is only one machine to be
- * kept usable.  A place is taken here and becomes the new task's when that is linked, so that many
- * who fork at once do not all find the last one free.
- *
- * A thread that has been joined has only said that it ends, and still has its place: whoever makes as many
- * threads as there may be, joins them and begins again, waits here for those that are on their way.  They
- * are woken by nobody and wait for nobody, and leave under the lock that we look under.
- */
 static int take_task_place(struct process *parent)
 {
 	uint64_t limit = process_limit(parent, LIMIT_NPROC);
 	bool taken;
 
 	lock_acquire(&process_tree_lock);
-	while (!(taken = user_take_place_locked(parent, limit)) && somebody_leaves_locked(parent))
-		wait_on(&parent->thread_wait, &process_tree_lock, 0, 0);
+	taken = user_take_place_locked(parent, limit);
 	if (taken)
 		vm_copy_begin_locked();
 	lock_release(&process_tree_lock);

@@ -83,6 +83,18 @@ static inline void signal_info_begin(struct signal_info *info, int number, int c
 	info->child.utime = info->child.stime = 0;
 }
 
+/* What a fault is a signal of. */
+struct signal_cause {
+	int number, code;
+	uint64_t address;
+};
+
+static inline void signal_info_of_fault(struct signal_info *info, struct signal_cause cause)
+{
+	signal_info_begin(info, cause.number, cause.code);
+	info->fault.address = cause.address;
+}
+
 /* One queued signal.  In at most one queue; under process_tree_lock. */
 struct signal_entry {
 	struct list link;
@@ -114,11 +126,6 @@ void signal_entry_withdraw_locked(struct signal_entry *entry);
 
 /* A fault of the current task: cannot be blocked or ignored (then it kills).  True: it kills. */
 bool signal_force(int number, const struct signal_info *info);
-/* What a fault is a signal of. */
-struct signal_cause {
-	int number, code;
-	uint64_t address;
-};
 /* The same, and the log hears of it if it kills. */
 void signal_fault_queue(struct task *t, struct signal_cause cause);
 /*

@@ -147,8 +147,7 @@ __attribute__((noinline)) void signal_fault_queue(struct task *t, struct signal_
 {
 	struct signal_info info;
 
-	signal_info_begin(&info, cause.number, cause.code);
-	info.fault.address = cause.address;
+	signal_info_of_fault(&info, cause);
 	if (signal_force(info.number, &info))
 		crash_report(t, info.number, &info);
 }
@@ -164,8 +163,7 @@ fault_slowly(struct task *t, const struct exo_regs *regs, struct signal_cause ca
 		interrupted_save_program(t, regs);
 	upcalls_unmask();
 	if (h != NULL) {
-		signal_info_begin(&info, cause.number, cause.code);
-		info.fault.address = cause.address;
+		signal_info_of_fault(&info, cause);
 		signal_frame_build(t, &info, h);
 	} else {
 		signal_fault_queue(t, cause);

@@ -193,8 +193,7 @@ static __attribute__((noinline)) int cause_write(uint64_t place, struct signal_c
 {
 	struct signal_info info;
 
-	signal_info_begin(&info, cause.number, cause.code);
-	info.fault.address = cause.address;
+	signal_info_of_fault(&info, cause);
 	return signal_info_write(place + offsetof(struct signal_frame, info), &info);
 }
 

@@ -5,6 +5,8 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/name_tree.h"
+#include "core/task.h"
+#include "core/wait.h"
 #include "proc/process.h"
 
 struct user {
@@ -91,10 +93,33 @@ bool user_enter_locked(struct process *p)
 	return true;
 }
 
+static bool somebody_leaves_locked(const struct process *p)
+{
+	list_for_each(node, &p->tasks) {
+		const struct task *t = list_entry(node, struct task, thread_link);
+
+		if (atomic_load_explicit(&t->leaving, memory_order_acquire))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RLIMIT_NPROC counts the tasks of the real user, root's as well: there is only one machine to be
+ * kept usable.  A place is taken here and becomes the new task's when that is linked, so that many
+ * who fork at once do not all find the last one free.
+ *
+ * A thread that has been joined has only said that it ends, and still has its place: whoever makes as many
+ * threads as there may be, joins them and begins again, waits here for those that are on their way.  They
+ * are woken by nobody and wait for nobody, and leave under the lock that we look under.
+ */
 bool user_take_place_locked(struct process *p, uint64_t limit)
 {
-	if (p->user->places >= limit)
-		return false;
+	while (p->user->places >= limit) {
+		if (!somebody_leaves_locked(p))
+			return false;
+		wait_on(&p->thread_wait, &process_tree_lock, 0, 0);
+	}
 	p->user->places++;
 	p->forking++;
 	return true;

@@ -16,7 +16,8 @@ struct user;
  * with its user from user_enter_locked() until the last place is given back.
  */
 bool user_enter_locked(struct process *p); /* with one place; false: out of memory */
-/* Another place, if the limit leaves one. */
+/* Another place, for the calling task's process; false: the limit leaves none.  The lock is dropped while
+ * it waits for threads that are about to give theirs back. */
 bool user_take_place_locked(struct process *p, uint64_t limit);
 void user_give_place_locked(struct process *p);
 /* The child has the place that the process that makes it has taken for it, and the same user. */
