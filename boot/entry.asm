@@ -4,7 +4,7 @@
 ; processor has 64-bit mode is taken for granted; everything else that is needed is checked in C.
 ;
 ; The tables built here map the first 4 GiB twice, at 0 and in the physmap, and the first GiB a
-; third time where the kernel is linked.  They serve the boot CPU until paging_init(), and every
+; third time where the kernel is linked; the last two have the same top-level entry.  They serve the boot CPU until paging_init(), and every
 ; other CPU for the few instructions between real mode and its own cpu_init().
 
 global boot_entry, boot_pml4, boot_gdt
@@ -28,15 +28,14 @@ boot_entry:
 	mov ecx, (boot_tables_end - boot_tables) / 4
 	xor eax, eax
 	rep stosd
-	mov dword [boot_pml4 + 0 * 8], boot_pdpt_low + PRESENT_WRITABLE
-	mov dword [boot_pml4 + 256 * 8], boot_pdpt_low + PRESENT_WRITABLE
-	mov dword [boot_pml4 + 511 * 8], boot_pdpt_high + PRESENT_WRITABLE
+	mov dword [boot_pml4 + 0 * 8], boot_pdpt + PRESENT_WRITABLE
+	mov dword [boot_pml4 + 511 * 8], boot_pdpt + PRESENT_WRITABLE
 %assign gigabyte 0
 %rep 4
-	mov dword [boot_pdpt_low + gigabyte * 8], boot_directories + gigabyte * 4096 + PRESENT_WRITABLE
+	mov dword [boot_pdpt + gigabyte * 8], boot_directories + gigabyte * 4096 + PRESENT_WRITABLE
 %assign gigabyte gigabyte + 1
 %endrep
-	mov dword [boot_pdpt_high + 510 * 8], boot_directories + PRESENT_WRITABLE
+	mov dword [boot_pdpt + 510 * 8], boot_directories + PRESENT_WRITABLE
 	mov eax, PRESENT_WRITABLE | LARGE
 	xor ecx, ecx
 .next:	mov [boot_directories + ecx * 8], eax
@@ -88,8 +87,7 @@ boot_gdt_pointer:
 section .boot.bss nobits alloc noexec write align=4096
 boot_tables:
 boot_pml4: resb 4096
-boot_pdpt_low: resb 4096
-boot_pdpt_high: resb 4096
+boot_pdpt: resb 4096
 boot_directories: resb 4 * 4096
 boot_tables_end:
 

@@ -6,7 +6,7 @@
 #include "kernel.h"
 #include "boot_info.h"
 
-#define PHYSICAL_END (1ul << 46)
+#define PHYSICAL_END (PHYSMAP_END - PHYSMAP_BASE)
 
 /* Whole frames [first, end). */
 struct range {
@@ -33,11 +33,9 @@ static void take(uint64_t start, uint64_t end)
 /* The whole frames of RAM in a range of the loader's map; there may be none. */
 static struct range ram_in(const struct multiboot2_range *r)
 {
-	struct range ram = { frame_above(r->base), (r->base + r->size) >> EXO_PAGE_SHIFT };
+	uint64_t end = r->type == MULTIBOOT2_MEMORY_RAM ? min(r->base + r->size, PHYSICAL_END) : 0;
 
-	if (r->type != MULTIBOOT2_MEMORY_RAM || r->base + r->size > PHYSICAL_END)
-		ram.end = 0;
-	return ram;
+	return (struct range){ frame_above(r->base), end >> EXO_PAGE_SHIFT };
 }
 
 /* The first place for the table itself: in one piece, where nothing else is. */

@@ -6,7 +6,7 @@
  *	PML4 [0 .. 252]  private           PDPT = slot 254 of all the domain's spaces
  *	     [253]       window: itself, read-only
  *	     [254]       the shared PDPT
- *	     [256 ..]    the kernel half, the same everywhere
+ *	     [511]       the kernel's, the same everywhere
  */
 #include "kernel.h"
 #include "page_table.h"

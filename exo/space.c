@@ -17,7 +17,7 @@ struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t r
 	frame_zero(object_frame);
 	frame_zero(root_frame);
 	if (shared) {
-		paging_copy_kernel_half(root);
+		paging_share_kernel(root);
 		/* Without PTE_WRITE here, nothing below is writable through this entry. */
 		root[WINDOW_SLOT] = root_frame << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_NX;
 		root[SHARED_SLOT] = shared->root << EXO_PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds the kernel half: kernel image, physmap, per-CPU areas, device window. */
+/* Builds the kernel's part of all spaces: kernel image, physmap, per-CPU areas, device window. */
 #include "kernel.h"
 #include "boot_info.h"
 
@@ -125,9 +125,9 @@ volatile void *mmio_map(uint64_t physical, size_t size)
 	return (volatile void *)(address + offset);
 }
 
-void paging_copy_kernel_half(uint64_t *table)
+void paging_share_kernel(uint64_t *table)
 {
 	const uint64_t *kernel = phys_to_virt(kernel_root);
 
-	memcpy(table + KERNEL_HALF_SLOT, kernel + KERNEL_HALF_SLOT, KERNEL_HALF_SLOT * sizeof(*table));
+	table[KERNEL_SLOT] = kernel[KERNEL_SLOT];
 }

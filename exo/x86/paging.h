@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel half of every address space.  It is complete before the first address space exists
- * and never gains a top-level entry afterwards, so all spaces share its tables by copying 256
- * entries once.
+ * The kernel's part of every address space: the last top-level entry, whose table all spaces share.  So
+ * the physmap and the image have their upper tables in common: each entry needs both, and what walks the
+ * tables after a change of address space has fewer of them to look at.
  */
 #ifndef EXO_X86_PAGING_H
 #define EXO_X86_PAGING_H
@@ -10,11 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PHYSMAP_BASE 0xffff800000000000ul
-#define MMIO_BASE 0xffffff8000000000ul /* under the image's top-level entry: it adds none later */
+#define PHYSMAP_BASE 0xffffff8000000000ul
+#define PHYSMAP_END 0xffffffff00000000ul /* memory beyond that is not used */
+#define MMIO_BASE PHYSMAP_END
 #define KERNEL_OFFSET 0xffffffff80000000ul
 #define EARLY_MAP_END (4ul << 30) /* of physical memory, what the boot page tables map */
-#define KERNEL_HALF_SLOT 256 /* first top-level entry of the kernel half */
+#define KERNEL_SLOT 511 /* the kernel's top-level entry */
 
 #define PTE_PRESENT (1ul << 0)
 #define PTE_WRITE (1ul << 1)
@@ -28,7 +29,7 @@
 #define PTE_NX (1ul << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ul
 
-/* For what is written only before the kernel half is loaded: it lies among the constants, which
+/* For what is written only before the kernel's own tables are loaded: it lies among the constants, which
  * the boot page tables leave writable and the final ones do not. */
 #define READ_ONLY_AFTER_BOOT __attribute__((section(".sealed")))
 
@@ -44,17 +45,17 @@ static inline uint64_t virt_to_phys(const void *address)
 	return (uint64_t)address - PHYSMAP_BASE;
 }
 
-/* Physical address of the kernel's own top-level table: the kernel half and nothing else. */
+/* Physical address of the kernel's own top-level table: the kernel's entry and nothing else. */
 extern uint64_t kernel_root;
 
-/* Builds the kernel half, with a zeroed area for each CPU that ACPI lists.  The caller then loads
+/* Builds the kernel's part, with a zeroed area for each CPU that ACPI lists.  The caller then loads
  * kernel_root. */
 void paging_init(void) __attribute__((cold));
 
 /* Maps device registers, uncached, for good.  At boot, on the boot CPU. */
 volatile void *mmio_map(uint64_t physical, size_t size);
 
-/* Copies the kernel half into a new top-level table. */
-void paging_copy_kernel_half(uint64_t *table);
+/* Puts the kernel's part into a new top-level table. */
+void paging_share_kernel(uint64_t *table);
 
 #endif

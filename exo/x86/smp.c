@@ -110,8 +110,8 @@ void smp_init(const struct acpi_info *acpi)
 	calibrate_cpu();
 	memcpy(saved, phys_to_virt(TRAMPOLINE_PAGE), EXO_PAGE_SIZE);
 	/* The trampoline's first instructions run where the boot tables map memory one to one;
-	 * everything after them in the kernel half. */
-	paging_copy_kernel_half(phys_to_virt((uint64_t)boot_pml4));
+	 * everything after them in the kernel's part. */
+	paging_share_kernel(phys_to_virt((uint64_t)boot_pml4));
 	/* There is an area for each that is listed; this one is there, listed or not. */
 	for (unsigned i = 0; i < acpi->cpu_count && cpu_count < acpi->cpu_count; i++)
 		if (acpi->apic_ids[i] != this_cpu()->apic_id)

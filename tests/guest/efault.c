@@ -42,8 +42,8 @@ static const uint64_t foreign[] = {
 	0x800000000000,
 	0x8000000000000000,
 	0xffff7ffffffffff8,
-	0xffff800000000000 /* all of memory, the kernel's */,
-	0xffffff8000000000,
+	0xffff800000000000,
+	0xffffff8000000000 /* all of memory, the kernel's */,
 	0xffffffff80100000,
 	0xffffffff80180000 /* its stacks */,
 	-PAGE,
@@ -232,7 +232,7 @@ static pid_t ended_child(void)
 
 static void waiting_refuses_bad_pointers(void)
 {
-	static const uint64_t bad[] = { 8, USER_TOP, 0x7f0000000000, 0xffff800000000000, -8ul };
+	static const uint64_t bad[] = { 8, USER_TOP, 0x7f0000000000, 0xffffff8000000000, -8ul };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		void *p = (void *)bad[i];
@@ -270,7 +270,7 @@ static void on_signal(int number)
 
 static void a_bad_stack_pointer_ends_the_process(void)
 {
-	static const uint64_t bad[] = { 0, 8, USER_TOP + 4096, 0x7f0000002000, 0xffff800000001000, -8ul };
+	static const uint64_t bad[] = { 0, 8, USER_TOP + 4096, 0x7f0000002000, 0xffffff8000001000, -8ul };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		pid_t child = fork();

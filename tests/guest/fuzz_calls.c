@@ -76,6 +76,7 @@ static uint64_t random_pointer(uint64_t *state)
 		0x7fffffffffff,
 		0x800000000000,
 		0xffff800000000000,
+		0xffffff8000000000,
 		0xffffffff80100000,
 		-8ul,
 		-1ul,

@@ -262,7 +262,7 @@ static void info_describes_the_machine(void)
 	CHECK(touch_write((void *)EXO_FRAMES_BASE));
 	CHECK(touch_write((void *)text_start));
 	CHECK(touch_read((void *)0xffffffff80100000ul));
-	CHECK(touch_read((void *)0xffff800000000000ul));
+	CHECK(touch_read((void *)0xffffff8000000000ul)); /* all of memory, the kernel's */
 }
 
 /* The firmware's, and beyond that the domain has some as well. */
@@ -287,7 +287,7 @@ static void unknown_calls_and_handles_are_refused(void)
 	CHECK_EQ(exo_handle_drop(0), -EBADF);
 	CHECK_EQ(exo_handle_drop(~0ul), -EBADF);
 	CHECK_EQ(exo_handle_drop((2ul << 32) | EXO_SLOT_SPACE), -EBADF);
-	CHECK_EQ(exo_debug_write((void *)0xffff800000000000ul, 16), -EFAULT);
+	CHECK_EQ(exo_debug_write((void *)0xffffff8000000000ul, 16), -EFAULT);
 	CHECK_EQ(exo_debug_write((void *)0x1000, 16), -EFAULT);
 	CHECK_EQ(exo_debug_write("", 1ul << 20), -E2BIG);
 }
@@ -331,7 +331,7 @@ static void what_is_not_ones_own_cannot_be_mapped(void)
 	CHECK_EQ(map(SPACE, EXO_USER_TOP, own, 1, RW), -EINVAL);         /* the window */
 	CHECK_EQ(map(SPACE, EXO_SHARED_BASE, own, 1, RW), -EINVAL);
 	CHECK_EQ(map(SPACE, EXO_USER_TOP - 4096, own, 2, RW), -EINVAL);
-	CHECK_EQ(map(SPACE, 0xffff800000000000ul, own, 1, RW), -EINVAL);
+	CHECK_EQ(map(SPACE, 0xffffff8000000000ul, own, 1, RW), -EINVAL);
 	CHECK_EQ(map(SHARED, EXO_SHARED_BASE, own, 1, RW), -EINVAL);     /* the image */
 	CHECK_EQ(map(SHARED, EXO_VCORE_BASE, own, 1, RW), -EINVAL);
 	CHECK_EQ(map(SHARED, EXO_DYNAMIC_BASE - 4096, own, 2, RW), -EINVAL);

@@ -149,7 +149,7 @@ static struct task *a_foreign_task(int cpu)
 
 static struct task *a_wild_pointer(struct task *t)
 {
-	static const uint64_t wild[] = { 8, 0xdeadbeefdeadbeef, 0xffff800000000000, 0x7f0000000000 };
+	static const uint64_t wild[] = { 8, 0xdeadbeefdeadbeef, 0xffffff8000000000, 0x7f0000000000 };
 	unsigned n = sched_random() % 6;
 
 	if (n < 4)
