@@ -75,7 +75,7 @@ struct cpu {
 	/* This CPU, except for what run.h says is anyone's. */
 	struct run run;
 
-	/* This CPU: how many locks of each rank it holds (I11). */
+	/* This CPU, in debug builds: how many locks of each rank it holds (I11). */
 	uint8_t locks_held[LOCK_RANKS];
 
 	/* This CPU, around its `sti; hlt`; read by others before they decide to send an IPI. */

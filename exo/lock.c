@@ -15,17 +15,13 @@ static bool rank_allowed(enum lock_rank rank, bool second_of_pair)
 
 static void acquire(struct lock *lock, bool second_of_pair)
 {
-	struct cpu *cpu = this_cpu();
-	uint32_t ticket;
-
 	ASSERT_INVARIANT(!interrupts_enabled());
 	ASSERT_INVARIANT(rank_allowed(lock->rank, second_of_pair));
-	ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
+	uint32_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
 	/* Acquire pairs with the release in lock_release: what the previous holder wrote is seen. */
-	while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket)
+	while (__builtin_expect(atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket, false))
 		cpu_pause();
-	atomic_store_explicit(&lock->owner, cpu->number + 1, memory_order_relaxed);
-	cpu->locks_held[lock->rank]++;
+	debug_lock_taken(lock, this_cpu());
 }
 
 void lock_acquire(struct lock *lock)
@@ -35,13 +31,10 @@ void lock_acquire(struct lock *lock)
 
 void lock_release(struct lock *lock)
 {
-	uint32_t serving = atomic_load_explicit(&lock->serving, memory_order_relaxed);
-
 	ASSERT_INVARIANT(lock_held(lock));
-	this_cpu()->locks_held[lock->rank]--;
-	atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
+	debug_lock_given_back(lock, this_cpu());
 	/* Only the holder writes `serving`, so a plain increment published by a release does. */
-	atomic_store_explicit(&lock->serving, serving + 1, memory_order_release);
+	atomic_store_explicit(&lock->serving, lock->serving + 1, memory_order_release);
 }
 
 void lock_acquire_pair(struct lock *first, struct lock *second)

@@ -26,7 +26,7 @@ struct lock {
 	/* Any CPU.  A taker draws `next` and waits until `serving` reaches it. */
 	_Atomic uint32_t next, serving;
 
-	/* Written by the CPU that holds the lock; read by any for diagnosis. */
+	/* In debug builds, written by the CPU that holds the lock, for assertions. */
 	_Atomic uint32_t owner; /* CPU number + 1, or 0 */
 };
 

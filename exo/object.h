@@ -159,6 +159,8 @@ struct space {
 	struct lock lock;
 	/* Under lock. */
 	uint64_t pool; /* page-table frames fed and not yet used, linked through the frames */
+	uint64_t walked; /* the last address below the directory entry that was found last; 0: none was */
+	_Atomic uint64_t *directory; /* that entry (page_table_walk) */
 
 	/* Set under lock, read by any CPU after it has taken a reference (handle_view). */
 	atomic_bool dying;

@@ -20,17 +20,26 @@ static inline table_entry *below(table_entry *entry, unsigned level, uint64_t va
 	return next ? (table_entry *)phys_to_virt(next) + (va >> (9 * level + 3)) % TABLE_ENTRIES : NULL;
 }
 
-/* Level by level, and not in a loop: whatever is done with a single page comes here. */
+/*
+ * Level by level, and not in a loop: whatever is done with a single page comes here.  As far as the directory
+ * entry the last way is remembered: a table above the last level stays as long as the space, whose end alone
+ * takes it out, so the entry has no other place.  What it says is read each time.
+ */
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
 {
-	table_entry *entry = frame_pointer(s->root);
+	table_entry *entry = s->directory;
 
 	ASSERT_INVARIANT(lock_held(&s->lock));
-	entry = s->is_shared ? entry + (va >> 30) % TABLE_ENTRIES :
-			       below(entry + (va >> 39) % TABLE_ENTRIES, 3, va, at);
-	if (entry)
-		entry = below(entry, 2, va, at);
-	return entry && last == 0 ? below(entry, 1, va, at) : entry;
+	if (s->walked != (va | (TABLE_SPAN - 1))) {
+		entry = frame_pointer(s->root);
+		entry = s->is_shared ? entry + (va >> 30) % TABLE_ENTRIES :
+				       below(entry + (va >> 39) % TABLE_ENTRIES, 3, va, at);
+		if (!entry || !(entry = below(entry, 2, va, at)))
+			return NULL;
+		s->walked = va | (TABLE_SPAN - 1);
+		s->directory = entry;
+	}
+	return last == 0 ? below(entry, 1, va, at) : entry;
 }
 
 bool page_table_make(struct space *s, const struct table_place *at)
@@ -71,13 +80,16 @@ uint64_t page_table_pool_take(struct space *s)
  */
 bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t va, uint64_t pages)
 {
-	uint64_t low = 0, high = EXO_USER_TOP;
+	uint64_t low = 0, high = EXO_USER_TOP, room;
 
 	if (s->is_shared) {
 		low = s->object.owner == d ? EXO_DYNAMIC_BASE : EXO_SHARED_BASE;
 		high = s->object.owner == d ? EXO_MODULE_BASE : EXO_SHARED_END;
 	}
-	return va % EXO_PAGE_SIZE == 0 && va >= low && va <= high && pages <= (high - va) >> EXO_PAGE_SHIFT;
+	/* In pages, with what is less than one on top: so neither that nor an address below `low` fits. */
+	room = (high - low) >> EXO_PAGE_SHIFT;
+	va = (va - low) >> EXO_PAGE_SHIFT | (va - low) << (64 - EXO_PAGE_SHIFT);
+	return va <= room && pages <= room - va;
 }
 
 /*
@@ -87,15 +99,12 @@ bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t
  */
 uint64_t page_table_bits(unsigned prot)
 {
-	uint64_t bits = PTE_PRESENT;
+	static const uint64_t rights[] = { /* by EXO_PROT_READ 1, WRITE 2 and EXEC 4 */
+		PTE_NX, PTE_USER | PTE_NX, PTE_USER | PTE_WRITE | PTE_NX, PTE_USER | PTE_WRITE | PTE_NX,
+		PTE_USER, PTE_USER, PTE_USER | PTE_WRITE, PTE_USER | PTE_WRITE };
 
-	if (prot & (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC))
-		bits |= PTE_USER;
-	if (prot & EXO_PROT_WRITE)
-		bits |= PTE_WRITE;
-	if (!(prot & EXO_PROT_EXEC))
-		bits |= PTE_NX;
-	return bits | (prot * (EXO_PTE_SOFT0 / EXO_PROT_SOFT0) & PTE_SOFT); /* in the same order */
+	/* The software bits are in the same order. */
+	return rights[prot % 8] | PTE_PRESENT | (prot * (EXO_PTE_SOFT0 / EXO_PROT_SOFT0) & PTE_SOFT);
 }
 
 uint64_t page_table_not_copied(const table_entry *place, uint64_t entry, uint16_t owner, bool counted)

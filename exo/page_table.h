@@ -85,7 +85,7 @@ static inline uint64_t pte_frame(uint64_t entry)
 /* Does `after`, of the same frame, forbid anything that `before` allows?  Then TLBs must forget it. */
 static inline bool pte_loses_rights(uint64_t before, uint64_t after)
 {
-	return (before ^ PTE_NX) & ~(after ^ PTE_NX) & (PTE_PRESENT | PTE_RIGHTS);
+	return (before ^ after) & (before ^ PTE_NX) & (PTE_PRESENT | PTE_RIGHTS);
 }
 
 /*

@@ -226,27 +226,26 @@ int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 	return result;
 }
 
-/* (space, va, pages, rights | flags << 8).  What programs do all the time, with a page or two. */
+/* (space, va, pages, rights | flags << 8).  What programs do all the time, with a page or two.  A space that
+ * is not shared is the same to all domains, and may have any rights. */
 __attribute__((flatten)) int64_t call_protect(struct exo_regs *regs, struct handle_view *h)
 {
-	struct update_plan plan;
-	struct update_step step;
+	uint64_t va = regs->rsi, pages = regs->rdx, rights = regs->r10;
 	struct space *s = h->space;
+	struct update_plan plan = { .op = { .flags = rights >> 8, .count = pages, .va = va },
+				    .bits = page_table_bits(rights), .target = s };
+	struct harvest harvest;
 	tlb_stamp stamp;
 	int error;
 
-	if (regs->rdx > EXO_PROTECT_PAGES_MAX)
+	if (pages > EXO_PROTECT_PAGES_MAX || s->is_shared)
 		return -EAGAIN;
-	plan.op = (struct exo_op){ .code = EXO_OP_PROTECT, .prot = regs->r10, .flags = regs->r10 >> 8,
-				   .count = regs->rdx, .va = regs->rsi };
-	error = update_check(domain_current(), s, &plan);
-	if (error)
-		return error;
-	step.plan = &plan;
-	step.harvest.changed = 0;
+	if ((rights & ~(UPDATE_PROT | UPDATE_FLAGS << 8)) || !page_table_range_ok(s, NULL, va, pages))
+		return -EINVAL;
+	harvest.changed = 0;
 	lock_acquire(&s->lock);
-	error = update_commit_protect(&step);
-	stamp = publish(s, &step.harvest);
+	error = update_commit_protect(&plan, &harvest);
+	stamp = publish(s, &harvest);
 	lock_release(&s->lock);
 	stamp = pending_epoch(s, stamp);
 	return error ? error : (int64_t)stamp;

@@ -22,6 +22,10 @@
 /* Zeroing or copying a page takes about as long as 1 << this many entries. */
 #define UPDATE_FILL_SHIFT 3u
 #define UPDATE_FILLS (EXO_OP_CLEAR | EXO_OP_FILL)
+/* What an op may say. */
+#define UPDATE_PROT (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC | EXO_PROT_SOFT0 | EXO_PROT_SOFT1 | \
+		     EXO_PROT_SOFT2)
+#define UPDATE_FLAGS (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW | UPDATE_FILLS)
 /* As does looking at all the entries of a table. */
 #define UPDATE_TABLE_COST 64u
 /* Above this many it is cheaper to flush the whole TLB than page by page. */
@@ -78,8 +82,8 @@ bool update_take_revoked(struct space *s, uint64_t *page);
 int update_commit(struct update_step *step);
 
 /* PROTECT, under the lock, where nothing but entries of one table is to be changed.  0, or an errno; -EAGAIN:
- * something else is, and nothing has been changed. */
-int update_commit_protect(struct update_step *step);
+ * something else is, and nothing has been changed.  Of the harvest only what has changed is looked at. */
+int update_commit_protect(const struct update_plan *plan, struct harvest *h);
 /* MAP of one page, likewise, where none is: nothing is harvested, so of `step` only the plan is looked at. */
 int update_commit_map(struct update_step *step);
 

@@ -71,9 +71,9 @@ static bool covers_table(const struct update_plan *plan, uint64_t va)
 /* Is the table the space's alone, and do all TLBs know it? */
 static bool table_is_own(const table_entry *directory)
 {
-	uint64_t frame = pte_frame(*directory);
+	uint64_t entry = atomic_load_explicit(directory, memory_order_relaxed), frame = pte_frame(entry);
 
-	return !table_is_shared(directory) && (!frame_private[frame] || tlb_frame_acknowledged(frame));
+	return (entry & PTE_WRITE) && (!frame_private[frame] || tlb_frame_acknowledged(frame));
 }
 
 /*
@@ -170,24 +170,29 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 /* An entry may gain the right to write only if the frame belongs to the space's own domain: what
  * was lent read-only, the frame table and devices stay as they were mapped.  What the processor adds to the
  * entry meanwhile is kept. */
-static inline int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+static int protect_entry(const struct update_plan *plan, struct harvest *h, table_entry *entry, uint64_t va)
 {
-	const struct update_plan *plan = step->plan;
+	uint64_t keep = plan->op.flags & EXO_OP_KEEP_COW ? EXO_PTE_SOFT0 : 0;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), new;
 
 	if (!(old & PTE_PRESENT))
 		return 0;
 	do {
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
-		if ((plan->op.flags & EXO_OP_KEEP_COW) && (old & EXO_PTE_SOFT0))
-			new = (new & ~PTE_WRITE) | EXO_PTE_SOFT0;
+		if (__builtin_expect(old & keep, false))
+			new = (new & ~PTE_WRITE) | keep;
 		if ((new & ~old & PTE_WRITE) &&
 		    frame_word_owner(frame_word(pte_frame(old))) != plan->target->object.owner->id)
 			return -EPERM;
 	} while (!atomic_compare_exchange_weak(entry, &old, new));
 	if (pte_loses_rights(old, new))
-		harvest_change(&step->harvest, va);
+		harvest_change(h, va);
 	return 0;
+}
+
+static int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+{
+	return protect_entry(step->plan, &step->harvest, entry, va);
 }
 
 /* The first entry, if all of them are in one table, which is the space's own; else NULL. */
@@ -195,20 +200,18 @@ static table_entry *entries_at_hand(const struct update_plan *plan)
 {
 	struct table_place at;
 	table_entry *entry = page_table_walk(plan->target, plan->op.va, 0, &at);
+	bool in_one = entry && plan->op.count <= table_entries_left(entry);
 
-	if (!entry || plan->op.count > table_entries_left(entry) || !table_is_own(at.directory))
-		return NULL;
-	return entry;
+	return in_one && table_is_own(at.directory) ? entry : NULL;
 }
 
-int update_commit_protect(struct update_step *step)
+int update_commit_protect(const struct update_plan *plan, struct harvest *h)
 {
-	const struct update_plan *plan = step->plan;
 	table_entry *entry = entries_at_hand(plan);
 	int error = entry ? 0 : -EAGAIN;
 
 	for (uint64_t i = 0; i < plan->op.count && !error; i++)
-		error = protect_page(step, &entry[i], plan->op.va + i * EXO_PAGE_SIZE, i);
+		error = protect_entry(plan, h, &entry[i], plan->op.va + i * EXO_PAGE_SIZE);
 	return error;
 }
 

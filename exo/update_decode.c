@@ -4,9 +4,6 @@
 #include "page_table.h"
 #include "update.h"
 
-#define PROT_ALL (EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC | EXO_PROT_SOFT0 | \
-		  EXO_PROT_SOFT1 | EXO_PROT_SOFT2)
-#define FLAGS_ALL (EXO_OP_REPLACE | EXO_OP_COW | EXO_OP_KEEP_COW | UPDATE_FILLS)
 #define PROT_WRITE_EXEC (EXO_PROT_WRITE | EXO_PROT_EXEC)
 #define FRAME_NUMBERS_END (1ul << 40)
 
@@ -88,7 +85,7 @@ int update_check(struct domain *d, struct space *target, struct update_plan *pla
 	const struct exo_op *op = &plan->op;
 	int error;
 
-	if ((op->prot & ~PROT_ALL) || (op->flags & ~FLAGS_ALL) || op->frame >= FRAME_NUMBERS_END)
+	if ((op->prot & ~UPDATE_PROT) || (op->flags & ~UPDATE_FLAGS) || op->frame >= FRAME_NUMBERS_END)
 		return -EINVAL;
 	plan->revoke = false;
 	plan->bits = page_table_bits(op->prot);

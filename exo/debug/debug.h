@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "cpu.h"
 #include "frame.h"
 #include "invariant.h"
 
@@ -13,7 +14,6 @@ void entry_begins(uint64_t vector);
 void entry_ends(void);
 void frame_poison(uint64_t frame);
 /* inject.c */
-struct cpu;
 void inject_init(const char *command_line);
 void inject_entry(uint64_t vector);
 bool inject_interrupt(const struct cpu *target, unsigned vector);
@@ -41,6 +41,23 @@ static inline void debug_entry_ends(void)
 {
 	if (EXO_DEBUG)
 		entry_ends();
+}
+
+/* Who holds a lock, and how many of each rank a CPU has: only assertions ask. */
+static inline void debug_lock_taken(struct lock *lock, struct cpu *self)
+{
+	if (EXO_DEBUG) {
+		atomic_store_explicit(&lock->owner, self->number + 1, memory_order_relaxed);
+		self->locks_held[lock->rank]++;
+	}
+}
+
+static inline void debug_lock_given_back(struct lock *lock, struct cpu *self)
+{
+	if (EXO_DEBUG) {
+		self->locks_held[lock->rank]--;
+		atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
+	}
 }
 
 /* An object's frame is about to be given back: whoever still reads it finds no pointer in it. */

@@ -500,9 +500,9 @@ enum exo_call {
 	 * has donated to it, EAGAIN: the token is stale. */
 	EXO_CALL_REPLY = 39,
 	/* (space, va, pages, enum exo_prot | enum exo_op_flag << 8) -> epoch, or error: what an update
-	 * with one op PROTECT does, at less cost, for pages that are in one page table.  EAGAIN, and
-	 * nothing has changed: that is not so, or the table has to be copied first, or there are more
-	 * than EXO_PROTECT_PAGES_MAX; it takes an update. */
+	 * with one op PROTECT does, at less cost, for pages that are in one page table of a space that is
+	 * not shared.  EAGAIN, and nothing has changed: that is not so, or the table has to be copied
+	 * first, or there are more than EXO_PROTECT_PAGES_MAX; it takes an update. */
 	EXO_CALL_PROTECT = 40,
 	EXO_CALLS,
 };
