@@ -32,6 +32,7 @@ struct mutex {
 	_Atomic uintptr_t owner;
 	struct lock lock;        /* RANK_MUTEX; MUTEX_WANTED is set and cleared under it */
 	struct wait_queue queue; /* under lock */
+	struct task *next;       /* under lock: who gets it when it is dropped; NULL: whoever comes first */
 	uint16_t rank;           /* fixed */
 	struct mutex *below;     /* the owner, in debug builds: that it took before, or NULL */
 };

@@ -105,6 +105,7 @@ struct task {
 	uint64_t slice_ns;        /* rest of the slice when it was last stopped */
 	uint64_t donated_ns;      /* slice that came with a donation, 0 if none */
 	uint8_t donation_depth;   /* gifts in a row that led to this run */
+	bool lent;                /* the donor waits for a mutex: this run ends when one is dropped */
 	struct task_ref donor;    /* who waits for the end of this run; id 0: nobody */
 	struct {                  /* who gets what this run leaves of its slice; NULL: nobody */
 		struct task *task; /* looked at only when it is queued on this CPU */

@@ -324,16 +324,19 @@ void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns,
 	}
 }
 
-/* Who waits for the end of t's run goes on; with what is left, if t sleeps and nobody else has it. */
+/* Who waits for the end of t's run goes on; with what is left, if t sleeps, or was to stop when it had done
+ * something, and nobody else has it. */
 static __attribute__((noinline)) void wake_donor(struct vcore *v, struct task *t, bool sleeps)
 {
 	struct task *donor = task_get(t->donor);
+	bool ends = sleeps || t->lent;
 
+	t->lent = false;
 	t->donor = (struct task_ref){ 0 };
 	if (!donor)
 		return;
 	atomic_store_explicit(&donor->gift_over, true, memory_order_release);
-	donation_wake_giver(v, donor, sleeps && !v->heir ? t->slice_ns : 0, t->self.id);
+	donation_wake_giver(v, donor, ends && !v->heir ? t->slice_ns : 0, t->self.id);
 	task_put(donor);
 }
 

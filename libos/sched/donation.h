@@ -41,6 +41,14 @@ void donation_leave(struct vcore *v, struct task *t);
  * trace: id of the task that is the cause, or 0. */
 void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns, uint32_t waker);
 
+/* Is `to` queued here, and could have the running slice, as far as the core is concerned? */
+bool donation_may_lend(const struct vcore *v, const struct task *to);
+
+/* If so, in task context, masked once: it has the slice until it drops a wanted mutex, or stops for another
+ * reason.  The running task sleeps until then, and goes on with the rest, maybe on another CPU.  False: the
+ * library refuses, or next to nothing is left; nothing has happened. */
+bool donation_lend(struct vcore *v, struct task *to);
+
 /* A signal that was sent on this CPU has woken t, and t is queued here. */
 void donation_signalled(struct vcore *v, struct task *t);
 

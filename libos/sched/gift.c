@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched_donate(): a slice for a task that is queued, by name. */
+/* A slice for a task that is queued: sched_donate(), by name; and for who has what the giver waits for. */
 #include <libos/sched.h>
 #include "abi/errno.h"
 #include "core/cpu.h"
@@ -87,7 +87,7 @@ static void sleep_until(const _Atomic bool *done)
 	wait_cancel();
 }
 
-static void give_here(struct vcore *v, struct gift *g)
+static void give_here(struct vcore *v, struct gift *g, enum donation_kind kind)
 {
 	struct task *me = v->current;
 
@@ -96,7 +96,7 @@ static void give_here(struct vcore *v, struct gift *g)
 	me->gift_over = false;
 	g->to->successor.task = NULL;
 	donation_inherit(v, g->to, g->slice_ns);
-	donation_count(&v->stats, DONATION_EXPLICIT, DONATION_SAME_CPU);
+	donation_count(&v->stats, kind, DONATION_SAME_CPU);
 	if (g->wait)
 		sleep_until(&me->gift_over);
 	else
@@ -139,10 +139,32 @@ static int give(struct vcore *v, struct task *to, unsigned flags)
 	if (left == 0)
 		switch_away(SCHED_YIELDED);
 	else if (cpu == v->cpu)
-		give_here(v, &g);
+		give_here(v, &g, DONATION_EXPLICIT);
 	else
 		give_across(v, &g, (unsigned)cpu);
 	return g.refused ? -EAGAIN : 0;
+}
+
+/* Whom the slice has been promised gets it when the running task sleeps, so that there is none to lend. */
+bool donation_may_lend(const struct vcore *v, const struct task *to)
+{
+	return !v->heir && !to->donor.id && run_queue_holds(v, to);
+}
+
+bool donation_lend(struct vcore *v, struct task *to)
+{
+	struct gift g = { .from = v->current, .to = to, .wait = true,
+			  .depth = (uint8_t)(v->current->donation_depth + 1) };
+	bool now;
+	int64_t left = donation_offer(v, to, DONATION_MUTEX, &now);
+
+	if (left <= 0)
+		return false;
+	g.slice_ns = (uint64_t)left;
+	v->slice_end_tsc = rdtsc(); /* what is lent is not left to anybody else */
+	to->lent = true;
+	give_here(v, &g, DONATION_MUTEX);
+	return true;
 }
 
 int sched_donate(struct task_ref target, unsigned flags)

@@ -96,7 +96,7 @@ static const char *const kinds[DONATION_KINDS] = {
 	[DONATION_PIPE] = "pipe",	  [DONATION_FUTEX] = "futex",
 	[DONATION_WAIT4] = "wait4",	  [DONATION_START] = "start",
 	[DONATION_SIGNAL] = "signal",	  [DONATION_EXPLICIT] = "explicit",
-	[DONATION_RETURN] = "return",
+	[DONATION_MUTEX] = "mutex",	  [DONATION_RETURN] = "return",
 };
 
 static const char *const outcomes[DONATION_OUTCOMES] = {

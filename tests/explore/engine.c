@@ -53,9 +53,8 @@ static unsigned rarity; /* the first option is not taken once in so many choices
 
 static char reason[512];
 
-/* void context_switch(void **save, void *load): the registers that a call keeps. */
-void context_switch(void **save, void *load);
 __asm__(".text\n"
+	".globl context_switch\n"
 	"context_switch:\n"
 	"	push %rbp\n	push %rbx\n"
 	"	push %r12\n	push %r13\n	push %r14\n	push %r15\n"

@@ -48,6 +48,17 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 	l->holder = 0;
 }
 
+/* Whoever has a mutex runs. */
+bool donation_may_lend(const struct vcore *v, const struct task *to)
+{
+	return false;
+}
+
+bool donation_lend(struct vcore *v, struct task *to)
+{
+	explore_fail("nobody lends here");
+}
+
 /* The limit of items is a counter by itself (fs/epoll_limit.c). */
 struct user *user_hold_own(void)
 {

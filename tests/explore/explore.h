@@ -59,4 +59,8 @@ unsigned explore_self(void);
 /* Setup: where the thread's stack ends (it grows down), when the code under test wants to know. */
 void explore_stack(unsigned thread, void *bottom, size_t size);
 
+/* Goes on on another stack, of which the top six words are the registers that a call keeps, and the seventh
+ * an address: for a case in which a thread stands for several tasks. */
+void context_switch(void **save, void *load);
+
 #endif

@@ -91,6 +91,7 @@ void switch_away(enum sched_why why)
 	if (v->deferred)
 		wakes_deliver(v);
 	v->current = NULL;
+	t->voluntary_switches++;
 	leave_blocked(v, t);
 	while (!atomic_load(&queued[v->cpu])) {
 		explore_wait(is_rung, (void *)(uintptr_t)v->cpu, "halts");

@@ -23,6 +23,9 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 	*l = (struct lock){ .rank = (uint16_t)rank, .name = name };
 }
 
+/* Only who has to wait, or is waited for, looks at them. */
+struct vcore vcores[EXO_CPUS_MAX];
+
 static bool masked;
 
 bool upcalls_masked(void)
@@ -41,6 +44,31 @@ int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t de
 struct task *wake_one(struct wait_queue *q, uint32_t key)
 {
 	return NULL;
+}
+
+bool donation_may_lend(const struct vcore *v, const struct task *to)
+{
+	libos_panic("nobody else is there to be lent to");
+}
+
+bool donation_lend(struct vcore *v, struct task *to)
+{
+	libos_panic("nobody else is there to be lent to");
+}
+
+void wait_begin(void)
+{
+	libos_panic("nobody sleeps here");
+}
+
+int wait_sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns)
+{
+	libos_panic("nobody sleeps here");
+}
+
+void wake_later(struct task *t, enum donation_kind gift)
+{
+	libos_panic("nobody is woken here");
 }
 
 static void start(void)
