@@ -100,16 +100,12 @@ static bool parse_madt_entry(struct acpi_info *out, const uint8_t *entry)
 		if (out->ioapic_count == ACPI_IOAPICS_MAX)
 			return fail(out, "APIC", "more IO APICs than the kernel takes");
 		out->ioapics[out->ioapic_count++] = (struct acpi_ioapic){
-			.address = read32(entry + 4), .gsi_base = read32(entry + 8),
-		};
+			.address = read32(entry + 4), .gsi_base = read32(entry + 8) };
 		return true;
 	case MADT_OVERRIDE:
 		if (entry[3] < ACPI_ISA_LINES) /* 0 and 1: as ISA, active high and edge-triggered */
-			out->isa_lines[entry[3]] = (struct acpi_isa_line){
-				.gsi = read32(entry + 4),
-				.active_low = (entry[8] & 3) == 3,
-				.level = (entry[8] >> 2 & 3) == 3,
-			};
+			out->isa_lines[entry[3]] = (struct acpi_isa_line){ .gsi = read32(entry + 4),
+				.active_low = (entry[8] & 3) == 3, .level = (entry[8] >> 2 & 3) == 3 };
 		return true;
 	case MADT_LAPIC_ADDRESS:
 		out->lapic_address = read64(entry + 4);

@@ -40,35 +40,39 @@ static const struct call {
 #define CALL_ZERO(...) 0,
 _Static_assert(sizeof((char[]){ EXO_CALL_LIST(CALL_ZERO) }) == EXO_CALLS, "each number has its handler");
 
-static int64_t call(uint64_t number, struct exo_regs *regs)
+__attribute__((noinline)) bool call_by_number(struct cpu *cpu, struct exo_regs *regs)
 {
-	const struct call *c = &calls[number];
+	const struct call *c = &calls[regs->rax];
 	struct handle_view h[2];
 	int64_t result = 0;
 
 	asm("" : "+r"(c)); /* kept in a register, not worked out again */
-	if (number >= EXO_CALLS)
-		return -ENOSYS;
 	h[0].kept = h[1].kept = true; /* until there is something to put */
-	if (c->needs[0].kind == OBJECT_SPACE && handle_names_loaded(regs->rdi, c->needs[0].rights))
-		h[0].space = this_cpu()->run.space;
+	if (regs->rax >= EXO_CALLS)
+		result = -ENOSYS;
+	else if (c->needs[0].kind == OBJECT_SPACE && handle_names_loaded(cpu, regs->rdi))
+		h[0].space = cpu->run.space;
 	else if (c->needs[0].kind)
-		result = handle_view(domain_current(), regs->rdi, c->needs[0].kind, c->needs[0].rights,
-				     &h[0]);
-	if (c->needs[1].kind && !result)
-		result = handle_view(domain_current(), regs->rsi, c->needs[1].kind, c->needs[1].rights,
-				     &h[1]);
+		result = handle_view(cpu->current->object.owner, regs->rdi, c->needs[0].kind,
+				     c->needs[0].rights, &h[0]);
+	if (!result && c->needs[1].kind)
+		result = handle_view(cpu->current->object.owner, regs->rsi, c->needs[1].kind,
+				     c->needs[1].rights, &h[1]);
 	if (!result)
 		result = c->handler(regs, h);
 	handle_view_put(&h[0]);
 	handle_view_put(&h[1]);
-	return result;
+	regs->rax = result;
+	tlb_catch_up();
+	debug_entry_ends();
+	return run_has_work(&cpu->run);
 }
 
-struct exo_regs *exo_call_entry(struct exo_regs *regs)
+bool exo_call_entry(struct exo_regs *regs)
 {
+	struct cpu *cpu = this_cpu();
+
 	debug_entry_begins(VECTOR_EXO_CALL);
-	this_cpu()->stats.exo_calls++;
-	regs->rax = call(regs->rax, regs);
-	return run_exit(regs);
+	cpu->stats.exo_calls++;
+	return regs->rax == EXO_CALL_SWITCH ? switch_at_once(cpu, regs) : call_by_number(cpu, regs);
 }

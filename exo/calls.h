@@ -5,7 +5,7 @@
  * A handler finds its arguments in RDI RSI RDX R10 of the current vcore's frame, and what its handles
  * name in h[0] and h[1], looked up and there for as long as it runs: by a reference that is put afterwards,
  * or, with `kept` set, without one (the loaded space).  A handler that sets `kept` has given the reference
- * away, if there was one; who keeps a space beyond the call takes one of its own.  What it returns goes to
+ * away, if there was one; a space that is kept beyond the call is a vcore's.  What it returns goes to
  * RAX.  A call that gives the CPU away says so to the exit function (run.h) and returns what the vcore sees
  * when it goes on.
  */
@@ -60,5 +60,11 @@
 #define DECLARE_CALL(number, handler, kind, right, second_kind, second_right) \
 	int64_t handler(struct exo_regs *regs, struct handle_view *h);
 EXO_CALL_LIST(DECLARE_CALL)
+
+struct cpu;
+/* The call of the current vcore, from its number to its result; is there work on the way out?  The first does
+ * EXO_CALL_SWITCH to a space that the vcore remembers, and leaves others to the second. */
+bool switch_at_once(struct cpu *cpu, struct exo_regs *regs);
+bool call_by_number(struct cpu *cpu, struct exo_regs *regs);
 
 #endif

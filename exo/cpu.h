@@ -65,7 +65,7 @@ struct cpu {
 	uint64_t gdt[EXO_CPU_SELECTOR / 8 + EXO_CPUS_MAX];
 	struct tss tss;
 
-	/* This CPU, in the SYSCALL stub and in trap_entry. */
+	/* This CPU, in the SYSCALL stub. */
 	uint64_t user_rsp;     /* of the SYSCALL in progress */
 
 	/* This CPU, when it changes to another vcore. */
@@ -115,6 +115,15 @@ static inline void trace(const char *what, uint64_t a, uint64_t b)
 	struct cpu *cpu = this_cpu();
 
 	cpu->trace[cpu->traced++ % TRACE_EVENTS] = (struct trace_event){ tsc_read(), what, a, b };
+}
+
+/* Does the current vcore remember the space that it runs in by this handle?  handle_view() would find that
+ * then, with the SPACE_NAME_RIGHTS; and it stays until the vcore goes elsewhere, which ends a call. */
+static inline bool handle_names_loaded(const struct cpu *cpu, exo_handle h)
+{
+	const struct space_name *name = vcore_name(cpu->current, h);
+
+	return name->handle == h && name->space == cpu->run.space && name->clock == atomic_load(&stale_clock);
 }
 
 /* The block of CPU `number` < cpu_count. */

@@ -107,7 +107,7 @@ static unsigned children_of(const struct vcore *vcore)
 }
 
 /* (vcore of the parent, struct exo_domain_create *) -> handle */
-int64_t call_domain_create(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_domain_create(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *parent = domain_current(), *d;
 	struct exo_domain_create args;

@@ -224,7 +224,7 @@ static int finish(struct domain *d)
 }
 
 /* 0 when the domain is gone, 1 when there is more to do, -EBUSY when others hold something. */
-static int dismantle_step(struct domain *d)
+static __attribute__((cold)) int dismantle_step(struct domain *d)
 {
 	int result = 0;
 

@@ -169,7 +169,7 @@ static void idle(struct cpu *cpu)
 	trace("idle", run->armed, 0);
 	atomic_store(&cpu->idle, true);
 	debug_entry_ends();
-	while (!run->attention && !atomic_load_explicit(&run->rung, memory_order_relaxed))
+	while (!run_has_work(run))
 		cpu_idle_wait();
 	debug_entry_begins(0);
 	run_account(cpu, tsc_read());
@@ -181,8 +181,9 @@ static struct exo_regs *load(struct cpu *cpu)
 {
 	struct run *run = &cpu->run;
 	struct vcore *vcore = cpu->current;
+	struct space *space = vcore->space;
 
-	space_load(vcore->space);
+	tlb_load(space->root, space, space->shared);
 	if (run->loaded == vcore)
 		return run->frame;
 	if (run->loaded)
@@ -225,9 +226,8 @@ static struct exo_regs *exit_with_work(struct cpu *cpu, struct exo_regs *regs)
 struct exo_regs *run_exit(struct exo_regs *regs)
 {
 	struct cpu *cpu = this_cpu();
-	struct run *run = &cpu->run;
 
-	if (!run->attention && !atomic_load_explicit(&run->rung, memory_order_relaxed))
+	if (!run_has_work(&cpu->run))
 		tlb_catch_up();
 	else
 		regs = exit_with_work(cpu, regs);

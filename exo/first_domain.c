@@ -120,7 +120,6 @@ static void make_vcore(struct domain *d, struct space *space, const struct exo_i
 	struct vcore *v;
 
 	map(d, EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE, create.page_frame, 1, EXO_PROT_READ | EXO_PROT_WRITE);
-	object_get(&space->object);
 	v = vcore_init(space, &create);
 	object_init(&v->object, OBJECT_VCORE, d, create.object_frame);
 	v->sc = sc;
@@ -146,9 +145,8 @@ static void show_modules(struct domain *d, struct exo_info *info)
 
 		if (module->start % EXO_PAGE_SIZE)
 			panic("module %u does not begin on a page", i);
-		*out = (struct exo_module){
-			.address = va, .size = module->end - module->start, .frame = first,
-		};
+		*out = (struct exo_module){ .address = va, .size = module->end - module->start,
+					    .frame = first };
 		string_copy(out->name, module->name, sizeof(out->name));
 		frame_assign(first, end, d->id, EXO_FRAME_USER);
 		map(d, va, first, end - first, EXO_PROT_READ);

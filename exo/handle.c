@@ -59,23 +59,11 @@ static bool slot_read(struct handle_slot *slot, uint32_t generation, struct hand
 	return atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
 }
 
-/*
- * What a slot says is fixed while its tag is the same, and a handle is not stale while the object's
- * generation is.  That the slot is one of the caller's domain needs no look: nobody else runs in a space of
- * that domain's, and by what is remembered of another space nothing may be done any more (space_load).
- */
-__attribute__((flatten)) bool handle_names_loaded(exo_handle h, unsigned rights)
-{
-	const struct run *run = &this_cpu()->run;
-
-	return h == run->space_handle && !(rights & ~run->space_rights) &&
-	       atomic_load(&run->space_slot->tag) == tag_make(h >> 32, SLOT_LIVE) &&
-	       object_generation(run->space_frame) == run->space_generation;
-}
-
 __attribute__((flatten)) int handle_view(struct domain *d, exo_handle h, enum object_kind kind,
 					 unsigned rights, struct handle_view *out)
 {
+	struct space_name *name = vcore_name(this_cpu()->current, h);
+	uint64_t clock = atomic_load(&stale_clock);
 	struct handle_slot *slot = slot_at(d, (uint32_t)h);
 
 	out->kept = true; /* until there is a reference */
@@ -86,18 +74,6 @@ __attribute__((flatten)) int handle_view(struct domain *d, exo_handle h, enum ob
 	if (rights & ~out->rights)
 		return -EPERM;
 	out->object = out->kind < OBJECT_PORTS ? frame_pointer(out->object_frame) : NULL;
-	/* What is loaded is held by the vcore that asks, until it has gone elsewhere: in the last step of a
-	 * call.  So it is not destroyed meanwhile, and whether the handle is stale is all there is to see. */
-	if (kind == OBJECT_SPACE && out->space == this_cpu()->run.space) {
-		struct run *run = &this_cpu()->run;
-
-		run->space_slot = slot;
-		run->space_handle = h;
-		run->space_rights = out->rights;
-		run->space_frame = out->object_frame;
-		run->space_generation = out->object_generation;
-		return object_generation(out->object_frame) == out->object_generation ? 0 : -EBADF;
-	}
 	if (!object_word_get(out->object_frame, out->object_generation))
 		return -EBADF;
 	/* Why this look comes after the reference: the destroyer sets `dying` and then counts
@@ -106,6 +82,9 @@ __attribute__((flatten)) int handle_view(struct domain *d, exo_handle h, enum ob
 		object_word_put(out->object_frame);
 		return -EBADF;
 	}
+	if (kind == OBJECT_SPACE && out->space->object.owner == d && !out->space->is_shared &&
+	    !(SPACE_NAME_RIGHTS & ~out->rights))
+		*name = (struct space_name){ h, clock, out->space, out->space->root };
 	out->kept = false;
 	return 0;
 }
@@ -151,16 +130,11 @@ void handle_cancel(struct domain *d, int64_t number)
 	atomic_store(&slot->tag, tag_make(tag_generation(tag), SLOT_FREE));
 }
 
-/* The generation of a slot is never 0, so that {slot, 0} is no handle. */
-static uint32_t next_generation(uint32_t generation)
-{
-	return generation == UINT32_MAX ? 1 : generation + 1;
-}
-
 static exo_handle slot_fill(struct domain *d, int64_t number, const struct handle_view *view)
 {
 	struct handle_slot *slot = slot_at(d, number);
-	uint32_t generation = next_generation(tag_generation(atomic_load(&slot->tag)));
+	uint32_t last = tag_generation(atomic_load(&slot->tag));
+	uint32_t generation = last == UINT32_MAX ? 1 : last + 1; /* never 0: {slot, 0} is no handle */
 
 	ASSERT_INVARIANT(tag_state(atomic_load(&slot->tag)) == SLOT_FILLING);
 	/* Whoever sees one of these fields also sees that the tag had become FILLING. */
@@ -194,7 +168,10 @@ bool handle_drop(struct domain *d, exo_handle h)
 	struct handle_slot *slot = slot_at(d, (uint32_t)h);
 	uint64_t tag = tag_make(h >> 32, SLOT_LIVE);
 
-	return slot && atomic_compare_exchange_strong(&slot->tag, &tag, tag_make(h >> 32, SLOT_FREE));
+	if (!slot || !atomic_compare_exchange_strong(&slot->tag, &tag, tag_make(h >> 32, SLOT_FREE)))
+		return false;
+	atomic_fetch_add(&stale_clock, 1);
+	return true;
 }
 
 int64_t call_handle_drop(struct exo_regs *regs, struct handle_view *h)

@@ -135,13 +135,8 @@ static exo_handle bind(struct line *line, int64_t slot, struct handle_view *vcor
 	return handle;
 }
 
-static uint32_t apic_id_of(const struct vcore *vcore)
-{
-	return cpu_by_number(vcore->cpu)->apic_id;
-}
-
 /* (IRQ handle, vcore, line, word) */
-int64_t call_irq_bind(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_irq_bind(struct exo_regs *regs, struct handle_view *h)
 {
 	uint64_t number = regs->rdx;
 	exo_handle handle;
@@ -153,7 +148,7 @@ int64_t call_irq_bind(struct exo_regs *regs, struct handle_view *h)
 	slot = take(&lines[number], h[1].vcore);
 	if (slot < 0)
 		return slot;
-	error = ioapic_route(number, VECTOR_DEVICE_FIRST + number, apic_id_of(h[1].vcore));
+	error = ioapic_route(number, VECTOR_DEVICE_FIRST + number, cpu_by_number(h[1].vcore->cpu)->apic_id);
 	if (error) {
 		give_up(&lines[number], slot);
 		return error;
@@ -164,9 +159,9 @@ int64_t call_irq_bind(struct exo_regs *regs, struct handle_view *h)
 }
 
 /* (IRQ handle, vcore, struct exo_msi *, word) */
-int64_t call_msi_bind(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_msi_bind(struct exo_regs *regs, struct handle_view *h)
 {
-	struct exo_msi msi = { .address = MSI_ADDRESS | apic_id_of(h[1].vcore) << 12 };
+	struct exo_msi msi = { .address = MSI_ADDRESS | cpu_by_number(h[1].vcore->cpu)->apic_id << 12 };
 	unsigned number = MSI_FIRST;
 	int64_t slot = take(&lines[number], h[1].vcore);
 
@@ -238,13 +233,12 @@ bool irq_unbind_vcore(const struct vcore *v)
 
 		if (!(atomic_load(&line->state) & LINE_BOUND) || line->vcore != v)
 			continue;
-		if (hold(line)) {
+		if (hold(line))
 			all = false;
-		} else if (line->vcore == v) {
+		else if (line->vcore == v)
 			unbind(line);
-		} else {
+		else
 			let_go(line);
-		}
 	}
 	return all;
 }

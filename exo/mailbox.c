@@ -7,11 +7,8 @@
 static int send(struct vcore *vcore, const struct exo_message *message, uint32_t limit)
 {
 	struct exo_vcore_page *page = vcore->page;
-	struct mailbox_ring ring = {
-		.tail = &vcore->mailbox_tail, .head = &page->mailbox_head,
-		.slots = page->mailbox,
-	};
-
+	struct mailbox_ring ring = { .tail = &vcore->mailbox_tail, .head = &page->mailbox_head,
+				     .slots = page->mailbox };
 	enum mailbox_ring_result result = mailbox_ring_send(&ring, message, limit);
 
 	if (result == MAILBOX_RING_FULL)
@@ -37,10 +34,8 @@ int mailbox_post(struct vcore *vcore, enum exo_message_kind kind, uint64_t word0
 int64_t call_send(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *sender = domain_current();
-	struct exo_message message = {
-		.kind = EXO_MESSAGE_USER | (uint32_t)sender->id << 8,
-		.word = { regs->rsi, regs->rdx, regs->r10 },
-	};
+	struct exo_message message = { .kind = EXO_MESSAGE_USER | (uint32_t)sender->id << 8,
+				       .word = { regs->rsi, regs->rdx, regs->r10 } };
 
 	return send(h->vcore, &message, EXO_MAILBOX_SLOTS - EXO_MAILBOX_RESERVED);
 }

@@ -15,7 +15,6 @@ struct boot_info boot_info;
 /* ACPI tables are read while the boot page tables are in force, which map the first 4 GiB. */
 static const void *read_early(void *context, uint64_t address, size_t size)
 {
-	(void)context;
 	if (address == 0 || address >= EARLY_MAP_END || size > EARLY_MAP_END - address)
 		return NULL;
 	return phys_to_virt(address);

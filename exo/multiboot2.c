@@ -41,10 +41,8 @@ static const char *parse_memory_map(const uint8_t *tag, size_t size, struct mult
 	if (entry_size < 24 || entry_size % 8)
 		return "multiboot2: the memory map or its entries have an impossible size";
 	for (size_t at = 16; at + entry_size <= size; at += entry_size) {
-		struct multiboot2_range range = {
-			.base = read64(tag + at), .size = read64(tag + at + 8),
-			.type = read32(tag + at + 16),
-		};
+		struct multiboot2_range range = { .base = read64(tag + at), .size = read64(tag + at + 8),
+						  .type = read32(tag + at + 16) };
 
 		if (range.size == 0)
 			continue;

@@ -8,6 +8,8 @@
 /* Any CPU: how often one was given. */
 static _Atomic uint64_t generations;
 
+_Atomic uint64_t stale_clock;
+
 /* Of an object that is alive, with no users and a generation that nothing has had. */
 static uint64_t word_make(void)
 {
@@ -105,6 +107,7 @@ uint64_t object_word_renew(uint64_t frame, uint64_t generation)
 		if (generation_of(word) != generation)
 			return 0;
 	} while (!atomic_compare_exchange_weak(word_of(frame), &word, fresh | (word & USERS_MASK)));
+	atomic_fetch_add(&stale_clock, 1);
 	return generation_of(fresh);
 }
 

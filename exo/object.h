@@ -51,6 +51,13 @@ struct space;
 struct vcore;
 struct sched_context;
 
+/*
+ * What a look-up has found stays true while this stays the same.  Any CPU, by adding: a handle has become
+ * stale (its slot was emptied, or the object's generation has changed), or a space is about to be destroyed.
+ * It is counted after that is to be seen, and read before anything is looked at.
+ */
+extern _Atomic uint64_t stale_clock;
+
 /* The first field of every object that has a frame.  Fixed while the object is alive. */
 struct object {
 	enum object_kind kind;
@@ -154,6 +161,7 @@ struct space {
 	/* Fixed after creation. */
 	bool is_shared;
 	uint64_t root; /* frame number */
+	struct space *shared; /* its domain's shared region; NULL if it is one */
 
 	/* Rank LOCK_SPACE; two at once through lock_acquire_pair(). */
 	struct lock lock;
@@ -164,10 +172,6 @@ struct space {
 
 	/* Set under lock, read by any CPU after it has taken a reference (handle_view). */
 	atomic_bool dying;
-
-	/* Each CPU sets and clears its own bit: set before CR3 is loaded, cleared after it was left.
-	 * For a shared region: CPUs that have any space of the domain loaded. */
-	_Atomic uint64_t active;
 
 	/* Bit set by who takes rights out of an entry, cleared by the CPU itself before it flushes:
 	 * that CPU's TLB may hold something that the tables no longer say. */
@@ -210,7 +214,7 @@ unsigned object_users(const struct object *o);
 /* ---------------------------------------------------------------- handle.c */
 
 /*
- * handle_view - find what a handle names, with a reference unless it is the space that the caller runs in
+ * handle_view - find what a handle of the current domain's names, with a reference
  *
  * Returns 0, -EBADF (stale, empty, of another kind; or a space, asked for as such, that is being
  * destroyed) or -EPERM (a right is missing).
@@ -220,9 +224,6 @@ unsigned object_users(const struct object *o);
 int handle_view(struct domain *d, exo_handle h, enum object_kind kind, unsigned rights,
 		struct handle_view *out);
 void handle_view_put(const struct handle_view *view);
-/* Is h, with these rights, of which there are some, what the space that the caller runs in was looked up by
- * last since it is loaded?  Then handle_view() would find that. */
-bool handle_names_loaded(exo_handle h, unsigned rights);
 
 /*
  * Making a handle in two steps, so that the step that can fail comes before anything is changed:
@@ -260,19 +261,10 @@ exo_handle creation_finish(struct creation *c, enum object_kind kind);
 /* ---------------------------------------------------------------- space.c */
 
 /*
- * Load CR3, keep the active masks of the old and the new space and of the shared regions, and the
- * TLB's promises (tlb_epoch.c).  The caller holds a reference to s for as long as it stays loaded on its
- * behalf: a vcore holds one to the space that it runs in.  NULL: the kernel's own tables, which
- * map nothing of ring 3.  Loading what is loaded costs nothing.
- */
-void space_load(struct space *s);
-
-/*
  * Make the address space in two claimed frames (KERNEL and TABLE).  shared: NULL to make a shared
  * region itself.  The caller holds the object's one reference.
  */
-struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t root_frame,
-			 const struct space *shared);
+struct space *space_init(struct domain *owner, uint64_t frame, uint64_t root_frame, struct space *shared);
 
 /* Frames that came free, for one step of taking apart. */
 #define FRAME_LIST_MAX 256

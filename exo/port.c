@@ -30,12 +30,9 @@ static int check(uint64_t port, unsigned width)
 int64_t call_port(struct exo_regs *regs, struct handle_view *h)
 {
 	uint64_t port = regs->rdx, value = regs->r10;
-	int error;
-
-	if (regs->rsi > EXO_PORT_OUT32)
-		return -EINVAL;
 	/* 8, 16 and 32 bits, first in and then out. */
-	error = check(port, 1u << (regs->rsi % EXO_PORT_OUT8));
+	int error = regs->rsi > EXO_PORT_OUT32 ? -EINVAL : check(port, 1u << (regs->rsi % EXO_PORT_OUT8));
+
 	if (error)
 		return error;
 	switch ((enum exo_port_op)regs->rsi) {
@@ -58,16 +55,11 @@ int64_t call_port(struct exo_regs *regs, struct handle_view *h)
 	return 0;
 }
 
-static int check_string(const struct exo_regs *regs)
-{
-	return regs->r10 > PORT_BYTES_MAX ? -E2BIG : check(regs->rsi, 1);
-}
-
 /* (ports handle, port, buffer, length) */
 int64_t call_port_write(struct exo_regs *regs, struct handle_view *h)
 {
 	uint8_t bytes[PORT_BYTES_MAX];
-	int error = check_string(regs);
+	int error = regs->r10 > PORT_BYTES_MAX ? -E2BIG : check(regs->rsi, 1);
 
 	if (!error)
 		error = copy_from_user(bytes, regs->rdx, regs->r10);
@@ -80,7 +72,7 @@ int64_t call_port_write(struct exo_regs *regs, struct handle_view *h)
 int64_t call_port_read(struct exo_regs *regs, struct handle_view *h)
 {
 	uint8_t bytes[PORT_BYTES_MAX];
-	int error = check_string(regs);
+	int error = regs->r10 > PORT_BYTES_MAX ? -E2BIG : check(regs->rsi, 1);
 
 	for (uint64_t i = 0; !error && i < regs->r10; i++)
 		bytes[i] = port_in8(regs->rsi);

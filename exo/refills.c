@@ -34,11 +34,8 @@ bool refills_ok(const struct refills *refills)
 
 void refills_init(struct refills *refills, uint64_t budget, uint64_t period, uint64_t least, uint64_t now)
 {
-	*refills = (struct refills){
-		.budget = budget, .period = period, .least = least,
-		.count = 1,
-		.ring = {{.time = now, .amount = budget}},
-	};
+	*refills = (struct refills){ .budget = budget, .period = period, .least = least, .count = 1,
+				     .ring = {{.time = now, .amount = budget}} };
 	ASSERT_INVARIANT(refills_ok(refills));
 }
 

@@ -108,7 +108,7 @@ static int64_t revoke_sc(struct exo_regs *regs, struct handle_view *h, uint64_t 
 }
 
 /* (handle, ns) */
-int64_t call_revoke(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_revoke(struct exo_regs *regs, struct handle_view *h)
 {
 	bool may = h->rights & EXO_RIGHT_REVOKE;
 	uint64_t deadline_tsc;

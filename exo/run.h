@@ -50,12 +50,8 @@ struct run {
 	struct sc_share wish_share;    /* of RUN_RESIZE */
 	struct vcore *loaded;         /* whose vector state, FS and GS base the processor holds ... */
 	struct exo_regs *frame;       /* ... and its registers, on the kernel stack */
-	struct space *space;          /* what CR3 holds, NULL = the kernel's own (space_load writes it) */
-	/* By which handle that was looked up last, and what its slot said (handle_view).  No rights: none. */
-	struct handle_slot *space_slot;
-	exo_handle space_handle;
-	uint64_t space_frame, space_generation;
-	uint32_t space_rights;
+	struct space *space;          /* what CR3 holds, NULL = the kernel's own ... */
+	struct space *shared;         /* ... and its domain's shared region (tlb_load writes both) */
 	struct sched_context *sc;     /* who pays at present; NULL = nobody */
 	struct sched_context *served; /* whom the interrupt in progress is for and charged to, or NULL */
 	uint64_t used;                /* ticks of sc, not yet charged to its replenishments */
@@ -76,6 +72,10 @@ struct run {
 /* exit.c */
 /* Each CPU, once: runs vcores for ever.  Interrupts off; on the CPU's kernel stack. */
 _Noreturn void cpu_run(void);
+static inline bool run_has_work(const struct run *run)
+{
+	return run->attention || atomic_load_explicit(&run->rung, memory_order_relaxed);
+}
 /* Every way out of the kernel to ring 3: takes the frame of this entry, returns the frame to
  * load.  Returns the same frame, untouched, when there is nothing to do. */
 struct exo_regs *run_exit(struct exo_regs *regs);
@@ -162,8 +162,6 @@ void timer_expire(struct vcore *vcore);
 
 /* On the way out: sees to an interrupt at the next time that matters to this CPU. */
 void timer_set(struct cpu *cpu, uint64_t now);
-/* The interrupt. */
-void timer_interrupt(struct run *run);
 
 /* ------------------------------------------------------ upcall.c */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Address spaces: created, fed with frames for their tables, loaded. */
+/* Address spaces: created, and fed with frames for their tables. */
 #include "kernel.h"
 #include "calls.h"
 #include "page_table.h"
@@ -8,13 +8,12 @@
 #define SHARED_SLOT 254
 #define FEED_MAX 64
 
-struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t root_frame,
-			 const struct space *shared)
+struct space *space_init(struct domain *owner, uint64_t frame, uint64_t root_frame, struct space *shared)
 {
-	struct space *s = frame_pointer(object_frame);
+	struct space *s = frame_pointer(frame);
 	uint64_t *root = frame_pointer(root_frame);
 
-	frame_zero(object_frame);
+	frame_zero(frame);
 	frame_zero(root_frame);
 	if (shared) {
 		paging_share_kernel(root);
@@ -24,37 +23,10 @@ struct space *space_init(struct domain *owner, uint64_t object_frame, uint64_t r
 	}
 	s->is_shared = !shared;
 	s->root = root_frame;
+	s->shared = shared;
 	s->lock.rank = LOCK_SPACE;
-	object_init(&s->object, OBJECT_SPACE, owner, object_frame);
+	object_init(&s->object, OBJECT_SPACE, owner, frame);
 	return s;
-}
-
-/* ---------------------------------------------------------------- loading */
-
-void space_load(struct space *s)
-{
-	struct cpu *cpu = this_cpu();
-	struct space *old = cpu->run.space;
-	struct space *shared = s ? s->object.owner->shared : NULL;
-	uint64_t bit = 1ul << cpu->number;
-
-	if (s == old)
-		return;
-	if (s) {
-		atomic_fetch_or(&s->active, bit);
-		atomic_fetch_or(&shared->active, bit);
-	}
-	tlb_load_root(s ? s->root : kernel_root >> EXO_PAGE_SHIFT, s, shared);
-	cpu->run.space = s;
-	cpu->run.space_rights = 0;
-	/* Once the bit is clear the old space may be taken apart: it is not touched after that. */
-	if (old) {
-		struct space *old_shared = old->object.owner->shared;
-
-		atomic_fetch_and(&old->active, ~bit);
-		if (old_shared != shared)
-			atomic_fetch_and(&old_shared->active, ~bit);
-	}
 }
 
 /* ---------------------------------------------------------------- calls */

@@ -38,17 +38,32 @@ static void hand_back(struct frame_list *list, uint64_t frame)
 }
 
 /*
+ * Why nobody is there, or comes, once this has found nobody.  Only vcores of its own domain go there.  Who
+ * looked it up before `dying` was set has a reference, or has put it after his vcore was there: so references
+ * are counted first.  Who remembers it finds another time than he has noted, or has said where he goes before
+ * the clock was counted on here (switch_at_once).  A vcore that leaves the table meanwhile, and whose frame
+ * may be anything by now, was dead, and nowhere.  And one that has gone elsewhere may still have it loaded:
+ * so that comes last.  On this CPU nothing is loaded but where its vcore is.
+ *
  * Not before what updates of it have removed is acknowledged everywhere.  That can be later than the
  * last CPU leaves it, since a frame brings the stamps of its removals from other spaces along; and
  * once the space has gone nobody could ask for the epoch any more.
  */
 static int begin(struct space *s)
 {
+	bool used;
+
 	if (atomic_load(&s->dying))
 		return 0;
 	atomic_store(&s->dying, true);
-	if (object_users(&s->object) == 1 && !atomic_load(&s->active) &&
-	    tlb_acknowledged(atomic_load(&s->stale)))
+	atomic_fetch_add(&stale_clock, 1);
+	used = object_users(&s->object) != 1;
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		struct vcore *v = atomic_load(&s->object.owner->vcores[cpu]);
+
+		used |= v && atomic_load(&v->space) == s;
+	}
+	if (!used && !tlb_others_with(s) && tlb_acknowledged(atomic_load(&s->stale)))
 		return 0;
 	atomic_store(&s->dying, false);
 	return -EBUSY;
@@ -140,7 +155,7 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 
 	lock_acquire(&s->lock);
 	error = begin(s);
-	ASSERT_INVARIANT(error || !atomic_load(&s->active));
+	ASSERT_INVARIANT(error || !tlb_others_with(s));
 	stripped = !error &&
 		   strip_table(&st, root, s->is_shared ? 2 : 3,
 			       s->is_shared ? TABLE_ENTRIES : PRIVATE_SLOTS) &&

@@ -60,7 +60,7 @@ bool table_leave(struct space *s, table_entry *directory, tlb_stamp *stamp)
 	if (frame_word_maps(frame_word(table)) > 0) {
 		atomic_exchange(directory, 0);
 		*stamp = tlb_stamp_union(*stamp, tlb_publish(s));
-		if (atomic_load(&s->active) >> this_cpu()->number & 1) {
+		if (s == this_cpu()->run.space) {
 			this_cpu()->stats.tlb_flushes++;
 			tlb_flush_all();
 		}

@@ -72,9 +72,3 @@ void timer_set(struct cpu *cpu, uint64_t now)
 	run->armed = next;
 	lapic_timer_arm(next);
 }
-
-void timer_interrupt(struct run *run)
-{
-	run->armed = 0;
-	run->attention = true;
-}

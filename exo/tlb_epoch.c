@@ -7,8 +7,8 @@
  * S loaded:
  *
  *	P, under S's lock                        C
- *	1. change the entry                      a. set C's bit in S.active
- *	2. read S.active (after a full barrier)  b. read the clock: G
+ *	1. change the entry                      a. say that S is next
+ *	2. see where C is (after a full barrier) b. read the clock: G
  *	3. set C's bit in S.behind               c. clear C's bit in S.behind
  *	4. advance the clock: epoch E            d. flush (CR3 is loaded)
  *	5. stamp what was removed {E, C, ...}    e. seen = G
@@ -16,7 +16,7 @@
  *
  * I10, no TLB holds a translation to a frame that has a new use.  A frame gets a new use only when
  * its stamp is acknowledged: seen >= E on every CPU of the stamp.
- * - C is not in the stamp: P read `active` (2) before C set its bit (a).  Both are locked
+ * - C is not in the stamp: P saw where C is (2) before C said so (a).  Both are locked
  *   instructions, so the entry's change (1) is visible to C's page walks, which follow d.
  * - C is in the stamp and said seen >= E by steps b to e: it read the clock after 4, so it flushed
  *   after 1.
@@ -29,7 +29,10 @@
  *   sets `behind` by one and then reads `idle`.  So either C sees the bit, or P sees that C is not
  *   idle, and neither counts nor leaves out C wrongly.  The kernel itself never reads user memory
  *   between the two.
- * - C has left S: it loaded another CR3 after a, which is a flush like any other.
+ * - C has left S: it loaded another CR3 after a, which is a flush like any other, and only then said
+ *   that S is not where it is.  What it says it writes to `next` before the flush and to `last` after it.
+ * - C loads another CR3 with its bit set: it leaves out c, and flushes once more than it need when it next
+ *   finds the bit.
  *
  * A frame can be mapped in several spaces.  Its stamp is the union of those of its removals, and
  * is written before the map count goes down; so whoever sees a count of 0 sees all stamps.
@@ -48,6 +51,10 @@
 struct tlb_cpu {
 	/* Written by this CPU, read by any. */
 	_Alignas(64) _Atomic uint64_t seen;
+	/* Where it is, for others: a space, and in [1] the shared region below it. */
+	struct {
+		const struct space *_Atomic next, *_Atomic last;
+	} loaded[2];
 	/* While this CPU's bit is set in `waiting`: what is waited for. */
 	_Atomic tlb_stamp awaited;
 
@@ -104,14 +111,26 @@ void tlb_remind(tlb_stamp stamp)
 			cpu_interrupt(cpu_by_number(cpu), VECTOR_TLB);
 }
 
+uint64_t tlb_others_with(const struct space *s)
+{
+	unsigned self = this_cpu()->number;
+	uint64_t others = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		if (cpu != self && (atomic_load(&tlb_cpus[cpu].loaded[s->is_shared].next) == s ||
+				    atomic_load(&tlb_cpus[cpu].loaded[s->is_shared].last) == s))
+			others |= cpu_bit(cpu);
+	return others;
+}
+
 tlb_stamp tlb_publish(struct space *s)
 {
 	uint64_t others;
 	tlb_stamp stamp;
 
 	ASSERT_INVARIANT(lock_held(&s->lock));
-	/* An atomic or of nothing is the full barrier between the entries and the mask. */
-	others = atomic_fetch_or(&s->active, 0) & ~cpu_bit(this_cpu()->number);
+	atomic_thread_fence(memory_order_seq_cst);
+	others = tlb_others_with(s);
 	if (!others)
 		return 0;
 	atomic_fetch_or(&s->behind, others);
@@ -189,7 +208,7 @@ static void waiters_ring(unsigned self)
 			end_wait(cpu, true);
 }
 
-static void acknowledge(unsigned cpu, uint64_t clock)
+static __attribute__((noinline)) void acknowledge(unsigned cpu, uint64_t clock)
 {
 	atomic_exchange(&tlb_cpus[cpu].seen, clock);
 	waiters_ring(cpu);
@@ -204,18 +223,25 @@ static bool take_behind(struct space *s, unsigned cpu)
 	return true;
 }
 
-void tlb_load_root(uint64_t root_frame, struct space *space, struct space *shared)
+/* Nothing but this CPU's own is touched after CR3 is written: each page is a walk then. */
+void tlb_load(uint64_t root_frame, struct space *space, struct space *shared)
 {
-	unsigned cpu = this_cpu()->number;
-	uint64_t clock = atomic_load(&tlb_clock);
+	struct cpu *cpu = this_cpu();
+	struct tlb_cpu *me = &tlb_cpus[cpu->number];
+	uint64_t clock;
 
-	if (space) {
-		take_behind(space, cpu);
-		take_behind(shared, cpu);
-	}
+	if (space == cpu->run.space)
+		return;
+	atomic_store_explicit(&me->loaded[1].next, shared, memory_order_relaxed);
+	atomic_store(&me->loaded[0].next, space);
+	clock = atomic_load(&tlb_clock);
+	cpu->run.space = space;
+	cpu->run.shared = shared;
 	cr3_write(root_frame << EXO_PAGE_SHIFT);
-	if (clock != atomic_load(&tlb_cpus[cpu].seen))
-		acknowledge(cpu, clock);
+	atomic_store_explicit(&me->loaded[0].last, space, memory_order_release);
+	atomic_store_explicit(&me->loaded[1].last, shared, memory_order_release);
+	if (clock != atomic_load(&me->seen))
+		acknowledge(cpu->number, clock);
 }
 
 static __attribute__((noinline)) void catch_up(unsigned cpu, uint64_t clock)
@@ -225,7 +251,7 @@ static __attribute__((noinline)) void catch_up(unsigned cpu, uint64_t clock)
 	if (space) {
 		bool behind = take_behind(space, cpu);
 
-		behind |= take_behind(space->object.owner->shared, cpu);
+		behind |= take_behind(this_cpu()->run.shared, cpu);
 		if (behind) {
 			tlb_flush_all();
 			this_cpu()->stats.tlb_flushes++;

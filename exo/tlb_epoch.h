@@ -50,8 +50,14 @@ tlb_stamp tlb_frame_pending(uint64_t frame);
 /* The same, and the CPUs behind are reminded. */
 bool tlb_frame_acknowledged(uint64_t frame);
 
-/* Used by space_load() around and instead of writing CR3. */
-void tlb_load_root(uint64_t root_frame, struct space *space, struct space *shared);
+/*
+ * Load CR3.  The vcore that has the CPU is in the space, or the caller holds a reference until it is.  NULL:
+ * the kernel's own tables, which map nothing of ring 3.  Loading what is loaded costs nothing.
+ */
+void tlb_load(uint64_t root_frame, struct space *space, struct space *shared);
+/* Which other CPUs have the space loaded, or one over this shared region; or are about to, or have not quite
+ * left it. */
+uint64_t tlb_others_with(const struct space *space);
 
 /*
  * This CPU, on every way out to ring 3 (run_exit), and in the interrupt that tlb_publish and tlb_remind

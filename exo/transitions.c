@@ -253,8 +253,7 @@ void vcore_kill(struct cpu *cpu, struct vcore *vcore, uint64_t now)
 	if (run->loaded == vcore)
 		run->loaded = NULL;
 	if (run->space == vcore->space)
-		space_load(NULL);
-	object_put(&vcore->space->object);
-	vcore->space = NULL;
+		tlb_load(kernel_root >> EXO_PAGE_SHIFT, NULL, NULL);
+	atomic_store_explicit(&vcore->space, NULL, memory_order_release);
 	vcore_move(vcore, vcore_place(vcore), VCORE_DEAD, 0);
 }

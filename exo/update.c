@@ -25,7 +25,7 @@ static tlb_stamp publish(struct space *s, const struct harvest *h)
 	if (!h->changed)
 		return 0;
 	stamp = tlb_publish(s);
-	if (!(atomic_load(&s->active) >> cpu->number & 1))
+	if (s != cpu->run.space && s != cpu->run.shared)
 		return stamp;
 	cpu->stats.tlb_flushes++;
 	if (h->changed > UPDATE_FLUSH_SINGLY)

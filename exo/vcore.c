@@ -33,6 +33,7 @@ struct vcore *vcore_init(struct space *space, const struct exo_vcore_create *cre
 	vcore->vector_state = frame_pointer(create->vector_frame);
 	vector_init(vcore->vector_state);
 	vcore->space = space;
+	vcore->names[0].handle = 1; /* 0, of which nothing is known, is not */
 	return vcore;
 }
 
@@ -127,8 +128,6 @@ int64_t call_vcore_create(struct exo_regs *regs, struct handle_view *h)
 		creation_undo(&making);
 		return -EEXIST;
 	}
-	/* Before it can be found and killed, which would put this reference. */
-	object_get(&h[1].space->object);
 	object_init(&vcore->object, OBJECT_VCORE, domain, args.object_frame);
 	handle = creation_finish(&making, OBJECT_VCORE);
 	/* Either domain_die() finds the vcore in the table and alive, or we find the domain dying: it sets

@@ -38,6 +38,21 @@ enum vcore_place {
 
 struct sched_context;
 
+/*
+ * A space of its own domain's that a vcore may switch to, as it was found by handle with SPACE_NAME_RIGHTS.
+ * At another time than `clock` (stale_clock) it is to be looked up again, and must not be touched: it may be
+ * gone.
+ */
+struct space_name {
+	exo_handle handle; /* 0: none; one that would not be looked for here */
+	uint64_t clock;
+	struct space *space;
+	uint64_t root;     /* frame number */
+};
+#define SPACE_NAME_RIGHTS (EXO_RIGHT_USE | EXO_RIGHT_WRITE)
+#define SPACE_NAMES 32u
+#define vcore_name(vcore, handle) (&(vcore)->names[(handle) % SPACE_NAMES])
+
 struct vcore {
 	struct object object;
 
@@ -51,7 +66,7 @@ struct vcore {
 	_Atomic uint8_t where;        /* enum vcore_place; places.c has the only writer (I3) */
 	struct vcore *next;           /* in the list of its place */
 	uint64_t sort_key;            /* the list's order */
-	struct space *space;          /* loaded while it runs; the vcore holds a reference */
+	struct space *_Atomic space;  /* loaded while it runs; kept from its end by this (space_destroy.c) */
 	struct sched_context *sc;     /* its own; NULL = none bound */
 	struct vcore *donor;          /* whose SC it runs on, while that one is DONATING */
 	uint64_t token;
@@ -66,6 +81,9 @@ struct vcore {
 	struct exo_regs regs;
 	uint64_t fs_base, gs_base;
 
+	/* Its CPU: by handle (vcore_name). */
+	struct space_name names[SPACE_NAMES];
+
 	/* Any CPU.  Events (low half) and requests (high half) on their way to the vcore's CPU;
 	 * while it is not 0 the vcore is in its CPU's stack of rung vcores, through rung_next. */
 	_Atomic uint64_t latched;
@@ -79,7 +97,7 @@ _Static_assert(sizeof(struct vcore) <= EXO_PAGE_SIZE, "the object is one frame")
 
 /* vcore.c */
 /* The vcore, in place NEW, but for its object, which is not alive yet.  The frames are claimed, the rest of
- * what is to be made has been checked; the caller's reference to the space becomes its own. */
+ * what is to be made has been checked; the caller holds the space until the vcore is in its table. */
 struct vcore *vcore_init(struct space *space, const struct exo_vcore_create *create);
 /* On a change of vcore: what the processor holds of one, and back.  `frame` is where its registers
  * are, which may be vcore->regs itself. */

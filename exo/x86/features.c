@@ -75,13 +75,10 @@ void features_patch(void)
 void features_enable(void)
 {
 	struct cpu_features *f = &cpu_features;
-	uint64_t cr4 = CR4_PAE_MCE_PGE | CR4_OSFXSR_OSXMMEXCPT | CR4_FSGSBASE_OSXSAVE;
+	uint64_t wanted = (f->umip ? CR4_UMIP : 0) | (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0);
 
-	cr4 |= f->umip ? CR4_UMIP : 0;
-	cr4 |= f->smep ? CR4_SMEP : 0;
-	cr4 |= f->smap ? CR4_SMAP : 0;
 	cr0_write(CR0_PE_MP_ET_NE_WP_PG);
-	cr4_write(cr4);
+	cr4_write(CR4_PAE_MCE_PGE | CR4_OSFXSR_OSXMMEXCPT | CR4_FSGSBASE_OSXSAVE | wanted);
 	msr_write(MSR_EFER, EFER_SCE_LME_LMA_NXE);
 	xcr0_write(f->vector_features);
 	page_zero_by_vectors = (f->vector_features & (XCR0_AVX | XCR0_AVX512)) == XCR0_AVX;

@@ -50,8 +50,9 @@ struct table_pointer {
 
 /* ------------------------------------------------------- what this directory calls upwards */
 
-/* An exo call: SYSCALL from the libos's text range. */
-struct exo_regs *exo_call_entry(struct exo_regs *regs);
+/* An exo call: SYSCALL from the libos's text range.  Of *regs only RAX to R11 are there.  True: run_exit() is
+ * to be called, with all of them. */
+bool exo_call_entry(struct exo_regs *regs);
 
 /* A processor exception in ring 3; regs->vector and regs->error say which, `address` is CR2 if it
  * is a page fault. */

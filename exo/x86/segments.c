@@ -45,15 +45,6 @@ static void fill_gdt(struct cpu *cpu)
 	gdt[EXO_CPU_SELECTOR / 8 + cpu->number] = DESCRIPTOR_USER_DATA;
 }
 
-static void enable_syscall(void)
-{
-	/* SYSRET adds 8 and 16 to its base, with the privilege that is in it on some processors: a call that
-	 * goes on is left by it, all else by IRETQ. */
-	msr_write(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
-	msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
-	msr_write(MSR_SFMASK, RFLAGS_AC | RFLAGS_DF | RFLAGS_IF | RFLAGS_TF | RFLAGS_NT | RFLAGS_IOPL);
-}
-
 void segments_init(struct cpu *cpu)
 {
 	struct table_pointer pointer = { sizeof(cpu->gdt) - 1, cpu->gdt };
@@ -65,5 +56,9 @@ void segments_init(struct cpu *cpu)
 	/* No local table: after a reset there is one at address 0, which user mode might fill. */
 	asm volatile("lldt %w1; ltr %w0" : : "r"(SELECTOR_TSS), "r"(0));
 	segments_set_block(cpu);
-	enable_syscall();
+	/* SYSRET adds 8 and 16 to its base, with the privilege that is in it on some processors: a call that
+	 * goes on is left by it, all else by IRETQ. */
+	msr_write(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
+	msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
+	msr_write(MSR_SFMASK, RFLAGS_AC | RFLAGS_DF | RFLAGS_IF | RFLAGS_TF | RFLAGS_NT | RFLAGS_IOPL);
 }

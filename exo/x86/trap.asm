@@ -10,10 +10,12 @@
 %include "smap.inc"
 
 global trap_stubs, trap_return, cpu_idle_wait, syscall_entry
-extern trap_entry, trap_paranoid, exo_call_entry
+extern trap_entry, trap_paranoid, exo_call_entry, run_exit
 
 ; The general registers of struct exo_regs, in the order in which they are pushed.
-%define GENERAL rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+%define CALLED rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11
+%define KEPT r12, r13, r14, r15	; C keeps them
+%define GENERAL CALLED, KEPT
 
 %macro PUSH_ALL 1-*
 %rep %0
@@ -106,23 +108,34 @@ syscall_entry:
 	push rcx
 	push 0
 	push VECTOR_EXO_CALL_NUMBER
-	PUSH_ALL GENERAL
+	PUSH_ALL CALLED
+	sub rsp, 4 * 8			; C keeps the rest, and seldom needs it
 	xor ebp, ebp
 	mov rdi, rsp
 	call exo_call_entry
-	cmp rax, rsp
-	jne to_user
-; The vcore that called goes on, by SYSRET: RCX and R11 are what SYSCALL made of them, or it is being
-; entered and has neither.  RIP is in the libos's text, as all of its entries are, and so canonical.
-.by_sysret:
-	POP_ALL GENERAL
-	mov rcx, [rsp + 16]		; behind vector and error code
-	mov r11, [rsp + 32]
+	add rsp, 4 * 8
+	test al, al
+	jnz .work
+	POP_ALL CALLED			; RCX and R11 are what SYSCALL made of them
+.sysret:
 	and r11d, FLAGS_OF_USER
 	or r11d, FLAGS_ALWAYS
-	mov rsp, [rsp + 40]
+	mov rsp, [rsp + 40]		; behind vector, error code and what IRETQ would take
 	swapgs
 	o64 sysret
+.work:
+	PUSH_ALL KEPT
+	mov rdi, rsp
+	call run_exit
+	cmp rax, rsp
+	jne to_user
+; By SYSRET: the vcore that called goes on, or one is being entered that has no RCX and R11.  RIP is in the
+; libos's text, as all of its entries are, and so canonical.
+.by_sysret:
+	POP_ALL GENERAL
+	mov rcx, [rsp + 16]
+	mov r11, [rsp + 32]
+	jmp .sysret
 
 ; Not from the libos's text: hand it to the libos, every register as it is.
 .foreign:

@@ -68,12 +68,14 @@ static void dispatch_interrupt(unsigned vector)
 	run_account(cpu, now);
 	trace("interrupt", vector, 0);
 	cpu->stats.interrupts++;
-	if (vector == VECTOR_TIMER)
-		timer_interrupt(&cpu->run);
-	else if (vector >= VECTOR_DEVICE_FIRST)
+	if (vector == VECTOR_TIMER) {
+		cpu->run.attention = true;
+		cpu->run.armed = 0;
+	} else if (vector >= VECTOR_DEVICE_FIRST) {
 		irq_latch(vector);
-	else
+	} else {
 		cpu->stats.ipis_received++; /* VECTOR_RESCHEDULE: its sender has rung a vcore (rung.c) */
+	}
 	if (vector == VECTOR_TLB)
 		tlb_catch_up();
 	lapic_end_of_interrupt();

@@ -81,7 +81,8 @@ static void dispatch_interrupt(void)
 	run_account(cpu, now);
 	if (!atomic_exchange(&interrupted[0], false) && due && due <= now) {
 		atomic_store(&armed, 0);
-		timer_interrupt(&cpu->run);
+		cpu->run.armed = 0;
+		cpu->run.attention = true;
 	}
 	run_serve(cpu, now);
 }
@@ -273,6 +274,7 @@ static void set_up_vcore(unsigned i)
 	sc->vcore = v;
 	v->object.owner = &domain;
 	v->page = &pages[i];
+	v->space = &space;
 	v->sc = sc;
 	explore_name(&v->latched, sizeof(v->latched), "latched");
 	explore_name(&v->rung_next, sizeof(v->rung_next), "rung_next");

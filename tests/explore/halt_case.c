@@ -99,6 +99,7 @@ static void setup(void)
 	refills_init(&context.refills, 1000, 1000, 1, 0);
 	vcore.object.owner = &domain;
 	vcore.page = &page;
+	vcore.space = &space;
 	vcore.sc = &context;
 	context.vcore = &vcore;
 	vcore.where = VCORE_RUNNING;

@@ -3,12 +3,8 @@
  * dies under somebody who uses it; and a frame that holds none, or another one, is let alone
  */
 #include <asm/errno.h>
-#include <string.h>
-#include "calls.h"
-#include "explore.h"
-#include "frame.h"
-#include "invariant.h"
-#include "object.h"
+#include "kernel_cpus.h"
+#include "../../exo/handle.c"
 
 enum { FRAMES = 8, THING = 2 };
 
@@ -18,6 +14,7 @@ static _Atomic uint64_t words[FRAMES];
 _Atomic uint64_t *frame_private = words;
 uint64_t frame_end = FRAMES;
 static struct domain domain;
+static struct vcore vcore;
 static struct handle_slot page[HANDLE_SLOTS_PER_FRAME] __attribute__((aligned(64)));
 static exo_handle first; /* of the case: what CPU 0 looks up */
 static bool was_used, has_died;
@@ -64,6 +61,8 @@ static exo_handle make(uint64_t value)
 
 static void setup(void)
 {
+	cpus_setup(2);
+	cpu_blocks[0].current = cpu_blocks[1].current = &vcore;
 	memset((void *)words, 0, sizeof(words));
 	memset(&domain, 0, sizeof(domain));
 	memset(page, 0, sizeof(page));
@@ -76,6 +75,7 @@ static void setup(void)
 	explore_name(&words[THING], sizeof(words[THING]), "word");
 	explore_name(&page[1], sizeof(page[1]), "slot");
 	explore_name(&domain.handle_hint, sizeof(domain.handle_hint), "hint");
+	explore_name(&stale_clock, sizeof(stale_clock), "stale clock");
 	explore_name(&was_used, sizeof(was_used), "was_used");
 	explore_name(&has_died, sizeof(has_died), "has_died");
 }

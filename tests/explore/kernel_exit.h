@@ -7,6 +7,9 @@
 #define TESTS_EXPLORE_KERNEL_EXIT_H
 
 static struct domain domain; /* the only one */
+static struct space space;   /* where they all run */
+uint64_t kernel_root;
+_Atomic uint64_t stale_clock;
 
 struct domain *domain_current(void)
 {
@@ -40,7 +43,8 @@ int copy_to_user(uint64_t to, const void *from, size_t size)
 
 void sc_detach(struct run *run, struct sched_context *sc, uint64_t now) {}
 void sc_move_share(struct run *run, struct sched_context *sc, const struct sc_share *to, uint64_t now) {}
-void space_load(struct space *s) {}
+void tlb_load(uint64_t root_frame, struct space *s, struct space *shared) {}
+bool call_by_number(struct cpu *cpu, struct exo_regs *regs) { return false; }
 void tlb_catch_up(void) {}
 void tlb_forget_waiter(const struct vcore *v) {}
 void vcore_restore(const struct vcore *v) {}

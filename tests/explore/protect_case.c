@@ -201,9 +201,12 @@ static void setup(void)
 	directory = (uint64_t)TABLE << EXO_PAGE_SHIFT | TABLE_BITS;
 	entries[VA / EXO_PAGE_SIZE % TABLE_ENTRIES] = BEFORE;
 	forbidden = has_new_use = rung = false;
-	space.active = shared.active = 3;
+	shared.is_shared = true;
 	for (unsigned i = 0; i < 2; i++) {
 		cpu_blocks[i].run.space = &space;
+		cpu_blocks[i].run.shared = &shared;
+		tlb_cpus[i].loaded[0].next = tlb_cpus[i].loaded[0].last = &space;
+		tlb_cpus[i].loaded[1].next = tlb_cpus[i].loaded[1].last = &shared;
 		cpu_blocks[i].current = &vcore;
 		tlb[i] = BEFORE;
 	}
@@ -215,7 +218,6 @@ static void setup(void)
 	explore_name(&maps, sizeof(maps), "maps");
 	explore_name(&elsewhere, sizeof(elsewhere), "elsewhere");
 	explore_name(&space.lock, sizeof(space.lock), "lock");
-	explore_name(&space.active, sizeof(space.active), "active");
 	explore_name(&space.behind, sizeof(space.behind), "behind");
 	explore_name(&space.stale, sizeof(space.stale), "stale");
 	explore_name(&shared.behind, sizeof(shared.behind), "behind (shared)");

@@ -68,6 +68,16 @@ _Noreturn void invariant_failed(const char *condition, const char *file, unsigne
 
 /* ---------------------------------------------------------------- the cases */
 
+static void load_of(unsigned cpu, struct space *s, struct space *below)
+{
+	struct run *run = &cpu_blocks[cpu].run;
+
+	run->space = s;
+	run->shared = below;
+	tlb_cpus[cpu].loaded[0].next = tlb_cpus[cpu].loaded[0].last = s;
+	tlb_cpus[cpu].loaded[1].next = tlb_cpus[cpu].loaded[1].last = below;
+}
+
 static void setup(void)
 {
 	cpus_setup(2);
@@ -83,9 +93,9 @@ static void setup(void)
 	has_new_use = vcore_rung = false;
 	memset(tlb, 0, sizeof(tlb));
 	memset(interrupted, 0, sizeof(interrupted));
-	space.active = shared.active = 3;
+	shared.is_shared = true;
 	for (unsigned i = 0; i < 2; i++) {
-		cpu_blocks[i].run.space = &space;
+		load_of(i, &space, &shared);
 		cpu_blocks[i].current = &vcore;
 		tlb[i] = FRAME;
 	}
@@ -93,7 +103,6 @@ static void setup(void)
 	explore_name(&has_new_use, sizeof(has_new_use), "has_new_use");
 	explore_name(&vcore_rung, sizeof(vcore_rung), "vcore_rung");
 	explore_name(interrupted, sizeof(interrupted), "interrupted");
-	explore_name(&space.active, sizeof(space.active), "active");
 	explore_name(&space.behind, sizeof(space.behind), "behind");
 	explore_name(&shared.behind, sizeof(shared.behind), "behind (shared)");
 	explore_name(&tlb_clock, sizeof(tlb_clock), "clock");
@@ -102,14 +111,14 @@ static void setup(void)
 	explore_name(&tlb_cpus[1], sizeof(tlb_cpus[1]), "CPU 1");
 	explore_name(&frames[FRAME], sizeof(frames[FRAME]), "stamp");
 	explore_name(&space.object, sizeof(space.object), "space");
+	explore_name(&space.is_shared, sizeof(space.is_shared), "is_shared");
 	explore_name(&domain, sizeof(domain), "domain");
 }
 
 static void setup_not_loaded(void)
 {
 	setup();
-	space.active = 1;
-	cpu_blocks[1].run.space = NULL;
+	load_of(1, NULL, NULL);
 	tlb[1] = 0;
 }
 
@@ -192,10 +201,7 @@ static void it_loads_the_space(unsigned cpu)
 		use_anew(cpu);
 		return;
 	}
-	/* As space_load() does. */
-	atomic_fetch_or(&space.active, 1ul << cpu);
-	cpu_blocks[cpu].run.space = &space;
-	tlb_load_root(1, &space, &shared);
+	tlb_load(1, &space, &shared);
 	touch(cpu);
 	tlb_catch_up();
 	touch(cpu);

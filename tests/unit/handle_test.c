@@ -11,6 +11,7 @@
 #include "calls.h"
 
 static struct cpu block; /* of all of them: what a vcore runs in is fixed meanwhile */
+static struct vcore vcore;
 
 static struct cpu *this_cpu(void)
 {
@@ -19,12 +20,17 @@ static struct cpu *this_cpu(void)
 
 #include "../../exo/handle.c"
 
-enum { FRAMES = 64, PORTS_FRAME = 1, THING = 2 };
+enum { FRAMES = 4, WORD = 2 };
 
+/* Frames from FIRST on are these. */
+static char memory[FRAMES][EXO_PAGE_SIZE] __attribute__((aligned(EXO_PAGE_SIZE)));
 static _Atomic uint64_t words[FRAMES];
-_Atomic uint64_t *frame_private = words;
-uint64_t frame_end = FRAMES;
+#define FIRST (((uint64_t)memory - PHYSMAP_BASE) >> EXO_PAGE_SHIFT)
+#define THING (FIRST + WORD)
+_Atomic uint64_t *frame_private;
+uint64_t frame_end = UINT64_MAX;
 static struct domain domain;
+static struct space *space; /* in the thing's frame */
 static struct handle_slot pages[2][HANDLE_SLOTS_PER_FRAME] __attribute__((aligned(64)));
 
 _Noreturn void invariant_failed(const char *condition, const char *file, unsigned line)
@@ -62,6 +68,13 @@ static void reset(void)
 	memset(pages, 0, sizeof(pages));
 	memset((void *)words, 0, sizeof(words));
 	memset(&block, 0, sizeof(block));
+	memset(&vcore, 0, sizeof(vcore));
+	memset(memory, 0, sizeof(memory));
+	frame_private = (_Atomic uint64_t *)((uint64_t)words - FIRST * sizeof(words[0]));
+	space = frame_pointer(THING);
+	*space = (struct space){ .object = { .owner = &domain }, .root = 9 };
+	vcore.object.owner = &domain;
+	block.current = &vcore;
 	domain.handles[0] = pages[0];
 	domain.handles[1] = pages[1];
 	object_word_start(THING);
@@ -183,68 +196,89 @@ static void the_dead_stay_while_they_are_used(void)
 	CHECK(object_word_retire(THING));
 	CHECK(!object_is_live(THING));
 	CHECK_EQ(view(h, &v), -9);
-	CHECK_EQ(words[THING], 0);
+	CHECK_EQ(words[WORD], 0);
 	object_word_start(THING);
 	CHECK(object_is_live(THING));
 	CHECK_EQ(view(h, &v), -9);
 }
 
-/* The vcore holds the space that it runs in: a look-up takes no reference, but a stale handle is one. */
-static void what_is_loaded_is_looked_up_without_a_reference(void)
+static exo_handle make_space(unsigned rights)
+{
+	return handle_fill(&domain, handle_reserve(&domain), OBJECT_SPACE, rights, THING, 0, 0);
+}
+
+static int look_space_up(exo_handle h, struct handle_view *v)
+{
+	return handle_view(&domain, h, OBJECT_SPACE, EXO_RIGHT_USE, v);
+}
+
+/* The vcore keeps the space that it runs in: once it is known, nothing is looked up.  Any kind: who destroys
+ * it counts references. */
+static void what_is_loaded_is_known_by_its_handle(void)
 {
 	struct handle_view v;
 	exo_handle h;
-	int64_t slot;
 	uint64_t word;
 
 	reset();
-	slot = handle_reserve(&domain);
-	h = handle_fill(&domain, slot, OBJECT_SPACE, EXO_RIGHT_USE, THING, 0, 0);
-	block.run.space = frame_pointer(THING);
-	word = words[THING];
-	CHECK_EQ(handle_view(&domain, h, OBJECT_SPACE, EXO_RIGHT_USE, &v), 0);
-	CHECK(v.space == block.run.space && v.kept && words[THING] == word);
+	h = make_space(EXO_RIGHTS_ALL);
+	block.run.space = space;
+	word = words[WORD];
+	CHECK_EQ(look_space_up(h, &v), 0);
+	CHECK(v.space == space && !v.kept && words[WORD] == word + 1);
 	handle_view_put(&v);
-	CHECK(words[THING] == word);
-	CHECK_EQ(handle_view(&domain, h, OBJECT_SPACE, EXO_RIGHT_WRITE, &v), -1);
-	CHECK_EQ(handle_view(&domain, h, OBJECT_VCORE, EXO_RIGHT_USE, &v), -9);
-	/* Any kind: who destroys it counts references. */
+	CHECK(handle_names_loaded(&block, h));
+	CHECK(!handle_names_loaded(&block, h + 1) && !handle_names_loaded(&block, h + SPACE_NAMES));
+	CHECK(!handle_names_loaded(&block, h + (1ul << 32)) && !handle_names_loaded(&block, 0));
+	CHECK(words[WORD] == word);
 	CHECK_EQ(handle_view(&domain, h, OBJECT_ANY, EXO_RIGHT_USE, &v), 0);
-	CHECK(!v.kept && words[THING] == word + 1);
+	CHECK(!v.kept && words[WORD] == word + 1);
 	handle_view_put(&v);
-	CHECK(object_word_renew(THING, object_generation(THING)));
-	CHECK_EQ(handle_view(&domain, h, OBJECT_SPACE, EXO_RIGHT_USE, &v), -9);
-	CHECK(v.kept);
+	CHECK_EQ(handle_view(&domain, h, OBJECT_VCORE, EXO_RIGHT_USE, &v), -9);
+	CHECK_EQ(look_space_up(h + 1, &v), -9);
+	CHECK_EQ(look_space_up(h + (1ul << 32), &v), -9);
+	block.run.space = NULL;
+	CHECK(!handle_names_loaded(&block, h));
 }
 
-/* The loaded space, looked up: by a handle with the right to use it. */
-static exo_handle look_loaded_up(void)
+static void what_is_remembered_is_forgotten_when_it_is_stale(void)
 {
 	struct handle_view v;
 	exo_handle h;
 
-	reset();
-	h = handle_fill(&domain, handle_reserve(&domain), OBJECT_SPACE, EXO_RIGHT_USE, THING, 0, 0);
-	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
-	block.run.space = frame_pointer(THING);
-	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
-	CHECK_EQ(handle_view(&domain, h, OBJECT_SPACE, EXO_RIGHT_USE, &v), 0);
-	return h;
+	for (unsigned way = 0; way < 2; way++) {
+		reset();
+		h = make_space(EXO_RIGHTS_ALL);
+		block.run.space = space;
+		CHECK_EQ(look_space_up(h, &v), 0);
+		handle_view_put(&v);
+		CHECK(handle_names_loaded(&block, h) && vcore_name(&vcore, h)->root == 9);
+		if (way == 0)
+			CHECK(handle_drop(&domain, h));
+		else
+			CHECK(object_word_renew(THING, object_generation(THING)));
+		CHECK(!handle_names_loaded(&block, h));
+		CHECK_EQ(look_space_up(h, &v), -9);
+		CHECK(v.kept);
+	}
 }
 
-static void what_is_loaded_is_known_by_its_handle(void)
+/* Where a vcore may not switch to, and by what it may not do there whatever is asked: the rights are not
+ * looked at again. */
+static void only_what_may_be_switched_to_is_remembered(void)
 {
-	exo_handle h = look_loaded_up();
+	static struct domain another;
+	struct handle_view v;
+	exo_handle h;
 
-	CHECK(handle_names_loaded(h, EXO_RIGHT_USE));
-	CHECK(!handle_names_loaded(h, EXO_RIGHT_WRITE));
-	CHECK(!handle_names_loaded(h + 1, EXO_RIGHT_USE));
-	CHECK(!handle_names_loaded(h + (1ul << 32), EXO_RIGHT_USE));
-	CHECK(handle_drop(&domain, h));
-	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
-	h = look_loaded_up();
-	CHECK(object_word_renew(THING, object_generation(THING)));
-	CHECK(!handle_names_loaded(h, EXO_RIGHT_USE));
+	for (unsigned way = 0; way < 4; way++) {
+		reset();
+		h = make_space(way == 0 ? EXO_RIGHT_USE : EXO_RIGHTS_ALL);
+		space->is_shared = way == 1;
+		space->object.owner = way == 2 ? &another : &domain;
+		CHECK_EQ(look_space_up(h, &v), 0);
+		CHECK_EQ(vcore_name(&vcore, h)->handle, way == 3 ? h : 0);
+	}
 }
 
 /* What may be in the word of a frame that is somebody's memory, or another object's. */
@@ -259,16 +293,16 @@ static void no_other_word_is_an_object(void)
 	generation = object_generation(THING);
 	CHECK(object_word_retire(THING));
 	for (unsigned bit = 0; bit < 63; bit++) {
-		words[THING] = 1ul << bit | (generation << 16 & INT64_MAX);
-		uint64_t word = words[THING];
+		words[WORD] = 1ul << bit | (generation << 16 & INT64_MAX);
+		uint64_t word = words[WORD];
 
 		CHECK(!object_is_live(THING));
 		CHECK_EQ(view(h, &v), -9);
 		CHECK(!object_word_get_live(THING));
-		CHECK_EQ(words[THING], word);
+		CHECK_EQ(words[WORD], word);
 	}
 	for (unsigned i = 0; i < 100; i++) {
-		words[THING] = 0;
+		words[WORD] = 0;
 		object_word_start(THING);
 		CHECK_EQ(view(h, &v), -9);
 		CHECK(object_word_get_live(THING));
@@ -288,7 +322,7 @@ static void what_is_revived_is_what_it_was(void)
 	CHECK_EQ(view(h, &v), -9);
 	object_word_revive(THING, generation);
 	CHECK_EQ(view(h, &v), 0);
-	CHECK_EQ(words[THING] & 0xffff, 0);
+	CHECK_EQ(words[WORD] & 0xffff, 0);
 }
 
 /* ---------------------------------------------------------------- several threads */
@@ -356,8 +390,9 @@ int main(void)
 	RUN(a_full_table_says_so);
 	RUN(revoking_makes_all_but_the_new_handle_stale);
 	RUN(the_dead_stay_while_they_are_used);
-	RUN(what_is_loaded_is_looked_up_without_a_reference);
 	RUN(what_is_loaded_is_known_by_its_handle);
+	RUN(what_is_remembered_is_forgotten_when_it_is_stale);
+	RUN(only_what_may_be_switched_to_is_remembered);
 	RUN(no_other_word_is_an_object);
 	RUN(what_is_revived_is_what_it_was);
 	RUN(readers_never_see_half_a_slot);
