@@ -48,8 +48,7 @@ void offsets(void)
 
 	DEFINE(LOCK_HOLDER, offsetof(struct lock, holder));
 
-	DEFINE(EVENT_STACK_SIZE, EVENT_STACK_SIZE);
-	DEFINE(VCORE_STACKS_STRIDE, VCORE_STACKS_STRIDE);
+	DEFINE(VCORE_IN_AREA, offsetof(struct vcore_area, vcore));
 
 	DEFINE(PAGE_MASKED, offsetof(struct exo_vcore_page, masked));
 	DEFINE(PAGE_PENDING, offsetof(struct exo_vcore_page, pending));

@@ -263,11 +263,8 @@ resume_end:
 	; what was to be.
 	mov rdi, [rsp + OUT_REGS]
 	THIS_VCORE rax, eax
-	mov edx, [rax + VCORE_CPU]
 	mov dword [rax + VCORE_MASK_DEPTH], 1
-	imul rsp, rdx, VCORE_STACKS_STRIDE
-	lea rcx, [rel vcore_stacks + EVENT_STACK_SIZE]
-	add rsp, rcx
+	mov rsp, rax                    ; the event stack begins there
 	xor ebp, ebp
 	call resume_interrupted         ; does not return
 
@@ -290,8 +287,8 @@ section .jumps progbits alloc exec nowrite align=LEAVE_JUMP_SIZE
 leave_jumps:
 %assign cpu 0
 %rep CPUS_MAX
-	mov rsp, [rel vcores + (cpu << VCORE_SHIFT) + VCORE_LEAVE + LEAVE_RSP]
-	jmp [rel vcores + (cpu << VCORE_SHIFT) + VCORE_LEAVE + LEAVE_RIP]
+	mov rsp, [rel vcore_areas + (cpu << VCORE_SHIFT) + VCORE_IN_AREA + VCORE_LEAVE + LEAVE_RSP]
+	jmp [rel vcore_areas + (cpu << VCORE_SHIFT) + VCORE_IN_AREA + VCORE_LEAVE + LEAVE_RIP]
 	align LEAVE_JUMP_SIZE
 %assign cpu cpu + 1
 %endrep
@@ -322,11 +319,3 @@ registers_resume_masked:
 	mov rax, [rdi + REGS_RAX]
 	mov rdi, [rdi + REGS_RDI]
 	iretq
-
-; Each CPU's event stack, and above it its fault stack.  The image ends with them: those of CPUs that
-; are not there have no memory (struct exo_image).
-global vcore_stacks
-
-section .stacks nobits alloc noexec write align=4096
-vcore_stacks:
-	resb CPUS_MAX * VCORE_STACKS_STRIDE

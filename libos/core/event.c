@@ -30,7 +30,7 @@ void vcore_ring(unsigned cpu)
 	trace(v, TRACE_IPI, 0, 0, cpu, 0);
 	v->stats.ipis_sent++;
 	race_point();
-	exo_doorbell(vcores[cpu].handle);
+	exo_doorbell(vcore_of(cpu)->handle);
 }
 
 void vcore_ring_if(unsigned cpu, bool first)

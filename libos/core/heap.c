@@ -168,7 +168,7 @@ void heap_subtract_kept(struct page_usage *usage)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
 		for (unsigned c = 0; c < CLASSES; c++) {
-			uint64_t kept = vcores[cpu].kept_count[c];
+			uint64_t kept = vcore_of(cpu)->kept_count[c];
 
 			/* It may have been kept only after the blocks were counted. */
 			usage->blocks[c] -= kept < usage->blocks[c] ? kept : usage->blocks[c];

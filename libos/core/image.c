@@ -24,7 +24,7 @@ __attribute__((section(".header"), used)) static const struct exo_image header =
 		.resume_start = (uint64_t)resume_start,
 		.resume_end = (uint64_t)resume_end,
 	},
-	.event_stack_top = (uint64_t)vcore_stacks + EVENT_STACK_SIZE,
-	.fault_stack_top = (uint64_t)vcore_stacks + EVENT_STACK_SIZE + FAULT_STACK_SIZE,
-	.stack_stride = VCORE_STACKS_STRIDE,
+	.event_stack_top = (uint64_t)vcore_areas[0].event_stack + EVENT_STACK_SIZE,
+	.fault_stack_top = (uint64_t)vcore_areas[0].fault_stack + FAULT_STACK_SIZE,
+	.stack_stride = sizeof(struct vcore_area),
 };

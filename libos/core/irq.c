@@ -25,7 +25,7 @@ int irq_register(unsigned line, void (*handler)(void *argument), void *argument)
 
 	if (line >= IRQ_LINES || atomic_load_explicit(&irq->handler, memory_order_relaxed) != NULL)
 		return -EBUSY;
-	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcores[0].handle, line, line);
+	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcore_of(0)->handle, line, line);
 	if (handle < 0)
 		return (int)handle;
 	irq->argument = argument;

@@ -142,8 +142,8 @@ static void start_other_cpus(const struct vcore *boot)
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		int64_t r = 0;
 
-		if (vcores[cpu].handle && (int)cpu != boot->cpu)
-			r = exo_vcore_start(vcores[cpu].handle);
+		if (vcore_of(cpu)->handle && (int)cpu != boot->cpu)
+			r = exo_vcore_start(vcore_of(cpu)->handle);
 		if (r < 0)
 			log_print("libos: CPU %u does not start: error %ld\n", cpu, (long)r);
 	}

@@ -17,7 +17,7 @@ extern schedule, task_begin, return_to_user_masked, registers_resume
 
 section .text
 
-; void switch_leave(struct vcore *v, struct task *t, enum sched_why why, uint64_t event_stack_top)
+; void switch_leave(struct vcore *v, struct task *t, enum sched_why why)
 ;
 ; Saves the context of t, whose stack this is, and schedules on the event stack of v.  Returns when t is
 ; run again, perhaps on another CPU.  Masked, mask depth 1, before and after.
@@ -30,7 +30,7 @@ switch_leave:
 	push r14
 	push r15
 	mov [rsi + TASK_STACK_POINTER], rsp
-	mov rsp, rcx
+	mov rsp, rdi                    ; its event stack begins there
 	xor ebp, ebp
 	call schedule                   ; schedule(v, t, why) does not return
 

@@ -291,7 +291,7 @@ _Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why)
 static __attribute__((noinline)) void give_and_leave(struct vcore *v, enum sched_why why)
 {
 	wakes_deliver(v);
-	switch_leave(v, v->current, why, vcore_event_stack_top(v));
+	switch_leave(v, v->current, why);
 }
 
 void switch_away(enum sched_why why)
@@ -303,5 +303,5 @@ void switch_away(enum sched_why why)
 	if (v->deferred)
 		give_and_leave(v, why);
 	else
-		switch_leave(v, v->current, why, vcore_event_stack_top(v));
+		switch_leave(v, v->current, why);
 }

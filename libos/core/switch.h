@@ -10,7 +10,7 @@ struct task;
 struct vcore;
 
 /* switch.asm: see there. */
-void switch_leave(struct vcore *v, struct task *t, enum sched_why why, uint64_t event_stack_top);
+void switch_leave(struct vcore *v, struct task *t, enum sched_why why);
 _Noreturn void switch_enter(uint64_t stack_pointer);
 _Noreturn void switch_stack(void (*function)(uint64_t), uint64_t stack_pointer, uint64_t argument);
 void switch_to_new(void);

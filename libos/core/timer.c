@@ -81,7 +81,7 @@ void timers_run(struct vcore *v)
 	if (!(atomic_load_explicit(&away_cpus, memory_order_relaxed) >> v->cpu & 1))
 		run_queue_of(v, &v->timers);
 	for (uint64_t away = looked_after_by(v); away; away &= away - 1)
-		run_queue_of(v, &vcores[__builtin_ctzl(away)].timers);
+		run_queue_of(v, &vcore_of(__builtin_ctzl(away))->timers);
 }
 
 static uint64_t first_due_tsc(const struct vcore *v)
@@ -89,7 +89,7 @@ static uint64_t first_due_tsc(const struct vcore *v)
 	uint64_t first = atomic_load_explicit(&v->timers.first_tsc, memory_order_relaxed);
 
 	for (uint64_t away = looked_after_by(v); away; away &= away - 1) {
-		const struct timer_queue *q = &vcores[__builtin_ctzl(away)].timers;
+		const struct timer_queue *q = &vcore_of(__builtin_ctzl(away))->timers;
 		uint64_t due = atomic_load_explicit(&q->first_tsc, memory_order_relaxed);
 
 		if (due && (!first || due < first))
@@ -149,7 +149,7 @@ static void detach(struct timer *t)
 
 	if (cpu < 0)
 		return;
-	q = &vcores[cpu].timers;
+	q = &vcore_of(cpu)->timers;
 	lock_acquire(&q->lock);
 	if (ordered_is_queued(&t->node)) {
 		ordered_remove(&q->heap, &t->node);
@@ -167,7 +167,7 @@ void timer_cancel(struct timer *t)
 {
 	detach(t);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		struct timer_queue *q = &vcores[cpu].timers;
+		struct timer_queue *q = &vcore_of(cpu)->timers;
 
 		while (atomic_load_explicit(&q->firing, memory_order_acquire) == t) {
 			if (upcalls_masked() && this_vcore()->cpu == q->firer)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The vcores' private parts and stacks, and masking. */
+/* The vcores' private parts, and masking. */
 #include "core/vcore.h"
 #include "core/entry.h"
 #include "core/event.h"
@@ -11,7 +11,6 @@
 #include "core/task_state.h"
 #include "core/wake.h"
 
-struct vcore vcores[EXO_CPUS_MAX];
 unsigned vcore_count;
 
 void vcores_init(void)
@@ -20,7 +19,7 @@ void vcores_init(void)
 
 	vcore_count = info->cpu_count;
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		struct vcore *v = &vcores[cpu];
+		struct vcore *v = vcore_of(cpu);
 
 		v->page = (struct exo_vcore_page *)(EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE);
 		v->cpu = (int32_t)cpu;
@@ -39,13 +38,8 @@ uint64_t vcores_present(void)
 	uint64_t present = 0;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		present |= (uint64_t)(vcores[cpu].handle != 0) << cpu;
+		present |= (uint64_t)(vcore_of(cpu)->handle != 0) << cpu;
 	return present;
-}
-
-uint64_t vcore_event_stack_top(const struct vcore *v)
-{
-	return (uint64_t)vcore_stacks[v->cpu] + EVENT_STACK_SIZE;
 }
 
 bool vcore_slice_ends(const struct vcore *v)

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A vcore: the libos's presence on one CPU.  The part that the kernel shares is page 0 of
- * EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE (struct exo_vcore_page); this is the libos's own part.
+ * EXO_VCORE_BASE + cpu * EXO_VCORE_STRIDE (struct exo_vcore_page); this is the libos's own part, between
+ * the CPU's two stacks:
+ *
+ *	event stack, grows down from the vcore | vcore | fault stack
+ *	                          [-------- one page ----]
+ *
+ * What a switch reads, and the stack that it runs on, share a page.
  *
  * Except for the fields under "Any CPU", a vcore is read and written only by its own CPU while
  * upcalls are masked, so nothing in it needs a lock (I8).
@@ -24,12 +30,12 @@
 struct task;
 struct lock;
 
-#define VCORE_SHIFT 11
 #define VCORE_HELD_MAX 8
 #define VCORE_KEPT_MAX 8
-#define EVENT_STACK_SIZE 0x4000ul
+#define VCORE_SHIFT 15 /* of what each CPU has: struct vcore_area */
+#define VCORE_SIZE 0x800ul
 #define FAULT_STACK_SIZE 0x2000ul
-#define VCORE_STACKS_STRIDE (EVENT_STACK_SIZE + FAULT_STACK_SIZE)
+#define EVENT_STACK_SIZE ((1ul << VCORE_SHIFT) - VCORE_SIZE - FAULT_STACK_SIZE)
 
 struct vcore {
 	/* ---- the first cache line is what system calls, masking and switches touch */
@@ -112,16 +118,29 @@ struct vcore {
 	 * at any time. */
 	uint8_t kept_count[PAGE_CLASSES];
 	uint32_t kept[PAGE_CLASSES][VCORE_KEPT_MAX];
-} __attribute__((aligned(1 << VCORE_SHIFT)));
+} __attribute__((aligned(VCORE_SIZE)));
 _Static_assert(offsetof(struct vcore, need_resched) % 4 == 0 &&
 	       offsetof(struct vcore, must_pick) == offsetof(struct vcore, need_resched) + 4, "one word");
-_Static_assert(sizeof(struct vcore) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
+_Static_assert(sizeof(struct vcore) == VCORE_SIZE, "half a page, and the stack above it is aligned");
 
-extern struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area {
+	char event_stack[EVENT_STACK_SIZE];
+	struct vcore vcore;
+	char fault_stack[FAULT_STACK_SIZE];
+};
+_Static_assert(sizeof(struct vcore_area) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
+
+/* Those of CPUs that the machine does not have are at the end, without memory (vcore_areas.asm). */
+extern struct vcore_area vcore_areas[EXO_CPUS_MAX];
 extern unsigned vcore_count; /* the domain's CPUs are among 0 .. vcore_count - 1; fixed likewise */
 
 /* A bit for each CPU that this domain has now; it may have another one, or one less, at any time. */
 uint64_t vcores_present(void);
+
+static inline struct vcore *vcore_of(unsigned cpu)
+{
+	return &vcore_areas[cpu].vcore;
+}
 
 /*
  * The vcore of the CPU that executes this.  A task that is not masked may be on another CPU by
@@ -129,8 +148,8 @@ uint64_t vcores_present(void);
  */
 static inline struct vcore *this_vcore(void)
 {
-	const unsigned shift = VCORE_SHIFT - EXO_CPU_SELECTOR_SHIFT; /* from selectors to vcores */
-	const uint64_t first = (uint64_t)vcores - (EXO_CPU_SELECTOR << shift);
+	const unsigned shift = VCORE_SHIFT - EXO_CPU_SELECTOR_SHIFT; /* from selectors to areas */
+	const uint64_t first = (uint64_t)&vcore_areas[0].vcore - (EXO_CPU_SELECTOR << shift);
 
 	return (struct vcore *)(first + (cpu_selector() << shift));
 }
@@ -142,10 +161,6 @@ void vcores_init(void);
  * unmasked, with an event that has come before. */
 void unmask_slowly(void);
 void handle_and_unmask(void);
-
-/* Fixed: where the event stack of a vcore begins. */
-uint64_t vcore_event_stack_top(const struct vcore *v);
-extern char vcore_stacks[EXO_CPUS_MAX][VCORE_STACKS_STRIDE];
 
 /* This CPU, with a current task: a slice has an end only for those who wait. */
 bool vcore_slice_ends(const struct vcore *v);

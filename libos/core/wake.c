@@ -124,7 +124,7 @@ static void send_to_cpu(struct vcore *v, struct task *t, unsigned cpu)
 		return;
 	}
 	v->stats.remote_wakes++;
-	vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t));
+	vcore_ring_if(cpu, mailbox_push_task(&vcore_of(cpu)->mailbox, t));
 }
 
 void task_send(struct vcore *v, struct task *t, unsigned cpu)

@@ -33,14 +33,14 @@ static uint64_t switches_now(void)
 	uint64_t sum = 0;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		sum += *(const volatile uint64_t *)&vcores[cpu].stats.switches;
+		sum += *(const volatile uint64_t *)&vcore_of(cpu)->stats.switches;
 	return sum;
 }
 
 static bool somebody_runs(void)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if (*(struct task *const volatile *)&vcores[cpu].current)
+		if (*(struct task *const volatile *)&vcore_of(cpu)->current)
 			return true;
 	return false;
 }
@@ -82,8 +82,8 @@ static void report(void)
 	log_print("libos: no task has run for %lu s\n", LOOK_NS / NS_PER_SECOND);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
 		log_print("libos:   CPU %u: %u queued, mailbox %s\n", cpu,
-			  atomic_load(&vcores[cpu].queue.count),
-			  mailbox_has_mail(&vcores[cpu].mailbox) ? "not empty" : "empty");
+			  atomic_load(&vcore_of(cpu)->queue.count),
+			  mailbox_has_mail(&vcore_of(cpu)->mailbox) ? "not empty" : "empty");
 	forgotten = print_tasks();
 	if (forgotten)
 		libos_panic("progress has stopped: task %u could run, and no CPU runs it",

@@ -170,7 +170,7 @@ static int take(struct line *l)
 		return -EBUSY;
 	if (parent_exists() || l->files > 0)
 		return l->handle ? 0 : -ENXIO;
-	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcores[0].handle, number_of(l), number_of(l));
+	handle = exo_irq_bind(EXO_HANDLE(EXO_SLOT_IRQS), vcore_of(0)->handle, number_of(l), number_of(l));
 	if (handle < 0)
 		return (int)handle;
 	l->handle = (exo_handle)handle;

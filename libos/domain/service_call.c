@@ -61,7 +61,7 @@ static bool stay(const struct call *c)
 {
 	set_affinity(1ul << c->cpu);
 	while (cpu_now() != c->cpu) {
-		if (!vcores[c->cpu].handle)
+		if (!vcore_of(c->cpu)->handle)
 			return false;
 		task_yield();
 	}
@@ -85,7 +85,7 @@ static int choose_cpu(struct call *c)
 	uint64_t served = 0, here;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if (vcores[cpu].handle && vcore_on(c->service, cpu))
+		if (vcore_of(cpu)->handle && vcore_on(c->service, cpu))
 			served |= 1ul << cpu;
 	if (!served)
 		return -ENXIO;

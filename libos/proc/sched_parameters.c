@@ -67,7 +67,7 @@ static void notice_in_queue(struct task *t)
 	upcalls_mask();
 	if (task_place(t) == PLACE_QUEUED) {
 		cpu = (unsigned)atomic_load(&t->home);
-		atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_PARAMETERS);
+		atomic_fetch_or(&vcore_of(cpu)->mailbox.flags, MAILBOX_PARAMETERS);
 		vcore_ring(cpu);
 	}
 	upcalls_unmask();

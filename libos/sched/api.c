@@ -134,7 +134,7 @@ bool sched_cpu_is_idle(int cpu)
 
 unsigned sched_cpu_queued(int cpu)
 {
-	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
+	return atomic_load_explicit(&vcore_of(cpu)->queue.count, memory_order_relaxed);
 }
 
 void sched_resched(int cpu)
@@ -144,7 +144,7 @@ void sched_resched(int cpu)
 	if (cpu == v->cpu)
 		v->need_resched = v->must_pick = true;
 	else
-		vcore_ring_if((unsigned)cpu, !(atomic_fetch_or(&vcores[cpu].mailbox.flags,
+		vcore_ring_if((unsigned)cpu, !(atomic_fetch_or(&vcore_of(cpu)->mailbox.flags,
 							       MAILBOX_RESCHED) & MAILBOX_RESCHED));
 }
 

@@ -41,7 +41,7 @@ void guard_init(void)
 
 		if (!stack || shared_update(&op, 1) < 0)
 			libos_panic("no memory for the scheduler's stack on CPU %u", cpu);
-		vcores[cpu].queue.guard.stack_top = (uint64_t)stack + STACK_PAGES * EXO_PAGE_SIZE;
+		vcore_of(cpu)->queue.guard.stack_top = (uint64_t)stack + STACK_PAGES * EXO_PAGE_SIZE;
 	}
 }
 

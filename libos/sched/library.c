@@ -111,7 +111,7 @@ void instance_tell_all(struct vcore *v)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
 		if ((int)cpu != v->cpu && cpu_is_online(cpu))
-			vcore_ring_if(cpu, !atomic_fetch_or(&vcores[cpu].mailbox.flags,
+			vcore_ring_if(cpu, !atomic_fetch_or(&vcore_of(cpu)->mailbox.flags,
 							    MAILBOX_RESCHED));
 }
 

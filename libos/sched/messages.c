@@ -35,7 +35,7 @@ static bool has_to_spare(const struct vcore *v)
 static void answer_thief(struct vcore *v, unsigned thief)
 {
 	struct task *t = has_to_spare(v) ? run_queue_steal(v, thief) : NULL;
-	struct mailbox *m = &vcores[thief].mailbox;
+	struct mailbox *m = &vcore_of(thief)->mailbox;
 
 	trace(v, TRACE_STEAL, t ? t->self.id : 0, 0, thief, 0);
 	if (t) {
@@ -125,7 +125,7 @@ void message_call(struct vcore *v, unsigned cpu, struct mailbox_call *call)
 	if ((int)cpu == v->cpu)
 		call->function(call);
 	else
-		vcore_ring_if(cpu, mailbox_push_call(&vcores[cpu].mailbox, call));
+		vcore_ring_if(cpu, mailbox_push_call(&vcore_of(cpu)->mailbox, call));
 }
 
 void awaited_done(struct awaited *a)
@@ -192,7 +192,7 @@ static int find_victim(const struct vcore *v)
 
 	for (unsigned i = 1; i < vcore_count; i++) {
 		unsigned cpu = ((unsigned)v->cpu + i) % vcore_count;
-		unsigned count = atomic_load(&vcores[cpu].queue.count);
+		unsigned count = atomic_load(&vcore_of(cpu)->queue.count);
 
 		if (count > most && !(v->steal_tried & (1ul << cpu))) {
 			most = count;
@@ -216,5 +216,5 @@ void steal_ask(struct vcore *v)
 	v->stats.steals_asked++;
 	trace(v, TRACE_STEAL_ASK, 0, 0, (unsigned)victim, 0);
 	vcore_ring_if((unsigned)victim,
-		      atomic_fetch_or(&vcores[victim].mailbox.thieves, 1ul << v->cpu) == 0);
+		      atomic_fetch_or(&vcore_of(victim)->mailbox.thieves, 1ul << v->cpu) == 0);
 }

@@ -92,5 +92,5 @@ void place_offer(struct vcore *v, const struct task *t)
 		return;
 	cpu = claim_idle(first_from(idle, v->cpu));
 	vcore_ring_if((unsigned)cpu,
-		      !(atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_PULL) & MAILBOX_PULL));
+		      !(atomic_fetch_or(&vcore_of(cpu)->mailbox.flags, MAILBOX_PULL) & MAILBOX_PULL));
 }

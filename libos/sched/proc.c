@@ -50,7 +50,7 @@ static void print_cpus(struct text *out, void *unused)
 			"remote donations in out steals refused halts polls idle-ms overruns direct "
 			"won ipis coalesced mailbox task name\n");
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		const struct vcore *v = &vcores[cpu];
+		const struct vcore *v = vcore_of(cpu);
 
 		if (!v->handle)
 			continue;
@@ -108,7 +108,7 @@ static const char *const outcomes[DONATION_OUTCOMES] = {
 
 static uint64_t value(unsigned cpu, size_t offset)
 {
-	return *(const uint64_t *)((const char *)&vcores[cpu].stats + offset);
+	return *(const uint64_t *)((const char *)&vcore_of(cpu)->stats + offset);
 }
 
 /* The total, and what each CPU adds to it. */
@@ -130,11 +130,11 @@ static void print_mailboxes(struct text *out)
 	uint64_t most = 0;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		if (vcores[cpu].stats.mailbox_high > most)
-			most = vcores[cpu].stats.mailbox_high;
+		if (vcore_of(cpu)->stats.mailbox_high > most)
+			most = vcore_of(cpu)->stats.mailbox_high;
 	text_print(out, "mailbox-high %lu", most);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		text_print(out, " %lu", vcores[cpu].stats.mailbox_high);
+		text_print(out, " %lu", vcore_of(cpu)->stats.mailbox_high);
 	text_print(out, "\n");
 }
 

@@ -21,7 +21,7 @@
 
 void cpu_time_of_task(const struct task *t, uint64_t *user_ns, uint64_t *total_ns)
 {
-	const struct vcore *v = &vcores[atomic_load_explicit(&t->home, memory_order_relaxed)];
+	const struct vcore *v = vcore_of(atomic_load_explicit(&t->home, memory_order_relaxed));
 	uint64_t user = READ_ONCE(t->user_ns), system = READ_ONCE(t->system_ns);
 
 	if (READ_ONCE(v->current) == t) {

@@ -25,7 +25,7 @@ static uint64_t tasks_now(void)
 	uint64_t tasks = 0;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		const struct vcore *v = &vcores[cpu];
+		const struct vcore *v = vcore_of(cpu);
 
 		tasks += atomic_load_explicit(&v->queue.count, memory_order_relaxed);
 		tasks += *(struct task *const volatile *)&v->current != NULL;

@@ -21,7 +21,7 @@ static inline uint64_t cpu_selector(void)
 
 enum { BLOCKS = 300 };
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 unsigned vcore_count = 1;
 
 void lock_take_checked(struct lock *l) {}
@@ -109,11 +109,11 @@ static void blocks_are_kept_for_the_next(void)
 		heap_free(large[i]);
 	}
 	CHECK_EQ(blocks_in_use(), before);
-	CHECK_EQ(vcores[0].kept_count[class_of(64)], KEPT_SMALL);
-	CHECK_EQ(vcores[0].kept_count[class_of(1000)], KEPT_LARGE);
+	CHECK_EQ(vcore_of(0)->kept_count[class_of(64)], KEPT_SMALL);
+	CHECK_EQ(vcore_of(0)->kept_count[class_of(1000)], KEPT_LARGE);
 	for (unsigned i = KEPT_SMALL; i-- > 0;)
 		CHECK_EQ((uint64_t)heap_alloc(50), (uint64_t)blocks[i]);
-	CHECK_EQ(vcores[0].kept_count[class_of(64)], 0);
+	CHECK_EQ(vcore_of(0)->kept_count[class_of(64)], 0);
 	CHECK_EQ(blocks_in_use(), before + KEPT_SMALL);
 	for (unsigned i = 0; i < KEPT_SMALL; i++)
 		heap_free(blocks[i]);
@@ -134,9 +134,9 @@ static void every_frame_is_counted(void)
 
 static void no_handler_allocates(void)
 {
-	vcores[0].in_event = true;
+	vcore_of(0)->in_event = true;
 	CHECK_PANICS("in_event", heap_alloc(64));
-	vcores[0].in_event = false;
+	vcore_of(0)->in_event = false;
 }
 
 static void a_block_is_freed_once(void)

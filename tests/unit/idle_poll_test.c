@@ -20,10 +20,10 @@ static inline uint64_t rdtsc(void)
 enum { CPUS = 2, TICKS = 3 /* in a nanosecond */, STEP = 30, START = 1000000000 };
 #define NEVER UINT64_MAX
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 unsigned vcore_count;
 static struct exo_vcore_page pages[CPUS];
-static struct vcore *const one = &vcores[0], *const two = &vcores[1];
+static struct vcore *const one = vcore_of(0), *const two = vcore_of(1);
 
 static uint64_t event_at, jump_at, other_at, turn_at;
 static unsigned others;       /* how often the other CPU has tried meanwhile */
@@ -67,8 +67,8 @@ static void start(void)
 	vcore_count = CPUS;
 	for (int i = 0; i < CPUS; i++) {
 		pages[i] = (struct exo_vcore_page){ .budget_end_tsc = NEVER };
-		vcores[i] = (struct vcore){ .page = &pages[i], .cpu = i };
-		idle_poll_learn(&vcores[i], 0);
+		*vcore_of(i) = (struct vcore){ .page = &pages[i], .cpu = i };
+		idle_poll_learn(vcore_of(i), 0);
 	}
 }
 

@@ -52,7 +52,7 @@ enum { CPU = 3 };
 #define LEFT_RIP 0x403000ul
 #define LEFT_RSP 0x7ffc0000ul
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 static char *slot;
 static struct task *task;
 
@@ -65,9 +65,9 @@ static void begin(void)
 	task->frame = (struct exo_regs *)task - 1;
 	task->frame->rip = FRAME_RIP;
 	task->frame->rsp = FRAME_RSP;
-	vcores[CPU].leave.rip = LEFT_RIP;
-	vcores[CPU].leave.rsp = LEFT_RSP;
-	vcores[CPU].leave.rflags = 0x246;
+	vcore_of(CPU)->leave.rip = LEFT_RIP;
+	vcore_of(CPU)->leave.rsp = LEFT_RSP;
+	vcore_of(CPU)->leave.rflags = 0x246;
 }
 
 static uint64_t task_rsp(void)
@@ -146,7 +146,7 @@ static void what_masks_begins_again(void)
 static void what_leaves_has_left(void)
 {
 	begin();
-	goes_on(leave_start, leave_end, (uint64_t)&vcores[CPU].leave.rflags, true, LEFT_RIP,
+	goes_on(leave_start, leave_end, (uint64_t)&vcore_of(CPU)->leave.rflags, true, LEFT_RIP,
 		LEFT_RSP);
 	goes_on(leave_jumps[0], leave_jumps_end, LEFT_RSP, true, LEFT_RIP, LEFT_RSP);
 }
@@ -155,8 +155,8 @@ static void what_leaves_has_left(void)
 static void what_leaves_for_a_range_begins_that_again(void)
 {
 	begin();
-	vcores[CPU].leave.rip = (uint64_t)mask_start + 5;
-	vcores[CPU].leave.rsp = task_rsp();
+	vcore_of(CPU)->leave.rip = (uint64_t)mask_start + 5;
+	vcore_of(CPU)->leave.rsp = task_rsp();
 	goes_on(leave_jumps[0], leave_jumps_end, task_rsp(), false, (uint64_t)mask_start, 0);
 }
 

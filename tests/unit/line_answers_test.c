@@ -38,7 +38,7 @@ static int64_t exo_handle_drop(exo_handle h)
 
 #include "../../libos/domain/lines.c"
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 
 /* ---- the maker's side, and timers */
 

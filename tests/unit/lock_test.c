@@ -26,7 +26,7 @@ static inline uint64_t cpu_selector(void)
 #include "../../libos/core/lock.c"
 #include "../../libos/core/wake.c"
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 static struct exo_vcore_page page;
 static struct task sleeper;
 static struct wait_queue queue;
@@ -40,12 +40,12 @@ static struct lock process, pipe_lock, other_pipe, heap;
 void upcalls_mask(void)
 {
 	page.masked = 1;
-	vcores[0].mask_depth++;
+	vcore_of(0)->mask_depth++;
 }
 
 void upcalls_unmask(void)
 {
-	struct vcore *v = &vcores[0];
+	struct vcore *v = vcore_of(0);
 
 	if (v->mask_depth == 1 && v->deferred)
 		wakes_deliver(v);
@@ -91,10 +91,10 @@ void trace_record_name(struct vcore *v, const struct task *t) {}
 
 static void start(void)
 {
-	memset(vcores, 0, sizeof(vcores));
+	memset(vcore_areas, 0, sizeof(vcore_areas));
 	memset(&page, 0, sizeof(page));
 	memset(&sleeper, 0, sizeof(sleeper));
-	vcores[0].page = &page;
+	vcore_of(0)->page = &page;
 	sleeper.state = TASK_BLOCKED;
 	sleeper.where = PLACE_WAITING;
 	wait_queue_init(&queue);
@@ -115,14 +115,14 @@ static void locks_are_taken_in_rising_rank(void)
 	lock_acquire(&process);
 	lock_acquire(&pipe_lock);
 	lock_acquire(&heap);
-	CHECK_EQ(vcores[0].held_count, 3);
-	CHECK(vcores[0].held[0] == &process && vcores[0].held[2] == &heap);
+	CHECK_EQ(vcore_of(0)->held_count, 3);
+	CHECK(vcore_of(0)->held[0] == &process && vcore_of(0)->held[2] == &heap);
 	lock_release(&pipe_lock);
-	CHECK_EQ(vcores[0].held_count, 2);
-	CHECK(vcores[0].held[1] == &heap);
+	CHECK_EQ(vcore_of(0)->held_count, 2);
+	CHECK(vcore_of(0)->held[1] == &heap);
 	lock_release(&heap);
 	lock_release(&process);
-	CHECK_EQ(vcores[0].held_count, 0);
+	CHECK_EQ(vcore_of(0)->held_count, 0);
 	CHECK(!upcalls_masked());
 }
 
@@ -180,10 +180,10 @@ static void a_mask_is_passed_on_between_locks(void)
 	lock_release_masked(&process);
 	CHECK(upcalls_masked());
 	CHECK_EQ(process.holder, 0);
-	CHECK_EQ(vcores[0].held_count, 0);
+	CHECK_EQ(vcore_of(0)->held_count, 0);
 	lock_acquire_masked(&pipe_lock);
-	CHECK_EQ(vcores[0].mask_depth, 1);
-	CHECK(vcores[0].held_count == 1 && vcores[0].held[0] == &pipe_lock);
+	CHECK_EQ(vcore_of(0)->mask_depth, 1);
+	CHECK(vcore_of(0)->held_count == 1 && vcore_of(0)->held[0] == &pipe_lock);
 	lock_release(&pipe_lock);
 	CHECK(!upcalls_masked());
 }

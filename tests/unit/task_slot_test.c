@@ -23,7 +23,7 @@ static inline uint64_t cpu_selector(void)
 
 enum { CPUS = 2, TASKS = 4 };
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 static struct exo_vcore_page page;
 static unsigned slot_locks; /* times that the lock for all slots was taken */
 static size_t pages_taken;
@@ -98,7 +98,7 @@ static void a_cpu_uses_its_own_slots_without_a_lock(void)
 	for (unsigned i = 0; i < 100; i++)
 		task_put(make());
 	CHECK_EQ(slot_locks, before);
-	CHECK_EQ(vcores[0].free_task_count, TASKS);
+	CHECK_EQ(vcore_of(0)->free_task_count, TASKS);
 }
 
 static void another_cpu_has_slots_of_its_own(void)
@@ -226,7 +226,7 @@ int main(void)
 	info->vector_size = TASK_VECTOR_MAX;
 	reserve(EXO_DYNAMIC_BASE, NEAR_SLOTS * TASK_SLOT_SIZE);
 	for (unsigned i = 0; i < CPUS; i++)
-		vcores[i] = (struct vcore){ .cpu = (int32_t)i, .page = &page };
+		*vcore_of(i) = (struct vcore){ .cpu = (int32_t)i, .page = &page };
 	RUN(a_cpu_uses_its_own_slots_without_a_lock);
 	RUN(another_cpu_has_slots_of_its_own);
 	RUN(a_slot_waits_for_the_last_reference);

@@ -37,7 +37,7 @@ static uint64_t rdtsc(void)
 #include "sched/library.h"
 #include "../../libos/core/timer.c"
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 unsigned vcore_count = 2;
 _Atomic uint64_t away_cpus, online_cpus = 1;
 
@@ -99,14 +99,14 @@ static void check(const struct situation *s)
 		CHECK_EQ(set_to, 0);
 	/* Seen now, or by a timer that comes no later than the end, which is now or has been. */
 	if (ended)
-		CHECK(vcores[0].need_resched || (s->set && s->set <= slice));
+		CHECK(vcore_of(0)->need_resched || (s->set && s->set <= slice));
 	else
-		CHECK(!vcores[0].need_resched);
+		CHECK(!vcore_of(0)->need_resched);
 }
 
 static void try(const struct situation *s)
 {
-	struct vcore *v = &vcores[0];
+	struct vcore *v = vcore_of(0);
 
 	page.deadline_tsc = s->set;
 	v->page = &page;
@@ -117,7 +117,7 @@ static void try(const struct situation *s)
 	v->promise_ends_tsc = s->promise;
 	v->need_resched = false;
 	v->timers.first_tsc = s->timer;
-	vcores[1].timers.first_tsc = s->others_timer;
+	vcore_of(1)->timers.first_tsc = s->others_timer;
 	away_cpus = s->others_timer ? 2 : 0;
 	stall_due = s->stall;
 	set_to = 0;
