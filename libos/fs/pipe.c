@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes: a ring of bytes in pages that are allocated as they are first written.
+ * Pipes: a ring of bytes in pages that are allocated as they are first written, but for the first few.
  *
  *	start          start + used
  *	  v                v

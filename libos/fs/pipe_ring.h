@@ -11,12 +11,38 @@
 #include "core/wait.h"
 #include "fs/io_buffer.h"
 
-/* The caller locks. */
+/*
+ * The caller locks.
+ *
+ *	place 0    RING_HEAD            page size                 capacity
+ *	  | head[]     | pages[0], from there on | pages[1] ...        |
+ *
+ * What is small and soon read lies with the pipe itself, and neither needs a page nor, after a change of
+ * address space, another entry of the TLB.
+ */
+#define RING_HEAD 240
+
 struct pipe_ring {
 	uint8_t **pages;  /* NULL until first written */
 	size_t capacity;  /* bytes; whole pages */
 	size_t start, used;
+	size_t restart;   /* where an empty ring begins: 0, or behind the head, once that was too small */
+	uint8_t head[RING_HEAD];
 };
+
+/* Where the byte at `place` lies, with *piece bytes in one piece; NULL: in a page that is not there yet. */
+static inline uint8_t *ring_at(struct pipe_ring *r, size_t place, size_t *piece)
+{
+	uint8_t *page;
+
+	if (place < RING_HEAD) {
+		*piece = RING_HEAD - place;
+		return r->head + place;
+	}
+	page = r->pages[place / EXO_PAGE_SIZE];
+	*piece = EXO_PAGE_SIZE - place % EXO_PAGE_SIZE;
+	return page ? page + place % EXO_PAGE_SIZE : NULL;
+}
 
 bool ring_init(struct pipe_ring *r, size_t capacity);
 void ring_destroy(struct pipe_ring *r);
@@ -34,36 +60,39 @@ long ring_write(struct pipe_ring *r, struct io_buffer from, size_t at, size_t n,
 
 /*
  * The short ways, for small messages: ring_read_piece() moves what is there and wanted if it lies
- * in one page, and says how much; ring_write_piece() moves n bytes, or nothing, if they fit into
- * the page where the next byte goes.  0 or false: nothing has changed.
+ * in one piece, and says how much; ring_write_piece() moves n bytes, or nothing, if they fit into
+ * the piece where the next byte goes.  0 or false: nothing has changed.
  */
 static inline long ring_read_piece(struct pipe_ring *r, struct io_buffer to, size_t n)
 {
-	size_t offset = r->start % EXO_PAGE_SIZE;
+	size_t piece;
+	const uint8_t *from = ring_at(r, r->start, &piece);
 
 	if (n > r->used)
 		n = r->used;
 	/* None is more than any. */
-	if (n - 1 >= EXO_PAGE_SIZE - offset || io_put(to, 0, r->pages[r->start / EXO_PAGE_SIZE] + offset, n))
+	if (n - 1 >= piece || io_put(to, 0, from, n))
 		return 0;
 	r->used -= n;
 	r->start += n;
-	/* An empty ring starts over: small messages always use one page, which stays cached. */
-	if (!r->used || r->start == r->capacity)
+	/* An empty ring starts over: small messages always use the same bytes, which stay cached. */
+	if (!r->used)
+		r->start = r->restart;
+	else if (r->start == r->capacity)
 		r->start = 0;
 	return (long)n;
 }
 
 static inline bool ring_write_piece(struct pipe_ring *r, struct io_buffer from, size_t n)
 {
-	size_t end = r->start + r->used, offset = end % EXO_PAGE_SIZE;
-	uint8_t *page;
+	size_t end = r->start + r->used, piece;
+	uint8_t *to;
 
-	/* What is behind the end in its page is free, unless the ring has come around. */
-	if (end >= r->capacity || offset + n > EXO_PAGE_SIZE)
+	/* What is behind the end in its piece is free, unless the ring has come around. */
+	if (end >= r->capacity)
 		return false;
-	page = r->pages[end / EXO_PAGE_SIZE];
-	if (!page || io_get(page + offset, from, 0, n))
+	to = ring_at(r, end, &piece);
+	if (!to || n > piece || io_get(to, from, 0, n))
 		return false;
 	r->used += n;
 	return true;
@@ -78,7 +107,6 @@ uint8_t **ring_change(struct pipe_ring *r, uint8_t **pages, size_t capacity, uin
 
 struct pipe {
 	struct lock lock; /* RANK_PIPE; guards the rest */
-	struct pipe_ring ring;
 	uint32_t readers, writers; /* open ends */
 	bool calm; /* there is a reader, and nobody in a queue but the last: there is nobody to wake */
 	uint32_t reader_opens, writer_opens; /* so far; for those who wait for the other end */
@@ -88,6 +116,7 @@ struct pipe {
 	 * reader.
 	 */
 	struct wait_queue read_wait, write_wait, poll_wait, open_wait;
+	struct pipe_ring ring;
 };
 
 struct file;

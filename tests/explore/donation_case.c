@@ -239,8 +239,8 @@ static void setup(unsigned cpus)
 		t->on_cpu = true;
 		t->affinity = 1ul << cpu;
 		list_init(&t->ready_link);
-		vcores[cpu].current = t;
-		vcores[cpu].slice_end_tsc = rdtsc() + LEFT_NS;
+		vcore_of(cpu)->current = t;
+		vcore_of(cpu)->slice_end_tsc = rdtsc() + LEFT_NS;
 		name_cpu(cpu);
 	}
 	heir.self = (struct task_ref){ CPUS + 1, 1 };
@@ -345,7 +345,7 @@ static void promise_and_leave_nothing(unsigned cpu)
 {
 	raise_and_wake(cpu == 0 ? DONATION_PIPE : DONATION_NONE);
 	if (cpu == 0) {
-		vcores[0].slice_end_tsc = rdtsc();
+		vcore_of(0)->slice_end_tsc = rdtsc();
 		sleep_until_it_has_ended();
 	}
 }
@@ -359,14 +359,14 @@ static void make_and_sleep(unsigned cpu)
 	}
 	atomic_fetch_add(&raised, 1);
 	task_start(&heir);
-	EXPLORE_CHECK(vcores[0].heir == &heir);
+	EXPLORE_CHECK(vcore_of(0)->heir == &heir);
 	sleep_until_it_has_ended();
 }
 
 /* CPU 1 has nothing to do. */
 static void be_idle(unsigned cpu)
 {
-	struct vcore *v = &vcores[cpu];
+	struct vcore *v = vcore_of(cpu);
 
 	upcalls_mask();
 	if (v->current) {
@@ -419,7 +419,7 @@ static void give_across_cpus(unsigned cpu)
 {
 	int r;
 
-	if (cpu == 1 || !vcores[cpu].current) {
+	if (cpu == 1 || !vcore_of(cpu)->current) {
 		be_idle(cpu);
 		return;
 	}
@@ -445,10 +445,10 @@ static void give_and_be_woken(unsigned cpu)
 static void all_went_on(void)
 {
 	EXPLORE_CHECK(has_ended && task_place(&heir) == PLACE_NONE && !heir.donor.id);
-	EXPLORE_CHECK(task_state(task_of(0)) == TASK_RUNNING && vcores[0].current == task_of(0));
+	EXPLORE_CHECK(task_state(task_of(0)) == TASK_RUNNING && vcore_of(0)->current == task_of(0));
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		EXPLORE_CHECK(!vcores[cpu].heir && !vcores[cpu].deferred && !vcores[cpu].mailbox.tasks &&
-			      !vcores[cpu].mailbox.calls);
+		EXPLORE_CHECK(!vcore_of(cpu)->heir && !vcore_of(cpu)->deferred && !vcore_of(cpu)->mailbox.tasks &&
+			      !vcore_of(cpu)->mailbox.calls);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #define CPUS 2
 #define FRAMES 3 /* 1, 2 and 3 */
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 unsigned vcore_count = CPUS;
 
 static uint64_t words[1];
@@ -21,12 +21,12 @@ static int looks[CPUS];      /* into the bitmap, for the frame that it wants now
 
 void upcalls_mask(void)
 {
-	vcores[explore_self()].mask_depth++;
+	vcore_of(explore_self())->mask_depth++;
 }
 
 void upcalls_unmask(void)
 {
-	vcores[explore_self()].mask_depth--;
+	vcore_of(explore_self())->mask_depth--;
 }
 
 static bool lock_is_free(void *l)
@@ -74,10 +74,10 @@ _Noreturn void libos_panic(const char *why, ...)
 
 static void setup(void)
 {
-	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
 	memset(taken, 0, sizeof(taken));
 	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-		vcores[cpu].cpu = (int16_t)cpu;
+		memset(vcore_of(cpu), 0, sizeof(*vcore_of(cpu)));
+		vcore_of(cpu)->cpu = (int16_t)cpu;
 		caches[cpu].lock.holder = 0;
 		atomic_store(&caches[cpu].count, 0);
 	}

@@ -172,7 +172,7 @@ static void cpus_setup(void)
 		t->home = (int16_t)cpu;
 		t->on_cpu = true;
 		vcore_setup(cpu);
-		vcores[cpu].current = t;
+		vcore_of(cpu)->current = t;
 		explore_stack(cpu, slots[cpu], TASK_OFFSET);
 		explore_name(t, sizeof(*t), names[cpu][0]);
 		/* A waiter is on its sleeper's stack. */
@@ -193,7 +193,7 @@ static inline void signal_task(unsigned cpu)
 static void cpus_check(void)
 {
 	for (unsigned cpu = 0; cpu < CPUS; cpu++)
-		EXPLORE_CHECK(!queued[cpu] && !vcores[cpu].mailbox.tasks && !vcores[cpu].deferred);
+		EXPLORE_CHECK(!queued[cpu] && !vcore_of(cpu)->mailbox.tasks && !vcore_of(cpu)->deferred);
 }
 
 #endif

@@ -58,7 +58,7 @@ int run_queue_select_cpu(struct vcore *v, struct task *t, int prev, enum sched_w
 
 unsigned sched_cpu_queued(int cpu)
 {
-	return atomic_load_explicit(&vcores[cpu].queue.count, memory_order_relaxed);
+	return atomic_load_explicit(&vcore_of(cpu)->queue.count, memory_order_relaxed);
 }
 
 bool sched_allowed(const struct task *t, int cpu)
@@ -93,7 +93,7 @@ static inline void queue_setup_task(unsigned cpu, struct task *t)
 	t->where = PLACE_QUEUED;
 	t->home = (int16_t)cpu;
 	list_push_back(&queue[cpu], &t->ready_link);
-	vcores[cpu].queue.count = 1;
+	vcore_of(cpu)->queue.count = 1;
 }
 
 static void queue_setup_cpu(unsigned cpu)
@@ -107,7 +107,8 @@ static void queue_setup_cpu(unsigned cpu)
 /* The others are not there. */
 static void queues_setup(unsigned cpus)
 {
-	memset(vcores, 0, sizeof(vcores[0]) * CPUS);
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
+		memset(vcore_of(cpu), 0, sizeof(*vcore_of(cpu)));
 	idle_cpus = online_cpus = 0;
 	vcore_count = 0;
 	for (unsigned cpu = 0; cpu < cpus; cpu++)

@@ -17,7 +17,7 @@
 
 #define CPUS 3
 
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 static struct exo_vcore_page pages[CPUS];
 
 /* ---------------------------------------------------------------- what the code under test calls */
@@ -39,7 +39,7 @@ void upcalls_unmask(void)
 
 void vcore_ring_if(unsigned cpu, bool first)
 {
-	EXPLORE_CHECK(cpu < CPUS && vcores[cpu].page);
+	EXPLORE_CHECK(cpu < CPUS && vcore_of(cpu)->page);
 	if (first)
 		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
 }
@@ -92,7 +92,7 @@ static void vcore_setup(unsigned cpu)
 		{ "mailbox 1", "pending 1", "count 1" },
 		{ "mailbox 2", "pending 2", "count 2" },
 	};
-	struct vcore *v = &vcores[cpu];
+	struct vcore *v = vcore_of(cpu);
 
 	memset(v, 0, sizeof(*v));
 	memset(&pages[cpu], 0, sizeof(pages[cpu]));

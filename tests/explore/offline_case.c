@@ -131,11 +131,11 @@ static void setup_cpus(unsigned cpus)
 	second.home = 1;
 	list_init(&second.ready_link);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
-		vcores[cpu].mask_depth = 1;
-		vcores[cpu].handle = 1;
-		explore_name(&vcores[cpu].handle, sizeof(vcores[cpu].handle), "handle");
+		vcore_of(cpu)->mask_depth = 1;
+		vcore_of(cpu)->handle = 1;
+		explore_name(&vcore_of(cpu)->handle, sizeof(vcore_of(cpu)->handle), "handle");
 	}
-	vcores[0].current = &runner;
+	vcore_of(0)->current = &runner;
 	explore_name(&online_cpus, sizeof(online_cpus), "online_cpus");
 	explore_name(&away_cpus, sizeof(away_cpus), "away_cpus");
 	explore_name(&leaver, sizeof(leaver), "leaver");
@@ -188,14 +188,14 @@ static void setup_one_comes(void)
 	second.where = PLACE_WAITING;
 	online_cpus = 3;
 	away_cpus = 4;
-	vcores[2].handle = 0;
+	vcore_of(2)->handle = 0;
 }
 
 /* CPU 0 is granted, and not there yet. */
 static void setup_last(void)
 {
 	setup();
-	vcores[0].current = NULL;
+	vcore_of(0)->current = NULL;
 	online_cpus = 2;
 	away_cpus = 1;
 }
@@ -207,9 +207,9 @@ static void leave_cpu(void)
 
 	if (setjmp(end_of_thread[self]) != 0)
 		return;
-	for (vcores[self].leaving = true;; events_take(&vcores[self])) {
-		if (vcores[self].leaving)
-			cpu_leave(&vcores[self]);
+	for (vcore_of(self)->leaving = true;; events_take(vcore_of(self))) {
+		if (vcore_of(self)->leaving)
+			cpu_leave(vcore_of(self));
 		explore_wait(is_rung, (void *)(uintptr_t)self, "is put off");
 	}
 }
@@ -227,9 +227,9 @@ static void go_on(void)
 
 	while (atomic_load(&gone) != leavers) {
 		explore_wait(is_rung_or_alone, (void *)(uintptr_t)self, "runs on, and takes events");
-		events_take(&vcores[self]);
+		events_take(vcore_of(self));
 	}
-	events_take(&vcores[self]);
+	events_take(vcore_of(self));
 }
 
 static void wake_while_it_leaves(unsigned cpu)
@@ -238,9 +238,9 @@ static void wake_while_it_leaves(unsigned cpu)
 		leave_cpu();
 		return;
 	}
-	events_take(&vcores[0]);
+	events_take(vcore_of(0));
 	wake_later(&second, DONATION_NONE);
-	wakes_deliver(&vcores[0]);
+	wakes_deliver(vcore_of(0));
 	go_on();
 }
 
@@ -259,10 +259,10 @@ static void wake_from_a_cpu_that_comes(unsigned cpu)
 		return;
 	}
 	if (cpu == 2) {
-		cpu_arrive(&vcores[2]);
-		events_take(&vcores[2]);
+		cpu_arrive(vcore_of(2));
+		events_take(vcore_of(2));
 		wake_later(&second, DONATION_NONE);
-		wakes_deliver(&vcores[2]);
+		wakes_deliver(vcore_of(2));
 	}
 	go_on();
 }
@@ -272,7 +272,7 @@ static void the_last_waits_for_one_that_comes(unsigned cpu)
 	if (cpu == 1) {
 		leave_cpu();
 	} else {
-		cpu_arrive(&vcores[0]);
+		cpu_arrive(vcore_of(0));
 		go_on();
 	}
 }
@@ -281,7 +281,7 @@ static void the_last_waits_for_one_that_comes(unsigned cpu)
 static void ask_and_leave(unsigned cpu)
 {
 	if (cpu == 1) {
-		steal_ask(&vcores[1]);
+		steal_ask(vcore_of(1));
 		leave_cpu();
 	} else {
 		go_on();
@@ -300,10 +300,10 @@ static void call_while_it_leaves(unsigned cpu)
 		leave_cpu();
 		return;
 	}
-	events_take(&vcores[0]);
+	events_take(vcore_of(0));
 	call.function = count_call;
 	if (cpu_is_online(1))
-		message_call(&vcores[0], 1, &call);
+		message_call(vcore_of(0), 1, &call);
 	else
 		count_call(&call);
 	go_on();
@@ -311,34 +311,34 @@ static void call_while_it_leaves(unsigned cpu)
 
 static void nothing_is_there(void)
 {
-	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 2 && !vcores[1].handle && !leaver);
-	EXPLORE_CHECK(!vcores[1].mailbox.tasks && !vcores[1].mailbox.calls && list_empty(&queue[1]));
+	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 2 && !vcore_of(1)->handle && !leaver);
+	EXPLORE_CHECK(!vcore_of(1)->mailbox.tasks && !vcore_of(1)->mailbox.calls && list_empty(&queue[1]));
 }
 
 static void the_task_is_here(void)
 {
 	nothing_is_there();
-	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcores[0].queue.count == 1);
+	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcore_of(0)->queue.count == 1);
 }
 
 static void both_have_gone(void)
 {
 	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 6 && !leaver);
-	EXPLORE_CHECK(!vcores[1].handle && !vcores[2].handle);
+	EXPLORE_CHECK(!vcore_of(1)->handle && !vcore_of(2)->handle);
 	for (unsigned cpu = 1; cpu < 3; cpu++)
-		EXPLORE_CHECK(!vcores[cpu].mailbox.tasks && list_empty(&queue[cpu]));
-	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcores[0].queue.count == 1);
+		EXPLORE_CHECK(!vcore_of(cpu)->mailbox.tasks && list_empty(&queue[cpu]));
+	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcore_of(0)->queue.count == 1);
 }
 
 /* What it sent last is found by who is there. */
 static void one_has_come(void)
 {
-	EXPLORE_CHECK(online_cpus == 5 && away_cpus == 2 && vcores[2].handle && !leaver);
-	EXPLORE_CHECK(!vcores[1].mailbox.tasks && list_empty(&queue[1]));
+	EXPLORE_CHECK(online_cpus == 5 && away_cpus == 2 && vcore_of(2)->handle && !leaver);
+	EXPLORE_CHECK(!vcore_of(1)->mailbox.tasks && list_empty(&queue[1]));
 	for (unsigned cpu = 0; cpu < 3; cpu += 2)
-		messages_drain(&vcores[cpu]);
+		messages_drain(vcore_of(cpu));
 	EXPLORE_CHECK(second.home != 1 && task_place(&second) == PLACE_QUEUED);
-	EXPLORE_CHECK(vcores[0].queue.count + vcores[2].queue.count == 1);
+	EXPLORE_CHECK(vcore_of(0)->queue.count + vcore_of(2)->queue.count == 1);
 }
 
 static void the_call_was_made(void)

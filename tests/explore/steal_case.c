@@ -56,8 +56,8 @@ static void setup(unsigned cpus)
 	second.where = PLACE_QUEUED;
 	list_init(&second.ready_link);
 	for (unsigned cpu = 0; cpu < cpus; cpu++)
-		vcores[cpu].mask_depth = 1;
-	vcores[0].current = &runner;
+		vcore_of(cpu)->mask_depth = 1;
+	vcore_of(0)->current = &runner;
 	explore_name(&is_taken, sizeof(is_taken), "is_taken");
 	explore_name(&second, sizeof(second), "task");
 }
@@ -80,7 +80,7 @@ static void take_events(struct vcore *v)
 
 static void queue_and_offer(unsigned cpu)
 {
-	struct vcore *v = &vcores[cpu];
+	struct vcore *v = vcore_of(cpu);
 
 	if (cpu == 0) {
 		run_queue_add(v, &second, SCHED_WOKEN);
@@ -100,7 +100,7 @@ static void queue_and_offer(unsigned cpu)
 
 static void another_cpu_has_it(void)
 {
-	EXPLORE_CHECK(is_taken && second.home != 0 && vcores[second.home].queue.count == 1);
+	EXPLORE_CHECK(is_taken && second.home != 0 && vcore_of(second.home)->queue.count == 1);
 }
 
 int main(void)

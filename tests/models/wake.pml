@@ -107,7 +107,7 @@ bool hogging;
 
 inline ring_if(target, first)
 {
-	/* code: libos/core/event.c vcore_ring: "exo_doorbell(vcores[cpu].handle)" */
+	/* code: libos/core/event.c vcore_ring: "exo_doorbell(vcore_of(cpu)->handle)" */
 	if
 	:: first -> latched[target] = true
 	:: else
@@ -169,7 +169,7 @@ inline place_offer(more)
 	if
 	:: (idle_cpus & BIT(OTHER(c))) && COUNT(queue[c]) + more + (current[c] != NONE) >= 2 ->
 		claim_idle(OTHER(c));
-		/* code: libos/sched/place.c place_offer: "atomic_fetch_or(&vcores[cpu].mailbox.flags, MAILBOX_PULL)" */
+		/* code: libos/sched/place.c place_offer: "atomic_fetch_or(&vcore_of(cpu)->mailbox.flags, MAILBOX_PULL)" */
 		atomic { first = !box_pull[OTHER(c)]; box_pull[OTHER(c)] = true };
 		ring_if(OTHER(c), first)
 	:: else
@@ -193,7 +193,7 @@ inline task_send(u)
 		/* code: libos/core/mailbox.c mailbox_push_task: "atomic_compare_exchange_weak_explicit(&m->tasks, &first, t, memory_order_acq_rel," */
 		/* code: libos/core/mailbox.c mailbox_push_task: "return first == NULL" */
 		atomic { first = (box_tasks[to] == 0); box_tasks[to] = box_tasks[to] | BIT(u) };
-		/* code: libos/core/wake.c send_to_cpu: "vcore_ring_if(cpu, mailbox_push_task(&vcores[cpu].mailbox, t))" */
+		/* code: libos/core/wake.c send_to_cpu: "vcore_ring_if(cpu, mailbox_push_task(&vcore_of(cpu)->mailbox, t))" */
 		/* code: libos/core/wake.c send_to_cpu: "task_accept(v, t)" */
 		ring_if(to, first)
 #endif
@@ -371,7 +371,7 @@ inline steal_ask()
 	if
 	:: !steal_asked[c] && !steal_tried[c] && seen ->
 		atomic { steal_asked[c] = true; steal_tried[c] = true };
-		/* code: libos/sched/messages.c steal_ask: "atomic_fetch_or(&vcores[victim].mailbox.thieves, 1ul << v->cpu)" */
+		/* code: libos/sched/messages.c steal_ask: "atomic_fetch_or(&vcore_of(victim)->mailbox.thieves, 1ul << v->cpu)" */
 		atomic { first = !box_thieves[OTHER(c)]; box_thieves[OTHER(c)] = BIT(c) };
 		ring_if(OTHER(c), first)
 	:: else

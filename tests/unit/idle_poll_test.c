@@ -23,7 +23,7 @@ enum { CPUS = 2, TICKS = 3 /* in a nanosecond */, STEP = 30, START = 1000000000 
 struct vcore_area vcore_areas[EXO_CPUS_MAX];
 unsigned vcore_count;
 static struct exo_vcore_page pages[CPUS];
-static struct vcore *const one = vcore_of(0), *const two = vcore_of(1);
+static struct vcore *const one = &vcore_areas[0].vcore, *const two = &vcore_areas[1].vcore;
 
 static uint64_t event_at, jump_at, other_at, turn_at;
 static unsigned others;       /* how often the other CPU has tried meanwhile */
