@@ -70,6 +70,17 @@ static inline void write_x87_control(uint16_t value)
 	__asm__ volatile("fninit\n\tfldcw %0" : : "m"(value));
 }
 
+/* The control words of both, to and from where a switch keeps them; as write_x87_control() otherwise. */
+static inline void control_save(uint32_t *mxcsr, uint16_t *x87)
+{
+	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(*mxcsr), "=m"(*x87));
+}
+
+static inline void control_load(const uint32_t *mxcsr, const uint16_t *x87)
+{
+	__asm__ volatile("ldmxcsr %0\n\tfninit\n\tfldcw %1" : : "m"(*mxcsr), "m"(*x87));
+}
+
 /* x87, SSE, AVX and what else the kernel has enabled; `area` is 64-byte aligned, and its header zeroed before
  * its first use. */
 static inline void vector_save(void *area)

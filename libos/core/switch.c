@@ -52,25 +52,21 @@ static void save_registers(struct task *t)
 {
 	t->fs_base = read_fs_base();
 	t->gs_base = read_gs_base();
-	if (t->vector_live) {
+	/* A system call is a function call: it keeps the control words and nothing else. */
+	if (t->vector_live)
 		vector_save(t->vector_area);
-	} else {
-		/* A system call is a function call: it keeps the control words and nothing else. */
-		t->mxcsr = read_mxcsr();
-		t->x87_control = read_x87_control();
-	}
+	else
+		control_save(&t->mxcsr, &t->x87_control);
 }
 
 static void load_registers(const struct task *t)
 {
 	write_fs_base(t->fs_base);
 	write_gs_base(t->gs_base);
-	if (t->vector_live) {
+	if (t->vector_live)
 		vector_load(t->vector_area);
-	} else {
-		write_mxcsr(t->mxcsr);
-		write_x87_control(t->x87_control);
-	}
+	else
+		control_load(&t->mxcsr, &t->x87_control);
 }
 
 static void charge(struct vcore *v, struct task *t)

@@ -73,8 +73,7 @@ static void copy_registers(struct task *child, const struct clone_request *c)
 	child->entry = t->entry;
 	child->fs_base = c->flags & CLONE_SETTLS ? c->tls : read_fs_base();
 	child->gs_base = read_gs_base();
-	child->mxcsr = read_mxcsr();
-	child->x87_control = read_x87_control();
+	control_save(&child->mxcsr, &child->x87_control);
 	/* After a SYSCALL instruction the program still counts on its vector registers. */
 	if (t->vector_live) {
 		vector_save(child->vector_area);

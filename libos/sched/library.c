@@ -35,6 +35,7 @@ struct mutex sched_mutex;
 struct sched_instance sched_fifo_instance = { .ops = &sched_fifo_ops, .timeout_ticks = STALL_NEVER };
 
 struct sched_instance *_Atomic sched_in_force;
+_Atomic uint32_t sched_generation;
 
 /* Under sched_swap_lock. */
 static uint32_t generations;
@@ -99,6 +100,8 @@ bool instance_install(struct vcore *v, struct sched_instance *s, struct sched_in
 		}
 		atomic_store_explicit(&s->generation, ++generations, memory_order_relaxed);
 		atomic_store_explicit(&sched_in_force, s, memory_order_release);
+		/* Release: who finds this one follows to that instance, or to a later one. */
+		atomic_store_explicit(&sched_generation, generations, memory_order_release);
 		done = true;
 	}
 	lock_release(&sched_swap_lock);
@@ -240,6 +243,8 @@ void sched_cpu_stop(struct vcore *v)
 		retire(v, old);
 	/* Who waits for the end of a swap may have been woken by us.  The FIFO has no opinion on where. */
 	v->queue.instance = &sched_fifo_instance;
+	v->queue.ops = &sched_fifo_ops;
+	v->queue.generation = 0;
 	wakes_deliver(v);
 	v->queue.instance = NULL;
 }

@@ -25,6 +25,8 @@ const char *sched_ops_wrong(const struct sched_ops *ops);
 void sched_leave_all(const struct sched_ops *ops);
 
 extern struct sched_instance *_Atomic sched_in_force;
+/* Its generation, which no other coming into force has had; stored after it. */
+extern _Atomic uint32_t sched_generation;
 
 /* The instance in force.  Acquire: what it points to is complete. */
 static inline struct sched_instance *sched_instance(void)
@@ -56,10 +58,7 @@ void sched_follow_now(struct vcore *v);
  * tasks.  Cheap when there is nothing to do. */
 static inline bool sched_is_followed(const struct vcore *v)
 {
-	const struct sched_instance *now = sched_instance();
-
-	return v->queue.instance == now &&
-	       v->queue.generation == atomic_load_explicit(&now->generation, memory_order_relaxed);
+	return v->queue.generation == atomic_load_explicit(&sched_generation, memory_order_acquire);
 }
 
 static inline void sched_follow(struct vcore *v)

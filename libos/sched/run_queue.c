@@ -13,7 +13,7 @@
 
 /* A callback's name and address; the kind of its result; the task that it is about, or NULL. */
 #define CALL(v, callback, kind, t, a, b, c) \
-	guard_call(v, #callback, (void *)(v)->queue.instance->ops->callback, kind, t, \
+	guard_call(v, #callback, (void *)(v)->queue.ops->callback, kind, t, \
 		   (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
 
 /* After a callback: was it abandoned?  Then another library is in force on return. */
@@ -39,7 +39,7 @@ static void eject_for(struct vcore *v, const char *callback, const struct task *
 
 static const struct sched_ops *ops_of(const struct vcore *v)
 {
-	return v->queue.instance->ops;
+	return v->queue.ops;
 }
 
 void run_queue_init(struct run_queue *q, unsigned cpu)
@@ -384,6 +384,7 @@ void run_queue_hand_over(struct vcore *v, struct sched_instance *to)
 	struct run_queue *q = &v->queue;
 
 	q->instance = to;
+	q->ops = to->ops;
 	q->generation = atomic_load_explicit(&to->generation, memory_order_relaxed);
 	stall_clock_advance(q);
 	list_for_each(at, &q->ready) {

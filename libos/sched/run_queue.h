@@ -25,7 +25,8 @@ struct vcore;
 struct run_queue {
 	/* This CPU. */
 	struct sched_instance *instance;
-	uint32_t generation;    /* of the instance, when this CPU came to it */
+	const struct sched_ops *ops; /* the instance's, so that a switch reads no more of that */
+	uint32_t generation;    /* of the instance, when this CPU came to it; 0: it takes no part */
 	struct sched_instance *visited; /* whose init() or exit() runs on this CPU now, or NULL */
 	struct list ready;      /* struct task.ready_link */
 	struct sched_guard guard;

@@ -20,6 +20,7 @@ static struct list queue[CPUS];
 /* There is one library, and nobody wants another. */
 static struct sched_instance library;
 struct sched_instance *_Atomic sched_in_force = &library;
+_Atomic uint32_t sched_generation;
 
 void sched_follow_now(struct vcore *v)
 {
