@@ -24,7 +24,7 @@ void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 }
 
 /* Only who has to wait, or is waited for, looks at them. */
-struct vcore vcores[EXO_CPUS_MAX];
+struct vcore_area vcore_areas[EXO_CPUS_MAX];
 
 static bool masked;
 
