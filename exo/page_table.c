@@ -17,7 +17,7 @@ static inline table_entry *below(table_entry *entry, unsigned level, uint64_t va
 	uint64_t next = atomic_load_explicit(entry, memory_order_relaxed) & PTE_ADDRESS;
 
 	*at = (struct table_place){ entry, level };
-	return next ? (table_entry *)phys_to_virt(next) + (va >> (9 * level + 3)) % TABLE_ENTRIES : NULL;
+	return next ? table_entries(next) + (va >> (9 * level + 3)) % TABLE_ENTRIES : NULL;
 }
 
 /*
@@ -44,12 +44,11 @@ table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct
 
 bool page_table_make(struct space *s, const struct table_place *at)
 {
-	uint64_t frame = page_table_pool_take(s);
+	uint64_t frame = page_table_pool_take(s), entry = frame << EXO_PAGE_SHIFT | TABLE_BITS;
 
 	/* Release: a page walk that sees the entry sees an empty table. */
 	if (frame)
-		atomic_store_explicit(at->directory, frame << EXO_PAGE_SHIFT | TABLE_BITS,
-				      memory_order_release);
+		atomic_store_explicit(at->directory, entry, memory_order_release);
 	return frame;
 }
 

@@ -11,7 +11,6 @@
 #include "x86/paging.h"
 
 #define TABLE_ENTRIES 512u
-
 #define TABLE_SPAN (TABLE_ENTRIES * EXO_PAGE_SIZE) /* of addresses */
 /* Tables grant everything; the last level decides.  But see table_share.h for PTE_WRITE. */
 #define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER)
@@ -41,6 +40,12 @@ static inline unsigned table_pass_empty(const table_entry *table, unsigned i)
 		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7])
 			break;
 	return i;
+}
+
+/* The table that a directory entry points to. */
+static inline table_entry *table_entries(uint64_t directory)
+{
+	return phys_to_virt(directory & PTE_ADDRESS);
 }
 
 /* How many entries there are from this one to the end of its table. */

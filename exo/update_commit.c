@@ -68,12 +68,12 @@ static bool covers_table(const struct update_plan *plan, uint64_t va)
 	return start >= plan->op.va && start - plan->op.va + TABLE_SPAN <= plan->op.count * EXO_PAGE_SIZE;
 }
 
-/* Is the table the space's alone, and do all TLBs know it? */
-static bool table_is_own(const table_entry *directory)
+/* Is there a table, the space's alone, and do all TLBs know it?  By its directory entry. */
+static bool table_is_own(uint64_t directory)
 {
-	uint64_t entry = atomic_load_explicit(directory, memory_order_relaxed), frame = pte_frame(entry);
+	uint64_t frame = pte_frame(directory);
 
-	return (entry & PTE_WRITE) && (!frame_private[frame] || tlb_frame_acknowledged(frame));
+	return (directory & PTE_WRITE) && (!frame_private[frame] || tlb_frame_acknowledged(frame));
 }
 
 /*
@@ -91,7 +91,7 @@ static table_entry *entry_to_change(struct update_step *step, struct space *s, u
 			step->error = make ? -ENOMEM : 0;
 			return NULL;
 		}
-	if (table_is_own(at->directory))
+	if (table_is_own(*at->directory))
 		return entry;
 	if (table_is_shared(at->directory) && !step->plan->revoke) {
 		step->cost += UPDATE_TABLE_COST;
@@ -199,10 +199,10 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 static table_entry *entries_at_hand(const struct update_plan *plan)
 {
 	struct table_place at;
-	table_entry *entry = page_table_walk(plan->target, plan->op.va, 0, &at);
-	bool in_one = entry && plan->op.count <= table_entries_left(entry);
+	const table_entry *directory = page_table_walk(plan->target, plan->op.va, 1, &at);
+	uint64_t table = directory ? *directory : 0, i = plan->op.va / EXO_PAGE_SIZE % TABLE_ENTRIES;
 
-	return in_one && table_is_own(at.directory) ? entry : NULL;
+	return i + plan->op.count <= TABLE_ENTRIES && table_is_own(table) ? table_entries(table) + i : NULL;
 }
 
 int update_commit_protect(const struct update_plan *plan, struct harvest *h)
@@ -330,12 +330,10 @@ static int commit_contents(struct update_step *step)
 
 	for (; step->cost < step->limit && step->done + step->pages < plan->op.count; step->pages++) {
 		uint64_t at = step->done + step->pages, to = plan->op.frame + at;
-		bool filled;
+		bool pinned = frame_pin(to, plan->frame_owner), filled = pinned && fill(plan, to, at);
 
-		if (!frame_pin(to, plan->frame_owner))
-			return -EPERM;
-		filled = fill(plan, to, at);
-		frame_unpin(to);
+		if (pinned)
+			frame_unpin(to);
 		if (!filled)
 			return -EPERM;
 		step->cost += 1u << UPDATE_FILL_SHIFT;

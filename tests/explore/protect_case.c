@@ -11,17 +11,21 @@
  * And a frame that is in two spaces is unmapped in both at once; or claimed as soon as it is in none.
  */
 #define tlb_flush_page tlb_flush_page_of_the_machine
+#define table_entries table_entries_of_the_machine
 #include "kernel_cpus.h"
+#include "page_table.h"
 #undef tlb_flush_page
+#undef table_entries
 
 static void cr3_write(uint64_t root);
 static void tlb_flush_all(void);
 static void tlb_flush_page(uint64_t va);
+/* Where entries stand is ours, since there is no physical memory. */
+static _Atomic uint64_t *table_entries(uint64_t entry);
 #include "../../exo/tlb_epoch.c"
 #include "../../exo/update.c"
 #include "../../exo/update_commit.c"
 #include "../../exo/update_decode.c"
-/* Where the entry stands is ours, since there is no physical memory. */
 #define page_table_walk page_table_walk_of_the_machine
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at);
 #include "../../exo/page_table.c"
@@ -69,7 +73,12 @@ static void cr3_write(uint64_t root)
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
 {
 	*at = (struct table_place){ &directory, 1 };
-	return &entries[va / EXO_PAGE_SIZE % TABLE_ENTRIES];
+	return last ? &directory : &entries[va / EXO_PAGE_SIZE % TABLE_ENTRIES];
+}
+
+static table_entry *table_entries(uint64_t entry)
+{
+	return entries;
 }
 
 static bool is_free(void *l)
