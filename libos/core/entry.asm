@@ -260,8 +260,34 @@ resume_start:
 	mov dword [rax + PAGE_MASKED], 1
 resume_end:
 	; Masked again, with nothing resumed yet: let the event path decide as if an event had interrupted
-	; what was to be.
-	mov rdi, [rsp + OUT_REGS]
+	; what was to be.  Into regs with it, where not all of it has come from (user_fault_frame_return).
+	mov rax, [rsp + OUT_REGS]
+	mov [rax + REGS_R15], r15
+	mov [rax + REGS_R14], r14
+	mov [rax + REGS_R13], r13
+	mov [rax + REGS_R12], r12
+	mov [rax + REGS_R11], r11
+	mov [rax + REGS_R10], r10
+	mov [rax + REGS_R9], r9
+	mov [rax + REGS_R8], r8
+	mov [rax + REGS_RBP], rbp
+	mov [rax + REGS_RSI], rsi
+	mov [rax + REGS_RDX], rdx
+	mov [rax + REGS_RCX], rcx
+	mov [rax + REGS_RBX], rbx
+	mov [rax + REGS_RDI], rdi
+	mov rdi, rax
+	mov rcx, [rsp + OUT_RAX]
+	mov [rdi + REGS_RAX], rcx
+	cmp byte [rsp + OUT_CS_OR_JUMP], USER_CODE
+	je .interrupted
+	mov rcx, [rsp]
+	mov [rdi + REGS_RFLAGS], rcx
+	mov rcx, [rsp + LEAVE_RIP - LEAVE_RFLAGS]
+	mov [rdi + REGS_RIP], rcx
+	mov rcx, [rsp + LEAVE_RSP - LEAVE_RFLAGS]
+	mov [rdi + REGS_RSP], rcx
+.interrupted:
 	THIS_VCORE rax, eax
 	mov dword [rax + VCORE_MASK_DEPTH], 1
 	mov rsp, rax                    ; the event stack begins there

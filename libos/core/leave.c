@@ -54,6 +54,11 @@ static bool is_waited_for(void)
 	return this_vcore()->deferred || this_vcore()->need_resched;
 }
 
+bool work_waits(const struct task *t)
+{
+	return has_work(t) || is_waited_for();
+}
+
 static __attribute__((noinline)) void finish_all(struct task *t)
 {
 	finish_work(t);
@@ -70,7 +75,7 @@ static __attribute__((noinline)) void finish_all(struct task *t)
  */
 static _Noreturn void resume(struct task *t)
 {
-	if (has_work(t) || is_waited_for())
+	if (work_waits(t))
 		finish_all(t);
 	ASSERT_INVARIANT(this_vcore()->mask_depth == 1 && task_state(t) == TASK_RUNNING);
 	/* The frame still has the flags of the last interruption, perhaps in the middle of a copy that

@@ -41,6 +41,8 @@ _Noreturn void task_begin(void (*entry)(void *), void *argument);
 
 /* leave.c: return_to_user() for callers that are masked already. */
 _Noreturn void return_to_user_masked(void);
+/* Masked: is there anything to do before the program goes on?  What comes later comes with an event. */
+bool work_waits(const struct task *t);
 
 /* idle.c: this CPU has no task to run.  Returns when there may be one. */
 void idle(struct vcore *v, uint64_t token);

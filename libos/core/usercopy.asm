@@ -5,6 +5,7 @@
 ; it themselves are called, by usercopy.c and proc/signal_frame.c, with addresses below EXO_USER_TOP.
 
 %include "offsets.inc"
+%include "this_vcore.inc"
 
 %define EFAULT 14
 %define ENAMETOOLONG 36
@@ -274,6 +275,11 @@ user_action_read:
 	mov %1, rax
 %endmacro
 
+%macro move_by 3                ; by this register
+	mov %1, %3
+	mov %2, %1
+%endmacro
+
 %macro context_from_regs 1-*    ; names of registers; from RSI to the context at RDI
 	%assign place CONTEXT_REGISTERS
 	%rep %0
@@ -539,6 +545,65 @@ user_frame_read:
 	xor eax, eax
 	ret
 	may_fault_between user_frame_read, .end, failed
+
+; int user_fault_frame_read(struct signal_words *words, const struct signal_context *from)
+global user_fault_frame_read
+	align 16
+user_fault_frame_read:
+	mov eax, [rsi + CONTEXT_STACK_FLAGS]
+	or rax, [rsi + CONTEXT_STACK_SIZE]
+	jnz failed
+	move [rdi + WORDS_VECTOR], [rsi + CONTEXT_VECTOR]
+	move [rdi + WORDS_RSP], [rsi + CONTEXT_RSP]
+	move [rdi + WORDS_RIP], [rsi + CONTEXT_RIP]
+	move [rdi + WORDS_RFLAGS], [rsi + CONTEXT_RFLAGS]
+	move [rdi + WORDS_MASK], [rsi + CONTEXT_MASK]
+.end:
+	xor eax, eax
+	ret
+	may_fault_between user_fault_frame_read, .end, failed
+
+; _Noreturn void user_fault_frame_return(const struct signal_context *from, const struct signal_words *words,
+;					 struct exo_regs *frame)
+;
+; As registers_resume() goes on, with the general registers from the program's frame.  Until RDI, the last of
+; them, is loaded, `frame` is what it was, and the mask depth 1.
+global user_fault_frame_return
+extern resume_start, signal_frame_again
+	align 16
+user_fault_frame_return:
+	THIS_VCORE rax, eax
+	add rax, VCORE_LEAVE + LEAVE_RFLAGS
+	move_by rcx, [rax], [rsi + WORDS_RFLAGS]
+	move_by rcx, [rax + LEAVE_RIP - LEAVE_RFLAGS], [rsi + WORDS_RIP]
+	move_by rcx, [rax + LEAVE_RSP - LEAVE_RFLAGS], [rsi + WORDS_RSP]
+	mov [rax + LEAVE_REGS - LEAVE_RFLAGS], rdx
+	mov rsp, rdx
+.load:
+	move_by rcx, [rax + LEAVE_RAX - LEAVE_RFLAGS], [rdi + CONTEXT_RAX]
+	mov r15, [rdi + CONTEXT_R15]
+	mov r14, [rdi + CONTEXT_R14]
+	mov r13, [rdi + CONTEXT_R13]
+	mov r12, [rdi + CONTEXT_R12]
+	mov r11, [rdi + CONTEXT_R11]
+	mov r10, [rdi + CONTEXT_R10]
+	mov r9, [rdi + CONTEXT_R9]
+	mov r8, [rdi + CONTEXT_R8]
+	mov rbp, [rdi + CONTEXT_RBP]
+	mov rsi, [rdi + CONTEXT_RSI]
+	mov rdx, [rdi + CONTEXT_RDX]
+	mov rcx, [rdi + CONTEXT_RCX]
+	mov rbx, [rdi + CONTEXT_RBX]
+	mov rdi, [rdi + CONTEXT_RDI]
+.end:
+	mov dword [rax + VCORE_MASK_DEPTH - VCORE_LEAVE - LEAVE_RFLAGS], 0
+	mov rsp, rax
+	jmp resume_start
+.failed:
+	call signal_frame_again         ; does not return
+	may_fault_between .load, .end, .failed
+
+VCORES_BY_SELECTOR
 
 ; _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame)
 ;

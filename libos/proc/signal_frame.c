@@ -309,6 +309,37 @@ static __attribute__((noinline, flatten)) _Noreturn void return_by_frame(struct 
 	return_to_user_masked();
 }
 
+/* Masked, and a page of the frame is not there any more, which can be had unmasked only; or there is work to
+ * do first, which looks at the user frame. */
+__attribute__((noinline)) _Noreturn void signal_frame_again(void)
+{
+	upcalls_unmask();
+	return_by_frame(current());
+}
+
+/*
+ * As above, straight, for the frame of a fault, of a task without an alternate stack.  What is to be checked
+ * is read once; the general registers, which may say anything, go from where they stand into the processor.
+ * If that cannot be, the user frame is what it was, and all is done again with what the signal's frame says
+ * by then.
+ */
+static __attribute__((noinline, flatten)) _Noreturn void
+return_by_fault_frame(struct task *t, const struct signal_context *from)
+{
+	struct signal_words words;
+
+	if (user_fault_frame_read(&words, from) != 0 || words.vector == 0 || words.rip >= CANONICAL_END ||
+	    (words.rflags & FLAGS_OF_PROGRAM & ~(uint64_t)FLAGS_BY_POPFQ) != 0 ||
+	    signal_vector_restore(t, words.vector) != 0)
+		return_by_frame(t);
+	signal_set_blocked(t, words.mask, false);
+	if (work_waits(t))
+		signal_frame_again();
+	words.rflags = FLAGS_FIXED | (words.rflags & FLAGS_OF_PROGRAM);
+	t->vector_live = false;
+	user_fault_frame_return(from, &words, t->frame);
+}
+
 /*
  * The return value of this call is the program's RAX from before the signal: it never returns.
  *
@@ -322,10 +353,10 @@ long sys_rt_sigreturn(void)
 	const struct signal_context *from = (const struct signal_context *)frame->rsp;
 	struct signal_words words;
 
-	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) ||
-	    !has_one_stack(t) || user_plain_frame_read(&words, from) != 0 ||
-	    words.rip >= CANONICAL_END)
+	if (t->entry != ENTRY_CALL || frame->rsp > EXO_USER_TOP - sizeof(*from) || !has_one_stack(t))
 		return_by_frame(t);
+	if (user_plain_frame_read(&words, from) != 0 || words.rip >= CANONICAL_END)
+		return_by_fault_frame(t, from);
 	frame->rsp = words.rsp;
 	frame->rip = words.rip;
 	frame->vector = 0; /* no call that could be restarted */

@@ -59,6 +59,9 @@ int user_plain_frame_read(struct signal_words *words, const struct signal_contex
  * -EFAULT. */
 int user_fault_frame_write(struct signal_frame *to, const struct exo_regs *regs, uint64_t mask,
 			   uint64_t restorer, uint64_t vector, uint64_t address);
+/* What such a frame has besides general registers and control words, each read once; -EFAULT also if it
+ * names an alternate stack. */
+int user_fault_frame_read(struct signal_words *words, const struct signal_context *from);
 #define SIGNAL_FLAGS_FAULT (SIGNAL_FLAGS_PLAIN | UC_FP_XSTATE)
 #define SIGNAL_FLAGS_PLAIN (UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS)
 
@@ -70,6 +73,12 @@ int user_fault_frame_write(struct signal_frame *to, const struct exo_regs *regs,
  * frame; or in signal_frame_lost(), on the task's empty stack. */
 _Noreturn void user_frame_return(const struct signal_context *from, struct exo_regs *frame);
 _Noreturn void signal_frame_lost(void);
+/* Leaves like registers_resume(), masked, with the general registers from `from`, and RIP, RSP and RFLAGS,
+ * which POPFQ can set, from *words.  All of them are in the user frame if an event is found pending; or in
+ * signal_frame_again(), on the task's empty stack, the user frame is what it was. */
+_Noreturn void user_fault_frame_return(const struct signal_context *from, const struct signal_words *words,
+				       struct exo_regs *frame);
+_Noreturn void signal_frame_again(void);
 
 #define VECTOR_FEATURE_X87 1ul
 #define VECTOR_FEATURE_SSE 2ul

@@ -7,7 +7,12 @@
  *	input: a byte of options; the context of the frame; then the image of the vector state, as
  *	far as it goes.  Addresses behind its end are not there.
  */
+#include <setjmp.h>
 #include <stddef.h>
+#include "core/task.h"
+/* Not by the stack, which is the host's. */
+#define current task_of_fuzz
+static struct task *task_of_fuzz(void);
 #include "../../libos/proc/signal_frame.c"
 #include "../../libos/proc/signal_vector.c"
 #include "../../libos/proc/signal_altstack.c"
@@ -20,10 +25,11 @@ const char mask_change_again[1], mask_change[1], mask_changed[1], mask_looked[1]
 #define FLAGS_PRIVILEGED (~FLAGS_FIXED & ~FLAGS_OF_PROGRAM)
 
 /* Options: what the frame says of itself is put right, so that the rest is looked at; and what the
- * handler has left behind: a floating-point exception that the next x87 instruction would raise. */
+ * handler has left behind: a floating-point exception that the next x87 instruction would raise.  And whether
+ * the straight way of a fault's frame is tried first, which does nothing to the user frame. */
 enum {
 	POINT_TO_IMAGE = 1, DESCRIBE_IMAGE = 2, SOUND_IP = 4, HAS_STACK = 8, ON_STACK = 16,
-	EXCEPTION_PENDING = 32,
+	EXCEPTION_PENDING = 32, STRAIGHT = 64, NOT_STRAIGHT,
 };
 
 const struct fuzz_target fuzz_target = {
@@ -31,6 +37,9 @@ const struct fuzz_target fuzz_target = {
 	"no_frame_gives_what_a_program_may_not_have",
 	60000,
 };
+
+static jmp_buf straight_end;
+static const struct frame_input *straight_input;
 
 static const uint8_t *program;
 static size_t program_size;
@@ -46,10 +55,10 @@ size_t fuzz_seed(unsigned number, uint8_t *out)
 	struct _xstate *x = (struct _xstate *)f.image;
 	struct sigcontext_64 *registers = &f.context.registers;
 
-	if (number > 3)
+	if (number > 5)
 		return 0;
 	memset(&f, 0, sizeof(f));
-	registers->ip = 0x401000;
+	registers->ip = number == 5 ? CANONICAL_END : 0x401000;
 	registers->sp = 0x7ffff000;
 	registers->flags = 0x246;
 	registers->r12 = 12;
@@ -61,9 +70,11 @@ size_t fuzz_seed(unsigned number, uint8_t *out)
 	x->fpstate.mxcsr = MXCSR_INITIAL;
 	x->fpstate.cwd = X87_CONTROL_INITIAL;
 	x->xstate_hdr.xfeatures = 3;
-	out[0] = SOUND_IP | (number % 2 ? 0 : POINT_TO_IMAGE | HAS_STACK);
+	out[0] = number % 2 && number < 5 ? 0 : POINT_TO_IMAGE | HAS_STACK;
+	out[0] |= number < 5 ? SOUND_IP : 0;
 	out[0] |= number == 2 ? DESCRIBE_IMAGE : 0;
 	out[0] |= number >= 2 ? EXCEPTION_PENDING : 0;
+	out[0] |= number >= 4 ? STRAIGHT : 0;
 	memcpy(out + 1, &f, sizeof(f));
 	return 1 + sizeof(f);
 }
@@ -119,7 +130,13 @@ bool signal_force(int number, const struct signal_info *info)
 {
 	return true;
 }
-_Noreturn void return_to_user(void) { fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__); }
+bool work_waits(const struct task *t) { return false; }
+_Noreturn void return_to_user(void)
+{
+	if (straight_input)
+		longjmp(straight_end, NOT_STRAIGHT);
+	fuzz_failed("nobody returns to user mode here", __FILE__, __LINE__);
+}
 _Noreturn void return_to_user_masked(void) { return_to_user(); }
 _Noreturn void return_by_call(struct exo_regs *frame) { return_to_user(); }
 _Noreturn void return_to_handler(struct exo_regs *frame) { return_to_user(); }
@@ -132,6 +149,27 @@ _Noreturn void user_frame_return(const struct signal_context *from, struct exo_r
 int user_plain_frame_read(struct signal_words *words, const struct signal_context *from)
 {
 	return -EFAULT;
+}
+
+int user_fault_frame_read(struct signal_words *words, const struct signal_context *from)
+{
+	struct exo_regs unused;
+
+	if (user_frame_read(&unused, words, from) != 0 || words->stack_size != 0 || words->stack_flags != 0)
+		return -EFAULT;
+	words->stack_sp = words->control_words = words->caller = ~0ul; /* not read */
+	return 0;
+}
+
+/* The straight way ends here. */
+_Noreturn void user_fault_frame_return(const struct signal_context *from, const struct signal_words *words,
+				       struct exo_regs *frame)
+{
+	FUZZ_CHECK((uint64_t)from == PROGRAM_BASE && frame->rsp == PROGRAM_BASE && frame->rip == 0);
+	FUZZ_CHECK(words->rip < CANONICAL_END && words->rsp == straight_input->context.registers.sp);
+	FUZZ_CHECK((words->rflags & FLAGS_FIXED) == FLAGS_FIXED && !(words->rflags & FLAGS_PRIVILEGED));
+	FUZZ_CHECK((words->rflags & ~(uint64_t)FLAGS_BY_POPFQ) == 0);
+	longjmp(straight_end, STRAIGHT);
 }
 
 int user_plain_frame_write(struct signal_frame *to, const struct exo_regs *from, uint64_t mask,
@@ -163,6 +201,11 @@ static uint8_t vector_area[TASK_VECTOR_MAX] __attribute__((aligned(64)));
 static struct exo_regs regs;
 static struct task task;
 static struct process process;
+
+static struct task *task_of_fuzz(void)
+{
+	return &task;
+}
 
 static void start(uint8_t options)
 {
@@ -254,6 +297,19 @@ static void check_vector(void)
 		FUZZ_CHECK(rest[i] == 0);
 }
 
+static void go_straight(const struct frame_input *f, uint8_t options)
+{
+	int end;
+
+	straight_input = f;
+	end = setjmp(straight_end);
+	if (end == 0)
+		return_by_fault_frame(&task, (const struct signal_context *)PROGRAM_BASE);
+	if (end == NOT_STRAIGHT)
+		start(options);
+	straight_input = NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct frame_input f;
@@ -273,6 +329,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vector_save(host_state);
 	if (options & EXCEPTION_PENDING)
 		leave_exception();
+	if (options & STRAIGHT)
+		go_straight(&f, options);
 	result = frame_restore(&task);
 	vector_load(host_state);
 	FUZZ_CHECK(result == 0 || result == -EFAULT);
