@@ -34,12 +34,8 @@ enum cpu_ist { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3, IST_COU
 /* SDM vol. 3A, figure 8-11. */
 struct tss {
 	uint32_t reserved0;
-	uint64_t rsp[3];
-	uint64_t reserved1;
-	uint64_t ist[7];
-	uint64_t reserved2;
-	uint16_t reserved3;
-	uint16_t io_map; /* beyond the limit: ring 3 may use no port directly */
+	uint64_t rsp[3], reserved1, ist[7], reserved2;
+	uint16_t reserved3, io_map; /* beyond the limit: ring 3 may use no port directly */
 } __attribute__((packed));
 
 #define TRACE_EVENTS 32

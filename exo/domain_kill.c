@@ -286,7 +286,7 @@ static struct domain *leaf_below(struct domain *d)
 }
 
 /* (domain handle, status, or EXO_STATUS_ASK) */
-int64_t call_domain_kill(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_domain_kill(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *d = h->domain, *leaf;
 	int result = 1;

@@ -6,8 +6,7 @@
 uint64_t frame_end;
 _Atomic uint64_t *frame_private;
 
-/* Seen by ring 3 as struct exo_frame_info[]. */
-static _Atomic uint64_t *frame_words;
+_Atomic uint64_t *frame_words;
 _Static_assert(sizeof(struct exo_frame_info) == sizeof(uint64_t), "an entry is one word");
 
 struct exo_range frame_table_frames;
@@ -31,7 +30,7 @@ void frame_assign(uint64_t first, uint64_t end, uint16_t owner, enum exo_frame_t
 
 inline uint64_t frame_word(uint64_t frame)
 {
-	return frame < frame_end ? atomic_load(&frame_words[frame]) : 0;
+	return __builtin_expect(frame < frame_end, true) ? atomic_load(&frame_words[frame]) : 0;
 }
 
 uint64_t frame_run_end(uint64_t first)
@@ -91,6 +90,23 @@ inline uint64_t frame_unmap(uint64_t frame, uint64_t seen, uint16_t space_owner)
 	if (word == FRAME_WORD_REFUSED)
 		BUG(); /* an entry existed, so it was counted */
 	return word;
+}
+
+unsigned frame_unmap_easy(uint64_t *frames, unsigned count, uint32_t unused)
+{
+	uint64_t end = frame_end, less = -FRAME_WORD_MAP;
+	_Atomic uint64_t *words = frame_words;
+	unsigned left = 0;
+
+	asm("" : "+r"(less)); /* kept in a register */
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t frame = frames[i], seen = frame < end ? atomic_load(&words[frame]) : 0;
+
+		if ((uint32_t)seen != unused || seen < 2 * FRAME_WORD_MAP ||
+		    !atomic_compare_exchange_strong(&words[frame], &seen, seen + less))
+			frames[left++] = frame;
+	}
+	return left;
 }
 
 bool frame_table_share(uint64_t frame)

@@ -14,6 +14,8 @@
 
 struct multiboot2_info;
 
+/* Seen by ring 3 as struct exo_frame_info[]; for frame.c, and for loops over many frames. */
+extern _Atomic uint64_t *frame_words;
 extern uint64_t frame_end; /* one past the highest frame number; fixed after frame_table_init() */
 /* What only the kernel knows about each frame, a word: a stamp (tlb_epoch.h) or an object's (object.h). */
 extern _Atomic uint64_t *frame_private;
@@ -51,6 +53,9 @@ bool frame_is_device(uint64_t frame);
  * the one that it leaves. */
 bool frame_map(uint64_t frame, uint16_t frame_owner, uint16_t space_owner);
 uint64_t frame_unmap(uint64_t frame, uint64_t seen, uint16_t space_owner);
+/* Does unmap's work for all of the frames that have more entries, and that nothing but entries uses: their
+ * words are `unused` but for that.  Leaves in the list the others, in order; how many those are. */
+unsigned frame_unmap_easy(uint64_t *frames, unsigned count, uint32_t unused);
 
 /* One more or one less space that uses a page table; false: the count is full; it is the only one. */
 bool frame_table_share(uint64_t frame);

@@ -68,7 +68,7 @@ static bool is_unused(uint64_t first, uint64_t count)
 }
 
 /* (first frame, count, rights, object frame) -> handle */
-int64_t call_frame_lend(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_frame_lend(struct exo_regs *regs, struct handle_view *h)
 {
 	struct creation making = { .count = 1, .frames = { regs->r10 } };
 	uint64_t first = regs->rdi, count = regs->rsi, pinned = 0;

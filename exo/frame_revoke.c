@@ -101,7 +101,7 @@ static int64_t take(struct domain *d, const struct exo_frame_revoke *r)
 }
 
 /* (domain handle, struct exo_frame_revoke *) */
-int64_t call_frame_revoke(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_frame_revoke(struct exo_regs *regs, struct handle_view *h)
 {
 	struct domain *d = h->domain;
 	struct exo_frame_revoke r;

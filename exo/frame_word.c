@@ -3,7 +3,7 @@
 #include "frame_word.h"
 
 #define PIN (1ul << 24)
-#define MAP (1ul << 32)
+#define MAP FRAME_WORD_MAP
 #define PINS_MAX 0xffu
 #define MAPS_MAX 0xffffffffu
 #define OWNER_AND_TYPE 0xfffffful
@@ -39,7 +39,7 @@ uint64_t frame_word_map(uint64_t word, uint16_t frame_owner, uint16_t space_owne
 	uint64_t what = word & OWNER_AND_TYPE;
 	bool pin = frame_owner != space_owner && borrows(word, space_owner);
 
-	if (what != frame_word_make(frame_owner, EXO_FRAME_USER) &&
+	if (__builtin_expect(what != frame_word_make(frame_owner, EXO_FRAME_USER), false) &&
 	    what != frame_word_make(frame_owner, EXO_FRAME_PINNED))
 		return FRAME_WORD_REFUSED;
 	if (word + MAP < MAP || (pin && frame_word_pins(word) == PINS_MAX))

@@ -23,6 +23,7 @@
 /* No word has this value: there is no such type. */
 #define FRAME_WORD_REFUSED UINT64_MAX
 #define FRAME_WORD_PINS (0xfful << 24)
+#define FRAME_WORD_MAP (1ul << 32) /* one entry */
 
 static inline uint64_t frame_word_make(uint16_t owner, enum exo_frame_type type)
 {

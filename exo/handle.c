@@ -150,8 +150,7 @@ exo_handle handle_fill(struct domain *d, int64_t number, enum object_kind kind, 
 {
 	struct handle_view view = {
 		.kind = kind, .rights = rights, .first = first, .count = count,
-		.object_frame = object_frame, .object_generation = object_generation(object_frame),
-	};
+		.object_frame = object_frame, .object_generation = object_generation(object_frame) };
 
 	return slot_fill(d, number, &view);
 }

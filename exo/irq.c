@@ -26,10 +26,7 @@
 
 enum line_state {
 	LINE_TAKEN = 1 << 0, /* somebody binds it, or it is bound */
-	LINE_BOUND = 1 << 1,
-	LINE_EVENT = 1 << 2,
-	LINE_SENT = 1 << 3,
-	LINE_POSTING = 1 << 4,
+	LINE_BOUND = 1 << 1, LINE_EVENT = 1 << 2, LINE_SENT = 1 << 3, LINE_POSTING = 1 << 4,
 };
 
 struct line {

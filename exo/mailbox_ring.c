@@ -22,8 +22,7 @@ enum mailbox_ring_result mailbox_ring_send(const struct mailbox_ring *ring,
 			return MAILBOX_RING_FULL;
 		/* Relaxed: only the index is claimed here; the slot is published below. */
 	} while (!atomic_compare_exchange_weak_explicit(ring->tail, &index, index + 1,
-							memory_order_relaxed,
-							memory_order_relaxed));
+							memory_order_relaxed, memory_order_relaxed));
 
 	slot = &ring->slots[index % EXO_MAILBOX_SLOTS];
 	slot->kind = message->kind;

@@ -33,11 +33,7 @@
 #include "lock.h"
 
 enum object_kind {
-	OBJECT_NONE,
-	OBJECT_DOMAIN,
-	OBJECT_SPACE,
-	OBJECT_VCORE,
-	OBJECT_SC,
+	OBJECT_NONE, OBJECT_DOMAIN, OBJECT_SPACE, OBJECT_VCORE, OBJECT_SC,
 	OBJECT_LOAN,    /* lent frames: nothing but a struct object */
 	OBJECT_PORTS,   /* the right to use I/O ports.  From here on, no struct object ... */
 	OBJECT_IRQS,    /* ... the right to bind lines ... */
@@ -111,9 +107,8 @@ struct handle_view {
  * (TRAMPOLINE_PAGE) is one of them.
  */
 enum machine_frame {
-	MACHINE_PORTS_FRAME = 1,
+	MACHINE_PORTS_FRAME = 1, MACHINE_DEVICES_FRAME = 3,
 	MACHINE_IRQS_FRAME = 2, /* the right to bind, and each bound line */
-	MACHINE_DEVICES_FRAME = 3,
 	MACHINE_FRAMES_END = 16, /* below it no frame holds a struct object */
 };
 

@@ -106,16 +106,49 @@ uint64_t page_table_bits(unsigned prot)
 	return rights[prot % 8] | PTE_PRESENT | (prot * (EXO_PTE_SOFT0 / EXO_PROT_SOFT0) & PTE_SOFT);
 }
 
-uint64_t page_table_not_copied(const table_entry *place, uint64_t entry, uint16_t owner, bool counted)
+/* A frame that is not the owner's may be one that it has from another. */
+uint64_t page_table_copied(const table_entry *place, uint64_t entry, uint16_t owner)
 {
 	uint64_t frame = pte_frame(entry);
+	bool counted, there;
 
 	if (!(entry & PTE_PRESENT) || !frame_is_ram(frame))
 		return entry;
+	counted = frame_map(frame, owner, owner) ||
+		  frame_map(frame, frame_word_owner(frame_word(frame)), owner);
+	there = pte_frame(atomic_load(place)) == frame;
+	if (there && counted)
+		return entry;
 	if (counted)
 		frame_unmap(frame, frame_word(frame), owner);
-	else if (pte_frame(atomic_load(place)) == frame &&
-		 frame_word_type(frame_word(frame)) != EXO_FRAME_REVOKED)
+	else if (there && frame_word_type(frame_word(frame)) != EXO_FRAME_REVOKED)
 		return 0;
 	return EXO_PTE_LOST;
+}
+
+uint64_t page_table_copy(table_entry *to, const table_entry *from, uint64_t i, uint64_t end, uint64_t mask,
+			 uint16_t owner)
+{
+	uint64_t bits = mask & ~PTE_WRITE, frames = frame_end, entry, frame, seen;
+	uint32_t unused = frame_word_make(owner, EXO_FRAME_USER);
+	_Atomic uint64_t *words = frame_words;
+
+	for (; i < end; i++) {
+		entry = atomic_load_explicit(&from[i], memory_order_relaxed);
+		frame = pte_frame(entry);
+		if (!entry || (*(const uint64_t *)&to[i] & PTE_PRESENT))
+			continue;
+		if ((entry & mask) != bits || frame >= frames)
+			break;
+		seen = atomic_load_explicit(&words[frame], memory_order_relaxed);
+		if ((uint32_t)seen != unused || (int64_t)seen < 0 ||
+		    !atomic_compare_exchange_strong(&words[frame], &seen, seen + FRAME_WORD_MAP))
+			break;
+		if (atomic_load(&from[i]) != entry) {
+			frame_unmap(frame, frame_word(frame), owner);
+			break;
+		}
+		atomic_store_explicit(&to[i], entry & ~(PTE_ACCESSED | PTE_DIRTY), memory_order_release);
+	}
+	return i;
 }

@@ -32,13 +32,20 @@ static inline uint64_t table_pages_missing(uint64_t va, const struct table_place
 	return covered - ((va >> EXO_PAGE_SHIFT) & (covered - 1));
 }
 
-/* From entry i on, past the lines of entries that are empty, as most of a table is; up to its end.  Not by
- * atomic loads, which are an instruction each: under the lock an empty entry stays empty. */
+/* Is this the first entry of a line, and is all of it empty?  Not by atomic loads, which are an instruction
+ * each: under the lock an empty entry stays empty. */
+static inline bool table_line_is_empty(const table_entry *entry)
+{
+	const uint64_t *e = (const void *)entry;
+
+	return (uintptr_t)e % 64 == 0 && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]);
+}
+
+/* From entry i on, past the lines of entries that are empty, as most of a table is; up to its end. */
 static inline unsigned table_pass_empty(const table_entry *table, unsigned i)
 {
-	for (const uint64_t *e = (const void *)&table[i]; !(i & ~(TABLE_ENTRIES - 8)); i += 8, e += 8)
-		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7])
-			break;
+	while (i < TABLE_ENTRIES && table_line_is_empty(&table[i]))
+		i += 8;
 	return i;
 }
 
@@ -79,12 +86,9 @@ uint64_t page_table_bits(unsigned prot);
 #define PTE_SOFT (EXO_PTE_SOFT0 | EXO_PTE_SOFT1 | EXO_PTE_SOFT2)
 #define PTE_RIGHTS (PTE_WRITE | PTE_USER | PTE_NX)
 
-/* The part of page_table_copied() that is seldom needed. */
-uint64_t page_table_not_copied(const table_entry *place, uint64_t entry, uint16_t owner, bool counted);
-
 static inline uint64_t pte_frame(uint64_t entry)
 {
-	return (entry & PTE_ADDRESS) >> EXO_PAGE_SHIFT;
+	return entry << 12 >> (12 + EXO_PAGE_SHIFT); /* PTE_ADDRESS, without a constant */
 }
 
 /* Does `after`, of the same frame, forbid anything that `before` allows?  Then TLBs must forget it. */
@@ -97,22 +101,20 @@ static inline bool pte_loses_rights(uint64_t before, uint64_t after)
  * page_table_copied - what a copy of an entry is to say, once more in the count of its frame
  *
  * place        where the entry stands, under the lock of a space that uses the table
- * frame_owner  whose the frame is
  * owner        of the space that the copy is for
  *
- * 0: the count is full, or frame_owner does not own it.  EXO_PTE_LOST: the frame is being taken from the
- * domain.  That happens under another lock if the table is shared, and then the frame may be anybody's
- * already: so the entry is looked at again after it was counted.  If it is still there, the frame is still
- * whose it was.
+ * 0: the count is full.  EXO_PTE_LOST: the frame is being taken from the domain.  That happens under another
+ * lock if the table is shared, and then the frame may be anybody's already: so the entry is looked at again
+ * after it was counted.  If it is still there, the frame is still whose it was.
  */
-static inline uint64_t page_table_copied(const table_entry *place, uint64_t entry,
-					 uint16_t frame_owner, uint16_t owner)
-{
-	bool counted = (entry & PTE_PRESENT) && frame_map(pte_frame(entry), frame_owner, owner);
-
-	if (counted && !((atomic_load(place) ^ entry) & PTE_ADDRESS))
-		return entry;
-	return page_table_not_copied(place, entry, owner, counted);
-}
+uint64_t page_table_copied(const table_entry *place, uint64_t entry, uint16_t owner);
+/*
+ * The same for entries from[i] and so on, before from[end], written to to[i] and so on, neither accessed
+ * nor dirty, but for those that are empty, or present in `to`.  It goes as far as that is simple, as it
+ * nearly always is: where it ends, the entry has other bits of `mask` than all but PTE_WRITE, or its frame
+ * has other uses.
+ */
+uint64_t page_table_copy(table_entry *to, const table_entry *from, uint64_t i, uint64_t end, uint64_t mask,
+			 uint16_t owner);
 
 #endif

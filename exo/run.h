@@ -31,8 +31,7 @@ struct sc_share {
 
 /* What the current vcore's exo call asks the exit function to do. */
 enum run_wish {
-	RUN_GO_ON,
-	RUN_HALT,    /* sleep until an event */
+	RUN_GO_ON, RUN_HALT, /* nothing; sleep until an event */
 	RUN_DONATE,  /* let wish_vcore run on the rest of the slice */
 	RUN_REPLY,   /* give it back to who has donated it */
 	RUN_RECLAIM, /* take wish_sc, which no handle names any more, away from whoever uses it */

@@ -47,8 +47,7 @@ void vcore_ring(struct vcore *vcore, uint64_t bits)
 	do {
 		vcore->rung_next = first;
 	} while (!atomic_compare_exchange_weak_explicit(&target->run.rung, &first, vcore,
-							memory_order_release,
-							memory_order_relaxed));
+							memory_order_release, memory_order_relaxed));
 	if (target == here)
 		here->run.attention = true;
 	else if (!first)

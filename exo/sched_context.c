@@ -128,8 +128,7 @@ static int decode_share(const struct cpu *cpu, uint64_t budget_ns, uint64_t peri
 }
 
 static int decode_split(const struct cpu *cpu, const struct exo_regs *regs,
-			const struct sched_context *parent, struct sc_share *plan,
-			struct creation *making)
+			const struct sched_context *parent, struct sc_share *plan, struct creation *making)
 {
 	int error = decode_share(cpu, regs->rdx, regs->r10, plan);
 
@@ -146,7 +145,7 @@ static int decode_split(const struct cpu *cpu, const struct exo_regs *regs,
  * What the child has at first is no more than what its parent's budget loses by it, and not before that could
  * have been used: else who splits, uses, reclaims and splits again would have a new budget each time.
  */
-int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
+__attribute__((cold)) int64_t call_sc_split(struct exo_regs *regs, struct handle_view *h)
 {
 	struct cpu *cpu = this_cpu();
 	struct sc_share plan;

@@ -75,12 +75,11 @@ bool table_leave(struct space *s, table_entry *directory, tlb_stamp *stamp)
 /* How many entries it could copy, all unless a map count was full. */
 static unsigned copy_entries(table_entry *to, const table_entry *from, uint16_t owner)
 {
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+	for (unsigned i = 0; (i = page_table_copy(to, from, i, TABLE_ENTRIES, PTE_PRESENT, owner)) <
+	     TABLE_ENTRIES; i++) {
 		uint64_t entry = entry_load(&from[i]);
 
-		if (!entry)
-			continue;
-		entry = page_table_copied(&from[i], entry, owner, owner);
+		entry = page_table_copied(&from[i], entry, owner);
 		if (!entry)
 			return i;
 		atomic_store_explicit(&to[i], entry & ~(PTE_ACCESSED | PTE_DIRTY), memory_order_relaxed);

@@ -53,6 +53,8 @@ static void harvest_bring_in(struct update *u, struct space *s, struct harvest *
 	tlb_stamp stamp = tlb_stamp_union(publish(s, h), h->left);
 
 	u->stamp = tlb_stamp_union(u->stamp, stamp);
+	if (!stamp)
+		h->frame_count = frame_unmap_easy(h->frames, h->frame_count, free_word);
 	for (unsigned i = 0; i < h->frame_count; i++) {
 		uint64_t frame = h->frames[i], word = frame_word(frame);
 		enum exo_frame_type type = frame_word_type(word);
@@ -93,8 +95,7 @@ static int deliver(struct update *u, const struct harvest *h)
 static unsigned chunk_limit(const struct update *u, const struct update_plan *plan)
 {
 	bool tables = plan->op.code == EXO_OP_UNMAP && plan->op.count >= TABLE_ENTRIES;
-	unsigned limit = u->work < UPDATE_CHUNK ? u->work : UPDATE_CHUNK;
-	unsigned room = u->header.freed_max - u->header.freed_count;
+	unsigned limit = min(u->work, UPDATE_CHUNK), room = u->header.freed_max - u->header.freed_count;
 
 	room -= tables && room > 0;
 	return u->header.freed_max && room < limit ? room : limit;
@@ -120,7 +121,8 @@ static int run_op(struct update *u, const struct update_plan *plan)
 		if (locked)
 			lock_acquire_pair(first, second);
 		error = update_commit(&step);
-		harvest_bring_in(u, plan->source, &step.harvest);
+		if (step.harvest.changed | step.harvest.frame_count | step.harvest.left)
+			harvest_bring_in(u, plan->source, &step.harvest);
 		if (locked)
 			lock_release_pair(first, second);
 		undelivered = deliver(u, &step.harvest);
@@ -206,9 +208,7 @@ bool update_take_revoked(struct space *s, uint64_t *page)
 /* (space, struct exo_update *) */
 int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 {
-	struct update u = {
-		.domain = domain_current(), .target = h->space, .work = EXO_UPDATE_PAGES_MAX,
-	};
+	struct update u = { .domain = domain_current(), .target = h->space, .work = EXO_UPDATE_PAGES_MAX };
 	int result = copy_from_user(&u.header, regs->rsi, sizeof(u.header));
 
 	if (result)
@@ -221,9 +221,7 @@ int64_t call_update(struct exo_regs *regs, struct handle_view *h)
 	u.header.freed_count = 0;
 	result = run_ops(&u);
 	u.header.epoch = pending_epoch(u.target, u.stamp);
-	if (copy_to_user(regs->rsi, &u.header, sizeof(u.header)))
-		return -EFAULT;
-	return result;
+	return copy_to_user(regs->rsi, &u.header, sizeof(u.header)) ? -EFAULT : result;
 }
 
 /* (space, va, pages, rights | flags << 8).  What programs do all the time, with a page or two.  A space that

@@ -149,12 +149,6 @@ static bool clone_table(struct update_step *step, uint64_t index, table_entry *s
 	return true;
 }
 
-static int unmap_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
-{
-	harvest_removed(&step->harvest, va, atomic_exchange(entry, 0));
-	return 0;
-}
-
 /*
  * The entry stands in a table that others may use too, and goes for all of them (table_share.h).
  */
@@ -225,39 +219,35 @@ int update_commit_map(struct update_step *step)
 }
 
 /*
- * CLONE: copies of `run` of the source's entries, the first of which is that of page `index`; those that are
- * empty are passed, and need no table.  A copy starts neither accessed nor dirty.  How far it got.
+ * CLONE: copies of `run` of the source's entries, the first of which is that of page `index`, as far as the
+ * target's table goes.  Those that are empty are passed, and need no table; so are those that the target has
+ * already.  A copy starts neither accessed nor dirty.  How far it got.
  */
-static unsigned clone_entries(struct update_step *step, table_entry *entry, uint64_t index, unsigned run)
+static uint64_t clone_entries(struct update_step *step, table_entry *entry, uint64_t index, uint64_t run)
 {
 	const struct update_plan *plan = step->plan;
-	uint64_t look_at = plan->op.flags & EXO_OP_COW ? PTE_PRESENT | PTE_WRITE | EXO_PTE_SOFT0 : 0;
+	uint64_t mask = PTE_PRESENT | (plan->op.flags & EXO_OP_COW ? PTE_WRITE | EXO_PTE_SOFT0 : 0), i = 0;
 	uint16_t owner = plan->target->object.owner->id;
-	unsigned i = 0, table_end = 0;
-	table_entry *copy = NULL;
 	struct table_place at;
+	table_entry *copy;
 
-	for (; i < run; i++) {
-		uint64_t old = entry[i], offset = (index + i) * EXO_PAGE_SIZE, new;
+	while (i < run && !atomic_load_explicit(&entry[i], memory_order_relaxed))
+		i += table_line_is_empty(&entry[i]) ? 8 : 1;
+	if (i >= run)
+		return run;
+	copy = entry_to_change(step, plan->target, plan->op.va + (index + i) * EXO_PAGE_SIZE, true, &at);
+	if (!copy || step->error)
+		return i;
+	run = min(run, i + table_entries_left(copy));
+	for (copy -= i; (i = page_table_copy(copy, entry, i, run, mask, owner)) < run; i++) {
+		uint64_t old = atomic_load_explicit(&entry[i], memory_order_relaxed);
+		uint64_t new = page_table_copied(&entry[i], old, owner), offset = (index + i) * EXO_PAGE_SIZE;
 
-		if (!old)
-			continue;
-		if (i >= table_end) {
-			copy = entry_to_change(step, plan->target, plan->op.va + offset, true, &at);
-			if (!copy || step->error)
-				return i;
-			table_end = i + table_entries_left(copy);
-			copy -= i;
-		}
-		new = copy[i] & PTE_PRESENT ? 0 : page_table_copied(&entry[i], old, owner, owner);
-		if (!new && !(copy[i] & PTE_PRESENT)) /* of a frame that the space's owner has from another */
-			new = page_table_copied(&entry[i], old, frame_word_owner(frame_word(pte_frame(old))),
-						owner);
 		if (!new) {
-			step->error = copy[i] & PTE_PRESENT ? -EEXIST : -EAGAIN;
-			return i;
+			step->error = -EAGAIN;
+			break;
 		}
-		if ((new & look_at) != (look_at & ~PTE_WRITE) && (new & PTE_PRESENT)) {
+		if ((new & mask) != (mask & ~PTE_WRITE) && (new & PTE_PRESENT)) {
 			do
 				new = (old & ~PTE_WRITE) | EXO_PTE_SOFT0;
 			while (!atomic_compare_exchange_weak(&entry[i], &old, new));
@@ -269,12 +259,39 @@ static unsigned clone_entries(struct update_step *step, table_entry *entry, uint
 	return i;
 }
 
+/*
+ * UNMAP: takes out `run` entries, the first of which is va's.  As many have changed as there are frames,
+ * until a table has gone, from when on nobody looks which.  A store is enough: to an entry that is not
+ * present the processor writes nothing, and what it has written before is of no interest.
+ */
+static uint64_t unmap_entries(struct harvest *h, table_entry *entry, uint64_t va, uint64_t run)
+{
+	uint64_t n = h->frame_count;
+
+	for (uint64_t i = 0; i < run; i++) {
+		uint64_t old = atomic_load_explicit(&entry[i], memory_order_relaxed);
+
+		if (!old)
+			i += table_line_is_empty(&entry[i]) ? 7 : 0;
+		else
+			atomic_store_explicit(&entry[i], 0, memory_order_relaxed);
+		if (!(old & PTE_PRESENT))
+			continue;
+		if (n < UPDATE_FLUSH_SINGLY)
+			h->va[n] = va + i * EXO_PAGE_SIZE;
+		h->frames[n++] = pte_frame(old);
+	}
+	h->changed += n - h->frame_count;
+	h->frame_count = n;
+	return run;
+}
+
 typedef int page_step(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index);
 
 /*
  * Calls `page` for the entries of pages from `start` on, where the chunk and the plan's range meet.
  * make: for every entry, in tables that are made where they are missing; else for each that is not
- * empty, skipping missing tables at the cost of one.  CLONE has no `page`, but clone_entries().
+ * empty, skipping missing tables at the cost of one.  CLONE and UNMAP have no `page`, but loops of their own.
  *
  * Inlined for each `page`: what is done for one page is a few instructions.
  */
@@ -282,6 +299,7 @@ static inline __attribute__((always_inline)) int
 commit_entries(struct update_step *step, struct space *s, uint64_t start, bool make, page_step page)
 {
 	const struct update_plan *plan = step->plan;
+	bool clones = !page && plan->op.code == EXO_OP_CLONE, unmaps = !page && !clones;
 
 	while (!step->error && step->cost < step->limit && step->done + step->pages < plan->op.count) {
 		uint64_t at = step->done + step->pages, va = start + at * EXO_PAGE_SIZE;
@@ -291,7 +309,7 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 		unsigned run, i, shift = fills ? UPDATE_FILL_SHIFT : 0;
 
 		/* A source is only marked, and if it is shared it is marked already. */
-		entry = !page && plan->source != plan->target ? page_table_walk(s, va, 0, &place) :
+		entry = clones && plan->source != plan->target ? page_table_walk(s, va, 0, &place) :
 								entry_to_change(step, s, va, make, &place);
 		if (step->error)
 			break;
@@ -300,13 +318,14 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 			step->cost++;
 			continue;
 		}
-		if (!page && va % TABLE_SPAN == 0 && clone_table(step, at, place.directory))
+		if (clones && va % TABLE_SPAN == 0 && clone_table(step, at, place.directory))
 			continue;
 		if (step->cost >= step->limit)
 			break;
 		run = ((step->limit - step->cost - 1) >> shift) + 1;
 		run = min(min(table_entries_left(entry), plan->op.count - at), run);
-		i = page ? 0 : clone_entries(step, entry, at, run);
+		i = clones ? clone_entries(step, entry, at, run) :
+		    unmaps ? unmap_entries(&step->harvest, entry, va, run) : 0;
 		for (; page && i < run; i++) {
 			if (!make && !atomic_load_explicit(&entry[i], memory_order_relaxed))
 				continue;
@@ -316,8 +335,7 @@ commit_entries(struct update_step *step, struct space *s, uint64_t start, bool m
 		}
 		step->pages += i;
 		step->cost += i << shift;
-		if (page == unmap_page && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 &&
-		    covers_table(plan, va))
+		if (unmaps && (va + run * EXO_PAGE_SIZE) % TABLE_SPAN == 0 && covers_table(plan, va))
 			remove_table(place.directory, step);
 	}
 	return step->error;
@@ -353,7 +371,7 @@ int update_commit(struct update_step *step)
 	case EXO_OP_MAP_DEVICE:
 		return commit_entries(step, plan->target, va, true, map_page);
 	case EXO_OP_UNMAP:
-		return commit_entries(step, plan->target, va, false, unmap_page);
+		return commit_entries(step, plan->target, va, false, NULL);
 	case EXO_OP_PROTECT:
 		return commit_entries(step, plan->target, va, false, protect_page);
 	case EXO_OP_CLONE:

@@ -63,8 +63,7 @@ void vcore_restore(const struct vcore *vcore)
 	asm volatile("movl %0, %%ds; movl %1, %%es; movl %0, %%fs"
 		     : : "r"(0), "r"(EXO_CPU_SELECTOR + (vcore->cpu << EXO_CPU_SELECTOR_SHIFT)));
 	asm volatile("wrfsbase %0" : : "r"(vcore->fs_base));
-	asm volatile("swapgs; movl %0, %%gs; wrgsbase %1; swapgs"
-		     : : "r"(0), "r"(vcore->gs_base) : "memory");
+	asm volatile("swapgs; movl %0, %%gs; wrgsbase %1; swapgs" : : "r"(0), "r"(vcore->gs_base) : "memory");
 }
 
 /*

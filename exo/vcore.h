@@ -25,8 +25,7 @@ enum vcore_place {
 	VCORE_WAITING,  /* runnable, budget spent or no SC: list in the order of replenishment */
 	VCORE_HALTED,   /* sleeps until an event: list in the order of timer deadlines */
 	VCORE_DONATING, /* sleeps until the vcore that runs on its budget halts or spends it */
-	VCORE_DEAD,
-	VCORE_PLACES,
+	VCORE_DEAD, VCORE_PLACES,
 };
 
 #define VCORE_NEVER UINT64_MAX

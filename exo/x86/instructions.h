@@ -39,8 +39,7 @@ static inline uint64_t msr_read(uint32_t msr)
 
 static inline void msr_write(uint32_t msr, uint64_t value)
 {
-	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-		     : "memory");
+	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
 struct cpuid {
@@ -51,9 +50,7 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid r;
 
-	asm volatile("cpuid"
-		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-		     : "a"(leaf), "c"(subleaf));
+	asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
 	return r;
 }
 
@@ -69,9 +66,7 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 		asm volatile("out" suffix " %" operand "0, %w1" : : "a"(value), "Nd"(port)); \
 	}
 
-DEFINE_PORT(8, "b", "b")
-DEFINE_PORT(16, "w", "w")
-DEFINE_PORT(32, "l", "k")
+DEFINE_PORT(8, "b", "b") DEFINE_PORT(16, "w", "w") DEFINE_PORT(32, "l", "k")
 
 /* The time stamp counter, not read before earlier loads have completed. */
 static inline uint64_t tsc_read(void)
@@ -113,9 +108,7 @@ _Noreturn static inline void cpu_halt_forever(void)
 		asm volatile("mov %0, %%" #name : : "r"(value) : "memory");            \
 	}
 
-DEFINE_CONTROL_REGISTER(cr0)
-DEFINE_CONTROL_REGISTER(cr2)
-DEFINE_CONTROL_REGISTER(cr3)
-DEFINE_CONTROL_REGISTER(cr4)
+DEFINE_CONTROL_REGISTER(cr0) DEFINE_CONTROL_REGISTER(cr2)
+DEFINE_CONTROL_REGISTER(cr3) DEFINE_CONTROL_REGISTER(cr4)
 
 #endif

@@ -25,14 +25,12 @@ struct cpu;
 /* Vectors.  Below 32 are the processor's; 0x20 .. 0x2f is the masked PIC, should it ever speak. */
 enum vector {
 	VECTOR_DEBUG = 1, VECTOR_NMI = 2, VECTOR_BREAKPOINT = 3, VECTOR_OVERFLOW = 4,
-	VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14, VECTOR_MACHINE_CHECK = 18,
-	VECTOR_EXCEPTIONS = 32,
+	VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14, VECTOR_MACHINE_CHECK = 18, VECTOR_EXCEPTIONS = 32,
 	VECTOR_TIMER = 0x30,      /* this CPU's LAPIC timer */
 	VECTOR_RESCHEDULE = 0x31, /* IPI: look at what other CPUs have asked for */
 	VECTOR_TLB = 0x32,        /* IPI: a space's generation has moved on */
 	VECTOR_DEVICE_FIRST = 0x40, /* + line; above the lines come message-signalled interrupts */
-	VECTOR_DEVICE_LAST = 0xef,
-	VECTOR_SPURIOUS = 0xff,
+	VECTOR_DEVICE_LAST = 0xef, VECTOR_SPURIOUS = 0xff,
 	VECTOR_EXO_CALL = 0x100,  /* regs->vector of an entry by SYSCALL */
 };
 

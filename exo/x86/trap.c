@@ -7,8 +7,7 @@
 #define GATE_USER 0xee00u   /* the same, but ring 3 may use the INT instruction */
 
 struct gate {
-	uint16_t offset_low, selector;
-	uint16_t ist_and_type, offset_middle;
+	uint16_t offset_low, selector, ist_and_type, offset_middle;
 	uint32_t offset_high, reserved;
 };
 
@@ -23,11 +22,10 @@ extern char trap_stubs[];
 extern const struct fixup kernel_ex_table_start[], kernel_ex_table_end[];
 
 static const char *const exception_names[VECTOR_EXCEPTIONS] = {
-	[0] = "division error", [1] = "debug exception", [2] = "NMI", [3] = "breakpoint",
-	[4] = "overflow", [5] = "bound exceeded", [6] = "invalid instruction",
-	[7] = "vector unit not available", [8] = "double fault", [10] = "invalid TSS",
-	[11] = "segment not present", [12] = "stack fault", [13] = "general protection fault",
-	[14] = "page fault", [16] = "x87 error", [17] = "alignment check",
+	[0] = "division error", [1] = "debug exception", [2] = "NMI", [3] = "breakpoint", [4] = "overflow",
+	[5] = "bound exceeded", [6] = "invalid instruction", [7] = "vector unit not available",
+	[8] = "double fault", [10] = "invalid TSS", [11] = "segment not present", [12] = "stack fault",
+	[13] = "general protection fault", [14] = "page fault", [16] = "x87 error", [17] = "alignment check",
 	[18] = "machine check", [19] = "SIMD floating-point error",
 };
 
@@ -38,12 +36,9 @@ void idt_init(void)
 		bool user = vector == VECTOR_BREAKPOINT || vector == VECTOR_OVERFLOW;
 
 		idt[vector] = (struct gate){
-			.offset_low = (uint16_t)stub,
-			.selector = SELECTOR_KERNEL_CODE,
-			.ist_and_type = user ? GATE_USER : GATE_KERNEL,
-			.offset_middle = (uint16_t)(stub >> 16),
-			.offset_high = (uint32_t)(stub >> 32),
-		};
+			.offset_low = (uint16_t)stub, .offset_middle = (uint16_t)(stub >> 16),
+			.offset_high = (uint32_t)(stub >> 32), .selector = SELECTOR_KERNEL_CODE,
+			.ist_and_type = user ? GATE_USER : GATE_KERNEL };
 	}
 	idt[VECTOR_DOUBLE_FAULT].ist_and_type |= IST_DOUBLE_FAULT;
 	idt[VECTOR_NMI].ist_and_type |= IST_NMI;
@@ -107,8 +102,7 @@ static struct exo_regs *kernel_trap(struct exo_regs *regs)
 				regs->error & 1 ? "not allowed there" : "nothing is mapped there",
 				regs->error);
 	panic_with_regs(regs, "%s in the kernel (vector %lu, error %lx)",
-			exception_names[regs->vector] ? exception_names[regs->vector] :
-							"unknown exception",
+			exception_names[regs->vector] ? exception_names[regs->vector] : "unknown exception",
 			regs->vector, regs->error);
 }
 

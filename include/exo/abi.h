@@ -298,7 +298,7 @@ enum exo_op_code {
 	 * For each entry present at source_va in the space `source`, map the same frame at va here.
 	 * With EXO_OP_COW, entries become read-only with EXO_PTE_SOFT0 in both, also those that
 	 * were read-only before.
-	 * Entries already present here are an error (EEXIST).
+	 * Entries already present here stay as they are, and so do those that they would be clones of.
 	 * With EXO_OP_COW, a page table that is cloned as a whole to where none is may become both
 	 * spaces' until one changes an entry in it.  Then EXO_PDE has EXO_PTE_WRITE clear in both, and
 	 * `maps` counts the table's entries once; the space that changes one gets a table of its own,

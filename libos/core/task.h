@@ -114,7 +114,6 @@ struct task {
 	} successor;
 	uint64_t ready_tsc;       /* when it became runnable */
 	uint64_t woken_tsc;       /* when it was woken, until it runs; 0: it was not */
-	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
 
 	/* Fixed once it belongs to its process. */
 	uint32_t pid;
@@ -164,6 +163,9 @@ struct task {
 	bool has_children;       /* it is, or was, some child's parent_thread */
 
 	char name[16];
+
+	/* The scheduler library's, as the rest of what home owns: the last, as it is cleared by itself. */
+	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
 };
 
 #define TASK_OFFSET (TASK_SLOT_SIZE - TASK_VECTOR_MAX - ((sizeof(struct task) + 63) & ~63ul))

@@ -11,53 +11,57 @@
 #define UMASK_DEFAULT 022
 
 /* Takes over the two references. */
-static struct fs_context *context_alloc(struct inode *directory, struct inode *root, uint32_t mask)
+static void context_begin(struct process *p, struct inode *directory, struct inode *root, uint32_t mask)
 {
-	struct fs_context *c = heap_alloc(sizeof(*c));
+	struct fs_context *c = &p->own_fs;
 
-	if (!c) {
-		inode_put(directory);
-		inode_put(root);
-		return NULL;
-	}
 	atomic_init(&c->references, 1);
 	lock_init(&c->lock, "context", RANK_FILES);
 	c->directory = directory;
 	c->root = root;
 	c->mask = mask;
-	return c;
+	p->fs = c;
 }
 
-struct fs_context *fs_context_create(void)
+void fs_context_init(struct process *p)
 {
-	return context_alloc(inode_get(root_inode), inode_get(root_inode), UMASK_DEFAULT);
+	context_begin(p, inode_get(root_inode), inode_get(root_inode), UMASK_DEFAULT);
 }
 
-struct fs_context *fs_context_copy(struct fs_context *c)
+void fs_context_copy(struct process *p, struct fs_context *from)
 {
 	struct inode *directory, *root;
 	uint32_t mask;
 
-	lock_acquire(&c->lock);
-	directory = inode_get(c->directory);
-	root = inode_get(c->root);
-	mask = c->mask;
-	lock_release(&c->lock);
-	return context_alloc(directory, root, mask);
+	lock_acquire(&from->lock);
+	directory = inode_get(from->directory);
+	root = inode_get(from->root);
+	mask = from->mask;
+	lock_release(&from->lock);
+	context_begin(p, directory, root, mask);
 }
 
-void fs_context_get(struct fs_context *c)
+/* Who has another's context keeps that one's process where it is, alive or not. */
+static struct process *owner_of(struct fs_context *c)
 {
-	atomic_fetch_add_explicit(&c->references, 1, memory_order_relaxed);
+	return container_of(c, struct process, own_fs);
 }
 
-void fs_context_put(struct fs_context *c)
+void fs_context_share(struct process *p, struct fs_context *with)
 {
-	if (atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1)
-		return;
-	inode_put(c->directory);
-	inode_put(c->root);
-	heap_free(c);
+	atomic_fetch_add_explicit(&with->references, 1, memory_order_relaxed);
+	process_get(owner_of(with));
+	p->fs = with;
+}
+
+void fs_context_put(struct fs_context *c, struct process *p)
+{
+	if (atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) == 1) {
+		inode_put(c->directory);
+		inode_put(c->root);
+	}
+	if (owner_of(c) != p)
+		process_put(owner_of(c));
 }
 
 /* NULL for the libos's own tasks. */

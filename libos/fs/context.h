@@ -10,14 +10,6 @@
 #include "fs/path.h"
 #include "proc/process.h"
 
-/* Shared by the processes of a CLONE_FS group. */
-struct fs_context {
-	_Atomic uint32_t references;
-	struct lock lock;                /* RANK_FILES; guards: */
-	struct inode *directory, *root;  /* counted */
-	uint32_t mask;
-};
-
 /*
  * The root, or the working directory, for as long as the current call lasts.  It need not be counted if the
  * only task of the only process that uses the context asks, as that is the only one that could replace it.

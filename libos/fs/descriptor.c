@@ -19,12 +19,18 @@
 #include "fs/record_lock.h"
 #include "proc/process.h"
 
-#define FIRST_CAPACITY 64
+#define FIRST_CAPACITY 16
 #define CAPACITY_MAX (1u << 16)
+
+/* Of the bits for so many descriptors. */
+static unsigned words_of(unsigned capacity)
+{
+	return (capacity + 63) / 64;
+}
 
 static size_t block_size(unsigned capacity)
 {
-	return capacity * sizeof(struct file *) + capacity / 64 * 2 * sizeof(uint64_t);
+	return capacity * sizeof(struct file *) + words_of(capacity) * 2 * sizeof(uint64_t);
 }
 
 /* The arrays for a capacity, in one block that starts with files[]. */
@@ -32,7 +38,7 @@ static void place_arrays(struct file_table *t, struct file **block, unsigned cap
 {
 	t->files = block;
 	t->open = (uint64_t *)(block + capacity);
-	t->exec = t->open + capacity / 64;
+	t->exec = t->open + words_of(capacity);
 	t->capacity = capacity;
 }
 
@@ -52,8 +58,8 @@ static bool table_grow(struct file_table *t, unsigned capacity)
 		return false;
 	place_arrays(t, block, capacity);
 	memcpy(t->files, old.files, old.capacity * sizeof(*t->files));
-	memcpy(t->open, old.open, old.capacity / 64 * sizeof(*t->open));
-	memcpy(t->exec, old.exec, old.capacity / 64 * sizeof(*t->exec));
+	memcpy(t->open, old.open, words_of(old.capacity) * sizeof(*t->open));
+	memcpy(t->exec, old.exec, words_of(old.capacity) * sizeof(*t->exec));
 	free_block(t, old.files);
 	fd_own_forget();
 	return true;
@@ -76,7 +82,7 @@ struct file_table *file_table_create(void)
 	return table_alloc(FIRST_CAPACITY);
 }
 
-/* Under the lock: the first open descriptor from `fd` on, or the capacity. */
+/* Under the lock: the first open descriptor from `fd` on; the capacity, or more, if there is none. */
 static unsigned next_open(const struct file_table *t, unsigned fd)
 {
 	while (fd < t->capacity) {
@@ -89,35 +95,42 @@ static unsigned next_open(const struct file_table *t, unsigned fd)
 	return fd;
 }
 
-/* The copy is as large as the original was when it was looked at; if it has grown meanwhile (a
- * thread opens files while another forks), again. */
+/* Under the lock: what the open ones need. */
+static unsigned capacity_needed(const struct file_table *t)
+{
+	unsigned word = words_of(t->capacity), capacity = FIRST_CAPACITY, end = 0;
+
+	while (word > 0 && !t->open[word - 1])
+		word--;
+	if (word > 0)
+		end = word * 64 - (unsigned)__builtin_clzl(t->open[word - 1]);
+	while (capacity < end)
+		capacity *= 2;
+	return capacity;
+}
+
+/* The copy is as large as it has to be: as tables are at first, or if that does not do, again. */
 struct file_table *file_table_copy(struct file_table *t)
 {
-	struct file_table *copy = NULL;
-	bool fits = false;
+	unsigned capacity = FIRST_CAPACITY, needed;
+	struct file_table *copy;
 
-	while (!fits) {
-		unsigned capacity;
-
+	while ((copy = table_alloc(capacity))) {
 		lock_acquire(&t->lock);
-		capacity = t->capacity;
-		lock_release(&t->lock);
-		copy = table_alloc(capacity);
-		if (!copy)
-			return NULL;
-		lock_acquire(&t->lock);
-		fits = t->capacity == capacity;
-		if (fits) {
+		needed = capacity_needed(t);
+		if (needed <= capacity) {
 			for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1)) {
 				copy->files[fd] = t->files[fd];
 				file_get(t->files[fd]);
 			}
-			memcpy(copy->open, t->open, capacity / 64 * sizeof(*t->open));
-			memcpy(copy->exec, t->exec, capacity / 64 * sizeof(*t->exec));
+			memcpy(copy->open, t->open, words_of(capacity) * sizeof(*t->open));
+			memcpy(copy->exec, t->exec, words_of(capacity) * sizeof(*t->exec));
 		}
 		lock_release(&t->lock);
-		if (!fits)
-			file_table_put(copy);
+		if (needed <= capacity)
+			break;
+		file_table_put(copy);
+		capacity = needed;
 	}
 	return copy;
 }
@@ -170,7 +183,7 @@ static unsigned find_free(const struct file_table *t, unsigned lowest)
 {
 	uint64_t taken_below = (1ul << lowest % 64) - 1;
 
-	for (unsigned word = lowest / 64; word < t->capacity / 64; word++) {
+	for (unsigned word = lowest / 64; word < words_of(t->capacity); word++) {
 		uint64_t free = ~(t->open[word] | taken_below);
 
 		taken_below = 0;

@@ -21,7 +21,7 @@ struct fd_ref {
 struct file_table {
 	_Atomic uint32_t references;
 	struct lock lock; /* RANK_FILES; guards the rest */
-	unsigned capacity; /* a multiple of 64 */
+	unsigned capacity; /* a power of two */
 	struct file **files;
 	uint64_t *open, *exec;
 	struct file *first_block[]; /* of the arrays, until they have grown */

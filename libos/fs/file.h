@@ -105,10 +105,12 @@ void file_table_close_on_exec(struct file_table *t);
 
 /* cwd, root, umask (fs/context.c). */
 struct fs_context;
-struct fs_context *fs_context_create(void); /* at the root, umask 022 */
-struct fs_context *fs_context_copy(struct fs_context *c);
-void fs_context_get(struct fs_context *c);
-void fs_context_put(struct fs_context *c);
+struct process;
+/* p, which has none, gets its own: at the root with umask 022, or a copy; or another's. */
+void fs_context_init(struct process *p);
+void fs_context_copy(struct process *p, struct fs_context *from);
+void fs_context_share(struct process *p, struct fs_context *with);
+void fs_context_put(struct fs_context *c, struct process *p); /* which p has had */
 
 /* For exec and the libos itself: open by path in the current process's context (or the root). */
 struct file *file_open_kernel(const char *path, int flags, int *error);

@@ -147,7 +147,7 @@ static void release_resources(struct process *p)
 	p->fs = NULL;
 	mutex_unlock(&p->exec_mutex);
 	file_table_put(files);
-	fs_context_put(fs);
+	fs_context_put(fs, p);
 	if (p->session == p->pid)
 		tty_session_leader_exit(p);
 	time_process_release(p);

@@ -127,7 +127,7 @@ static void release_parts(struct process *p)
 	if (p->files)
 		file_table_put(p->files);
 	if (p->fs)
-		fs_context_put(p->fs);
+		fs_context_put(p->fs, p);
 	if (p->vm)
 		vm_put(p->vm);
 	time_process_release(p);
@@ -139,8 +139,7 @@ static struct vm *fork_memory(struct vm *parent, int *error)
 {
 	uint64_t stack = current()->frame->rsp & ~(EXO_PAGE_SIZE - 1);
 	uint64_t thread = read_fs_base() & ~(EXO_PAGE_SIZE - 1);
-	bool in_order = thread < stack;
-	uint64_t hot[2] = { in_order ? thread : stack, in_order ? stack : thread };
+	uint64_t hot[2] = { stack, thread };
 
 	return vm_fork(parent, hot, thread == stack ? 1 : 2, error);
 }
@@ -159,13 +158,11 @@ static int copy_parts(struct process *child, struct process *parent, uint64_t fl
 	} else {
 		child->files = file_table_copy(parent->files);
 	}
-	if (flags & CLONE_FS) {
-		fs_context_get(parent->fs);
-		child->fs = parent->fs;
-	} else {
-		child->fs = fs_context_copy(parent->fs);
-	}
-	if (!child->files || !child->fs)
+	if (flags & CLONE_FS)
+		fs_context_share(child, parent->fs);
+	else
+		fs_context_copy(child, parent->fs);
+	if (!child->files)
 		return -ENOMEM;
 	if (flags & CLONE_VM) {
 		vm_get(parent->vm);

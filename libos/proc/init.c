@@ -120,8 +120,8 @@ static bool give_parts(struct process *p)
 {
 	p->vm = vm_create();
 	p->files = file_table_create();
-	p->fs = fs_context_create();
-	return p->vm && p->files && p->fs && signal_fork(p, NULL, false) == 0;
+	fs_context_init(p);
+	return p->vm && p->files && signal_fork(p, NULL, false) == 0;
 }
 
 void process_init(void)

@@ -113,10 +113,11 @@ static void inherit(struct process *p, const struct process *parent)
 
 struct process *process_create(const struct process *parent)
 {
-	struct process *p = heap_alloc(sizeof(*p));
+	struct process *p = heap_alloc_uncleared(sizeof(*p));
 
 	if (!p)
 		return NULL;
+	memset(p, 0, offsetof(struct process, limits)); /* the rest is copied, or process_init() sets it */
 	atomic_store_explicit(&p->references, 1, memory_order_relaxed);
 	list_init(&p->children);
 	list_init(&p->sibling_link);

@@ -17,7 +17,7 @@
 
 struct vm;
 struct file_table;
-struct fs_context;
+struct inode;
 struct signal_actions;
 struct tty;
 
@@ -34,6 +34,14 @@ struct command_line {
 	_Atomic uint32_t references;
 	uint32_t size;
 	char text[];
+};
+
+/* Where it stands in the tree of files (fs/context.h). */
+struct fs_context {
+	_Atomic uint32_t references;     /* processes: shared with CLONE_FS */
+	struct lock lock;                /* RANK_FILES; guards: */
+	struct inode *directory, *root;  /* counted */
+	uint32_t mask;
 };
 
 struct process {
@@ -85,7 +93,7 @@ struct process {
 	struct vm *vm;            /* counted: shared with CLONE_VM.  Changed under process_tree_lock
 				   * as well: read under either */
 	struct file_table *files; /* counted: shared with CLONE_FILES */
-	struct fs_context *fs;    /* counted: shared with CLONE_FS; cwd, root, umask */
+	struct fs_context *fs;    /* counted: its own, or that of another process, which is counted too */
 	bool shares_files;        /* since CLONE_FILES: exec makes a copy first */
 	char name[16];            /* comm */
 	struct command_line *command_line; /* counted: shared since fork; or NULL */
@@ -96,10 +104,13 @@ struct process {
 	uint32_t uid, euid, suid, gid, egid, sgid;
 
 	/* Timers and limits: under the process tree lock. */
-	uint64_t limits[16][2];    /* enum process_limit; soft, hard */
 	void *interval_timer;     /* time/process_timers.h */
 
 	_Atomic uint32_t references;
+
+	/* The last ones, which need not be cleared. */
+	uint64_t limits[16][2];    /* enum process_limit; soft, hard */
+	struct fs_context own_fs;  /* of use while it has references; any process that it is the `fs` of */
 };
 
 /* Its main task has ended, and others go on: under process_tree_lock. */

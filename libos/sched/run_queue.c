@@ -64,7 +64,7 @@ struct task *run_queue_oldest(const struct vcore *v)
 
 static __attribute__((noinline)) void attach_now(struct vcore *v, struct task *t)
 {
-	memset(t->sched_private, 0, sizeof(t->sched_private));
+	memset(t->sched_private, 0, ops_of(v)->task_size);
 	t->sched_generation = v->queue.generation;
 	t->sched_core_only = false;
 	t->run_queue = NULL;

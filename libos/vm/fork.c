@@ -37,8 +37,8 @@ static struct region *copy_tree(struct vm *child, const struct region *from, boo
 		return NULL;
 	}
 	mapping_assign(copy, mapping_of((struct region *)from));
-	copy->region.child[0] = copy_tree(child, from->child[0], failed);
-	copy->region.child[1] = copy_tree(child, from->child[1], failed);
+	for (int i = 0; i < 2; i++)
+		copy->region.child[i] = from->child[i] ? copy_tree(child, from->child[i], failed) : NULL;
 	return &copy->region;
 }
 
@@ -60,7 +60,7 @@ static int copy_mappings(struct vm *child, const struct vm *parent)
 struct cloning {
 	struct vm *child, *parent;
 	uint64_t told;           /* copies_write of the parent */
-	uint64_t hot[HOT_MAX];   /* pages to be copied at once, ascending */
+	uint64_t hot[HOT_MAX];   /* pages to be copied at once */
 	unsigned hot_count;
 	uint64_t frames[HOT_MAX]; /* for their copies: */
 	size_t frame_count;       /* so many are left */
@@ -80,12 +80,14 @@ static struct exo_op *next_op(struct cloning *c)
 	return c->error == 0 ? &c->ops[c->count++] : NULL;
 }
 
-/* Only from the first page that may be present: programs reserve far more than they touch. */
+/* Only from the first page that may be present, unless there are few: programs reserve far more than they
+ * touch. */
 static void clone_range(struct cloning *c, uint64_t start, uint64_t end, bool shared)
 {
 	struct exo_op *op;
 
-	start = space_next_present(start, end);
+	if (end - start > GAP_MAX)
+		start = space_next_present(start, end);
 	if (start >= end || !(op = next_op(c)))
 		return;
 	*op = (struct exo_op){
@@ -100,45 +102,30 @@ static bool may_be_written(const struct mapping *m, uint64_t entry)
 	return (entry & EXO_PTE_WRITE) || ((entry & EXO_PTE_SOFT0) && (m->prot & PROT_WRITE));
 }
 
-/* True: the child has a copy of the page, and the parent's stays as it is. */
-static bool copy_page(struct cloning *c, uint64_t va)
+/* The child gets a copy of the page, and the parent's stays as it is. */
+static void copy_page(struct cloning *c, uint64_t va)
 {
 	const struct mapping *m = mapping_find(c->parent, va);
 	uint64_t entry = space_entry(va), frame;
-	struct exo_op *op;
 
-	if (!m || !may_be_written(m, entry) || c->count == BATCH)
-		return false;
-	frame = c->frame_count > 0 ? c->frames[--c->frame_count] : frame_alloc();
-	if (!frame)
-		return false;
-	op = next_op(c);
-	*op = (struct exo_op){ .code = EXO_OP_MAP, .flags = EXO_OP_FILL, .count = 1, .va = va,
-			       .frame = frame, .source = EXO_PTE_FRAME(entry),
-			       .prot = EXO_PROT_READ | EXO_PROT_WRITE |
-				       (entry & EXO_PTE_NX ? 0 : EXO_PROT_EXEC) };
-	return true;
+	if (!m || m->shared || !may_be_written(m, entry) || c->frame_count == 0)
+		return;
+	frame = c->frames[--c->frame_count];
+	c->ops[c->count++] =
+		(struct exo_op){ .code = EXO_OP_MAP, .flags = EXO_OP_FILL, .count = 1, .va = va,
+				 .frame = frame, .source = EXO_PTE_FRAME(entry),
+				 .prot = EXO_PROT_READ | EXO_PROT_WRITE |
+					 (entry & EXO_PTE_NX ? 0 : EXO_PROT_EXEC) };
 }
 
-static void clone_private(struct cloning *c, uint64_t start, uint64_t end)
-{
-	for (unsigned i = 0; i < c->hot_count; i++) {
-		uint64_t hot = c->hot[i];
-
-		if (hot < start || hot >= end || !copy_page(c, hot))
-			continue;
-		clone_range(c, start, hot, false);
-		start = hot + PAGE;
-	}
-	clone_range(c, start, end, false);
-}
-
+/* Copies come first: what the child has already a clone leaves as it is, in both. */
 static int clone_pages(struct cloning *c)
 {
 	const struct region_tree *regions = &c->parent->regions;
-
 	struct region_walk walk;
 
+	for (unsigned i = 0; i < c->hot_count; i++)
+		copy_page(c, c->hot[i]);
 	for (struct region *r = region_walk_begin(&walk, regions), *next; r && c->error == 0; r = next) {
 		bool shared = mapping_of(r)->shared;
 		uint64_t start = r->start, end = r->end;
@@ -146,10 +133,7 @@ static int clone_pages(struct cloning *c)
 		while ((next = region_walk_next(&walk)) && mapping_of(next)->shared == shared &&
 		       next->start - end <= GAP_MAX && next->end - start <= VM_LENGTH_MAX)
 			end = next->end;
-		if (shared)
-			clone_range(c, start, end, true);
-		else
-			clone_private(c, start, end);
+		clone_range(c, start, end, shared);
 	}
 	if (c->error == 0 && c->count > 0)
 		c->error = space_update(c->child, c->ops, c->count, &c->epoch);
@@ -170,9 +154,7 @@ static void choose_hot(struct cloning *c, const uint64_t *hot, unsigned count)
 
 	c->hot_count = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (told && told < hot[i])
-			c->hot[c->hot_count++] = told;
-		if (told <= hot[i])
+		if (told == hot[i])
 			told = 0;
 		c->hot[c->hot_count++] = hot[i];
 	}

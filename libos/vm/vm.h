@@ -33,7 +33,7 @@ struct vm *vm_create(void);               /* NULL when out of memory */
 /* Of a new space that has got its mappings, before anybody else can look at it: what was kept to make them
  * of, and was not needed. */
 void vm_drop_nodes(struct vm *v);
-/* Copy on write, except for the pages `hot` (ascending, at most two), which are copied at once. */
+/* Copy on write, except for the pages `hot` (at most two, and not the same), which are copied at once. */
 struct vm *vm_fork(struct vm *parent, const uint64_t *hot, unsigned hot_count, int *error);
 /* Under process_tree_lock, by the last task of a process that gives up `copy`, which is loaded.  If that is a
  * copy of `origin`, the next one gets at once what this one wrote to first. */

@@ -556,7 +556,8 @@ static void spaces_are_cloned_switched_and_destroyed(void)
 	CHECK(touch_write((void *)va));
 	CHECK(EXO_PTE(va) & EXO_PTE_SOFT0);
 	CHECK_EQ(update(child, (struct exo_op){ .code = EXO_OP_CLONE, .count = 1, .va = va,
-			.source = SPACE, .source_va = va }), -EEXIST);
+			.source = SPACE, .source_va = va }), 0);
+	CHECK_EQ(frames[a].maps, 2);
 	CHECK_EQ(map(child, va + 4096, private, 1, RW), 0);
 	CHECK_EQ(exo_switch(child, page_of(0)->token + 1), -EAGAIN);
 	CHECK_EQ(exo_switch(child, page_of(0)->token), 0);
@@ -632,6 +633,40 @@ static int64_t protect(exo_handle space, uint64_t va, unsigned prot)
 static uint64_t table_of(uint64_t va)
 {
 	return EXO_PTE_FRAME(EXO_PDE(va));
+}
+
+/* Fork gives the child copies of some pages, and clones the rest around them: what the target has stays as it
+ * is, and so do the entries that it would be a clone of.  Between them is a gap of more than a line. */
+static void a_clone_passes_what_is_there_already(void)
+{
+	uint64_t va = 20 * TABLE_SPAN + 5 * 4096, first = far_frames(8192), own = frame_alloc();
+	exo_handle child = new_space();
+
+	CHECK_EQ(feed(SPACE, 4), 0);
+	CHECK_EQ(map(SPACE, va, first, 3, RW), 0);
+	CHECK_EQ(map(SPACE, va + 40 * 4096, first + 3, 2, RW), 0);
+	CHECK_EQ(map(child, va + 4096, own, 1, RW), 0);
+	CHECK_EQ(clone_cow(child, SPACE, va - 4096, 60), 0);
+	CHECK_EQ(frames[own].maps, 1);
+	CHECK_EQ(frames[first + 1].maps, 1);
+	CHECK(!touch_write((void *)(va + 4096)));
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t at = va + (i < 3 ? i : 37 + i) * 4096;
+
+		if (i == 1)
+			continue;
+		CHECK_EQ(frames[first + i].maps, 2);
+		CHECK(touch_write((void *)at));
+		CHECK(EXO_PTE(at) & EXO_PTE_SOFT0);
+	}
+	CHECK_EQ(unmap(child, va - 4096, 60), 0);
+	CHECK_EQ(freed_total, 1);
+	CHECK_EQ(frames[own].maps, 0);
+	for (unsigned i = 0; i < 5; i++)
+		CHECK_EQ(frames[first + i].maps, 1);
+	CHECK_EQ(unmap(SPACE, va - 4096, 60), 0);
+	CHECK_EQ(freed_total, 5);
+	destroy_space(child);
 }
 
 /* Three spaces use one table; the first to change an entry gets a copy, another leaves with nothing,
@@ -728,7 +763,8 @@ static void page_tables_are_shared_only_as_a_whole(void)
 	CHECK_EQ(frames[first].maps, 4);
 	CHECK(!(EXO_PTE(va + 9 * 4096) & EXO_PTE_PRESENT));
 
-	CHECK_EQ(clone_cow(SPACE, SPACE, va, TABLE_PAGES), -EEXIST);
+	CHECK_EQ(clone_cow(SPACE, SPACE, va, TABLE_PAGES), 0);
+	CHECK_EQ(frames[first].maps, 4);
 	CHECK_EQ(unmap(SPACE, va, TABLE_PAGES), 0);
 	destroy_space(half);
 	destroy_space(child);
@@ -2141,6 +2177,7 @@ static const struct {
 	TEST(a_page_is_found_wherever_it_is),
 	TEST(spaces_are_cloned_switched_and_destroyed),
 	TEST(long_updates_go_on_where_they_stopped),
+	TEST(a_clone_passes_what_is_there_already),
 	TEST(page_tables_are_shared_until_one_changes),
 	TEST(a_page_table_in_use_is_not_given_back),
 	TEST(page_tables_are_shared_only_as_a_whole),
