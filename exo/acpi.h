@@ -15,9 +15,7 @@
 #define ACPI_IOAPICS_MAX 8
 #define ACPI_ISA_LINES 16
 
-struct acpi_ioapic {
-	uint32_t address, gsi_base;
-};
+struct acpi_ioapic { uint32_t address, gsi_base; };
 
 /* Where an ISA interrupt line arrives and what it looks like there. */
 struct acpi_isa_line {

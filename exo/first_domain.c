@@ -96,8 +96,7 @@ static struct domain *make_domain(const struct exo_image *table)
 		.object_frame = frame_take(0, EXO_FRAME_KERNEL),
 		.handle_frame = frame_take(0, EXO_FRAME_KERNEL),
 		.shared_object_frame = frame_take(0, EXO_FRAME_KERNEL),
-		.shared_root_frame = frame_take(0, EXO_FRAME_TABLE),
-		.entries = table->entries,
+		.shared_root_frame = frame_take(0, EXO_FRAME_TABLE), .entries = table->entries,
 	};
 	struct domain *d = domain_init(&create);
 
@@ -109,8 +108,7 @@ static struct domain *make_domain(const struct exo_image *table)
 static void make_vcore(struct domain *d, struct space *space, const struct exo_image *table, unsigned cpu)
 {
 	struct exo_vcore_create create = {
-		.cpu = cpu,
-		.object_frame = frame_take(d->id, EXO_FRAME_KERNEL),
+		.cpu = cpu, .object_frame = frame_take(d->id, EXO_FRAME_KERNEL),
 		.vector_frame = frame_take(d->id, EXO_FRAME_KERNEL),
 		.page_frame = frame_take(d->id, EXO_FRAME_PINNED),
 		.stack_top = table->event_stack_top + cpu * table->stack_stride,

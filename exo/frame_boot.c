@@ -9,9 +9,7 @@
 #define PHYSICAL_END (PHYSMAP_END - PHYSMAP_BASE)
 
 /* Whole frames [first, end). */
-struct range {
-	uint64_t first, end;
-};
+struct range { uint64_t first, end; };
 
 /* What is not RAM, or in use.  They may overlap each other and RAM. */
 static struct range taken[MULTIBOOT2_RANGES_MAX + MULTIBOOT2_MODULES_MAX + 4];
@@ -103,7 +101,9 @@ void frame_table_init(const struct multiboot2_info *loader, uint64_t at, uint64_
 
 uint64_t frame_take(uint16_t owner, enum exo_frame_type type)
 {
-	static uint64_t next; /* nothing before it is FREE */
+	/* From where it began on nothing before it is FREE.  The physmap has the first 2 MiB in small pages,
+	 * as the kernel's text is there: objects elsewhere need one table less to be reached. */
+	static uint64_t next = (2ul << 20) >> EXO_PAGE_SHIFT;
 
 	for (; next < EARLY_MAP_END >> EXO_PAGE_SHIFT; next++)
 		if (frame_word_type(frame_word(next)) == EXO_FRAME_FREE) {

@@ -4,9 +4,8 @@
 #include "bytes.h"
 
 enum {
-	TAG_END = 0, TAG_COMMAND_LINE = 1, TAG_MODULE = 3, TAG_MEMORY_MAP = 6,
-	TAG_FRAMEBUFFER = 8, TAG_EFI32 = 11, TAG_EFI64 = 12, TAG_ACPI_OLD = 14, TAG_ACPI_NEW = 15,
-	FRAMEBUFFER_TEXT = 2,
+	TAG_END = 0, TAG_COMMAND_LINE = 1, TAG_MODULE = 3, TAG_MEMORY_MAP = 6, TAG_FRAMEBUFFER = 8,
+	TAG_EFI32 = 11, TAG_EFI64 = 12, TAG_ACPI_OLD = 14, TAG_ACPI_NEW = 15, FRAMEBUFFER_TEXT = 2,
 };
 
 /* The string that fills the rest of a tag, or NULL if it is not terminated inside it. */

@@ -42,9 +42,7 @@ static inline void msr_write(uint32_t msr, uint64_t value)
 	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-struct cpuid {
-	uint32_t eax, ebx, ecx, edx;
-};
+struct cpuid { uint32_t eax, ebx, ecx, edx; };
 
 static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {

@@ -54,8 +54,7 @@ static void map(uint64_t address, uint64_t physical, uint64_t size, uint64_t fla
 {
 	while (size > 0) {
 		unsigned level = page_level(address, physical, size);
-		uint64_t *table = phys_to_virt(kernel_root);
-		uint64_t page = SIZE_4K << (9 * level);
+		uint64_t *table = phys_to_virt(kernel_root), page = SIZE_4K << (9 * level);
 
 		for (unsigned l = 3; l > level; l--)
 			table = next_table(table, table_index(address, l));
@@ -117,17 +116,9 @@ void paging_init(void)
 volatile void *mmio_map(uint64_t physical, size_t size)
 {
 	uint64_t offset = physical % SIZE_4K;
-	uint64_t length = (offset + size + SIZE_4K - 1) & ~(SIZE_4K - 1);
-	uint64_t address = mmio_next;
+	uint64_t length = (offset + size + SIZE_4K - 1) & ~(SIZE_4K - 1), address = mmio_next;
 
 	map(address, physical - offset, length, KERNEL_DEVICE);
 	mmio_next += length + SIZE_4K; /* and a page that catches overruns */
 	return (volatile void *)(address + offset);
-}
-
-void paging_share_kernel(uint64_t *table)
-{
-	const uint64_t *kernel = phys_to_virt(kernel_root);
-
-	table[KERNEL_SLOT] = kernel[KERNEL_SLOT];
 }

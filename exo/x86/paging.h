@@ -56,6 +56,9 @@ void paging_init(void) __attribute__((cold));
 volatile void *mmio_map(uint64_t physical, size_t size);
 
 /* Puts the kernel's part into a new top-level table. */
-void paging_share_kernel(uint64_t *table);
+static inline void paging_share_kernel(uint64_t *table)
+{
+	table[KERNEL_SLOT] = ((const uint64_t *)phys_to_virt(kernel_root))[KERNEL_SLOT];
+}
 
 #endif

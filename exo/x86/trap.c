@@ -12,9 +12,7 @@ struct gate {
 };
 
 /* A kernel instruction that may fault, and where to go on if it does. */
-struct fixup {
-	uint64_t fault, resume;
-};
+struct fixup { uint64_t fault, resume; };
 
 static struct gate idt[256] __attribute__((aligned(16))) READ_ONLY_AFTER_BOOT;
 

@@ -80,7 +80,6 @@ uint32_t lapic_id(void) { return 0; }
 void calibrate_cpu(void) {}
 void cpu_run(void) { __builtin_trap(); }
 uint64_t frame_take(uint16_t owner, enum exo_frame_type type) { return 0; }
-void paging_share_kernel(uint64_t *table) {}
 
 /* ---------------------------------------------------------------- the cases */
 
