@@ -15,8 +15,9 @@
 enum { FRAMES = 32, ROOT = 1, OTHER_ROOT = 2, FIRST_TABLE = 3 };
 
 static _Alignas(EXO_PAGE_SIZE) char memory[FRAMES][EXO_PAGE_SIZE];
-static _Atomic uint64_t words[FRAMES];
-_Atomic uint64_t *frame_private = words;
+static _Atomic uint64_t private_words[FRAMES], all_words[FRAMES];
+_Atomic uint64_t *frame_private = private_words, *frame_words = all_words;
+uint64_t frame_end = FRAMES;
 static struct domain me = { .id = 1 }, other = { .id = 2 };
 static struct space space, other_space, shared;
 
