@@ -8,7 +8,7 @@
 /* Any CPU: how often one was given. */
 static _Atomic uint64_t generations;
 
-_Atomic uint64_t stale_clock;
+_Alignas(64) _Atomic uint64_t stale_clock; /* many look, few count */
 
 /* Of an object that is alive, with no users and a generation that nothing has had. */
 static uint64_t word_make(void)

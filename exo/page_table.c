@@ -23,7 +23,7 @@ static inline table_entry *below(table_entry *entry, unsigned level, uint64_t va
 /*
  * Level by level, and not in a loop: whatever is done with a single page comes here.  As far as the directory
  * entry the last way is remembered: a table above the last level stays as long as the space, whose end alone
- * takes it out, so the entry has no other place.  What it says is read each time.
+ * takes it out, and forgets the way first, so the entry has no other place.  What it says is read each time.
  */
 table_entry *page_table_walk(struct space *s, uint64_t va, unsigned last, struct table_place *at)
 {

@@ -51,13 +51,13 @@ static void hand_back(struct frame_list *list, uint64_t frame)
  */
 static int begin(struct space *s)
 {
-	bool used;
-
+	s->walked = 0; /* through tables that are about to go; who revokes may have walked since the last step */
 	if (atomic_load(&s->dying))
 		return 0;
 	atomic_store(&s->dying, true);
 	atomic_fetch_add(&stale_clock, 1);
-	used = object_users(&s->object) != 1;
+
+	bool used = object_users(&s->object) != 1;
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
 		struct vcore *v = atomic_load(&s->object.owner->vcores[cpu]);
 
@@ -157,8 +157,7 @@ int space_destroy_step(struct space *s, struct frame_list *list)
 	error = begin(s);
 	ASSERT_INVARIANT(error || !tlb_others_with(s));
 	stripped = !error &&
-		   strip_table(&st, root, s->is_shared ? 2 : 3,
-			       s->is_shared ? TABLE_ENTRIES : PRIVATE_SLOTS) &&
+		   strip_table(&st, root, 3 - s->is_shared, s->is_shared ? TABLE_ENTRIES : PRIVATE_SLOTS) &&
 		   strip_pool(&st) && list->count + 2 <= list->room;
 	lock_release(&s->lock);
 	if (error || (st.blocked && list->count == 0))

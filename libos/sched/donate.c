@@ -329,14 +329,17 @@ void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns,
 static __attribute__((noinline)) void wake_donor(struct vcore *v, struct task *t, bool sleeps)
 {
 	struct task *donor = task_get(t->donor);
-	bool ends = sleeps || t->lent;
+	uint64_t rest = sleeps || t->lent ? t->slice_ns : 0;
 
+	/* It was lent: a library that puts t back for what it has left would spend it a second time. */
+	if (t->lent)
+		t->slice_ns = 0;
 	t->lent = false;
 	t->donor = (struct task_ref){ 0 };
 	if (!donor)
 		return;
 	atomic_store_explicit(&donor->gift_over, true, memory_order_release);
-	donation_wake_giver(v, donor, ends && !v->heir ? t->slice_ns : 0, t->self.id);
+	donation_wake_giver(v, donor, v->heir ? 0 : rest, t->self.id);
 	task_put(donor);
 }
 

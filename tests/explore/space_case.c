@@ -107,7 +107,7 @@ static void setup(void)
 	tlb_clock = stale_clock = word = 0;
 	frame_private = (_Atomic uint64_t *)((uint64_t)&word - FRAME * sizeof(word));
 	first = (struct space){ .object = { .owner = &domain }, .root = FIRST_ROOT, .shared = &shared };
-	second = (struct space){ .object = { .owner = &domain, .frame = FRAME }, .root = SECOND_ROOT,
+	second = (struct space){ .object = { .owner = &domain, .frame = FRAME }, .root = SECOND_ROOT, .walked = 1,
 				 .shared = &shared };
 	domain.vcores[0] = &vcore;
 	domain.handles[0] = page;
@@ -169,11 +169,16 @@ static int64_t switch_to(exo_handle h)
 	return (int64_t)regs.rax;
 }
 
-/* The first of its steps decides. */
+/* The first of its steps decides.  When a step takes tables out, nobody finds his way through them, not even if
+ * he has walked between two. */
 static void destroy(void)
 {
-	if (begin(&second) == 0)
-		atomic_store_explicit(&is_gone, true, memory_order_relaxed);
+	if (begin(&second) != 0)
+		return;
+	atomic_store_explicit(&is_gone, true, memory_order_relaxed);
+	EXPLORE_CHECK(!second.walked);
+	second.walked = 1;
+	EXPLORE_CHECK(begin(&second) == 0 && !second.walked);
 }
 
 static void it_goes_there(unsigned cpu)
