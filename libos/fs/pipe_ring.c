@@ -2,6 +2,7 @@
 /* The ring of pages in a pipe: bytes in, bytes out, another size. */
 #include "fs/pipe_ring.h"
 #include "abi/errno.h"
+#include "core/log.h"
 #include "core/memory.h"
 
 bool ring_init(struct pipe_ring *r, size_t capacity)
@@ -97,6 +98,7 @@ long ring_write(struct pipe_ring *r, struct io_buffer from, size_t at, size_t n,
 
 static void take_spare(uint8_t **page, uint8_t **spare)
 {
+	ASSERT_INVARIANT(*spare);
 	*page = *spare;
 	*spare = NULL;
 }
@@ -131,6 +133,7 @@ uint8_t **ring_change(struct pipe_ring *r, uint8_t **pages, size_t capacity, uin
 			pages_free(page, 1);
 	}
 	if (needed > old_count) {
+		ASSERT_INVARIANT(pages[0]); /* the ring starts there, and is not in the head alone */
 		take_spare(&pages[old_count], spare);
 		memcpy(pages[old_count], pages[0], offset);
 		if (!first)
