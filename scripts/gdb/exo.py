@@ -39,9 +39,10 @@ def kernel_cpus():
 
 
 def libos_vcores():
-    vcores = of_libos("vcores")
+    # From assembly, so it has no type of its own; the kernel has nothing of that name.
+    areas = gdb.parse_and_eval("(struct vcore_area *)&vcore_areas")
     for number in range(int(of_libos("vcore_count"))):
-        yield vcores[number]
+        yield areas[number]["vcore"]
 
 
 def name_of(task):
