@@ -4,8 +4,9 @@
 ; processor has 64-bit mode is taken for granted; everything else that is needed is checked in C.
 ;
 ; The tables built here map the first 4 GiB twice, at 0 and in the physmap, and the first GiB a
-; third time where the kernel is linked; the last two have the same top-level entry.  They serve the boot CPU until paging_init(), and every
-; other CPU for the few instructions between real mode and its own cpu_init().
+; third time where the kernel is linked; the last two have the same top-level entry.  They serve the
+; boot CPU until paging_init(), and every other CPU for the few instructions between real mode and its
+; own cpu_init().
 
 global boot_entry, boot_pml4, boot_gdt
 extern exo_main

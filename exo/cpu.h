@@ -61,7 +61,7 @@ struct cpu {
 	uint64_t gdt[EXO_CPU_SELECTOR / 8 + EXO_CPUS_MAX];
 	struct tss tss;
 
-	/* This CPU, in the SYSCALL stub. */
+	/* This CPU, in syscall_entry. */
 	uint64_t user_rsp;     /* of the SYSCALL in progress */
 
 	/* This CPU, when it changes to another vcore. */

@@ -51,7 +51,8 @@ static void hand_back(struct frame_list *list, uint64_t frame)
  */
 static int begin(struct space *s)
 {
-	s->walked = 0; /* through tables that are about to go; who revokes may have walked since the last step */
+	/* Through tables that are about to go; and who revokes may have walked since the last step. */
+	s->walked = 0;
 	if (atomic_load(&s->dying))
 		return 0;
 	atomic_store(&s->dying, true);

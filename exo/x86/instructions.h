@@ -64,7 +64,9 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 		asm volatile("out" suffix " %" operand "0, %w1" : : "a"(value), "Nd"(port)); \
 	}
 
-DEFINE_PORT(8, "b", "b") DEFINE_PORT(16, "w", "w") DEFINE_PORT(32, "l", "k")
+DEFINE_PORT(8, "b", "b")
+DEFINE_PORT(16, "w", "w")
+DEFINE_PORT(32, "l", "k")
 
 /* The time stamp counter, not read before earlier loads have completed. */
 static inline uint64_t tsc_read(void)

@@ -30,13 +30,11 @@ static const char *const exception_names[VECTOR_EXCEPTIONS] = {
 void idt_init(void)
 {
 	for (unsigned vector = 0; vector < 256; vector++) {
-		uint64_t stub = (uint64_t)trap_stubs + vector * STUB_SIZE;
+		uint64_t entry = (uint64_t)trap_stubs + vector * STUB_SIZE;
 		bool user = vector == VECTOR_BREAKPOINT || vector == VECTOR_OVERFLOW;
+		uint16_t low = entry, middle = entry >> 16, type = user ? GATE_USER : GATE_KERNEL;
 
-		idt[vector] = (struct gate){
-			.offset_low = (uint16_t)stub, .offset_middle = (uint16_t)(stub >> 16),
-			.offset_high = (uint32_t)(stub >> 32), .selector = SELECTOR_KERNEL_CODE,
-			.ist_and_type = user ? GATE_USER : GATE_KERNEL };
+		idt[vector] = (struct gate){ low, SELECTOR_KERNEL_CODE, type, middle, entry >> 32 };
 	}
 	idt[VECTOR_DOUBLE_FAULT].ist_and_type |= IST_DOUBLE_FAULT;
 	idt[VECTOR_NMI].ist_and_type |= IST_NMI;

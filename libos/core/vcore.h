@@ -128,7 +128,7 @@ struct vcore_area {
 	struct vcore vcore;
 	char fault_stack[FAULT_STACK_SIZE];
 };
-_Static_assert(sizeof(struct vcore_area) == 1 << VCORE_SHIFT, "the entry stubs shift the CPU number");
+_Static_assert(sizeof(struct vcore_area) == 1 << VCORE_SHIFT, "entries shift the CPU number");
 
 /* Those of CPUs that the machine does not have are at the end, without memory (vcore_areas.asm). */
 extern struct vcore_area vcore_areas[EXO_CPUS_MAX];

@@ -53,8 +53,8 @@ size_t ring_read(struct pipe_ring *r, struct io_buffer to, size_t n, size_t *fau
 	return done;
 }
 
-/* As ring_at(), and makes the page; NULL: out of memory.  More than the head has room for comes where the pages
- * are: the next time the ring is empty, it begins with the first whole one. */
+/* As ring_at(), and makes the page; NULL: out of memory.  More than the head has room for comes where the
+ * pages are: the next time the ring is empty, it begins with the first whole one. */
 static uint8_t *room_at(struct pipe_ring *r, size_t place, size_t n, size_t *piece)
 {
 	uint8_t **page = &r->pages[place / EXO_PAGE_SIZE];

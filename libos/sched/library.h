@@ -25,7 +25,8 @@ const char *sched_ops_wrong(const struct sched_ops *ops);
 void sched_leave_all(const struct sched_ops *ops);
 
 extern struct sched_instance *_Atomic sched_in_force;
-/* Its generation, which no other coming into force has had; stored after it. */
+/* Any CPU reads both; they are written under sched_swap_lock, this after the other: its generation, which no
+ * other coming into force has had. */
 extern _Atomic uint32_t sched_generation;
 
 /* The instance in force.  Acquire: what it points to is complete. */

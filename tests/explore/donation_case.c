@@ -282,23 +282,28 @@ static void setup_new_late(void)
 	heir.where = PLACE_NONE;
 }
 
-/* The heir is queued on CPU 1. */
-static void setup_queued_of(unsigned cpus)
+/* The heir is queued on that CPU. */
+static void setup_queued_of(unsigned cpus, unsigned cpu)
 {
 	setup(cpus);
-	queue_setup_task(1, &heir);
+	queue_setup_task(cpu, &heir);
 	wanted = 0;
 	heir_tells = false;
 }
 
+static void setup_queued_here(void)
+{
+	setup_queued_of(1, 0);
+}
+
 static void setup_queued(void)
 {
-	setup_queued_of(2);
+	setup_queued_of(2, 1);
 }
 
 static void setup_two_givers(void)
 {
-	setup_queued_of(3);
+	setup_queued_of(3, 1);
 	givers = 2;
 }
 
@@ -442,13 +447,27 @@ static void give_and_be_woken(unsigned cpu)
 	upcalls_unmask();
 }
 
+/* CPU 0 lends its slice to the task, which is queued there.  What that leaves is CPU 0's again, and nobody's
+ * besides. */
+static void lend(unsigned cpu)
+{
+	struct vcore *v = vcore_of(cpu);
+	bool lent;
+
+	upcalls_mask();
+	lent = donation_may_lend(v, &heir) && donation_lend(v, &heir);
+	upcalls_unmask();
+	EXPLORE_CHECK(lent && atomic_load(&has_ended));
+	EXPLORE_CHECK(heir.slice_ns == 0 && slice_left_ns(v, rdtsc()) == LEFT_NS);
+}
+
 static void all_went_on(void)
 {
 	EXPLORE_CHECK(has_ended && task_place(&heir) == PLACE_NONE && !heir.donor.id);
 	EXPLORE_CHECK(task_state(task_of(0)) == TASK_RUNNING && vcore_of(0)->current == task_of(0));
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
-		EXPLORE_CHECK(!vcore_of(cpu)->heir && !vcore_of(cpu)->deferred && !vcore_of(cpu)->mailbox.tasks &&
-			      !vcore_of(cpu)->mailbox.calls);
+		EXPLORE_CHECK(!vcore_of(cpu)->heir && !vcore_of(cpu)->deferred &&
+			      !vcore_of(cpu)->mailbox.tasks && !vcore_of(cpu)->mailbox.calls);
 }
 
 int main(void)
@@ -462,14 +481,16 @@ int main(void)
 		  all_went_on, NULL },
 		{ "a_new_task_runs_whoever_else_wakes_it", 2, 2, 0, setup_new, make_and_sleep,
 		  all_went_on, NULL },
-		{ "a_new_task_that_waits_too_long_goes_elsewhere", 2, 2, 0, setup_new_late, make_and_go_on,
-		  all_went_on, NULL },
+		{ "a_new_task_that_waits_too_long_goes_elsewhere", 2, 2, 0, setup_new_late,
+		  make_and_go_on, all_went_on, NULL },
 		{ "a_gift_across_arrives_or_comes_back", 2, 1, 1, setup_queued, give_across_cpus,
 		  all_went_on, NULL },
-		{ "a_giver_may_be_woken_for_another_reason", 3, 1, 0, setup_stolen, give_and_be_woken,
-		  all_went_on, NULL },
-		{ "each_of_two_gifts_arrives_or_comes_back", 3, 1, 0, setup_two_givers, give_across_cpus,
-		  all_went_on, NULL },
+		{ "what_is_lent_comes_back_once", 1, 0, 0, setup_queued_here, lend, all_went_on,
+		  NULL },
+		{ "a_giver_may_be_woken_for_another_reason", 3, 1, 0, setup_stolen,
+		  give_and_be_woken, all_went_on, NULL },
+		{ "each_of_two_gifts_arrives_or_comes_back", 3, 1, 0, setup_two_givers,
+		  give_across_cpus, all_went_on, NULL },
 		{ "a_gift_to_what_is_stolen_comes_back", 3, 1, 0, setup_stolen, give_across_cpus,
 		  all_went_on, NULL },
 	};

@@ -318,7 +318,8 @@ static void nothing_is_there(void)
 static void the_task_is_here(void)
 {
 	nothing_is_there();
-	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcore_of(0)->queue.count == 1);
+	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED &&
+		      vcore_of(0)->queue.count == 1);
 }
 
 static void both_have_gone(void)
@@ -327,7 +328,8 @@ static void both_have_gone(void)
 	EXPLORE_CHECK(!vcore_of(1)->handle && !vcore_of(2)->handle);
 	for (unsigned cpu = 1; cpu < 3; cpu++)
 		EXPLORE_CHECK(!vcore_of(cpu)->mailbox.tasks && list_empty(&queue[cpu]));
-	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED && vcore_of(0)->queue.count == 1);
+	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED &&
+		      vcore_of(0)->queue.count == 1);
 }
 
 /* What it sent last is found by who is there. */

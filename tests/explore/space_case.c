@@ -107,7 +107,9 @@ static void setup(void)
 	tlb_clock = stale_clock = word = 0;
 	frame_private = (_Atomic uint64_t *)((uint64_t)&word - FRAME * sizeof(word));
 	first = (struct space){ .object = { .owner = &domain }, .root = FIRST_ROOT, .shared = &shared };
-	second = (struct space){ .object = { .owner = &domain, .frame = FRAME }, .root = SECOND_ROOT, .walked = 1,
+	second = (struct space){ .object = { .owner = &domain, .frame = FRAME },
+				 .root = SECOND_ROOT,
+				 .walked = 1,
 				 .shared = &shared };
 	domain.vcores[0] = &vcore;
 	domain.handles[0] = page;
@@ -169,8 +171,8 @@ static int64_t switch_to(exo_handle h)
 	return (int64_t)regs.rax;
 }
 
-/* The first of its steps decides.  When a step takes tables out, nobody finds his way through them, not even if
- * he has walked between two. */
+/* The first of its steps decides.  When a step takes tables out, nobody finds his way through them, not even
+ * if he has walked between two. */
 static void destroy(void)
 {
 	if (begin(&second) != 0)

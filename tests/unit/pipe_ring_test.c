@@ -65,7 +65,8 @@ static void write_some(struct pipe_ring *r)
 static void read_some(struct pipe_ring *r)
 {
 	static uint8_t bytes[BYTES_MAX];
-	size_t n = random_size(), faulted = 0;
+	/* Often just to the end of a page, which may be the ring's. */
+	size_t n = below(3) ? random_size() : EXO_PAGE_SIZE - r->start % EXO_PAGE_SIZE, faulted = 0;
 	size_t there = n < model_used ? n : model_used;
 	size_t moved;
 
@@ -133,10 +134,39 @@ static void small_messages_need_no_page(void)
 	ring_destroy(&r);
 }
 
+/* As after a write that found no memory behind the head: what has come around to the head goes along. */
+static void a_change_finds_the_head_without_a_page(void)
+{
+	static uint8_t bytes[EXO_PAGE_SIZE + 100], copy[sizeof(bytes)];
+	uint8_t **pages = heap_alloc(4 * sizeof(*pages)), *spare = pages_alloc(1), **old;
+	struct pipe_ring r = { 0 };
+	size_t faulted = 0;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	CHECK(ring_init(&r, 2 * EXO_PAGE_SIZE));
+	CHECK(ring_write_piece(&r, io_user((uint64_t)bytes), 10));
+	shim_fail_after = 1;
+	CHECK_EQ(ring_write(&r, io_user((uint64_t)bytes), 0, RING_HEAD, true, &faulted),
+		 -12); /* ENOMEM */
+	shim_fail_after = 0;
+	CHECK_EQ(ring_read_piece(&r, io_user((uint64_t)copy), 10), 10);
+	CHECK_EQ(ring_write(&r, io_user((uint64_t)bytes), 0, sizeof(bytes), true, &faulted),
+		 sizeof(bytes));
+	CHECK(r.start == EXO_PAGE_SIZE && !r.pages[0]);
+	old = ring_change(&r, pages, 4 * EXO_PAGE_SIZE, &spare);
+	CHECK(old && !spare);
+	heap_free(old);
+	CHECK_EQ(ring_read(&r, io_user((uint64_t)copy), sizeof(copy), &faulted), sizeof(copy));
+	CHECK_EQ(memcmp(copy, bytes, sizeof(bytes)), 0);
+	ring_destroy(&r);
+}
+
 static void run(void)
 {
 	RUN(what_goes_in_comes_out);
 	RUN(small_messages_need_no_page);
+	RUN(a_change_finds_the_head_without_a_page);
 	CHECK_EQ(shim_blocks, 0);
 }
 
