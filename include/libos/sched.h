@@ -169,7 +169,7 @@ struct sched_exit {
 };
 
 enum sched_flag {
-	SCHED_PARTITIONED = 1 << 0, /* tasks stay where select_cpu() put them: no stealing */
+	SCHED_PARTITIONED = 1 << 0, /* tasks stay where they were put: no stealing, no evening out */
 	SCHED_FLAGS = SCHED_PARTITIONED, /* all there are: a library with another is refused */
 };
 
@@ -253,6 +253,8 @@ struct sched_ops {
 	/*
 	 * Choose a task in victim's queue that CPU thief may run (sched_allowed()), take it out and
 	 * return it, or NULL.  Runs on the victim.  Default: the allowed task that was queued last.
+	 * The thief is idle.  Or, if there is no select_cpu(), it has for a while been the CPU where the
+	 * fewest wait; there the default is one that computes and has not been moved lately.
 	 */
 	struct task *(*steal)(int victim, int thief);
 

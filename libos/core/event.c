@@ -17,6 +17,7 @@
 #include "core/wake.h"
 #include "debug/inject.h"
 #include "domain/pressure.h"
+#include "sched/balance.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
 #include "sched/offline.h"
@@ -61,8 +62,10 @@ void events_take(struct vcore *v)
 	wakes_deliver(v);
 	if (v->current) {
 		stall_check(v);
-		if (v->slice_end_tsc && rdtsc() >= v->slice_end_tsc && vcore_slice_ends(v))
+		if (v->slice_end_tsc && rdtsc() >= v->slice_end_tsc && vcore_slice_ends(v)) {
 			v->need_resched = true;
+			balance(v);
+		}
 		if (v->promise_ends_tsc && rdtsc() >= v->promise_ends_tsc)
 			donation_release(v, DONATION_LATE);
 	}

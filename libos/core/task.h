@@ -113,6 +113,7 @@ struct task {
 		uint8_t kind;     /* enum donation_kind */
 	} successor;
 	uint64_t ready_tsc;       /* when it became runnable */
+	uint64_t moved_tsc;       /* when it was moved to even out CPUs (sched/balance.c), 0: it was not */
 	uint64_t woken_tsc;       /* when it was woken, until it runs; 0: it was not */
 
 	/* Fixed once it belongs to its process. */

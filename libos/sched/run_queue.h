@@ -33,6 +33,7 @@ struct run_queue {
 	uint64_t random;        /* state of sched_random() */
 	uint64_t granted;       /* ticks that this CPU has been given: stall.c */
 	uint64_t looked_tsc;    /* when that was last brought up to date */
+	uint64_t uneven_since_tsc; /* since when fewer wait elsewhere (balance.c), 0: they do not */
 
 	/* This CPU; others read it as a hint. */
 	_Atomic uint32_t count; /* tasks in `ready` */

@@ -78,11 +78,6 @@ int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 	return 0;
 }
 
-uint64_t ns_to_tsc(uint64_t ns)
-{
-	return ns;
-}
-
 struct task *task_get(struct task_ref ref)
 {
 	return ref.id == heir.self.id ? &heir : task_of(ref.id - 1);
@@ -116,7 +111,7 @@ static struct sched_run choose_next(struct vcore *v)
 {
 	struct sched_run run = donation_heir(v);
 
-	if (!run.task && !list_empty(&queue[v->cpu])) {
+	if (!run.task && !list_empty(&v->queue.ready)) {
 		run.task = run_queue_oldest(v);
 		run_queue_remove(v, run.task);
 	}

@@ -13,11 +13,11 @@
 #include "time/time.h"
 
 unsigned vcore_count;
-static struct list queue[CPUS];
 
 /* ---------------------------------------------------------------- what the code under test calls */
 
 /* There is one library, and nobody wants another. */
+static const struct sched_ops no_ops;
 static struct sched_instance library;
 struct sched_instance *_Atomic sched_in_force = &library;
 _Atomic uint32_t sched_generation;
@@ -35,12 +35,12 @@ void run_queue_remove(struct vcore *v, struct task *t)
 
 struct task *run_queue_oldest(const struct vcore *v)
 {
-	return list_entry(queue[v->cpu].next, struct task, ready_link);
+	return list_entry(v->queue.ready.next, struct task, ready_link);
 }
 
 struct task *run_queue_steal(struct vcore *v, unsigned thief)
 {
-	struct task *t = list_empty(&queue[v->cpu]) ? NULL : run_queue_oldest(v);
+	struct task *t = list_empty(&v->queue.ready) ? NULL : run_queue_oldest(v);
 
 	if (t)
 		run_queue_remove(v, t);
@@ -72,6 +72,11 @@ uint64_t tsc_to_ns(uint64_t ticks)
 	return ticks;
 }
 
+uint64_t ns_to_tsc(uint64_t ns)
+{
+	return ns;
+}
+
 void task_put(struct task *t)
 {
 }
@@ -83,7 +88,7 @@ static void queue_add(struct vcore *v, struct task *t)
 {
 	EXPLORE_CHECK(task_state(t) == TASK_RUNNABLE && task_place(t) == PLACE_QUEUED);
 	EXPLORE_CHECK(list_empty(&t->ready_link) && t->home == v->cpu);
-	list_push_back(&queue[v->cpu], &t->ready_link);
+	list_push_back(&v->queue.ready, &t->ready_link);
 	atomic_fetch_add(&v->queue.count, 1);
 }
 
@@ -93,14 +98,15 @@ static inline void queue_setup_task(unsigned cpu, struct task *t)
 	t->state = TASK_RUNNABLE;
 	t->where = PLACE_QUEUED;
 	t->home = (int16_t)cpu;
-	list_push_back(&queue[cpu], &t->ready_link);
+	list_push_back(&vcore_of(cpu)->queue.ready, &t->ready_link);
 	vcore_of(cpu)->queue.count = 1;
 }
 
 static void queue_setup_cpu(unsigned cpu)
 {
 	vcore_setup(cpu);
-	list_init(&queue[cpu]);
+	list_init(&vcore_of(cpu)->queue.ready);
+	vcore_of(cpu)->queue.ops = &no_ops;
 	online_cpus |= 1ul << cpu;
 	vcore_count++;
 }
@@ -115,7 +121,6 @@ static void queues_setup(unsigned cpus)
 	for (unsigned cpu = 0; cpu < cpus; cpu++)
 		queue_setup_cpu(cpu);
 	explore_name(&idle_cpus, sizeof(idle_cpus), "idle_cpus");
-	explore_name(queue, sizeof(queue), "queues");
 }
 
 #endif

@@ -2,10 +2,10 @@
 /* libos/core/mailbox.c, libos/core/task_state.c, and included below: nothing is lost with a CPU that is given
  * up (libos/sched/offline.c has the argument)
  *
- * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, a call, what a thief has asked
- * for.  Or CPU 2 leaves at the same time, or comes and wakes a task that was CPU 1's, or CPU 1 is the
- * last, and waits for CPU 0 to come.  The run queues hold what they are given, in order; all else is as
- * it ships.
+ * CPU 1 leaves.  CPU 0 sends something meanwhile: a task that it wakes, or that waits while none waits at
+ * CPU 1; a call; what a thief has asked for.  Or CPU 2 leaves at the same time, or comes and wakes a task
+ * that was CPU 1's, or CPU 1 is the last, and waits for CPU 0 to come.  The run queues hold what they are
+ * given, in order; all else is as it ships.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -31,6 +31,7 @@ static void wait_for_turn(void);
 #include "../../libos/sched/place.c"
 #undef bit
 #include "../../libos/core/wake.c"
+#include "../../libos/sched/balance.c"
 #include "../../libos/sched/messages.c"
 #include "libos_awake.h"
 #include "libos_queues.h"
@@ -87,7 +88,7 @@ void heap_give_back(void) {}
 
 void sched_cpu_stop(struct vcore *v)
 {
-	EXPLORE_CHECK(list_empty(&queue[v->cpu]));
+	EXPLORE_CHECK(list_empty(&v->queue.ready));
 }
 
 bool domains_end_on(unsigned cpu)
@@ -173,6 +174,12 @@ static void setup_queued_here(void)
 	queue_setup_task(0, &second);
 }
 
+static void setup_uneven(void)
+{
+	setup_queued_here();
+	vcore_of(0)->queue.uneven_since_tsc = 1; /* for longer than a period */
+}
+
 static void setup_two_leave(void)
 {
 	setup_cpus(3);
@@ -252,6 +259,16 @@ static void only_leave(unsigned cpu)
 		go_on();
 }
 
+/* As at the end of a slice. */
+static void balance_while_it_leaves(unsigned cpu)
+{
+	if (cpu == 0) {
+		events_take(vcore_of(0));
+		balance(vcore_of(0));
+	}
+	only_leave(cpu);
+}
+
 static void wake_from_a_cpu_that_comes(unsigned cpu)
 {
 	if (cpu == 1) {
@@ -312,7 +329,8 @@ static void call_while_it_leaves(unsigned cpu)
 static void nothing_is_there(void)
 {
 	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 2 && !vcore_of(1)->handle && !leaver);
-	EXPLORE_CHECK(!vcore_of(1)->mailbox.tasks && !vcore_of(1)->mailbox.calls && list_empty(&queue[1]));
+	EXPLORE_CHECK(!vcore_of(1)->mailbox.tasks && !vcore_of(1)->mailbox.calls &&
+		      list_empty(&vcore_of(1)->queue.ready));
 }
 
 static void the_task_is_here(void)
@@ -327,7 +345,7 @@ static void both_have_gone(void)
 	EXPLORE_CHECK(online_cpus == 1 && away_cpus == 6 && !leaver);
 	EXPLORE_CHECK(!vcore_of(1)->handle && !vcore_of(2)->handle);
 	for (unsigned cpu = 1; cpu < 3; cpu++)
-		EXPLORE_CHECK(!vcore_of(cpu)->mailbox.tasks && list_empty(&queue[cpu]));
+		EXPLORE_CHECK(!vcore_of(cpu)->mailbox.tasks && list_empty(&vcore_of(cpu)->queue.ready));
 	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED &&
 		      vcore_of(0)->queue.count == 1);
 }
@@ -336,7 +354,7 @@ static void both_have_gone(void)
 static void one_has_come(void)
 {
 	EXPLORE_CHECK(online_cpus == 5 && away_cpus == 2 && vcore_of(2)->handle && !leaver);
-	EXPLORE_CHECK(!vcore_of(1)->mailbox.tasks && list_empty(&queue[1]));
+	EXPLORE_CHECK(!vcore_of(1)->mailbox.tasks && list_empty(&vcore_of(1)->queue.ready));
 	for (unsigned cpu = 0; cpu < 3; cpu += 2)
 		messages_drain(vcore_of(cpu));
 	EXPLORE_CHECK(second.home != 1 && task_place(&second) == PLACE_QUEUED);
@@ -355,6 +373,8 @@ int main(void)
 		{ "a_wake_finds_its_way_while_a_cpu_leaves", 2, 2, 0, setup_asleep, wake_while_it_leaves,
 		  the_task_is_here, NULL },
 		{ "a_task_that_is_queued_there_moves", 2, 2, 0, setup_queued_there, only_leave,
+		  the_task_is_here, NULL },
+		{ "a_task_that_is_passed_on_comes_back", 2, 2, 0, setup_uneven, balance_while_it_leaves,
 		  the_task_is_here, NULL },
 		{ "a_thief_takes_its_answer_along", 2, 2, 0, setup_queued_here, ask_and_leave,
 		  the_task_is_here, NULL },

@@ -13,6 +13,9 @@
 #define HASH_SIZE 4096u
 /* As in libos/sched/donate.c. */
 #define PROMISE_NS SCHED_MS(1)
+/* As in libos/sched/balance.c. */
+#define PERIOD_NS SCHED_MS(100)
+#define LOOKED_AT_MAX 8
 
 enum event_kind { TIMER, TASK_DUE, ARRIVAL, STEAL, REFUSED, PULL, RESCHED };
 
@@ -602,6 +605,79 @@ static void step(int cpu)
 	}
 }
 
+/* ---- evening out CPUs that are all busy: libos/sched/balance.c */
+
+static int less_busy(int cpu, const struct sim_task *t)
+{
+	unsigned fewest = machine.cpu[cpu].count;
+	int best = -1;
+
+	for (int i = 1; i < machine.cpus; i++) {
+		int other = (cpu + i) % machine.cpus;
+
+		if (machine.cpu[other].count < fewest && (!t || sim_allowed(t, other))) {
+			fewest = machine.cpu[other].count;
+			best = other;
+		}
+	}
+	return best;
+}
+
+static struct sim_task *find_to_move(const struct sim_cpu *c, int *to)
+{
+	unsigned looked_at = 0;
+
+	for (struct sim_task *t = c->ready_first; t && looked_at < LOOKED_AT_MAX; t = t->ready_next) {
+		bool may_move = t->t.slice_ns == 0 && t->gift_ns == 0 &&
+				 (!t->moved_ns || machine.now_ns - t->moved_ns >= 2 * PERIOD_NS);
+
+		*to = may_move ? less_busy(t->cpu, t) : -1;
+		if (*to >= 0)
+			return t;
+		looked_at++;
+	}
+	return NULL;
+}
+
+/* In nobody's queue any more; or NULL. */
+static struct sim_task *take_to_move(struct sim_cpu *c, int cpu, int *to)
+{
+	struct sim_task *t;
+
+	if (machine.ops->steal) {
+		c->uneven_since_ns = SIM_NEVER;
+		t = library_steal(cpu, *to);
+		if (t)
+			ready_remove(c, t);
+		return t;
+	}
+	t = find_to_move(c, to);
+	if (t)
+		unqueue(t);
+	return t;
+}
+
+static void balance(int cpu)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	bool left_to_us = !machine.ops->select_cpu && !(machine.ops->flags & SCHED_PARTITIONED);
+	int to = left_to_us ? less_busy(cpu, NULL) : -1;
+	struct sim_task *t;
+
+	if (to < 0)
+		c->uneven_since_ns = SIM_NEVER;
+	else if (c->uneven_since_ns == SIM_NEVER)
+		c->uneven_since_ns = machine.now_ns;
+	if (to < 0 || machine.now_ns - c->uneven_since_ns < PERIOD_NS)
+		return;
+	t = take_to_move(c, cpu, &to);
+	if (!t)
+		return;
+	c->uneven_since_ns = SIM_NEVER;
+	t->moved_ns = machine.now_ns;
+	send_task(t, to, SCHED_MIGRATED);
+}
+
 static void cpu_go(int cpu)
 {
 	struct sim_cpu *c = &machine.cpu[cpu];
@@ -613,8 +689,10 @@ static void cpu_go(int cpu)
 
 		if (c->current && c->current->remaining_ns == 0 && c->run_from_ns <= machine.now_ns)
 			step(cpu);
-		if (c->current && is_waited_for(c) && c->slice_end_ns <= machine.now_ns)
+		if (c->current && is_waited_for(c) && c->slice_end_ns <= machine.now_ns) {
 			c->need_resched = true;
+			balance(cpu);
+		}
 		if (c->current && c->promise_ends_ns <= machine.now_ns)
 			release_heir(c);
 		if (c->current && c->need_resched)
@@ -762,6 +840,7 @@ void machine_start(int cpus, const struct sched_ops *ops, uint64_t seed)
 
 		c->idle = true;
 		c->idle_since_ns = 0;
+		c->uneven_since_ns = SIM_NEVER;
 		c->timer = calloc(1, sizeof(*c->timer));
 		c->timer->kind = TIMER;
 		c->timer->cpu = cpu;

@@ -54,6 +54,7 @@ struct sim_task {
 	unsigned gift_depth;
 	uint32_t given_by; /* the number of whose slice it has, 0: its own */
 	uint64_t ready_since_ns, gift_ns;
+	uint64_t moved_ns;     /* when it was moved to even out CPUs */
 	struct sim_record {
 		uint64_t ran_ns, waited_ns, longest_wait_ns;
 		unsigned runs, moves, late, jobs;
@@ -77,6 +78,7 @@ struct sim_cpu {
 	uint64_t tried[SIM_CPUS_MAX / 64]; /* asked for a task since something was new */
 	struct event *timer;
 	uint64_t idle_since_ns, idle_ns;
+	uint64_t uneven_since_ns;  /* fewer wait elsewhere; SIM_NEVER: they do not */
 	unsigned switches, steals, messages;
 };
 

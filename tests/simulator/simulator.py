@@ -30,6 +30,9 @@ GOLDEN = [(library, "mixed") for library in LIBRARIES] + [
     ("central", "divide"), ("stride", "shares"), ("fair", "shares"), ("lottery", "shares"),
     ("rr", "thousand"), ("fair", "thousand")]
 
+# Those that leave it to the core where tasks go.
+EVENED_OUT = ("rr", "fair", "stride", "lottery", "mlfq")
+
 # sched_weight() of the nice values in work/spinners.work.
 WEIGHTS = {"nice0": 1024, "nice3": 524, "nice6": 268, "nice10": 110}
 
@@ -93,6 +96,22 @@ def round_robin_has_other_shares():
     """So the cases above can fail."""
     share, wanted = shares_of("rr")["nice10"]
     assert share > 2 * wanted, (share, wanted)
+
+
+def three_share_two_cpus_evenly(library):
+    """Without the core's evening out, one has a CPU for itself, and the others half of one each."""
+    rows = re.findall(r"^\w free\w* +([\d.]+) +[\d.]+ +[\d.]+ +\d+ +(\d+)", simulate(library, "uneven"),
+                      re.MULTILINE)
+    ran, moved = [float(row[0]) for row in rows], [int(row[1]) for row in rows]
+    assert len(rows) == 3 and min(ran) > 3600 and max(ran) < 4400, rows
+    assert max(moved) <= 6000 / 200, rows     # nobody to and fro: two periods are 200 ms
+
+
+def who_may_not_move_does_not():
+    rows = re.findall(r"^\w (?:first|free)\w* +([\d.]+) +[\d.]+ +[\d.]+ +\d+ +(\d+)", simulate("rr", "pinned"),
+                      re.MULTILINE)
+    assert len(rows) == 3 and all(int(moved) <= 1 for _, moved in rows), rows
+    assert max(float(ran) for ran, _ in rows) > 1990, rows
 
 
 def edf_meets_every_deadline_at_95_percent():
@@ -250,6 +269,8 @@ def main():
           for library in ("stride", "fair")),
         case(lotterys_shares_are_within_two_hundredths_of_the_cpu),
         case(round_robin_has_other_shares),
+        *(case(three_share_two_cpus_evenly, library) for library in EVENED_OUT),
+        case(who_may_not_move_does_not),
         case(edf_meets_every_deadline_at_95_percent),
         case(edf_puts_servers_where_there_is_most_room),
         case(round_robin_misses_some),
