@@ -9,13 +9,11 @@
 int64_t call_debug_write(struct exo_regs *regs, struct handle_view *h)
 {
 	char text[DEBUG_WRITE_MAX];
-	int error;
 
 	if (regs->rsi > sizeof(text))
 		return -E2BIG;
-	error = copy_from_user(text, regs->rdi, regs->rsi);
-	if (error)
-		return error;
+	if (copy_from_user(text, regs->rdi, regs->rsi))
+		return -EFAULT;
 	console_write(text, regs->rsi);
 	return regs->rsi;
 }
@@ -44,24 +42,27 @@ __attribute__((noinline)) bool call_by_number(struct cpu *cpu, struct exo_regs *
 {
 	const struct call *c = &calls[regs->rax];
 	struct handle_view h[2];
-	int64_t result = 0;
+	int64_t result;
 
 	asm("" : "+r"(c)); /* kept in a register, not worked out again */
-	h[0].kept = h[1].kept = true; /* until there is something to put */
-	if (regs->rax >= EXO_CALLS)
-		result = -ENOSYS;
-	else if (c->needs[0].kind == OBJECT_SPACE && handle_names_loaded(cpu, regs->rdi))
-		h[0].space = cpu->run.space;
-	else if (c->needs[0].kind)
-		result = handle_view(cpu->current->object.owner, regs->rdi, c->needs[0].kind,
-				     c->needs[0].rights, &h[0]);
-	if (!result && c->needs[1].kind)
-		result = handle_view(cpu->current->object.owner, regs->rsi, c->needs[1].kind,
-				     c->needs[1].rights, &h[1]);
-	if (!result)
+	if (regs->rax < EXO_CALLS && c->needs[0].kind == OBJECT_SPACE && !c->needs[1].kind &&
+	    handle_names_loaded(cpu, regs->rdi)) {
+		h[0].space = cpu->run.space; /* all that is needed, and nothing to put */
 		result = c->handler(regs, h);
-	handle_view_put(&h[0]);
-	handle_view_put(&h[1]);
+	} else {
+		struct domain *d = cpu->current->object.owner;
+
+		h[0].kept = h[1].kept = true; /* until there is something to put */
+		result = regs->rax < EXO_CALLS ? 0 : -ENOSYS;
+		if (!result && c->needs[0].kind)
+			result = handle_view(d, regs->rdi, c->needs[0].kind, c->needs[0].rights, &h[0]);
+		if (!result && c->needs[1].kind)
+			result = handle_view(d, regs->rsi, c->needs[1].kind, c->needs[1].rights, &h[1]);
+		if (!result)
+			result = c->handler(regs, h);
+		handle_view_put(&h[0]);
+		handle_view_put(&h[1]);
+	}
 	regs->rax = result;
 	tlb_catch_up();
 	debug_entry_ends();

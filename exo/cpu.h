@@ -60,6 +60,8 @@ struct cpu {
 	/* Of the last descriptors, which are numbers of CPUs, only the CPU's own is there. */
 	uint64_t gdt[EXO_CPU_SELECTOR / 8 + EXO_CPUS_MAX];
 	struct tss tss;
+	/* Written by the boot CPU until smp_init() is over: a bit for each CPU that came up, but its own. */
+	uint64_t others;
 
 	/* This CPU, in syscall_entry. */
 	uint64_t user_rsp;     /* of the SYSCALL in progress */

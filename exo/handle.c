@@ -67,9 +67,7 @@ __attribute__((flatten)) int handle_view(struct domain *d, exo_handle h, enum ob
 	struct handle_slot *slot = slot_at(d, (uint32_t)h);
 
 	out->kept = true; /* until there is a reference */
-	if (!slot || !slot_read(slot, h >> 32, out))
-		return -EBADF;
-	if (kind != OBJECT_ANY && out->kind != kind)
+	if (!slot || !slot_read(slot, h >> 32, out) || (kind != OBJECT_ANY && out->kind != kind))
 		return -EBADF;
 	if (rights & ~out->rights)
 		return -EPERM;

@@ -88,7 +88,7 @@ bool page_table_range_ok(const struct space *s, const struct domain *d, uint64_t
 	/* In pages, with what is less than one on top: so neither that nor an address below `low` fits. */
 	room = (high - low) >> EXO_PAGE_SHIFT;
 	va = (va - low) >> EXO_PAGE_SHIFT | (va - low) << (64 - EXO_PAGE_SHIFT);
-	return va <= room && pages <= room - va;
+	return pages <= room && va <= room - pages;
 }
 
 /*

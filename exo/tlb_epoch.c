@@ -113,13 +113,15 @@ void tlb_remind(tlb_stamp stamp)
 
 uint64_t tlb_others_with(const struct space *s)
 {
-	unsigned self = this_cpu()->number;
 	uint64_t others = 0;
 
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		if (cpu != self && (atomic_load(&tlb_cpus[cpu].loaded[s->is_shared].next) == s ||
-				    atomic_load(&tlb_cpus[cpu].loaded[s->is_shared].last) == s))
-			others |= cpu_bit(cpu);
+	for (uint64_t left = this_cpu()->others; left; left &= left - 1) {
+		const struct tlb_cpu *other = &tlb_cpus[__builtin_ctzl(left)];
+
+		if (atomic_load(&other->loaded[s->is_shared].next) == s ||
+		    atomic_load(&other->loaded[s->is_shared].last) == s)
+			others |= left & -left;
+	}
 	return others;
 }
 
@@ -248,14 +250,9 @@ static __attribute__((noinline)) void catch_up(unsigned cpu, uint64_t clock)
 {
 	struct space *space = this_cpu()->run.space;
 
-	if (space) {
-		bool behind = take_behind(space, cpu);
-
-		behind |= take_behind(this_cpu()->run.shared, cpu);
-		if (behind) {
-			tlb_flush_all();
-			this_cpu()->stats.tlb_flushes++;
-		}
+	if (space && (take_behind(space, cpu) | take_behind(this_cpu()->run.shared, cpu))) {
+		tlb_flush_all();
+		this_cpu()->stats.tlb_flushes++;
 	}
 	acknowledge(cpu, clock);
 }

@@ -234,7 +234,7 @@ __attribute__((flatten)) int64_t call_protect(struct exo_regs *regs, struct hand
 				    .bits = page_table_bits(rights), .target = s };
 	struct harvest harvest;
 	tlb_stamp stamp;
-	int error;
+	int64_t error;
 
 	if (pages > EXO_PROTECT_PAGES_MAX || s->is_shared)
 		return -EAGAIN;

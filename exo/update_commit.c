@@ -173,9 +173,9 @@ static int protect_entry(const struct update_plan *plan, struct harvest *h, tabl
 		return 0;
 	do {
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
-		if (__builtin_expect(old & keep, false))
+		if (__builtin_expect_with_probability(old & keep, 0, 0.99)) /* rare enough for a jump */
 			new = (new & ~PTE_WRITE) | keep;
-		if ((new & ~old & PTE_WRITE) &&
+		if (!(old & PTE_WRITE) && (new & PTE_WRITE) &&
 		    frame_word_owner(frame_word(pte_frame(old))) != plan->target->object.owner->id)
 			return -EPERM;
 	} while (!atomic_compare_exchange_weak(entry, &old, new));
@@ -189,31 +189,32 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 	return protect_entry(step->plan, &step->harvest, entry, va);
 }
 
-/* The first entry, if all of them are in one table, which is the space's own; else NULL. */
-static table_entry *entries_at_hand(const struct update_plan *plan)
+/* Are all entries of the plan in one table, which is the space's own?  Then *first is where they begin. */
+static bool entries_at_hand(const struct update_plan *plan, table_entry **first)
 {
 	struct table_place at;
 	const table_entry *directory = page_table_walk(plan->target, plan->op.va, 1, &at);
 	uint64_t table = directory ? *directory : 0, i = plan->op.va / EXO_PAGE_SIZE % TABLE_ENTRIES;
 
-	return i + plan->op.count <= TABLE_ENTRIES && table_is_own(table) ? table_entries(table) + i : NULL;
+	*first = table_entries(table) + i;
+	return i + plan->op.count <= TABLE_ENTRIES && table_is_own(table);
 }
 
 int update_commit_protect(const struct update_plan *plan, struct harvest *h)
 {
-	table_entry *entry = entries_at_hand(plan);
-	int error = entry ? 0 : -EAGAIN;
+	table_entry *entry;
+	int error = entries_at_hand(plan, &entry) ? 0 : -EAGAIN;
 
-	for (uint64_t i = 0; i < plan->op.count && !error; i++)
+	for (uint64_t i = 0; !error && i < plan->op.count; i++)
 		error = protect_entry(plan, h, &entry[i], plan->op.va + i * EXO_PAGE_SIZE);
 	return error;
 }
 
 int update_commit_map(struct update_step *step)
 {
-	table_entry *entry = entries_at_hand(step->plan);
+	table_entry *entry;
 
-	if (!entry || (atomic_load_explicit(entry, memory_order_relaxed) & PTE_PRESENT))
+	if (!entries_at_hand(step->plan, &entry) || (*entry & PTE_PRESENT))
 		return -EAGAIN;
 	return map_page(step, entry, step->plan->op.va, 0);
 }

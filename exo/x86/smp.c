@@ -30,6 +30,7 @@ static void prepare_block(unsigned number, uint32_t apic_id)
 	cpu->self = cpu;
 	cpu->number = number;
 	cpu->apic_id = apic_id;
+	cpu->others = (1ul << number) - 1;
 	cpu->stack_top = (uint64_t)cpu;
 }
 
@@ -90,6 +91,8 @@ static void bring_up(uint32_t apic_id)
 	*(struct cpu **)(trampoline + (trampoline_cpu - trampoline_start)) = cpu;
 	atomic_store(&arrived, false);
 	if (start_cpu(apic_id)) {
+		for (unsigned i = 0; i < cpu_count; i++)
+			cpu_by_number(i)->others |= 1ul << cpu_count;
 		cpu_count++;
 		return;
 	}

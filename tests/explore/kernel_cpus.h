@@ -46,6 +46,7 @@ static void cpus_setup(unsigned count)
 	cpu_count = count;
 	for (unsigned i = 0; i < count; i++) {
 		cpu_blocks[i].number = cpu_blocks[i].apic_id = i;
+		cpu_blocks[i].others = ((1ul << count) - 1) & ~(1ul << i);
 		explore_name(&cpu_blocks[i].idle, sizeof(cpu_blocks[i].idle), "idle");
 		explore_name(&cpu_blocks[i].run.rung, sizeof(cpu_blocks[i].run.rung), "rung");
 	}

@@ -78,9 +78,9 @@ static void load_of(unsigned cpu, struct space *s, struct space *below)
 	tlb_cpus[cpu].loaded[1].next = tlb_cpus[cpu].loaded[1].last = below;
 }
 
-static void setup(void)
+static void setup_cpus(unsigned cpus)
 {
-	cpus_setup(2);
+	cpus_setup(cpus);
 	memset(tlb_cpus, 0, sizeof(tlb_cpus));
 	memset(frames, 0, sizeof(frames));
 	memset(&space, 0, sizeof(space));
@@ -94,7 +94,7 @@ static void setup(void)
 	memset(tlb, 0, sizeof(tlb));
 	memset(interrupted, 0, sizeof(interrupted));
 	shared.is_shared = true;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < cpus; i++) {
 		load_of(i, &space, &shared);
 		cpu_blocks[i].current = &vcore;
 		tlb[i] = FRAME;
@@ -109,10 +109,21 @@ static void setup(void)
 	explore_name(&waiting, sizeof(waiting), "waiting");
 	explore_name(&tlb_cpus[0], sizeof(tlb_cpus[0]), "CPU 0");
 	explore_name(&tlb_cpus[1], sizeof(tlb_cpus[1]), "CPU 1");
+	explore_name(&tlb_cpus[2], sizeof(tlb_cpus[2]), "CPU 2");
 	explore_name(&frames[FRAME], sizeof(frames[FRAME]), "stamp");
 	explore_name(&space.object, sizeof(space.object), "space");
 	explore_name(&space.is_shared, sizeof(space.is_shared), "is_shared");
 	explore_name(&domain, sizeof(domain), "domain");
+}
+
+static void setup(void)
+{
+	setup_cpus(2);
+}
+
+static void setup_three(void)
+{
+	setup_cpus(3);
 }
 
 static void setup_not_loaded(void)
@@ -180,6 +191,18 @@ static void two_epochs(unsigned cpu)
 	if (cpu == 0)
 		tlb_publish(&space);
 	it_runs(cpu);
+}
+
+static void two_run(unsigned cpu)
+{
+	if (cpu == 0) {
+		use_anew(cpu);
+		return;
+	}
+	touch(cpu);
+	tlb_catch_up();
+	touch(cpu);
+	go_idle(cpu);
 }
 
 static void it_was_idle(unsigned cpu)
@@ -253,6 +276,8 @@ int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "a_cpu_that_runs_flushes_first", 2, 4, 2, setup, it_runs,
+		  the_frame_has_its_new_use, NULL },
+		{ "each_of_two_cpus_that_run_flushes_first", 3, 3, 1, setup_three, two_run,
 		  the_frame_has_its_new_use, NULL },
 		{ "an_epoch_says_nothing_of_the_next", 2, 3, 1, setup, two_epochs,
 		  the_frame_has_its_new_use, NULL },

@@ -100,6 +100,13 @@ static void every_cpu_has_a_block_of_its_own(void)
 	CHECK_EQ(cpu_count, CPUS);
 }
 
+/* But itself, and none that is not there: by these bits it tells others what their TLBs have to forget. */
+static void every_cpu_knows_all_others(void)
+{
+	for (unsigned i = 0; i < CPUS; i++)
+		CHECK_EQ(block_of(i)->others, ((1ul << CPUS) - 1) & ~(1ul << i));
+}
+
 static uint64_t tss_base(const uint64_t *gdt)
 {
 	uint64_t low = gdt[SELECTOR_TSS / 8];
@@ -136,6 +143,7 @@ static void every_cpu_has_stacks_of_its_own(void)
 int main(void)
 {
 	RUN(every_cpu_has_a_block_of_its_own);
+	RUN(every_cpu_knows_all_others);
 	RUN(every_cpu_has_a_tss_of_its_own);
 	RUN(every_cpu_has_stacks_of_its_own);
 	return check_result();
