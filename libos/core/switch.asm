@@ -13,14 +13,14 @@
 
 %include "offsets.inc"
 
-extern schedule, task_begin, return_to_user_masked, registers_resume
+extern switch_next, task_begin, return_to_user_masked, registers_resume
 
 section .text
 
 ; void switch_leave(struct vcore *v, struct task *t, enum sched_why why)
 ;
-; Saves the context of t, whose stack this is, and schedules on the event stack of v.  Returns when t is
-; run again, perhaps on another CPU.  Masked, mask depth 1, before and after.
+; Saves the context of t, whose stack this is, and decides on the event stack of v what is next.  Returns when
+; t is run again, perhaps on another CPU.  Masked, mask depth 1, before and after.
 global switch_leave
 switch_leave:
 	push rbp
@@ -32,7 +32,8 @@ switch_leave:
 	mov [rsi + TASK_STACK_POINTER], rsp
 	mov rsp, rdi                    ; its event stack begins there
 	xor ebp, ebp
-	call schedule                   ; schedule(v, t, why) does not return
+	call switch_next                ; (v, t, why): returns if the CPU has been handed over
+	mov rdi, [rax + TASK_STACK_POINTER]
 
 ; _Noreturn void switch_enter(uint64_t stack_pointer)
 global switch_enter

@@ -12,24 +12,22 @@
  * top and leaves nothing behind.  Deciding there means that the old stack has been left before
  * anything is said about its task, and that it does not matter which of the two address spaces is
  * loaded, since all have the event stack.
+ *
+ * Where there is nothing to decide, the loop is passed by: hand_over.c.
  */
 #include "core/switch.h"
-#include "abi/errno.h"
-#include "core/cpu.h"
 #include "core/entry.h"
 #include "core/event.h"
-#include "core/exo.h"
 #include "core/log.h"
 #include "core/string.h"
+#include "core/switch_steps.h"
+#include "core/task_registers.h"
 #include "core/task_slot.h"
-#include "core/task_state.h"
-#include "core/vcore.h"
 #include "core/wake.h"
 #include "debug/inject.h"
 #include "sched/donation.h"
 #include "sched/offline.h"
 #include "sched/place.h"
-#include "time/time.h"
 #include "trace/trace.h"
 
 /* What switch_away() leaves behind: in this order on the stack. */
@@ -46,46 +44,10 @@ void context_make(struct task *t, uint64_t stack_pointer, void (*to)(void), uint
 	t->stack_pointer = (uint64_t)c;
 }
 
-/* The program's part of the processor that libos code does not use, and so has not saved.  Bases
- * are read back because a program may set them without asking (FSGSBASE). */
-static void save_registers(struct task *t)
-{
-	t->fs_base = read_fs_base();
-	t->gs_base = read_gs_base();
-	/* A system call is a function call: it keeps the control words and nothing else. */
-	if (t->vector_live)
-		vector_save(t->vector_area);
-	else
-		control_save(&t->mxcsr, &t->x87_control);
-}
-
-static void load_registers(const struct task *t)
-{
-	write_fs_base(t->fs_base);
-	write_gs_base(t->gs_base);
-	if (t->vector_live)
-		vector_load(t->vector_area);
-	else
-		control_load(&t->mxcsr, &t->x87_control);
-}
-
-static void charge(struct vcore *v, struct task *t)
-{
-	uint64_t now = rdtsc();
-	uint64_t ns = tsc_to_ns(now - v->ran_since_tsc);
-
-	v->ran_since_tsc = now;
-	t->user_ns += ns; /* a system call is a function call: its time is the program's */
-	/* Rounded up: were the end of a slice that is given a tick before that of the giver's, the timer
-	 * would have to be set anew. */
-	t->slice_ns = v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) + 1 : 0;
-	run_queue_charge(v, t, ns);
-}
-
 void task_charge(void)
 {
 	upcalls_mask();
-	charge(this_vcore(), current());
+	switch_charge(this_vcore(), current());
 	upcalls_unmask();
 }
 
@@ -121,7 +83,7 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 	ASSERT_INVARIANT(v->current == t && atomic_load(&t->home) == v->cpu);
 	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
 	v->left_token = *(volatile uint64_t *)&v->page->token; /* before the clock is read */
-	charge(v, t);
+	switch_charge(v, t);
 	v->current = NULL;
 	v->need_resched = false;
 	v->slice_end_tsc = 0;
@@ -129,12 +91,12 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 	donation_leave(v, t);
 	switch (task_state(t)) {
 	case TASK_RUNNING:
-		save_registers(t);
+		task_registers_save(t);
 		t->involuntary_switches++;
 		leave_runnable(v, t, why);
 		break;
 	case TASK_BLOCKING:
-		save_registers(t);
+		task_registers_save(t);
 		t->voluntary_switches++;
 		leave_blocked(v, t);
 		break;
@@ -150,53 +112,23 @@ static void leave(struct vcore *v, struct task *t, enum sched_why why)
 	}
 }
 
-/* False: the kernel gave this CPU to another vcore since `token` was read; decide again. */
-static bool load_space(struct vcore *v, const struct task *t, uint64_t token)
+void switch_space_bug(const struct task *t, int64_t error)
 {
-	exo_handle space = t->space;
-	int64_t r;
-
-	if (!space || space == v->space)
-		return true;
-	r = exo_switch(space, token);
-	if (r == -EAGAIN)
-		return false;
-	if (r < 0)
-		libos_panic("task %u (%s): cannot load its address space: error %ld", t->self.id,
-			    t->name, (long)r);
-	v->space = space;
-	v->stats.space_switches++;
-	return true;
+	libos_panic("task %u (%s): cannot load its address space: error %ld", t->self.id, t->name,
+		    (long)error);
 }
 
 /* From the queue, out of which it has been taken already, or as the heir. */
 static void take_place(struct vcore *v, struct task *t)
 {
 	if (t == v->heir) {
-		v->heir = NULL;
-		v->stats.direct_switches++;
-		task_move(t, PLACE_MAILBOX, PLACE_RUNNING);
+		switch_take_heir(v, t);
 	} else {
 		if (task_state(t) != TASK_RUNNABLE)
 			task_state_bug(t, TASK_RUNNING); /* only a heir may still be BLOCKED */
 		task_move(t, PLACE_QUEUED, PLACE_RUNNING);
 	}
 	task_set_state(t, TASK_RUNNING);
-}
-
-/* The waker's TSC may be a little ahead of ours. */
-static void count_latency(struct vcore *v, struct task *t)
-{
-	uint64_t ns = 1;
-	unsigned bucket;
-
-	if (!t->woken_tsc)
-		return;
-	if (v->ran_since_tsc > t->woken_tsc)
-		ns |= tsc_to_ns(v->ran_since_tsc - t->woken_tsc);
-	t->woken_tsc = 0;
-	bucket = 63u - (unsigned)__builtin_clzl(ns);
-	v->stats.latency[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
 }
 
 static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
@@ -215,18 +147,15 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 		idle_ends(v);
 	/* Sequentially consistent: task_notice() argues why. */
 	atomic_store(&t->on_cpu, true);
-	/* The time at which the last task left, unless another domain has had the CPU since, or what may take
-	 * longer than a slice, events or a library, had it. */
-	if (v->page->token != v->left_token)
-		v->ran_since_tsc = rdtsc();
+	switch_clock(v);
 	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
 	v->steal_tried = 0;
 	v->must_pick = false;
 	v->stats.switches++;
 	trace(v, TRACE_RUN, t->self.id, 0, 0, slice_ns);
-	count_latency(v, t);
-	load_registers(t);
+	switch_count_latency(v, t);
+	task_registers_load(t);
 	timers_program(v);
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
 	switch_enter(t->stack_pointer);
@@ -262,7 +191,7 @@ static _Noreturn void schedule_loop(struct vcore *v, struct task *prev)
 		}
 		if (!run.task) {
 			idle(v, token);
-		} else if (load_space(v, run.task, token)) {
+		} else if (switch_space(v, run.task, token)) {
 			v->need_resched = false;
 			enter(v, run.task, run.slice_ns);
 		} else if (run.task != v->heir) {

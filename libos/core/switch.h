@@ -25,10 +25,14 @@ void switch_to_preempted(void);
  */
 void switch_away(enum sched_why why);
 
+/* hand_over.c: switch_leave() comes here, on the event stack of this CPU, masked.  The task whose stack is
+ * next, or it does not return. */
+struct task *switch_next(struct vcore *v, struct task *t, enum sched_why why);
+
 /*
  * The scheduling loop: on the event stack of this CPU, masked.  `prev` is the task that has just left its
- * stack, NULL if there is none, and `why` as above: switch_leave() comes here, and events do, with a task
- * whose context has been made by hand (context_make).
+ * stack, NULL if there is none, and `why` as above: events come here, too, with a task whose
+ * context has been made by hand (context_make).
  */
 _Noreturn void schedule(struct vcore *v, struct task *prev, enum sched_why why);
 

@@ -77,7 +77,7 @@ __attribute__((always_inline)) static inline void task_move(struct task *t, enum
 	race_point();
 	if (task_place(t) != from || !(allowed_places[from] >> to & 1))
 		task_place_bug(t, from, to);
-	/* Sequentially consistent: leave_blocked() in wake.c argues why. */
+	/* Sequentially consistent: leave_blocked() in wake.h argues why. */
 	atomic_store(&t->where, (uint8_t)to);
 }
 

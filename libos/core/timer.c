@@ -142,6 +142,15 @@ void timers_program(struct vcore *v)
 		program_for_next(v);
 }
 
+/* Of what timers_program() looks at, the promise has changed when it ends, and that the slice has an end. */
+void timers_program_for_promise(struct vcore *v)
+{
+	uint64_t set = v->page->deadline_tsc;
+
+	if (!set || !no_later(set, v->slice_end_tsc) || !no_later(set, v->promise_ends_tsc))
+		program_for_next(v);
+}
+
 static void detach(struct timer *t)
 {
 	int32_t cpu = atomic_load(&t->cpu) - 1;

@@ -32,5 +32,7 @@ void timers_run(struct vcore *v);
 /* The owner, masked: makes sure that the kernel's timer fires no later than the next timer or the
  * end of the running slice. */
 void timers_program(struct vcore *v);
+/* The same after a promise, with nothing else changed since it was last set. */
+void timers_program_for_promise(struct vcore *v);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/task.h"
 #include "core/task_state.h"
 #include "core/wake.h"
+#include "sched/donation.h"
 
 unsigned vcore_count;
 
@@ -47,6 +48,14 @@ bool vcore_slice_ends(const struct vcore *v)
 	return vcore_has_waiting(v) || v->current->donor.id;
 }
 
+/* -> the CPU that it is afterwards. */
+static __attribute__((noinline)) struct vcore *give_way(struct vcore *v)
+{
+	if (task_may_be_preempted(v->current))
+		switch_away(SCHED_PREEMPTED);
+	return this_vcore();
+}
+
 /*
  * The rest of upcalls_unmask() (masking.asm), which masks once more for it.
  *
@@ -56,35 +65,32 @@ bool vcore_slice_ends(const struct vcore *v)
  * before we look.  If we are moved to another CPU between the two, the event path was entered, and
  * has dealt with the bits of the CPU that we left.
  */
+static inline bool unmask(struct vcore *v)
+{
+	ASSERT_INVARIANT(v->held_count == 0);
+	if (v->deferred && !donation_promise(v))
+		wakes_deliver(v);
+	if (v->need_resched)
+		v = give_way(v);
+	v->overruns = 0;
+	v->mask_depth = 0;
+	/* An event right behind the next store finds all that was written before it. */
+	atomic_signal_fence(memory_order_seq_cst);
+	*(volatile uint32_t *)&v->page->masked = 0;
+	return *(volatile uint32_t *)&v->page->pending == 0;
+}
+
 void unmask_slowly(void)
 {
-	struct vcore *v = this_vcore();
-
-	ASSERT_INVARIANT(v->held_count == 0);
-	for (;;) {
-		if (v->deferred)
-			wakes_deliver(v);
-		if (v->need_resched && task_may_be_preempted(v->current)) {
-			switch_away(SCHED_PREEMPTED);
-			v = this_vcore();
-		}
-		v->overruns = 0;
-		v->mask_depth = 0;
-		/* An event right behind the next store finds all that was written before it. */
-		atomic_signal_fence(memory_order_seq_cst);
-		*(volatile uint32_t *)&v->page->masked = 0;
-		if (*(volatile uint32_t *)&v->page->pending == 0)
-			return;
-		upcalls_mask();
-		v = this_vcore();
-		events_process(v);
-	}
+	if (!unmask(this_vcore()))
+		handle_and_unmask();
 }
 
 /* An event came while masked, and nothing has been done about it yet. */
-void handle_and_unmask(void)
+__attribute__((noinline)) void handle_and_unmask(void)
 {
-	upcalls_mask();
-	events_process(this_vcore());
-	unmask_slowly();
+	do {
+		upcalls_mask();
+		events_process(this_vcore());
+	} while (!unmask(this_vcore()));
 }

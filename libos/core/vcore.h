@@ -66,10 +66,16 @@ struct vcore {
 	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
 	bool must_wake;            /* somebody is deferred */
 	uint8_t zero;
-	bool must_pick;            /* the library wants to be asked who is next */
-	bool leaving;              /* the CPU is given up when it next schedules (sched/offline.h) */
-	bool idle;                 /* has set its bit in idle_cpus since it last ran a task */
-	bool traced;               /* events go to this CPU's ring (trace/trace.h) */
+	/* These four, too, by who promises a slice or hands it over (sched/donate.c, hand_over.c). */
+	union {
+		struct {
+			bool must_pick; /* the library wants to be asked who is next */
+			bool leaving; /* the CPU is given up when it next schedules (sched/offline.h) */
+			bool idle;   /* has set its bit in idle_cpus since it last ran a task */
+			bool traced; /* events go to this CPU's ring (trace/trace.h) */
+		};
+		uint32_t not_plain;
+	};
 	uint8_t holder;            /* what it writes into a lock: cpu + 1; fixed after vcores_init() */
 	uint64_t steal_asked;      /* bit of the CPU that has been asked for a task */
 	uint64_t steal_tried;      /* bits of those asked since something was new */

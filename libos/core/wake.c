@@ -35,7 +35,7 @@ static void defer(struct vcore *v, struct task *t)
 	v->must_wake = true;
 }
 
-/* leave_blocked() argues why no wake is lost here. */
+/* leave_blocked() (wake.h) argues why no wake is lost here. */
 void wake_later(struct task *t, enum donation_kind gift)
 {
 	struct vcore *v = this_vcore();
@@ -140,36 +140,14 @@ void task_send_heir(struct vcore *v, struct task *t, unsigned cpu)
 	send_to_cpu(v, t, cpu);
 }
 
-static __attribute__((noinline)) void wake_at_once(struct vcore *v, struct task *t)
+void wake_at_once(struct vcore *v, struct task *t)
 {
 	t->message = MESSAGE_WAKE;
 	t->woken_tsc = v->ran_since_tsc;
 	v->stats.wakes++;
 	task_send(v, t, (unsigned)v->cpu);
-}
-
-/*
- * The stack has been left: from here on anyone may wake the task, and another CPU may run it.
- *
- * Why no wake is lost, and none acts twice: we store `where` = WAITING, then look at wake_pending.
- * A waker sets wake_pending, then looks at `where` (wake_later).  All four are sequentially consistent,
- * so at least one of the two sees the other's store; if both do, the compare-and-swap in
- * task_claim() lets one of them have the task.
- *
- * I12: on_cpu falls before `where` is stored, so who claims the task finds its stack left.
- *
- * If our host CPU stalls between the store and the look, the task may have run elsewhere meanwhile
- * and be asleep again, even as another task in the same slot.  Then the wake that we find is meant
- * for that sleep, and the claim as good as the waker's; but its home is not here any more.  Hence
- * task_send(), which makes it so.
- */
-void leave_blocked(struct vcore *v, struct task *t)
-{
-	atomic_store_explicit(&t->on_cpu, false, memory_order_release);
-	task_set_state(t, TASK_BLOCKED);
-	task_move(t, PLACE_RUNNING, PLACE_WAITING);
-	if (atomic_load(&t->wake_pending) && task_claim(t))
-		wake_at_once(v, t);
+	/* Somebody waits now, and who hands the CPU over does not look (hand_over.c). */
+	timers_program(v);
 }
 
 static __attribute__((noinline)) void deliver_ordinarily(struct vcore *v, struct task *t)

@@ -73,8 +73,8 @@ static inline void wake_waiter(struct futex_bucket *b, struct futex_waiter *w, e
 
 /* The waker is about to wait itself as often as not, so a task that is woken alone, or that seems to be as no
  * other is behind it, is offered the rest of its slice. */
-static inline unsigned wake_locked(struct futex_bucket *b, const struct futex_name *name,
-				   uint32_t bitset, unsigned count)
+static __attribute__((noinline)) unsigned
+wake_several(struct futex_bucket *b, const struct futex_name *name, uint32_t bitset, unsigned count)
 {
 	struct named *n = named_find(&b->waiters, name->hash), *last = n ? named_last(n) : NULL, *next;
 	unsigned woken = 0;
@@ -91,13 +91,27 @@ static inline unsigned wake_locked(struct futex_bucket *b, const struct futex_na
 	return woken;
 }
 
+/* The first is most often the only one. */
+static inline unsigned wake_locked(struct futex_bucket *b, const struct futex_name *name,
+				   uint32_t bitset, unsigned count)
+{
+	struct named *n = named_find(&b->waiters, name->hash);
+
+	if (!n)
+		return 0;
+	if (!list_empty(&n->same) || !count || !futex_matches(futex_waiter_of(n), name, bitset))
+		return wake_several(b, name, bitset, count);
+	wake_waiter(b, futex_waiter_of(n), DONATION_FUTEX);
+	return 1;
+}
+
 unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_name *name, uint32_t bitset,
 			   unsigned count)
 {
 	return wake_locked(b, name, bitset, count);
 }
 
-static long futex_wake(uint64_t address, bool private, uint32_t bitset, unsigned count)
+static inline long futex_wake(uint64_t address, bool private, uint32_t bitset, unsigned count)
 {
 	struct futex_name name;
 	int r = name_word(address, private, &name);
@@ -115,34 +129,48 @@ static long futex_wake(uint64_t address, bool private, uint32_t bitset, unsigned
 	return woken;
 }
 
+static __attribute__((noinline)) long futex_wake_any(uint64_t address, bool private, unsigned count)
+{
+	return futex_wake(address, private, FUTEX_BITSET_MATCH_ANY, count);
+}
+
 void futex_wake_word(uint64_t address, unsigned count)
 {
-	futex_wake(address, false, FUTEX_BITSET_MATCH_ANY, count);
+	futex_wake_any(address, false, count);
 }
 
 /* BLOCKING, in the bucket and with its lock held, or an error and nothing of that.  -EAGAIN: the word has
- * another value. */
-static inline int enter(struct futex_bucket *b, struct futex_waiter *w, uint64_t address, uint32_t value)
+ * another value; -EFAULT: its page is not there. */
+__attribute__((always_inline)) static inline int
+try_enter(struct futex_bucket *b, struct futex_waiter *w, uint64_t address, uint32_t value)
 {
 	uint32_t now;
+	int r;
 
-	for (;;) {
-		wait_begin();
-		lock_acquire(&b->lock);
-		int r = load_user32(&now, address);
-
-		if (r == 0 && now == value) {
-			named_insert(&b->waiters, &w->named, w->name.hash);
-			atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
-			return 0;
-		}
-		lock_release(&b->lock);
-		wait_cancel();
-		if (r == 0)
-			return -EAGAIN;
-		if (user_touch(address, sizeof(now), 0) < 0)
-			return -EFAULT;
+	wait_begin();
+	lock_acquire(&b->lock);
+	r = load_user32(&now, address);
+	if (r == 0 && now == value) {
+		named_insert(&b->waiters, &w->named, w->name.hash);
+		atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
+		return 0;
 	}
+	lock_release(&b->lock);
+	wait_cancel();
+	return r == 0 ? -EAGAIN : -EFAULT;
+}
+
+static __attribute__((noinline)) int enter_touching(struct futex_bucket *b, struct futex_waiter *w,
+						    uint64_t address, uint32_t value)
+{
+	int r;
+
+	do {
+		if (user_touch(address, sizeof(value), 0) < 0)
+			return -EFAULT;
+		r = try_enter(b, w, address, value);
+	} while (r == -EFAULT);
+	return r;
 }
 
 /* Out of whatever bucket it is in now.  A requeue needs the lock of the bucket that it takes the
@@ -168,8 +196,8 @@ static __attribute__((noinline)) bool leave(struct futex_waiter *w)
 }
 
 /* Woken, or an error; else 1: by something that was not meant for this wait. */
-static inline long wait_once(uint64_t address, bool private, uint32_t value, uint32_t bitset,
-			     uint64_t deadline_ns)
+__attribute__((always_inline)) static inline long
+wait_once(uint64_t address, bool private, uint32_t value, uint32_t bitset, uint64_t deadline_ns)
 {
 	struct futex_waiter w;
 	struct futex_bucket *b;
@@ -183,7 +211,9 @@ static inline long wait_once(uint64_t address, bool private, uint32_t value, uin
 	w.bitset = bitset;
 	atomic_init(&w.woken, false);
 	b = futex_bucket_of(&w.name);
-	r = enter(b, &w, address, value);
+	r = try_enter(b, &w, address, value);
+	if (r == -EFAULT)
+		r = enter_touching(b, &w, address, value);
 	if (r < 0)
 		return r;
 	r = wait_sleep_unlock(&b->lock, WAIT_INTERRUPTIBLE, deadline_ns);
@@ -205,6 +235,17 @@ static __attribute__((noinline)) long futex_wait(uint64_t address, bool private,
 		r = wait_once(address, private, value, bitset, deadline_ns);
 	while (r > 0);
 	return r == -EINTR ? restart : r;
+}
+
+/* The most frequent: with less to keep. */
+static __attribute__((noinline)) long futex_wait_for_ever(uint64_t address, bool private,
+							  uint32_t value)
+{
+	long r = wait_once(address, private, value, FUTEX_BITSET_MATCH_ANY, 0);
+
+	if (r > 0)
+		return futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, 0, -ERESTARTSYS);
+	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
 /* The monotonic deadline of a wait; 0: none. */
@@ -278,8 +319,8 @@ long sys_futex(uint64_t address, int op, uint32_t value, uint64_t timeout, uint6
 	int command = op & ~FUTEX_PRIVATE_FLAG;
 
 	if (command == FUTEX_WAKE)
-		return futex_wake(address, private, FUTEX_BITSET_MATCH_ANY, value);
+		return futex_wake_any(address, private, value);
 	if (command == FUTEX_WAIT && !timeout)
-		return futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, 0, -ERESTARTSYS);
+		return futex_wait_for_ever(address, private, value);
 	return other_command(address, op, value, timeout, address2, value3);
 }

@@ -49,8 +49,7 @@
 #include "time/time.h"
 #include "trace/trace.h"
 
-/* A timer of its own for each promise costs more than the switches that it saves, where timers are slow
- * (a virtual machine); a quarter of a usual slice is soon enough. */
+/* A quarter of a usual slice. */
 #define PROMISE_NS SCHED_MS(1)
 
 static uint64_t slice_left_ns(const struct vcore *v, uint64_t now)
@@ -118,13 +117,6 @@ static void end_slice(struct vcore *v)
 	v->need_resched = true;
 }
 
-static void set_successor(struct task *t, struct task *successor, enum donation_kind kind)
-{
-	t->successor.task = successor;
-	t->successor.generation = successor->self.generation;
-	t->successor.kind = (uint8_t)kind;
-}
-
 /* No slice comes with it: it is a wake, or the start of a new task.  -> where it shall go. */
 static unsigned make_ordinary(struct vcore *v, struct task *t)
 {
@@ -172,7 +164,7 @@ static __attribute__((noinline)) void give_at_once(struct vcore *v, struct task 
 	t->donated_ns = ns;
 	if ((int)cpu == v->cpu) {
 		donation_count(&v->stats, kind, DONATION_SAME_CPU);
-		set_successor(t, from, DONATION_RETURN);
+		donation_set_successor(t, from, DONATION_RETURN);
 		donation_inherit(v, t, ns);
 	} else {
 		donation_count(&v->stats, kind, DONATION_CROSS_CPU);
@@ -185,6 +177,43 @@ static void set_depth(const struct task *from, struct task *to)
 {
 	if (from->successor.task != to || from->successor.generation != to->self.generation)
 		to->donation_depth = (uint8_t)(from->donation_depth + 1);
+}
+
+/* Some time from now on; a timer of its own for each promise would cost more than the switches that it saves,
+ * where timers are slow (a virtual machine). */
+static void limit_promise(struct vcore *v, const struct task *t, uint64_t now_tsc)
+{
+	/* A process that has ended is gone soon. */
+	if (vcore_count > 1 && t->gift != DONATION_WAIT4)
+		v->promise_ends_tsc = now_tsc + ns_to_tsc(PROMISE_NS);
+}
+
+/* What wakes_deliver() and donation_deliver() do where nobody has anything to say about it.  A library that
+ * has come into force and is not followed yet rings (instance_tell_all), and what of t has changed is looked
+ * at when the promise is kept. */
+bool donation_promise(struct vcore *v)
+{
+	struct task *t = v->deferred, *from = v->current;
+	const struct run_queue *q = &v->queue;
+
+	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0 && v->must_wake);
+	if (t->mailbox_next || t->message != MESSAGE_DONATE || t->gift == DONATION_START)
+		return false;
+	if (!from || v->heir || v->not_plain || !is_on_its_stack(from) ||
+	    from->donation_depth >= SCHED_DONATE_CHAIN_MAX ||
+	    slice_left_ns(v, t->woken_tsc) < SCHED_SLICE_MIN_NS)
+		return false;
+	if (t->sched_generation != q->generation || q->asked_about_gifts ||
+	    !(t->affinity >> v->cpu & 1))
+		return false;
+	v->must_wake = false;
+	v->deferred = NULL;
+	set_depth(from, t);
+	atomic_store_explicit(&t->home, (int16_t)v->cpu, memory_order_relaxed);
+	v->heir = t;
+	limit_promise(v, t, t->woken_tsc);
+	timers_program_for_promise(v);
+	return true;
 }
 
 void donation_deliver(struct vcore *v, struct task *t)
@@ -207,9 +236,7 @@ void donation_deliver(struct vcore *v, struct task *t)
 		return;
 	}
 	donation_inherit(v, t, 0);
-	/* A process that has ended is gone soon. */
-	if (vcore_count > 1 && t->gift != DONATION_WAIT4)
-		v->promise_ends_tsc = rdtsc() + ns_to_tsc(PROMISE_NS);
+	limit_promise(v, t, rdtsc());
 }
 
 static bool is_promised(const struct task *heir)
@@ -238,11 +265,9 @@ static void keep_promise(struct vcore *v, struct task *from)
 		donation_release(v, DONATION_SPENT);
 		return;
 	}
-	v->promise_ends_tsc = 0;
+	donation_keep(v, from, t);
 	t->donated_ns = from->slice_ns;
-	donation_count(&v->stats, (enum donation_kind)t->gift, DONATION_SAME_CPU);
 	trace_gift(v, from, t, t->donated_ns);
-	set_successor(t, from, DONATION_RETURN);
 }
 
 /*
@@ -294,7 +319,7 @@ static __attribute__((noinline)) void leave_to_successor(struct vcore *v, struct
 	task_move(to, PLACE_QUEUED, PLACE_MAILBOX);
 	if (kind == DONATION_SIGNAL) {
 		to->donation_depth = (uint8_t)(t->donation_depth + 1);
-		set_successor(to, t, DONATION_RETURN);
+		donation_set_successor(to, t, DONATION_RETURN);
 	}
 	donation_count(&v->stats, kind, DONATION_SAME_CPU);
 	trace_gift(v, t, to, t->slice_ns);
@@ -366,5 +391,5 @@ void donation_signalled(struct vcore *v, struct task *t)
 	/* A timer that fires on a task's stack sends nothing in its name. */
 	if (from && from != t && is_on_its_stack(from) &&
 	    !atomic_load_explicit(&v->timers.firing, memory_order_relaxed))
-		set_successor(from, t, DONATION_SIGNAL);
+		donation_set_successor(from, t, DONATION_SIGNAL);
 }

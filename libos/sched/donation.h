@@ -10,10 +10,13 @@
 #include <libos/sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/task.h"
+#include "core/vcore.h"
 #include "sched/stats.h"
 
-struct task;
-struct vcore;
+/* With tasks that wait to be delivered: if it is one alone, and nobody is to be asked about it, it is the
+ * heir now, the timer is set to that, and none waits any more.  Otherwise false, and nothing has happened. */
+bool donation_promise(struct vcore *v);
 
 /* A task in flight with message DONATE or START, of which `gift` says for whom: it gets the running slice and
  * goes where it shall run; or it is an ordinary wake or start, if there is nothing to give. */
@@ -56,6 +59,24 @@ static inline void donation_count(struct vcore_stats *s, enum donation_kind kind
 				  enum donation_outcome outcome)
 {
 	s->donations[kind][outcome]++;
+}
+
+/* Who gets what t leaves when it next stops. */
+static inline void donation_set_successor(struct task *t, struct task *successor,
+					  enum donation_kind kind)
+{
+	t->successor.task = successor;
+	t->successor.generation = successor->self.generation;
+	t->successor.kind = (uint8_t)kind;
+}
+
+/* `from` has stopped, and enough is left for its promise to be kept: what the heir leaves of that in turn is
+ * for the giver. */
+static inline void donation_keep(struct vcore *v, struct task *from, struct task *heir)
+{
+	v->promise_ends_tsc = 0;
+	donation_count(&v->stats, (enum donation_kind)heir->gift, DONATION_SAME_CPU);
+	donation_set_successor(heir, from, DONATION_RETURN);
 }
 
 #endif

@@ -178,6 +178,8 @@ int sched_donate(struct task_ref target, unsigned flags)
 	/* It may be `to` itself.  Another one has to wait for a slice of its own. */
 	donation_release(this_vcore(), DONATION_SECOND);
 	r = give(this_vcore(), to, flags);
+	if (r < 0)
+		timers_program(this_vcore()); /* who was to be the heir may wait now */
 	upcalls_unmask();
 	task_put(to);
 	return r;

@@ -243,7 +243,7 @@ void sched_cpu_stop(struct vcore *v)
 		retire(v, old);
 	/* Who waits for the end of a swap may have been woken by us.  The FIFO has no opinion on where. */
 	v->queue.instance = &sched_fifo_instance;
-	v->queue.ops = &sched_fifo_ops;
+	run_queue_set_ops(&v->queue, &sched_fifo_ops);
 	v->queue.generation = 0;
 	wakes_deliver(v);
 	v->queue.instance = NULL;

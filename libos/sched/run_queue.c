@@ -289,10 +289,12 @@ static __attribute__((noinline)) void charge_now(struct vcore *v, struct task *t
 }
 
 /* One that has come into force meanwhile has not met t. */
-void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
+bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 {
-	if (ops_of(v)->charge)
-		charge_now(v, t, ns);
+	if (!ops_of(v)->charge)
+		return false;
+	charge_now(v, t, ns);
+	return true;
 }
 
 static __attribute__((noinline)) void admit_now(struct vcore *v, struct task *t)
@@ -384,7 +386,7 @@ void run_queue_hand_over(struct vcore *v, struct sched_instance *to)
 	struct run_queue *q = &v->queue;
 
 	q->instance = to;
-	q->ops = to->ops;
+	run_queue_set_ops(q, to->ops);
 	q->generation = atomic_load_explicit(&to->generation, memory_order_relaxed);
 	stall_clock_advance(q);
 	list_for_each(at, &q->ready) {

@@ -26,6 +26,7 @@ struct run_queue {
 	/* This CPU. */
 	struct sched_instance *instance;
 	const struct sched_ops *ops; /* the instance's, so that a switch reads no more of that */
+	bool asked_about_gifts;      /* it has donate() or select_cpu() */
 	uint32_t generation;    /* of the instance, when this CPU came to it; 0: it takes no part */
 	struct sched_instance *visited; /* whose init() or exit() runs on this CPU now, or NULL */
 	struct list ready;      /* struct task.ready_link */
@@ -41,6 +42,13 @@ struct run_queue {
 
 void run_queue_init(struct run_queue *q, unsigned cpu);
 
+/* This CPU: whose callbacks it calls from now on. */
+static inline void run_queue_set_ops(struct run_queue *q, const struct sched_ops *ops)
+{
+	q->ops = ops;
+	q->asked_about_gifts = ops->donate || ops->select_cpu;
+}
+
 /* All of these: the owner, masked, no lock held. */
 
 /* t is RUNNABLE and QUEUED, home here, in no list. */
@@ -52,8 +60,8 @@ void run_queue_remove(struct vcore *v, struct task *t);
 struct sched_run run_queue_pick(struct vcore *v, struct task *prev);
 /* A task that `thief` may run, taken out likewise, or NULL. */
 struct task *run_queue_steal(struct vcore *v, unsigned thief);
-/* The running task used the CPU. */
-void run_queue_charge(struct vcore *v, struct task *t, uint64_t ns);
+/* The running task used the CPU.  False: nobody wants to know. */
+bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns);
 /* t, which is this CPU's or in its hands, is made known to the library. */
 void run_queue_admit(struct vcore *v, struct task *t);
 /* May `from`, which runs here or has just stopped, give its slice to `to`?  That one is queued, on

@@ -13,16 +13,30 @@
 #define rdtsc rdtsc_of_the_machine
 #include "core/cpu.h"
 #undef rdtsc
+#define LIBOS_TASK_REGISTERS_H /* this machine's are its own */
+#include "core/task.h"
 
 static uint64_t rdtsc(void)
 {
 	return 1;
 }
 
+static void task_registers_save(struct task *t)
+{
+}
+
+static void task_registers_load(const struct task *t)
+{
+}
+
 static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
 #define exo_halt halt_until_rung
 #include "../../libos/core/idle.c"
 #undef exo_halt
+static int64_t switch_or_not(exo_handle space, uint64_t token);
+#define exo_switch switch_or_not
+#include "../../libos/core/hand_over.c"
+#undef exo_switch
 #include "../../libos/core/wake.c"
 #include "../../libos/sched/donate.c"
 #include "../../libos/sched/gift.c"
@@ -40,6 +54,9 @@ static _Atomic uint32_t raised;     /* of it, what has happened */
 static _Atomic bool is_running, has_ended;
 static _Atomic unsigned givers;     /* that have yet to go on */
 static _Atomic bool is_over;        /* and all givers have gone on */
+static unsigned handed_over;        /* how often the short way was taken; CPU 0's */
+static unsigned refusals; /* how often the kernel takes CPU 0 away from who switches to a space */
+static bool wants_to_be_asked; /* the library, whenever somebody is queued */
 
 static struct task *task_of(unsigned cpu)
 {
@@ -59,6 +76,11 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
 	return 0;
 }
 
+static int64_t switch_or_not(exo_handle space, uint64_t token)
+{
+	return refusals && refusals-- ? -EAGAIN : 0;
+}
+
 bool run_queue_holds(const struct vcore *v, const struct task *t)
 {
 	return task_place(t) == PLACE_QUEUED && t->home == v->cpu && !list_empty(&t->ready_link);
@@ -67,6 +89,8 @@ bool run_queue_holds(const struct vcore *v, const struct task *t)
 void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 {
 	queue_add(v, t);
+	if (wants_to_be_asked)
+		v->need_resched = v->must_pick = true;
 }
 
 void run_queue_admit(struct vcore *v, struct task *t)
@@ -76,6 +100,21 @@ void run_queue_admit(struct vcore *v, struct task *t)
 int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 {
 	return 0;
+}
+
+bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
+{
+	return false;
+}
+
+void schedule(struct vcore *v, struct task *prev, enum sched_why why)
+{
+	explore_fail("the case has a scheduler of its own");
+}
+
+void switch_space_bug(const struct task *t, int64_t error)
+{
+	explore_fail("there is one space");
 }
 
 struct task *task_get(struct task_ref ref)
@@ -125,6 +164,8 @@ static void start(struct vcore *v, struct task *t)
 
 	EXPLORE_CHECK(!atomic_load(&t->on_cpu) && t->home == v->cpu);
 	EXPLORE_CHECK(t->donated_ns <= LEFT_NS); /* nothing is given but what is left */
+	EXPLORE_CHECK(t != v->heir || t->donated_ns); /* and an heir is not forgotten */
+	v->need_resched = v->must_pick = false;
 	slice_ns = t->donated_ns ? t->donated_ns : SCHED_SLICE_DEFAULT_NS;
 	t->donated_ns = 0;
 	if (t == v->heir) {
@@ -145,6 +186,7 @@ static void start(struct vcore *v, struct task *t)
 static void stop(struct vcore *v, struct task *t)
 {
 	t->slice_ns = slice_left_ns(v, rdtsc());
+	v->need_resched = false;
 	v->current = NULL;
 	v->slice_end_tsc = 0;
 	donation_leave(v, t);
@@ -191,6 +233,24 @@ static void run_others(struct vcore *v, const struct task *t)
 	}
 }
 
+/* As switch_next(): the end of the slice stays where it is. */
+static void run_next(struct vcore *v, struct task *t)
+{
+	struct task *next = v->heir;
+	uint64_t end = v->slice_end_tsc;
+
+	if (!next || !hand_over(v, t, next)) {
+		if (v->current)
+			stop(v, t);
+		return;
+	}
+	handed_over++;
+	EXPLORE_CHECK(v->current == next && !v->heir && v->slice_end_tsc == end && !v->must_pick);
+	EXPLORE_CHECK(next->successor.task == t);
+	if (next == &heir)
+		heir_runs(v);
+}
+
 /* The stack is left in name only: nothing of this function is on it that a resume would destroy. */
 void switch_away(enum sched_why why)
 {
@@ -200,7 +260,7 @@ void switch_away(enum sched_why why)
 	EXPLORE_CHECK(v->mask_depth == 1 && task_state(t) == TASK_BLOCKING);
 	if (v->deferred)
 		wakes_deliver(v);
-	stop(v, t);
+	run_next(v, t);
 	run_others(v, t);
 }
 
@@ -221,6 +281,8 @@ static void setup(unsigned cpus)
 	memset(&heir, 0, sizeof(heir));
 	raised = 0;
 	givers = 1;
+	handed_over = refusals = 0;
+	wants_to_be_asked = false;
 	heir_tells = true;
 	is_running = has_ended = is_over = false;
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
@@ -262,6 +324,21 @@ static void setup_late(void)
 {
 	setup_asleep();
 	wanted = 1;
+}
+
+/* Another vcore has CPU 0 when it switches to the heir's space. */
+static void setup_taken_away(void)
+{
+	setup_late();
+	heir.space = 2;
+	vcore_of(0)->space = 1;
+	refusals = 1;
+}
+
+static void setup_asking(void)
+{
+	setup_late();
+	wants_to_be_asked = true;
 }
 
 /* The heir is new, and made on CPU 0. */
@@ -338,6 +415,20 @@ static void promise_and_sleep(unsigned cpu)
 	raise_and_wake(cpu == 0 ? DONATION_PIPE : DONATION_NONE);
 	if (cpu == 0)
 		sleep_until_it_has_ended();
+}
+
+/* CPU 0 hands over while CPU 1 wakes it for another reason: before it has left its stack, or after. */
+static void hand_over_and_be_woken(unsigned cpu)
+{
+	if (cpu == 0) {
+		raise_and_wake(DONATION_PIPE);
+		EXPLORE_CHECK(vcore_of(0)->heir == &heir);
+		sleep_until_it_has_ended();
+		return;
+	}
+	upcalls_mask();
+	wake_later(task_of(0), DONATION_NONE);
+	upcalls_unmask();
 }
 
 /* The same, but CPU 0 has used up its slice when it goes to sleep. */
@@ -465,11 +556,24 @@ static void all_went_on(void)
 			      !vcore_of(cpu)->mailbox.tasks && !vcore_of(cpu)->mailbox.calls);
 }
 
+/* By the short way, unless CPU 1's wake came before there was a sleep. */
+static void handed_over_once(void)
+{
+	all_went_on();
+	EXPLORE_CHECK(handed_over <= 1 && (handed_over == 1 || heir.message != MESSAGE_DONATE));
+}
+
 int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "a_promise_is_kept_whoever_else_wakes", 2, 2, 0, setup_asleep, promise_and_sleep,
 		  all_went_on, NULL },
+		{ "who_hands_over_is_woken_meanwhile", 2, 2, 0, setup_late, hand_over_and_be_woken,
+		  handed_over_once, NULL },
+		{ "what_is_handed_over_survives_the_loss_of_the_cpu", 2, 2, 0, setup_taken_away,
+		  hand_over_and_be_woken, all_went_on, NULL },
+		{ "a_library_that_asks_at_the_last_moment_is_heard", 2, 2, 0, setup_asking,
+		  hand_over_and_be_woken, all_went_on, NULL },
 		{ "a_promise_with_nothing_left_is_a_wake", 2, 1, 1, setup_asleep,
 		  promise_and_leave_nothing, all_went_on, NULL },
 		{ "a_promise_that_takes_too_long_is_a_wake", 2, 2, 0, setup_late, promise_and_go_on,

@@ -128,6 +128,11 @@ void place_offer(struct vcore *v, const struct task *t)
 {
 }
 
+bool donation_promise(struct vcore *v)
+{
+	return false; /* it goes the long way */
+}
+
 void donation_deliver(struct vcore *v, struct task *t)
 {
 	task_send(v, t, place_choose(v, t, SCHED_DONATED)); /* nothing is left of the slice */

@@ -13,6 +13,7 @@
 #include "core/vcore.h"
 #include "core/wake.h"
 #include "explore.h"
+#include "sched/donation.h"
 #include "trace/trace.h"
 
 #define CPUS 3
@@ -32,7 +33,7 @@ void upcalls_unmask(void)
 {
 	struct vcore *v = this_vcore();
 
-	if (v->mask_depth == 1 && v->deferred)
+	if (v->mask_depth == 1 && v->deferred && !donation_promise(v))
 		wakes_deliver(v);
 	v->mask_depth--;
 }
@@ -55,6 +56,10 @@ void idle_poll_learn(struct vcore *v, uint64_t idle_tsc)
 }
 
 void timers_program(struct vcore *v)
+{
+}
+
+void timers_program_for_promise(struct vcore *v)
 {
 }
 

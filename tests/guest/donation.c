@@ -391,24 +391,41 @@ static void a_slice_goes_to_a_task_of_another_cpu(void)
 	CHECK_EQ(donations("explicit", "same-cpu"), same);
 }
 
-/* A server that is woken without a gift is given one; what it leaves comes back to the caller. */
-static void a_giver_that_waits_has_the_rest_back(void)
+/* A child that writes a one for each that it reads, until it reads something else. */
+static pid_t start_server(int asked, int answered)
 {
-	long returned = donations("return", "same-cpu");
-	int asked = eventfd(0, 0), answered = eventfd(0, EFD_NONBLOCK), answers = 0, status;
-	struct task_ref server;
-	uint64_t one = 1;
-
-	run_on(0);
 	pid_t child = fork();
-	if (child == 0) {
-		uint64_t n;
+	uint64_t n, one = 1;
 
+	if (child == 0) {
 		while (read(asked, &n, sizeof(n)) == sizeof(n) && n == 1)
 			if (write(answered, &one, sizeof(one)) != sizeof(one))
 				break;
 		_exit(0);
 	}
+	return child;
+}
+
+static void stop_server(pid_t child, int asked)
+{
+	uint64_t two = 2;
+	int status;
+
+	CHECK_EQ(write(asked, &two, sizeof(two)), sizeof(two));
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* A server that is woken without a gift is given one; what it leaves comes back to the caller. */
+static void a_giver_that_waits_has_the_rest_back(void)
+{
+	long returned = donations("return", "same-cpu");
+	int asked = eventfd(0, 0), answered = eventfd(0, EFD_NONBLOCK), answers = 0;
+	struct task_ref server;
+	uint64_t one = 1;
+
+	run_on(0);
+	pid_t child = start_server(asked, answered);
+
 	CHECK_EQ(sched_find(child, &server), 0);
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t n = 0;
@@ -418,14 +435,42 @@ static void a_giver_that_waits_has_the_rest_back(void)
 			sched_donate(server, SCHED_DONATE_WAIT);
 		answers += n == 1;
 	}
-	one = 2;
-	CHECK_EQ(write(asked, &one, sizeof(one)), sizeof(one));
-	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	stop_server(child, asked);
 	run_anywhere();
 	close(asked);
 	close(answered);
 	CHECK_EQ(answers, ROUNDS);
 	CHECK(donations("return", "same-cpu") - returned >= ROUNDS / 2);
+}
+
+/* The server promises what it was given to a third, and sleeps: its run has ended, and the giver is told. */
+static void a_giver_goes_on_when_the_receiver_hands_over(void)
+{
+	int asked = eventfd(0, 0), further[2], counted[2];
+	struct task_ref server;
+	uint64_t one = 1, sum = 0;
+
+	CHECK(pipe(further) == 0 && pipe(counted) == 0);
+	run_on(0);
+	pid_t third = start_server(further[0], counted[1]), child = start_server(asked, further[1]);
+
+	sched_yield(); /* both sleep */
+	CHECK_EQ(sched_find(child, &server), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t n = 0;
+
+		CHECK_EQ(write(asked, &one, sizeof(one)), sizeof(one));
+		sched_donate(server, SCHED_DONATE_WAIT);
+		CHECK_EQ(read(counted[0], &n, sizeof(n)), sizeof(n));
+		sum += n;
+	}
+	stop_server(child, asked);
+	stop_server(third, further[1]);
+	run_anywhere();
+	close(asked);
+	for (int i = 0; i < 2; i++)
+		close(further[i]), close(counted[i]);
+	CHECK_EQ(sum, ROUNDS);
 }
 
 static void stale_and_unfit_targets_are_refused(void)
@@ -515,6 +560,7 @@ int main(void)
 	RUN(a_task_is_given_a_slice_by_name);
 	RUN(a_slice_goes_to_a_task_of_another_cpu);
 	RUN(a_giver_that_waits_has_the_rest_back);
+	RUN(a_giver_goes_on_when_the_receiver_hands_over);
 	RUN(stale_and_unfit_targets_are_refused);
 	RUN(every_steal_is_answered);
 	if (tell("sched", before))

@@ -39,7 +39,9 @@
  * How it is tied to the code (code_steps.py):
  *
  * watch libos/core/wait.c: atomic wake_pending work wait_flags
- * watch libos/core/wake.c: atomic wake_pending on_cpu wait_flags
+ * watch libos/core/wake.c: atomic wake_pending wait_flags
+ * watch libos/core/wake.h: atomic wake_pending on_cpu
+ * watch libos/core/wake.h: call task_claim task_move
  * watch libos/core/wake.c: call task_claim task_move run_queue_add place_offer vcore_ring_if
  * watch libos/core/wake.c: call task_send task_accept place_choose
  * watch libos/sched/donate.c: atomic wake_pending
@@ -50,6 +52,8 @@
  * watch libos/core/idle.c: atomic idle_cpus
  * watch libos/core/idle.c: call mailbox_has_mail steal_ask halt exo_halt
  * watch libos/core/switch.c: atomic on_cpu pending
+ * watch libos/core/hand_over.c: atomic on_cpu
+ * watch libos/core/hand_over.c: call leave_blocked
  * watch libos/core/switch.c: call leave_blocked idle idle_ends events_take run_queue_pick wakes_deliver
  * watch libos/core/event.c: atomic pending
  * watch libos/core/event.c: call messages_drain wakes_deliver exo_doorbell
@@ -58,6 +62,9 @@
  * watch libos/sched/messages.c: call mailbox_take_tasks task_accept run_queue_steal
  *
  * beside libos/core/switch.c leave: "atomic_store_explicit(&t->on_cpu, false" a task that ends
+ * beside libos/core/hand_over.c enter_heir: "atomic_store(&heir->on_cpu, true)" no heirs here: tests/explore
+ * beside libos/core/hand_over.c enter_heir: "atomic_load(&heir->on_cpu)" likewise
+ * beside libos/core/hand_over.c hand_over: "leave_blocked(v, t)" likewise; the step is the same
  * beside libos/core/wake.c task_start: "task_move(t, PLACE_NONE, PLACE_MAILBOX)" a task that begins
  * beside libos/core/mailbox.h mailbox_has_mail: "atomic_load(&m->calls)" calls travel as tasks do
  * beside libos/sched/messages.c requeue_changed: "" a queued task whose parameters change: no wake
@@ -436,9 +443,9 @@ inline leave_blocked()
 	atomic { set_state(BLOCKING, BLOCKED); where[t] = WAITING };
 	on_cpu[t] = false;
 #else
-	/* code: libos/core/wake.c leave_blocked: "atomic_store_explicit(&t->on_cpu, false, memory_order_release)" */
+	/* code: libos/core/wake.h leave_blocked: "atomic_store_explicit(&t->on_cpu, false, memory_order_release)" */
 	on_cpu[t] = false;
-	/* code: libos/core/wake.c leave_blocked: "task_move(t, PLACE_RUNNING, PLACE_WAITING)" */
+	/* code: libos/core/wake.h leave_blocked: "task_move(t, PLACE_RUNNING, PLACE_WAITING)" */
 	/* code: libos/core/task_state.h task_move: "if (task_place(t) != from" */
 	/* code: libos/core/task_state.h task_place: "atomic_load(&t->where)" */
 	/* code: libos/core/task_state.h task_move: "atomic_store(&t->where, (uint8_t)to)" */
@@ -447,7 +454,7 @@ inline leave_blocked()
 #endif
 	atomic { set_state(BLOCKING, BLOCKED); assert(where[t] == ON_CPU); where[t] = WAITING };
 #endif
-	/* code: libos/core/wake.c leave_blocked: "if (atomic_load(&t->wake_pending) && task_claim(t))" */
+	/* code: libos/core/wake.h leave_blocked: "if (!atomic_load(&t->wake_pending) || !task_claim(t))" */
 	/* code: libos/core/wake.c wake_at_once: "task_send(v, t, (unsigned)v->cpu)" */
 	if
 #ifdef NO_RECHECK
@@ -554,7 +561,7 @@ passes:	if
 	:: !SIGNALS || t != LAST -> ball = NEXT(t); wake_later(NEXT(t))
 	:: else -> ball = NONE; wake_task_signal(0)
 	fi;
-	/* code: libos/core/vcore.c unmask_slowly: "wakes_deliver(v)" */
+	/* code: libos/core/vcore.c unmask: "wakes_deliver(v)" */
 	wakes_deliver();
 	atomic { forget() };
 #ifdef HOG

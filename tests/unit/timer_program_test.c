@@ -125,7 +125,25 @@ static void try(const struct situation *s)
 	check(s);
 }
 
-static void what_is_due_first_is_set(void)
+/* The timer is set, and then the running task makes a promise: the short look comes to the same. */
+static void try_promise(const struct situation *s)
+{
+	struct situation before = *s, after = *s;
+	struct vcore *v = vcore_of(0);
+
+	before.waits = false;
+	before.promise = 0;
+	try(&before);
+	after.set = page.deadline_tsc = set_to ? set_to : s->set;
+	v->heir = &waiting;
+	v->promise_ends_tsc = s->promise;
+	set_to = 0;
+	timers_program_for_promise(v);
+	after.waits = true;
+	check(&after);
+}
+
+static void in_all_situations(void (*f)(const struct situation *s))
 {
 	/* Never, past, now, and before and after each other. */
 	static const uint64_t times[] = { 0, 90, 100, 110, 120, 130 };
@@ -143,12 +161,23 @@ static void what_is_due_first_is_set(void)
 				*field[i] = times[rest % TIMES];
 				rest /= TIMES;
 			}
-			try(&s);
+			f(&s);
 		}
+}
+
+static void what_is_due_first_is_set(void)
+{
+	in_all_situations(try);
+}
+
+static void what_a_promise_makes_due_is_set(void)
+{
+	in_all_situations(try_promise);
 }
 
 int main(void)
 {
 	RUN(what_is_due_first_is_set);
+	RUN(what_a_promise_makes_due_is_set);
 	return check_result();
 }
