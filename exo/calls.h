@@ -2,12 +2,12 @@
 /*
  * All exo calls: number, handler, and what the handles in RDI and RSI must name, with which right.
  *
- * A handler finds its arguments in RDI RSI RDX R10 of the current vcore's frame, and what its handles
- * name in h[0] and h[1], looked up and there for as long as it runs: by a reference that is put afterwards,
- * or, with `kept` set, without one (the loaded space).  A handler that sets `kept` has given the reference
- * away, if there was one; a space that is kept beyond the call is a vcore's.  What it returns goes to
- * RAX.  A call that gives the CPU away says so to the exit function (run.h) and returns what the vcore sees
- * when it goes on.
+ * A handler finds its arguments in RDI RSI RDX R10 of the current vcore's frame, and what its handles name
+ * in h[0] and h[1], looked up and there for as long as it runs: by a reference that is put afterwards, or
+ * without one, with `kept` set (or nothing set, for the loaded space alone).  A handler that sets `kept`
+ * has given the reference away, if there was one; a space that is kept beyond the call is a vcore's.  What
+ * it returns goes to RAX.  A call that gives the CPU away says so to the exit function (run.h) and returns
+ * what the vcore sees when it goes on.
  */
 #ifndef EXO_CALLS_H
 #define EXO_CALLS_H

@@ -177,6 +177,7 @@ static void setup_queued_here(void)
 static void setup_uneven(void)
 {
 	setup_queued_here();
+	second.ready_tsc = 1;                    /* it has run */
 	vcore_of(0)->queue.uneven_since_tsc = 1; /* for longer than a period */
 }
 

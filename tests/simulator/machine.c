@@ -627,9 +627,12 @@ static struct sim_task *find_to_move(const struct sim_cpu *c, int *to)
 {
 	unsigned looked_at = 0;
 
-	for (struct sim_task *t = c->ready_first; t && looked_at < LOOKED_AT_MAX; t = t->ready_next) {
-		bool may_move = t->t.slice_ns == 0 && t->gift_ns == 0 &&
-				 (!t->moved_ns || machine.now_ns - t->moved_ns >= 2 * PERIOD_NS);
+	for (struct sim_task *t = c->ready_last; t && looked_at < LOOKED_AT_MAX;
+	     t = t->ready_previous) {
+		bool has_stayed = t->record.runs > t->moved_runs &&
+				  machine.now_ns - t->moved_ns >= 2 * PERIOD_NS;
+		bool may_move =
+			t->t.slice_ns == 0 && t->gift_ns == 0 && (!t->moved_ns || has_stayed);
 
 		*to = may_move ? less_busy(t->cpu, t) : -1;
 		if (*to >= 0)
@@ -675,6 +678,7 @@ static void balance(int cpu)
 		return;
 	c->uneven_since_ns = SIM_NEVER;
 	t->moved_ns = machine.now_ns;
+	t->moved_runs = t->record.runs;
 	send_task(t, to, SCHED_MIGRATED);
 }
 

@@ -54,7 +54,8 @@ struct sim_task {
 	unsigned gift_depth;
 	uint32_t given_by; /* the number of whose slice it has, 0: its own */
 	uint64_t ready_since_ns, gift_ns;
-	uint64_t moved_ns;     /* when it was moved to even out CPUs */
+	uint64_t moved_ns;   /* when it was moved to even out CPUs ... */
+	unsigned moved_runs; /* ... and how often it had run until then */
 	struct sim_record {
 		uint64_t ran_ns, waited_ns, longest_wait_ns;
 		unsigned runs, moves, late, jobs;

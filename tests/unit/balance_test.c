@@ -88,13 +88,14 @@ void task_send(struct vcore *from, struct task *t, unsigned cpu)
 
 /* ---------------------------------------------------------------- the cases */
 
-/* Of those that can be, each has used up its last slice, and has never been moved. */
+/* Of those that can be, each has used up its last slice just now, and has never been moved; the last to come
+ * is last. */
 static void queue_tasks(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct task *t = &waiting[i];
 
-		*t = (struct task){ .where = PLACE_QUEUED, .affinity = ~0ul };
+		*t = (struct task){ .where = PLACE_QUEUED, .affinity = ~0ul, .ready_tsc = tsc };
 		list_push_back(&v->queue.ready, &t->ready_link);
 	}
 	v->queue.count = count;
@@ -114,8 +115,10 @@ static void start(unsigned count)
 	v->queue.ops = &ops;
 	list_init(&v->queue.ready);
 	queue_tasks(count);
-	for (unsigned cpu = 1; cpu < CPUS; cpu++)
+	for (unsigned cpu = 1; cpu < CPUS; cpu++) {
 		vcore_of(cpu)->queue.count = count;
+		vcore_of(cpu)->mailbox.tasks = NULL;
+	}
 	sent = NULL;
 	sent_count = 0;
 }
@@ -140,7 +143,7 @@ static void who_waits_goes_where_the_fewest_wait(void)
 	fewer_wait_at(2, 1);
 	fewer_wait_at(3, 2);
 	look_twice();
-	CHECK(sent == &waiting[0] && sent_to == 2 && sent_count == 1);
+	CHECK(sent == &waiting[3] && sent_to == 2 && sent_count == 1);
 	CHECK_EQ(v->stats.migrations_out, 1);
 }
 
@@ -190,16 +193,22 @@ static void one_goes_in_a_period(void)
 	CHECK_EQ(sent_count, 2);
 }
 
+static void was_moved(struct task *t, uint64_t at)
+{
+	t->moved_tsc = at;
+	t->ready_tsc = at + 1; /* and has run since */
+}
+
 static void who_has_been_moved_stays_for_two_periods(void)
 {
 	start(2);
 	fewer_wait_at(1, 0);
-	waiting[0].moved_tsc = tsc;
+	was_moved(&waiting[1], tsc);
 	look_twice();
-	CHECK(sent == &waiting[1] && sent_count == 1 && waiting[1].moved_tsc == tsc);
+	CHECK(sent == &waiting[0] && sent_count == 1 && waiting[0].moved_tsc == tsc);
 	start(1);
 	fewer_wait_at(1, 0);
-	waiting[0].moved_tsc = tsc;
+	was_moved(&waiting[0], tsc);
 	look_twice();
 	CHECK_EQ(sent_count, 0);
 	tsc += PERIOD_NS;
@@ -207,11 +216,41 @@ static void who_has_been_moved_stays_for_two_periods(void)
 	CHECK_EQ(sent_count, 1);
 }
 
+/* Its wait is one, however long: it would begin anew with each move. */
+static void who_has_not_run_since_is_not_moved_again(void)
+{
+	start(1);
+	fewer_wait_at(1, 0);
+	look_twice();
+	CHECK_EQ(sent_count, 1);
+	list_push_back(&v->queue.ready, &waiting[0].ready_link);
+	atomic_store(&waiting[0].where, PLACE_QUEUED);
+	v->queue.count = 1;
+	for (unsigned i = 0; i < 100; i++) {
+		tsc += PERIOD_NS;
+		balance(v);
+	}
+	CHECK_EQ(sent_count, 1);
+	waiting[0].ready_tsc = tsc;
+	balance(v);
+	CHECK_EQ(sent_count, 2);
+}
+
+static void nobody_goes_where_one_is_on_its_way(void)
+{
+	start(2);
+	fewer_wait_at(1, 0);
+	fewer_wait_at(2, 1);
+	vcore_of(1)->mailbox.tasks = &running;
+	look_twice();
+	CHECK_EQ(sent_to, 2);
+}
+
 static void a_clock_that_is_ahead_moves_nobody_back(void)
 {
 	start(1);
 	fewer_wait_at(1, 0);
-	waiting[0].moved_tsc = tsc + PERIOD_NS + 1;
+	was_moved(&waiting[0], tsc + PERIOD_NS + 1);
 	look_twice();
 	CHECK_EQ(sent_count, 0);
 }
@@ -231,7 +270,7 @@ static void nobody_goes_where_he_may_not_be(void)
 	start(3);
 	fewer_wait_at(1, 0);
 	fewer_wait_at(3, 1);
-	waiting[0].affinity = 1 | 1 << 2; /* as many wait there */
+	waiting[2].affinity = 1 | 1 << 2; /* as many wait there */
 	waiting[1].affinity = 1 | 1 << 2 | 1 << 3;
 	look_twice();
 	CHECK(sent == &waiting[1] && sent_to == 3);
@@ -251,15 +290,15 @@ static void a_look_has_a_bound(void)
 {
 	start(TASKS);
 	fewer_wait_at(1, 0);
-	for (unsigned i = 0; i < LOOKED_AT_MAX; i++)
+	for (unsigned i = TASKS - LOOKED_AT_MAX; i < TASKS; i++)
 		waiting[i].affinity = 1;
 	look_twice();
 	CHECK_EQ(sent_count, 0);
-	/* Those come to the end by and by. */
-	list_remove(&waiting[0].ready_link);
-	list_push_back(&v->queue.ready, &waiting[0].ready_link);
+	/* The next to come is another. */
+	list_remove(&waiting[1].ready_link);
+	list_push_back(&v->queue.ready, &waiting[1].ready_link);
 	balance(v);
-	CHECK(sent == &waiting[LOOKED_AT_MAX]);
+	CHECK(sent == &waiting[1]);
 }
 
 static int select_any(struct task *t, int prev, enum sched_why why)
@@ -311,6 +350,8 @@ int main(void)
 	RUN(what_is_uneven_for_a_moment_is_left);
 	RUN(one_goes_in_a_period);
 	RUN(who_has_been_moved_stays_for_two_periods);
+	RUN(who_has_not_run_since_is_not_moved_again);
+	RUN(nobody_goes_where_one_is_on_its_way);
 	RUN(a_clock_that_is_ahead_moves_nobody_back);
 	RUN(who_sleeps_or_has_been_given_a_slice_stays);
 	RUN(nobody_goes_where_he_may_not_be);
