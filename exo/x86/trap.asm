@@ -9,7 +9,7 @@
 %include "offsets.inc"
 %include "smap.inc"
 
-global trap_stubs, trap_return, cpu_idle_wait, syscall_entry
+global trap_entries, trap_return, cpu_idle_wait, syscall_entry
 extern trap_entry, trap_paranoid, exo_call_entry, run_exit
 
 ; The general registers of struct exo_regs, in the order in which they are pushed.
@@ -36,10 +36,10 @@ WITH_ERROR_CODE equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
 section .text
 
-; One stub of 16 bytes for each vector: idt.c computes their addresses.  Each leaves an error code
+; One entry of 16 bytes for each vector: idt.c computes their addresses.  Each leaves an error code
 ; (0 where the processor pushes none) and the vector on the stack.
 	align 16
-trap_stubs:
+trap_entries:
 %assign vector 0
 %rep 256
 	align 16

@@ -2,7 +2,7 @@
 /* The interrupt descriptor table, and what comes in through it. */
 #include "kernel.h"
 
-#define STUB_SIZE 16
+#define ENTRY_SIZE 16
 #define GATE_KERNEL 0x8e00u /* an interrupt gate (interrupts off on entry), DPL 0 */
 #define GATE_USER 0xee00u   /* the same, but ring 3 may use the INT instruction */
 
@@ -16,7 +16,7 @@ struct fixup { uint64_t fault, resume; };
 
 static struct gate idt[256] __attribute__((aligned(16))) READ_ONLY_AFTER_BOOT;
 
-extern char trap_stubs[];
+extern char trap_entries[];
 extern const struct fixup kernel_ex_table_start[], kernel_ex_table_end[];
 
 static const char *const exception_names[VECTOR_EXCEPTIONS] = {
@@ -30,11 +30,11 @@ static const char *const exception_names[VECTOR_EXCEPTIONS] = {
 void idt_init(void)
 {
 	for (unsigned vector = 0; vector < 256; vector++) {
-		uint64_t entry = (uint64_t)trap_stubs + vector * STUB_SIZE;
+		uint64_t entry = (uint64_t)trap_entries + vector * ENTRY_SIZE;
 		bool user = vector == VECTOR_BREAKPOINT || vector == VECTOR_OVERFLOW;
 		uint16_t low = entry, middle = entry >> 16, type = user ? GATE_USER : GATE_KERNEL;
 
-		idt[vector] = (struct gate){ low, SELECTOR_KERNEL_CODE, type, middle, entry >> 32 };
+		idt[vector] = (struct gate){ low, SELECTOR_KERNEL_CODE, type, middle, entry >> 32, 0 };
 	}
 	idt[VECTOR_DOUBLE_FAULT].ist_and_type |= IST_DOUBLE_FAULT;
 	idt[VECTOR_NMI].ist_and_type |= IST_NMI;

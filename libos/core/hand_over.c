@@ -22,7 +22,6 @@
  */
 #include "core/switch.h"
 #include "core/switch_steps.h"
-#include "core/task_registers.h"
 #include "core/wake.h"
 #include "sched/donation.h"
 
@@ -38,23 +37,6 @@ static inline bool is_plain(const struct vcore *v, const struct task *t, const s
 	return task_state(t) == TASK_BLOCKING && !t->donor.id && !heir->donated_ns &&
 	       !atomic_load_explicit(&heir->sched_changed, memory_order_relaxed) &&
 	       is_left_at_that(v, heir);
-}
-
-/* As enter() in switch.c. */
-static inline void enter_heir(struct vcore *v, struct task *heir)
-{
-	ASSERT_INVARIANT(list_empty(&heir->ready_link)); /* I2 */
-	ASSERT_INVARIANT(!atomic_load(&heir->on_cpu) && atomic_load(&heir->home) == v->cpu);
-	switch_take_heir(v, heir);
-	task_set_state(heir, TASK_RUNNING);
-	/* Sequentially consistent: task_notice() argues why. */
-	atomic_store(&heir->on_cpu, true);
-	switch_clock(v);
-	v->current = heir; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
-	v->steal_tried = 0;
-	v->stats.switches++;
-	switch_count_latency(v, heir);
-	task_registers_load(heir);
 }
 
 /* t is gone: the heir stays what it is, with what is left. */
@@ -88,7 +70,8 @@ static inline bool hand_over(struct vcore *v, struct task *t, struct task *heir)
 	/* From leave_blocked() on t may be anywhere. */
 	if (!switch_space(v, heir, v->left_token))
 		return decide_again(v, heir);
-	enter_heir(v, heir);
+	switch_take_heir(v, heir);
+	switch_run(v, heir);
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
 	return true;
 }

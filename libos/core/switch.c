@@ -21,7 +21,6 @@
 #include "core/log.h"
 #include "core/string.h"
 #include "core/switch_steps.h"
-#include "core/task_registers.h"
 #include "core/task_slot.h"
 #include "core/wake.h"
 #include "debug/inject.h"
@@ -128,13 +127,10 @@ static void take_place(struct vcore *v, struct task *t)
 			task_state_bug(t, TASK_RUNNING); /* only a heir may still be BLOCKED */
 		task_move(t, PLACE_QUEUED, PLACE_RUNNING);
 	}
-	task_set_state(t, TASK_RUNNING);
 }
 
 static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 {
-	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
-	ASSERT_INVARIANT(!atomic_load(&t->on_cpu) && atomic_load(&t->home) == v->cpu);
 	if (t->donated_ns) {
 		slice_ns = t->donated_ns;
 		t->donated_ns = 0;
@@ -145,17 +141,10 @@ static _Noreturn void enter(struct vcore *v, struct task *t, uint64_t slice_ns)
 	take_place(v, t);
 	if (v->idle)
 		idle_ends(v);
-	/* Sequentially consistent: task_notice() argues why. */
-	atomic_store(&t->on_cpu, true);
-	switch_clock(v);
-	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
+	switch_run(v, t);
 	v->slice_end_tsc = v->ran_since_tsc + ns_to_tsc(slice_ns);
-	v->steal_tried = 0;
 	v->must_pick = false;
-	v->stats.switches++;
 	trace(v, TRACE_RUN, t->self.id, 0, 0, slice_ns);
-	switch_count_latency(v, t);
-	task_registers_load(t);
 	timers_program(v);
 	ASSERT_INVARIANT(v->mask_depth == 1 && v->held_count == 0);
 	switch_enter(t->stack_pointer);

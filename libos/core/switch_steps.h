@@ -8,6 +8,7 @@
 #include "abi/errno.h"
 #include "core/cpu.h"
 #include "core/exo.h"
+#include "core/task_registers.h"
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "time/time.h"
@@ -77,6 +78,23 @@ static inline void switch_count_latency(struct vcore *v, struct task *t)
 	t->woken_tsc = 0;
 	bucket = 63u - (unsigned)__builtin_clzl(ns);
 	v->stats.latency[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
+}
+
+/* t, which has been taken from where it was, is the current task, with all of its registers but those on its
+ * stack. */
+static inline void switch_run(struct vcore *v, struct task *t)
+{
+	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
+	ASSERT_INVARIANT(!atomic_load(&t->on_cpu) && atomic_load(&t->home) == v->cpu);
+	task_set_state(t, TASK_RUNNING);
+	/* Sequentially consistent: task_notice() argues why. */
+	atomic_store(&t->on_cpu, true);
+	switch_clock(v);
+	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */
+	v->steal_tried = 0;
+	v->stats.switches++;
+	switch_count_latency(v, t);
+	task_registers_load(t);
 }
 
 #endif

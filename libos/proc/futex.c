@@ -73,10 +73,11 @@ static inline void wake_waiter(struct futex_bucket *b, struct futex_waiter *w, e
 
 /* The waker is about to wait itself as often as not, so a task that is woken alone, or that seems to be as no
  * other is behind it, is offered the rest of its slice. */
-static __attribute__((noinline)) unsigned
-wake_several(struct futex_bucket *b, const struct futex_name *name, uint32_t bitset, unsigned count)
+static __attribute__((noinline)) unsigned wake_several(struct futex_bucket *b, struct named *n,
+						       const struct futex_name *name, uint32_t bitset,
+						       unsigned count)
 {
-	struct named *n = named_find(&b->waiters, name->hash), *last = n ? named_last(n) : NULL, *next;
+	struct named *last = named_last(n), *next;
 	unsigned woken = 0;
 
 	for (; n && woken < count; n = next) {
@@ -100,7 +101,7 @@ static inline unsigned wake_locked(struct futex_bucket *b, const struct futex_na
 	if (!n)
 		return 0;
 	if (!list_empty(&n->same) || !count || !futex_matches(futex_waiter_of(n), name, bitset))
-		return wake_several(b, name, bitset, count);
+		return wake_several(b, n, name, bitset, count);
 	wake_waiter(b, futex_waiter_of(n), DONATION_FUTEX);
 	return 1;
 }

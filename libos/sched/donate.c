@@ -209,8 +209,7 @@ bool donation_promise(struct vcore *v)
 	v->must_wake = false;
 	v->deferred = NULL;
 	set_depth(from, t);
-	atomic_store_explicit(&t->home, (int16_t)v->cpu, memory_order_relaxed);
-	v->heir = t;
+	donation_inherit(v, t, 0);
 	limit_promise(v, t, t->woken_tsc);
 	timers_program_for_promise(v);
 	return true;

@@ -52,7 +52,7 @@
  * watch libos/core/idle.c: atomic idle_cpus
  * watch libos/core/idle.c: call mailbox_has_mail steal_ask halt exo_halt
  * watch libos/core/switch.c: atomic on_cpu pending
- * watch libos/core/hand_over.c: atomic on_cpu
+ * watch libos/core/switch_steps.h: atomic on_cpu
  * watch libos/core/hand_over.c: call leave_blocked
  * watch libos/core/switch.c: call leave_blocked idle idle_ends events_take run_queue_pick wakes_deliver
  * watch libos/core/event.c: atomic pending
@@ -62,9 +62,7 @@
  * watch libos/sched/messages.c: call mailbox_take_tasks task_accept run_queue_steal
  *
  * beside libos/core/switch.c leave: "atomic_store_explicit(&t->on_cpu, false" a task that ends
- * beside libos/core/hand_over.c enter_heir: "atomic_store(&heir->on_cpu, true)" no heirs here: tests/explore
- * beside libos/core/hand_over.c enter_heir: "atomic_load(&heir->on_cpu)" likewise
- * beside libos/core/hand_over.c hand_over: "leave_blocked(v, t)" likewise; the step is the same
+ * beside libos/core/hand_over.c hand_over: "leave_blocked(v, t)" no heirs here: tests/explore
  * beside libos/core/wake.c task_start: "task_move(t, PLACE_NONE, PLACE_MAILBOX)" a task that begins
  * beside libos/core/mailbox.h mailbox_has_mail: "atomic_load(&m->calls)" calls travel as tasks do
  * beside libos/sched/messages.c requeue_changed: "" a queued task whose parameters change: no wake
@@ -487,8 +485,8 @@ inline enter()
 #ifdef STEAL
 	idle_cpus = idle_cpus & ~BIT(c);
 #endif
-	/* code: libos/core/switch.c enter: "!atomic_load(&t->on_cpu)" */
-	/* code: libos/core/switch.c enter: "atomic_store(&t->on_cpu, true)" */
+	/* code: libos/core/switch_steps.h switch_run: "!atomic_load(&t->on_cpu)" */
+	/* code: libos/core/switch_steps.h switch_run: "atomic_store(&t->on_cpu, true)" */
 	atomic { assert(!on_cpu[t]); on_cpu[t] = true; current[c] = t; steal_tried[c] = false }
 }
 
