@@ -74,8 +74,8 @@ static inline void wake_waiter(struct futex_bucket *b, struct futex_waiter *w, e
 /* The waker is about to wait itself as often as not, so a task that is woken alone, or that seems to be as no
  * other is behind it, is offered the rest of its slice. */
 static __attribute__((noinline)) unsigned wake_several(struct futex_bucket *b, struct named *n,
-						       const struct futex_name *name, uint32_t bitset,
-						       unsigned count)
+						       const struct futex_name *name,
+						       uint32_t bitset, unsigned count)
 {
 	struct named *last = named_last(n), *next;
 	unsigned woken = 0;
