@@ -32,10 +32,9 @@ void idt_init(void)
 	for (unsigned vector = 0; vector < 256; vector++) {
 		uint64_t entry = (uint64_t)trap_entries + vector * ENTRY_SIZE;
 		bool user = vector == VECTOR_BREAKPOINT || vector == VECTOR_OVERFLOW;
-		uint16_t low = entry, high = entry >> 16, type = user ? GATE_USER : GATE_KERNEL;
+		uint16_t low = entry, mid = entry >> 16, type = user ? GATE_USER : GATE_KERNEL;
 
-		idt[vector] =
-			(struct gate){ low, SELECTOR_KERNEL_CODE, type, high, entry >> 32, 0 };
+		idt[vector] = (struct gate){ low, SELECTOR_KERNEL_CODE, type, mid, entry >> 32, 0 };
 	}
 	idt[VECTOR_DOUBLE_FAULT].ist_and_type |= IST_DOUBLE_FAULT;
 	idt[VECTOR_NMI].ist_and_type |= IST_NMI;
