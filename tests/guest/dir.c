@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -160,6 +161,45 @@ static void relative_calls_start_at_their_directory(void)
 	CHECK(fstatat(d, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode));
 	CHECK(fails_with(fstatat(999, "x", &st, 0), EBADF));
 	CHECK(fchdir(d) == 0 && access("../d", F_OK) == 0);
+	close(d);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_nlink == b->st_nlink &&
+	       a->st_mode == b->st_mode && a->st_size == b->st_size && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Each call of the C library fills the same structure, whichever of the libos's it is made of. */
+static void every_way_to_ask_tells_the_same(void)
+{
+	struct stat first, st, before;
+	int fd, d;
+
+	start();
+	CHECK(mkdir("d", 0755) == 0);
+	fd = open("d/f", O_CREAT | O_WRONLY, 0640);
+	CHECK(write(fd, "1234567", 7) == 7 && symlink("f", "d/link") == 0);
+	d = open("d", O_RDONLY | O_DIRECTORY);
+	CHECK(stat("d/f", &first) == 0 && first.st_size == 7 && first.st_mode == (S_IFREG | 0640));
+	CHECK(first.st_blksize == 4096 && first.st_nlink == 1 && first.st_mtim.tv_sec > 0);
+	CHECK(stat("d/link", &st) == 0 && is_same(&first, &st));
+	CHECK(fstat(fd, &st) == 0 && is_same(&first, &st));
+	CHECK(fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && is_same(&first, &st));
+	CHECK(fstatat(d, "f", &st, 0) == 0 && is_same(&first, &st));
+	CHECK(fstatat(d, "link", &st, 0) == 0 && is_same(&first, &st));
+	CHECK(fstatat(AT_FDCWD, "d/f", &st, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&first, &st));
+	CHECK(lstat("d/link", &st) == 0 && S_ISLNK(st.st_mode) && st.st_size == 1);
+	CHECK(fstatat(d, "link", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode));
+	close(fd);
+	fd = open("d/f", O_PATH);
+	CHECK(fstat(fd, &st) == 0 && is_same(&first, &st));
+	CHECK(close(fd) == 0 && fails_with(fstat(fd, &st), EBADF));
+	memset(&st, 0x5a, sizeof(st));
+	before = st;
+	CHECK(fails_with(stat("d/none", &st), ENOENT) && fails_with(fstat(-1, &st), EBADF));
+	CHECK(fails_with(fstatat(d, "f", &st, 0x40000000), EINVAL));
+	CHECK(memcmp(&st, &before, sizeof(st)) == 0);
 	close(d);
 }
 
@@ -358,6 +398,7 @@ int main(void)
 	RUN(rename_follows_posix);
 	RUN(directories_refuse_what_they_must);
 	RUN(relative_calls_start_at_their_directory);
+	RUN(every_way_to_ask_tells_the_same);
 	RUN(modes_obey_umask_and_owners);
 	RUN(access_asks_for_the_real_user);
 	RUN(times_are_kept);
