@@ -37,7 +37,8 @@ static void halt(struct vcore *v, uint64_t token)
 /*
  * Why no wake-up is lost between finding nothing to do and halting: upcalls are masked here, so a
  * message that arrives after our look into the mailbox sets `pending` instead of entering us, and
- * the kernel refuses to halt while `pending` is set.  A sender pushes before it rings.
+ * the kernel refuses to halt while `pending` is set.  A sender pushes before it rings; one that need not
+ * ring has pushed before our last look (mailbox_unwatch).
  *
  * Why no task waits while we sleep: we set our bit in idle_cpus, then look at the other queues'
  * counts (steal_ask); who queues a task raises the count, then looks at idle_cpus (place_offer).

@@ -12,7 +12,8 @@
  *	whoever finds that time has jumped, so that others wanted its place on the host, stops at once, and
  *	looks for a quarter as long the next time
  *
- * Nothing depends on it: who is looked for rings all the same, and the halt that follows looks again.
+ * Who sends to a CPU that looks need not ring it, which costs both of them more than all else that a wake
+ * takes (mailbox.h says why nothing is missed).  All that is not mail rings as ever.
  */
 #include "core/cpu.h"
 #include "core/exo.h"
@@ -26,6 +27,7 @@
 #define JUMP_NS 20000ul    /* between two looks: the host has run somebody else */
 #define TURN_NS 20000ul    /* waited at most until the one who looks has stopped */
 #define RETRY_NS 5000000ul /* so long after all was in vain */
+#define SETTLE_NS 5000ul   /* a task that is still queued after that waits for another to stop */
 
 static _Atomic bool somebody_looks; /* any CPU; of whoever has raised it */
 
@@ -33,6 +35,11 @@ static _Atomic bool somebody_looks; /* any CPU; of whoever has raised it */
 static bool is_pointless(const struct vcore *v)
 {
 	return vcore_count == 1 || v->page->budget_end_tsc != UINT64_MAX;
+}
+
+static bool has_come(const struct vcore *v)
+{
+	return __atomic_load_n(&v->page->pending, __ATOMIC_RELAXED) || mailbox_has_mail(&v->mailbox);
 }
 
 static bool look(const struct vcore *v, uint64_t now, bool *jumped)
@@ -44,8 +51,8 @@ static bool look(const struct vcore *v, uint64_t now, bool *jumped)
 
 		__builtin_ia32_pause();
 		now = rdtsc();
-		/* Also if time has jumped: that may be how the event came. */
-		if (__atomic_load_n(&v->page->pending, __ATOMIC_RELAXED))
+		/* Also if time has jumped: that may be how it came. */
+		if (has_come(v))
 			return true;
 		*jumped = now - last > jump;
 		if (*jumped)
@@ -75,7 +82,9 @@ bool idle_poll(struct vcore *v)
 	if (v->poll_ns == 0 || now < v->poll_again_tsc || is_pointless(v) || !get_turn(v, now))
 		return false;
 	now = rdtsc();
+	mailbox_watch(&v->mailbox);
 	found = look(v, now, &jumped);
+	found |= mailbox_unwatch(&v->mailbox);
 	atomic_store(&somebody_looks, false);
 	if (found) {
 		v->poll_ns = WINDOW_NS;
@@ -87,6 +96,22 @@ bool idle_poll(struct vcore *v)
 		v->poll_again_tsc = now + ns_to_tsc(RETRY_NS);
 	}
 	return false;
+}
+
+/* A task that is alone in a queue has most often just come to a CPU that had none, and runs there in a moment.
+ * Who asks for it rings that CPU, and is refused. */
+bool idle_poll_settles(const struct vcore *v, unsigned victim)
+{
+	const _Atomic uint32_t *count = &vcore_of(victim)->queue.count;
+	uint64_t end = rdtsc() + ns_to_tsc(SETTLE_NS);
+	bool alone = !is_pointless(v) && atomic_load(count) == 1;
+
+	while (alone && atomic_load(count) == 1) {
+		if (has_come(v) || rdtsc() >= end)
+			return false;
+		__builtin_ia32_pause();
+	}
+	return alone;
 }
 
 void idle_poll_learn(struct vcore *v, uint64_t idle_tsc)

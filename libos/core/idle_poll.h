@@ -8,8 +8,10 @@
 
 struct vcore;
 
-/* True: an event is pending. */
+/* True: an event is pending, or there is mail. */
 bool idle_poll(struct vcore *v);
+/* `victim` has one task in its queue: true, after a moment, if that has changed. */
+bool idle_poll_settles(const struct vcore *v, unsigned victim);
 /* It has been idle for so long. */
 void idle_poll_learn(struct vcore *v, uint64_t idle_tsc);
 

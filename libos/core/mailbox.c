@@ -5,7 +5,7 @@
  * When must the target be rung?  It takes a whole list by exchange after it has cleared its pending
  * bits.  A sender that finds the list empty rings; one that does not pushed on top of a message
  * whose sender has rung or is about to, and whose ring the target has not answered yet with the
- * exchange that takes both.
+ * exchange that takes both.  (Or the target watches, and takes both for that: mailbox.h.)
  */
 #include "core/mailbox.h"
 #include "core/task.h"
@@ -16,7 +16,7 @@ bool mailbox_push_task(struct mailbox *m, struct task *t)
 
 	do
 		t->mailbox_next = first;
-	while (!atomic_compare_exchange_weak_explicit(&m->tasks, &first, t, memory_order_acq_rel,
+	while (!atomic_compare_exchange_weak_explicit(&m->tasks, &first, t, memory_order_seq_cst,
 						      memory_order_relaxed));
 	return first == NULL;
 }
@@ -27,7 +27,7 @@ bool mailbox_push_call(struct mailbox *m, struct mailbox_call *call)
 
 	do
 		call->next = first;
-	while (!atomic_compare_exchange_weak_explicit(&m->calls, &first, call, memory_order_acq_rel,
+	while (!atomic_compare_exchange_weak_explicit(&m->calls, &first, call, memory_order_seq_cst,
 						      memory_order_relaxed));
 	return first == NULL;
 }

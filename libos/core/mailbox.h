@@ -12,6 +12,11 @@
  *	flags    RESCHED and the like, one bit each: asking twice is asking once
  *
  * Each list is pushed by compare-and-swap and taken as a whole by exchange, so there is no ABA.
+ *
+ * Who has sent rings, unless the owner watches its mailbox: then it finds by itself what comes, and no
+ * interrupt is needed.  Why nothing is missed when it stops watching: a sender pushes, then looks at `watched`;
+ * the owner clears that, then looks into the mailbox (mailbox_unwatch).  All four are sequentially consistent,
+ * so that either the sender sees that it must ring, or the owner sees what was sent.
  */
 #ifndef LIBOS_MAILBOX_H
 #define LIBOS_MAILBOX_H
@@ -49,9 +54,10 @@ struct mailbox {
 	struct mailbox_call *_Atomic calls;
 	_Atomic uint64_t thieves, refused;
 	_Atomic uint32_t flags;
+	_Atomic bool watched; /* written by the owner */
 };
 
-/* Any CPU, masked.  True: the box part was empty, so the target must be rung. */
+/* Any CPU, masked.  True: the box part was empty, so the target must be told. */
 bool mailbox_push_task(struct mailbox *m, struct task *t);
 bool mailbox_push_call(struct mailbox *m, struct mailbox_call *call);
 
@@ -64,6 +70,25 @@ static inline bool mailbox_has_mail(const struct mailbox *m)
 {
 	return (uint64_t)atomic_load(&m->tasks) | (uint64_t)atomic_load(&m->calls) |
 	       atomic_load(&m->thieves) | atomic_load(&m->refused) | atomic_load(&m->flags);
+}
+
+/* Any CPU, after a push that found a part of it empty, or not: must the target be rung? */
+static inline bool mailbox_must_ring(const struct mailbox *m, bool first)
+{
+	return first && !atomic_load(&m->watched);
+}
+
+/* The owner: from here on it looks into the mailbox again and again. */
+static inline void mailbox_watch(struct mailbox *m)
+{
+	atomic_store(&m->watched, true);
+}
+
+/* The owner, which is going to look no more.  True: something has come. */
+static inline bool mailbox_unwatch(struct mailbox *m)
+{
+	atomic_store(&m->watched, false);
+	return mailbox_has_mail(m);
 }
 
 #endif

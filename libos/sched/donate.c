@@ -110,11 +110,13 @@ static void trace_gift(struct vcore *v, const struct task *from, const struct ta
 	trace(v, TRACE_DONATE, to->self.id, to->donation_depth, from->self.id, ns);
 }
 
-/* The running task has nothing left, and stops as soon as it is unmasked. */
+/* The running task has nothing left, and stops as soon as it is unmasked, if anybody waits for that; otherwise
+ * when somebody does (timers_program). */
 static void end_slice(struct vcore *v)
 {
 	v->slice_end_tsc = rdtsc();
-	v->need_resched = true;
+	if (vcore_slice_ends(v))
+		v->need_resched = true;
 }
 
 /* No slice comes with it: it is a wake, or the start of a new task.  -> where it shall go. */
@@ -158,7 +160,6 @@ static __attribute__((noinline)) void give_at_once(struct vcore *v, struct task 
 	struct task *from = v->current;
 	enum donation_kind kind = (enum donation_kind)t->gift;
 
-	end_slice(v);
 	trace_gift(v, from, t, ns);
 	t->message = MESSAGE_DONATE;
 	t->donated_ns = ns;
@@ -170,6 +171,7 @@ static __attribute__((noinline)) void give_at_once(struct vcore *v, struct task 
 		donation_count(&v->stats, kind, DONATION_CROSS_CPU);
 		task_send(v, t, cpu);
 	}
+	end_slice(v);
 }
 
 /* To answer one's own giver makes no chain longer: the two are where they were before. */

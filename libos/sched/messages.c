@@ -13,6 +13,7 @@
  */
 #include "sched/messages.h"
 #include "core/event.h"
+#include "core/idle_poll.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/switch.h"
@@ -208,7 +209,9 @@ void steal_ask(struct vcore *v)
 
 	if (v->steal_asked)
 		return; /* an answer is on its way */
-	victim = find_victim(v);
+	do
+		victim = find_victim(v);
+	while (victim >= 0 && idle_poll_settles(v, (unsigned)victim));
 	if (victim < 0)
 		return;
 	v->steal_asked = 1ul << victim;

@@ -42,6 +42,7 @@ static int64_t switch_or_not(exo_handle space, uint64_t token);
 #include "../../libos/sched/gift.c"
 #include "../../libos/sched/messages.c"
 #include "../../libos/sched/place.c"
+#include "libos_halts.h"
 #include "libos_queues.h"
 
 #define LEFT_NS (SCHED_SLICE_DEFAULT_NS / 2) /* of each CPU's slice at the beginning */
@@ -105,6 +106,11 @@ int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 {
 	return false;
+}
+
+bool vcore_slice_ends(const struct vcore *v)
+{
+	return vcore_has_waiting(v);
 }
 
 void schedule(struct vcore *v, struct task *prev, enum sched_why why)

@@ -8,7 +8,6 @@
 
 #include <string.h>
 #include "core/event.h"
-#include "core/idle_poll.h"
 #include "core/lock.h"
 #include "core/vcore.h"
 #include "core/wake.h"
@@ -41,18 +40,8 @@ void upcalls_unmask(void)
 void vcore_ring_if(unsigned cpu, bool first)
 {
 	EXPLORE_CHECK(cpu < CPUS && vcore_of(cpu)->page);
-	if (first)
+	if (mailbox_must_ring(&vcore_of(cpu)->mailbox, first))
 		__atomic_fetch_or(&pages[cpu].pending, EXO_EVENT_DOORBELL, __ATOMIC_ACQ_REL);
-}
-
-/* A halt comes at once. */
-bool idle_poll(struct vcore *v)
-{
-	return false;
-}
-
-void idle_poll_learn(struct vcore *v, uint64_t idle_tsc)
-{
 }
 
 void timers_program(struct vcore *v)

@@ -34,6 +34,7 @@ static void wait_for_turn(void);
 #include "../../libos/sched/balance.c"
 #include "../../libos/sched/messages.c"
 #include "libos_awake.h"
+#include "libos_halts.h"
 #include "libos_queues.h"
 
 static struct task runner, second; /* the first is CPU 0's, and runs for ever */

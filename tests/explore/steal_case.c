@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libos/core/mailbox.c, libos/core/task_state.c, and included below: no task waits while a CPU that may
- * run it sleeps (libos/core/idle.c has the argument)
+ * run it sleeps (libos/core/idle.c has the argument), also if that has looked for a while before, and so
+ * was not rung (libos/core/mailbox.h)
  *
  * CPU 0 runs a task for ever and gets a second one into its queue; the others have nothing to do.  The
  * run queues hold what they are given, in order; all else is as it ships.
@@ -14,6 +15,10 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc);
 #define exo_halt halt_until_rung
 #include "../../libos/core/idle.c"
 #undef exo_halt
+static uint64_t clock_read(void);
+#define rdtsc clock_read
+#include "../../libos/core/idle_poll.c"
+#undef rdtsc
 #include "../../libos/core/wake.c"
 #include "../../libos/sched/messages.c"
 #include "../../libos/sched/place.c"
@@ -34,6 +39,14 @@ static int64_t halt_until_rung(uint64_t token, uint64_t deadline_tsc)
 {
 	explore_wait(may_go_on, (void *)(uintptr_t)explore_self(), "halts");
 	return 0;
+}
+
+/* Each CPU's own clock: two looks take the time for which one looks. */
+static uint64_t clocks[CPUS];
+
+static uint64_t clock_read(void)
+{
+	return clocks[explore_self()] += JUMP_NS;
 }
 
 void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
@@ -65,6 +78,19 @@ static void setup(unsigned cpus)
 static void setup_two(void)
 {
 	setup(2);
+}
+
+/* CPU 1 looks before it halts. */
+static void setup_look(void)
+{
+	setup(2);
+	memset(clocks, 0, sizeof(clocks));
+	somebody_looks = false;
+	vcore_of(1)->poll_ns = 2 * JUMP_NS;
+	for (unsigned cpu = 0; cpu < 2; cpu++)
+		vcore_of(cpu)->page->budget_end_tsc = UINT64_MAX;
+	explore_name(clocks, sizeof(clocks), "clocks");
+	explore_name(&somebody_looks, sizeof(somebody_looks), "somebody_looks");
 }
 
 static void setup_three(void)
@@ -107,6 +133,8 @@ int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "an_idle_cpu_gets_what_waits", 2, 2, 1, setup_two, queue_and_offer,
+		  another_cpu_has_it, NULL },
+		{ "an_idle_cpu_that_looks_gets_it", 2, 2, 1, setup_look, queue_and_offer,
 		  another_cpu_has_it, NULL },
 		{ "one_of_two_idle_cpus_gets_it", 3, 1, 0, setup_three, queue_and_offer,
 		  another_cpu_has_it, NULL },

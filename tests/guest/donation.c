@@ -64,12 +64,13 @@ static void a_pipe_donates_across_cpus(void)
 	if (cpus() < 2)
 		return;
 	long same = donations("pipe", "same-cpu"), cross = donations("pipe", "cross-cpu");
-	long rang = total("ipis-sent");
+	long told = total("ipis-sent") + total("ipis-coalesced");
 
 	CHECK_EQ(ping_pong(1, ROUNDS), ROUNDS);
 	CHECK_EQ(donations("pipe", "same-cpu"), same);
 	CHECK(donations("pipe", "cross-cpu") > cross);
-	CHECK(total("ipis-sent") > rang);
+	/* A CPU that looks for mail need not be rung. */
+	CHECK(total("ipis-sent") + total("ipis-coalesced") >= told + ROUNDS / 2);
 	CHECK(total("mailbox-high") >= 1);
 }
 

@@ -149,9 +149,11 @@ def cases(full):
             lambda model=model: nothing_is_missing(code.missing_quotes(model))
         yield f"{name}_has_every_step_of_the_code", \
             lambda model=model: nothing_is_missing(code.missing_steps(model))
+        named = set()
         for prop, quick, whole in HOLDS.findall(model.text):
             search = Search(path, prop, whole if full else quick, bounds)
-            yield f"{name}_{prop}", lambda search=search: holds(search, report)
+            yield search.name if prop in named else f"{name}_{prop}", lambda search=search: holds(search, report)
+            named.add(prop)
         for prop, options, why in BROKEN.findall(model.text)[:None if full else BROKEN_QUICK]:
             search = Search(path, prop, options, bounds)
             yield search.name, lambda search=search, why=why: is_refuted(search, why, report)

@@ -16,6 +16,8 @@
  * HOG: the last task passes the ball on once and then computes for ever.  Nothing preempts it, so who
  * is queued behind it runs only if another CPU gets it.
  *
+ * WATCH: an idle CPU may look into its mailbox for a while before it halts, and is not rung meanwhile.
+ *
  * Beyond what is modelled: a kernel call is one step (exo_halt: halt.pml has what is in it), accesses are
  * sequentially consistent (tests/explore has store buffers), and a scheduler library picks any queued
  * task and any CPU, so what holds here holds for all of them.
@@ -25,6 +27,8 @@
  * holds first_runs: quick -DPREEMPTIONS=0; full -DPREEMPTIONS=2
  * holds last_runs: quick -DSIGNALS=1 -DPREEMPTIONS=0; full -DSIGNALS=1 -DPREEMPTIONS=1
  * holds queued_is_stolen: quick -DHOG -DSTEAL -DPREEMPTIONS=0 depth=180; full -DHOG -DSTEAL -DPREEMPTIONS=0
+ * holds first_runs: quick -DWATCH -DPREEMPTIONS=0; full -DWATCH -DPREEMPTIONS=1
+ * holds queued_is_stolen: quick -DWATCH -DHOG -DSTEAL -DPREEMPTIONS=0 depth=180; full -DWATCH -DHOG -DSTEAL -DPREEMPTIONS=0
  * broken first_runs: -DNO_RECHECK who leaves its stack does not look at wake_pending
  * broken first_runs: -DHALT_BLIND the kernel halts although something is pending
  * broken first_runs: -DBELL_FIRST the doorbell rings before the task is in the mailbox
@@ -35,6 +39,8 @@
  * broken last_runs: -DSIGNALS=1 -DSIGNAL_LOOKS_FIRST wait_flags is looked at before the signal is pending
  * broken queued_is_stolen: -DHOG -DSTEAL -DOFFER_BEFORE_COUNT idle_cpus is looked at before the task is counted
  * broken queued_is_stolen: -DHOG -DSTEAL -DLOOK_BEFORE_IDLE_BIT who goes idle looks at the queues before it says so
+ * broken first_runs: -DWATCH -DNO_LAST_LOOK who stops watching does not look into the mailbox again
+ * broken first_runs: -DWATCH -DLOOK_BEFORE_UNWATCH it looks, but before it says that it stops
  *
  * How it is tied to the code (code_steps.py):
  *
@@ -48,8 +54,9 @@
  * watch libos/sched/donate.c: call task_claim
  * watch libos/core/task_state.h: atomic where
  * watch libos/core/mailbox.c: atomic tasks
- * watch libos/core/mailbox.h: atomic tasks thieves refused flags
+ * watch libos/core/mailbox.h: atomic tasks thieves refused flags watched
  * watch libos/core/idle.c: atomic idle_cpus
+ * watch libos/core/idle_poll.c: call mailbox_watch mailbox_unwatch mailbox_has_mail
  * watch libos/core/idle.c: call mailbox_has_mail steal_ask halt exo_halt
  * watch libos/core/switch.c: atomic on_cpu pending
  * watch libos/core/switch_steps.h: atomic on_cpu
@@ -101,6 +108,8 @@ byte idle_cpus;
 /* The kernel: a doorbell on its way, and what the libos sees of it. */
 bool latched[CPUS], late[CPUS], pending[CPUS];
 
+bool watched[CPUS]; /* the mailbox, by who need not be rung */
+
 byte ball, preemptions, tasks_made;
 bool hogging;
 
@@ -112,9 +121,11 @@ bool hogging;
 
 inline ring_if(target, first)
 {
+	/* code: libos/core/mailbox.h mailbox_must_ring: "first && !atomic_load(&m->watched)" */
+	/* code: libos/core/event.c vcore_ring_if: "mailbox_must_ring(&vcore_of(cpu)->mailbox, first)" */
 	/* code: libos/core/event.c vcore_ring: "exo_doorbell(vcore_of(cpu)->handle)" */
 	if
-	:: first -> latched[target] = true
+	:: first && !watched[target] -> latched[target] = true
 	:: else
 	fi
 }
@@ -195,7 +206,7 @@ inline task_send(u)
 		box_tasks[to] = box_tasks[to] | BIT(u)
 #else
 		/* code: libos/core/mailbox.c mailbox_push_task: "atomic_load_explicit(&m->tasks, memory_order_relaxed)" */
-		/* code: libos/core/mailbox.c mailbox_push_task: "atomic_compare_exchange_weak_explicit(&m->tasks, &first, t, memory_order_acq_rel," */
+		/* code: libos/core/mailbox.c mailbox_push_task: "atomic_compare_exchange_weak_explicit(&m->tasks, &first, t, memory_order_seq_cst," */
 		/* code: libos/core/mailbox.c mailbox_push_task: "return first == NULL" */
 		atomic { first = (box_tasks[to] == 0); box_tasks[to] = box_tasks[to] | BIT(u) };
 		/* code: libos/core/wake.c send_to_cpu: "vcore_ring_if(cpu, mailbox_push_task(&vcore_of(cpu)->mailbox, t))" */
@@ -400,6 +411,37 @@ inline exo_halt()
 #endif
 }
 
+/* True in `seen`: something has come. */
+inline idle_poll()
+{
+	seen = false;
+#ifdef WATCH
+	if
+	:: true ->
+		/* code: libos/core/mailbox.h mailbox_watch: "atomic_store(&m->watched, true)" */
+		/* code: libos/core/idle_poll.c idle_poll: "mailbox_watch(&v->mailbox)" */
+		watched[c] = true;
+		/* code: libos/core/idle_poll.c has_come: "mailbox_has_mail(&v->mailbox)" */
+		atomic { kernel_delivers() };
+		if
+		:: pending[c] || HAS_MAIL(c) -> seen = true
+		:: true
+		fi;
+#ifdef LOOK_BEFORE_UNWATCH
+		seen = seen || HAS_MAIL(c);
+#endif
+		/* code: libos/core/mailbox.h mailbox_unwatch: "atomic_store(&m->watched, false)" */
+		watched[c] = false;
+#if !defined(NO_LAST_LOOK) && !defined(LOOK_BEFORE_UNWATCH)
+		/* code: libos/core/mailbox.h mailbox_unwatch: "return mailbox_has_mail(m)" */
+		/* code: libos/core/idle_poll.c idle_poll: "found |= mailbox_unwatch(&v->mailbox)" */
+		seen = seen || HAS_MAIL(c)
+#endif
+	:: true
+	fi
+#endif
+}
+
 inline idle()
 {
 #ifdef STEAL
@@ -420,8 +462,13 @@ inline idle()
 		steal_ask();
 #endif
 		/* code: libos/core/idle.c idle: "halt(v, token)" */
-		atomic { kernel_delivers() };
-		exo_halt()
+		idle_poll();
+		if
+		:: seen
+		:: else ->
+			atomic { kernel_delivers() };
+			exo_halt()
+		fi
 	:: else
 	fi
 }

@@ -289,6 +289,12 @@ void sim_wake(struct sim_task *t, enum sched_why why)
 	send_task(t, choose_cpu(t, why), why);
 }
 
+/* Does anybody wait for the current task to stop? */
+static bool is_waited_for(const struct sim_cpu *c)
+{
+	return c->count || c->heir;
+}
+
 static uint64_t slice_left_ns(const struct sim_cpu *c)
 {
 	return c->slice_end_ns > machine.now_ns ? c->slice_end_ns - machine.now_ns : 0;
@@ -310,19 +316,20 @@ static void set_depth(const struct sim_task *from, struct sim_task *t)
 		t->gift_depth = from->gift_depth + 1;
 }
 
-/* The current task has nothing left. */
+/* The current task has nothing left, and stops if anybody waits for that. */
 static void give(struct sim_cpu *c, struct sim_task *t, int cpu)
 {
 	t->gift_ns = slice_left_ns(c);
 	t->given_by = c->current->t.self.id;
 	c->slice_end_ns = machine.now_ns;
-	c->need_resched = true;
 	t->why = SCHED_DONATED;
 	t->state = SIM_FLYING;
 	if (cpu == machine.this_cpu)
 		c->heir = t;
 	else
 		send_task(t, cpu, SCHED_DONATED);
+	if (is_waited_for(c))
+		c->need_resched = true;
 }
 
 static void hand(struct sim_task *t, enum sched_why ordinary)
@@ -561,12 +568,6 @@ static void schedule(int cpu, struct sim_task *prev)
 	if (c->idle_since_ns == SIM_NEVER)
 		c->idle_since_ns = machine.now_ns;
 	ask_for_task(cpu);
-}
-
-/* Does anybody wait for the current task to stop? */
-static bool is_waited_for(const struct sim_cpu *c)
-{
-	return c->count || c->heir;
 }
 
 static void set_timer(int cpu)

@@ -26,6 +26,9 @@ static struct exo_vcore_page pages[CPUS];
 static struct vcore *const one = &vcore_areas[0].vcore, *const two = &vcore_areas[1].vcore;
 
 static uint64_t event_at, jump_at, other_at, turn_at;
+static uint64_t mail_at;      /* sent by the other CPU */
+static uint64_t runs_at;      /* whose only queued task runs then */
+static bool was_rung;         /* it would have been */
 static unsigned others;       /* how often the other CPU has tried meanwhile */
 static bool other_found;      /* and that it looked */
 static uint64_t other_waited; /* and for how long, on its own clock */
@@ -40,6 +43,13 @@ static void clock_read(void)
 	clock_tsc += STEP;
 	if (clock_tsc >= event_at)
 		pages[0].pending = EXO_EVENT_DOORBELL;
+	if (clock_tsc >= mail_at) {
+		mail_at = NEVER;
+		atomic_fetch_or(&one->mailbox.flags, MAILBOX_PULL);
+		was_rung = mailbox_must_ring(&one->mailbox, true);
+	}
+	if (clock_tsc >= runs_at)
+		atomic_store(&two->queue.count, 0);
 	if (clock_tsc >= jump_at) {
 		clock_tsc += 2 * JUMP_NS * TICKS;
 		jump_at = NEVER;
@@ -60,7 +70,8 @@ static void clock_read(void)
 static void start(void)
 {
 	clock_tsc = START;
-	event_at = jump_at = other_at = turn_at = NEVER;
+	event_at = jump_at = other_at = turn_at = mail_at = runs_at = NEVER;
+	was_rung = false;
 	atomic_store(&somebody_looks, false);
 	others = 0;
 	other_found = false;
@@ -105,6 +116,32 @@ static void an_event_ends_the_look(void)
 	CHECK(idle_poll(one));
 	CHECK(is_about((clock_tsc - START) / TICKS, WINDOW_NS / 2));
 	CHECK_EQ(one->poll_ns, WINDOW_NS);
+}
+
+/* Its sender finds that it need not ring. */
+static void mail_ends_the_look(void)
+{
+	start();
+	mail_at = clock_tsc + ns_to_tsc(WINDOW_NS / 2);
+	CHECK(idle_poll(one));
+	CHECK(is_about((clock_tsc - START) / TICKS, WINDOW_NS / 2));
+	CHECK(!was_rung && pages[0].pending == 0);
+	CHECK(mailbox_must_ring(&one->mailbox, true));
+	CHECK(!mailbox_must_ring(&one->mailbox, false));
+}
+
+/* Who looks not, or not yet, is rung. */
+static void mail_before_the_look_rings(void)
+{
+	start();
+	atomic_store(&somebody_looks, true);
+	mail_at = clock_tsc + ns_to_tsc(TURN_NS / 2);
+	CHECK(!idle_poll(one));
+	CHECK(was_rung);
+	atomic_store(&somebody_looks, false);
+	/* It is found although it is there already, and although time jumps. */
+	jump_at = clock_tsc;
+	CHECK(idle_poll(one));
 }
 
 static void what_comes_later_is_left_to_the_halt(void)
@@ -210,10 +247,48 @@ static void nobody_looks_who_shares_its_cpu_or_is_alone(void)
 	CHECK(is_about(looked_ns(one), WINDOW_NS));
 }
 
+/* ---------------------------------------------------------------- a task alone in another's queue */
+
+static bool settles(unsigned count)
+{
+	atomic_store(&two->queue.count, count);
+	return idle_poll_settles(one, 1);
+}
+
+static void a_task_that_runs_in_a_moment_is_not_asked_for(void)
+{
+	start();
+	runs_at = clock_tsc + ns_to_tsc(SETTLE_NS / 2);
+	CHECK(settles(1));
+	CHECK(is_about((clock_tsc - START) / TICKS, SETTLE_NS / 2));
+}
+
+static void one_that_waits_is_asked_for(void)
+{
+	uint64_t begin;
+
+	start();
+	CHECK(!settles(1));
+	CHECK(is_about((clock_tsc - START) / TICKS, SETTLE_NS));
+	/* Of several, one waits for sure; of none, none. */
+	begin = clock_tsc;
+	CHECK(!settles(2) && !settles(0));
+	/* Something is to be done, or the CPU's time is not to be spent. */
+	mail_at = clock_tsc;
+	CHECK(!settles(1));
+	CHECK((clock_tsc - begin) / TICKS < SETTLE_NS / 2);
+	start();
+	pages[0].budget_end_tsc = clock_tsc + ns_to_tsc(1000000000);
+	CHECK(!settles(1));
+	CHECK((clock_tsc - START) / TICKS < SETTLE_NS / 2);
+}
+
 int main(void)
 {
 	RUN(who_was_never_idle_for_a_short_time_halts_at_once);
 	RUN(an_event_ends_the_look);
+	RUN(mail_ends_the_look);
+	RUN(mail_before_the_look_rings);
 	RUN(what_comes_later_is_left_to_the_halt);
 	RUN(who_looks_in_vain_looks_half_as_long_and_then_not_at_all);
 	RUN(who_finds_something_looks_for_the_whole_window_again);
@@ -222,5 +297,7 @@ int main(void)
 	RUN(one_cpu_looks_at_a_time);
 	RUN(who_waits_for_a_turn_gets_it);
 	RUN(nobody_looks_who_shares_its_cpu_or_is_alone);
+	RUN(a_task_that_runs_in_a_moment_is_not_asked_for);
+	RUN(one_that_waits_is_asked_for);
 	return check_result();
 }
