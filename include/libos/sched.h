@@ -273,7 +273,9 @@ struct sched_ops {
 	 * `from` has just made it, or stays queued.  (With select_cpu() nobody is asked about new tasks.)
 	 * 0: if `to` is to run on this CPU, it runs next, when `from` stops, without enqueue() and
 	 * pick(), after dequeue() if it was queued.  SCHED_DONATE_NOW: likewise, and `from` stops at
-	 * once.  charge() and enqueue() follow as for every task that runs.  It is enqueued as
+	 * once.  charge() and enqueue() follow as for every task that runs.  If `to` is to run on another
+	 * CPU, `from` has given its slice at once, and stops when somebody waits for its CPU: till then
+	 * it runs on, without charge(), enqueue() and pick().  `to` is enqueued as
 	 * SCHED_DONATED instead if it goes to another CPU, or if the library calls sched_resched()
 	 * on this CPU before the switch, and pick() decides; and as SCHED_WOKEN or SCHED_NEW if `from`
 	 * has used up its slice, or others could run `to` while `from` goes on.

@@ -36,6 +36,7 @@ void vcore_ring(unsigned cpu)
 
 void vcore_ring_if(unsigned cpu, bool first)
 {
+	race_point();
 	if (mailbox_must_ring(&vcore_of(cpu)->mailbox, first))
 		vcore_ring(cpu);
 	else

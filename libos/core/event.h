@@ -20,7 +20,7 @@ void events_process(struct vcore *v);
 void events_take(struct vcore *v);
 
 /* Any CPU, masked: makes `cpu` look at its mailbox; only if `first`, else somebody has rung for what
- * was there before, and it has not looked yet. */
+ * was there before, and it has not looked yet; and not if it looks by itself (core/mailbox.h). */
 void vcore_ring(unsigned cpu);
 void vcore_ring_if(unsigned cpu, bool first);
 

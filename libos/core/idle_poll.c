@@ -12,6 +12,9 @@
  *	whoever finds that time has jumped, so that others wanted its place on the host, stops at once, and
  *	looks for a quarter as long the next time
  *
+ * (For some microseconds each may look whether a task that is queued elsewhere is to wait at all, before
+ * it asks for that: idle_poll_victim.)
+ *
  * Who sends to a CPU that looks need not ring it, which costs both of them more than all else that a wake
  * takes (mailbox.h says why nothing is missed).  All that is not mail rings as ever.
  */
@@ -19,6 +22,7 @@
 #include "core/exo.h"
 #include "core/idle_poll.h"
 #include "core/vcore.h"
+#include "debug/inject.h"
 #include "time/time.h"
 
 #define SHORT_NS 200000ul  /* an idle time that makes it worth a try */
@@ -27,7 +31,7 @@
 #define JUMP_NS 20000ul    /* between two looks: the host has run somebody else */
 #define TURN_NS 20000ul    /* waited at most until the one who looks has stopped */
 #define RETRY_NS 5000000ul /* so long after all was in vain */
-#define SETTLE_NS 5000ul   /* a task that is still queued after that waits for another to stop */
+#define SETTLE_NS 5000ul   /* a task that is still queued after that is asked for */
 
 static _Atomic bool somebody_looks; /* any CPU; of whoever has raised it */
 
@@ -84,6 +88,7 @@ bool idle_poll(struct vcore *v)
 	now = rdtsc();
 	mailbox_watch(&v->mailbox);
 	found = look(v, now, &jumped);
+	race_point();
 	found |= mailbox_unwatch(&v->mailbox);
 	atomic_store(&somebody_looks, false);
 	if (found) {
@@ -98,20 +103,28 @@ bool idle_poll(struct vcore *v)
 	return false;
 }
 
-/* A task that is alone in a queue has most often just come to a CPU that had none, and runs there in a moment.
- * Who asks for it rings that CPU, and is refused. */
-bool idle_poll_settles(const struct vcore *v, unsigned victim)
+/* One task is in its queue and none runs there: that one will, in a moment.  A hint. */
+static bool is_about_to_run(const struct vcore *v)
 {
-	const _Atomic uint32_t *count = &vcore_of(victim)->queue.count;
-	uint64_t end = rdtsc() + ns_to_tsc(SETTLE_NS);
-	bool alone = !is_pointless(v) && atomic_load(count) == 1;
+	return atomic_load(&v->queue.count) == 1 && !*(struct task *const volatile *)&v->current;
+}
 
-	while (alone && atomic_load(count) == 1) {
-		if (has_come(v) || rdtsc() >= end)
-			return false;
+/* Who asks for such a task rings that CPU, and is refused.  So we look again, for a moment in all, and then ask
+ * all the same: whatever is the case, we have asked whom we saw last, or seen nobody, or something is to be
+ * done here first, and then we come back. */
+int idle_poll_victim(const struct vcore *v, int (*find)(const struct vcore *v))
+{
+	uint64_t now = rdtsc(), end = now + ns_to_tsc(SETTLE_NS);
+	int victim = find(v);
+
+	while (victim >= 0 && is_about_to_run(vcore_of((unsigned)victim)) && now < end && !is_pointless(v)) {
+		if (has_come(v))
+			return -1;
 		__builtin_ia32_pause();
+		now = rdtsc();
+		victim = find(v);
 	}
-	return alone;
+	return victim;
 }
 
 void idle_poll_learn(struct vcore *v, uint64_t idle_tsc)

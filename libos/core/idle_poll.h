@@ -10,8 +10,9 @@ struct vcore;
 
 /* True: an event is pending, or there is mail. */
 bool idle_poll(struct vcore *v);
-/* `victim` has one task in its queue: true, after a moment, if that has changed. */
-bool idle_poll_settles(const struct vcore *v, unsigned victim);
+/* The CPU to be asked for a task, as find() says: -1, nobody, or something has come.  Where it is likely that
+ * the task runs at once, that is found out first, which may take some microseconds. */
+int idle_poll_victim(const struct vcore *v, int (*find)(const struct vcore *v));
 /* It has been idle for so long. */
 void idle_poll_learn(struct vcore *v, uint64_t idle_tsc);
 

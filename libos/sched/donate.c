@@ -25,9 +25,9 @@
  *
  * A heir that runs elsewhere goes through that CPU's mailbox with message DONATE, at once.
  *
- * What is given is what is left, never a fresh slice, and the giver stops: so a chain of gifts uses
- * no more time than the first slice had, and two tasks that give to each other cannot starve a
- * third.  That a chain also has a largest length bounds what a scheduler library sees of it.
+ * What is given is what is left, never a fresh slice, and the giver stops, or has none any more and stops
+ * as soon as somebody waits: so a chain of gifts uses no more of others' time than the first slice had, and
+ * two tasks that give to each other cannot starve a third.  That a chain also has a largest length bounds what a scheduler library sees of it.
  *
  * What a heir leaves of its gift when it goes to sleep returns to the giver, if that still waits in
  * the queue of this CPU.  Otherwise a writer that wakes a reader would pay for it with a round of the

@@ -209,9 +209,7 @@ void steal_ask(struct vcore *v)
 
 	if (v->steal_asked)
 		return; /* an answer is on its way */
-	do
-		victim = find_victim(v);
-	while (victim >= 0 && idle_poll_settles(v, (unsigned)victim));
+	victim = idle_poll_victim(v, find_victim);
 	if (victim < 0)
 		return;
 	v->steal_asked = 1ul << victim;

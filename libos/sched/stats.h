@@ -46,7 +46,7 @@ struct vcore_stats {
 	uint64_t pushes;          /* wakes that went to another CPU than the task's last */
 	uint64_t migrations_in, migrations_out; /* queued or running tasks that changed CPU */
 	uint64_t steals_asked, steals_won, steals_refused; /* asked = won + refused + in progress */
-	uint64_t ipis_sent, ipis_coalesced; /* messages that rang; that found the bell rung already */
+	uint64_t ipis_sent, ipis_coalesced; /* messages that rang; that had no need to */
 	uint64_t mailbox_high;    /* most tasks and calls ever found in the mailbox at once */
 	/* Idle times that ended in the kernel; that ended before (core/idle_poll.c). */
 	uint64_t halts, polls;

@@ -61,10 +61,12 @@ static uint64_t slice_of(const struct task *t)
 	return slice_ns < SLICE_MAX_NS ? slice_ns : SLICE_MAX_NS;
 }
 
-/* Cut short, not used up: then it has not lost its turn. */
+/* Cut short, not used up: then it has not lost its turn.  SCHED_FIFO has no slices: one that has given what is
+ * left of its own to another is stopped when somebody comes to wait, whoever that is. */
 static bool keeps_its_turn(const struct task *t, enum sched_why why)
 {
-	return why == SCHED_PREEMPTED && sched_slice_left_ns(t) > 0;
+	return why == SCHED_PREEMPTED &&
+	       (sched_slice_left_ns(t) > 0 || sched_task_policy(t) == SCHED_POLICY_FIFO);
 }
 
 static void prio_enqueue(int cpu, struct task *t, enum sched_why why)

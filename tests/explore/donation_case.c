@@ -110,7 +110,7 @@ bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 
 bool vcore_slice_ends(const struct vcore *v)
 {
-	return vcore_has_waiting(v);
+	return vcore_has_waiting(v) || v->current->donor.id;
 }
 
 void schedule(struct vcore *v, struct task *prev, enum sched_why why)

@@ -14,9 +14,9 @@ void idle_poll_learn(struct vcore *v, uint64_t idle_tsc)
 {
 }
 
-bool idle_poll_settles(const struct vcore *v, unsigned victim)
+int idle_poll_victim(const struct vcore *v, int (*find)(const struct vcore *v))
 {
-	return false;
+	return find(v);
 }
 
 #endif

@@ -286,6 +286,74 @@ static void rr_tasks_take_turns_and_leave_nothing_to_others(void)
 	CHECK_EQ(shared->wrong, 0);
 }
 
+#define GIFTS 20
+
+static int bytes[3][2]; /* a pipe to each of them */
+
+/* Says each time that it is here. */
+static void answer(int i)
+{
+	cpu_set_t second;
+	char byte;
+
+	CPU_ZERO(&second);
+	CPU_SET(1, &second);
+	if (i == 1 && sched_setaffinity(0, sizeof(second), &second) != 0)
+		shared->wrong = 1;
+	shared->ready++;
+	for (int n = 0; n < GIFTS; n++) {
+		if (read(bytes[i][0], &byte, 1) != 1)
+			shared->wrong = 1;
+		shared->spins[i]++;
+	}
+}
+
+/* Gives its slice to a task on the other CPU, which answers; then wakes one here of the same priority, which
+ * must not run before we sleep. */
+static void give_and_go_on(int i)
+{
+	while (shared->ready < 3 + 2)
+		usleep(1000);
+	for (int n = 0; n < GIFTS; n++) {
+		long long end_ns;
+
+		shared->wrong |= write(bytes[1][1], "", 1) != 1;
+		while (shared->spins[1] == n)
+			;
+		shared->wrong |= write(bytes[2][1], "", 1) != 1;
+		end_ns = used_ns() + 5 * MS;
+		while (used_ns() < end_ns)
+			;
+		shared->wrong |= shared->spins[2] != n;
+		while (shared->spins[2] == n)
+			usleep(1000);
+	}
+	shared->spins[i] = 1;
+}
+
+static void a_fifo_task_that_has_given_its_slice_keeps_its_turn(void)
+{
+	struct sched_attr urgent = { .sched_policy = SCHED_FIFO, .sched_priority = 7 };
+	pid_t child[3];
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	CHECK_EQ(put_in_force("prio"), 0);
+	begin();
+	CHECK(pipe(bytes[1]) == 0 && pipe(bytes[2]) == 0);
+	child[0] = start(0, urgent, give_and_go_on);
+	child[1] = start(1, urgent, answer);
+	child[2] = start(2, urgent, answer);
+	run_all(child, 3);
+	CHECK_EQ(put_in_force(before), 0);
+	CHECK_EQ(shared->wrong, 0);
+	CHECK_EQ(shared->spins[0], 1);
+	for (int i = 1; i < 3; i++) {
+		close(bytes[i][0]);
+		close(bytes[i][1]);
+	}
+}
+
 int main(void)
 {
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -298,5 +366,6 @@ int main(void)
 	RUN(edf_gives_what_was_asked_for_and_no_more);
 	RUN(fifo_tasks_leave_nothing_to_others);
 	RUN(rr_tasks_take_turns_and_leave_nothing_to_others);
+	RUN(a_fifo_task_that_has_given_its_slice_keeps_its_turn);
 	return test_result();
 }

@@ -249,38 +249,54 @@ static void nobody_looks_who_shares_its_cpu_or_is_alone(void)
 
 /* ---------------------------------------------------------------- a task alone in another's queue */
 
-static bool settles(unsigned count)
+/* As who asks would find: the other CPU, if anybody is queued there. */
+static int find(const struct vcore *v)
+{
+	CHECK(v == one);
+	return atomic_load(&two->queue.count) ? two->cpu : -1;
+}
+
+static int victim(unsigned count)
 {
 	atomic_store(&two->queue.count, count);
-	return idle_poll_settles(one, 1);
+	return idle_poll_victim(one, find);
 }
 
 static void a_task_that_runs_in_a_moment_is_not_asked_for(void)
 {
 	start();
 	runs_at = clock_tsc + ns_to_tsc(SETTLE_NS / 2);
-	CHECK(settles(1));
+	CHECK_EQ(victim(1), -1);
 	CHECK(is_about((clock_tsc - START) / TICKS, SETTLE_NS / 2));
 }
 
-static void one_that_waits_is_asked_for(void)
+static void one_that_does_not_is_asked_for(void)
 {
-	uint64_t begin;
-
 	start();
-	CHECK(!settles(1));
+	CHECK_EQ(victim(1), 1);
 	CHECK(is_about((clock_tsc - START) / TICKS, SETTLE_NS));
-	/* Of several, one waits for sure; of none, none. */
-	begin = clock_tsc;
-	CHECK(!settles(2) && !settles(0));
-	/* Something is to be done, or the CPU's time is not to be spent. */
-	mail_at = clock_tsc;
-	CHECK(!settles(1));
-	CHECK((clock_tsc - begin) / TICKS < SETTLE_NS / 2);
+}
+
+/* Several; none; one behind another that runs; or the CPU's time is not to be spent. */
+static void where_it_is_known_nobody_waits(void)
+{
 	start();
+	CHECK(victim(2) == 1 && victim(0) == -1);
+	two->current = (struct task *)&clock_tsc;
+	CHECK_EQ(victim(1), 1);
+	two->current = NULL;
 	pages[0].budget_end_tsc = clock_tsc + ns_to_tsc(1000000000);
-	CHECK(!settles(1));
+	CHECK_EQ(victim(1), 1);
 	CHECK((clock_tsc - START) / TICKS < SETTLE_NS / 2);
+}
+
+static void who_gets_something_asks_for_nothing(void)
+{
+	start();
+	mail_at = clock_tsc + ns_to_tsc(SETTLE_NS / 2);
+	CHECK_EQ(victim(1), -1);
+	CHECK(is_about((clock_tsc - START) / TICKS, SETTLE_NS / 2));
+	CHECK(was_rung);
 }
 
 int main(void)
@@ -298,6 +314,8 @@ int main(void)
 	RUN(who_waits_for_a_turn_gets_it);
 	RUN(nobody_looks_who_shares_its_cpu_or_is_alone);
 	RUN(a_task_that_runs_in_a_moment_is_not_asked_for);
-	RUN(one_that_waits_is_asked_for);
+	RUN(one_that_does_not_is_asked_for);
+	RUN(where_it_is_known_nobody_waits);
+	RUN(who_gets_something_asks_for_nothing);
 	return check_result();
 }
