@@ -157,6 +157,7 @@ static void start_libos(struct vcore *v)
 	vcores_init();
 	parent_find();
 	time_init();
+	vcores_know_time();
 	if (machine()->vector_size > TASK_VECTOR_MAX)
 		libos_panic("vector registers take %u bytes: there is room for %lu", machine()->vector_size,
 			    TASK_VECTOR_MAX);

@@ -20,13 +20,13 @@ __attribute__((cold)) _Noreturn void switch_space_bug(const struct task *t, int6
 static inline bool switch_charge(struct vcore *v, struct task *t)
 {
 	uint64_t now = rdtsc();
-	uint64_t ns = tsc_to_ns(now - v->ran_since_tsc);
+	uint64_t ns = vcore_ns(v, now - v->ran_since_tsc);
 
 	v->ran_since_tsc = now;
 	t->user_ns += ns; /* a system call is a function call: its time is the program's */
 	/* Rounded up: were the end of a slice that is given a tick before that of the giver's, the timer
 	 * would have to be set anew. */
-	t->slice_ns = v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) + 1 : 0;
+	t->slice_ns = v->slice_end_tsc > now ? vcore_ns(v, v->slice_end_tsc - now) + 1 : 0;
 	return run_queue_charge(v, t, ns);
 }
 
@@ -74,7 +74,7 @@ static inline void switch_count_latency(struct vcore *v, struct task *t)
 	if (!t->woken_tsc)
 		return;
 	if (v->ran_since_tsc > t->woken_tsc)
-		ns |= tsc_to_ns(v->ran_since_tsc - t->woken_tsc);
+		ns |= vcore_ns(v, v->ran_since_tsc - t->woken_tsc);
 	t->woken_tsc = 0;
 	bucket = 63u - (unsigned)__builtin_clzl(ns);
 	v->stats.latency[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;

@@ -83,6 +83,9 @@ struct vcore {
 	uint64_t poll_again_tsc;   /* ... and not before that */
 	uint64_t promise_ends_tsc; /* when the heir is not kept for the current task any more; 0: never */
 	uint64_t left_token;       /* the page's token when the last task left; 0: much has happened since */
+	/* Fixed after vcores_know_time(): what of the time a switch reads, so that it needs no page for that. */
+	uint64_t ns_per_tick;      /* 32.32 */
+	uint64_t promise_tsc;      /* how long a promise is kept; 0: for ever, nobody else could run the heir */
 	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
 	bool mail_rests;           /* the kernel's mailbox is read on by a timer (core/kernel_messages.c) */
 
@@ -148,6 +151,12 @@ static inline struct vcore *vcore_of(unsigned cpu)
 	return &vcore_areas[cpu].vcore;
 }
 
+/* tsc_to_ns(), by a CPU that has its vcore at hand. */
+static inline uint64_t vcore_ns(const struct vcore *v, uint64_t ticks)
+{
+	return (uint64_t)(((unsigned __int128)ticks * v->ns_per_tick) >> 32);
+}
+
 /*
  * The vcore of the CPU that executes this.  A task that is not masked may be on another CPU by
  * the time it uses the result: such a caller only reads what is merely a hint.
@@ -162,6 +171,8 @@ static inline struct vcore *this_vcore(void)
 
 /* Once, on the boot CPU: the private part of every vcore, before any lock is taken. */
 void vcores_init(void);
+/* Once, after time_init(). */
+void vcores_know_time(void);
 
 /* What upcalls_unmask() leaves to C (masking.asm): this CPU, masked once, with something to do; and
  * unmasked, with an event that has come before. */

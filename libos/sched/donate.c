@@ -10,7 +10,7 @@
  * A wake is a promise.  Who has written to a pipe goes on as often as not, and may write a lot more:
  * were its slice given away at once, each write would cost two switches.  So the giver goes on,
  * and the heir gets what is left when it stops: at once, if it sleeps for an answer.  If nothing is
- * left then, the promise was an ordinary wake; and likewise if the giver has gone on for PROMISE_NS
+ * left then, the promise was an ordinary wake; and likewise if the giver has gone on for a millisecond
  * where other CPUs could run the heir.  A library may want the heir to run at once; and whoever calls
  * sched_donate() stops at once.
  *
@@ -49,12 +49,9 @@
 #include "time/time.h"
 #include "trace/trace.h"
 
-/* A quarter of a usual slice. */
-#define PROMISE_NS SCHED_MS(1)
-
 static uint64_t slice_left_ns(const struct vcore *v, uint64_t now)
 {
-	return v->slice_end_tsc > now ? tsc_to_ns(v->slice_end_tsc - now) : 0;
+	return v->slice_end_tsc > now ? vcore_ns(v, v->slice_end_tsc - now) : 0;
 }
 
 /* An interrupt or a timer that wakes somebody has no slice to give: it is on the event stack. */
@@ -186,8 +183,8 @@ static void set_depth(const struct task *from, struct task *to)
 static void limit_promise(struct vcore *v, const struct task *t, uint64_t now_tsc)
 {
 	/* A process that has ended is gone soon. */
-	if (vcore_count > 1 && t->gift != DONATION_WAIT4)
-		v->promise_ends_tsc = now_tsc + ns_to_tsc(PROMISE_NS);
+	if (v->promise_tsc && t->gift != DONATION_WAIT4)
+		v->promise_ends_tsc = now_tsc + v->promise_tsc;
 }
 
 /* What wakes_deliver() and donation_deliver() do where nobody has anything to say about it.  A library that

@@ -291,7 +291,7 @@ static __attribute__((noinline)) void charge_now(struct vcore *v, struct task *t
 /* One that has come into force meanwhile has not met t. */
 bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
 {
-	if (!ops_of(v)->charge)
+	if (!v->queue.charged)
 		return false;
 	charge_now(v, t, ns);
 	return true;

@@ -25,8 +25,10 @@ struct vcore;
 struct run_queue {
 	/* This CPU. */
 	struct sched_instance *instance;
-	const struct sched_ops *ops; /* the instance's, so that a switch reads no more of that */
-	bool asked_about_gifts;      /* it has donate() or select_cpu() */
+	/* The instance's, and what a switch wants to know of them, so that it reads no more of that. */
+	const struct sched_ops *ops;
+	bool asked_about_gifts; /* it has donate() or select_cpu() */
+	bool charged;           /* it has charge() */
 	uint32_t generation;    /* of the instance, when this CPU came to it; 0: it takes no part */
 	struct sched_instance *visited; /* whose init() or exit() runs on this CPU now, or NULL */
 	struct list ready;      /* struct task.ready_link */
@@ -47,6 +49,7 @@ static inline void run_queue_set_ops(struct run_queue *q, const struct sched_ops
 {
 	q->ops = ops;
 	q->asked_about_gifts = ops->donate || ops->select_cpu;
+	q->charged = ops->charge;
 }
 
 /* All of these: the owner, masked, no lock held. */

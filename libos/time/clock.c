@@ -44,6 +44,11 @@ uint64_t tsc_to_ns(uint64_t ticks)
 	return scale(ticks, ns_per_tick);
 }
 
+uint64_t time_ns_per_tick(void)
+{
+	return ns_per_tick;
+}
+
 uint64_t ns_to_tsc(uint64_t ns)
 {
 	return scale(ns, ticks_per_ns);
@@ -88,8 +93,9 @@ void time_set_real_ns(uint64_t ns)
 	atomic_store_explicit(&offset_ns, ns - time_now_ns(), memory_order_relaxed);
 }
 
-/* CLOCK_REALTIME or CLOCK_MONOTONIC, on the program's stack (core/quick.asm). */
-long clock_quick(int clock, struct linux_timespec *user)
+/* CLOCK_REALTIME or CLOCK_MONOTONIC, on the program's stack (core/quick.asm).  Aligned so that it lies in one
+ * page: an emulator goes from page to page the slow way. */
+__attribute__((aligned(128))) long clock_quick(int clock, struct linux_timespec *user)
 {
 	uint64_t ns = clock == CLOCK_REALTIME ? time_real_ns() : time_now_ns();
 

@@ -92,6 +92,7 @@ static void vcore_setup(unsigned cpu)
 	memset(&pages[cpu], 0, sizeof(pages[cpu]));
 	v->cpu = (int32_t)cpu;
 	v->page = &pages[cpu];
+	v->ns_per_tick = 1ul << 32; /* a tick takes a nanosecond */
 	explore_name(&v->mailbox, sizeof(v->mailbox), names[cpu][0]);
 	explore_name(&pages[cpu].pending, sizeof(pages[cpu].pending), names[cpu][1]);
 	explore_name(&v->queue.count, sizeof(v->queue.count), names[cpu][2]);
