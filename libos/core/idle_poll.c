@@ -109,9 +109,12 @@ static bool is_about_to_run(const struct vcore *v)
 	return atomic_load(&v->queue.count) == 1 && !*(struct task *const volatile *)&v->current;
 }
 
-/* Who asks for such a task rings that CPU, and is refused.  So we look again, for a moment in all, and then ask
- * all the same: whatever is the case, we have asked whom we saw last, or seen nobody, or something is to be
- * done here first, and then we come back. */
+/*
+ * Who asks for such a task rings that CPU, and is refused.  So we look again, for a moment in all.
+ *
+ * Why no task is overlooked: in the end we ask whom we saw last, or have seen nobody, or something is to be
+ * done here first, and then we come back.
+ */
 int idle_poll_victim(const struct vcore *v, int (*find)(const struct vcore *v))
 {
 	uint64_t now = rdtsc(), end = now + ns_to_tsc(SETTLE_NS);

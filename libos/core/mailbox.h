@@ -14,9 +14,11 @@
  * Each list is pushed by compare-and-swap and taken as a whole by exchange, so there is no ABA.
  *
  * Who has sent rings, unless the owner watches its mailbox: then it finds by itself what comes, and no
- * interrupt is needed.  Why nothing is missed when it stops watching: a sender pushes, then looks at `watched`;
- * the owner clears that, then looks into the mailbox (mailbox_unwatch).  All four are sequentially consistent,
- * so that either the sender sees that it must ring, or the owner sees what was sent.
+ * interrupt is needed.
+ *
+ * Why nothing is missed when it stops watching: a sender pushes, then looks at `watched`; the owner clears
+ * that, then looks into the mailbox (mailbox_unwatch).  All four are sequentially consistent, so that either
+ * the sender sees that it must ring, or the owner sees what was sent.
  */
 #ifndef LIBOS_MAILBOX_H
 #define LIBOS_MAILBOX_H

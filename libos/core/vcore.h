@@ -83,11 +83,12 @@ struct vcore {
 	uint64_t poll_again_tsc;   /* ... and not before that */
 	uint64_t promise_ends_tsc; /* when the heir is not kept for the current task any more; 0: never */
 	uint64_t left_token;       /* the page's token when the last task left; 0: much has happened since */
-	/* Fixed after vcores_know_time(): what of the time a switch reads, so that it needs no page for that. */
-	uint64_t ns_per_tick;      /* 32.32 */
-	uint64_t promise_tsc;      /* how long a promise is kept; 0: for ever, nobody else could run the heir */
 	bool in_event;             /* deals with what came from outside: no task of ours wakes now */
 	bool mail_rests;           /* the kernel's mailbox is read on by a timer (core/kernel_messages.c) */
+
+	/* Fixed after vcores_know_time(): what a switch reads, so that it needs no other page for that. */
+	uint64_t ns_per_tick; /* 32.32 */
+	uint64_t promise_tsc; /* how long a promise is kept; 0: nobody else could run the heir */
 
 	/* This CPU, for registers_resume() (entry.asm): what is resumed last.  RSP points at rflags when the
 	 * way out is taken, and what lies around it is as around RIP in struct exo_regs. */

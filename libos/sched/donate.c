@@ -27,7 +27,8 @@
  *
  * What is given is what is left, never a fresh slice, and the giver stops, or has none any more and stops
  * as soon as somebody waits: so a chain of gifts uses no more of others' time than the first slice had, and
- * two tasks that give to each other cannot starve a third.  That a chain also has a largest length bounds what a scheduler library sees of it.
+ * two tasks that give to each other cannot starve a third.  That a chain also has a largest length bounds
+ * what a scheduler library sees of it.
  *
  * What a heir leaves of its gift when it goes to sleep returns to the giver, if that still waits in
  * the queue of this CPU.  Otherwise a writer that wakes a reader would pay for it with a round of the
@@ -107,8 +108,8 @@ static void trace_gift(struct vcore *v, const struct task *from, const struct ta
 	trace(v, TRACE_DONATE, to->self.id, to->donation_depth, from->self.id, ns);
 }
 
-/* The running task has nothing left, and stops as soon as it is unmasked, if anybody waits for that; otherwise
- * when somebody does (timers_program). */
+/* The running task has nothing left, and stops as soon as it is unmasked, if anybody waits for that;
+ * otherwise when somebody does (timers_program). */
 static void end_slice(struct vcore *v)
 {
 	v->slice_end_tsc = rdtsc();

@@ -61,8 +61,8 @@ static uint64_t slice_of(const struct task *t)
 	return slice_ns < SLICE_MAX_NS ? slice_ns : SLICE_MAX_NS;
 }
 
-/* Cut short, not used up: then it has not lost its turn.  SCHED_FIFO has no slices: one that has given what is
- * left of its own to another is stopped when somebody comes to wait, whoever that is. */
+/* Cut short, not used up: then it has not lost its turn.  SCHED_FIFO has no slices, but the core stops one
+ * that has given away what is left of its own, when somebody comes to wait, whoever that is. */
 static bool keeps_its_turn(const struct task *t, enum sched_why why)
 {
 	return why == SCHED_PREEMPTED &&

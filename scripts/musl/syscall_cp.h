@@ -17,7 +17,10 @@ static inline int __exo_cancels(void)
 {
 	const char *begin;
 
-	__asm__(".weak __cp_begin\n\t.hidden __cp_begin\n\tmovq __cp_begin@GOTPCREL(%%rip), %0" : "=r"(begin));
+	__asm__(".weak __cp_begin\n\t"
+		".hidden __cp_begin\n\t"
+		"movq __cp_begin@GOTPCREL(%%rip), %0"
+		: "=r"(begin));
 	return begin != 0;
 }
 

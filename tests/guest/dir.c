@@ -167,7 +167,8 @@ static void relative_calls_start_at_their_directory(void)
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_nlink == b->st_nlink &&
-	       a->st_mode == b->st_mode && a->st_size == b->st_size && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	       a->st_mode == b->st_mode && a->st_size == b->st_size &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* Each call of the C library fills the same structure, whichever of the libos's it is made of. */
