@@ -43,7 +43,8 @@ static bool is_pointless(const struct vcore *v)
 
 static bool has_come(const struct vcore *v)
 {
-	return __atomic_load_n(&v->page->pending, __ATOMIC_RELAXED) || mailbox_has_mail(&v->mailbox);
+	return __atomic_load_n(&v->page->pending, __ATOMIC_RELAXED) ||
+	       mailbox_has_mail(&v->mailbox);
 }
 
 static bool look(const struct vcore *v, uint64_t now, bool *jumped)
@@ -120,7 +121,8 @@ int idle_poll_victim(const struct vcore *v, int (*find)(const struct vcore *v))
 	uint64_t now = rdtsc(), end = now + ns_to_tsc(SETTLE_NS);
 	int victim = find(v);
 
-	while (victim >= 0 && is_about_to_run(vcore_of((unsigned)victim)) && now < end && !is_pointless(v)) {
+	while (victim >= 0 && is_about_to_run(vcore_of((unsigned)victim)) && now < end &&
+	       !is_pointless(v)) {
 		if (has_come(v))
 			return -1;
 		__builtin_ia32_pause();

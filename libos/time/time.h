@@ -21,7 +21,7 @@ uint64_t time_real_ns(void);
 void time_set_real_ns(uint64_t ns);
 uint64_t ns_to_tsc(uint64_t ns);     /* durations */
 uint64_t tsc_to_ns(uint64_t ticks);
-uint64_t time_ns_per_tick(void);     /* 32.32 */
+uint64_t time_ns_per_tick(void);                   /* 32.32 */
 uint64_t time_deadline_tsc(uint64_t monotonic_ns); /* an absolute time as TSC value */
 
 /*

@@ -13,13 +13,14 @@
 #include "syscall.h"
 
 #define SAME(ours, theirs) (offsetof(struct stat, ours) == offsetof(struct kstat, theirs))
-_Static_assert(sizeof(struct stat) == sizeof(struct kstat) && SAME(st_dev, st_dev) && SAME(st_ino, st_ino) &&
-	       SAME(st_nlink, st_nlink) && SAME(st_mode, st_mode) && SAME(st_uid, st_uid) &&
-	       SAME(st_gid, st_gid) && SAME(st_rdev, st_rdev) && SAME(st_size, st_size) &&
-	       SAME(st_blksize, st_blksize) && SAME(st_blocks, st_blocks) &&
-	       SAME(st_atim.tv_sec, st_atime_sec) && SAME(st_atim.tv_nsec, st_atime_nsec) &&
-	       SAME(st_mtim.tv_sec, st_mtime_sec) && SAME(st_mtim.tv_nsec, st_mtime_nsec) &&
-	       SAME(st_ctim.tv_sec, st_ctime_sec) && SAME(st_ctim.tv_nsec, st_ctime_nsec),
+_Static_assert(sizeof(struct stat) == sizeof(struct kstat) && SAME(st_dev, st_dev) &&
+		       SAME(st_ino, st_ino) && SAME(st_nlink, st_nlink) && SAME(st_mode, st_mode) &&
+		       SAME(st_uid, st_uid) && SAME(st_gid, st_gid) && SAME(st_rdev, st_rdev) &&
+		       SAME(st_size, st_size) && SAME(st_blksize, st_blksize) &&
+		       SAME(st_blocks, st_blocks) && SAME(st_atim.tv_sec, st_atime_sec) &&
+		       SAME(st_atim.tv_nsec, st_atime_nsec) && SAME(st_mtim.tv_sec, st_mtime_sec) &&
+		       SAME(st_mtim.tv_nsec, st_mtime_nsec) && SAME(st_ctim.tv_sec, st_ctime_sec) &&
+		       SAME(st_ctim.tv_nsec, st_ctime_nsec),
 	       "a call fills what a program reads");
 
 int fstatat(int directory, const char *restrict path, struct stat *restrict status, int flags)
