@@ -118,15 +118,16 @@ static bool is_about_to_run(const struct vcore *v)
  */
 int idle_poll_victim(const struct vcore *v, int (*find)(const struct vcore *v))
 {
-	uint64_t now = rdtsc(), end = now + ns_to_tsc(SETTLE_NS);
 	int victim = find(v);
+	uint64_t end;
 
-	while (victim >= 0 && is_about_to_run(vcore_of((unsigned)victim)) && now < end &&
-	       !is_pointless(v)) {
+	if (victim < 0 || is_pointless(v))
+		return victim;
+	end = rdtsc() + ns_to_tsc(SETTLE_NS);
+	while (victim >= 0 && is_about_to_run(vcore_of((unsigned)victim)) && rdtsc() < end) {
 		if (has_come(v))
 			return -1;
 		__builtin_ia32_pause();
-		now = rdtsc();
 		victim = find(v);
 	}
 	return victim;

@@ -56,7 +56,7 @@ struct mailbox {
 	struct mailbox_call *_Atomic calls;
 	_Atomic uint64_t thieves, refused;
 	_Atomic uint32_t flags;
-	_Atomic bool watched; /* written by the owner */
+	_Atomic bool watched; /* the owner writes it, senders read it */
 };
 
 /* Any CPU, masked.  True: the box part was empty, so the target must be told. */

@@ -11,7 +11,6 @@
 #include "core/task_state.h"
 #include "core/wake.h"
 #include "sched/donation.h"
-#include "time/time.h"
 
 unsigned vcore_count;
 
@@ -35,14 +34,11 @@ void vcores_init(void)
 	}
 }
 
-/* A quarter of a usual slice.  With one CPU nobody else could run the heir meanwhile. */
-#define PROMISE_NS SCHED_MS(1)
-
 void vcores_know_time(void)
 {
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		vcore_of(cpu)->ns_per_tick = time_ns_per_tick();
-		vcore_of(cpu)->promise_tsc = vcore_count > 1 ? ns_to_tsc(PROMISE_NS) : 0;
+		vcore_of(cpu)->promise_tsc = vcore_count > 1 ? ns_to_tsc(DONATION_PROMISE_NS) : 0;
 	}
 }
 

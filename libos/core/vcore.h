@@ -26,6 +26,7 @@
 #include "core/timer_queue.h"
 #include "sched/run_queue.h"
 #include "sched/stats.h"
+#include "time/time.h"
 
 struct task;
 struct lock;
@@ -155,7 +156,7 @@ static inline struct vcore *vcore_of(unsigned cpu)
 /* tsc_to_ns(), by a CPU that has its vcore at hand. */
 static inline uint64_t vcore_ns(const struct vcore *v, uint64_t ticks)
 {
-	return (uint64_t)(((unsigned __int128)ticks * v->ns_per_tick) >> 32);
+	return time_scale(ticks, v->ns_per_tick);
 }
 
 /*

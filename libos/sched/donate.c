@@ -10,9 +10,9 @@
  * A wake is a promise.  Who has written to a pipe goes on as often as not, and may write a lot more:
  * were its slice given away at once, each write would cost two switches.  So the giver goes on,
  * and the heir gets what is left when it stops: at once, if it sleeps for an answer.  If nothing is
- * left then, the promise was an ordinary wake; and likewise if the giver has gone on for a millisecond
- * where other CPUs could run the heir.  A library may want the heir to run at once; and whoever calls
- * sched_donate() stops at once.
+ * left then, the promise was an ordinary wake; and likewise if the giver has gone on for
+ * DONATION_PROMISE_NS where other CPUs could run the heir.  A library may want the heir to run at
+ * once; and whoever calls sched_donate() stops at once.
  *
  * To make a task is such a promise, too: a shell waits for its child, a program joins its thread, and
  * the new task finds warm caches, and no other CPU has to be woken for it.  Who makes several gives all but

@@ -5,8 +5,6 @@
  * Monotonic time counts from boot_tsc at the boot CPU's rate; processors with an invariant TSC
  * keep all CPUs' counters equal, and QEMU has one counter for all.  Real time is monotonic time
  * plus an offset that clock_settime() changes.
- *
- * Conversions multiply by a 32.32 fixed-point rate: no division, and monotone.
  */
 #include <exo/abi.h>
 #include <linux/time.h>
@@ -34,14 +32,9 @@ static uint64_t read_tsc(void)
 static uint64_t boot_tsc;
 static uint64_t ns_per_tick, ticks_per_ns; /* 32.32 */
 
-static uint64_t scale(uint64_t value, uint64_t rate)
-{
-	return (uint64_t)(((unsigned __int128)value * rate) >> 32);
-}
-
 uint64_t tsc_to_ns(uint64_t ticks)
 {
-	return scale(ticks, ns_per_tick);
+	return time_scale(ticks, ns_per_tick);
 }
 
 uint64_t time_ns_per_tick(void)
@@ -51,7 +44,7 @@ uint64_t time_ns_per_tick(void)
 
 uint64_t ns_to_tsc(uint64_t ns)
 {
-	return scale(ns, ticks_per_ns);
+	return time_scale(ns, ticks_per_ns);
 }
 
 uint64_t time_now_ns(void)

@@ -11,6 +11,12 @@
 struct linux_timespec;
 long clock_quick(int clock, struct linux_timespec *user);
 
+/* By a 32.32 fixed-point rate: no division, and monotone. */
+static inline uint64_t time_scale(uint64_t value, uint64_t rate)
+{
+	return (uint64_t)(((unsigned __int128)value * rate) >> 32);
+}
+
 /* clock.c: once, on the boot CPU, before anybody asks for real time: reads the CMOS clock. */
 void time_init(void);
 uint64_t rtc_unix_seconds(void); /* rtc.c; 0 if it makes no sense */

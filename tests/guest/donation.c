@@ -67,10 +67,14 @@ static void a_pipe_donates_across_cpus(void)
 	long told = total("ipis-sent") + total("ipis-coalesced");
 
 	CHECK_EQ(ping_pong(1, ROUNDS), ROUNDS);
+	/* Who gives goes on, as nobody waits for that but now and then. */
+	printf("# stopped %ld times\n", stops);
+	CHECK(stops <= ROUNDS / 2);
 	CHECK_EQ(donations("pipe", "same-cpu"), same);
-	CHECK(donations("pipe", "cross-cpu") > cross);
-	/* A CPU that looks for mail need not be rung. */
-	CHECK(total("ipis-sent") + total("ipis-coalesced") >= told + ROUNDS / 2);
+	cross = donations("pipe", "cross-cpu") - cross;
+	CHECK(cross > 0);
+	/* Each is a message, for which that CPU is rung, or need not be, as it looks. */
+	CHECK(total("ipis-sent") + total("ipis-coalesced") >= told + cross);
 	CHECK(total("mailbox-high") >= 1);
 }
 

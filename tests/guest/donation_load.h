@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,17 @@ static inline int cpus(void)
 	return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* The calling thread, although it could have gone on. */
+static inline long times_stopped(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : -1;
+}
+
+/* How often who began the last ping_pong() was stopped in its rounds. */
+static long stops;
+
 /* A byte there and back, rounds times, between CPU 0 and `other`. */
 static inline int ping_pong(int other, int rounds)
 {
@@ -81,8 +93,10 @@ static inline int ping_pong(int other, int rounds)
 	}
 	close(there[0]);
 	int done = 0;
+	stops = times_stopped();
 	while (done < rounds && write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1)
 		done++;
+	stops = times_stopped() - stops;
 	close(there[1]);
 	waitpid(child, NULL, 0);
 	close(back[0]);
