@@ -32,6 +32,15 @@ struct process *process_find(uint32_t pid)
 	return t ? t->names : NULL;
 }
 
+/*
+ * Who has joined a thread looks for its id in vain, though the thread may still be on its way out: it has said
+ * so before whoever joins it was told.
+ */
+static bool is_leaving(const struct task *t)
+{
+	return atomic_load_explicit(&t->leaving, memory_order_acquire);
+}
+
 /* A task is in its process's list exactly while it belongs to it. */
 struct process *process_find_by_thread(uint32_t tid)
 {
@@ -40,18 +49,21 @@ struct process *process_find_by_thread(uint32_t tid)
 
 	if (!t)
 		return p;
-	if (t->process && !list_empty(&t->thread_link))
+	if (t->process && !list_empty(&t->thread_link) && !is_leaving(t))
 		p = t->process;
 	task_put(t);
 	return p;
 }
 
-/* If another task than the first has called exec, it goes by the id of the first, which has ended. */
+/*
+ * The first task's id stays its process's name when it has ended.  If another one has called exec, that one
+ * goes by it.
+ */
 struct task *thread_find(uint32_t tid)
 {
 	struct task *t = task_find(tid), *leader = NULL;
 
-	if (!t || t->process)
+	if (!t || (t->process && !is_leaving(t)))
 		return t;
 	lock_acquire(&process_tree_lock);
 	if (t->names)

@@ -147,6 +147,31 @@ static void a_thread_is_as_good_a_name_as_its_process(void)
 	CHECK(getpriority(PRIO_PROCESS, (id_t)tid) == -1 && errno == ESRCH);
 }
 
+static void *ends(void *unused)
+{
+	thread_id = (int)syscall(SYS_gettid);
+	return NULL;
+}
+
+/* It may still be on its way out: on Linux, one that was joined can be found for a while. */
+static void who_has_joined_a_thread_finds_it_gone(void)
+{
+	int found[4] = { 0 };
+
+	for (int i = 0; i < 500; i++) {
+		pthread_t thread;
+
+		CHECK_EQ(pthread_create(&thread, NULL, ends, NULL), 0);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+		found[0] += kill(thread_id, 0) == 0;
+		found[1] += syscall(SYS_tkill, thread_id, 0) == 0;
+		found[2] += getpriority(PRIO_PROCESS, (id_t)thread_id) != -1;
+		found[3] += getpgid(thread_id) != -1;
+	}
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(found[i], 0);
+}
+
 int main(void)
 {
 	RUN(an_effective_id_alone_is_not_set);
@@ -154,5 +179,6 @@ int main(void)
 	RUN(a_death_signal_is_not_kept_by_another_user);
 	RUN(more_of_the_cpu_needs_a_limit_that_allows_it);
 	RUN(a_thread_is_as_good_a_name_as_its_process);
+	RUN(who_has_joined_a_thread_finds_it_gone);
 	return test_result();
 }
