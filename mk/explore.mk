@@ -12,7 +12,7 @@ EXPLORE_ENGINE := $(addprefix $(BUILD)/explore/,engine.o memory.o schedule.o)
 $(EXPLORE_ENGINE): $(BUILD)/explore/%.o: tests/explore/%.c mk/explore.mk
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(EXPLORE_CFLAGS) -O2 -U_FORTIFY_SOURCE -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(EXPLORE_CFLAGS) -O2 -flto -U_FORTIFY_SOURCE -MMD -MP -c -o $@ $<
 -include $(EXPLORE_ENGINE:.o=.d)
 
 # $(call explore_rules,name,sources under test)
@@ -24,7 +24,7 @@ $(BUILD)/explore/$(1)/%.o: %.c mk/explore.mk
 $(1)_EXPLORED := $(patsubst %.c,$(BUILD)/explore/$(1)/%.o,$(2) tests/explore/$(1)_case.c)
 $(BUILD)/explore/$(1)_case: $$($(1)_EXPLORED) $(EXPLORE_ENGINE)
 	$$(call say,HOSTLD,$$@)
-	$$(Q)$$(CC) -no-pie -o $$@ $$^
+	$$(Q)$$(CC) -O2 -flto -flto-partition=one -no-pie -o $$@ $$^
 -include $$($(1)_EXPLORED:.o=.d)
 endef
 $(foreach name,$(EXPLORED),$(eval $(call explore_rules,$(name),\

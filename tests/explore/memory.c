@@ -70,10 +70,8 @@ static void join(struct clock *into, const struct clock *from)
 			into->at[i] = from->at[i];
 }
 
-static struct shadow *shadow_of(const volatile char *address)
+static __attribute__((noinline)) struct shadow *shadow_search(const volatile char *address, unsigned slot)
 {
-	unsigned slot = (unsigned)(((uint64_t)address * 0x9e3779b97f4a7c15ul) >> (64 - SHADOW_BITS));
-
 	for (unsigned tries = 0; tries < SHADOW_SLOTS; tries++) {
 		struct shadow *s = &shadows[(slot + tries) % SHADOW_SLOTS];
 
@@ -88,6 +86,16 @@ static struct shadow *shadow_of(const volatile char *address)
 			return s;
 	}
 	explore_fail("the case touches too much memory");
+}
+
+/* The bytes of a word lie side by side. */
+static inline struct shadow *shadow_of(const volatile char *address)
+{
+	uint64_t word = (uint64_t)address / 8, byte = (uint64_t)address % 8;
+	unsigned slot = (unsigned)((word * 0x9e3779b97f4a7c15ul >> (64 - SHADOW_BITS + 3)) * 8 + byte);
+	struct shadow *s = &shadows[slot];
+
+	return s->generation == generation && s->address == address ? s : shadow_search(address, slot);
 }
 
 static void note(unsigned thread, const char *what, const volatile void *address, uint64_t value)

@@ -11,6 +11,7 @@
 
 #define EVENTS_MAX 4096
 #define NAMES_MAX 64
+#define RECENT 1024 /* a power of two */
 #define PLACES_MAX 1024 /* different ones in a schedule; of others nothing is said */
 #define PLACE_COLUMN 64
 
@@ -32,6 +33,12 @@ static struct {
 } names[NAMES_MAX];
 static unsigned name_count;
 static struct {
+	const volatile void *address;
+	uint64_t of; /* names_version then: else this says nothing */
+	bool named;
+} recent[RECENT]; /* what engine_has_name() said */
+static uint64_t names_version = 1;
+static struct {
 	const void *place;
 	char line[160]; /* "wake.c:120 wake_later()" */
 } places[PLACES_MAX];
@@ -40,6 +47,7 @@ static unsigned place_count;
 void schedule_begin(void)
 {
 	event_count = name_count = 0;
+	names_version++;
 }
 
 void schedule_note(unsigned thread, const char *what, const volatile void *address,
@@ -59,6 +67,7 @@ void explore_name(const volatile void *address, size_t size, const char *name)
 		names[name_count].address = address;
 		names[name_count].size = size;
 		names[name_count++].name = name;
+		names_version++;
 	}
 }
 
@@ -75,9 +84,15 @@ static const char *name_of(const volatile char *address, size_t *offset)
 
 bool engine_has_name(const volatile void *address)
 {
+	unsigned slot = (unsigned)((uint64_t)address * 0x9e3779b97f4a7c15ul >> 32) % RECENT;
 	size_t offset;
 
-	return name_of(address, &offset) != NULL;
+	if (recent[slot].address != address || recent[slot].of != names_version) {
+		recent[slot].address = address;
+		recent[slot].of = names_version;
+		recent[slot].named = name_of(address, &offset) != NULL;
+	}
+	return recent[slot].named;
 }
 
 /* ---- places in the source */

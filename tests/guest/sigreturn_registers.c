@@ -47,6 +47,7 @@ static void nothing_to_do(int number)
 
 static struct sigaction going_on;
 static atomic_bool done;
+static atomic_int round_now;
 static int rounds;
 
 /* How often a fault has changed a register. */
@@ -56,6 +57,7 @@ static void *fault_often(void *unused)
 	long changed = 0;
 
 	for (int i = 0; i < rounds; i++) {
+		round_now = i;
 		for (int w = 0; w < GENERAL; w++)
 			values[w] = value = value * 6364136223846793005ul + 1442695040888963407ul;
 		fault_with(values);
@@ -84,10 +86,18 @@ static long faults_in_a_thread(const pthread_attr_t *attributes, int how_many, v
 	return (long)changed;
 }
 
+/* One a round, and each time a little later in it: who sent more, and faster than they are handled, might keep
+ * the thread from going on at all. */
 static void interrupt(pthread_t thread)
 {
+	static unsigned times;
+	int round = round_now;
+
+	for (volatile unsigned spins = times++ % 64; spins > 0; spins--)
+		;
 	pthread_kill(thread, SIGUSR1);
-	sched_yield();
+	while (!done && round_now == round)
+		sched_yield();
 }
 
 static void a_return_that_is_interrupted_restores_all_registers(void)
