@@ -3,6 +3,7 @@
 # tags: check
 """Traced runs: the records, the JSON for Perfetto, the picture, and a panic's last events."""
 
+import bisect
 import collections
 import copy
 import json
@@ -82,16 +83,18 @@ def check_tracks(slices):
 
 
 def check_flows(flows, slices):
-    """Each has one beginning and one end, not before it, and both are inside of slices."""
+    """Each has one beginning and one end, not before it, and both are inside of slices, which are in order."""
+    starts = {track: [event["ts"] for event in its] for track, its in slices.items()}
     for key, its in flows.items():
         require([event["ph"] for event in its] == ["s", "f"], "flow", key, its)
         start, end = its
         require(start["ts"] <= end["ts"], "flow backwards", key)
         require(start["name"] == end["name"] and end.get("bp") == "e", "flow", key)
         for event in its:
-            require(any(inner["ts"] <= event["ts"] + ROUNDING_US and
-                        event["ts"] <= inner["ts"] + inner["dur"]
-                        for inner in slices[event["pid"], event["tid"]]), "loose end", event)
+            track = event["pid"], event["tid"]
+            begun = bisect.bisect_right(starts.get(track, ()), event["ts"] + ROUNDING_US)
+            require(any(event["ts"] <= inner["ts"] + inner["dur"]
+                        for inner in slices[track][max(begun - 2, 0):begun]), "loose end", event)
 
 
 def check_json(document):
