@@ -8,7 +8,7 @@
 #define NOBODY EXPLORE_THREADS_MAX
 
 /* engine.c */
-/* A point where others may go on; only between such points a thread is alone. */
+/* A point where others may go on; between two of them a thread is alone. */
 void engine_point(void);
 /* 0 .. options - 1; what is returned is part of the schedule. */
 unsigned engine_choose(unsigned options);

@@ -5,9 +5,12 @@
  *
  * The files under test are compiled as they are, with -fsanitize=thread: the compiler then calls a
  * function before each access to memory and in place of each atomic operation.  Here these functions
- * are not the sanitiser's but ours (memory.c): each is a point where another thread may go on, where
- * a store may stay in the store buffer of its CPU, and where two accesses that nothing orders are
- * found out.
+ * are not the sanitiser's but ours (memory.c): each is a place where a store may stay in the store
+ * buffer of its CPU, and where two accesses that nothing orders are found out; and each atomic one is
+ * a point where another thread may go on.
+ *
+ * Why not before plain accesses too: either they are ordered, and nobody else can tell whether he came
+ * before or after them; or they are not, and then that is found in the orders of the atomic ones.
  *
  * Explored: all schedules with at most `preemptions` changes of thread that the thread did not ask
  * for, and in each all ways of keeping at most `delays` stores back (x86-TSO: in order, visible to

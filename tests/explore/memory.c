@@ -317,7 +317,6 @@ static void plain_read(volatile void *address, unsigned size)
 		unnamed(thread, address, false);
 		return;
 	}
-	engine_point();
 	clocks[thread].at[thread]++;
 	if (size > sizeof(uint64_t)) {
 		drain_all(thread);
@@ -348,7 +347,6 @@ static void plain_write(volatile void *address, unsigned size)
 		unnamed(thread, address, true);
 		return;
 	}
-	engine_point();
 	clocks[thread].at[thread]++;
 	if (size > sizeof(uint64_t)) {
 		drain_all(thread);
