@@ -304,6 +304,14 @@ static void unnamed(unsigned thread, const volatile char *address, bool write)
 			     (const void *)address, thread, write ? "writes" : "reads");
 }
 
+/* Others may go on here only while they do not see all that the thread has done: what follows may drain it. */
+static void begin_plain(unsigned thread)
+{
+	if (memory_buffered(thread))
+		engine_point();
+	clocks[thread].at[thread]++;
+}
+
 static void plain_read(volatile void *address, unsigned size)
 {
 	unsigned thread = explore_self();
@@ -317,7 +325,7 @@ static void plain_read(volatile void *address, unsigned size)
 		unnamed(thread, address, false);
 		return;
 	}
-	clocks[thread].at[thread]++;
+	begin_plain(thread);
 	if (size > sizeof(uint64_t)) {
 		drain_all(thread);
 		own = false;
@@ -347,7 +355,7 @@ static void plain_write(volatile void *address, unsigned size)
 		unnamed(thread, address, true);
 		return;
 	}
-	clocks[thread].at[thread]++;
+	begin_plain(thread);
 	if (size > sizeof(uint64_t)) {
 		drain_all(thread);
 	} else if (may_wait(thread, address)) {
