@@ -33,8 +33,8 @@ struct process *process_find(uint32_t pid)
 }
 
 /*
- * Who has joined a thread looks for its id in vain, though the thread may still be on its way out: it has said
- * so before whoever joins it was told.
+ * Who has joined a thread looks for its id in vain, though the thread may still be on its way out: it has
+ * said so before whoever joins it was told.
  */
 static bool is_leaving(const struct task *t)
 {

@@ -10,8 +10,8 @@
  * a point where another thread may go on.
  *
  * Why not before plain accesses too: either they are ordered, and nobody else can tell whether he came
- * before or after them; or they are not, and then that is found in the orders of the atomic ones.  Only while stores are kept
- * back they are points as well, as some of them end that.
+ * before or after them; or they are not, and then that is found in the orders of the atomic ones.  Only
+ * while stores are kept back they are points as well, as some of them end that.
  *
  * Explored: all schedules with at most `preemptions` changes of thread that the thread did not ask
  * for, and in each all ways of keeping at most `delays` stores back (x86-TSO: in order, visible to

@@ -70,7 +70,8 @@ static void join(struct clock *into, const struct clock *from)
 			into->at[i] = from->at[i];
 }
 
-static __attribute__((noinline)) struct shadow *shadow_search(const volatile char *address, unsigned slot)
+static __attribute__((noinline)) struct shadow *shadow_search(const volatile char *address,
+							      unsigned slot)
 {
 	for (unsigned tries = 0; tries < SHADOW_SLOTS; tries++) {
 		struct shadow *s = &shadows[(slot + tries) % SHADOW_SLOTS];
@@ -92,10 +93,12 @@ static __attribute__((noinline)) struct shadow *shadow_search(const volatile cha
 static inline struct shadow *shadow_of(const volatile char *address)
 {
 	uint64_t word = (uint64_t)address / 8, byte = (uint64_t)address % 8;
-	unsigned slot = (unsigned)((word * 0x9e3779b97f4a7c15ul >> (64 - SHADOW_BITS + 3)) * 8 + byte);
+	unsigned slot =
+		(unsigned)((word * 0x9e3779b97f4a7c15ul >> (64 - SHADOW_BITS + 3)) * 8 + byte);
 	struct shadow *s = &shadows[slot];
 
-	return s->generation == generation && s->address == address ? s : shadow_search(address, slot);
+	return s->generation == generation && s->address == address ? s
+								    : shadow_search(address, slot);
 }
 
 static void note(unsigned thread, const char *what, const volatile void *address, uint64_t value)
@@ -304,7 +307,7 @@ static void unnamed(unsigned thread, const volatile char *address, bool write)
 			     (const void *)address, thread, write ? "writes" : "reads");
 }
 
-/* Others may go on here only while they do not see all that the thread has done: what follows may drain it. */
+/* Others may go on here only while they do not see all that the thread has done: this may end that. */
 static void begin_plain(unsigned thread)
 {
 	if (memory_buffered(thread))

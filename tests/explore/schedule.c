@@ -11,7 +11,7 @@
 
 #define EVENTS_MAX 4096
 #define NAMES_MAX 64
-#define RECENT 1024 /* a power of two */
+#define RECENT 1024     /* a power of two */
 #define PLACES_MAX 1024 /* different ones in a schedule; of others nothing is said */
 #define PLACE_COLUMN 64
 

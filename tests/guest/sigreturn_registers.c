@@ -86,8 +86,8 @@ static long faults_in_a_thread(const pthread_attr_t *attributes, int how_many, v
 	return (long)changed;
 }
 
-/* One a round, and each time a little later in it: who sent more, and faster than they are handled, might keep
- * the thread from going on at all. */
+/* One a round, and each time a little later in it: who sent more, and faster than they are handled, might
+ * keep the thread from going on at all. */
 static void interrupt(pthread_t thread)
 {
 	static unsigned times;
