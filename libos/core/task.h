@@ -154,7 +154,7 @@ struct task {
 
 	/* Threads: written by the task itself. */
 	uint64_t clear_child_tid, robust_list, robust_list_size;
-	_Atomic bool leaving; /* set before clear_child_tid says so; read under process_tree_lock */
+	_Atomic bool leaving; /* set before clear_child_tid says so; read by who holds the task */
 
 	/* Written by the task itself, in debug builds: the mutex that it took last, and so on. */
 	struct mutex *held_mutexes;

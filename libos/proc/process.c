@@ -33,15 +33,9 @@ struct process *process_find(uint32_t pid)
 }
 
 /*
- * Who has joined a thread looks for its id in vain, though the thread may still be on its way out: it has
- * said so before whoever joins it was told.
+ * A task is in its process's list exactly while it belongs to it.  Who has joined a thread looks for its id
+ * in vain, though it may still be on its way out: it has said so before whoever joins it was told.
  */
-static bool is_leaving(const struct task *t)
-{
-	return atomic_load_explicit(&t->leaving, memory_order_acquire);
-}
-
-/* A task is in its process's list exactly while it belongs to it. */
 struct process *process_find_by_thread(uint32_t tid)
 {
 	struct process *p = process_find(tid);
@@ -49,7 +43,7 @@ struct process *process_find_by_thread(uint32_t tid)
 
 	if (!t)
 		return p;
-	if (t->process && !list_empty(&t->thread_link) && !is_leaving(t))
+	if (t->process && !list_empty(&t->thread_link) && !task_is_leaving(t))
 		p = t->process;
 	task_put(t);
 	return p;
@@ -63,7 +57,7 @@ struct task *thread_find(uint32_t tid)
 {
 	struct task *t = task_find(tid), *leader = NULL;
 
-	if (!t || (t->process && !is_leaving(t)))
+	if (!t || (t->process && !task_is_leaving(t)))
 		return t;
 	lock_acquire(&process_tree_lock);
 	if (t->names)

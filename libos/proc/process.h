@@ -119,6 +119,12 @@ static inline bool process_main_has_ended_locked(const struct process *p)
 	return p->state == PROCESS_ALIVE && p->leader && !p->leader->process;
 }
 
+/* It has said that it ends, and may still belong to its process.  Acquire: who was told of that sees it. */
+static inline bool task_is_leaving(const struct task *t)
+{
+	return atomic_load_explicit(&t->leaving, memory_order_acquire);
+}
+
 extern struct lock process_tree_lock;
 extern struct list all_processes;
 extern struct process *init_process;

@@ -96,9 +96,7 @@ bool user_enter_locked(struct process *p)
 static bool somebody_leaves_locked(const struct process *p)
 {
 	list_for_each(node, &p->tasks) {
-		const struct task *t = list_entry(node, struct task, thread_link);
-
-		if (atomic_load_explicit(&t->leaving, memory_order_acquire))
+		if (task_is_leaving(list_entry(node, struct task, thread_link)))
 			return true;
 	}
 	return false;

@@ -18,8 +18,8 @@ def every_cpu_is_counted(cpus):
 
 
 def a_pipeline_sorts(cpus):
-    run = shell(cpus, "seq 1 20000 | sort -rn | head -1 | grep 20000")
-    assert run.stdout == b"20000\n" and run.returncode == 0, run
+    run = shell(cpus, "seq 1 100000 | sort -rn | head -1 | grep 100000")
+    assert run.stdout == b"100000\n" and run.returncode == 0, run
 
 
 def the_exit_status_arrives(cpus):
@@ -27,14 +27,14 @@ def the_exit_status_arrives(cpus):
 
 
 def random_bytes_come_back(cpus):
-    data = os.urandom(1 << 18)
+    data = os.urandom(1 << 20)
     run = exo_run("--cpus", str(cpus), "--", "cat", stdin=data)
     assert run.stdout == data and run.returncode == 0, (len(run.stdout), run.returncode)
 
 
 def eight_busy_processes_use_every_cpu(cpus):
     """Each line cpuN of /proc/stat tells of work done."""
-    busy = "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done"
+    busy = "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"
     run = shell(cpus, f"for n in 1 2 3 4 5 6 7 8; do ( {busy} ) & done; wait; "
                       "grep '^cpu[0-9]' /proc/stat")
     lines = run.stdout.decode().splitlines()
