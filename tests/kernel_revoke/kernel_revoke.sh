@@ -16,7 +16,7 @@ checking=$BUILD/debug/exo.elf
 image races "$checking" only=races
 for cpus in 1 4; do
 	# shellcheck disable=SC2046 # words
-	boot all $cpus $cpus $(counted 2)
+	boot all $cpus $cpus $(counted 3)
 done
 boot races 2 threads-2 -accel tcg,thread=multi
 exit $status

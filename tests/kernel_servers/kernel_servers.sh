@@ -12,6 +12,6 @@ build "$here"/*.c
 image servers "$BUILD/exo.elf" ''
 for cpus in 1 2; do
 	# shellcheck disable=SC2046 # words
-	boot servers $cpus $cpus $(counted 2)
+	boot servers $cpus $cpus $(counted 3)
 done
 exit $status
