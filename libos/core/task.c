@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks: making, noticing and ending them. */
+/* Tasks: making and ending them. */
 #include "core/task.h"
 #include "core/cpu.h"
 #include "core/entry.h"
@@ -95,27 +95,5 @@ __attribute__((noinline)) void task_yield(void)
 {
 	upcalls_mask();
 	switch_away(SCHED_YIELDED);
-	upcalls_unmask();
-}
-
-/*
- * Why the work is seen soon: we set the bits, then look at on_cpu; a CPU that enters the task sets
- * on_cpu, then looks at the bits before it goes on to the program (both sequentially consistent).
- * So if we see the task on no CPU, whoever runs it next finds the bits.  Otherwise the CPU is rung,
- * and the event path looks at the bits: if the task has moved to yet another CPU by then, it was
- * preempted, and goes through return_to_user_masked() or the end of its system call.
- */
-void task_notice_masked(struct task *t, uint32_t work_bits)
-{
-	ASSERT_INVARIANT(vcore_is_mine(this_vcore()));
-	atomic_fetch_or(&t->work, work_bits);
-	if (atomic_load(&t->on_cpu) && t != this_vcore()->current)
-		vcore_ring((unsigned)atomic_load(&t->home));
-}
-
-void task_notice(struct task *t, uint32_t work_bits)
-{
-	upcalls_mask();
-	task_notice_masked(t, work_bits);
 	upcalls_unmask();
 }

@@ -276,6 +276,7 @@ void explore_wait(bool (*ready)(void *), void *argument, const char *what)
 {
 	struct thread *t = &threads[current];
 
+	memory_settle(); /* others may go on next */
 	engine_point();
 	memory_drain_all(current);
 	t->argument = argument;

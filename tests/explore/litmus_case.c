@@ -81,6 +81,23 @@ static void pass_message_relaxed(unsigned number)
 	pass_message(number, memory_order_relaxed);
 }
 
+/* ---------------------------------------------------------------- a store, seen by who waits then */
+
+/* It is seen before it is visible, and becomes visible while its thread is about to wait. */
+static void store_look_and_wait(unsigned number)
+{
+	volatile int *data = &m.data;
+
+	if (number == 0) {
+		*data = 1;
+		if (*data)
+			explore_wait(flag_is_up, NULL, "waits for the flag");
+		EXPLORE_CHECK(*data == 1);
+	} else {
+		atomic_store(&m.x, 1);
+	}
+}
+
 /* ---------------------------------------------------------------- look, then sleep */
 
 static bool is_woken(void *unused)
@@ -156,6 +173,7 @@ int main(void)
 		  nothing, "race" },
 		{ "a_released_message_is_none", 2, 3, 2, setup, pass_message_released, nothing,
 		  NULL },
+		{ "a_store_stays_while_its_thread_waits", 2, 3, 2, setup, store_look_and_wait, nothing, NULL },
 		{ "a_lost_wake_is_found", 2, 2, 2, setup, sleep_for_ever, nothing, "sleeps" },
 		{ "a_wake_is_not_lost", 2, 3, 2, setup, sleep_well, nothing, NULL },
 		{ "a_lost_update_is_found", 2, 1, 0, setup, add_in_two_steps, both_were_added,

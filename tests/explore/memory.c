@@ -249,7 +249,7 @@ static struct {
 	struct clock issued;
 } unsettled;
 
-static void settle(void)
+void memory_settle(void)
 {
 	struct buffered b = {
 		.address = unsettled.address,
@@ -279,7 +279,7 @@ static void settle(void)
 
 void memory_drain_all(unsigned thread)
 {
-	settle();
+	memory_settle();
 	drain_all(thread);
 }
 
@@ -323,7 +323,7 @@ static void plain_read(volatile void *address, unsigned size)
 
 	if (thread == NOBODY || (engine_on_own_stack(address) && !engine_has_name(address)))
 		return;
-	settle();
+	memory_settle();
 	if (!engine_has_name(address)) {
 		unnamed(thread, address, false);
 		return;
@@ -353,7 +353,7 @@ static void plain_write(volatile void *address, unsigned size)
 
 	if (thread == NOBODY || (engine_on_own_stack(address) && !engine_has_name(address)))
 		return;
-	settle();
+	memory_settle();
 	if (!engine_has_name(address)) {
 		unnamed(thread, address, true);
 		return;
@@ -394,7 +394,7 @@ static unsigned begin(bool locked)
 
 	if (thread == NOBODY)
 		return thread;
-	settle();
+	memory_settle();
 	engine_point();
 	clocks[thread].at[thread]++;
 	if (locked)
