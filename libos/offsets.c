@@ -48,6 +48,7 @@ void offsets(void)
 	DEFINE(LEAVE_JUMP_SIZE, LEAVE_JUMP_SIZE);
 	DEFINE(FLAGS_BY_POPFQ, FLAGS_BY_POPFQ);
 
+	DEFINE(LOCK_WORD, offsetof(struct lock, word));
 	DEFINE(LOCK_HOLDER, offsetof(struct lock, holder));
 
 	DEFINE(VCORE_IN_AREA, offsetof(struct vcore_area, vcore));

@@ -7,7 +7,7 @@
 
 void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 {
-	atomic_store_explicit(&l->holder, 0, memory_order_relaxed);
+	atomic_store_explicit(&l->word, 0, memory_order_relaxed);
 	l->rank = (uint16_t)rank;
 	l->name = name;
 }
@@ -82,12 +82,11 @@ void lock_drop_checked(struct lock *l)
 
 bool lock_try(struct lock *l)
 {
-	uint32_t expect = 0;
+	uint16_t expect = 0;
 	bool taken;
 
 	upcalls_mask();
-	taken = atomic_compare_exchange_strong_explicit(&l->holder, &expect,
-							(uint32_t)this_vcore()->cpu + 1,
+	taken = atomic_compare_exchange_strong_explicit(&l->word, &expect, this_vcore()->holder,
 							memory_order_acquire, memory_order_relaxed);
 	if (!taken)
 		upcalls_unmask();
@@ -99,6 +98,5 @@ bool lock_try(struct lock *l)
 /* By this CPU.  Unmasked, the answer is no: a lock is never held unmasked. */
 bool lock_held(const struct lock *l)
 {
-	return atomic_load_explicit(&l->holder, memory_order_relaxed) ==
-		       (uint32_t)this_vcore()->cpu + 1 && upcalls_masked();
+	return atomic_load_explicit(&l->holder, memory_order_relaxed) == this_vcore()->holder && upcalls_masked();
 }

@@ -39,10 +39,16 @@ enum lock_rank {
 
 struct lock {
 	/*
-	 * CPU + 1 of the holder, 0 when free.  Not a ticket lock: a virtual CPU whose turn it is may be
-	 * off its host CPU for milliseconds, and everybody behind it would wait for that.
+	 * Not a ticket lock: a virtual CPU whose turn it is may be off its host CPU for milliseconds, and
+	 * everybody behind it would wait for that.  But who has waited for long is let go first (lock_wait.c).
 	 */
-	_Atomic uint32_t holder;
+	union {
+		_Atomic uint16_t word; /* both: 0 when the lock is free and nobody has waited for long */
+		struct {
+			_Atomic uint8_t holder; /* CPU + 1 of the holder, 0 when free; the holder writes 0 */
+			_Atomic uint8_t first;  /* CPU + 1 of one that has waited for long; part of word only */
+		};
+	};
 	uint16_t rank;    /* fixed */
 	const char *name; /* fixed */
 };
@@ -81,6 +87,11 @@ static inline void lock_acquire_masked(struct lock *l)
 	else
 		lock_take_masked(l);
 }
+
+/* For masking.asm, masked: takes a lock that was not free for the CPU, which is named as in a lock.  How often
+ * it looks before it asks to go first, and how long it lets another that has asked. */
+#define LOCK_LOOKS 1000u
+void lock_wait(struct lock *l, uint32_t cpu);
 
 bool lock_try(struct lock *l);
 

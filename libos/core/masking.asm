@@ -6,7 +6,7 @@
 %include "offsets.inc"
 %include "this_vcore.inc"
 
-extern unmask_slowly, handle_and_unmask
+extern unmask_slowly, handle_and_unmask, lock_wait
 
 section .text
 
@@ -42,16 +42,18 @@ lock_take_start:
 lock_take_end:
 	inc dword [rax + VCORE_MASK_DEPTH]
 	movzx ecx, byte [rax + VCORE_HOLDER]
-.again:
+.masked:
 	xor eax, eax
-	lock cmpxchg [rdi + LOCK_HOLDER], ecx
+	lock cmpxchg [rdi + LOCK_WORD], cx
 	jne .wait
 	ret
 .wait:
-	pause                           ; only reads, until it looks free
-	cmp dword [rdi + LOCK_HOLDER], 0
-	jne .wait
-	jmp .again
+	lea rax, [rel lock_wait]
+	push rsi
+	mov esi, ecx
+	call call_keeping
+	pop rsi
+	ret
 
 ; void lock_take_masked(struct lock *l): for who is masked, once, which is the lock's mask from now on.
 global lock_take_masked
@@ -60,7 +62,7 @@ global lock_take_masked
 lock_take_masked:
 	THIS_VCORE rax, eax
 	movzx ecx, byte [rax + VCORE_HOLDER]
-	jmp lock_take_end.again
+	jmp lock_take_end.masked
 
 ; --------------------------------------------------------------------------------------------
 ; void lock_drop(struct lock *l), void upcalls_unmask(void)
@@ -90,7 +92,7 @@ global lock_drop, upcalls_unmask, lock_drop_keeping, unmask_keeping
 
 	align 16
 lock_drop:
-	mov dword [rdi + LOCK_HOLDER], 0
+	mov byte [rdi + LOCK_HOLDER], 0
 upcalls_unmask:
 	unmask .slowly, handle_and_unmask
 .slowly:
@@ -99,16 +101,18 @@ upcalls_unmask:
 
 	align 16
 lock_drop_keeping:
-	mov dword [rdi + LOCK_HOLDER], 0
+	mov byte [rdi + LOCK_HOLDER], 0
 unmask_keeping:
 	unmask .slowly, .pending
 .slowly:
 	inc dword [rax + VCORE_MASK_DEPTH]
 	lea rax, [rel unmask_slowly]
-	jmp .call
+	jmp call_keeping
 .pending:
 	lea rax, [rel handle_and_unmask]
-.call:
+
+; Calls C at rax, and changes no register but RAX and RCX.
+call_keeping:
 	push rdx
 	push rsi
 	push rdi

@@ -102,7 +102,7 @@ quick_end:
 action_change:
 	movzx edx, byte [rcx + VCORE_HOLDER]
 	xor eax, eax
-	lock cmpxchg [rel process_tree_lock + LOCK_HOLDER], edx
+	lock cmpxchg [rel process_tree_lock + LOCK_WORD], dx
 	jne .unmask
 	mov rax, [rcx + VCORE_CURRENT]
 	mov rax, [rax + TASK_PROCESS]
@@ -128,7 +128,7 @@ action_change:
 	exchange r9, ACTION_FLAGS
 	exchange r10, ACTION_MASK
 	mov [rax + ACTIONS_FIRST + ACTION_RESTORER], r11
-	mov dword [rel process_tree_lock + LOCK_HOLDER], 0
+	mov byte [rel process_tree_lock + LOCK_HOLDER], 0
 	mov rax, [rcx + VCORE_PAGE]
 	mov dword [rax + PAGE_MASKED], 0
 	cmp dword [rax + PAGE_PENDING], 0
@@ -140,7 +140,7 @@ action_change:
 	xor eax, eax
 	ret
 .drop:
-	mov dword [rel process_tree_lock + LOCK_HOLDER], 0
+	mov byte [rel process_tree_lock + LOCK_HOLDER], 0
 .unmask:
 	mov rax, [rcx + VCORE_PAGE]
 	mov dword [rax + PAGE_MASKED], 0

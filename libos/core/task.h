@@ -144,6 +144,8 @@ struct task {
 	uint64_t signal_saved_mask;
 	bool signal_restore_mask; /* sigsuspend, ppoll: put saved mask back on return */
 	struct list signal_queue; /* siginfo of pending signals */
+	bool makes_child;         /* from taking its place until it is linked (fork.c) */
+	uint64_t child_signals;   /* sent meanwhile to those whom the child will belong to */
 	struct { uint64_t sp, size; int flags; } signal_stack;
 
 	/* Written by the task itself: a call to be gone on with by restart_syscall(2), and what with. */

@@ -76,7 +76,7 @@ static void picture_tasks(struct picture *pic, const struct process *p, uint32_t
 {
 	if (!thread)
 		pic->own = p->self_usage;
-	if (p->leader)
+	if (p->leader && p->state != PROCESS_REAPED)
 		picture_task(pic, p->leader);
 	list_for_each(link, &p->tasks) {
 		const struct task *t = list_entry(link, struct task, thread_link);

@@ -39,7 +39,6 @@ static void end_tasks_locked(struct process *p, const struct task *except)
 		task_notice_masked(t, WORK_EXIT);
 		wake_task_signal(t);
 	}
-	p->stopped = false;
 	wake_all(&p->stop_wait, WAKE_ANY);
 }
 
@@ -49,10 +48,11 @@ void process_kill_locked(struct process *p, int wait_status)
 		return;
 	p->group_exit = true;
 	p->exit_status = wait_status;
+	p->stopped = false;
 	end_tasks_locked(p, NULL);
 }
 
-/* exec: the other tasks end, and the process stays. */
+/* exec: the other tasks end, and the process stays: stopped, if it is. */
 void process_end_other_tasks_locked(struct process *p)
 {
 	end_tasks_locked(p, current());
@@ -123,6 +123,7 @@ static bool leave_process(struct task *t, struct process *p, int wait_status, bo
 	if (last) {
 		if (!p->group_exit)
 			p->exit_status = wait_status;
+		p->stopped = false;
 		vm_tell_origin(p->vm, p->parent ? p->parent->vm : NULL);
 		p->state = PROCESS_EXITING;
 	} else {

@@ -173,23 +173,36 @@ static int copy_parts(struct process *child, struct process *parent, uint64_t fl
 	return child->vm ? 0 : error;
 }
 
+/*
+ * What is pending is handled first, then the call is made again: the child would not have it.  From then on
+ * the child is owed what is sent to its group, also while a place for it is waited for.
+ */
 static int take_task_place(struct process *parent)
 {
 	uint64_t limit = process_limit(parent, LIMIT_NPROC);
-	bool taken;
+	struct task *t = current();
+	int r = 0;
 
 	lock_acquire(&process_tree_lock);
-	taken = user_take_place_locked(parent, limit);
-	if (taken)
+	t->child_signals = 0;
+	t->makes_child = true;
+	if (signal_is_pending())
+		r = -ERESTARTNOINTR;
+	else if (!user_take_place_locked(parent, limit))
+		r = -EAGAIN;
+	else
 		vm_copy_begin_locked();
+	if (r < 0)
+		t->makes_child = false;
 	lock_release(&process_tree_lock);
-	return taken ? 0 : -EAGAIN;
+	return r;
 }
 
 static void give_task_place_back(struct process *parent)
 {
 	lock_acquire(&process_tree_lock);
 	vm_copy_end_locked();
+	current()->makes_child = false;
 	parent->forking--;
 	user_give_place_locked(parent);
 	lock_release(&process_tree_lock);
@@ -204,10 +217,18 @@ static void share_work_locked(const struct process *p, struct task *t)
 		atomic_fetch_or_explicit(&t->work, bits, memory_order_relaxed);
 }
 
+/* What its group, or everybody, has been sent while it was made. */
+static void catch_up_locked(struct process *child, struct task *maker)
+{
+	maker->makes_child = false;
+	for (uint64_t set = maker->child_signals; set != 0; set &= set - 1)
+		signal_send_process_locked(child, __builtin_ctzl(set) + 1, NULL);
+}
+
 /*
- * A process that is killed while it forks does not leave the child behind: both this and
- * process_kill_locked() run under the lock, so either the child is linked first and a signal to
- * the group finds it, or the parent is marked first and is seen here.
+ * A process that is killed while it forks does not leave the child behind, nor does a signal to a group
+ * miss it: both this and the senders run under the lock, so either the child is linked first, and they
+ * find it, or the parent has been marked first, and that is seen here.
  *
  * False: the task's id is the name of a group, whose leader has gone, and no process may have it.
  */
@@ -217,6 +238,7 @@ static bool link_process(struct process *child, struct task *t, uint64_t flags)
 
 	lock_acquire(&process_tree_lock);
 	if (group_begin(t->self.id).next) {
+		t->process = NULL; /* who finds the task meanwhile must not look there */
 		lock_release(&process_tree_lock);
 		return false;
 	}
@@ -229,6 +251,7 @@ static bool link_process(struct process *child, struct task *t, uint64_t flags)
 	process_set_group_locked(child, here->process_group);
 	child->session = here->session;
 	child->controlling_tty = here->controlling_tty;
+	catch_up_locked(child, current());
 	if (here->group_exit)
 		process_kill_locked(child, here->exit_status);
 	lock_release(&process_tree_lock);
@@ -302,6 +325,7 @@ static long clone_thread(const struct clone_request *c)
 	process_add_task_locked(p, t);
 	fd_own_forget();
 	vm_copy_end_locked();
+	current()->makes_child = false;
 	p->forking--;
 	share_work_locked(p, t);
 	lock_release(&process_tree_lock);

@@ -116,6 +116,8 @@ void signal_raise(int number);
 /* The same with process_tree_lock held. */
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info);
 int signal_send_task_locked(struct task *t, int number, const struct signal_info *info);
+/* To one of several that are sent it: a group's, or all.  A child that p is making gets it as well. */
+int signal_send_member_locked(struct process *p, int number, const struct signal_info *info);
 int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info);
 /* A borrowed entry, to task t of p, or to p if t is NULL, for a timer that has expired 1 + `missed`
  * times.  If it is still queued its overrun count rises instead.  Allocates nothing. */
@@ -177,6 +179,7 @@ void signal_deliver(void);
  * VECTOR_SYSCALL (abi/syscall.h).
  */
 #define ERESTARTSYS 512           /* restart if no handler runs, or one with SA_RESTART */
+#define ERESTARTNOINTR 513        /* restart in any case: the program sees no EINTR */
 #define ERESTARTNOHAND 514        /* restart only if no handler runs */
 #define ERESTART_RESTARTBLOCK 516 /* the same, but go on by restart_syscall: task->restart */
 

@@ -49,6 +49,14 @@ static int send_checked(struct process *p, struct task *t, int number,
 			 : signal_send_process_locked(p, number, info);
 }
 
+/* The same for one of several that are sent it. */
+static int send_to_member(struct process *p, int number, const struct signal_info *info)
+{
+	if (!may_send(current_process(), p, number))
+		return -EPERM;
+	return number == 0 ? 0 : signal_send_member_locked(p, number, info);
+}
+
 /* Success if one could be sent; otherwise what was in the way. */
 static int first_result(int r, int one)
 {
@@ -60,7 +68,7 @@ static int send_to_group(uint32_t group, int number, const struct signal_info *i
 	int r = -ESRCH;
 
 	for (struct group_walk w = group_begin(group); w.next;)
-		r = first_result(r, send_checked(group_next(&w), NULL, number, info));
+		r = first_result(r, send_to_member(group_next(&w), number, info));
 	return r;
 }
 
@@ -75,7 +83,7 @@ static int send_to_all(int number, const struct signal_info *info)
 
 		if (p == self || p == init_process)
 			continue;
-		int one = send_checked(p, NULL, number, info);
+		int one = send_to_member(p, number, info);
 
 		if (one != -EPERM)
 			r = one;

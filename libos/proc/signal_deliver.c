@@ -59,6 +59,9 @@ static __attribute__((noinline)) void settle_interrupted(struct task *t, const s
 	case ERESTARTSYS:
 		restart = h == NULL || (h->flags & SA_RESTART) != 0;
 		break;
+	case ERESTARTNOINTR:
+		restart = true;
+		break;
 	case ERESTARTNOHAND:
 	case ERESTART_RESTARTBLOCK:
 		restart = h == NULL;

@@ -98,6 +98,14 @@ static __attribute__((noinline)) void act_at_once(struct process *p, int number)
 	}
 }
 
+/* For what is sent to p as a whole: the main task, or when that has ended another. */
+static const struct task *who_answers(const struct process *p)
+{
+	if (p->leader != NULL && !list_empty(&p->leader->thread_link))
+		return p->leader;
+	return list_empty(&p->tasks) ? NULL : list_entry(p->tasks.next, struct task, thread_link);
+}
+
 /*
  * An ignored signal is dropped unless it is blocked: it may no longer be ignored when it is
  * unblocked, and rt_sigtimedwait may ask for it.  signal_saved_mask holds the signals that a task
@@ -110,7 +118,7 @@ static bool dropped(const struct process *p, const struct task *t, int number)
 	if (!signal_ignored(p, number))
 		return false;
 	if (t == NULL)
-		t = p->leader;
+		t = who_answers(p);
 	if (t == NULL || (bit & SIGNALS_UNMASKABLE) != 0)
 		return true;
 	return ((t->signal_blocked | (t->signal_restore_mask ? t->signal_saved_mask : 0)) & bit) == 0;
@@ -152,12 +160,29 @@ int signal_send_task_locked(struct task *t, int number, const struct signal_info
 	return send_locked(t->process, t, number, info, NULL);
 }
 
+int signal_send_member_locked(struct process *p, int number, const struct signal_info *info)
+{
+	uint64_t bit = SIGNAL_BIT(number), undone = 0;
+
+	if (number == SIGCONT)
+		undone = SIGNALS_STOP;
+	else if ((bit & SIGNALS_STOP) != 0)
+		undone = SIGNAL_BIT(SIGCONT);
+	list_for_each(node, &p->tasks) {
+		struct task *t = list_entry(node, struct task, thread_link);
+
+		if (t->makes_child)
+			t->child_signals = (t->child_signals & ~undone) | bit;
+	}
+	return signal_send_process_locked(p, number, info);
+}
+
 int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info)
 {
 	int r = -ESRCH;
 
 	for (struct group_walk w = group_begin(process_group); w.next;)
-		if (signal_send_process_locked(group_next(&w), number, info) == 0)
+		if (signal_send_member_locked(group_next(&w), number, info) == 0)
 			r = 0;
 	return r;
 }

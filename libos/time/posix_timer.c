@@ -30,6 +30,7 @@ struct posix_timer {
 
 	/* Under process_tree_lock. */
 	struct signal_entry entry;
+	bool is_made;        /* until then no call knows its number */
 	uint64_t expiry_ns;  /* monotonic; 0: disarmed */
 	uint64_t interval_ns;
 };
@@ -75,13 +76,17 @@ static void timer_end(struct posix_timer *pt)
 	heap_free(pt);
 }
 
+/* NULL: there is none, or none that is made yet. */
 static struct posix_timer *timer_take(struct process_timers *timers, int id)
 {
 	struct posix_timer *pt;
 
 	lock_acquire(&process_tree_lock);
 	pt = timers->posix[id];
-	timers->posix[id] = NULL;
+	if (pt != NULL && !pt->is_made)
+		pt = NULL;
+	if (pt != NULL)
+		timers->posix[id] = NULL;
 	lock_release(&process_tree_lock);
 	return pt;
 }
@@ -96,7 +101,7 @@ void posix_timers_end(struct process_timers *timers)
 	}
 }
 
-/* A free place in the table gets the timer; its number, or -EAGAIN. */
+/* A free place in the table is the timer's; its number, or -EAGAIN. */
 static int timer_place(struct process_timers *timers, struct posix_timer *pt)
 {
 	int id;
@@ -110,6 +115,17 @@ static int timer_place(struct process_timers *timers, struct posix_timer *pt)
 	}
 	lock_release(&process_tree_lock);
 	return id < POSIX_TIMERS_MAX ? id : -EAGAIN;
+}
+
+/* The program knows its number, or could not be told it: then its place is free again. */
+static void timer_is_made(struct process_timers *timers, int id, bool told)
+{
+	lock_acquire(&process_tree_lock);
+	if (told)
+		timers->posix[id]->is_made = true;
+	else
+		timers->posix[id] = NULL;
+	lock_release(&process_tree_lock);
 }
 
 /* What the event asks for; the default is SIGALRM with the timer's number as value. */
@@ -165,13 +181,13 @@ long sys_timer_create(int clock, uint64_t event_user, uint64_t id_user)
 		r = id = timer_place(timers, pt);
 	if (r >= 0 && event_user == 0)
 		pt->entry.info.timer.value = (uint64_t)id;
-	if (r >= 0 && copy_to_user(id_user, &id, sizeof(id)) != 0) {
-		r = -EFAULT;
-		pt = timer_take(timers, id);
+	if (r >= 0) {
+		r = copy_to_user(id_user, &id, sizeof(id));
+		timer_is_made(timers, id, r == 0);
 	}
-	if (r < 0 && pt != NULL)
+	if (r < 0)
 		timer_end(pt);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /* The caller's timer `id`, with process_tree_lock held on success; else NULL, not held. */
@@ -184,9 +200,10 @@ static struct posix_timer *timer_lock(int id)
 		return NULL;
 	lock_acquire(&process_tree_lock);
 	pt = timers->posix[id];
-	if (pt == NULL)
-		lock_release(&process_tree_lock);
-	return pt;
+	if (pt != NULL && pt->is_made)
+		return pt;
+	lock_release(&process_tree_lock);
+	return NULL;
 }
 
 struct user_timer_setting {

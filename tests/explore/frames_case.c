@@ -42,7 +42,7 @@ static bool nothing_moves(void *unused)
 /* Who has found nothing anywhere looks again while something moves, and would never let that go on. */
 void lock_take(struct lock *l)
 {
-	uint32_t free = 0;
+	uint8_t free = 0;
 
 	upcalls_mask();
 	if (explore_self() < CPUS && l == &pool_lock && ++looks[explore_self()] > 2)

@@ -46,7 +46,7 @@ static struct lock *tried[CPUS];
 void lock_take_masked(struct lock *l)
 {
 	struct lock **in_vain = &tried[explore_self()];
-	uint32_t free = 0;
+	uint8_t free = 0;
 
 	if (*in_vain)
 		explore_wait(lock_is_free, *in_vain, "waits for the lock that it has tried");
@@ -65,7 +65,7 @@ void lock_take(struct lock *l)
 
 bool lock_try(struct lock *l)
 {
-	uint32_t free = 0;
+	uint8_t free = 0;
 
 	upcalls_mask();
 	if (atomic_compare_exchange_strong(&l->holder, &free, 1))

@@ -40,7 +40,7 @@ static bool mutex_is_free(void *m)
 
 void mutex_lock(struct mutex *m)
 {
-	uint32_t free = 0;
+	uint8_t free = 0;
 
 	while (!atomic_compare_exchange_strong(&m->lock.holder, &free, 1)) {
 		explore_wait(mutex_is_free, m, "waits for the mutex");

@@ -31,7 +31,7 @@ static bool lock_is_free(void *l)
 
 void lock_take(struct lock *l)
 {
-	uint32_t free = 0;
+	uint8_t free = 0;
 
 	while (!atomic_compare_exchange_strong(&l->holder, &free, 1)) {
 		explore_wait(lock_is_free, l, "waits for the lock");

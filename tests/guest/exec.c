@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -346,6 +348,70 @@ static void descriptors_can_be_executed(void)
 	close(fd);
 }
 
+static _Atomic bool is_about_to_stop;
+
+/* If there is such a CPU. */
+static void run_on(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+static void *stop_the_process(void *rounds)
+{
+	run_on(1);
+	is_about_to_stop = true;
+	for (volatile int n = 0; n < (int)(intptr_t)rounds; n++)
+		;
+	pthread_kill(pthread_self(), SIGSTOP); /* so that exec has not to see to it */
+	return NULL;
+}
+
+/* True: it was stopped, and so until it was continued. */
+static bool stops_or_ends(pid_t child)
+{
+	int status;
+
+	CHECK(waitpid(child, &status, WUNTRACED) == child);
+	if (WIFEXITED(status)) { /* the thread came too late */
+		CHECK_EQ(WEXITSTATUS(status), 0);
+		return false;
+	}
+	CHECK(WIFSTOPPED(status));
+	usleep(2000);
+	CHECK_EQ(waitpid(child, &status, WNOHANG), 0);
+	CHECK_EQ(kill(child, SIGCONT), 0);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	return true;
+}
+
+/* A thread stops the process while another is anywhere in exec, which ends the first: what was stopped stays so. */
+static void a_stop_outlasts_exec(void)
+{
+	char *argv[] = { "exec", "nothing", NULL };
+	pthread_t thread;
+	int stopped = 0;
+
+	for (int i = 0; i < 200; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			run_on(0);
+			pthread_create(&thread, NULL, stop_the_process, (void *)(intptr_t)(i * 397 % 40000));
+			while (!is_about_to_stop)
+				sched_yield();
+			execv("/tests/exec", argv);
+			_exit(1);
+		}
+		stopped += stops_or_ends(child);
+	}
+	printf("# %d of 200 were stopped\n", stopped);
+}
+
 /* ---- the other side */
 
 extern char **environ;
@@ -418,6 +484,8 @@ static int check_death(void)
 
 static int other_side(int argc, char **argv)
 {
+	if (strcmp(argv[1], "nothing") == 0)
+		return 0;
 	if (strcmp(argv[1], "arguments") == 0)
 		return !check_arguments(argc, argv);
 	if (strcmp(argv[1], "auxiliary") == 0)
@@ -457,6 +525,7 @@ int main(int argc, char **argv)
 	RUN(shared_descriptors_are_ones_own_after_exec);
 	RUN(signals_are_reset_but_ignored_stay);
 	RUN(exec_ends_other_threads);
+	RUN(a_stop_outlasts_exec);
 	RUN(vfork_and_exec);
 	RUN(signals_of_death_over_exec);
 	RUN(exec_gives_up_robust_locks);

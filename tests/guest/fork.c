@@ -369,6 +369,45 @@ static void killed_group_leaves_no_survivor(void)
 	close(pipe_ends[0]);
 }
 
+/* One that makes children when its group is sent a signal.  Not by fork(3), which shuts signals out meanwhile: what
+ * came while they were would be the parent's alone, as on Linux. */
+static _Noreturn void make_children(int ready)
+{
+	setpgid(0, 0);
+	write(ready, "x", 1);
+	for (int i = 0; i < 30; i++)
+		if (syscall(SYS_fork) == 0)
+			for (;;)
+				pause();
+	for (;;)
+		pause();
+}
+
+static void a_signal_to_a_group_reaches_a_child_that_is_made(void)
+{
+	static char big[1 << 20];
+	int ends[2], status;
+	char c;
+
+	memset(big, 1, sizeof(big)); /* so that a fork takes a while */
+	for (int round = 0; round < 60; round++) {
+		CHECK_EQ(pipe(ends), 0);
+		pid_t child = fork();
+
+		if (child == 0)
+			make_children(ends[1]);
+		close(ends[1]);
+		CHECK_EQ(read(ends[0], &c, 1), 1);
+		for (volatile int n = 0; n < round * 3001 % 40000; n++)
+			;
+		CHECK_EQ(kill(-child, SIGTERM), 0);
+		status = status_of(child);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+		CHECK_EQ(read(ends[0], &c, 1), 0); /* all that had the other end have ended */
+		close(ends[0]);
+	}
+}
+
 /* Every process of it forks for ever; the rest of the machine goes on, and the bomb can be removed. */
 static void fork_bomb_under_a_limit_is_survived(void)
 {
@@ -501,6 +540,7 @@ int main(void)
 	RUN(orphans_are_adopted);
 	RUN(groups_and_sessions_follow_the_rules);
 	RUN(killed_group_leaves_no_survivor);
+	RUN(a_signal_to_a_group_reaches_a_child_that_is_made);
 	RUN(parent_death_signal_arrives);
 	RUN(process_limit_stops_fork);
 	RUN(a_user_is_counted_exactly);

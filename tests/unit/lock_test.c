@@ -95,6 +95,7 @@ static void start(void)
 	memset(&page, 0, sizeof(page));
 	memset(&sleeper, 0, sizeof(sleeper));
 	vcore_of(0)->page = &page;
+	vcore_of(0)->holder = 1;
 	sleeper.state = TASK_BLOCKED;
 	sleeper.where = PLACE_WAITING;
 	wait_queue_init(&queue);
