@@ -76,6 +76,7 @@ static const struct file_ops null_ops = {
 };
 
 static const struct file_ops zero_ops = {
+	.maps_zeros = true,
 	.read = read_zeros,
 	.write = write_away,
 	.write_kernel = write_kernel_away,

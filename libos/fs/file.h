@@ -35,6 +35,7 @@ struct file_ops {
 	 * shared mapping.  0: beyond the end, or -errno.  The frame stays the file's as long as
 	 * the mapping is counted (file_map_get). */
 	long (*map_frame)(struct file *f, uint64_t index, bool write);
+	bool maps_zeros; /* instead: a mapping of it is memory of nobody's, /dev/zero */
 	int (*sync)(struct file *f);
 	/* Last reference gone. */
 	void (*release)(struct file *f);

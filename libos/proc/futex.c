@@ -296,7 +296,8 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 		return futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, deadline_ns,
 				  timeout ? -ERESTARTNOHAND : -ERESTARTSYS);
 	case FUTEX_WAIT_BITSET:
-		return futex_wait(address, private, value, value3, deadline_ns, -ERESTARTSYS);
+		return futex_wait(address, private, value, value3, deadline_ns,
+				  timeout ? -ERESTARTNOHAND : -ERESTARTSYS);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value3, value);
 	case FUTEX_REQUEUE:

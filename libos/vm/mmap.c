@@ -32,7 +32,7 @@ static int check_file(struct file *f, int prot, bool shared)
 		return -EACCES;
 	if (shared && (prot & PROT_WRITE) && mode != O_RDWR)
 		return -EACCES;
-	return f->ops->map_frame ? 0 : -ENODEV;
+	return f->ops->map_frame || f->ops->maps_zeros ? 0 : -ENODEV;
 }
 
 /* A new mapping, to be placed; NULL when out of memory. */
@@ -137,6 +137,8 @@ long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, str
 
 	if (r < 0)
 		return r;
+	if (f && f->ops->maps_zeros)
+		f = NULL;
 	struct mapping *m = make(v, len, prot, shared, f, offset);
 
 	if (!m)

@@ -181,6 +181,30 @@ static void many_zeros_are_read_at_once(void)
 	close(fd);
 }
 
+/* zero(4): a mapping of it is anonymous memory, shared with a child or not. */
+static void zeros_are_mapped_as_memory(void)
+{
+	int fd = open("/dev/zero", O_RDWR), only_read = open("/dev/zero", O_RDONLY), status;
+	char *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
+	char *private = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, only_read, 0);
+
+	CHECK(shared != MAP_FAILED && private != MAP_FAILED);
+	CHECK(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, only_read, 0) == MAP_FAILED && errno == EACCES);
+	CHECK(shared[0] == 0 && private[PAGE - 1] == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		shared[1] = private[1] = 83;
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK_EQ(shared[1], 83);
+	CHECK_EQ(private[1], 0);
+	CHECK(munmap(shared, PAGE) == 0 && munmap(private, PAGE) == 0);
+	close(fd);
+	close(only_read);
+}
+
 /* fallocate(2): a hole reads as zeros, also where the file is mapped. */
 static void a_hole_in_a_mapped_file_is_seen(void)
 {
@@ -293,6 +317,7 @@ int main(void)
 	RUN(a_word_that_was_never_touched_can_be_changed);
 	RUN(the_heap_can_be_made_smaller);
 	RUN(many_zeros_are_read_at_once);
+	RUN(zeros_are_mapped_as_memory);
 	RUN(a_hole_in_a_mapped_file_is_seen);
 	RUN(a_file_of_the_archive_can_have_a_hole);
 	RUN(an_access_is_noted_once_a_day);

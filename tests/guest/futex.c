@@ -253,6 +253,22 @@ static void signals_interrupt(void)
 	signal(SIGALRM, SIG_DFL);
 }
 
+/* A wait that has an end is not begun again after a handler, even one with SA_RESTART: futex(2). */
+static void a_wait_with_an_end_is_not_begun_again(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct timespec end;
+
+	word = 0;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += 20;
+	sigaction(SIGALRM, &action, NULL);
+	ualarm(20000, 20000);
+	CHECK(futex(&word, FUTEX_WAIT_BITSET, 0, &end, NULL, 1) == -1 && errno == EINTR);
+	ualarm(0, 0);
+	signal(SIGALRM, SIG_DFL);
+}
+
 /* Between processes: the same word at two addresses. */
 static void shared_memory_has_shared_futexes(void)
 {
@@ -359,6 +375,7 @@ int main(void)
 	RUN(wake_op_changes_and_wakes);
 	RUN(wake_op_knows_all_operations);
 	RUN(signals_interrupt);
+	RUN(a_wait_with_an_end_is_not_begun_again);
 	RUN(shared_memory_has_shared_futexes);
 	RUN(process_shared_mutexes_work);
 	RUN(no_wake_is_lost);

@@ -503,7 +503,8 @@ static void start(int cpu, struct sim_task *t, uint64_t slice_ns)
 	c->switches++;
 	c->need_resched = c->must_pick = c->idle = false;
 	c->run_from_ns = machine.now_ns + machine.switch_ns;
-	c->slice_end_ns = c->run_from_ns + slice_ns;
+	if (__builtin_add_overflow(c->run_from_ns, slice_ns, &c->slice_end_ns))
+		c->slice_end_ns = SIM_NEVER;
 	memset(c->tried, 0, sizeof(c->tried));
 }
 
