@@ -98,5 +98,6 @@ bool lock_try(struct lock *l)
 /* By this CPU.  Unmasked, the answer is no: a lock is never held unmasked. */
 bool lock_held(const struct lock *l)
 {
-	return atomic_load_explicit(&l->holder, memory_order_relaxed) == this_vcore()->holder && upcalls_masked();
+	return atomic_load_explicit(&l->holder, memory_order_relaxed) == this_vcore()->holder &&
+	       upcalls_masked();
 }

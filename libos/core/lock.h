@@ -40,13 +40,15 @@ enum lock_rank {
 struct lock {
 	/*
 	 * Not a ticket lock: a virtual CPU whose turn it is may be off its host CPU for milliseconds, and
-	 * everybody behind it would wait for that.  But who has waited for long is let go first (lock_wait.c).
+	 * everybody behind it would wait for that.  But who has waited for long goes first (lock_wait.c).
+	 * CPUs are named by their number + 1, 0 is none.  The holder may write `holder`, to drop the lock;
+	 * all other changes are of the whole word.
 	 */
 	union {
-		_Atomic uint16_t word; /* both: 0 when the lock is free and nobody has waited for long */
+		_Atomic uint16_t word;
 		struct {
-			_Atomic uint8_t holder; /* CPU + 1 of the holder, 0 when free; the holder writes 0 */
-			_Atomic uint8_t first;  /* CPU + 1 of one that has waited for long; part of word only */
+			_Atomic uint8_t holder;
+			_Atomic uint8_t first; /* has waited for long */
 		};
 	};
 	uint16_t rank;    /* fixed */
@@ -88,9 +90,9 @@ static inline void lock_acquire_masked(struct lock *l)
 		lock_take_masked(l);
 }
 
-/* For masking.asm, masked: takes a lock that was not free for the CPU, which is named as in a lock.  How often
- * it looks before it asks to go first, and how long it lets another that has asked. */
+/* So often a CPU looks before it asks to go first, and so long it lets another that has asked. */
 #define LOCK_LOOKS 1000u
+/* For masking.asm, masked: takes a lock that was not free, for the CPU, which is named as in a lock. */
 void lock_wait(struct lock *l, uint32_t cpu);
 
 bool lock_try(struct lock *l);

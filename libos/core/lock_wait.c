@@ -32,8 +32,8 @@ void lock_wait(struct lock *l, uint32_t cpu)
 		uint16_t word = atomic_load_explicit(&l->word, memory_order_relaxed);
 
 		if (is_free_for(word, me, patience) &&
-		    atomic_compare_exchange_strong_explicit(&l->word, &word, me, memory_order_acquire,
-							    memory_order_relaxed))
+		    atomic_compare_exchange_strong_explicit(
+			    &l->word, &word, me, memory_order_acquire, memory_order_relaxed))
 			return;
 		if (patience > 0) {
 			patience--;
@@ -41,8 +41,9 @@ void lock_wait(struct lock *l, uint32_t cpu)
 			continue;
 		}
 		if (word >> 8 == 0)
-			atomic_compare_exchange_strong_explicit(&l->word, &word, (uint16_t)(word | me << 8),
-								memory_order_relaxed, memory_order_relaxed);
+			atomic_compare_exchange_strong_explicit(
+				&l->word, &word, (uint16_t)(word | me << 8), memory_order_relaxed,
+				memory_order_relaxed);
 		patience = LOCK_LOOKS;
 	}
 }

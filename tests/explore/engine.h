@@ -29,7 +29,7 @@ bool engine_has_name(const volatile void *address);
 /* memory.c */
 void memory_reset(unsigned threads);
 unsigned memory_buffered(unsigned thread); /* how many of its stores are not visible yet */
-void memory_settle(void); /* the last plain access is over: before others go on */
+void memory_settle(void);                  /* the last plain access is over: before others go on */
 void memory_drain_one(unsigned thread);
 void memory_drain_all(unsigned thread);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* (included below) libos/core/lock_wait.c: a lock has one holder at a time, finds what the last one did, and no CPU
- * waits for it for ever, whoever has asked to go first
+/* (included below) libos/core/lock_wait.c: a lock has one holder at a time, who finds what the last one did,
+ * and no CPU waits for it for ever, whoever has asked to go first
  *
  * Each CPU takes it, and CPU 0 once more as soon as it has dropped it.
  */
@@ -134,9 +134,10 @@ int main(void)
 {
 	static const struct explore_case cases[] = {
 		{ "two_take_turns", 2, 4, 2, setup, take_turns, two_took_it, NULL },
-		{ "whose_turn_it_is_takes_it_at_once", 1, 2, 2, setup_for_cpu_0, one_is_at_once, is_free, NULL },
-		{ "others_are_patient_for_a_while", 1, 2, 2, setup_for_one_that_does_not_come, one_is_patient,
+		{ "whose_turn_it_is_takes_it_at_once", 1, 2, 2, setup_for_cpu_0, one_is_at_once,
 		  is_free, NULL },
+		{ "others_are_patient_for_a_while", 1, 2, 2, setup_for_one_that_does_not_come,
+		  one_is_patient, is_free, NULL },
 		{ "three_take_turns", 3, 3, 1, setup, take_turns, three_took_it, NULL },
 	};
 

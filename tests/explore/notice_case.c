@@ -135,8 +135,8 @@ int main(void)
 	static const struct explore_case cases[] = {
 		{ "what_one_gives_is_found", 2, 4, 2, setup, one_sender, all_is_found, NULL },
 		{ "what_two_give_is_found", 3, 3, 2, setup, two_senders, all_is_found, NULL },
-		{ "what_a_task_that_moves_is_given_is_found", 3, 3, 2, setup, a_task_that_moves, all_is_found,
-		  NULL },
+		{ "what_a_task_that_moves_is_given_is_found", 3, 3, 2, setup, a_task_that_moves,
+		  all_is_found, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

@@ -189,7 +189,8 @@ static void zeros_are_mapped_as_memory(void)
 	char *private = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, only_read, 0);
 
 	CHECK(shared != MAP_FAILED && private != MAP_FAILED);
-	CHECK(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, only_read, 0) == MAP_FAILED && errno == EACCES);
+	CHECK(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, only_read, 0) == MAP_FAILED &&
+	      errno == EACCES);
 	CHECK(shared[0] == 0 && private[PAGE - 1] == 0);
 	pid_t child = fork();
 

@@ -389,7 +389,7 @@ static bool stops_or_ends(pid_t child)
 	return true;
 }
 
-/* A thread stops the process while another is anywhere in exec, which ends the first: what was stopped stays so. */
+/* A thread stops the process while another is anywhere in exec, which ends the first: it stays stopped. */
 static void a_stop_outlasts_exec(void)
 {
 	char *argv[] = { "exec", "nothing", NULL };
@@ -401,7 +401,8 @@ static void a_stop_outlasts_exec(void)
 
 		if (child == 0) {
 			run_on(0);
-			pthread_create(&thread, NULL, stop_the_process, (void *)(intptr_t)(i * 397 % 40000));
+			pthread_create(&thread, NULL, stop_the_process,
+				       (void *)(intptr_t)(i * 397 % 40000));
 			while (!is_about_to_stop)
 				sched_yield();
 			execv("/tests/exec", argv);

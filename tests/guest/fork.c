@@ -369,8 +369,8 @@ static void killed_group_leaves_no_survivor(void)
 	close(pipe_ends[0]);
 }
 
-/* One that makes children when its group is sent a signal.  Not by fork(3), which shuts signals out meanwhile: what
- * came while they were would be the parent's alone, as on Linux. */
+/* One that makes children when its group is sent a signal.  Not by fork(3), which shuts signals out, so that
+ * what came meanwhile would be the parent's alone, as on Linux. */
 static _Noreturn void make_children(int ready)
 {
 	setpgid(0, 0);
