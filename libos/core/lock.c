@@ -80,13 +80,16 @@ void lock_drop_checked(struct lock *l)
 	race_point();
 }
 
+/* A lock that is free is taken whoever is to go first: who tries again and again would wait for that one. */
 bool lock_try(struct lock *l)
 {
-	uint16_t expect = 0;
+	uint16_t word;
 	bool taken;
 
 	upcalls_mask();
-	taken = atomic_compare_exchange_strong_explicit(&l->word, &expect, this_vcore()->holder,
+	word = atomic_load_explicit(&l->word, memory_order_relaxed);
+	taken = (word & 0xff) == 0 &&
+		atomic_compare_exchange_strong_explicit(&l->word, &word, this_vcore()->holder,
 							memory_order_acquire, memory_order_relaxed);
 	if (!taken)
 		upcalls_unmask();

@@ -116,8 +116,8 @@ void signal_raise(int number);
 /* The same with process_tree_lock held. */
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info);
 int signal_send_task_locked(struct task *t, int number, const struct signal_info *info);
-/* To one of several that are sent it: a group's, or all.  A child that p is making gets it as well. */
-int signal_send_member_locked(struct process *p, int number, const struct signal_info *info);
+/* p is one of several that are sent it, a group's or all: a child that p is making gets it as well. */
+void signal_owe_children_locked(struct process *p, int number);
 int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info);
 /* A borrowed entry, to task t of p, or to p if t is NULL, for a timer that has expired 1 + `missed`
  * times.  If it is still queued its overrun count rises instead.  Allocates nothing. */

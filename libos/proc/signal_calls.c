@@ -52,9 +52,11 @@ static int send_checked(struct process *p, struct task *t, int number,
 /* The same for one of several that are sent it. */
 static int send_to_member(struct process *p, int number, const struct signal_info *info)
 {
-	if (!may_send(current_process(), p, number))
-		return -EPERM;
-	return number == 0 ? 0 : signal_send_member_locked(p, number, info);
+	int r = send_checked(p, NULL, number, info);
+
+	if (r != -EPERM && number != 0)
+		signal_owe_children_locked(p, number);
+	return r;
 }
 
 /* Success if one could be sent; otherwise what was in the way. */

@@ -160,7 +160,7 @@ int signal_send_task_locked(struct task *t, int number, const struct signal_info
 	return send_locked(t->process, t, number, info, NULL);
 }
 
-int signal_send_member_locked(struct process *p, int number, const struct signal_info *info)
+void signal_owe_children_locked(struct process *p, int number)
 {
 	uint64_t bit = SIGNAL_BIT(number), undone = 0;
 
@@ -174,16 +174,19 @@ int signal_send_member_locked(struct process *p, int number, const struct signal
 		if (t->makes_child)
 			t->child_signals = (t->child_signals & ~undone) | bit;
 	}
-	return signal_send_process_locked(p, number, info);
 }
 
 int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info)
 {
 	int r = -ESRCH;
 
-	for (struct group_walk w = group_begin(process_group); w.next;)
-		if (signal_send_member_locked(group_next(&w), number, info) == 0)
+	for (struct group_walk w = group_begin(process_group); w.next;) {
+		struct process *p = group_next(&w);
+
+		signal_owe_children_locked(p, number);
+		if (signal_send_process_locked(p, number, info) == 0)
 			r = 0;
+	}
 	return r;
 }
 

@@ -198,6 +198,18 @@ static void who_has_a_lock_takes_the_next_by_its_rank(void)
 	});
 }
 
+static void who_only_tries_takes_what_is_free(void)
+{
+	start();
+	process.first = 2; /* another has waited for long */
+	CHECK(lock_try(&process));
+	CHECK_EQ(process.word, 1);
+	lock_release(&process);
+	process.holder = 2;
+	CHECK(!lock_try(&process) && !upcalls_masked());
+	CHECK_EQ(process.word, 2);
+}
+
 int main(void)
 {
 	RUN(locks_are_taken_in_rising_rank);
@@ -208,5 +220,6 @@ int main(void)
 	RUN(a_wake_is_delivered_after_the_last_lock);
 	RUN(a_mask_is_passed_on_between_locks);
 	RUN(who_has_a_lock_takes_the_next_by_its_rank);
+	RUN(who_only_tries_takes_what_is_free);
 	return check_result();
 }
