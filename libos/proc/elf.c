@@ -91,6 +91,7 @@ bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom
 	const struct elf64_program_header *p = headers;
 
 	out->segment_count = 0;
+	out->executable_stack = false;
 	if (out->position_independent) { /* may be linked at 0: the bias moves it */
 		top -= bottom;
 		bottom = 0;
@@ -98,6 +99,8 @@ bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom
 	for (unsigned i = 0; i < out->program_header_count; i++, p++) {
 		if (p->type == ELF64_INTERPRETER)
 			return false;
+		if (p->type == ELF64_GNU_STACK)
+			out->executable_stack = p->flags & ELF64_EXECUTE;
 		if (p->type != ELF64_LOAD || p->memory_size == 0)
 			continue;
 		if (!segment_ok(p, file_size, bottom, top) || !add_segment(out, p))

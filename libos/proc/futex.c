@@ -35,9 +35,9 @@ struct futex_bucket futex_buckets[FUTEX_BUCKETS] = {
 	[0 ... FUTEX_BUCKETS - 1] = { .lock = LOCK_INIT("futex", RANK_FUTEX) },
 };
 
-static struct futex_name name_made(const void *object, uint64_t offset)
+static struct futex_name name_made(uint64_t object, uint64_t offset)
 {
-	return (struct futex_name){ object, offset, name_key((uint64_t)object + (offset >> 2)) };
+	return (struct futex_name){ object, offset, name_key(object + (offset >> 2)) };
 }
 
 static __attribute__((noinline)) int name_shared_word(uint64_t address, struct futex_name *name)
@@ -54,7 +54,7 @@ static inline int name_word(uint64_t address, bool private, struct futex_name *n
 		return -EINVAL;
 	if (address >= EXO_USER_TOP)
 		return -EFAULT;
-	*name = name_made(current_process()->vm, address);
+	*name = name_made((uint64_t)current_process()->vm, address);
 	return private ? 0 : name_shared_word(address, name);
 }
 

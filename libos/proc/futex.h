@@ -12,7 +12,7 @@
 #define FUTEX_BUCKETS 512
 
 struct futex_name {
-	const void *object;
+	uint64_t object; /* a space's address, or what vm_shared_name() says */
 	uint64_t offset;
 	uint64_t hash;
 };

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/string.h"
 #include "fs/file.h"
+#include "fs/inode.h"
 
 /* A counted copy of the first mapping at or above `address`. */
 static struct mapping *snapshot(struct vm *v, uint64_t address)
@@ -82,7 +83,8 @@ struct file *vm_first_file(struct vm *v)
 	return f;
 }
 
-int vm_shared_name(struct vm *v, uint64_t address, const void **object, uint64_t *offset)
+/* Numbers are made odd for memory and twice odd for files; spaces lie at multiples of eight. */
+int vm_shared_name(struct vm *v, uint64_t address, uint64_t *object, uint64_t *offset)
 {
 	int r = 0;
 
@@ -92,10 +94,11 @@ int vm_shared_name(struct vm *v, uint64_t address, const void **object, uint64_t
 	if (!m) {
 		r = -EFAULT;
 	} else if (!m->shared) {
-		*object = v;
+		*object = (uint64_t)v;
 		*offset = address;
 	} else {
-		*object = m->memory ? (const void *)m->memory : (const void *)m->file->inode;
+		*object = m->memory ? shared_memory_number(m->memory) << 2 | 1
+				    : m->file->inode->number << 2 | 2;
 		*offset = m->page * PAGE + (address - m->region.start);
 	}
 	mutex_unlock(&v->mutex);

@@ -169,7 +169,7 @@ long vm_munmap(struct vm *v, uint64_t addr, uint64_t len)
 	return r;
 }
 
-int vm_map_stack(struct vm *v, uint64_t limit)
+int vm_map_stack(struct vm *v, uint64_t limit, bool executable)
 {
 	uint64_t least = 128ul << 20, most = EXO_USER_TOP / 6 * 5, first = 32 * PAGE;
 	struct mapping *m = space_take_node(v);
@@ -180,7 +180,8 @@ int vm_map_stack(struct vm *v, uint64_t limit)
 	uint64_t room = limit < least ? least : limit > most ? most : PAGE_UP(limit);
 
 	v->mmap_top = VM_STACK_TOP - room - STACK_GUARD - VM_MAPPINGS_OFFSET;
-	*m = (struct mapping){ .prot = PROT_READ | PROT_WRITE, .kind = MAPPING_STACK,
+	*m = (struct mapping){ .prot = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0),
+			       .kind = MAPPING_STACK,
 			       .region = { .start = VM_STACK_TOP - first, .end = VM_STACK_TOP } };
 	mapping_insert(v, m);
 	return 0;

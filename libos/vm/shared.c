@@ -21,9 +21,11 @@ struct chunk {
 
 struct shared_memory {
 	_Atomic uint32_t references;
-	uint64_t pages;                  /* fixed */
+	uint64_t pages, number;          /* fixed */
 	struct chunk *_Atomic chunk[];
 };
+
+static _Atomic uint64_t last_number;
 
 static uint64_t chunks_of(uint64_t pages)
 {
@@ -37,6 +39,7 @@ struct shared_memory *shared_memory_create(uint64_t pages)
 	if (s) {
 		atomic_store_explicit(&s->references, 1, memory_order_relaxed);
 		s->pages = pages;
+		s->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
 	}
 	return s;
 }
@@ -44,6 +47,11 @@ struct shared_memory *shared_memory_create(uint64_t pages)
 void shared_memory_get(struct shared_memory *s)
 {
 	atomic_fetch_add_explicit(&s->references, 1, memory_order_relaxed);
+}
+
+uint64_t shared_memory_number(const struct shared_memory *s)
+{
+	return s->number;
 }
 
 void shared_memory_put(struct shared_memory *s)

@@ -149,6 +149,8 @@ bool vm_may_grow(const struct vm *v, uint64_t bytes);
 struct shared_memory *shared_memory_create(uint64_t pages);
 void shared_memory_get(struct shared_memory *s);
 void shared_memory_put(struct shared_memory *s);
+/* Of no other memory, before or after. */
+uint64_t shared_memory_number(const struct shared_memory *s);
 /* The frame of a page, made on first use; 0: beyond the end, or -ENOMEM. */
 long shared_memory_frame(struct shared_memory *s, uint64_t page);
 

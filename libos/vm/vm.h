@@ -78,7 +78,7 @@ long vm_brk(struct vm *v, uint64_t addr);
 
 /* For exec, on a new address space: where the heap begins, and the stack below EXO_USER_TOP. */
 void vm_set_brk(struct vm *v, uint64_t start);
-int vm_map_stack(struct vm *v, uint64_t limit);
+int vm_map_stack(struct vm *v, uint64_t limit, bool executable);
 
 /* Also for exec: pages that will be touched at once, brought together.  v is loaded.  Whether there was
  * memory for them is not said: a touch finds out. */
@@ -128,9 +128,10 @@ struct file *vm_first_file(struct vm *v);
 
 /*
  * What the word at `address` is called by everyone who can reach it, for futexes between
- * processes: the shared object and the place in it, or v and the address if it is private.
- * -EFAULT if nothing is mapped there.
+ * processes: the shared object and the place in it, or v and the address if it is private.  Shared
+ * objects go by numbers, each given once: who waits does not hold the object, and when it has been
+ * unmapped under him, what comes to lie there is another.  -EFAULT if nothing is mapped there.
  */
-int vm_shared_name(struct vm *v, uint64_t address, const void **object, uint64_t *offset);
+int vm_shared_name(struct vm *v, uint64_t address, uint64_t *object, uint64_t *offset);
 
 #endif

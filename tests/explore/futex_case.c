@@ -28,7 +28,7 @@ int user_touch(uint64_t address, size_t n, int write)
 	explore_fail("all pages are there");
 }
 
-int vm_shared_name(struct vm *v, uint64_t address, const void **object, uint64_t *offset)
+int vm_shared_name(struct vm *v, uint64_t address, uint64_t *object, uint64_t *offset)
 {
 	explore_fail("all words are private");
 }
@@ -47,7 +47,7 @@ uint64_t time_real_ns(void)
 
 static void name_bucket(_Atomic uint32_t *futex, const char *name)
 {
-	struct futex_name of = name_made(process.vm, (uint64_t)futex);
+	struct futex_name of = name_made((uint64_t)process.vm, (uint64_t)futex);
 	struct futex_bucket *b = futex_bucket_of(&of);
 
 	b->waiters = NULL;

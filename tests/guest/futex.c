@@ -301,6 +301,45 @@ static void shared_memory_has_shared_futexes(void)
 	munmap(shared, 8192);
 }
 
+static _Atomic uint32_t *shared_page(void)
+{
+	_Atomic uint32_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(page != MAP_FAILED);
+	return page;
+}
+
+static void *wait_at(void *page)
+{
+	return (void *)futex(page, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+/* Who waits where memory is unmapped does not get the wakes of what is mapped next. */
+static void new_memory_has_no_waiters(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		_Atomic uint32_t *old = shared_page();
+		pthread_t thread;
+
+		CHECK_EQ(pthread_create(&thread, NULL, wait_at, old), 0);
+		while (futex(&old[0], FUTEX_CMP_REQUEUE, 0, (void *)1L, &old[1], 0) != 1)
+			usleep(200);
+		CHECK_EQ(munmap((void *)old, 4096), 0);
+		for (int i = 0; i < 50; i++) {
+			_Atomic uint32_t *new = shared_page();
+
+			new[1] = 1;
+			CHECK_EQ(futex(&new[1], FUTEX_WAKE, 1, NULL, NULL, 0), 0);
+		}
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
 static void process_shared_mutexes_work(void)
 {
 	struct { pthread_mutex_t mutex; long count; } *s;
@@ -377,6 +416,7 @@ int main(void)
 	RUN(signals_interrupt);
 	RUN(a_wait_with_an_end_is_not_begun_again);
 	RUN(shared_memory_has_shared_futexes);
+	RUN(new_memory_has_no_waiters);
 	RUN(process_shared_mutexes_work);
 	RUN(no_wake_is_lost);
 	return test_result();

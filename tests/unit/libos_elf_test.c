@@ -38,6 +38,19 @@ static void a_static_executable_is_accepted(void)
 	CHECK_EQ(out.program_headers_address, 0x400040);
 	CHECK(out.segments[1].executable && !out.segments[1].writable);
 	CHECK(out.segments[2].writable && !out.segments[2].executable);
+	CHECK(!out.executable_stack);
+}
+
+/* Of 64-bit programs only those that ask for it: Linux, where nothing is said, gives none either. */
+static void a_stack_is_executable_where_asked_for(void)
+{
+	struct program_image i = sound_program();
+	struct elf_program out;
+
+	i.segment[3].p_flags |= PF_X;
+	CHECK(parse(&i, &out) && out.executable_stack);
+	i.segment[3].p_type = PT_NULL;
+	CHECK(parse(&i, &out) && !out.executable_stack);
 }
 
 static void a_static_pie_may_be_linked_at_zero(void)
@@ -159,6 +172,7 @@ static void accepted_programs_keep_the_promises(void)
 int main(void)
 {
 	RUN(a_static_executable_is_accepted);
+	RUN(a_stack_is_executable_where_asked_for);
 	RUN(a_static_pie_may_be_linked_at_zero);
 	RUN(bad_headers_are_refused);
 	RUN(bad_segments_are_refused);
