@@ -36,7 +36,6 @@ void offsets(void)
 	DEFINE(VCORE_PAGE, offsetof(struct vcore, page));
 	DEFINE(VCORE_CURRENT, offsetof(struct vcore, current));
 	DEFINE(VCORE_MASK_DEPTH, offsetof(struct vcore, mask_depth));
-	DEFINE(VCORE_CPU, offsetof(struct vcore, cpu));
 	DEFINE(VCORE_HOLDER, offsetof(struct vcore, holder));
 	DEFINE(VCORE_BEFORE_UNMASKING, offsetof(struct vcore, need_resched));
 	DEFINE(VCORE_LEAVE, offsetof(struct vcore, leave));
@@ -77,7 +76,6 @@ void offsets(void)
 	DEFINE(REGS_CS, REGS(cs));
 	DEFINE(REGS_RFLAGS, REGS(rflags));
 	DEFINE(REGS_RSP, REGS(rsp));
-	DEFINE(REGS_SS, REGS(ss));
 	DEFINE(REGS_SIZE, sizeof(struct exo_regs));
 
 	DEFINE(USER_TOP, EXO_USER_TOP);

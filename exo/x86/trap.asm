@@ -36,7 +36,7 @@ WITH_ERROR_CODE equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
 section .text
 
-; One entry of 16 bytes for each vector: idt.c computes their addresses.  Each leaves an error code
+; One entry of 16 bytes for each vector: trap.c computes their addresses.  Each leaves an error code
 ; (0 where the processor pushes none) and the vector on the stack.
 	align 16
 trap_entries:

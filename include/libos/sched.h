@@ -228,7 +228,8 @@ struct sched_ops {
 	 * Which CPU shall t be queued on?  `prev` is where it last was.  Runs on the CPU that
 	 * creates or wakes t, whichever that is: so it may read per-CPU state only as a hint, and
 	 * must not write it.  An answer that the task's affinity does not allow is overruled.
-	 * Default: prev if that is idle, else an idle CPU, else prev.  An answer of -1 asks for it.
+	 * Default: prev if that is idle, else an idle CPU, else prev, or, of a new task, the one where
+	 * the fewest wait.  An answer of -1 asks for it.
 	 */
 	int (*select_cpu)(struct task *t, int prev, enum sched_why why);
 
@@ -260,7 +261,7 @@ struct sched_ops {
 
 	/*
 	 * t, which runs or ran on cpu, used `ns` of it since the last charge.  Called whenever a
-	 * task stops, before it is enqueued again, and at every tick while it goes on.  Of one that
+	 * task stops, before it is enqueued again, and when it asks for its own use while it goes on.  Of one that
 	 * was given a slice, which pick() did not name, it tells that it ran.  That may be
 	 * far more than its slice: while nobody is queued no slice ends, and the host may have had
 	 * the CPU meanwhile.  Who makes tasks wait for what they used should forgive that.

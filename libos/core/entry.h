@@ -5,7 +5,7 @@
  *
  * Code of the libos that finds its task or its vcore by the number of the CPU can be interrupted
  * and continued on another CPU; and the doors run partly on the program's stack.  What the event
- * and fault paths do with an interrupted RIP (entry_fixup() in event.c):
+ * and fault paths do with an interrupted RIP (interrupted_program() in interrupted.c):
  *
  *	[call_entry, call_entry_end)          still the program's: RIP = call_entry
  *	[foreign_entry, foreign_entry_end)    still the program's: RIP = foreign_entry

@@ -81,7 +81,7 @@ static void put_back(uint64_t frame)
 }
 
 /* A space that no longer exists has no epoch that has not passed: the kernel does not let it go
- * before (space_begin_destroy). */
+ * before (begin() in exo/space_destroy.c). */
 bool frames_epoch_passed(exo_handle space, uint64_t epoch)
 {
 	return epoch == 0 || exo_tlb_poll(space, epoch, 0) != 0;

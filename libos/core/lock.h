@@ -17,10 +17,11 @@
 #include "core/log.h"
 
 enum lock_rank {
-	/* Object locks: wakes are allowed under them.  At most one of each rank at a time. */
+	/* Object locks: wakes are allowed under them.  At most one of each rank at a time,
+	 * but for a second bucket that is only tried (proc/futex_two.c). */
 	RANK_PROCESS = 10,   /* process tree, process groups, sessions, wait4, signal state */
 	RANK_FILES = 20,     /* one descriptor table */
-	RANK_INODE = 30,     /* one inode's data and the directory tree (fs) */
+	RANK_INODE = 30,     /* one inode's attributes, the index of a file's pages, the tree's links */
 	RANK_TTY = 40,       /* one terminal */
 	RANK_PIPE = 45,      /* one pipe */
 	RANK_MUTEX = 50,     /* inside a sleeping mutex */
@@ -29,7 +30,8 @@ enum lock_rank {
 	RANK_EPOLL = 60,     /* the ready items of one epoll */
 	RANK_TASK = 65,      /* one task's affinity and priorities */
 	RANK_TRACE = 70,     /* who waits until every CPU traces, or none does */
-	/* Leaf locks: nothing is woken and no other lock is taken under them. */
+	/* Leaf locks: nothing is woken under them, and only memory's and the log's are taken, in this
+	 * order. */
 	RANK_LEAF = 80,
 	RANK_HEAP = 81,
 	RANK_FRAMES = 82,

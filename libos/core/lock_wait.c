@@ -4,8 +4,9 @@
  *
  * Whoever comes may take a lock that is free; so a CPU that takes it again as soon as it has dropped it
  * could keep another waiting for ever.  Who has looked in vain many times therefore writes itself beside
- * the holder.  That makes the one compare-and-exchange of lock_take() fail for everybody, so all come here,
- * and here the one that is named goes first.
+ * the holder.  That makes the one compare-and-exchange of lock_take() fail for everybody, so all who wait
+ * come here, and here the one that is named goes first.  (lock_try() heeds no name: who only tries does not
+ * wait for anybody.)
  *
  * Why nobody waits for one that does not come, as its host CPU does something else: the others are patient
  * for so many looks only, then they take the lock, and that ends the privilege; it is asked for again.

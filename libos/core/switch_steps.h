@@ -87,7 +87,7 @@ static inline void switch_run(struct vcore *v, struct task *t)
 	ASSERT_INVARIANT(list_empty(&t->ready_link)); /* I2 */
 	ASSERT_INVARIANT(!atomic_load(&t->on_cpu) && atomic_load(&t->home) == v->cpu);
 	task_set_state(t, TASK_RUNNING);
-	/* Sequentially consistent: task_notice() argues why. */
+	/* Sequentially consistent: core/notice.c argues why. */
 	atomic_store(&t->on_cpu, true);
 	switch_clock(v);
 	v->current = t; /* after ran_since_tsc: time/cpu_clock.c reads them from elsewhere */

@@ -59,7 +59,8 @@ struct task {
 	struct process *process; /* NULL for the libos's own tasks */
 	struct exo_regs *frame;  /* the program's registers, at the top of this stack */
 
-	/* Written by the CPU that owns the task (home), in task_state.c only; read by anyone. */
+	/* Written by the CPU that owns the task, in task_state.h only (home: by whoever sends it to another);
+	 * read by anyone. */
 	_Atomic uint8_t state; /* enum task_state */
 	_Atomic uint8_t where; /* enum task_place */
 	_Atomic int16_t home;  /* CPU whose queue it belongs to */

@@ -53,8 +53,7 @@ static inline void wait_queue_init(struct wait_queue *q) { list_init(&q->waiters
 
 enum wait_flags {
 	WAIT_INTERRUPTIBLE = 1 << 0, /* a deliverable signal ends the wait with -EINTR */
-	WAIT_EXCLUSIVE = 1 << 1,     /* wake_one() picks this one waiter */
-	WAIT_KILLABLE = 1 << 2,      /* only what ends the task (WORK_EXIT) does, with -EINTR */
+	WAIT_KILLABLE = 1 << 1,      /* only what ends the task (WORK_EXIT) does, with -EINTR */
 };
 
 /*

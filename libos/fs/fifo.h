@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Named pipes: the pipe behind a fifo's inode (fs/fifo.c). */
+/* Named pipes: the pipe behind a fifo's inode (fs/pipe_calls.c). */
 #ifndef LIBOS_FIFO_H
 #define LIBOS_FIFO_H
 

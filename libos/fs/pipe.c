@@ -26,7 +26,6 @@
 #define BATCH_BYTES 16384
 /* A page that was touched may be gone again before the copy, if the program unmaps it meanwhile. */
 #define TOUCHES_MAX 16
-#define WAIT_FLAGS (WAIT_INTERRUPTIBLE | WAIT_EXCLUSIVE)
 
 static size_t room(const struct pipe *p)
 {
@@ -105,7 +104,7 @@ static long await_data(struct pipe *p, struct file *f)
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
 		p->calm = false;
-		if (wait_on(&p->read_wait, &p->lock, WAIT_FLAGS, 0) == -EINTR &&
+		if (wait_on(&p->read_wait, &p->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR &&
 		    !p->ring.used)
 			return -ERESTARTSYS;
 	}
@@ -194,7 +193,7 @@ static long await_room(struct pipe *p, struct file *f, size_t need)
 		/* It will sleep: the reader may as well have the rest of the slice. */
 		wake_readers(p, true);
 		p->calm = false;
-		if (wait_on(&p->write_wait, &p->lock, WAIT_FLAGS, 0) == -EINTR &&
+		if (wait_on(&p->write_wait, &p->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR &&
 		    p->readers && room(p) < need)
 			return -ERESTARTSYS;
 	}

@@ -2,10 +2,10 @@
 /*
  * Waiting for several files at once.
  *
- * Why no event is lost: the task turns BLOCKING before it asks the first file.  Each file
- * registers it and answers under one hold of the file's lock, so an event comes either before
- * the answer and is in it, or after the registration and wakes us.  A wake that arrives while we
- * are still asking the other files meets BLOCKING and makes the sleep end at once.
+ * Why no event is lost: each file registers us and answers under one hold of its lock, so an event comes
+ * either before the answer and is in it, or after the registration and marks our entry.  When all have been
+ * asked we turn BLOCKING, and then look at the entries: what was marked before is found there, and a later
+ * wake meets BLOCKING and makes the sleep end at once.
  */
 #include "fs/poll.h"
 #include "core/memory.h"

@@ -28,7 +28,7 @@
 #include "time/time.h"
 #include "vm/vm.h"
 
-/* Every task that is not the caller's must end; p goes on with the others' absence. */
+/* Every task of p but `except` must end, also one that is stopped. */
 static void end_tasks_locked(struct process *p, const struct task *except)
 {
 	list_for_each(node, &p->tasks) {
@@ -136,7 +136,7 @@ static bool leave_process(struct task *t, struct process *p, int wait_status, bo
 	return last;
 }
 
-/* Gives up what needs no lock of the tree.  Others may look at it under exec_mutex until now. */
+/* Gives up what others look at under exec_mutex; signals and memory under the tree's lock as well. */
 static void release_resources(struct process *p)
 {
 	mutex_lock(&p->exec_mutex);
@@ -159,11 +159,11 @@ static void release_resources(struct process *p)
 	mutex_lock(&p->exec_mutex);
 	lock_acquire(&process_tree_lock);
 	signal_release_locked(p);
+	p->self_usage.max_resident_pages = vm_resident_peak(vm);
+	p->self_usage.minor_faults = vm_fault_count(vm);
 	p->vm = NULL;
 	lock_release(&process_tree_lock);
 	mutex_unlock(&p->exec_mutex);
-	p->self_usage.max_resident_pages = vm_resident_peak(vm);
-	p->self_usage.minor_faults = vm_fault_count(vm);
 	vm_put(vm);
 }
 

@@ -15,6 +15,7 @@
 #include "fs/descriptor.h"
 #include "proc/calls.h"
 #include "proc/proc_private.h"
+#include "proc/sched_parameters.h"
 #include "proc/signal.h"
 #include "proc/user.h"
 #include "time/time.h"
@@ -81,21 +82,25 @@ static void copy_registers(struct task *child, const struct clone_request *c)
 	}
 }
 
-/* sched(7), "Resetting the scheduling policy for child processes". */
+/* sched(7), "Resetting the scheduling policy for child processes".  Read together, as others may change
+ * them meanwhile: to DEADLINE, too, since decode() has looked, and then the child begins as it does after a
+ * reset. */
 static void copy_scheduling(struct task *child, struct task *t)
 {
-	bool real_time = t->policy == SCHED_POLICY_FIFO || t->policy == SCHED_POLICY_RR;
+	struct sched_parameters p = sched_parameters(t);
+	bool deadline = p.policy == SCHED_POLICY_DEADLINE;
+	bool real_time = p.policy == SCHED_POLICY_FIFO || p.policy == SCHED_POLICY_RR;
 
-	child->affinity = t->affinity;
-	child->nice = t->nice;
-	if (t->reset_on_fork) {
-		if (real_time || t->policy == SCHED_POLICY_DEADLINE || t->nice < 0)
+	child->affinity = p.affinity;
+	child->nice = p.nice;
+	if (p.reset_on_fork || deadline) {
+		if (real_time || deadline || p.nice < 0)
 			child->nice = 0;
 		return;
 	}
-	child->policy = t->policy;
-	child->rt_priority = t->rt_priority;
-	child->runtime_ns = t->runtime_ns;
+	child->policy = p.policy;
+	child->rt_priority = p.priority;
+	child->runtime_ns = p.runtime_ns;
 }
 
 static struct task *make_task(struct process *p, const struct clone_request *c)

@@ -249,6 +249,32 @@ static __attribute__((noinline)) long futex_wait_for_ever(uint64_t address, bool
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
+static long go_on(void);
+
+/* Until the end of so long a time: an interruption without a handler, as a stop is, does not move the end. */
+static long futex_wait_for(uint64_t address, bool private, uint32_t value, uint64_t deadline_ns)
+{
+	struct task *t = current();
+	long r = futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, deadline_ns,
+			    -ERESTART_RESTARTBLOCK);
+
+	if (r == -ERESTART_RESTARTBLOCK) {
+		t->restart.go_on = go_on;
+		t->restart.deadline_ns = deadline_ns;
+		t->restart.address = address;
+		t->restart.count = value | (uint64_t)private << 32;
+	}
+	return r;
+}
+
+static long go_on(void)
+{
+	const struct task *t = current();
+
+	return futex_wait_for(t->restart.address, t->restart.count >> 32, (uint32_t)t->restart.count,
+			      t->restart.deadline_ns);
+}
+
 /* The monotonic deadline of a wait; 0: none. */
 static int read_deadline(uint64_t user, bool absolute, bool real, uint64_t *deadline_ns)
 {
@@ -293,8 +319,9 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 	}
 	switch (command) {
 	case FUTEX_WAIT:
-		return futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, deadline_ns,
-				  timeout ? -ERESTARTNOHAND : -ERESTARTSYS);
+		return timeout ? futex_wait_for(address, private, value, deadline_ns)
+			       : futex_wait(address, private, value, FUTEX_BITSET_MATCH_ANY, 0,
+					    -ERESTARTSYS);
 	case FUTEX_WAIT_BITSET:
 		return futex_wait(address, private, value, value3, deadline_ns,
 				  timeout ? -ERESTARTNOHAND : -ERESTARTSYS);

@@ -75,14 +75,15 @@ struct process {
 	struct user *user;                  /* who counts its tasks (user.c) */
 	struct wait_queue thread_wait;      /* who waits for other tasks of it to end: exec, and a clone
 					     * for which there is no place */
-	struct task *exec_task;             /* the task inside exec's point of no return, or NULL */
+	struct task *exec_task;             /* in exec, waits for the others to end; or NULL */
 	struct task *leader;                /* the main task, after exec the one that called it; counted
 					     * until reaped */
 	struct task *pid_holder;            /* the first task: keeps its id, which is the pid, from being
 					     * used again; counted until reaped */
 	bool group_exit;                    /* exit_group or fatal signal: exit_status is decided */
 	/* Signals: see proc/signal.h. */
-	struct signal_actions *signal_actions; /* shared with CLONE_SIGHAND */
+	struct signal_actions *signal_actions; /* shared with CLONE_SIGHAND, and after fork until one changes
+					       * them */
 	_Atomic uint64_t signal_pending;       /* for the process as a whole; its tasks may read it without
 						* the lock */
 	struct list signal_queue;

@@ -25,7 +25,6 @@ long sys_sched_yield(void)
 	return 0;
 }
 
-/* The raw call returns the bytes it wrote. */
 /* Here a number that nobody has is not there, even if nobody can have it. */
 static struct task *find_task_by_any(int tid, int *error)
 {
@@ -33,6 +32,7 @@ static struct task *find_task_by_any(int tid, int *error)
 	return tid < 0 ? NULL : sched_find_task(tid, error);
 }
 
+/* The raw call returns the bytes it wrote. */
 long sys_sched_getaffinity(int tid, uint64_t size, uint64_t mask)
 {
 	int error;

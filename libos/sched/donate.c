@@ -55,7 +55,8 @@ static uint64_t slice_left_ns(const struct vcore *v, uint64_t now)
 	return v->slice_end_tsc > now ? vcore_ns(v, v->slice_end_tsc - now) : 0;
 }
 
-/* An interrupt or a timer that wakes somebody has no slice to give: it is on the event stack. */
+/* An interrupt or a timer that wakes somebody has no slice to give: it is on the event stack, or, as a task
+ * unmasks, wakes without a gift. */
 static bool is_on_its_stack(const struct task *t)
 {
 	uint64_t stack_pointer = (uint64_t)__builtin_frame_address(0);

@@ -185,7 +185,8 @@ bool message_call_wait(unsigned cpu, void (*function)(void *argument), void *arg
 	return true;
 }
 
-/* The queue that is longest, among those not asked yet. */
+/* The queue that is longest, among those not asked yet.  One that is about to go may have tasks, and will not
+ * answer: sched/offline.c. */
 static int find_victim(const struct vcore *v)
 {
 	unsigned most = 0;
@@ -195,7 +196,7 @@ static int find_victim(const struct vcore *v)
 		unsigned cpu = ((unsigned)v->cpu + i) % vcore_count;
 		unsigned count = atomic_load(&vcore_of(cpu)->queue.count);
 
-		if (count > most && !(v->steal_tried & (1ul << cpu))) {
+		if (count > most && cpu_is_online(cpu) && !(v->steal_tried & (1ul << cpu))) {
 			most = count;
 			victim = (int)cpu;
 		}

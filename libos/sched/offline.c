@@ -10,10 +10,11 @@
  *	cpu_online(cpu, 0), EXO_CALL_REVOKE
  *
  * Why nothing is sent to a CPU that has gone.  Who sends to a mailbox reads online_cpus and pushes in one
- * masked section (place_choose, message_call_wait, and so on), and the answer is given outside of any.  So a
+ * masked section (place_choose, message_call_wait, steal_ask), and the answer is given outside of any.  So a
  * section that began before the answer has pushed before it, and what it pushed is found by a look
- * into the mailbox after the last answer; and one that begins later finds the bit clear.  The one
- * thing that is sent without a look is the answer to a thief, and a thief does not leave before he has it.
+ * into the mailbox after the last answer; and one that begins later finds the bit clear.  What
+ * is sent without a look is the answer to a thief, who does not leave before he has it, and flags that are
+ * hints about a task or a queue that is no longer there.
  *
  * One leaves at a time, so that whoever still runs is either online, and asked, or the one who asks.  One
  * that waits for its turn goes on answering.  A CPU that comes meanwhile sets its bit first, and reads the

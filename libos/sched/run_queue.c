@@ -118,7 +118,7 @@ static void enqueue(struct vcore *v, struct task *t, enum sched_why why)
 	attach(v, t);
 	if (v->queue.guard.failed)
 		return;
-	/* Sequentially consistent: sched_set_parameters() argues why. */
+	/* Sequentially consistent: has_changed() in proc/sched_parameters.c argues why. */
 	if (atomic_load(&t->sched_changed))
 		tell_params(v, t);
 	if (v->queue.guard.failed)

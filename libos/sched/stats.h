@@ -13,7 +13,7 @@
 enum donation_kind {
 	DONATION_NONE,     /* no donation: an ordinary wake */
 	DONATION_PIPE,     /* a pipe's writer, to the reader that it woke */
-	DONATION_FUTEX,    /* FUTEX_WAKE of one, to that one */
+	DONATION_FUTEX,    /* FUTEX_WAKE that wakes one, to that one */
 	DONATION_WAIT4,    /* a process that ended, to the parent that waits for it */
 	DONATION_START,    /* who makes a process or a thread, to that one */
 	DONATION_SIGNAL,   /* a sender that sleeps or ends soon after, to whom its signal woke */

@@ -31,8 +31,9 @@ uint64_t time_ns_per_tick(void);                   /* 32.32 */
 uint64_t time_deadline_tsc(uint64_t monotonic_ns); /* an absolute time as TSC value */
 
 /*
- * Per-CPU timers.  fire(timer) runs on the CPU that armed it, masked, on the event stack, with no
- * lock held; it may wake, send signals to itself's owner by message, and re-arm; it allocates nothing.
+ * Per-CPU timers.  fire(timer) runs on the CPU that armed it, or on the first that is online if that one
+ * has been given up; masked, with no lock held, on the event stack or on that of a task that unmasks.  It
+ * may wake, send signals and re-arm; it allocates nothing.
  */
 struct timer {
 	void (*fire)(struct timer *t); /* fixed */

@@ -37,7 +37,7 @@ static void wait_for_turn(void);
 #include "libos_halts.h"
 #include "libos_queues.h"
 
-static struct task runner, second; /* the first is CPU 0's, and runs for ever */
+static struct task runner, second, third; /* the first is CPU 0's, and runs for ever */
 static struct mailbox_call call;
 static jmp_buf end_of_thread[CPUS];
 static _Atomic unsigned gone;
@@ -121,6 +121,7 @@ static void setup_cpus(unsigned cpus)
 	queues_setup(cpus);
 	memset(&runner, 0, sizeof(runner));
 	memset(&second, 0, sizeof(second));
+	memset(&third, 0, sizeof(third));
 	memset(&call, 0, sizeof(call));
 	memset(questions, 0, sizeof(questions));
 	memset(&reminder, 0, sizeof(reminder));
@@ -129,9 +130,10 @@ static void setup_cpus(unsigned cpus)
 	gone = 0;
 	leavers = 1;
 	calls = 0;
-	runner.affinity = second.affinity = ~0ul;
+	runner.affinity = second.affinity = third.affinity = ~0ul;
 	second.home = 1;
 	list_init(&second.ready_link);
+	list_init(&third.ready_link);
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++) {
 		vcore_of(cpu)->mask_depth = 1;
 		vcore_of(cpu)->handle = 1;
@@ -149,6 +151,7 @@ static void setup_cpus(unsigned cpus)
 	explore_name(&calls, sizeof(calls), "calls");
 	explore_name(&call, sizeof(call), "call");
 	explore_name(&second, sizeof(second), "task");
+	explore_name(&third, sizeof(third), "third");
 }
 
 static void setup(void)
@@ -173,6 +176,14 @@ static void setup_queued_here(void)
 {
 	setup();
 	queue_setup_task(0, &second);
+}
+
+static void setup_two_queued_there(void)
+{
+	setup_queued_there();
+	queue_setup_task(1, &third);
+	vcore_of(1)->queue.count = 2;
+	vcore_of(0)->current = NULL;
 }
 
 static void setup_uneven(void)
@@ -307,6 +318,16 @@ static void ask_and_leave(unsigned cpu)
 	}
 }
 
+/* The one that stays is idle, and may have answered the question of who leaves. */
+static void ask_one_that_leaves(unsigned cpu)
+{
+	if (cpu == 0) {
+		events_take(vcore_of(0));
+		steal_ask(vcore_of(0));
+	}
+	only_leave(cpu);
+}
+
 static void count_call(struct mailbox_call *unused)
 {
 	atomic_fetch_add(&calls, 1);
@@ -340,6 +361,13 @@ static void the_task_is_here(void)
 	nothing_is_there();
 	EXPLORE_CHECK(second.home == 0 && task_place(&second) == PLACE_QUEUED &&
 		      vcore_of(0)->queue.count == 1);
+}
+
+static void both_are_here(void)
+{
+	nothing_is_there();
+	EXPLORE_CHECK(!vcore_of(0)->steal_asked);
+	EXPLORE_CHECK(vcore_of(0)->queue.count == 2 && second.home == 0 && third.home == 0);
 }
 
 static void both_have_gone(void)
@@ -380,6 +408,8 @@ int main(void)
 		  the_task_is_here, NULL },
 		{ "a_thief_takes_its_answer_along", 2, 2, 0, setup_queued_here, ask_and_leave,
 		  the_task_is_here, NULL },
+		{ "who_goes_is_not_asked_for_work", 2, 2, 1, setup_two_queued_there, ask_one_that_leaves,
+		  both_are_here, NULL },
 		{ "a_call_is_answered_before_a_cpu_goes", 2, 2, 1, setup, call_while_it_leaves,
 		  the_call_was_made, NULL },
 		{ "two_cpus_leave_one_after_the_other", 3, 1, 0, setup_two_leave, only_leave, both_have_gone,

@@ -269,6 +269,28 @@ static void a_wait_with_an_end_is_not_begun_again(void)
 	signal(SIGALRM, SIG_DFL);
 }
 
+/* A stop makes the call begin again, and not its time: who is stopped again and again gets to the end. */
+static void stops_do_not_move_the_end(void)
+{
+	struct timespec timeout = { 0, 300000000 };
+	pid_t child = fork();
+	int status, rounds = 0;
+
+	if (child == 0) {
+		word = 0;
+		_exit(futex(&word, FUTEX_WAIT, 0, &timeout, NULL, 0) == -1 && errno == ETIMEDOUT ? 0 : 1);
+	}
+	while (waitpid(child, &status, WNOHANG) == 0 && rounds++ < 1000) {
+		kill(child, SIGSTOP);
+		kill(child, SIGCONT);
+		usleep(10000);
+	}
+	if (rounds > 1000)
+		kill(child, SIGKILL);
+	CHECK(rounds <= 1000);
+	CHECK_EQ(status, 0);
+}
+
 /* Between processes: the same word at two addresses. */
 static void shared_memory_has_shared_futexes(void)
 {
@@ -415,6 +437,7 @@ int main(void)
 	RUN(wake_op_knows_all_operations);
 	RUN(signals_interrupt);
 	RUN(a_wait_with_an_end_is_not_begun_again);
+	RUN(stops_do_not_move_the_end);
 	RUN(shared_memory_has_shared_futexes);
 	RUN(new_memory_has_no_waiters);
 	RUN(process_shared_mutexes_work);
