@@ -16,7 +16,7 @@ define app_rule
 $(BUILD)/$(1): $(call app_sources,$(1)) $(SYSROOT_READY)
 	$$(call say,EXO-CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$(EXO_CC) $(APP_CFLAGS) $(if $(wildcard $(1)/*.c),-I$(1)) -Wp,-MMD,$$@.d,-MP,-MT,$$@ \
+	$$(Q)$(EXO_CC) $$(APP_CFLAGS) $(if $(wildcard $(1)/*.c),-I$(1)) -Wp,-MMD,$$@.d,-MP,-MT,$$@ \
 		-o $$@ $(call app_sources,$(1))
 $(BUILD)/$(1).stripped: $(BUILD)/$(1)
 	$$(Q)objcopy --strip-all $$< $$@

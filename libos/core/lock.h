@@ -19,17 +19,17 @@
 enum lock_rank {
 	/* Object locks: wakes are allowed under them.  At most one of each rank at a time,
 	 * but for a second bucket that is only tried (proc/futex_two.c). */
-	RANK_PROCESS = 10,   /* process tree, process groups, sessions, wait4, signal state */
-	RANK_FILES = 20,     /* one descriptor table */
-	RANK_INODE = 30,     /* one inode's attributes, the index of a file's pages, the tree's links */
-	RANK_TTY = 40,       /* one terminal */
-	RANK_PIPE = 45,      /* one pipe */
-	RANK_MUTEX = 50,     /* inside a sleeping mutex */
-	RANK_FUTEX = 55,     /* one futex hash bucket */
-	RANK_POLLERS = 58,   /* who waits for epolls, by poll or in another one */
-	RANK_EPOLL = 60,     /* the ready items of one epoll */
-	RANK_TASK = 65,      /* one task's affinity and priorities */
-	RANK_TRACE = 70,     /* who waits until every CPU traces, or none does */
+	RANK_PROCESS = 10, /* process tree, process groups, sessions, wait4, signal state */
+	RANK_FILES = 20,   /* one descriptor table */
+	RANK_INODE = 30, /* one inode's attributes, the index of a file's pages, the tree's links */
+	RANK_TTY = 40,   /* one terminal */
+	RANK_PIPE = 45,  /* one pipe */
+	RANK_MUTEX = 50, /* inside a sleeping mutex */
+	RANK_FUTEX = 55, /* one futex hash bucket */
+	RANK_POLLERS = 58, /* who waits for epolls, by poll or in another one */
+	RANK_EPOLL = 60,   /* the ready items of one epoll */
+	RANK_TASK = 65,    /* one task's affinity and priorities */
+	RANK_TRACE = 70,   /* who waits until every CPU traces, or none does */
 	/* Leaf locks: nothing is woken under them, and only memory's and the log's are taken, in this
 	 * order. */
 	RANK_LEAF = 80,

@@ -34,8 +34,8 @@ static inline uint16_t frame_owner(uint64_t frame)
 	return ((const volatile struct exo_frame_info *)EXO_FRAMES_BASE)[frame].owner;
 }
 
-/* heap.c and heap_pages.c: leaf lock.  No event may allocate; the rest any context.  NULL when out of memory.  Blocks are zeroed.
- * heap_free() takes pages, too. */
+/* heap.c and heap_pages.c: leaf lock.  No event may allocate; the rest any context.  NULL when out of
+ * memory.  Blocks are zeroed.  heap_free() takes pages, too. */
 void *heap_alloc(size_t size);
 void *heap_alloc_uncleared(size_t size); /* for who writes to all of it at once */
 void heap_free(void *p);

@@ -10,8 +10,9 @@
  *
  * Why bits that are set already want no second bell: whoever set them has rung, or is about to, with
  * upcalls masked, or has seen the task on no CPU; or it was the task itself, which looks before it goes
- * on, or who makes it, and has not started it yet.  A task clears a bit before it looks what is there to do, and a sender says what that is before it
- * sets the bit: if we find the bit set, that look is still to come, and finds what we have left.
+ * on, or who makes it, and has not started it yet.  A task clears a bit before it looks what is
+ * there to do, and a sender says what that is before it sets the bit: if we find the bit set, that look is
+ * still to come, and finds what we have left.
  */
 #include "core/task.h"
 #include "core/event.h"

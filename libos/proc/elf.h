@@ -35,7 +35,7 @@ struct elf_program {
 	struct elf_segment segments[ELF_SEGMENTS_MAX]; /* ascending */
 	uint64_t low, high;             /* the pages that all of them span */
 	uint64_t program_headers_address; /* in memory, without the bias; 0 if they are not loaded */
-	bool executable_stack;          /* PT_GNU_STACK asks for it: trampolines of nested functions */
+	bool executable_stack; /* PT_GNU_STACK asks for it: trampolines of nested functions */
 };
 
 /*

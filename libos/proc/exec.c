@@ -152,7 +152,8 @@ static struct vm *build_space(struct exec_image *image, int *error)
 	*error = -ENOMEM;
 	if (!v)
 		return NULL;
-	*error = vm_map_stack(v, process_limit(current_process(), LIMIT_STACK), image->elf.executable_stack);
+	*error = vm_map_stack(v, process_limit(current_process(), LIMIT_STACK),
+			      image->elf.executable_stack);
 	if (*error == 0)
 		*error = exec_image_map(image, v);
 	vm_drop_nodes(v);

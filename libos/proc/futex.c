@@ -262,7 +262,7 @@ static long futex_wait_for(uint64_t address, bool private, uint32_t value, uint6
 		t->restart.go_on = go_on;
 		t->restart.deadline_ns = deadline_ns;
 		t->restart.address = address;
-		t->restart.count = value | (uint64_t)private << 32;
+		t->restart.count = value | (uint64_t) private << 32;
 	}
 	return r;
 }
@@ -271,8 +271,8 @@ static long go_on(void)
 {
 	const struct task *t = current();
 
-	return futex_wait_for(t->restart.address, t->restart.count >> 32, (uint32_t)t->restart.count,
-			      t->restart.deadline_ns);
+	return futex_wait_for(t->restart.address, t->restart.count >> 32,
+			      (uint32_t)t->restart.count, t->restart.deadline_ns);
 }
 
 /* The monotonic deadline of a wait; 0: none. */

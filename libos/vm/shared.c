@@ -21,7 +21,7 @@ struct chunk {
 
 struct shared_memory {
 	_Atomic uint32_t references;
-	uint64_t pages, number;          /* fixed */
+	uint64_t pages, number; /* fixed */
 	struct chunk *_Atomic chunk[];
 };
 

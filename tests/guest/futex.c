@@ -278,7 +278,9 @@ static void stops_do_not_move_the_end(void)
 
 	if (child == 0) {
 		word = 0;
-		_exit(futex(&word, FUTEX_WAIT, 0, &timeout, NULL, 0) == -1 && errno == ETIMEDOUT ? 0 : 1);
+		_exit(futex(&word, FUTEX_WAIT, 0, &timeout, NULL, 0) == -1 && errno == ETIMEDOUT
+			      ? 0
+			      : 1);
 	}
 	while (waitpid(child, &status, WNOHANG) == 0 && rounds++ < 1000) {
 		kill(child, SIGSTOP);
@@ -325,7 +327,8 @@ static void shared_memory_has_shared_futexes(void)
 
 static _Atomic uint32_t *shared_page(void)
 {
-	_Atomic uint32_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	_Atomic uint32_t *page =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(page != MAP_FAILED);
 	return page;
