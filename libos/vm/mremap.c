@@ -117,18 +117,23 @@ static long remap_locked(struct vm *v, uint64_t old, uint64_t old_len, uint64_t 
 {
 	struct mapping *m = mapping_find(v, old);
 
-	if (!m || m->region.end - old < old_len)
+	if (!m)
 		return -EFAULT;
-	if (new_len > old_len && !vm_may_grow(v, new_len - old_len))
-		return -ENOMEM;
-	if (flags & MREMAP_FIXED)
-		return remap_fixed(v, m, old, old_len, new_len, to, epoch);
-	if (new_len <= old_len) {
+	if (!vm_range_ok(old, old_len))
+		return -EINVAL;
+	/* In place, what stays may be several mappings, as may what is cut off. */
+	if (new_len <= old_len && !(flags & MREMAP_FIXED)) {
 		int r = new_len < old_len ?
 			mapping_remove_range(v, old + new_len, old + old_len, epoch) : 0;
 
 		return r < 0 ? r : (long)old;
 	}
+	if (m->region.end - old < (old_len < new_len ? old_len : new_len))
+		return -EFAULT;
+	if (new_len > old_len && !vm_may_grow(v, new_len - old_len))
+		return -ENOMEM;
+	if (flags & MREMAP_FIXED)
+		return remap_fixed(v, m, old, old_len, new_len, to, epoch);
 	if (grow_in_place(v, m, old + old_len, old + new_len))
 		return (long)old;
 	if (!(flags & MREMAP_MAYMOVE))

@@ -170,6 +170,25 @@ static void dontneed_discards(void)
 	munmap(p, 4 * PAGE);
 }
 
+static void mremap_cuts_off_several_mappings(void)
+{
+	char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *to = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED && to != MAP_FAILED);
+	p[0] = 'a';
+	CHECK(mprotect(p + 6 * PAGE, PAGE, PROT_NONE) == 0);
+	CHECK(mremap(p, 1ul << 43, 7 * PAGE, 0) == MAP_FAILED && errno == EINVAL);
+	CHECK(mremap(p, 8 * PAGE, 7 * PAGE, 0) == p); /* two stay */
+	CHECK(mremap(p, 7 * PAGE, 8 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
+	CHECK(mremap(p, 8 * PAGE, 3 * PAGE, 0) == p);
+	CHECK(munmap(p + 3 * PAGE, 5 * PAGE) == 0); /* nothing is there any more */
+	CHECK(mprotect(p + 2 * PAGE, PAGE, PROT_READ) == 0);
+	CHECK(mremap(p, 3 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to &&
+	      to[0] == 'a');
+	CHECK(munmap(to, 4 * PAGE) == 0);
+}
+
 static void mremap_grows_moves_and_shrinks(void)
 {
 	char *p = anonymous(5 * PAGE, PROT_READ | PROT_WRITE), *blocker = p + 4 * PAGE;
@@ -478,6 +497,7 @@ int main(int argc, char **argv)
 	RUN(holes_can_be_punched);
 	RUN(a_huge_range_is_unmapped_to_its_end);
 	RUN(dontneed_discards);
+	RUN(mremap_cuts_off_several_mappings);
 	RUN(mremap_grows_moves_and_shrinks);
 	RUN(private_file_mappings_keep_their_writes);
 	RUN(shared_file_mappings_write_the_file);
