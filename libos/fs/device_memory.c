@@ -78,6 +78,7 @@ static const struct file_ops null_ops = {
 static const struct file_ops zero_ops = {
 	.maps_zeros = true,
 	.read = read_zeros,
+	.read_more = read_zeros,
 	.write = write_away,
 	.write_kernel = write_kernel_away,
 	.seek = seek_nowhere,
@@ -86,6 +87,7 @@ static const struct file_ops zero_ops = {
 
 static const struct file_ops full_ops = {
 	.read = read_zeros,
+	.read_more = read_zeros,
 	.write = write_full,
 	.seek = seek_nowhere,
 	.position_is_nothing = true,
@@ -94,6 +96,7 @@ static const struct file_ops full_ops = {
 /* Writing to it adds to the entropy, or so the writer hopes; it is not needed. */
 static const struct file_ops random_ops = {
 	.read = read_random,
+	.read_more = read_random,
 	.write = write_away,
 	.seek = seek_nowhere,
 	.position_is_nothing = true,

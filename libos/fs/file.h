@@ -25,6 +25,9 @@ typedef long (*file_transfer_op)(struct file *f, uint64_t user, size_t n, uint64
 
 struct file_ops {
 	file_transfer_op read, write;
+	/* Of a stream, for a call that has read something already: what is there, without waiting for more.
+	 * NULL: such a call is done, as one line, message or count is all that a call takes. */
+	file_transfer_op read_more;
 	/* Events ready now (POLLIN...); if w is not NULL also registers it for changes. */
 	uint32_t (*poll)(struct file *f, struct poll_waiter *w);
 	long (*ioctl)(struct file *f, unsigned command, uint64_t argument);

@@ -157,6 +157,10 @@ long data_read(struct file_data *d, struct io_buffer to, size_t n, uint64_t offs
 		if (piece > n - done)
 			piece = n - done;
 		error = read_piece(d, to, done, offset + done, piece);
+		if (error && piece > io_in_page(to, done)) {
+			piece = io_in_page(to, done);
+			error = read_piece(d, to, done, offset + done, piece);
+		}
 		if (error)
 			return done ? (long)done : error;
 		done += piece;
@@ -217,6 +221,10 @@ long data_write(struct file_data *d, struct io_buffer from, size_t n, uint64_t o
 		if (piece > n - done)
 			piece = n - done;
 		error = io_get(page + in_page, from, done, piece);
+		if (error && piece > io_in_page(from, done)) {
+			piece = io_in_page(from, done);
+			error = io_get(page + in_page, from, done, piece);
+		}
 		if (error)
 			break;
 		done += piece;

@@ -3,6 +3,7 @@
 #ifndef LIBOS_IO_BUFFER_H
 #define LIBOS_IO_BUFFER_H
 
+#include <exo/abi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,12 @@ static inline int io_get(void *to, struct io_buffer b, size_t at, size_t n)
 		return copy_from_user_keeping(to, b.address + at, n);
 	memcpy(to, (const void *)(b.address + at), n);
 	return 0;
+}
+
+/* How many bytes there are, from `at` on, in the program's page that has the first of them. */
+static inline size_t io_in_page(struct io_buffer b, size_t at)
+{
+	return EXO_PAGE_SIZE - (b.address + at) % EXO_PAGE_SIZE;
 }
 
 #endif

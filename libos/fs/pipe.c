@@ -111,7 +111,9 @@ static long await_data(struct pipe *p, struct file *f)
 	return 1;
 }
 
-static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n)
+/* begun: something has been read by this call. */
+static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n,
+						  bool begun)
 {
 	size_t done = 0, moved;
 	unsigned touches = 0;
@@ -123,7 +125,7 @@ static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f
 
 		lock_acquire(&p->lock);
 		/* What has been read is not waited upon. */
-		result = done && !p->ring.used ? 0 : await_data(p, f);
+		result = (begun || done) && !p->ring.used ? 0 : await_data(p, f);
 		if (result > 0) {
 			moved = ring_read(&p->ring, io_user(user + done), want, &faulted);
 			done += moved;
@@ -162,7 +164,7 @@ static __attribute__((noinline)) long read_on(struct pipe *p, struct file *f, ui
 		wake_readers(p, false);
 	}
 	lock_release(&p->lock);
-	return moved > 0 ? moved : read_slowly(p, f, user, n);
+	return moved > 0 ? moved : read_slowly(p, f, user, n, false);
 }
 
 /* What is there, or comes, and lies in one page is handed over at once, with nothing more to be done if
@@ -178,6 +180,11 @@ static long pipe_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 		return read_on(p, f, user, n);
 	lock_release_keeping(&p->lock);
 	return moved;
+}
+
+static long pipe_read_more(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	return read_slowly(f->private, f, user, n, true);
 }
 
 /* Waits under the lock until `need` bytes have room.  1 or -errno. */
@@ -342,6 +349,7 @@ static long pipe_ioctl(struct file *f, unsigned command, uint64_t argument)
 
 const struct file_ops pipe_file_ops = {
 	.read = pipe_read,
+	.read_more = pipe_read_more,
 	.write = pipe_write,
 	.write_kernel = pipe_write_kernel,
 	.poll = pipe_poll,

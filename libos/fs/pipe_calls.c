@@ -120,7 +120,7 @@ long pipe_capacity(struct file *f)
 long pipe_set_capacity(struct file *f, uint64_t bytes)
 {
 	struct pipe *p = pipe_of_file(f);
-	uint64_t capacity = EXO_PAGE_SIZE;
+	uint64_t capacity = EXO_PAGE_SIZE, room;
 	uint8_t **pages, **old = NULL, *spare;
 	long result = -ENOMEM;
 
@@ -130,7 +130,8 @@ long pipe_set_capacity(struct file *f, uint64_t bytes)
 		return current_process()->euid == 0 ? -EINVAL : -EPERM;
 	while (capacity < bytes)
 		capacity *= 2;
-	pages = heap_alloc(capacity / EXO_PAGE_SIZE * sizeof(*pages));
+	room = capacity > PIPE_CAPACITY_DEFAULT ? capacity : PIPE_CAPACITY_DEFAULT;
+	pages = heap_alloc(room / EXO_PAGE_SIZE * sizeof(*pages));
 	spare = pages_alloc(1);
 	if (pages && spare) {
 		lock_acquire(&p->lock);

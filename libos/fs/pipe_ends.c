@@ -27,8 +27,11 @@ void pipe_release(struct file *f)
 	struct pipe *p = f->private;
 
 	lock_acquire(&p->lock);
-	if (detach(p, f))
+	if (detach(p, f)) {
 		ring_empty(&p->ring);
+		/* A fifo begins anew with whoever opens it next; the array has room for that many. */
+		p->ring.capacity = PIPE_CAPACITY_DEFAULT;
+	}
 	lock_release(&p->lock);
 }
 

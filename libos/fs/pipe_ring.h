@@ -23,7 +23,8 @@
 #define RING_HEAD 240
 
 struct pipe_ring {
-	uint8_t **pages;  /* NULL until first written */
+	/* Each NULL until first written; as many as the capacity has, or the default one if that is more. */
+	uint8_t **pages;
 	size_t capacity;  /* bytes; whole pages */
 	size_t start, used;
 	size_t restart;   /* where an empty ring begins: 0, or behind the head, once that was too small */

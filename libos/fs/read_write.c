@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* read, write and their relatives with one buffer; lseek, getdents64, fsync. */
 #include "fs/read_write.h"
+#include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"
 #include "fs/memfs.h"
 
-static inline long transfer_one(struct file *f, bool write, uint64_t user, size_t n, uint64_t *pos)
+/* Of a stream the second buffer has what is there by then: nobody waits with bytes in hand. */
+static inline long transfer_one(struct file *f, bool write, bool begun, uint64_t user, size_t n, uint64_t *pos)
 {
-	if (write)
-		return f->ops->write ? f->ops->write(f, user, n, pos) : -EINVAL;
-	return f->ops->read ? f->ops->read(f, user, n, pos) : -EINVAL;
+	bool more = begun && !file_has_position(f);
+	file_transfer_op op = write ? f->ops->write : more ? f->ops->read_more : f->ops->read;
+
+	return op ? op(f, user, n, pos) : -EINVAL;
 }
 
 static long transfer_all(struct file *f, bool write, const struct iovec *vector, unsigned count,
@@ -26,7 +29,7 @@ static long transfer_all(struct file *f, bool write, const struct iovec *vector,
 			n = IO_BYTES_MAX - total;
 		if (!n && count > 1)
 			continue;
-		done = transfer_one(f, write, (uint64_t)vector[i].iov_base, n, pos);
+		done = transfer_one(f, write, total != 0, (uint64_t)vector[i].iov_base, n, pos);
 		if (done < 0)
 			return total ? (long)total : done;
 		total += (size_t)done;
@@ -41,6 +44,35 @@ static long transfer_all(struct file *f, bool write, const struct iovec *vector,
 	return (long)total;
 }
 
+static long write_gathered(struct file *f, const struct iovec *vector, unsigned count, size_t total)
+{
+	uint8_t *bytes = heap_alloc(total);
+	long result = bytes ? 0 : -ENOMEM;
+	size_t at = 0;
+
+	for (unsigned i = 0; i < count && !result; at += vector[i++].iov_len)
+		result = copy_from_user(bytes + at, (uint64_t)vector[i].iov_base, vector[i].iov_len);
+	if (!result)
+		result = f->ops->write_kernel(f, bytes, total, NULL);
+	heap_free(bytes);
+	return result;
+}
+
+/* POSIX, write(): up to PIPE_BUF bytes are not mixed with others, from however many buffers they come. */
+static long transfer_stream(struct file *f, bool write, const struct iovec *vector, unsigned count)
+{
+	unsigned filled = 0;
+	size_t total = 0;
+
+	for (unsigned i = 0; i < count && total <= PIPE_BUF; i++) {
+		filled += vector[i].iov_len != 0;
+		total += vector[i].iov_len;
+	}
+	if (write && filled > 1 && total <= PIPE_BUF && f->ops->write_kernel)
+		return write_gathered(f, vector, count, total);
+	return transfer_all(f, write, vector, count, NULL);
+}
+
 long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsigned count,
 		   uint64_t *offset)
 {
@@ -49,8 +81,7 @@ long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsi
 	long result;
 
 	if (!file_has_position(f))
-		return offset && !f->ops->seek ? -ESPIPE
-					       : transfer_all(f, write, vector, count, NULL);
+		return offset && !f->ops->seek ? -ESPIPE : transfer_stream(f, write, vector, count);
 	if (offset)
 		return transfer_all(f, write, vector, count, offset);
 	shared = position_is_shared(r);
@@ -74,7 +105,7 @@ static inline long transfer_buffer(struct fd_ref r, bool write, uint64_t buf, ui
 {
 	if (file_has_position(r.file))
 		return transfer_positioned(r, write, buf, n);
-	return transfer_one(r.file, write, buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, NULL);
+	return transfer_one(r.file, write, false, buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, NULL);
 }
 
 static long transfer_at(int fd, bool write, uint64_t buf, uint64_t n, int64_t offset)

@@ -14,6 +14,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
@@ -76,6 +77,21 @@ static void *adds_one(void *fd)
 	uint64_t one = 1;
 
 	return (void *)(long)(write(*(int *)fd, &one, sizeof(one)) != sizeof(one));
+}
+
+/* Waited for, the second would be for ever. */
+static void a_counter_is_read_once(void)
+{
+	uint64_t got[2] = { 0, 7 };
+	struct iovec vector[] = { { &got[0], 8 }, { &got[1], 8 } };
+	int fd = eventfd(5, 0);
+
+	CHECK_EQ(readv(fd, vector, 2), 8);
+	CHECK(got[0] == 5 && got[1] == 7);
+	CHECK_EQ(writev(fd, vector, 2), 16);
+	CHECK_EQ(read(fd, got, 8), 8);
+	CHECK_EQ(got[0], 12);
+	close(fd);
 }
 
 static void a_full_counter_is_waited_for(void)
@@ -365,6 +381,7 @@ int main(void)
 {
 	RUN(an_owner_makes_no_member_of_a_group_of_others);
 	RUN(times_may_both_be_left_alone);
+	RUN(a_counter_is_read_once);
 	RUN(a_full_counter_is_waited_for);
 	RUN(a_counter_wakes_who_polls_many);
 	RUN(a_range_is_closed_when_a_program_begins);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -285,6 +286,25 @@ static void what_may_not_be_written_is_not_filled(void)
 	CHECK_EQ(munmap(p, 3 * PAGE), 0);
 }
 
+static void who_asks_for_pages_of_its_own_has_them(void)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT, 0600);
+	struct rusage before, after;
+	char *p;
+
+	CHECK_EQ(ftruncate(fd, 8 * PAGE), 0);
+	p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	getrusage(RUSAGE_SELF, &before);
+	for (unsigned long i = 0; i < 8; i++)
+		p[i * PAGE] = 1;
+	getrusage(RUSAGE_SELF, &after);
+	CHECK_EQ(after.ru_minflt - before.ru_minflt, 0);
+	CHECK_EQ(munmap(p, 8 * PAGE), 0);
+	close(fd);
+	CHECK_EQ(unlink(FILE_NAME), 0);
+}
+
 static void rights_change_as_far_as_a_hole(void)
 {
 	char *p = fresh(3 * PAGE, MAP_PRIVATE);
@@ -323,6 +343,7 @@ int main(void)
 	RUN(a_file_of_the_archive_can_have_a_hole);
 	RUN(an_access_is_noted_once_a_day);
 	RUN(what_may_not_be_written_is_not_filled);
+	RUN(who_asks_for_pages_of_its_own_has_them);
 	RUN(rights_change_as_far_as_a_hole);
 	RUN(a_mapping_is_not_in_step_with_a_disk);
 	return test_result();

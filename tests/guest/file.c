@@ -353,6 +353,26 @@ static void bad_addresses_are_efault(void)
 	close(fd);
 }
 
+static void what_there_is_before_a_bad_page_is_moved(void)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char got[200] = "";
+	int fd = fresh();
+
+	CHECK(munmap(pages + 4096, 4096) == 0);
+	memset(pages, 'p', 4096);
+	CHECK_EQ(pwrite(fd, pages + 3996, 200, 10), 100);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 110);
+	CHECK_EQ(pread(fd, got, 200, 10), 100);
+	CHECK(memcmp(got, pages, 100) == 0);
+	memset(pages, 0, 4096);
+	CHECK_EQ(pread(fd, pages + 4046, 100, 10), 50);
+	CHECK(memcmp(pages + 4046, got, 50) == 0);
+	CHECK(pwrite(fd, pages + 4096, 1, 0) == -1 && errno == EFAULT);
+	close(fd);
+	munmap(pages, 4096);
+}
+
 static void cut_and_grow(int fd)
 {
 	for (int n = 0; n < 300; n++)
@@ -432,6 +452,7 @@ static void devices_do_what_they_are_for(void)
 	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDONLY);
 	int full = open("/dev/full", O_WRONLY), random = open("/dev/urandom", O_RDONLY);
 	unsigned char a[64], b[64];
+	struct iovec both[] = { { a, 64 }, { b, 64 } };
 
 	CHECK(null >= 0 && zero >= 0 && full >= 0 && random >= 0);
 	CHECK_EQ(write(null, "x", 1), 1);
@@ -443,6 +464,9 @@ static void devices_do_what_they_are_for(void)
 	CHECK_EQ(read(random, a, 64), 64);
 	CHECK_EQ(read(random, b, 64), 64);
 	CHECK(memcmp(a, b, 64) != 0);
+	CHECK_EQ(readv(random, both, 2), 128);
+	CHECK_EQ(readv(zero, both, 2), 128);
+	CHECK_EQ(b[63], 0);
 	close(null);
 	close(zero);
 	close(full);
@@ -470,6 +494,7 @@ int main(void)
 	RUN(flock_is_per_open_file);
 	RUN(memory_files_have_no_name);
 	RUN(bad_addresses_are_efault);
+	RUN(what_there_is_before_a_bad_page_is_moved);
 	RUN(devices_do_what_they_are_for);
 	RUN(cutting_races_with_use_harmlessly);
 	RUN(full_file_system_leaves_the_machine_usable);

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
@@ -125,6 +126,43 @@ static void sizes_are_told_and_changed(void)
 	CHECK(memcmp(got, data + 4900, 100) == 0);
 	CHECK_EQ(read(fds[0], got, 8192), 8000);
 	CHECK(memcmp(got, data, 8000) == 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void a_second_buffer_is_not_waited_for(void)
+{
+	char first[2], second[4] = "";
+	struct iovec vector[] = { { first, 2 }, { second, 4 } };
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	CHECK_EQ(write(fds[1], "ab", 2), 2);
+	CHECK_EQ(readv(fds[0], vector, 2), 2);
+	CHECK_EQ(write(fds[1], "abcde", 5), 5);
+	CHECK_EQ(readv(fds[0], vector, 2), 5);
+	CHECK(memcmp(second, "cde", 4) == 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void several_small_buffers_are_one_write(void)
+{
+	static char data[65536];
+	struct iovec vector[] = { { data, 2 }, { NULL, 0 }, { data, 4 } };
+	int fds[2];
+
+	CHECK(pipe2(fds, O_NONBLOCK) == 0);
+	CHECK_EQ(write(fds[1], data, sizeof(data) - 3), sizeof(data) - 3);
+	CHECK_EQ(writev(fds[1], vector, 3), -1);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(read(fds[0], data, 3), 3);
+	CHECK_EQ(writev(fds[1], vector, 3), 6);
+	CHECK_EQ(read(fds[0], data, sizeof(data)), sizeof(data));
+	vector[2].iov_base = (void *)1;
+	CHECK_EQ(writev(fds[1], vector, 3), -1);
+	CHECK_EQ(errno, EFAULT);
+	CHECK_EQ(read(fds[0], data, 1), -1);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -275,6 +313,31 @@ static void fifo_opens_meet(void)
 	CHECK(unlink(path) == 0);
 }
 
+static void a_fifo_begins_anew(void)
+{
+	static const int sizes[] = { 4096, 1 << 20 };
+	static char data[65536], got[65536];
+	const char *path = "/tmp/test.fifo";
+
+	CHECK(mkfifo(path, 0600) == 0);
+	memset(data, 'd', sizeof(data));
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = open(path, O_RDWR | O_NONBLOCK);
+
+		CHECK_EQ(fcntl(fd, F_SETPIPE_SZ, sizes[i]), sizes[i]);
+		CHECK_EQ(write(fd, data, 4096), 4096);
+		close(fd);
+		fd = open(path, O_RDWR | O_NONBLOCK);
+		CHECK_EQ(fcntl(fd, F_GETPIPE_SZ), 65536);
+		CHECK_EQ(write(fd, data, sizeof(data)), sizeof(data));
+		CHECK_EQ(write(fd, data, 1), -1);
+		CHECK_EQ(read(fd, got, sizeof(got)), sizeof(got));
+		CHECK(memcmp(got, data, sizeof(data)) == 0);
+		close(fd);
+	}
+	CHECK(unlink(path) == 0);
+}
+
 static void pipe_is_reopened_by_its_descriptor(void)
 {
 	char path[64], c;
@@ -356,11 +419,14 @@ int main(void)
 	RUN(sigpipe_ends_a_program);
 	RUN(nonblocking_says_eagain);
 	RUN(sizes_are_told_and_changed);
+	RUN(a_second_buffer_is_not_waited_for);
+	RUN(several_small_buffers_are_one_write);
 	RUN(small_writes_are_not_mixed);
 	RUN(large_transfer_arrives_whole);
 	RUN(untouched_buffers_are_filled);
 	RUN(killed_writer_leaves_whole_records);
 	RUN(fifo_opens_meet);
+	RUN(a_fifo_begins_anew);
 	RUN(pipe_is_reopened_by_its_descriptor);
 	RUN(blocked_reader_is_woken);
 	RUN(a_fifo_ends_for_who_saw_a_writer);
