@@ -180,13 +180,13 @@ static long set_times(int dirfd, uint64_t path, const struct linux_timespec time
 {
 	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
 			(flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+	bool by_path = path || dirfd == AT_FDCWD;
 	struct inode *i;
 	int error;
 
-	if (!time_is_valid(&times[0]) || !time_is_valid(&times[1]))
+	if (!time_is_valid(&times[0]) || !time_is_valid(&times[1]) || (!by_path && flags))
 		return -EINVAL;
-	i = path || dirfd == AT_FDCWD ? inode_at(dirfd, path, walk, &error) :
-					inode_of_fd(dirfd, &error);
+	i = by_path ? inode_at(dirfd, path, walk, &error) : inode_of_fd(dirfd, &error);
 	return change_times(i, times, error);
 }
 
@@ -311,13 +311,13 @@ long sys_fallocate(int fd, int mode, int64_t offset, int64_t size)
 
 	if (!f)
 		return -EBADF;
-	if (!f->inode || !memfs_data(f->inode))
-		result = -ENODEV;
-	else if (offset < 0 || size <= 0)
+	if (offset < 0 || size <= 0)
 		result = -EINVAL;
 	else if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ||
 		 ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE)))
 		result = -EOPNOTSUPP;
+	else if (!f->inode || !memfs_data(f->inode))
+		result = f->inode && inode_is_fifo(f->inode) ? -ESPIPE : -ENODEV;
 	else if ((uint64_t)offset + (uint64_t)size > FILE_SIZE_LIMIT)
 		result = -EFBIG;
 	else

@@ -116,7 +116,7 @@ static long lock_record(struct file *f, int fd, int command, uint64_t user)
 	r.type = l.l_type;
 	if (!f->inode || (l.l_type != F_RDLCK && l.l_type != F_WRLCK && l.l_type != F_UNLCK))
 		return -EINVAL;
-	if (command == F_GETLK && l.l_type == F_UNLCK)
+	if ((command == F_GETLK && l.l_type == F_UNLCK) || (by_file && l.l_pid != 0))
 		return -EINVAL;
 	if (command == F_GETLK || command == F_OFD_GETLK) {
 		record_lock_test(f->inode, &r);

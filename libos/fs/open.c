@@ -200,8 +200,9 @@ static __attribute__((noinline)) long open_specially(int dirfd, uint64_t path, i
 	/* O_TMPFILE, which creates without it, has O_DIRECTORY in it. */
 	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
 		return -EINVAL;
-	/* Two bits make O_TMPFILE; the one alone means nothing. */
-	if ((flags & O_TMPFILE & ~O_DIRECTORY) && !(flags & O_DIRECTORY))
+	/* Two bits make O_TMPFILE; the one alone means nothing, and what nobody can write is no use. */
+	if ((flags & O_TMPFILE & ~O_DIRECTORY) &&
+	    (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
 	do {
 		f = open_once(dirfd, path, (uint32_t)flags, mode, &error);

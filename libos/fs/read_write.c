@@ -297,7 +297,16 @@ long sys_syncfs(int fd)
 /* Everything is in memory already: advice changes nothing. */
 long sys_fadvise64(int fd, int64_t offset, int64_t n, int advice)
 {
-	return n < 0 || advice < 0 || advice > 5 ? -EINVAL : if_open(fd);
+	struct file *f = fd_get(fd);
+	bool is_fifo;
+
+	if (!f)
+		return -EBADF;
+	is_fifo = f->inode && inode_is_fifo(f->inode);
+	file_put(f);
+	if (is_fifo)
+		return -ESPIPE;
+	return n < 0 || advice < 0 || advice > 5 ? -EINVAL : 0;
 }
 
 long sys_readahead(int fd, int64_t offset, uint64_t n)

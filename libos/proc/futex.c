@@ -329,6 +329,8 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 		return futex_wake(address, private, value3, value);
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
+		if ((int)value < 0 || (int)timeout < 0)
+			return -EINVAL;
 		return futex_requeue(&(struct futex_requeue){
 			.from = address, .to = address2, .private = private,
 			.compare = command == FUTEX_CMP_REQUEUE, .value = value3, .wake = value,

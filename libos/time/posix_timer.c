@@ -244,6 +244,8 @@ long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user)
 	struct user_timer_setting new, old;
 	struct posix_timer *pt;
 
+	if (new_user == 0)
+		return -EINVAL;
 	if (copy_from_user(&new, new_user, sizeof(new)) != 0)
 		return -EFAULT;
 	if (!timespec_is_valid(&new.interval) || !timespec_is_valid(&new.left))

@@ -2,6 +2,7 @@
 /* What Linux answers to questions that hardly any program asks. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -337,6 +338,54 @@ static void names_are_made_up(void)
 	CHECK(memcmp(first, second, 36) == 0);
 }
 
+/* ---- files and memory */
+
+static void a_pipe_has_no_places(void)
+{
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	CHECK(fallocate(fds[1], 0, 0, 10) < 0 && errno == ESPIPE);
+	CHECK(fallocate(fds[1], 0, 0, 0) < 0 && errno == EINVAL);
+	CHECK_EQ(posix_fadvise(fds[0], 0, 0, POSIX_FADV_NORMAL), ESPIPE);
+	CHECK_EQ(posix_fadvise(-1, 0, 0, POSIX_FADV_NORMAL), EBADF);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void files_refuse_what_has_no_sense(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_pid = 1 };
+	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+
+	CHECK(fd >= 0);
+	CHECK(open("/tmp", O_TMPFILE | O_RDONLY, 0600) < 0 && errno == EINVAL);
+	CHECK(fcntl(fd, F_OFD_GETLK, &lock) < 0 && errno == EINVAL);
+	CHECK(fcntl(fd, F_OFD_SETLK, &lock) < 0 && errno == EINVAL);
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	CHECK(syscall(SYS_utimensat, fd, NULL, NULL, AT_SYMLINK_NOFOLLOW) < 0 && errno == EINVAL);
+	CHECK_EQ(syscall(SYS_utimensat, fd, NULL, NULL, 0), 0);
+	close(fd);
+}
+
+static void less_than_nobody_is_not_moved(void)
+{
+	uint32_t words[2] = { 0, 0 };
+
+	CHECK(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, -1, 1, &words[1], 0) < 0 && errno == EINVAL);
+	CHECK(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, 1, -1, &words[1], 0) < 0 && errno == EINVAL);
+	CHECK_EQ(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, 1, 1, &words[1], 0), 0);
+}
+
+static void a_timer_is_set_to_something(void)
+{
+	timer_t timer;
+
+	CHECK(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0);
+	CHECK(syscall(SYS_timer_settime, timer, 0, NULL, NULL) < 0 && errno == EINVAL);
+	CHECK(timer_delete(timer) == 0);
+}
+
 int main(void)
 {
 	RUN(a_failed_wait_leaves_nothing_behind);
@@ -354,5 +403,9 @@ int main(void)
 	RUN(status_tells_of_signals);
 	RUN(the_stack_has_a_top);
 	RUN(names_are_made_up);
+	RUN(a_pipe_has_no_places);
+	RUN(files_refuse_what_has_no_sense);
+	RUN(less_than_nobody_is_not_moved);
+	RUN(a_timer_is_set_to_something);
 	return test_result();
 }

@@ -254,7 +254,7 @@ static void timers_refuse_bad_pointers(void)
 {
 	CHECK_EQ(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &timer_id), 0);
 	const struct call calls[] = {
-		CALL(timer_settime, IN, 32, timer_id, 0, BAD, 0),
+		CALL(timer_settime, IN | MAY_NULL, 32, timer_id, 0, BAD, 0), /* EINVAL */
 		CALL(timer_settime, OUT | MAY_NULL, 32, timer_id, 0, GOOD, BAD),
 		CALL(timer_gettime, OUT, 32, timer_id, BAD),
 	};
