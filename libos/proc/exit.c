@@ -14,6 +14,7 @@
  * is not the process's any more (task->process is NULL), and its slot is used again only after
  * on_cpu is clear.
  */
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include "abi/errno.h"
 #include "core/exo.h"
@@ -222,6 +223,19 @@ static void tell_of_end_locked(struct process *p)
 	process_tell_parent_locked(p, code, status);
 }
 
+/* PR_SET_PDEATHSIG(2const): from the parent, as if it had sent it. */
+static void tell_of_own_end_locked(const struct process *p, struct process *child)
+{
+	struct signal_info info;
+
+	if (!child->parent_death_signal)
+		return;
+	signal_info_begin(&info, child->parent_death_signal, SI_USER);
+	info.sender.pid = (int32_t)p->pid;
+	info.sender.uid = p->uid;
+	signal_send_process_locked(child, child->parent_death_signal, &info);
+}
+
 /* `dead`: zombies that the adopter does not want to know of, to be buried. */
 static void give_children_away_locked(struct process *p, struct list *dead)
 {
@@ -235,8 +249,7 @@ static void give_children_away_locked(struct process *p, struct list *dead)
 		child->parent = adopter;
 		give_to_a_task_locked(child, adopter);
 		child->exit_signal = SIGCHLD;
-		if (child->parent_death_signal)
-			signal_send_process_locked(child, child->parent_death_signal, NULL);
+		tell_of_own_end_locked(p, child);
 		if (child->state != PROCESS_ZOMBIE) {
 			orphan_group_locked(child, p, p);
 			continue;

@@ -440,9 +440,11 @@ static void fork_bomb_under_a_limit_is_survived(void)
 
 static volatile sig_atomic_t death_signals;
 
-static void count_death(int number)
+static pid_t ends;
+
+static void count_death(int number, siginfo_t *info, void *context)
 {
-	death_signals++;
+	death_signals += info->si_code == SI_USER && info->si_pid == ends ? 1 : 100;
 }
 
 static void parent_death_signal_arrives(void)
@@ -455,14 +457,15 @@ static void parent_death_signal_arrives(void)
 
 	if (child == 0) {
 		if (fork() == 0) {
-			struct sigaction action = { .sa_handler = count_death };
+			struct sigaction action = { .sa_sigaction = count_death, .sa_flags = SA_SIGINFO };
 
+			ends = getppid();
 			sigaction(SIGUSR1, &action, NULL);
 			prctl(PR_SET_PDEATHSIG, SIGUSR1);
 			write(pipe_ends[1], "r", 1);
 			for (int i = 0; i < 5000 && !death_signals; i++)
 				usleep(1000);
-			write(pipe_ends[1], death_signals ? "y" : "n", 1);
+			write(pipe_ends[1], death_signals == 1 ? "y" : "n", 1);
 			_exit(0);
 		}
 		read(pipe_ends[0], &c, 1);
