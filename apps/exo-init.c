@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +137,11 @@ static _Noreturn void run(int control, char **words, char **environment)
 	for (; *environment; environment++)
 		putenv(*environment);
 	execvp(words[0], words);
-	dprintf(2, "exo-run: %s: %s\n", words[0], strerror(errno));
-	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
+	bool missing = errno == ENOENT;
+
+	dprintf(2, "exo-run: %s: %s%s\n", words[0], strerror(errno),
+		missing ? " in the machine (--file HOST[:GUEST] puts one there)" : "");
+	_exit(missing ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
 /* Waits for the program, and for orphans that end before it does. */

@@ -14,6 +14,10 @@
  * What a server that has died had taken is FREE again: its caller finds it gone.  A slot stays its caller's
  * until that one gives it back, whatever its state.
  *
+ * A caller can write any state into its slots.  So what the server has not answered of a caller that died it
+ * says itself, where no other caller can write (`held`): until then the page is nobody else's, who would find
+ * an answer that is not its own.
+ *
  * A request is for one CPU's vcore of the server, as only callers on that CPU can give it time.  So
  * nothing is posted for a vcore while it runs, and nobody is told when an answer is there: who waits
  * for one gives the server time until it is.
@@ -48,8 +52,11 @@ struct service_slot {
 /* What a domain and the server share. */
 struct service_page {
 	_Atomic uint64_t posted;  /* set by the caller, cleared by the server: a bit for each slot */
-	_Atomic uint64_t serving; /* in the first page: CPUs on which a thread has asked for requests */
-	uint64_t reserved[6];
+	/* In the first page, which only the server and the maker have.  The server's while there is one, else
+	 * the maker's. */
+	_Atomic uint64_t serving; /* CPUs on which a thread has asked for requests */
+	_Atomic uint64_t held;    /* callers with requests that are taken; changed under the server's lock */
+	uint64_t reserved[5];
 	struct service_slot slots[SERVICE_SLOTS - 1];
 };
 _Static_assert(sizeof(struct service_page) == EXO_PAGE_SIZE, "one page");
@@ -75,7 +82,7 @@ struct service {
 
 	/* Under lock, of one that we serve. */
 	struct wait_queue waiting;    /* threads that ask for requests */
-	uint64_t taken[SERVICE_CALLERS];
+	uint64_t taken[SERVICE_CALLERS]; /* slots of each; which have some is told in pages->held */
 	unsigned next_caller;         /* who is looked at first */
 
 	/* Under lock, of one that we have made; the first caller is this domain. */

@@ -37,6 +37,7 @@ int service_show_server(struct domain *d, const char *name, uint64_t *va)
 		s->server.domain = d;
 		s->server.page = page;
 		atomic_store(&s->pages->serving, 0);
+		atomic_store(&s->pages->held, 0);
 	}
 	lock_release(&s->lock);
 	if (r) {
@@ -48,13 +49,16 @@ int service_show_server(struct domain *d, const char *name, uint64_t *va)
 	return link_show(d, va, SERVICE_SERVE, name, page, s->pages, SERVICE_CALLERS);
 }
 
-/* A server is not done with what a caller that has died wanted of it. */
-static bool is_in_use(struct service_page *page)
+/* Under lock: what the last caller wrote is not for the next. */
+static void clear_page(struct service_page *page)
 {
-	for (unsigned n = 1; n < SERVICE_SLOTS; n++)
-		if (atomic_load(&service_slot(page, n)->state) == SLOT_TAKEN)
-			return true;
-	return false;
+	for (unsigned n = 1; n < SERVICE_SLOTS; n++) {
+		struct service_slot *slot = service_slot(page, n);
+
+		for (unsigned i = 0; i < SERVER_WORDS; i++)
+			slot->words[i] = 0;
+		atomic_store(&slot->state, SLOT_FREE);
+	}
 }
 
 /* Under lock. */
@@ -65,8 +69,11 @@ static int take_page(struct service *s, struct domain *d, struct link_page *page
 	if (r)
 		return r;
 	for (*caller = 1; *caller < SERVICE_CALLERS; (*caller)++) {
-		if (s->callers[*caller].domain || is_in_use(&s->pages[*caller]))
+		/* Acquire: a server that is done with it does not write there any more. */
+		if (s->callers[*caller].domain ||
+		    (atomic_load_explicit(&s->pages->held, memory_order_acquire) >> *caller & 1))
 			continue;
+		clear_page(&s->pages[*caller]);
 		s->callers[*caller].domain = d;
 		s->callers[*caller].page = page;
 		return 0;
@@ -197,10 +204,11 @@ static void leave_server(struct service *s)
 			(void)introduce(s, caller);
 		end_taken(&s->pages[caller]);
 	}
+	atomic_store(&s->pages->held, 0);
 }
 
-/* Under lock: what it has wanted and nobody has begun is not done any more, and what it wrote is not for
- * the next. */
+/* Under lock: what it has wanted and nobody has begun is not done any more.  What the server has begun before
+ * the state is looked at here it has told of before that: the page is kept until it is answered. */
 static void leave_caller(struct service *s, unsigned caller)
 {
 	struct service_page *page = &s->pages[caller];
@@ -208,9 +216,6 @@ static void leave_caller(struct service *s, unsigned caller)
 	s->callers[caller].domain = NULL;
 	atomic_store(&page->posted, 0);
 	end_others(page);
-	for (unsigned n = 1; n < SERVICE_SLOTS; n++)
-		for (unsigned i = 0; i < SERVER_WORDS; i++)
-			service_slot(page, n)->words[i] = 0;
 }
 
 /* Under lock. */

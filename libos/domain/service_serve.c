@@ -10,6 +10,15 @@
 #include "core/vcore.h"
 #include "proc/signal.h"
 
+/* Under lock.  What is taken is told before it is taken, and what is answered when it has been: the exchange
+ * of a slot's state is a full barrier, and here is a release. */
+static void tell_held(struct service *s, unsigned caller, bool held)
+{
+	uint64_t bit = 1ul << caller, now = atomic_load_explicit(&s->pages->held, memory_order_relaxed);
+
+	atomic_store_explicit(&s->pages->held, held ? now | bit : now & ~bit, memory_order_release);
+}
+
 /* Under lock: takes the request, if it is one and for this CPU.  Its bit is cleared only then: the slot is
  * ours, so it is not the bit of another request. */
 static bool take(struct service *s, unsigned caller, unsigned number, unsigned cpu,
@@ -21,9 +30,11 @@ static bool take(struct service *s, unsigned caller, unsigned number, unsigned c
 
 	if (s->taken[caller] >> number & 1)
 		return false;
-	if (!atomic_compare_exchange_strong_explicit(&slot->state, &posted, SLOT_TAKEN,
-						     memory_order_acquire, memory_order_relaxed))
+	tell_held(s, caller, true);
+	if (!atomic_compare_exchange_strong(&slot->state, &posted, SLOT_TAKEN)) {
+		tell_held(s, caller, s->taken[caller] != 0);
 		return false;
+	}
 	atomic_fetch_and(&page->posted, ~(1ul << number));
 	for (unsigned i = 0; i < SERVER_WORDS; i++)
 		m->words[i] = slot->words[i];
@@ -54,20 +65,19 @@ static void answer(struct service *s, const struct server_message *m)
 {
 	unsigned caller = m->request / SERVICE_SLOTS, number = m->request % SERVICE_SLOTS;
 	struct service_slot *slot;
-	bool taken;
 
 	if (caller >= SERVICE_CALLERS || number == 0)
 		return;
-	lock_acquire(&s->lock);
-	taken = s->taken[caller] >> number & 1;
-	s->taken[caller] &= ~(1ul << number);
-	lock_release(&s->lock);
-	if (!taken)
-		return;
 	slot = service_slot(&s->pages[caller], number);
-	for (unsigned i = 0; i < SERVER_WORDS; i++)
-		slot->words[i] = m->words[i];
-	atomic_store_explicit(&slot->state, SLOT_DONE, memory_order_release);
+	lock_acquire(&s->lock);
+	if (s->taken[caller] >> number & 1) {
+		for (unsigned i = 0; i < SERVER_WORDS; i++)
+			slot->words[i] = m->words[i];
+		atomic_store_explicit(&slot->state, SLOT_DONE, memory_order_release);
+		s->taken[caller] &= ~(1ul << number);
+		tell_held(s, caller, s->taken[caller] != 0);
+	}
+	lock_release(&s->lock);
 }
 
 /* The maker learns when there is a thread for each CPU, and may take back its time then. */

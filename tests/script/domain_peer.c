@@ -6,6 +6,7 @@
  *	check NAME BYTES SEED     reads them: "same", or what differs
  *	echo NAME                 sends back what it reads, and opens the channel anew, for ever
  *	scribble KIND NAME        writes random words over the memory of a channel or server, for ever
+ *	states NAME VALUE [taken] says this of all requests to a server, once one has been taken or at once
  *
  *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`,
  *	                          `next A B`, which is `add` of the server NEXT, `interrupt`, which
@@ -149,6 +150,23 @@ static void scribble(const char *kind, const char *name)
 	for (;;)
 		((volatile uint64_t *)memory)[next_random() % words] =
 			next_random() % 4 ? next_random() : next_random() % 70000;
+}
+
+/* As in struct service_page: a slot has 8 words, of which the first is its state, and the first slot is none. */
+static int states(const char *name, uint64_t value, bool wait)
+{
+	enum { SLOT_WORDS = 8, TAKEN = 2 };
+	char module[64];
+	volatile uint64_t *memory;
+	size_t words;
+
+	snprintf(module, sizeof(module), "use %s", name);
+	memory = memory_of(module, &words);
+	while (wait && (uint32_t)memory[SLOT_WORDS] != TAKEN)
+		;
+	for (size_t at = SLOT_WORDS; at < words; at += SLOT_WORDS)
+		memory[at] = value;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- servers */
@@ -322,6 +340,8 @@ int main(int count, char **words)
 		return call(words[2], words + 3, count - 3);
 	if (strcmp(words[1], "calls") == 0)
 		return calls(words[2], strtoul(words[3], NULL, 10));
+	if (strcmp(words[1], "states") == 0)
+		return states(words[2], strtoul(words[3], NULL, 10), count > 4);
 	if (strcmp(words[1], "late") == 0 && count == 7)
 		return late(words[2], words + 3);
 	if (count < 5)

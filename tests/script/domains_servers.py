@@ -281,6 +281,20 @@ def a_caller_that_scribbles_harms_nobody_else(cpus):
     assert out == "2001000\n500500\n500500\n", out
 
 
+def a_caller_that_lies_spoils_nothing_for_the_next(cpus):
+    """It says that what the server has taken is not taken, and dies: the answer is not the next caller's.
+    It says that everything is taken: the next has room all the same."""
+    out = run(cpus, SERVER + f"""
+        s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
+        caller() {{ domainctl create --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s -- "$@"; }}
+        caller sh -c '/peer call s sleep 3000 7 & exec /peer states s 0 taken'
+        caller /peer calls s 100
+        for i in $(seq 16); do caller /peer states s 2; done
+        caller /peer calls s 100
+        """)
+    assert out == "5050\n5050\n", out
+
+
 def callers_are_killed_in_the_middle(cpus):
     """What they wanted is finished on the time of those that call next."""
     out = run(cpus, SERVER + f"""
@@ -356,6 +370,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_server_that_never_answers_is_abandoned, (2,)),
              (a_server_goes_on_after_signals, (1,)),
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
+             (a_caller_that_lies_spoils_nothing_for_the_next, (1,)),
              (callers_are_killed_in_the_middle, (1,)),
              (a_passive_server_changes_its_cpus, (2,)))
          for cpus in counts]

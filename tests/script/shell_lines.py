@@ -66,7 +66,8 @@ def standard_error_is_apart():
 
 def a_missing_program_gives_127():
     run = exo_run("--", "no-such-program")
-    assert run.returncode == 127 and b"no-such-program" in run.stderr, run
+    assert run.returncode == 127 and b"no-such-program" in run.stderr and \
+        b"--file" in run.stderr, run
 
 
 def a_directory_of_ours_is_there():
