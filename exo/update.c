@@ -232,19 +232,18 @@ __attribute__((flatten)) int64_t call_protect(struct exo_regs *regs, struct hand
 	struct space *s = h->space;
 	struct update_plan plan = { .op = { .flags = rights >> 8, .count = pages, .va = va },
 				    .bits = page_table_bits(rights), .target = s };
-	struct harvest harvest;
+	struct update_step step;
 	tlb_stamp stamp;
-	int64_t error;
 
 	if (pages > EXO_PROTECT_PAGES_MAX || s->is_shared)
 		return -EAGAIN;
 	if ((rights & ~(UPDATE_PROT | UPDATE_FLAGS << 8)) || !page_table_range_ok(s, NULL, va, pages))
 		return -EINVAL;
-	harvest.changed = 0;
+	step.plan = &plan;
+	step.harvest.changed = step.harvest.left = 0;
 	lock_acquire(&s->lock);
-	error = update_commit_protect(&plan, &harvest);
-	stamp = publish(s, &harvest);
+	int64_t error = update_commit_protect(&step);
+	stamp = pending_epoch(s, publish(s, &step.harvest));
 	lock_release(&s->lock);
-	stamp = pending_epoch(s, stamp);
 	return error ? error : (int64_t)stamp;
 }

@@ -292,7 +292,9 @@ enum exo_op_code {
 	EXO_OP_UNMAP = 2,
 	/* Give present entries the permissions and software bits in prot; none at all leaves them
 	 * present, but not for ring 3 (EXO_PTE_USER clear).  With EXO_OP_KEEP_COW, entries that have
-	 * EXO_PTE_SOFT0 set keep it and are not made writable. */
+	 * EXO_PTE_SOFT0 set keep it and are not made writable.  EBUSY, at an entry that was to become
+	 * writable: a CPU may still read the frame through a space that has given it up.  It has been told
+	 * to forget it: try again. */
 	EXO_OP_PROTECT = 3,
 	/*
 	 * For each entry present at source_va in the space `source`, map the same frame at va here.

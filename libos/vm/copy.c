@@ -5,7 +5,8 @@
  * If nothing else maps a frame, it is ours: the number of mappings only rises through a fork of
  * this space (which needs the mutex that we hold) or through whoever already maps it (there is
  * nobody).  Pages of files and of the libos count at least one mapping in the shared region, so
- * they are always copied.
+ * they are always copied.  Who has just ceased to map it may still read it, by a CPU that has not heard of
+ * that: so the kernel lets nobody write there until it has (EBUSY, space_protect_again).
  *
  * Like fresh memory (anonymous.c), a program that writes page after page gets several at once.
  */

@@ -8,7 +8,8 @@
  * What a page is mapped by, where nothing was, is one of two, whoever is first; and only in a table that
  * nobody else has.
  *
- * And a frame that is in two spaces is unmapped in both at once; or claimed as soon as it is in none.
+ * And a frame that is in two spaces is unmapped in both at once; or claimed as soon as it is in none; or
+ * written to through one as soon as the other has it no more.
  */
 #define tlb_flush_page tlb_flush_page_of_the_machine
 #define table_entries table_entries_of_the_machine
@@ -464,6 +465,77 @@ static void the_other_claims(unsigned cpu)
 	atomic_store(&frames[FRAME], OBJECT_WORD);
 }
 
+static table_entry *entry_elsewhere(void)
+{
+	return entry() + 1;
+}
+
+/* A page is in two spaces after a fork: on CPUs 1 and 2 one is loaded, on CPU 0 the other. */
+static void setup_forked(void)
+{
+	uint64_t shown = (BEFORE & ~PTE_WRITE) | EXO_PTE_SOFT0;
+
+	setup_two_spaces();
+	cpus_setup(3);
+	*entry() = *entry_elsewhere() = tlb[1] = tlb[2] = shown;
+	for (unsigned cpu = 0; cpu < 3; cpu++) {
+		struct space *s = cpu == 0 ? &elsewhere : &space;
+
+		cpu_blocks[cpu].run.space = s;
+		cpu_blocks[cpu].run.shared = &shared;
+		tlb_cpus[cpu].loaded[0].next = tlb_cpus[cpu].loaded[0].last = s;
+		tlb_cpus[cpu].loaded[1].next = tlb_cpus[cpu].loaded[1].last = &shared;
+		cpu_blocks[cpu].current = &vcore;
+	}
+	explore_name(entry_elsewhere(), sizeof(table_entry), "entry elsewhere");
+	explore_name(&tlb_cpus[2], sizeof(tlb_cpus[2]), "CPU 2");
+}
+
+/* What reads the frame through a TLB finds nothing in it that is not its own space's. */
+static void read_page(unsigned cpu)
+{
+	if (tlb[cpu] & PTE_PRESENT)
+		EXPLORE_CHECK(!atomic_load_explicit(&has_new_use, memory_order_relaxed));
+}
+
+/* As libos/vm/copy.c has it: what nothing else maps is its own. */
+static void write_elsewhere(void)
+{
+	struct exo_regs regs = { .rsi = VA + EXO_PAGE_SIZE, .rdx = 1, .r10 = EXO_PROT_READ | EXO_PROT_WRITE };
+	struct handle_view view = { .space = &elsewhere };
+
+	if (atomic_load(&maps) != 1)
+		return;
+	if (call_protect(&regs, &view) == -EBUSY) {
+		EXPLORE_CHECK(!(atomic_load(entry_elsewhere()) & PTE_WRITE));
+		explore_wait(frame_may_be_used, NULL, "waits until the frame may be written to");
+		EXPLORE_CHECK(call_protect(&regs, &view) >= 0);
+	}
+	EXPLORE_CHECK(atomic_load(entry_elsewhere()) & PTE_WRITE);
+	atomic_store_explicit(&has_new_use, true, memory_order_relaxed);
+}
+
+static void one_gives_it_up(unsigned cpu)
+{
+	if (cpu == 0)
+		write_elsewhere();
+	else if (cpu == 1)
+		unmap();
+	for (unsigned i = 0; cpu == 2 && i < 2; i++) {
+		read_page(cpu);
+		tlb_catch_up();
+	}
+	if (cpu == 2)
+		read_page(cpu);
+	go_idle(cpu);
+}
+
+static void one_has_it(void)
+{
+	EXPLORE_CHECK(atomic_load(entry()) == 0 && maps == 1);
+	EXPLORE_CHECK(!has_new_use || (atomic_load(entry_elsewhere()) & PTE_WRITE));
+}
+
 static void it_holds_an_object(void)
 {
 	EXPLORE_CHECK(frames[FRAME] == OBJECT_WORD);
@@ -516,6 +588,8 @@ int main(void)
 		  NULL },
 		{ "what_is_unmapped_does_not_come_back", 2, 3, 1, setup, the_other_unmaps,
 		  nothing_is_mapped, NULL },
+		{ "what_is_given_up_is_not_written_to_at_once", 3, 2, 1, setup_forked, one_gives_it_up,
+		  one_has_it, NULL },
 		{ "what_the_processor_marks_is_kept", 2, 3, 1, setup, the_other_marks, a_mark_is_kept,
 		  NULL },
 		{ "a_frame_that_leaves_two_spaces_is_waited_for", 2, 3, 1, setup_two_spaces, both_unmap,
