@@ -90,6 +90,33 @@ static void make_room(struct inode *i, struct record_lock_request *r, struct rec
 	}
 }
 
+/*
+ * flock(2) changes a lock in two steps: the old one is given up, and then the other is asked for, which may
+ * fail or take long.  So two who both hold F_RDLCK and both want F_WRLCK do not wait for each other: who waits
+ * holds nothing, and the last one to ask finds nobody in its way.
+ *
+ * It is enough to give up once there is a conflict: without one the change is made in the same section under
+ * the inode's lock, and nobody sees the moment between.  In every round, as another thread with the same file
+ * may have been given a lock while we slept.  As there is that, one who waits can hold a lock as well, and
+ * then ours may have been all that was in its way: hence the wake.  But only if there was a lock, or two
+ * who wait would wake each other for ever.
+ *
+ * A file's lock is all of the file, and there is one at most: nothing of it is left, no memory is needed.
+ */
+static void give_up(struct inode *i, const struct record_lock_request *r, struct list *dead)
+{
+	list_for_each(link, &i->record_locks) {
+		const struct record_lock *l = list_entry(link, struct record_lock, link);
+
+		if (l->held.kind != r->kind || l->held.owner != r->owner)
+			continue;
+		list_remove(link);
+		list_push_back(dead, link);
+		wake_all(&i->record_lock_wait, WAKE_ANY);
+		return;
+	}
+}
+
 static void free_list(struct list *dead)
 {
 	struct list *link;
@@ -112,6 +139,8 @@ int record_lock_set(struct inode *i, const struct record_lock_request *request, 
 	}
 	lock_acquire(&i->lock);
 	while (!error && r.type != F_UNLCK && find_conflict(i, &r)) {
+		if (r.kind == RECORD_LOCK_FLOCK)
+			give_up(i, &r, &dead);
 		if (!wait)
 			error = -EAGAIN;
 		else if (wait_on(&i->record_lock_wait, &i->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR)
@@ -121,8 +150,10 @@ int record_lock_set(struct inode *i, const struct record_lock_request *request, 
 		make_room(i, &r, &spare[0], &dead);
 		if (r.type != F_UNLCK)
 			add(i, &spare[1], &r);
-		/* A lock given up or made weaker may be what others wait for. */
-		wake_all(&i->record_lock_wait, WAKE_ANY);
+		/* A lock given up or made weaker may be what others wait for.  Not for nothing: one of flock's
+		 * would give up what another thread with its file has just been given. */
+		if (r.kind != RECORD_LOCK_FLOCK || !list_empty(&dead))
+			wake_all(&i->record_lock_wait, WAKE_ANY);
 	}
 	lock_release(&i->lock);
 	free_list(&dead);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "test.h"
 
@@ -294,6 +295,94 @@ static void no_lock_outlives_its_descriptor(void)
 	close(fd);
 }
 
+/* flock(2): to convert a lock is to give it up first, and then to ask for the other, which may fail. */
+static void a_lock_that_could_not_become_stronger_is_lost(void)
+{
+	int a = fresh(), b = open(PATH, O_RDWR), c = open(PATH, O_RDWR);
+
+	CHECK(flock(a, LOCK_SH) == 0 && flock(b, LOCK_SH) == 0);
+	CHECK(flock(a, LOCK_EX | LOCK_NB) == -1 && errno == EAGAIN);
+	CHECK_EQ(flock(b, LOCK_EX | LOCK_NB), 0);
+	CHECK(flock(a, LOCK_SH | LOCK_NB) == -1 && errno == EAGAIN);
+	/* Weaker it becomes at once, and what is held already is held. */
+	CHECK_EQ(flock(b, LOCK_SH | LOCK_NB), 0);
+	CHECK_EQ(flock(c, LOCK_SH | LOCK_NB), 0);
+	CHECK_EQ(flock(b, LOCK_SH | LOCK_NB), 0);
+	CHECK(flock(a, LOCK_EX | LOCK_NB) == -1 && errno == EAGAIN);
+	close(a);
+	close(b);
+	close(c);
+}
+
+/* Each in a description of its own; the alarm ends who waits for ever. */
+static int asks_for_more(int have, int all_have)
+{
+	int fd = open(PATH, O_RDWR);
+	char byte;
+
+	alarm(20);
+	if (fd < 0 || flock(fd, LOCK_SH) != 0 || write(have, "", 1) != 1)
+		return 1;
+	if (read(all_have, &byte, 1) != 0)
+		return 2;
+	return flock(fd, LOCK_EX) == 0 ? 0 : 3;
+}
+
+static void who_all_want_more_do_not_wait_for_each_other(void)
+{
+	int have[2], all_have[2], status;
+	char bytes[3];
+
+	close(fresh());
+	CHECK(pipe(have) == 0 && pipe(all_have) == 0);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		if (fork() == 0) {
+			close(all_have[1]);
+			_exit(asks_for_more(have[1], all_have[0]));
+		}
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		CHECK_EQ(read(have[0], &bytes[i], 1), 1);
+	close(all_have[1]);
+	for (unsigned i = 0; i < sizeof(bytes); i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+	close(have[0]);
+	close(have[1]);
+	close(all_have[0]);
+}
+
+static void *wait_for_all_of_it(void *argument)
+{
+	struct waiter *w = argument;
+
+	w->id = (pid_t)syscall(SYS_gettid);
+	w->error = flock(w->fd, LOCK_EX) == 0 ? 0 : errno;
+	return NULL;
+}
+
+/* Who waits has been lent a lock meanwhile, by another thread with the same description; so only the one
+ * that is given up is in its way. */
+static void who_waits_is_told_of_what_is_given_up(void)
+{
+	struct timespec latest;
+	int a = fresh();
+	struct waiter w = { .fd = open(PATH, O_RDWR) };
+	pthread_t thread;
+
+	CHECK_EQ(flock(a, LOCK_SH), 0);
+	CHECK(pthread_create(&thread, NULL, wait_for_all_of_it, &w) == 0 && falls_asleep(&w));
+	CHECK_EQ(flock(w.fd, LOCK_SH), 0);
+	CHECK(flock(a, LOCK_EX | LOCK_NB) == -1 && errno == EAGAIN);
+	clock_gettime(CLOCK_REALTIME, &latest);
+	latest.tv_sec += 20;
+	CHECK_EQ(pthread_timedjoin_np(thread, NULL, &latest), 0);
+	CHECK_EQ(w.error, 0);
+	CHECK(flock(a, LOCK_SH | LOCK_NB) == -1 && errno == EAGAIN);
+	close(w.fd);
+	close(a);
+}
+
 static void a_descriptor_can_be_asked_and_told(void)
 {
 	int fd = fresh(), n = 1;
@@ -390,6 +479,9 @@ int main(void)
 	RUN(record_locks_begin_anywhere);
 	RUN(what_has_no_position_is_at_its_beginning);
 	RUN(no_lock_outlives_its_descriptor);
+	RUN(a_lock_that_could_not_become_stronger_is_lost);
+	RUN(who_all_want_more_do_not_wait_for_each_other);
+	RUN(who_waits_is_told_of_what_is_given_up);
 	RUN(a_descriptor_can_be_asked_and_told);
 	RUN(a_directory_is_read_from_where_one_was);
 	RUN(locks_are_asked_for_and_taken_by_who_may);
