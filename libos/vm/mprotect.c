@@ -161,14 +161,27 @@ static bool covers(struct vm *v, uint64_t start, uint64_t end)
 	return covered;
 }
 
+/* Is there nothing in the range but private memory without a file, which alone MADV_FREE is for?  Under the
+ * mutex. */
+static bool may_be_freed(struct vm *v, uint64_t start, uint64_t end)
+{
+	struct mapping *m = mapping_at_or_after(v, start);
+
+	for (; m && m->region.start < end; m = mapping_at_or_after(v, m->region.end))
+		if (m->file || m->shared)
+			return false;
+	return true;
+}
+
 /* Private pages are gone and read as zero or as the file again; shared ones come back as they were. */
-static int discard(struct vm *v, uint64_t start, uint64_t end)
+static int discard(struct vm *v, uint64_t start, uint64_t end, int advice)
 {
 	uint64_t epoch = 0;
+	int r = -EINVAL;
 
 	mutex_lock(&v->mutex);
-	int r = space_unmap(v, start, end, &epoch);
-
+	if (advice != MADV_FREE || may_be_freed(v, start, end))
+		r = space_unmap(v, start, end, &epoch);
 	if (r == 0 && !mapping_covers(v, start, end))
 		r = -ENOMEM;
 	vm_unlock(v, epoch);
@@ -199,7 +212,7 @@ static long advise(struct vm *v, uint64_t addr, uint64_t end, int advice)
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
-		return discard(v, addr, end);
+		return discard(v, addr, end, advice);
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		return populate(v, addr, end, advice == MADV_POPULATE_WRITE);

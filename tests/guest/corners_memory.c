@@ -305,6 +305,41 @@ static void who_asks_for_pages_of_its_own_has_them(void)
 	CHECK_EQ(unlink(FILE_NAME), 0);
 }
 
+/* madvise(2): MADV_FREE is for private memory without a file, as nothing else has its contents to lose. */
+static void only_memory_of_ones_own_is_freed(void)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	char *kinds[3] = { NULL, NULL, fresh(PAGE, MAP_SHARED) };
+	char *own = fresh(4 * PAGE, MAP_PRIVATE);
+
+	CHECK_EQ(ftruncate(fd, PAGE), 0);
+	kinds[0] = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	kinds[1] = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(kinds[i] != MAP_FAILED);
+		kinds[i][0] = 7;
+		CHECK(madvise(kinds[i], PAGE, MADV_FREE) == -1 && errno == EINVAL);
+		CHECK_EQ(kinds[i][0], 7);
+	}
+	own[0] = own[PAGE] = 8;
+	CHECK_EQ(madvise(own, PAGE, MADV_FREE), 0);
+	CHECK(own[0] == 0 || own[0] == 8);
+	/* Behind a hole as well, which alone is no reason to refuse the rest. */
+	CHECK_EQ(munmap(own + 2 * PAGE, 2 * PAGE), 0);
+	CHECK(madvise(own, 4 * PAGE, MADV_FREE) == -1 && errno == ENOMEM);
+	own[PAGE] = 9;
+	CHECK(mmap(own + 3 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) !=
+	      MAP_FAILED);
+	own[3 * PAGE] = 10;
+	CHECK(madvise(own, 4 * PAGE, MADV_FREE) == -1 && errno == EINVAL);
+	CHECK_EQ(own[3 * PAGE], 10);
+	CHECK_EQ(munmap(own, 4 * PAGE), 0);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(munmap(kinds[i], PAGE), 0);
+	close(fd);
+	CHECK_EQ(unlink(FILE_NAME), 0);
+}
+
 static void rights_change_as_far_as_a_hole(void)
 {
 	char *p = fresh(3 * PAGE, MAP_PRIVATE);
@@ -344,6 +379,7 @@ int main(void)
 	RUN(an_access_is_noted_once_a_day);
 	RUN(what_may_not_be_written_is_not_filled);
 	RUN(who_asks_for_pages_of_its_own_has_them);
+	RUN(only_memory_of_ones_own_is_freed);
 	RUN(rights_change_as_far_as_a_hole);
 	RUN(a_mapping_is_not_in_step_with_a_disk);
 	return test_result();
