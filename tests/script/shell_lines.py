@@ -77,10 +77,12 @@ def a_directory_of_ours_is_there():
             stream.write(bytes(range(256)))
         os.chmod(os.path.join(folder, "sub/data"), 0o640)
         os.symlink("sub/data", os.path.join(folder, "link"))
+        os.chmod(folder, 0o700)
+        os.chmod(os.path.join(folder, "sub"), 0o3771)
         run = exo_run("--file", f"{folder}:/deep/er", "--", "sh", "-c",
                       "cat /deep/er/link; readlink /deep/er/link; ls /deep/er/sub/empty;"
-                      "stat -c '%a %s %F' /deep/er/sub/data")
-    assert run.stdout == bytes(range(256)) + b"sub/data\n640 256 regular file\n", run
+                      "stat -c '%a %s %F' /deep/er/sub/data; stat -c %a /deep/er /deep/er/sub")
+    assert run.stdout == bytes(range(256)) + b"sub/data\n640 256 regular file\n700\n3771\n", run
 
 
 def an_unknown_scheduler_is_refused():
