@@ -50,6 +50,14 @@ void file_map_put(struct file *f)
 	file_put(f);
 }
 
+/* Devices have no such time; O_NOATIME asks for none. */
+void file_touch_mapped(struct file *f)
+{
+	if (file_map_data(f) &&
+	    !(atomic_load_explicit(&f->flags, memory_order_relaxed) & O_NOATIME))
+		inode_touch_access(f->inode);
+}
+
 struct file *file_open_kernel(const char *path, int flags, int *error)
 {
 	struct path at;

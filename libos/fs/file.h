@@ -91,6 +91,8 @@ const struct file_data *file_map_data(const struct file *f);
  * is one, the file keeps its pages where they are. */
 void file_map_get(struct file *f);
 void file_map_put(struct file *f);
+/* It has been mapped, which is an access. */
+void file_touch_mapped(struct file *f);
 /* For ops.seek: the position becomes base + offset; it, or -errno. */
 long file_seek_from(struct file *f, int64_t base, int64_t offset);
 /* ops.seek of a file whose end nobody knows: from its beginning, or from where one is. */

@@ -270,6 +270,32 @@ static void an_access_is_noted_once_a_day(void)
 	CHECK_EQ(unlink(FILE_NAME), 0);
 }
 
+/* mmap(2), as Linux does it: to map a file is an access to it, whether shared or not. */
+static void a_file_that_is_mapped_has_been_accessed(void)
+{
+	const int kinds[] = { MAP_SHARED, MAP_PRIVATE, MAP_PRIVATE };
+	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct stat seen;
+	void *p;
+
+	CHECK_EQ(ftruncate(fd, PAGE), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_EQ(fcntl(fd, F_SETFL, i == 2 ? O_NOATIME : 0), 0);
+		CHECK_EQ(futimens(fd, old), 0);
+		/* What fails is no access. */
+		CHECK(mmap(NULL, PAGE, PROT_READ, 0, fd, 0) == MAP_FAILED);
+		CHECK(fstat(fd, &seen) == 0 && seen.st_atim.tv_sec == 1000);
+		p = mmap(NULL, PAGE, PROT_READ, kinds[i], fd, 0);
+		CHECK(p != MAP_FAILED && munmap(p, PAGE) == 0);
+		CHECK_EQ(fstat(fd, &seen), 0);
+		CHECK_EQ(seen.st_atim.tv_sec == 1000, i == 2);
+		CHECK_EQ(seen.st_mtim.tv_sec, 2000);
+	}
+	close(fd);
+	CHECK_EQ(unlink(FILE_NAME), 0);
+}
+
 /* Without a right to write there is nothing to be written ahead of time. */
 static void what_may_not_be_written_is_not_filled(void)
 {
@@ -377,6 +403,7 @@ int main(void)
 	RUN(a_hole_in_a_mapped_file_is_seen);
 	RUN(a_file_of_the_archive_can_have_a_hole);
 	RUN(an_access_is_noted_once_a_day);
+	RUN(a_file_that_is_mapped_has_been_accessed);
 	RUN(what_may_not_be_written_is_not_filled);
 	RUN(who_asks_for_pages_of_its_own_has_them);
 	RUN(only_memory_of_ones_own_is_freed);
