@@ -196,15 +196,14 @@ long sys_utimensat(int dirfd, uint64_t path, uint64_t user, int flags)
 {
 	struct linux_timespec times[2];
 
+	if (user && copy_from_user(times, user, sizeof(times)))
+		return -EFAULT;
+	/* Before anything else is looked at: so Linux does it. */
+	if (user && times[0].nanoseconds == UTIME_OMIT && times[1].nanoseconds == UTIME_OMIT)
+		return 0;
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (!user)
-		return set_times(dirfd, path, times_now, flags);
-	if (copy_from_user(times, user, sizeof(times)))
-		return -EFAULT;
-	if (times[0].nanoseconds == UTIME_OMIT && times[1].nanoseconds == UTIME_OMIT)
-		return 0;
-	return set_times(dirfd, path, times, flags);
+	return set_times(dirfd, path, user ? times : times_now, flags);
 }
 
 long sys_futimesat(int dirfd, uint64_t path, uint64_t user)

@@ -10,9 +10,8 @@
 
 long file_seek_from(struct file *f, int64_t base, int64_t offset)
 {
-	if (__builtin_add_overflow(base, offset, &base))
-		return -EOVERFLOW;
-	if (base < 0)
+	/* Linux does not tell what is too large from what is negative. */
+	if (__builtin_add_overflow(base, offset, &base) || base < 0)
 		return -EINVAL;
 	f->position = (uint64_t)base;
 	return base;

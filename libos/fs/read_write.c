@@ -44,6 +44,17 @@ static long transfer_all(struct file *f, bool write, const struct iovec *vector,
 	return (long)total;
 }
 
+/* As Linux has it, who asks for more than can have a place gets nothing, also where there is less. */
+static long transfer_placed(struct file *f, bool write, const struct iovec *vector, unsigned count,
+			    uint64_t *pos)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		total += vector[i].iov_len;
+	return total > INT64_MAX - *pos ? -EINVAL : transfer_all(f, write, vector, count, pos);
+}
+
 static long write_gathered(struct file *f, const struct iovec *vector, unsigned count, size_t total)
 {
 	uint8_t *bytes = heap_alloc(total);
@@ -83,11 +94,11 @@ long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsi
 	if (!file_has_position(f))
 		return offset && !f->ops->seek ? -ESPIPE : transfer_stream(f, write, vector, count);
 	if (offset)
-		return transfer_all(f, write, vector, count, offset);
+		return transfer_placed(f, write, vector, count, offset);
 	shared = position_is_shared(r);
 	if (shared)
 		mutex_lock(&f->position_mutex);
-	result = transfer_all(f, write, vector, count, &f->position);
+	result = transfer_placed(f, write, vector, count, &f->position);
 	if (shared)
 		mutex_unlock(&f->position_mutex);
 	return result;

@@ -81,9 +81,7 @@ static long copy_from(struct file *in, uint64_t *given, struct file *out, uint64
 
 static int fetch_offset(uint64_t user, uint64_t *offset)
 {
-	if (user && copy_from_user(offset, user, sizeof(*offset)))
-		return -EFAULT;
-	return user && *offset > INT64_MAX ? -EINVAL : 0;
+	return user ? copy_from_user(offset, user, sizeof(*offset)) : 0;
 }
 
 static int store_offset(uint64_t user, const uint64_t *offset)
@@ -99,6 +97,8 @@ long sys_sendfile(int out_fd, int in_fd, uint64_t offset_user, uint64_t n)
 
 	if (in && out) {
 		result = fetch_offset(offset_user, &offset);
+		if (!result && offset > INT64_MAX)
+			result = -EINVAL;
 		if (!result && (!in->inode || !memfs_data(in->inode) || !out->ops->write_kernel))
 			result = -EINVAL;
 		if (!result && (file_flags(out) & O_APPEND))
@@ -115,16 +115,28 @@ long sys_sendfile(int out_fd, int in_fd, uint64_t offset_user, uint64_t n)
 	return result;
 }
 
+/* What kind of files they are comes before what they were opened for, as with Linux. */
+static int check_files(struct file *in, struct file *out)
+{
+	if (!in->inode || !out->inode)
+		return -EINVAL;
+	if (inode_is_directory(in->inode) || inode_is_directory(out->inode))
+		return -EISDIR;
+	if (!memfs_data(in->inode) || !memfs_data(out->inode))
+		return -EINVAL;
+	if (!file_is_readable(in) || !file_is_writable(out) || (out->flags & O_APPEND))
+		return -EBADF;
+	return 0;
+}
+
 /* How many of *n bytes are there to be copied is in *n then. */
 static int check_range(struct file *in, struct file *out, uint64_t in_offset, uint64_t out_offset,
 		       uint64_t *n)
 {
 	uint64_t size, left;
 
-	if (!in->inode || !out->inode || !memfs_data(in->inode) || !memfs_data(out->inode))
+	if (in_offset > INT64_MAX || out_offset > INT64_MAX)
 		return -EINVAL;
-	if (out->flags & O_APPEND)
-		return -EBADF;
 	size = file_size(in);
 	left = in_offset < size ? size - in_offset : 0;
 	if (*n > IO_BYTES_MAX)
@@ -149,17 +161,17 @@ static uint64_t position_of(struct file *f)
 long sys_copy_file_range(int in_fd, uint64_t in_user, int out_fd, uint64_t out_user, uint64_t n,
 			 unsigned flags)
 {
-	struct file *in = fd_get_readable(in_fd), *out = fd_get_writable(out_fd);
+	struct file *in = fd_get(in_fd), *out = fd_get(out_fd);
 	uint64_t in_offset, out_offset;
-	long result = in && out ? 0 : -EBADF;
+	long result = -EBADF;
 
-	if (!result && flags)
-		result = -EINVAL;
-	if (!result) {
+	if (in && out && !((file_flags(in) | file_flags(out)) & O_PATH)) {
 		in_offset = position_of(in);
 		out_offset = position_of(out);
 		result = fetch_offset(in_user, &in_offset) ?: fetch_offset(out_user, &out_offset);
 	}
+	if (!result)
+		result = flags ? -EINVAL : check_files(in, out);
 	if (!result)
 		result = check_range(in, out, in_offset, out_offset, &n);
 	if (!result)

@@ -15,7 +15,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -368,6 +370,70 @@ static void files_refuse_what_has_no_sense(void)
 	close(fd);
 }
 
+/* As Linux has it: a transfer is refused whole if its last byte would have no place, however little there is. */
+static void a_place_is_no_larger_than_can_be_said(void)
+{
+	char bytes[10];
+	struct iovec parts[2] = { { bytes, 6 }, { bytes, 6 } };
+	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600), directory = open("/tmp", O_RDONLY);
+
+	CHECK(fd >= 0 && directory >= 0 && write(fd, bytes, 10) == 10);
+	CHECK(pread(fd, bytes, 10, INT64_MAX) < 0 && errno == EINVAL);
+	CHECK(pread(fd, bytes, 10, INT64_MAX - 9) < 0 && errno == EINVAL);
+	CHECK_EQ(pread(fd, bytes, 10, INT64_MAX - 10), 0);
+	CHECK_EQ(pread(fd, bytes, 0, INT64_MAX), 0);
+	CHECK(pwrite(fd, bytes, 10, INT64_MAX) < 0 && errno == EINVAL);
+	CHECK(preadv(fd, parts, 2, INT64_MAX - 10) < 0 && errno == EINVAL);
+	CHECK(pwritev(fd, parts, 2, INT64_MAX - 10) < 0 && errno == EINVAL);
+	CHECK_EQ(preadv(fd, parts, 2, INT64_MAX - 12), 0);
+	CHECK(pread(directory, bytes, 10, INT64_MAX) < 0 && errno == EINVAL);
+	CHECK(lseek(fd, INT64_MAX, SEEK_END) < 0 && errno == EINVAL);
+	CHECK_EQ(lseek(fd, INT64_MAX, SEEK_SET), INT64_MAX);
+	CHECK(lseek(fd, 1, SEEK_CUR) < 0 && errno == EINVAL);
+	CHECK(read(fd, bytes, 1) < 0 && errno == EINVAL);
+	CHECK(write(fd, bytes, 1) < 0 && errno == EINVAL);
+	CHECK(readv(fd, parts, 2) < 0 && errno == EINVAL);
+	CHECK_EQ(read(fd, bytes, 0), 0);
+	close(directory);
+	close(fd);
+}
+
+static void times_that_stay_are_not_even_looked_for(void)
+{
+	struct timespec stay[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
+	struct timespec now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+
+	CHECK_EQ(syscall(SYS_utimensat, AT_FDCWD, "/nowhere", stay, 0), 0);
+	CHECK_EQ(syscall(SYS_utimensat, AT_FDCWD, "/", stay, 0x55), 0);
+	CHECK_EQ(syscall(SYS_utimensat, -1, NULL, stay, 0x55), 0);
+	CHECK(syscall(SYS_utimensat, AT_FDCWD, "/", 8, 0x55) < 0 && errno == EFAULT);
+	CHECK(syscall(SYS_utimensat, AT_FDCWD, "/", now, 0x55) < 0 && errno == EINVAL);
+}
+
+/* Of several reasons the one that Linux finds first: no file, flags, what kind of file, what it is open for. */
+static void a_copy_is_refused_for_the_first_reason(void)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600), directory = open("/tmp", O_RDONLY), fds[2];
+	int for_writing = open("/dev/null", O_WRONLY);
+
+	CHECK(fd >= 0 && directory >= 0 && for_writing >= 0 && pipe(fds) == 0);
+	CHECK(copy_file_range(fds[1], NULL, fd, NULL, 1, 0) < 0 && errno == EINVAL);
+	CHECK(copy_file_range(fd, NULL, fds[0], NULL, 1, 0) < 0 && errno == EINVAL);
+	CHECK(copy_file_range(for_writing, NULL, fd, NULL, 1, 0) < 0 && errno == EINVAL);
+	CHECK(copy_file_range(directory, NULL, fd, NULL, 1, 0) < 0 && errno == EISDIR);
+	CHECK(copy_file_range(fd, NULL, directory, NULL, 1, 0) < 0 && errno == EISDIR);
+	CHECK(copy_file_range(directory, NULL, fd, NULL, 1, 1) < 0 && errno == EINVAL);
+	CHECK(copy_file_range(fds[1], NULL, 999, NULL, 1, 1) < 0 && errno == EBADF);
+	close(for_writing);
+	for_writing = open("/tmp", O_TMPFILE | O_WRONLY, 0600);
+	CHECK(copy_file_range(for_writing, NULL, fd, NULL, 1, 0) < 0 && errno == EBADF);
+	close(for_writing);
+	close(fds[0]);
+	close(fds[1]);
+	close(directory);
+	close(fd);
+}
+
 static void less_than_nobody_is_not_moved(void)
 {
 	uint32_t words[2] = { 0, 0 };
@@ -405,6 +471,9 @@ int main(void)
 	RUN(names_are_made_up);
 	RUN(a_pipe_has_no_places);
 	RUN(files_refuse_what_has_no_sense);
+	RUN(a_place_is_no_larger_than_can_be_said);
+	RUN(times_that_stay_are_not_even_looked_for);
+	RUN(a_copy_is_refused_for_the_first_reason);
 	RUN(less_than_nobody_is_not_moved);
 	RUN(a_timer_is_set_to_something);
 	return test_result();
