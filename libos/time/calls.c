@@ -7,6 +7,7 @@
 #include "core/vcore.h"
 #include "proc/process.h"
 #include "time/cpu_clock.h"
+#include "time/process_timers.h"
 #include "time/timespec.h"
 
 #define RESOLUTION_NS 1ul
@@ -98,6 +99,7 @@ long sys_clock_settime(int clock, uint64_t user)
 	if (!may_set_clock())
 		return -EPERM;
 	time_set_real_ns(ns);
+	posix_timers_clock_set();
 	return 0;
 }
 
@@ -134,6 +136,7 @@ long sys_settimeofday(uint64_t time_user, uint64_t zone_user)
 	if (!may_set_clock())
 		return -EPERM;
 	time_set_real_ns((uint64_t)t.seconds * NS_PER_SECOND + (uint64_t)t.microseconds * NS_PER_US);
+	posix_timers_clock_set();
 	return 0;
 }
 

@@ -3,7 +3,14 @@
  * timer_create and its family.  An expiry sends a signal whose queue entry is part of the timer,
  * so that it needs no memory; while it is still queued later expiries only count as overruns.
  *
- * A timer on CLOCK_REALTIME is turned into monotonic time when it is set.
+ * A timer that is set to a time of day keeps that as what it is, and is armed for the monotonic time at
+ * which the clock will say so.  When the clock is set, all of these are armed anew:
+ *
+ *	who sets the clock:  the clock, process_tree_lock { arm what is in day_timers }
+ *	who sets a timer:    process_tree_lock { day_timers, look at the clock, arm }
+ *
+ * So a timer is either in the list by then, or is armed by the clock as it is now.  One that fires for a
+ * time that was meanwhile put off looks at its clock once more (fire).
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -31,9 +38,13 @@ struct posix_timer {
 	/* Under process_tree_lock. */
 	struct signal_entry entry;
 	bool is_made;        /* until then no call knows its number */
-	uint64_t expiry_ns;  /* monotonic; 0: disarmed */
+	struct list day_link; /* day_timers, if expiry_ns is a time of day; else it is monotonic */
+	uint64_t expiry_ns;   /* 0: disarmed */
 	uint64_t interval_ns;
 };
+
+/* Under process_tree_lock. */
+static struct list day_timers = LIST_INIT(day_timers);
 
 /* Linux's struct sigevent, as far as it is used; 64 bytes. */
 struct user_event {
@@ -43,13 +54,35 @@ struct user_event {
 };
 _Static_assert(sizeof(struct user_event) == 64, "Linux's struct sigevent");
 
+static bool is_by_day(const struct posix_timer *pt)
+{
+	return !list_empty(&pt->day_link);
+}
+
+/* Now, on the clock that expiry_ns is a time of. */
+static uint64_t clock_of(const struct posix_timer *pt)
+{
+	return is_by_day(pt) ? time_real_ns() : time_now_ns();
+}
+
+/* When it expires, as monotonic time.  The clock is read first, so that it says no less when the timer fires. */
+static uint64_t monotonic_expiry(const struct posix_timer *pt)
+{
+	uint64_t now = clock_of(pt);
+
+	if (!is_by_day(pt))
+		return pt->expiry_ns;
+	return deadline_after(pt->expiry_ns > now ? pt->expiry_ns - now : 0);
+}
+
 /* Event context. */
 static void fire(struct timer *timer)
 {
 	struct posix_timer *pt = container_of(timer, struct posix_timer, timer);
-	uint64_t now = time_now_ns(), missed;
+	uint64_t now, missed;
 
 	lock_acquire(&process_tree_lock);
+	now = clock_of(pt);
 	if (pt->expiry_ns != 0 && now >= pt->expiry_ns) {
 		missed = timer_advance(&pt->expiry_ns, pt->interval_ns, now);
 		if (!pt->silent)
@@ -57,7 +90,19 @@ static void fire(struct timer *timer)
 						 (int)(missed < OVERRUN_MAX ? missed : OVERRUN_MAX));
 	}
 	if (pt->expiry_ns != 0)
-		timer_arm_after_pause(&pt->timer, pt->expiry_ns, now);
+		timer_arm_after_pause(&pt->timer, monotonic_expiry(pt), time_now_ns());
+	lock_release(&process_tree_lock);
+}
+
+void posix_timers_clock_set(void)
+{
+	lock_acquire(&process_tree_lock);
+	list_for_each(link, &day_timers) {
+		struct posix_timer *pt = list_entry(link, struct posix_timer, day_link);
+
+		if (pt->expiry_ns != 0)
+			timer_arm(&pt->timer, monotonic_expiry(pt));
+	}
 	lock_release(&process_tree_lock);
 }
 
@@ -66,6 +111,7 @@ static void timer_end(struct posix_timer *pt)
 {
 	lock_acquire(&process_tree_lock);
 	pt->expiry_ns = 0;
+	list_remove(&pt->day_link);
 	lock_release(&process_tree_lock);
 	timer_cancel(&pt->timer);
 	lock_acquire(&process_tree_lock);
@@ -176,6 +222,7 @@ long sys_timer_create(int clock, uint64_t event_user, uint64_t id_user)
 	pt->clock = clock;
 	pt->entry.info.code = SI_TIMER;
 	list_init(&pt->entry.link);
+	list_init(&pt->day_link);
 	r = decode_event(&event, pt);
 	if (r == 0)
 		r = id = timer_place(timers, pt);
@@ -212,7 +259,7 @@ struct user_timer_setting {
 
 static void encode_setting(const struct posix_timer *pt, struct user_timer_setting *out)
 {
-	uint64_t now = time_now_ns(), left = 0;
+	uint64_t now = clock_of(pt), left = 0;
 
 	if (pt->expiry_ns != 0)
 		left = pt->expiry_ns > now ? pt->expiry_ns - now : 1;
@@ -220,23 +267,17 @@ static void encode_setting(const struct posix_timer *pt, struct user_timer_setti
 	out->left = timespec_from_ns(left);
 }
 
-/* When the timer is to expire, on the monotonic clock; 0 if it is to be disarmed. */
-static uint64_t expiry_of(const struct posix_timer *pt, uint64_t ns, bool absolute)
+/* POSIX, clock_settime(): so long from now is as long as it is, however the clock is set meanwhile. */
+static void timer_set_locked(struct posix_timer *pt, uint64_t ns, uint64_t interval_ns,
+			     bool absolute)
 {
-	uint64_t now = time_now_ns(), real;
-
-	if (ns == 0)
-		return 0;
-	if (!absolute)
-		return deadline_after(ns);
-	if (pt->clock != CLOCK_REALTIME && pt->clock != CLOCK_TAI)
-		return ns;
-	real = time_real_ns();
-	if (ns > real)
-		return now + (ns - real);
-	/* What repeats keeps in step with the time that has passed. */
-	ns = pt->interval_ns != 0 ? (real - ns) % pt->interval_ns : 0;
-	return now > ns ? now - ns : now;
+	list_remove(&pt->day_link);
+	if (absolute && (pt->clock == CLOCK_REALTIME || pt->clock == CLOCK_TAI))
+		list_push_back(&day_timers, &pt->day_link);
+	pt->interval_ns = interval_ns;
+	pt->expiry_ns = ns == 0 || absolute ? ns : deadline_after(ns);
+	if (pt->expiry_ns != 0)
+		timer_arm(&pt->timer, monotonic_expiry(pt));
 }
 
 long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user)
@@ -254,10 +295,8 @@ long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user)
 	if (pt == NULL)
 		return -EINVAL;
 	encode_setting(pt, &old);
-	pt->interval_ns = timespec_to_ns(&new.interval);
-	pt->expiry_ns = expiry_of(pt, timespec_to_ns(&new.left), (flags & TIMER_ABSTIME) != 0);
-	if (pt->expiry_ns != 0)
-		timer_arm(&pt->timer, pt->expiry_ns);
+	timer_set_locked(pt, timespec_to_ns(&new.left), timespec_to_ns(&new.interval),
+			 (flags & TIMER_ABSTIME) != 0);
 	lock_release(&process_tree_lock);
 	if (old_user != 0 && copy_to_user(old_user, &old, sizeof(old)) != 0)
 		return -EFAULT;

@@ -64,5 +64,7 @@ void interval_timer_set_locked(struct interval_timer *it, uint64_t expiry_ns);
 /* The moment of the timer's expiry has come: signals, and says when the next one is, or 0. */
 uint64_t cpu_limit_reached_locked(struct process *p, uint64_t used_ns);
 void posix_timers_end(struct process_timers *timers);
+/* Real time is another than it was.  Task context, no lock held. */
+void posix_timers_clock_set(void);
 
 #endif

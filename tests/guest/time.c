@@ -254,6 +254,107 @@ static void a_timer_can_call_a_function_in_a_thread(void)
 	timer_delete(timer);
 }
 
+/* ---- what follows the clock when it is set */
+
+static void set_later_by(long seconds)
+{
+	struct timespec t;
+
+	CHECK(clock_gettime(CLOCK_REALTIME, &t) == 0);
+	t.tv_sec += seconds;
+	CHECK(clock_settime(CLOCK_REALTIME, &t) == 0);
+}
+
+/* A timer with this clock, which is to expire `ms` from now, at that time of day or after so long. */
+static timer_t timer_in(clockid_t clock, int flags, long long ms, long long interval_ms)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	long long at = ms * MS + ((flags & TIMER_ABSTIME) != 0 ? now_on(clock) : 0);
+	struct itimerspec set = { { interval_ms / 1000, interval_ms % 1000 * MS },
+				  { at / (1000 * MS), at % (1000 * MS) } };
+	timer_t timer;
+
+	CHECK(timer_create(clock, &event, &timer) == 0);
+	CHECK(timer_settime(timer, flags, &set, NULL) == 0);
+	return timer;
+}
+
+static long long left_of(timer_t timer)
+{
+	struct itimerspec left;
+
+	CHECK(timer_gettime(timer, &left) == 0);
+	return left.it_value.tv_sec;
+}
+
+static void wait_for_count(int wanted)
+{
+	for (int i = 0; i < 20000 && count < wanted; i++)
+		usleep(1000);
+	CHECK_EQ(count, wanted);
+}
+
+/* POSIX, clock_settime(): a time of day comes when the clock says so, relative times are as long as they were. */
+static void a_timer_for_a_time_of_day_follows_the_clock(void)
+{
+	timer_t by_day, after, monotonic;
+
+	signal(SIGUSR1, tick);
+	count = 0;
+	by_day = timer_in(CLOCK_REALTIME, TIMER_ABSTIME, 1000000, 0);
+	after = timer_in(CLOCK_REALTIME, 0, 1000000, 0);
+	monotonic = timer_in(CLOCK_MONOTONIC, TIMER_ABSTIME, 1000000, 0);
+	set_later_by(-500);
+	CHECK(left_of(by_day) > 1400 && left_of(by_day) <= 1500);
+	set_later_by(2000);
+	wait_for_count(1);
+	CHECK_EQ(left_of(by_day), 0);
+	CHECK(left_of(after) > 900 && left_of(after) <= 1000);
+	CHECK(left_of(monotonic) > 900 && left_of(monotonic) <= 1000);
+	set_later_by(-1500);
+	usleep(10000);
+	CHECK_EQ(count, 1);
+	CHECK(timer_delete(by_day) == 0 && timer_delete(after) == 0 &&
+	      timer_delete(monotonic) == 0);
+	by_day = timer_in(CLOCK_TAI, TIMER_ABSTIME, 1000000, 0);
+	set_later_by(2000);
+	wait_for_count(2);
+	set_later_by(-2000);
+	CHECK(timer_delete(by_day) == 0);
+}
+
+static void a_timer_for_a_time_of_day_is_not_early(void)
+{
+	long long start = now_on(CLOCK_REALTIME);
+	timer_t timer;
+
+	signal(SIGUSR1, tick);
+	count = 0;
+	timer = timer_in(CLOCK_REALTIME, TIMER_ABSTIME, 100, 0);
+	set_later_by(-1);
+	wait_for_count(1);
+	CHECK(now_on(CLOCK_REALTIME) >= start + 100 * MS);
+	CHECK(timer_delete(timer) == 0);
+	set_later_by(1);
+}
+
+/* What the clock has been set past has not been told, but counts. */
+static void what_the_clock_leaps_over_is_missed(void)
+{
+	struct sigaction action = { .sa_sigaction = note_overrun, .sa_flags = SA_SIGINFO };
+	timer_t timer = timer_in(CLOCK_REALTIME, TIMER_ABSTIME, 1000000, 1000000);
+
+	sigaction(SIGUSR1, &action, NULL);
+	count = overruns = 0;
+	set_later_by(10500);
+	wait_for_count(1);
+	CHECK_EQ(overruns, 9);
+	CHECK(left_of(timer) > 400 && left_of(timer) <= 500);
+	set_later_by(-10500);
+	CHECK(left_of(timer) > 10900 && left_of(timer) <= 11000);
+	CHECK(timer_delete(timer) == 0);
+}
+
 int main(void)
 {
 	RUN(monotonic_time_does_not_go_back);
@@ -268,5 +369,8 @@ int main(void)
 	RUN(posix_timers_count_what_they_miss);
 	RUN(a_timer_that_is_too_fast_leaves_time_for_others);
 	RUN(a_timer_can_call_a_function_in_a_thread);
+	RUN(a_timer_for_a_time_of_day_follows_the_clock);
+	RUN(a_timer_for_a_time_of_day_is_not_early);
+	RUN(what_the_clock_leaps_over_is_missed);
 	return test_result();
 }
