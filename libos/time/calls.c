@@ -81,26 +81,33 @@ long sys_clock_getres(int clock, uint64_t user)
 	return timespec_write(user, RESOLUTION_NS);
 }
 
-static bool may_set_clock(void)
+/* Linux's order of refusals.  As there, the machine cannot have been started before 1970. */
+static long set_clock(const struct linux_timespec *t)
 {
-	return current_process()->euid == 0;
+	uint64_t ns = timespec_is_valid(t) ? timespec_to_ns(t) : TIME_NEVER_NS;
+
+	if (ns == TIME_NEVER_NS)
+		return -EINVAL;
+	if (current_process()->euid != 0)
+		return -EPERM;
+	if (ns < time_now_ns())
+		return -EINVAL;
+	time_set_real_ns(ns);
+	posix_timers_clock_set();
+	return 0;
 }
 
 long sys_clock_settime(int clock, uint64_t user)
 {
+	struct linux_timespec t;
 	uint64_t ns;
-	int r;
 
-	if (clock != CLOCK_REALTIME)
+	if (clock != CLOCK_REALTIME && clock >= 0)
 		return -EINVAL;
-	r = timespec_read(user, &ns);
-	if (r != 0)
-		return r;
-	if (!may_set_clock())
-		return -EPERM;
-	time_set_real_ns(ns);
-	posix_timers_clock_set();
-	return 0;
+	if (copy_from_user(&t, user, sizeof(t)) != 0)
+		return -EFAULT;
+	/* CPU time that somebody has used is not set by anybody. */
+	return clock < 0 ? other_cpu_clock(clock, &ns) ?: -EPERM : set_clock(&t);
 }
 
 /* The time zone is the C library's business; the old structure reads as zero. */
@@ -124,20 +131,17 @@ long sys_gettimeofday(uint64_t time_user, uint64_t zone_user)
 
 long sys_settimeofday(uint64_t time_user, uint64_t zone_user)
 {
+	struct linux_timespec day;
 	struct linux_timeval t;
 
 	if (time_user == 0)
 		return 0;
 	if (copy_from_user(&t, time_user, sizeof(t)) != 0)
 		return -EFAULT;
-	if (t.seconds < 0 || t.microseconds < 0 || t.microseconds >= 1000000 ||
-	    (uint64_t)t.seconds >= TIME_NEVER_NS / NS_PER_SECOND)
+	if (t.microseconds < 0 || t.microseconds >= 1000000)
 		return -EINVAL;
-	if (!may_set_clock())
-		return -EPERM;
-	time_set_real_ns((uint64_t)t.seconds * NS_PER_SECOND + (uint64_t)t.microseconds * NS_PER_US);
-	posix_timers_clock_set();
-	return 0;
+	day = (struct linux_timespec){ t.seconds, t.microseconds * (int64_t)NS_PER_US };
+	return set_clock(&day);
 }
 
 long sys_time(uint64_t user)

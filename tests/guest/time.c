@@ -355,6 +355,63 @@ static void what_the_clock_leaps_over_is_missed(void)
 	CHECK(timer_delete(timer) == 0);
 }
 
+/* ---- to which times it can be set */
+
+static int set_as_somebody(void)
+{
+	struct timespec no_time = { 0, -1 }, early = { 0, 1 };
+	clockid_t own;
+
+	if (setuid(1000) != 0 || clock_getcpuclockid(0, &own) != 0)
+		return 1;
+	if (clock_settime(CLOCK_REALTIME, &no_time) == 0 || errno != EINVAL)
+		return 2;
+	if (clock_settime(CLOCK_REALTIME, &early) == 0 || errno != EPERM)
+		return 3;
+	return clock_settime(own, &early) == 0 || errno != EPERM ? 4 : 0;
+}
+
+/* As Linux has it: the machine cannot have been started before 1970. */
+static void real_time_is_not_before_the_monotonic(void)
+{
+	struct timespec early = { 0, 1 }, late = { 0x7fffffffffff, 0 }, least, day, back;
+	struct timeval also_early = { 0, 1 };
+	int status;
+	pid_t child;
+
+	CHECK(clock_settime(CLOCK_REALTIME, &early) == -1 && errno == EINVAL);
+	CHECK(clock_settime(CLOCK_REALTIME, &late) == -1 && errno == EINVAL);
+	CHECK(settimeofday(&also_early, NULL) == -1 && errno == EINVAL);
+	CHECK(clock_gettime(CLOCK_REALTIME, &day) == 0 &&
+	      clock_gettime(CLOCK_MONOTONIC, &least) == 0);
+	least.tv_sec += 100;
+	CHECK(clock_settime(CLOCK_REALTIME, &least) == 0);
+	CHECK(clock_gettime(CLOCK_REALTIME, &back) == 0);
+	CHECK(back.tv_sec >= least.tv_sec && back.tv_sec < least.tv_sec + 100);
+	CHECK(clock_settime(CLOCK_REALTIME, &day) == 0);
+	child = fork();
+	if (child == 0)
+		_exit(set_as_somebody());
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+static void other_clocks_are_not_set(void)
+{
+	struct timespec t = { 5, 0 };
+	clockid_t own, threads = (clockid_t)(~0u << 3 | 6),
+		       nobodys = (clockid_t)(~99999999u << 3 | 2);
+
+	CHECK(clock_getcpuclockid(0, &own) == 0);
+	CHECK(clock_settime(own, &t) == -1 && errno == EPERM);
+	CHECK(clock_settime(threads, &t) == -1 && errno == EPERM);
+	CHECK(clock_settime(own, (void *)8) == -1 && errno == EFAULT);
+	CHECK(clock_settime(nobodys, &t) == -1 && errno == EINVAL);
+	CHECK(clock_settime(-1, &t) == -1 && errno == EINVAL);
+	CHECK(clock_settime(CLOCK_PROCESS_CPUTIME_ID, &t) == -1 && errno == EINVAL);
+	CHECK(clock_settime(CLOCK_MONOTONIC, (void *)8) == -1 && errno == EINVAL);
+}
+
 int main(void)
 {
 	RUN(monotonic_time_does_not_go_back);
@@ -372,5 +429,7 @@ int main(void)
 	RUN(a_timer_for_a_time_of_day_follows_the_clock);
 	RUN(a_timer_for_a_time_of_day_is_not_early);
 	RUN(what_the_clock_leaps_over_is_missed);
+	RUN(real_time_is_not_before_the_monotonic);
+	RUN(other_clocks_are_not_set);
 	return test_result();
 }
