@@ -58,10 +58,22 @@ long sys_get_robust_list(int tid, uint64_t head, uint64_t size)
 	return 0;
 }
 
-/* The owner of a robust futex has died: says so in the word, and wakes one who waits for it. */
-static int abandon(uint64_t entry, int64_t word_offset, uint32_t tid)
+#define ENTRY_INHERITS 1ul /* bit 0 of an entry's address: a lock with priority inheritance */
+
+static uint64_t word_of(uint64_t entry, int64_t word_offset)
 {
-	uint64_t address = (entry & ~1ul) + (uint64_t)word_offset; /* bit 0 marks priority inheritance */
+	return (entry & ~ENTRY_INHERITS) + (uint64_t)word_offset;
+}
+
+/*
+ * The owner of a robust futex has died: says so in the word, and wakes one who waits for it.
+ *
+ * One that is `pending` may be nobody's by now.  Then its owner may have died after it left the word and
+ * before it woke who waits: that one is woken here.  No wake is lost between the two, as an entry stays
+ * pending until its owner has made the call that wakes; one too many does no harm.
+ */
+static int abandon(uint64_t address, uint32_t tid, bool pending)
+{
 	uint32_t word, found;
 	int r = load_user32(&word, address);
 
@@ -70,10 +82,12 @@ static int abandon(uint64_t entry, int64_t word_offset, uint32_t tid)
 		if (r == 0 && found == word) {
 			if (word & FUTEX_WAITERS)
 				futex_wake_word(address, 1);
-			break;
+			return 0;
 		}
 		word = found;
 	}
+	if (r == 0 && pending && (word & FUTEX_TID_MASK) == 0)
+		futex_wake_word(address, 1);
 	return r;
 }
 
@@ -86,18 +100,22 @@ static void abandon_all(struct task *t)
 	if (!t->robust_list || copy_from_user(&head, t->robust_list, sizeof(head)) < 0)
 		return;
 	entry = head.first;
-	for (int i = 0; i < ROBUST_ENTRIES_MAX && (entry & ~1ul) != t->robust_list; i++) {
+	for (int i = 0; i < ROBUST_ENTRIES_MAX && (entry & ~ENTRY_INHERITS) != t->robust_list;
+	     i++) {
 		uint64_t next;
 
 		/* The entry's owner may free it as soon as it is abandoned. */
-		if (copy_from_user(&next, entry & ~1ul, sizeof(next)) < 0)
+		if (copy_from_user(&next, entry & ~ENTRY_INHERITS, sizeof(next)) < 0)
 			return;
-		if (entry != head.pending && abandon(entry, head.word_offset, tid) < 0)
+		if (entry != head.pending &&
+		    abandon(word_of(entry, head.word_offset), tid, false) < 0)
 			return;
 		entry = next;
 	}
+	/* Who waits for a lock with priority inheritance does not wait by a futex's address. */
 	if (head.pending)
-		abandon(head.pending, head.word_offset, tid);
+		abandon(word_of(head.pending, head.word_offset), tid,
+			!(head.pending & ENTRY_INHERITS));
 }
 
 /* The program's memory may be gone or never have been there: nothing here fails. */

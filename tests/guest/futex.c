@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -428,6 +429,56 @@ static void no_wake_is_lost(void)
 	CHECK(result == NULL);
 }
 
+struct owned {
+	struct robust_list entry;
+	_Atomic uint32_t word;
+};
+
+/* Ends after it has left a lock, which is still pending, and before it has woken anybody. */
+static void *ends_before_it_wakes(void *pending)
+{
+	static struct robust_list_head head;
+
+	head = (struct robust_list_head){ .list = { &head.list },
+					  .list_op_pending = pending,
+					  .futex_offset = offsetof(struct owned, word) };
+	return (void *)syscall(SYS_set_robust_list, &head, sizeof(head));
+}
+
+static void *wait_while_nobodys(void *at)
+{
+	return (void *)futex(at, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+/* How many still wait at the word when the one who had something pending there has ended. */
+static long left_waiting_by(void *pending, struct owned *lock)
+{
+	static _Atomic uint32_t elsewhere;
+	pthread_t waiter, owner;
+	long left;
+
+	CHECK_EQ(pthread_create(&waiter, NULL, wait_while_nobodys, (void *)&lock->word), 0);
+	while (futex(&lock->word, FUTEX_CMP_REQUEUE, 0, (void *)1L, &elsewhere, 0) != 1)
+		usleep(200);
+	CHECK_EQ(futex(&elsewhere, FUTEX_CMP_REQUEUE, 0, (void *)1L, &lock->word, 0), 1);
+	CHECK_EQ(pthread_create(&owner, NULL, ends_before_it_wakes, pending), 0);
+	CHECK_EQ(pthread_join(owner, NULL), 0);
+	left = futex(&lock->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	CHECK_EQ(pthread_join(waiter, NULL), 0);
+	CHECK_EQ(lock->word, 0);
+	return left;
+}
+
+/* Who dies between leaving a lock and waking owes the wake; not for one with priority inheritance. */
+static void a_lock_that_is_being_left_has_its_wake(void)
+{
+	static struct owned lock, another;
+
+	CHECK_EQ(left_waiting_by(&lock.entry, &lock), 0);
+	CHECK_EQ(left_waiting_by((char *)&lock.entry + 1, &lock), 1);
+	CHECK_EQ(left_waiting_by(&another.entry, &lock), 1);
+}
+
 int main(void)
 {
 	RUN(another_value_does_not_wait);
@@ -445,5 +496,6 @@ int main(void)
 	RUN(new_memory_has_no_waiters);
 	RUN(process_shared_mutexes_work);
 	RUN(no_wake_is_lost);
+	RUN(a_lock_that_is_being_left_has_its_wake);
 	return test_result();
 }
