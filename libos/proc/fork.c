@@ -235,14 +235,15 @@ static void catch_up_locked(struct process *child, struct task *maker)
  * miss it: both this and the senders run under the lock, so either the child is linked first, and they
  * find it, or the parent has been marked first, and that is seen here.
  *
- * False: the task's id is the name of a group, whose leader has gone, and no process may have it.
+ * False: the task's id is the name of a group or a session, whose leader has gone, and no process may have
+ * it: it would be taken for that leader.
  */
 static bool link_process(struct process *child, struct task *t, uint64_t flags)
 {
 	struct process *here = current_process();
 
 	lock_acquire(&process_tree_lock);
-	if (group_begin(t->self.id).next) {
+	if (names_group_or_session(t->self.id)) {
 		t->process = NULL; /* who finds the task meanwhile must not look there */
 		lock_release(&process_tree_lock);
 		return false;
@@ -254,7 +255,7 @@ static bool link_process(struct process *child, struct task *t, uint64_t flags)
 	current()->has_children = true;
 	/* Of the forking process, whoever becomes the parent. */
 	process_set_group_locked(child, here->process_group);
-	child->session = here->session;
+	process_set_session_locked(child, here->session);
 	child->controlling_tty = here->controlling_tty;
 	catch_up_locked(child, current());
 	if (here->group_exit)

@@ -5,7 +5,9 @@
 #include "proc/calls.h"
 #include "proc/proc_private.h"
 
-static struct named *groups; /* struct process.group_named, by group; under process_tree_lock */
+/* By number; under process_tree_lock. */
+static struct named *groups;   /* struct process.group_named */
+static struct named *sessions; /* struct process.session_named */
 
 void group_enter(struct process *p, uint32_t group)
 {
@@ -24,6 +26,32 @@ void process_set_group_locked(struct process *p, uint32_t group)
 		return;
 	group_leave(p);
 	group_enter(p, group);
+}
+
+void session_enter(struct process *p, uint32_t session)
+{
+	p->session = session;
+	named_insert(&sessions, &p->session_named, name_key(session));
+}
+
+void session_leave(struct process *p)
+{
+	named_remove(&sessions, &p->session_named);
+}
+
+void process_set_session_locked(struct process *p, uint32_t session)
+{
+	if (p->session == session)
+		return;
+	session_leave(p);
+	session_enter(p, session);
+}
+
+bool names_group_or_session(uint32_t id)
+{
+	uint64_t key = name_key(id);
+
+	return named_find(&groups, key) || named_find(&sessions, key);
 }
 
 struct group_walk group_begin(uint32_t group)
@@ -124,7 +152,7 @@ long sys_setsid(void)
 
 	lock_acquire(&process_tree_lock);
 	if (!group_begin(p->pid).next) {
-		p->session = p->pid;
+		process_set_session_locked(p, p->pid);
 		process_set_group_locked(p, p->pid);
 		p->controlling_tty = NULL;
 		r = p->pid;

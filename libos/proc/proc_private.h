@@ -25,6 +25,12 @@ void process_add_task_locked(struct process *p, struct task *t);
 void group_enter(struct process *p, uint32_t group);
 void group_leave(struct process *p);
 void process_set_group_locked(struct process *p, uint32_t group);
+/* The same of its session. */
+void session_enter(struct process *p, uint32_t session);
+void session_leave(struct process *p);
+void process_set_session_locked(struct process *p, uint32_t session);
+/* Some process, perhaps a zombie, is in a group or a session that goes by this id. */
+bool names_group_or_session(uint32_t id);
 
 /* ---- exit.c */
 

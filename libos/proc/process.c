@@ -157,12 +157,12 @@ void process_link_locked(struct process *p, struct process *parent, struct task 
 	p->parent = parent;
 	if (parent) {
 		group_enter(p, parent->process_group);
-		p->session = parent->session;
+		session_enter(p, parent->session);
 		p->controlling_tty = parent->controlling_tty;
 		list_push_back(&parent->children, &p->sibling_link);
 	} else {
 		group_enter(p, p->pid);
-		p->session = p->pid;
+		session_enter(p, p->pid);
 	}
 	list_push_back(&all_processes, &p->all_link);
 	first->names = p;
@@ -175,6 +175,7 @@ void process_unlink_locked(struct process *p)
 	list_remove(&p->sibling_link);
 	list_remove(&p->all_link);
 	group_leave(p);
+	session_leave(p);
 	user_give_place_locked(p);
 	p->pid_holder->names = NULL;
 	p->parent = NULL;

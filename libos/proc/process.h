@@ -55,7 +55,7 @@ struct process {
 	uint32_t parent_thread;             /* the parent's task that made it or has it since: __WNOTHREAD */
 	struct list all_link;               /* every process */
 	uint32_t process_group, session;
-	struct named group_named;           /* of its process group (group.c) */
+	struct named group_named, session_named; /* of its process group, its session (group.c) */
 	struct wait_queue child_wait;       /* of this process's wait4 callers */
 	int exit_status;                    /* Linux wait status, of use when ZOMBIE */
 	int exit_signal;                    /* to the parent: SIGCHLD, or 0 */

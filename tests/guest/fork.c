@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -276,6 +277,64 @@ static void groups_and_sessions_follow_the_rules(void)
 	CHECK(setpgid(child, child) == -1 && errno == ESRCH);
 }
 
+static pid_t child_that_has_ended(void)
+{
+	pid_t child = vfork();
+
+	if (child == 0)
+		_exit(0);
+	return child;
+}
+
+/* Makes children until their ids have gone round, and beyond this one: was it any child's? */
+static bool is_given_again(pid_t id)
+{
+	pid_t child = 0, last;
+	bool round = false;
+
+	for (int i = 0; i < 200000 && !(round && child > id); i++) {
+		last = child;
+		child = child_that_has_ended();
+		if (child == id || waitpid(child, NULL, 0) != child)
+			return true;
+		round |= child < last;
+	}
+	return !round;
+}
+
+/* Whoever had it would be taken for the leader of that session. */
+static void the_id_of_a_session_is_not_given_again(void)
+{
+	int ends[2];
+	char c = 0;
+
+	CHECK_EQ(pipe(ends), 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		pid_t session = setsid();
+		cpu_set_t one;
+
+		if (fork() != 0)
+			_exit(0);
+		/* In no group of that name, so that the session alone is called so. */
+		if (setpgid(0, 0) != 0)
+			_exit(1);
+		while (kill(session, 0) == 0)
+			usleep(1000);
+		CPU_ZERO(&one);
+		CPU_SET(0, &one);
+		sched_setaffinity(0, sizeof(one), &one); /* quicker */
+		write(ends[1], getsid(0) == session && !is_given_again(session) ? "y" : "n", 1);
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+	close(ends[1]);
+	CHECK_EQ(read(ends[0], &c, 1), 1);
+	CHECK_EQ(c, 'y');
+	close(ends[0]);
+}
+
 static void process_limit_stops_fork(void)
 {
 	pid_t child = fork();
@@ -545,6 +604,7 @@ int main(void)
 	RUN(killed_group_leaves_no_survivor);
 	RUN(a_signal_to_a_group_reaches_a_child_that_is_made);
 	RUN(parent_death_signal_arrives);
+	RUN(the_id_of_a_session_is_not_given_again);
 	RUN(process_limit_stops_fork);
 	RUN(a_user_is_counted_exactly);
 	RUN(fork_bomb_under_a_limit_is_survived);
