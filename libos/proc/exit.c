@@ -83,7 +83,21 @@ static void give_to_a_task_locked(struct process *child, const struct process *p
 	t->has_children = true;
 }
 
-/* Another task, of those that are left, may have waited for them in vain. */
+/* PR_SET_PDEATHSIG(2const): from the parent p, as if it had sent it. */
+static void tell_of_own_end_locked(const struct process *p, struct process *child)
+{
+	struct signal_info info;
+
+	if (!child->parent_death_signal)
+		return;
+	signal_info_begin(&info, child->parent_death_signal, SI_USER);
+	info.sender.pid = (int32_t)p->pid;
+	info.sender.uid = p->uid;
+	signal_send_process_locked(child, child->parent_death_signal, &info);
+}
+
+/* Another task, of those that are left, may have waited for them in vain.  To PR_SET_PDEATHSIG the task is
+ * the parent; but when all of them end, whoever is a child then is told by the last one, once. */
 static void leave_children_locked(struct process *p, const struct task *t)
 {
 	if (!t->has_children)
@@ -91,8 +105,11 @@ static void leave_children_locked(struct process *p, const struct task *t)
 	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
 
-		if (child->parent_thread == t->self.id)
-			give_to_a_task_locked(child, p);
+		if (child->parent_thread != t->self.id)
+			continue;
+		give_to_a_task_locked(child, p);
+		if (!p->group_exit)
+			tell_of_own_end_locked(p, child);
 	}
 	wake_all(&p->child_wait, WAKE_ANY);
 }
@@ -221,19 +238,6 @@ static void tell_of_end_locked(struct process *p)
 	int status, code = exit_code_of(p->exit_status, &status);
 
 	process_tell_parent_locked(p, code, status);
-}
-
-/* PR_SET_PDEATHSIG(2const): from the parent, as if it had sent it. */
-static void tell_of_own_end_locked(const struct process *p, struct process *child)
-{
-	struct signal_info info;
-
-	if (!child->parent_death_signal)
-		return;
-	signal_info_begin(&info, child->parent_death_signal, SI_USER);
-	info.sender.pid = (int32_t)p->pid;
-	info.sender.uid = p->uid;
-	signal_send_process_locked(child, child->parent_death_signal, &info);
 }
 
 /* `dead`: zombies that the adopter does not want to know of, to be buried. */

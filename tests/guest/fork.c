@@ -2,6 +2,7 @@
 /* fork, vfork, clone, orphans, process groups and limits. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -537,6 +538,45 @@ static void parent_death_signal_arrives(void)
 	close(pipe_ends[1]);
 }
 
+/* The child of a thread, which ends when it has written that it is ready. */
+static void *makes_a_child(void *pipe_ends)
+{
+	const int *at = pipe_ends;
+	char c;
+
+	if (fork() == 0) {
+		struct sigaction action = { .sa_sigaction = count_death, .sa_flags = SA_SIGINFO };
+
+		ends = getppid();
+		sigaction(SIGUSR1, &action, NULL);
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		write(at[1], "r", 1);
+		for (int i = 0; i < 5000 && !death_signals; i++)
+			usleep(1000);
+		write(at[1], death_signals == 1 && getppid() == ends ? "y" : "n", 1);
+		_exit(0);
+	}
+	read(at[0], &c, 1);
+	return NULL;
+}
+
+/* PR_SET_PDEATHSIG(2const): the parent is the thread that made the child, and its process lives on. */
+static void the_end_of_the_thread_that_forked_is_told(void)
+{
+	pthread_t thread;
+	int pipe_ends[2];
+	char c = 0;
+
+	CHECK_EQ(pipe(pipe_ends), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, makes_a_child, pipe_ends), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(read(pipe_ends[0], &c, 1), 1);
+	CHECK_EQ(c, 'y');
+	CHECK(wait(NULL) > 0);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+}
+
 #define TABLE (2ul << 20) /* of memory that one page table is for */
 
 static char *alone;       /* a table's worth of memory with nothing else in it */
@@ -604,6 +644,7 @@ int main(void)
 	RUN(killed_group_leaves_no_survivor);
 	RUN(a_signal_to_a_group_reaches_a_child_that_is_made);
 	RUN(parent_death_signal_arrives);
+	RUN(the_end_of_the_thread_that_forked_is_told);
 	RUN(the_id_of_a_session_is_not_given_again);
 	RUN(process_limit_stops_fork);
 	RUN(a_user_is_counted_exactly);
