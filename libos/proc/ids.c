@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User and group ids: credentials(7).  A process holds one group and no capabilities but root's.
- * The fields are words that only the process's own tasks write.
+ * The fields are words that only the process's own tasks write, those of one call under one hold of
+ * process_tree_lock.
  */
 #include "abi/errno.h"
 #include "core/usercopy.h"
@@ -41,75 +42,88 @@ static bool is_one_of(const struct identity *i, uint32_t id)
 }
 
 /* A process counts with its real user, so that goes with the count. */
-static long set_real(const struct identity *i, uint32_t id)
+static long set_real_locked(const struct identity *i, uint32_t id)
 {
 	struct process *p = current_process();
-	bool done = true;
 
-	if (i->real != &p->uid) {
-		*i->real = id;
-		return 0;
-	}
-	lock_acquire(&process_tree_lock);
-	if (id != p->uid)
-		done = user_change_locked(p, id);
-	lock_release(&process_tree_lock);
-	return done ? 0 : -EAGAIN;
+	if (i->real == &p->uid && id != p->uid)
+		return user_change_locked(p, id) ? 0 : -EAGAIN;
+	*i->real = id;
+	return 0;
 }
 
 /* Who has other rights now did not ask to be sent a signal. */
-static void forget_death_signal(void)
+static long set_checked_locked(const struct identity *i, uint32_t real, uint32_t effective,
+			       uint32_t saved)
 {
-	lock_acquire(&process_tree_lock);
-	current_process()->parent_death_signal = 0;
-	lock_release(&process_tree_lock);
-}
-
-static long set_all_checked(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
-{
-	long r = real != KEEP ? set_real(&i, real) : 0;
+	long r = real != KEEP ? set_real_locked(i, real) : 0;
 
 	if (r < 0)
 		return r;
-	if (effective != KEEP && effective != *i.effective) {
-		*i.effective = effective;
-		forget_death_signal();
+	if (effective != KEEP && effective != *i->effective) {
+		*i->effective = effective;
+		current_process()->parent_death_signal = 0;
 	}
 	if (saved != KEEP)
-		*i.saved = saved;
+		*i->saved = saved;
 	return 0;
+}
+
+static long set_all_locked(const struct identity *i, uint32_t real, uint32_t effective,
+			   uint32_t saved)
+{
+	if (!privileged() &&
+	    !(is_one_of(i, real) && is_one_of(i, effective) && is_one_of(i, saved)))
+		return -EPERM;
+	return set_checked_locked(i, real, effective, saved);
 }
 
 static long set_all(struct identity i, uint32_t real, uint32_t effective, uint32_t saved)
 {
-	if (!privileged() &&
-	    !(is_one_of(&i, real) && is_one_of(&i, effective) && is_one_of(&i, saved)))
-		return -EPERM;
-	return set_all_checked(i, real, effective, saved);
+	lock_acquire(&process_tree_lock);
+	long r = set_all_locked(&i, real, effective, saved);
+
+	lock_release(&process_tree_lock);
+	return r;
 }
 
 /* setuid: root changes all three, others only the effective id, and not back to what that is alone. */
 static long set_one(struct identity i, uint32_t id)
 {
+	long r = -EPERM;
+
 	if (id == KEEP)
 		return -EINVAL;
+	lock_acquire(&process_tree_lock);
 	if (privileged())
-		return set_all_checked(i, id, id, id);
-	return id == *i.real || id == *i.saved ? set_all_checked(i, KEEP, id, KEEP) : -EPERM;
+		r = set_checked_locked(&i, id, id, id);
+	else if (id == *i.real || id == *i.saved)
+		r = set_checked_locked(&i, KEEP, id, KEEP);
+	lock_release(&process_tree_lock);
+	return r;
 }
 
 /* setreuid: the saved id follows the effective one when the real id or another one is set. */
+static long set_two_locked(const struct identity *i, uint32_t real, uint32_t effective)
+{
+	uint32_t former = *i->real;
+	bool follows = real != KEEP || (effective != KEEP && effective != former);
+	uint32_t saved = follows ? (effective != KEEP ? effective : *i->effective) : KEEP;
+
+	if (!privileged() && real != KEEP && real != *i->real && real != *i->effective)
+		return -EPERM;
+	if (!privileged() && !is_one_of(i, effective))
+		return -EPERM;
+	return set_checked_locked(i, real, effective, saved);
+}
+
 static long set_two(struct identity i, uint32_t real, uint32_t effective)
 {
-	uint32_t former = *i.real;
-	bool follows = real != KEEP || (effective != KEEP && effective != former);
-	uint32_t saved = follows ? (effective != KEEP ? effective : *i.effective) : KEEP;
+	lock_acquire(&process_tree_lock);
+	long r = set_two_locked(&i, real, effective);
 
-	if (!privileged() && real != KEEP && real != *i.real && real != *i.effective)
-		return -EPERM;
-	if (!privileged() && !is_one_of(&i, effective))
-		return -EPERM;
-	return set_all_checked(i, real, effective, saved);
+	lock_release(&process_tree_lock);
+	return r;
 }
 
 static long get_all(struct identity i, uint64_t real, uint64_t effective, uint64_t saved)

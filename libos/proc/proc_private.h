@@ -7,8 +7,8 @@
 
 /* ---- process.c */
 
-/* A process with no tasks, in no list, that inherits identity, limits and names from `parent` (or
- * nothing if that is NULL).  One reference: the tree's.  NULL when out of memory. */
+/* A process with no tasks, in no list, that inherits limits and names from `parent` (or nothing if
+ * that is NULL).  One reference: the tree's.  NULL when out of memory.  No lock held. */
 struct process *process_create(const struct process *parent);
 /* Its first task exists: it gets its pid, and its place in the tree.  Under process_tree_lock. */
 void process_link_locked(struct process *p, struct process *parent, struct task *first);

@@ -100,16 +100,13 @@ void command_line_put(struct command_line *line)
 		heap_free(line);
 }
 
+/* The limits with the lock, as another CPU may change one meanwhile, which is two words. */
 static void inherit(struct process *p, const struct process *parent)
 {
-	p->uid = parent->uid;
-	p->euid = parent->euid;
-	p->suid = parent->suid;
-	p->gid = parent->gid;
-	p->egid = parent->egid;
-	p->sgid = parent->sgid;
-	p->memory_adjust = parent->memory_adjust;
+	lock_acquire(&process_tree_lock);
 	memcpy(p->limits, parent->limits, sizeof(p->limits));
+	lock_release(&process_tree_lock);
+	p->memory_adjust = parent->memory_adjust;
 	memcpy(p->name, parent->name, sizeof(p->name));
 	/* It stays the parent's meanwhile: only exec changes that, with no other task left. */
 	p->command_line = parent->command_line;

@@ -102,7 +102,8 @@ struct process {
 
 	_Atomic int memory_adjust; /* any CPU: /proc/PID/oom_score_adj (out_of_memory.c) */
 
-	/* Identity: written by the process's own tasks, word-sized; uid under process_tree_lock. */
+	/* Identity: written by the process's own tasks under process_tree_lock, all that one call changes
+	 * together; a word by itself is read without. */
 	uint32_t uid, euid, suid, gid, egid, sgid;
 
 	/* Timers and limits: under the process tree lock. */

@@ -133,6 +133,11 @@ void user_hand_over_locked(struct process *from, struct process *child)
 	from->forking--;
 	child->user = from->user;
 	child->uid = from->uid;
+	child->euid = from->euid;
+	child->suid = from->suid;
+	child->gid = from->gid;
+	child->egid = from->egid;
+	child->sgid = from->sgid;
 }
 
 bool user_change_locked(struct process *p, uint32_t uid)

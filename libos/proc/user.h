@@ -20,7 +20,8 @@ bool user_enter_locked(struct process *p); /* with one place; false: out of memo
  * it waits for threads that are about to give theirs back. */
 bool user_take_place_locked(struct process *p, uint64_t limit);
 void user_give_place_locked(struct process *p);
-/* The child has the place that the process that makes it has taken for it, and the same user. */
+/* The child has the place that the process that makes it has taken for it, and the same user: all of its
+ * identity is copied at once, so that no change of another task's falls in the middle. */
 void user_hand_over_locked(struct process *from, struct process *child);
 /* All its places go to another user; it is that one's then.  False: out of memory, nothing has changed. */
 bool user_change_locked(struct process *p, uint32_t uid);

@@ -468,6 +468,64 @@ static void a_signal_to_a_group_reaches_a_child_that_is_made(void)
 	}
 }
 
+static _Atomic bool children_made;
+
+/* Real and saved ids are always the same, a soft limit is its hard one; by calls that are this thread's only. */
+static void *changes_both_at_once(void *unused)
+{
+	for (unsigned n = 0; !children_made; n = !n) {
+		struct rlimit limit = { 1000 + n * 1000, 1000 + n * 1000 };
+
+		syscall(SYS_setresuid, 1 + n, 0, 1 + n);
+		syscall(SYS_setresgid, 1 + n, 0, 1 + n);
+		syscall(SYS_setrlimit, RLIMIT_CORE, &limit);
+	}
+	return unused;
+}
+
+static int has_halves_of_two(void)
+{
+	uid_t id[3];
+	struct rlimit limit;
+
+	if (syscall(SYS_getresuid, &id[0], &id[1], &id[2]) != 0 || id[0] != id[2])
+		return 1;
+	if (syscall(SYS_getresgid, &id[0], &id[1], &id[2]) != 0 || id[0] != id[2])
+		return 2;
+	return syscall(SYS_getrlimit, RLIMIT_CORE, &limit) != 0 || limit.rlim_cur != limit.rlim_max
+		       ? 3
+		       : 0;
+}
+
+/* A process of its own for it, as it goes on with other ids. */
+static void a_child_has_its_identity_of_one_moment(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		pthread_t thread;
+		int status = 0;
+
+		syscall(SYS_setresuid, 1, 0, 1);
+		syscall(SYS_setresgid, 1, 0, 1);
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 1000, 1000 });
+		CHECK_EQ(pthread_create(&thread, NULL, changes_both_at_once, NULL), 0);
+		for (int i = 0; i < 1000 && status == 0; i++) {
+			pid_t one = fork();
+
+			if (one == 0)
+				_exit(has_halves_of_two());
+			CHECK(one > 0);
+			status = status_of(one);
+		}
+		children_made = true;
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+		CHECK_EQ(status, 0);
+		_exit(0);
+	}
+	CHECK_EQ(status_of(child), 0);
+}
+
 /* Every process of it forks for ever; the rest of the machine goes on, and the bomb can be removed. */
 static void fork_bomb_under_a_limit_is_survived(void)
 {
@@ -648,6 +706,7 @@ int main(void)
 	RUN(the_id_of_a_session_is_not_given_again);
 	RUN(process_limit_stops_fork);
 	RUN(a_user_is_counted_exactly);
+	RUN(a_child_has_its_identity_of_one_moment);
 	RUN(fork_bomb_under_a_limit_is_survived);
 	return test_result();
 }
