@@ -64,7 +64,7 @@ static bool memory_is_coming_back_locked(void)
 	list_for_each(node, &all_processes) {
 		const struct process *p = list_entry(node, struct process, all_link);
 
-		if (p->group_exit && (p->state == PROCESS_ALIVE || p->state == PROCESS_EXITING))
+		if (p->state == PROCESS_EXITING || (p->state == PROCESS_ALIVE && p->group_exit))
 			return true;
 	}
 	return false;

@@ -15,6 +15,7 @@
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "asleep.h"
 #include "test.h"
 
 #define PAGE 4096
@@ -85,7 +86,7 @@ static pid_t hog(long left, bool last_resort)
 				p[i * PAGE] = 1;
 		}
 		raise(SIGSTOP);
-		_exit(0);
+		syscall(SYS_exit, 0); /* of the thread, which is the last one */
 	}
 	CHECK(child > 0);
 	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
@@ -209,6 +210,56 @@ static void the_largest_is_ended(void)
 	CHECK_EQ(status, SIGKILL);
 }
 
+#define FILES 900
+
+/* Takes nearly all there is, and more as soon as the last of the other ends is closed. */
+static int takes_when_it_is_closed(int end)
+{
+	enum { WANTED = 8000 };
+	char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+	long i = 0;
+	char c;
+
+	if (p == MAP_FAILED)
+		return 1;
+	for (; i < WANTED && free_pages() > 50; i++)
+		p[i * PAGE] = 1;
+	if (read(end, &c, 1) != 0)
+		return 2;
+	for (; i < WANTED; i++)
+		p[i * PAGE] = 1;
+	return 0;
+}
+
+/* Who ends by himself gives back what he has: while he closes his files, the first of which is waited for
+ * on another CPU, who needs a page is not ended, nor anybody else. */
+static void who_ends_by_himself_is_waited_for(void)
+{
+	int ends[2], more[FILES], status;
+	pid_t greedy, modest;
+
+	CHECK_EQ(pipe(ends), 0);
+	for (int i = 0; i < FILES; i++)
+		CHECK((more[i] = open("/tmp/oom", O_CREAT | O_RDWR, 0600)) >= 0);
+	greedy = hog(300, false);
+	close(ends[1]);
+	for (int i = 0; i < FILES; i++)
+		close(more[i]);
+	unlink("/tmp/oom");
+	CHECK(greedy > 0);
+	modest = fork();
+	if (modest == 0)
+		_exit(takes_when_it_is_closed(ends[0]));
+	CHECK(modest > 0);
+	wait_asleep(modest, modest);
+	kill(greedy, SIGCONT);
+	CHECK_EQ(waitpid(modest, &status, 0), modest);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(waitpid(greedy, &status, 0), greedy);
+	close(ends[0]);
+}
+
 /* In a process whose pages another one has as well: each lock that is left at the end needs a page of its
  * own, to say so in it, and there is no memory for so many.  What is said at the end is said all the same.
  * */
@@ -293,6 +344,7 @@ static void protection_is_inherited_and_checked(void)
 int main(void)
 {
 	RUN(the_largest_is_ended);
+	RUN(who_ends_by_himself_is_waited_for);
 	RUN(protection_is_inherited_and_checked);
 	RUN(an_exit_has_the_last_word);
 	RUN(with_little_left);
