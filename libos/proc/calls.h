@@ -56,7 +56,7 @@ long sys_capset(uint64_t header, uint64_t data);
 /* limits.c */
 long sys_getrlimit(unsigned which, uint64_t out);
 long sys_setrlimit(unsigned which, uint64_t in);
-long sys_prlimit64(int pid, unsigned which, uint64_t in, uint64_t out);
+long sys_prlimit64(int id, unsigned which, uint64_t in, uint64_t out);
 
 /* usage.c */
 long sys_getrusage(int who, uint64_t out);

@@ -101,7 +101,7 @@ static void reset_process(struct process *p)
 	lock_acquire(&process_tree_lock);
 	p->has_executed = true;
 	p->exit_signal = SIGCHLD;
-	p->vfork_done = true;
+	p->vfork_done = p->dumpable = true;
 	wake_all(&p->vfork_wait, WAKE_ANY);
 	lock_release(&process_tree_lock);
 }

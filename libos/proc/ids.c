@@ -52,7 +52,7 @@ static long set_real_locked(const struct identity *i, uint32_t id)
 	return 0;
 }
 
-/* Who has other rights now did not ask to be sent a signal. */
+/* Who has other rights now did not ask to be sent a signal, nor to be dumped. */
 static long set_checked_locked(const struct identity *i, uint32_t real, uint32_t effective,
 			       uint32_t saved)
 {
@@ -63,6 +63,7 @@ static long set_checked_locked(const struct identity *i, uint32_t real, uint32_t
 	if (effective != KEEP && effective != *i->effective) {
 		*i->effective = effective;
 		current_process()->parent_death_signal = 0;
+		current_process()->dumpable = false;
 	}
 	if (saved != KEEP)
 		*i->saved = saved;

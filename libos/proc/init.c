@@ -131,7 +131,7 @@ void process_init(void)
 
 	if (p && give_parts(p)) {
 		set_limits(p);
-		p->vfork_done = true;
+		p->vfork_done = p->dumpable = true;
 		string_copy(p->name, "init", sizeof(p->name));
 		t = task_create(p, init_start, NULL, "init");
 	}

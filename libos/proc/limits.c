@@ -39,8 +39,9 @@ static bool may_change(const struct process *p)
 		p->gid == caller->gid && p->egid == caller->gid && p->sgid == caller->gid);
 }
 
-/* The old limit is the one that the new one replaced. */
-static int exchange(uint32_t pid, unsigned which, const struct rlimit64 *wanted,
+/* Any thread of the process may be named: *pid becomes the process's, or stays 0.  The old limit is the one
+ * that the new one replaced. */
+static int exchange(uint32_t *pid, unsigned which, const struct rlimit64 *wanted,
 		    struct rlimit64 *old)
 {
 	int r = 0;
@@ -48,13 +49,14 @@ static int exchange(uint32_t pid, unsigned which, const struct rlimit64 *wanted,
 	if (which >= LIMITS)
 		return -EINVAL;
 	lock_acquire(&process_tree_lock);
-	struct process *p = pid ? process_find(pid) : current_process();
+	struct process *p = *pid ? process_find_by_thread(*pid) : current_process();
 
 	if (!p)
 		r = -ESRCH;
 	else if (!may_change(p))
 		r = -EPERM;
 	if (r == 0) {
+		*pid = *pid ? p->pid : 0;
 		*old = (struct rlimit64){ p->limits[which][0], p->limits[which][1] };
 		if (wanted)
 			r = change_locked(p, which, wanted);
@@ -73,16 +75,17 @@ long sys_setrlimit(unsigned which, uint64_t in)
 	return in ? sys_prlimit64(0, which, in, 0) : -EFAULT;
 }
 
-long sys_prlimit64(int pid, unsigned which, uint64_t in, uint64_t out)
+long sys_prlimit64(int id, unsigned which, uint64_t in, uint64_t out)
 {
 	struct rlimit64 wanted, old;
+	uint32_t pid = (uint32_t)id;
 
 	if (in && copy_from_user(&wanted, in, sizeof(wanted)) < 0)
 		return -EFAULT;
-	int r = exchange((uint32_t)pid, which, in ? &wanted : NULL, &old);
+	int r = exchange(&pid, which, in ? &wanted : NULL, &old);
 
 	if (r == 0 && in && which == LIMIT_CPU)
-		r = time_limit_changed((uint32_t)pid);
+		r = time_limit_changed(pid);
 	if (r == 0 && out)
 		r = copy_to_user(out, &old, sizeof(old));
 	return r;

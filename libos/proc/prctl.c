@@ -48,6 +48,14 @@ static long set_subreaper(bool on)
 	return 0;
 }
 
+static long set_dumpable(bool yes)
+{
+	lock_acquire(&process_tree_lock);
+	current_process()->dumpable = yes;
+	lock_release(&process_tree_lock);
+	return 0;
+}
+
 long sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	struct process *p = current_process();
@@ -65,10 +73,10 @@ long sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 		return set_subreaper(a != 0);
 	case PR_GET_CHILD_SUBREAPER:
 		return store_user32(a, p->subreaper);
-	case PR_GET_DUMPABLE: /* no core is ever dumped */
-		return 0;
+	case PR_GET_DUMPABLE: /* no core is ever dumped, whatever it says */
+		return p->dumpable;
 	case PR_SET_DUMPABLE:
-		return a <= 1 ? 0 : -EINVAL;
+		return a <= 1 ? set_dumpable(a) : -EINVAL;
 	case PR_CAPBSET_READ: /* none has been taken away for good */
 		return a <= CAP_LAST_CAP ? 1 : -EINVAL;
 	case PR_GET_NO_NEW_PRIVS: /* exec never adds rights */

@@ -105,6 +105,7 @@ static void inherit(struct process *p, const struct process *parent)
 {
 	lock_acquire(&process_tree_lock);
 	memcpy(p->limits, parent->limits, sizeof(p->limits));
+	p->dumpable = parent->dumpable;
 	lock_release(&process_tree_lock);
 	p->memory_adjust = parent->memory_adjust;
 	memcpy(p->name, parent->name, sizeof(p->name));

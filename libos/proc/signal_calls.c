@@ -189,6 +189,14 @@ long sys_kill(int pid, int number)
 	return kill_any(pid, number);
 }
 
+/* A main task that has ended is there until its process is reaped, and takes nothing. */
+static int send_to_ended_main(uint32_t pid, const struct signal_info *info)
+{
+	struct process *p = process_find(pid);
+
+	return p == NULL ? -ESRCH : send_checked(p, NULL, 0, info);
+}
+
 /* Sends to one task; `group` 0 means any process.  The caller is there without being looked for. */
 static int send_to_task(int group, int tid, int number, const struct signal_info *info)
 {
@@ -203,9 +211,12 @@ static int send_to_task(int group, int tid, int number, const struct signal_info
 	if (t == NULL)
 		return -ESRCH;
 	lock_acquire(&process_tree_lock);
-	if (t->process != NULL && !list_empty(&t->thread_link) &&
-	    (group == 0 || t->process->pid == (uint32_t)group))
-		r = send_checked(t->process, t, number, info);
+	if (t->process != NULL && !list_empty(&t->thread_link)) {
+		if (group == 0 || t->process->pid == (uint32_t)group)
+			r = send_checked(t->process, t, number, info);
+	} else if (group == 0 || group == tid) {
+		r = send_to_ended_main((uint32_t)tid, info);
+	}
 	lock_release(&process_tree_lock);
 	if (!to_self)
 		task_put(t);

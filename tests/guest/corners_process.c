@@ -346,6 +346,99 @@ static void a_group_is_waited_for_without_being_told(void)
 	CHECK(waitpid(child, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 
+static void *gives_its_number(void *ends)
+{
+	int id = gettid();
+	char c;
+
+	write(((int *)ends)[1], &id, sizeof(id));
+	read(((int *)ends)[2], &c, 1);
+	return NULL;
+}
+
+/* prlimit(2) takes the number of any thread. */
+static void a_limit_is_found_by_any_thread(void)
+{
+	int ends[4], id;
+	struct rlimit mine, its = { 0 };
+	pthread_t thread;
+
+	CHECK(pipe(ends) == 0 && pipe(ends + 2) == 0);
+	CHECK_EQ(pthread_create(&thread, NULL, gives_its_number, ends), 0);
+	CHECK_EQ(read(ends[0], &id, sizeof(id)), sizeof(id));
+	long r = syscall(SYS_prlimit64, id, RLIMIT_NOFILE, NULL, &its);
+
+	CHECK_EQ(write(ends[3], "x", 1), 1);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		close(ends[i]);
+	CHECK_EQ(r, 0);
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &mine), 0);
+	CHECK_EQ(its.rlim_cur, mine.rlim_cur);
+}
+
+/* The main thread is there, and takes nothing, while others go on: proc(5) has it as a zombie. */
+static void *signals_the_main_thread(void *unused)
+{
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", getpid(), getpid());
+	for (int i = 0; i < 2000 && state != 'Z'; i++) {
+		FILE *f = fopen(path, "r");
+
+		if (f) {
+			fscanf(f, "%*d (%*[^)]) %c", &state);
+			fclose(f);
+		}
+		usleep(1000);
+	}
+	if (state != 'Z')
+		_exit(1);
+	if (syscall(SYS_tgkill, getpid(), getpid(), 0) != 0 ||
+	    syscall(SYS_tgkill, getpid(), getpid(), SIGTERM) != 0)
+		_exit(2);
+	if (syscall(SYS_tgkill, getpid() + 1, getpid(), 0) == 0 || errno != ESRCH)
+		_exit(3);
+	_exit(0);
+	return unused;
+}
+
+static int ends_its_main_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, signals_the_main_thread, NULL) != 0)
+		return 98;
+	pthread_exit(NULL);
+}
+
+static void a_main_thread_that_has_ended_is_still_there(void)
+{
+	CHECK_EQ(in_child(ends_its_main_thread), 0);
+}
+
+/* prctl(2): a child has it, and another user begins without. */
+static int remembers_that_it_is_not_dumped(void)
+{
+	if (prctl(PR_GET_DUMPABLE) != 1 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return 1;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(prctl(PR_GET_DUMPABLE) != 0);
+	if (waitpid(child, &status, 0) != child || status != 0 || prctl(PR_GET_DUMPABLE) != 0)
+		return 2;
+	if (prctl(PR_SET_DUMPABLE, 2) == 0 || errno != EINVAL || prctl(PR_SET_DUMPABLE, 1) != 0)
+		return 3;
+	return seteuid(1000) != 0 || prctl(PR_GET_DUMPABLE) != 0;
+}
+
+static void being_dumped_is_remembered(void)
+{
+	CHECK_EQ(in_child(remembers_that_it_is_not_dumped), 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -365,5 +458,8 @@ int main(int argc, char **argv)
 	RUN(what_is_pending_is_left_by_a_thread_that_ends);
 	RUN(the_base_of_gs_can_be_read);
 	RUN(a_group_is_waited_for_without_being_told);
+	RUN(a_limit_is_found_by_any_thread);
+	RUN(a_main_thread_that_has_ended_is_still_there);
+	RUN(being_dumped_is_remembered);
 	return test_result();
 }
