@@ -84,7 +84,7 @@ struct domain {
 	bool giving_back;              /* the reaper takes its time back: it is not resized meanwhile */
 	bool has_no_time;              /* it was passive, and serves: there is no time to take back */
 	bool waited;                   /* somebody has been told of its end */
-	struct byte_ring input, output; /* our ends of the console */
+	struct byte_ring input, output; /* our ends of the console, once it is ALIVE */
 	struct wait_queue changed;     /* who sleeps until the state changes, or the console's readiness */
 	struct list files;             /* struct domain_pollers.link: attached to it */
 };
@@ -113,7 +113,7 @@ void domain_tell_locked(struct domain *d);
 struct domain *domain_new(void);
 void domain_discard(struct domain *d); /* what has not been listed */
 void domain_list(struct domain *d);    /* gives it its number; busy until domain_busy_end() */
-/* With a reference; NULL: there is none of this number, or none yet, or its end has been told. */
+/* With a reference; NULL: there is none of this number, or it has not been made, or its end has been told. */
 struct domain *domain_find(uint32_t id);
 /* The one with the smallest number that is not below this one, made or not; likewise. */
 struct domain *domain_next(uint32_t id);

@@ -182,13 +182,20 @@ void domain_list(struct domain *d)
 	lock_release(&domains_lock);
 }
 
+/* domain_begin() has given it its console, which whoever finds it may look at; it keeps it until it is freed.
+ * One that could not be made, and is taken apart, never had it. */
+static bool has_begun(const struct domain *d)
+{
+	return d->output.shared != NULL;
+}
+
 struct domain *domain_find(uint32_t id)
 {
 	struct domain *d;
 
 	lock_acquire(&domains_lock);
 	d = find_locked(id);
-	if (d && (d->waited || d->state == DOMAIN_MAKING))
+	if (d && (d->waited || !has_begun(d)))
 		d = NULL;
 	if (d)
 		d->references++;

@@ -159,6 +159,12 @@ def one_that_is_being_made_is_not_there_yet(cpus):
     assert (result.returncode, result.stdout) == (0, b"made\n"), result
 
 
+def one_that_cannot_be_made_is_never_there(cpus):
+    """Not even until what there was of it has been taken apart: it has no console to be looked at."""
+    result = run_program("making", cpus, "40", "much")
+    assert (result.returncode, result.stdout) == (0, b"made\n"), result
+
+
 def one_that_is_watched_before_it_is_made_tells(cpus):
     """By epoll, which begins to watch a file once."""
     result = run_program("watched", cpus)
@@ -175,6 +181,7 @@ CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cp
           for function, cpus in ((a_domain_may_have_many_cpus, 32),
                                  (a_hundred_lives_leave_nothing, 2),
                                  (one_that_is_being_made_is_not_there_yet, 2),
+                                 (one_that_cannot_be_made_is_never_there, 2),
                                  (one_that_is_watched_before_it_is_made_tells, 2))]
 
 if __name__ == "__main__":
