@@ -60,6 +60,8 @@ int server_open(const char *name);
  * signal came), -EDEADLK (it is waiting for this domain, or the chain of callers is longer than four),
  * -EAGAIN (63 calls of this domain are under way).  After -EPIPE, -ETIMEDOUT, -EINTR and -EDEADLK the
  * server may or may not have done it.
+ *
+ * The task stays on one CPU while it calls.  A mask that another sets for it meanwhile holds afterwards.
  */
 int server_call(int fd, uint64_t words[SERVER_WORDS], uint64_t timeout_ns);
 

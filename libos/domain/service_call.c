@@ -24,7 +24,7 @@ struct call {
 	unsigned number;           /* of the slot */
 	unsigned cpu;
 	exo_handle server;         /* its vcore there */
-	uint64_t affinity;         /* the task's own */
+	uint64_t affinity;         /* the task's own; 0: it has not been bound to `cpu` */
 	uint64_t deadline_ns;      /* 0: none */
 };
 
@@ -42,37 +42,66 @@ static exo_handle vcore_on(struct service *s, unsigned cpu)
 	return h;
 }
 
-static void set_affinity(uint64_t affinity)
-{
-	struct task *t = current();
-
-	lock_acquire(&t->lock);
-	t->affinity = affinity;
-	lock_release(&t->lock);
-}
-
 static unsigned cpu_now(void)
 {
 	return (unsigned)this_vcore()->cpu;
 }
 
-/* The task goes where the request is to be served, and stays there; false: we have that CPU no more. */
-static bool stay(const struct call *c)
+/* 0, or why a call is to go on no longer. */
+static int must_end(const struct call *c)
 {
-	set_affinity(1ul << c->cpu);
-	while (cpu_now() != c->cpu) {
-		if (!vcore_of(c->cpu)->handle)
-			return false;
-		task_yield();
-	}
-	return true;
+	if ((atomic_load(&current()->work) & WORK_EXIT) || signal_is_pending())
+		return -EINTR;
+	return c->deadline_ns && time_now_ns() >= c->deadline_ns ? -ETIMEDOUT : 0;
 }
 
-/* Somebody may have set another one meanwhile; then that one holds. */
+/* Whatever somebody else has set since the last time is the task's own from now on. */
+static void bind_to_cpu(struct call *c)
+{
+	struct task *t = current();
+	uint64_t here = 1ul << c->cpu;
+
+	lock_acquire(&t->lock);
+	if (!c->affinity || t->affinity != here) {
+		c->affinity = t->affinity;
+		t->affinity = here;
+	}
+	lock_release(&t->lock);
+}
+
+/*
+ * The task goes where the request is to be served, and stays there, wherever others would have it run: what
+ * they say holds after the call.  0, or why not; -EPIPE: we have that CPU no more.
+ *
+ * Somebody may let it run elsewhere at any time, also between the binding and the yielding, so it is bound
+ * again each time that it finds itself elsewhere.
+ */
+static int stay(struct call *c)
+{
+	int r = 0;
+
+	bind_to_cpu(c);
+	while (r == 0 && cpu_now() != c->cpu) {
+		if (!vcore_of(c->cpu)->handle)
+			return -EPIPE;
+		task_yield();
+		bind_to_cpu(c);
+		r = must_end(c);
+	}
+	return r;
+}
+
+/*
+ * What somebody else has set since we last looked holds already; it may be the same as ours, which cannot be
+ * told.  Who sets one that excludes this CPU leaves WORK_RESCHED with the task after that, so it
+ * yields before it goes on in its program, and is moved then.
+ */
 static void stay_no_longer(const struct call *c)
 {
 	struct task *t = current();
 
+	if (!c->affinity)
+		return;
 	lock_acquire(&t->lock);
 	if (t->affinity == 1ul << c->cpu)
 		t->affinity = c->affinity;
@@ -83,20 +112,21 @@ static void stay_no_longer(const struct call *c)
 static int choose_cpu(struct call *c)
 {
 	uint64_t served = 0, here;
+	int r;
 
 	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
 		if (vcore_of(cpu)->handle && vcore_on(c->service, cpu))
 			served |= 1ul << cpu;
 	if (!served)
 		return -ENXIO;
-	c->affinity = current()->affinity;
-	served &= c->affinity;
+	served &= current()->affinity;
 	if (!served)
 		return -EXDEV;
 	here = 1ul << cpu_now();
 	c->cpu = (unsigned)__builtin_ctzl(served & here ? here : served);
-	if (!stay(c))
-		return -EPIPE;
+	r = stay(c);
+	if (r)
+		return r;
 	c->server = vcore_on(c->service, c->cpu);
 	return c->server ? 0 : -ENXIO;
 }
@@ -179,18 +209,12 @@ static int64_t donate(const struct call *c)
 	return r;
 }
 
-/* 0, or why not to go on. */
-static int must_end(const struct call *c, int64_t donated)
+/* 0, or why it could not be done. */
+static int donation_error(int64_t donated)
 {
-	struct task *t = current();
-
 	if (donated == -ELOOP)
 		return -EDEADLK;
-	if (donated < 0 && donated != -EAGAIN)
-		return -EPIPE;
-	if ((atomic_load(&t->work) & WORK_EXIT) || signal_is_pending())
-		return -EINTR;
-	return c->deadline_ns && time_now_ns() >= c->deadline_ns ? -ETIMEDOUT : 0;
+	return donated < 0 && donated != -EAGAIN ? -EPIPE : 0;
 }
 
 /*
@@ -211,7 +235,7 @@ static int wake_server(const struct call *c, bool again)
 	return wait_sleep(WAIT_INTERRUPTIBLE, look) == -EINTR ? -EINTR : 0;
 }
 
-static int run_server(const struct call *c)
+static int run_server(struct call *c)
 {
 	bool again = false;
 	int r = 0;
@@ -221,13 +245,15 @@ static int run_server(const struct call *c)
 
 		if (is_answered(c))
 			return 0;
-		r = must_end(c, donated);
+		r = donation_error(donated);
+		if (r == 0)
+			r = must_end(c);
 		if (r == 0 && donated == 0) {
 			r = wake_server(c, again);
 			again = true;
 		}
-		if (r == 0 && !stay(c))
-			r = -EPIPE;
+		if (r == 0)
+			r = stay(c);
 	}
 	return r;
 }
@@ -237,7 +263,7 @@ static void deadline_passes(struct timer *t)
 {
 }
 
-static int run_server_until(const struct call *c)
+static int run_server_until(struct call *c)
 {
 	struct timer t = { .fire = deadline_passes };
 	int r;
@@ -266,7 +292,6 @@ int service_call(struct service *s, struct server_message *m)
 			m->words[i] = c.slot->words[i];
 		give_back(&c);
 	}
-	if (c.affinity)
-		stay_no_longer(&c);
+	stay_no_longer(&c);
 	return r;
 }

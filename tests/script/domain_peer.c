@@ -15,14 +15,18 @@
  *	call NAME WHAT [A [B [LIMIT-MS]]]
  *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
+ *	moved NAME ROUNDS         calls it on CPU 1, and is bound to CPU 0 on the way there: "bound", or what
+ *	                          went wrong
  *	late NAME WHAT A B LIMIT-US   how many microseconds after its limit a call without an answer ends
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <exo/abi.h>
 #include <libos/channel.h>
 #include <libos/server.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -322,6 +326,105 @@ static int calls(const char *name, uint64_t count)
 	return r != 0;
 }
 
+/* ---------------------------------------------------------------- a caller that is moved */
+
+static _Atomic int caller; /* its thread id */
+static _Atomic long rounds_left;
+static _Atomic bool is_calling, is_bound; /* in this round */
+static _Atomic unsigned looks;            /* at the caller, so far */
+static char complaint[100];
+
+static cpu_set_t cpus_of(unsigned long bits)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	for (int cpu = 0; cpu < 64; cpu++)
+		if (bits >> cpu & 1)
+			CPU_SET(cpu, &cpus);
+	return cpus;
+}
+
+static void bind(int tid, unsigned long bits)
+{
+	cpu_set_t cpus = cpus_of(bits);
+
+	sched_setaffinity(tid, sizeof(cpus), &cpus);
+}
+
+static bool is_bound_to(int tid, unsigned long bits)
+{
+	cpu_set_t cpus, wanted = cpus_of(bits);
+
+	return sched_getaffinity(tid, sizeof(cpus), &cpus) == 0 && CPU_EQUAL(&cpus, &wanted);
+}
+
+/* From CPU 0, by a thread that may run on both until it is bound. */
+static void call_on_the_way(int fd)
+{
+	uint64_t m[SERVER_WORDS] = { SPIN, 10, 1 };
+	unsigned seen;
+	int r;
+
+	bind(0, 1);
+	is_bound = false;
+	bind(0, 3);
+	is_calling = true;
+	r = server_call(fd, m, 0);
+	is_calling = false;
+	for (seen = looks; looks - seen < 2;) /* the one that is in progress ends, too */
+		sched_yield();
+	if (!is_bound)
+		return;
+	rounds_left--;
+	if (r || m[0] != 11 || !is_bound_to(0, 1) || sched_getcpu() != 0)
+		snprintf(complaint, sizeof(complaint), "%s, %lu on CPU %d", strerror(-r),
+			 (unsigned long)m[0], sched_getcpu());
+}
+
+static void *call_again(void *name)
+{
+	int fd = server_open(name);
+
+	caller = gettid();
+	while (rounds_left > 0 && !complaint[0])
+		call_on_the_way(fd);
+	return NULL;
+}
+
+/* CPU 1 has something else to do as well: so the caller waits there until it has its turn. */
+static void *keep_busy(void *unused)
+{
+	(void)unused;
+	bind(0, 2);
+	for (;;)
+		;
+	return NULL;
+}
+
+static int moved(char *name, long rounds)
+{
+	pthread_t calls, other;
+	uint64_t end_us;
+
+	rounds_left = rounds;
+	bind(0, 1);
+	pthread_create(&other, NULL, keep_busy, NULL);
+	pthread_create(&calls, NULL, call_again, name);
+	for (end_us = now_us() + 20000000; rounds_left > 0 && !complaint[0];) {
+		if (is_calling && !is_bound && is_bound_to(caller, 2)) {
+			bind(caller, 1);
+			is_bound = true;
+		}
+		looks++;
+		if (now_us() > end_us)
+			snprintf(complaint, sizeof(complaint), "%ld rounds are left", rounds_left);
+		sched_yield();
+	}
+	puts(complaint[0] ? complaint : "bound");
+	return complaint[0] != 0;
+}
+
 int main(int count, char **words)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -340,6 +443,8 @@ int main(int count, char **words)
 		return call(words[2], words + 3, count - 3);
 	if (strcmp(words[1], "calls") == 0)
 		return calls(words[2], strtoul(words[3], NULL, 10));
+	if (strcmp(words[1], "moved") == 0)
+		return moved(words[2], strtol(words[3], NULL, 10));
 	if (strcmp(words[1], "states") == 0)
 		return states(words[2], strtoul(words[3], NULL, 10), count > 4);
 	if (strcmp(words[1], "late") == 0 && count == 7)

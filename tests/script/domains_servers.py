@@ -295,6 +295,16 @@ def a_caller_that_lies_spoils_nothing_for_the_next(cpus):
     assert out == "5050\n5050\n", out
 
 
+def who_is_bound_while_it_calls_is_so_afterwards(cpus):
+    """And the call goes on where it is served."""
+    out = run(cpus, SERVER + """
+        s=$(server --cpus 1 --serve s -- /peer serve s); serves $s
+        /peer moved s 30
+        true
+        """)
+    assert out == "bound\n", out
+
+
 def callers_are_killed_in_the_middle(cpus):
     """What they wanted is finished on the time of those that call next."""
     out = run(cpus, SERVER + f"""
@@ -371,6 +381,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_server_goes_on_after_signals, (1,)),
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
              (a_caller_that_lies_spoils_nothing_for_the_next, (1,)),
+             (who_is_bound_while_it_calls_is_so_afterwards, (2,)),
              (callers_are_killed_in_the_middle, (1,)),
              (a_passive_server_changes_its_cpus, (2,)))
          for cpus in counts]
