@@ -13,7 +13,7 @@
 #include "core/task.h"
 #include "core/vcore.h"
 #include "proc/signal.h"
-#include "time/time.h"
+#include "time/timespec.h"
 
 /* A server that sleeps in the middle is given time this often. */
 #define LOOK_NS 1000000ul
@@ -278,11 +278,10 @@ static int run_server_until(struct call *c)
 
 int service_call(struct service *s, struct server_message *m)
 {
-	struct call c = { .service = s };
+	uint64_t limit_ns = m->timeout_ns < TIME_NEVER_NS ? m->timeout_ns : TIME_NEVER_NS;
+	struct call c = { .service = s, .deadline_ns = limit_ns ? deadline_after(limit_ns) : 0 };
 	int r;
 
-	if (m->timeout_ns)
-		c.deadline_ns = time_now_ns() + m->timeout_ns;
 	r = choose_cpu(&c);
 	if (r == 0)
 		r = post(&c, m);

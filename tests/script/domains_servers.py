@@ -305,6 +305,16 @@ def who_is_bound_while_it_calls_is_so_afterwards(cpus):
     assert out == "bound\n", out
 
 
+def a_limit_may_be_farther_away_than_time_goes(cpus):
+    """Nearly 2^64 ns from now: no call has ended by then."""
+    out = run(cpus, SERVER + f"""
+        s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
+        /peer call s sleep 5 2 18446744073709
+        true
+        """)
+    assert out == "7\n", out
+
+
 def callers_are_killed_in_the_middle(cpus):
     """What they wanted is finished on the time of those that call next."""
     out = run(cpus, SERVER + f"""
@@ -382,6 +392,7 @@ CASES = [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpu
              (a_caller_that_scribbles_harms_nobody_else, (4,)),
              (a_caller_that_lies_spoils_nothing_for_the_next, (1,)),
              (who_is_bound_while_it_calls_is_so_afterwards, (2,)),
+             (a_limit_may_be_farther_away_than_time_goes, (1,)),
              (callers_are_killed_in_the_middle, (1,)),
              (a_passive_server_changes_its_cpus, (2,)))
          for cpus in counts]
