@@ -163,11 +163,25 @@ static struct vm *build_space(struct exec_image *image, int *error)
 	return NULL;
 }
 
+/*
+ * A copy would be without the record locks, which belong to the table: so there is none if those who shared it
+ * have gone.  Nobody can come to share it, as this is the only task of all that have it.  Who looks at it in
+ * /proc is counted meanwhile, like who shares it: hence shares_files, without which nobody looks at the count.
+ * Acquire: who has gone has done with it.
+ */
+static bool files_are_shared(struct process *p)
+{
+	if (p->shares_files)
+		p->shares_files =
+			atomic_load_explicit(&p->files->references, memory_order_acquire) > 1;
+	return p->shares_files;
+}
+
 static int own_files(struct process *p)
 {
 	struct file_table *shared = p->files, *own;
 
-	if (!p->shares_files)
+	if (!files_are_shared(p))
 		return 0;
 	own = file_table_copy(shared);
 	if (!own)

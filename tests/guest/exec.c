@@ -214,6 +214,29 @@ static void shared_descriptors_are_ones_own_after_exec(void)
 	close(closed);
 }
 
+/* The one that shared the descriptors has gone: they stay what they are, with the locks that belong to them. */
+static void record_locks_outlast_exec_after_sharing(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	const char *path = "/tmp/exec-lock";
+	int fd = open(path, O_RDWR | O_CREAT, 0600), status;
+
+	CHECK(fd >= 0);
+	if (fork() == 0) {
+		pid_t sharer = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+
+		if (sharer == 0)
+			_exit(0);
+		CHECK(waitpid(sharer, &status, 0) == sharer && fcntl(fd, F_SETLK, &lock) == 0);
+		execl("/proc/self/exe", "exec", "lock", path, NULL);
+		_exit(8);
+	}
+	CHECK(wait(&status) > 0);
+	CHECK_EQ(status, 0);
+	close(fd);
+	unlink(path);
+}
+
 static void on_signal(int number)
 {
 }
@@ -453,6 +476,22 @@ static int check_descriptors(const char *numbers)
 	return fcntl(open_one, F_GETFD) == 0 && fcntl(closed, F_GETFD) == -1 && errno == EBADF;
 }
 
+/* What was locked before exec another process finds locked. */
+static int check_lock(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	pid_t owner = getpid();
+	int status;
+
+	if (fork() == 0) {
+		int fd = open(path, O_RDWR);
+
+		_exit(fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type != F_WRLCK ||
+		      lock.l_pid != owner);
+	}
+	return wait(&status) > 0 && status == 0;
+}
+
 static int check_signals(void)
 {
 	struct sigaction one, two;
@@ -493,6 +532,8 @@ static int other_side(int argc, char **argv)
 		return !check_auxiliary();
 	if (strcmp(argv[1], "descriptors") == 0)
 		return !check_descriptors(argv[2]);
+	if (strcmp(argv[1], "lock") == 0)
+		return !check_lock(argv[2]);
 	if (strcmp(argv[1], "signals") == 0)
 		return !check_signals();
 	if (strcmp(argv[1], "long") == 0)
@@ -524,6 +565,7 @@ int main(int argc, char **argv)
 	RUN(bad_pointers_are_faults);
 	RUN(descriptors_close_on_exec);
 	RUN(shared_descriptors_are_ones_own_after_exec);
+	RUN(record_locks_outlast_exec_after_sharing);
 	RUN(signals_are_reset_but_ignored_stay);
 	RUN(exec_ends_other_threads);
 	RUN(a_stop_outlasts_exec);
