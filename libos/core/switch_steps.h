@@ -23,6 +23,7 @@ static inline bool switch_charge(struct vcore *v, struct task *t)
 	uint64_t ns = vcore_ns(v, now - v->ran_since_tsc);
 
 	v->ran_since_tsc = now;
+	__asm__ volatile("" : : : "memory"); /* time/cpu_clock.c relies on the order */
 	t->user_ns += ns; /* a system call is a function call: its time is the program's */
 	/* Rounded up: were the end of a slice that is given a tick before that of the giver's, the timer
 	 * would have to be set anew. */

@@ -5,8 +5,17 @@
  *
  * Both are written by the CPU that runs the task and may be read by another at any moment.  A
  * charge moves ran_since_tsc first and then adds to the task; a switch sets ran_since_tsc first and
- * then `current`.  We read in the opposite order: a charge or switch in between makes the sum too
- * small, by no more than the time being charged, and never too large.
+ * then `current`.  We read the time, and then all that in the opposite order.
+ *
+ * The sum may be too small, if there is a charge or a switch in between, or we look between the two stores of a
+ * charge, which nothing tells: by no more than the time being charged.  So that no clock goes back for that,
+ * the most that was told of the task is kept with it, and told again.
+ *
+ * Why it is not too large, which would make the clock stand still: whoever finds a charge in user_ns finds its
+ * ran_since_tsc as well, so no time is counted twice.  If that is not later than the time that we have read,
+ * and the task was current after we had, it has run in between without being charged, and is going to be
+ * charged with that.  (Were the time read last, the task might have stopped before, as we may be off the CPU
+ * for long.)  What is left is a charge that has read the time, and has yet to store it when we look.
  */
 #include <stddef.h>
 #include "abi/errno.h"
@@ -19,16 +28,44 @@
 /* The compiler keeps this order too; x86 does not reorder loads. */
 #define READ_ONCE(place) (*(const volatile __typeof__(place) *)&(place))
 
+/* Not later than any load behind it. */
+static uint64_t time_before_loads(void)
+{
+	uint64_t now = rdtsc();
+
+	__asm__ volatile("lfence" : : : "memory");
+	return now;
+}
+
+/* Now, or what was told before. */
+static uint64_t never_less(_Atomic uint64_t *told_ns, uint64_t ns)
+{
+	uint64_t told = atomic_load_explicit(told_ns, memory_order_relaxed);
+
+	while (told < ns)
+		if (atomic_compare_exchange_weak(told_ns, &told, ns))
+			return ns;
+	return told;
+}
+
+/* Masked, so that a task's own clock is right at once: it is current, and not charged meanwhile. */
 void cpu_time_of_task(const struct task *t, uint64_t *user_ns, uint64_t *total_ns)
 {
-	const struct vcore *v = vcore_of(atomic_load_explicit(&t->home, memory_order_relaxed));
-	uint64_t user = READ_ONCE(t->user_ns), system = READ_ONCE(t->system_ns);
+	uint64_t now, since, user, system;
+	const struct vcore *v;
 
+	upcalls_mask();
+	now = time_before_loads();
+	v = vcore_of(atomic_load_explicit(&t->home, memory_order_relaxed));
+	user = READ_ONCE(t->user_ns);
+	system = READ_ONCE(t->system_ns);
 	if (READ_ONCE(v->current) == t) {
-		uint64_t since = READ_ONCE(v->ran_since_tsc), now = rdtsc();
-
+		since = READ_ONCE(v->ran_since_tsc);
 		user += now > since ? tsc_to_ns(now - since) : 0;
 	}
+	upcalls_unmask();
+	/* To look at a task is to change this, and nothing else. */
+	user = never_less((_Atomic uint64_t *)&t->told_ns, user);
 	*user_ns += user;
 	*total_ns += user + system;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks, sleeps and timers. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -178,6 +180,64 @@ static void clocks_of_cpu_time_advance_with_work_only(void)
 	while (now() - begun < 100 * MS)
 		work++;
 	CHECK(now_on(CLOCK_THREAD_CPUTIME_ID) - start > 5 * MS);
+}
+
+/* More threads than CPUs, so that each is stopped often; each looks at its own clock, the process's, and that of
+ * the next. */
+#define LOOKERS 6
+static struct looker {
+	pthread_t thread;
+	clockid_t clocks[3];
+	_Atomic long went_back[3]; /* the most that each did, in nanoseconds */
+} lookers[LOOKERS];
+static pthread_barrier_t lookers_start, lookers_end;
+
+static void *look_at_clocks(void *argument)
+{
+	struct looker *l = argument;
+	long long last[3] = { 0 }, end;
+
+	pthread_barrier_wait(&lookers_start);
+	for (end = now() + 1500 * MS; now() < end;) {
+		for (int i = 0; i < 100 * 3; i++) {
+			struct timespec t;
+			long long ns;
+
+			clock_gettime(l->clocks[i % 3], &t);
+			ns = t.tv_sec * 1000 * MS + t.tv_nsec;
+			if (last[i % 3] - ns > l->went_back[i % 3])
+				l->went_back[i % 3] = last[i % 3] - ns;
+			last[i % 3] = ns;
+		}
+	}
+	pthread_barrier_wait(&lookers_end);
+	return NULL;
+}
+
+static void clocks_of_cpu_time_do_not_go_back(void)
+{
+	long most[3] = { 0 };
+
+	pthread_barrier_init(&lookers_start, NULL, LOOKERS + 1);
+	pthread_barrier_init(&lookers_end, NULL, LOOKERS + 1);
+	for (int i = 0; i < LOOKERS; i++)
+		CHECK(pthread_create(&lookers[i].thread, NULL, look_at_clocks, &lookers[i]) == 0);
+	for (int i = 0; i < LOOKERS; i++) {
+		lookers[i].clocks[0] = CLOCK_THREAD_CPUTIME_ID;
+		lookers[i].clocks[1] = CLOCK_PROCESS_CPUTIME_ID;
+		pthread_getcpuclockid(lookers[(i + 1) % LOOKERS].thread, &lookers[i].clocks[2]);
+	}
+	pthread_barrier_wait(&lookers_start);
+	pthread_barrier_wait(&lookers_end);
+	for (int i = 0; i < LOOKERS; i++) {
+		pthread_join(lookers[i].thread, NULL);
+		for (int clock = 0; clock < 3; clock++)
+			if (lookers[i].went_back[clock] > most[clock])
+				most[clock] = lookers[i].went_back[clock];
+	}
+	CHECK_EQ(most[0], 0);
+	CHECK_EQ(most[1], 0);
+	CHECK_EQ(most[2], 0);
 }
 
 static void note_overrun(int number, siginfo_t *info, void *context)
@@ -423,6 +483,7 @@ int main(void)
 	RUN(interval_timers_repeat_and_can_be_read);
 	RUN(cpu_time_timers_count_cpu_time);
 	RUN(clocks_of_cpu_time_advance_with_work_only);
+	RUN(clocks_of_cpu_time_do_not_go_back);
 	RUN(posix_timers_count_what_they_miss);
 	RUN(a_timer_that_is_too_fast_leaves_time_for_others);
 	RUN(a_timer_can_call_a_function_in_a_thread);
