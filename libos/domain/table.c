@@ -104,6 +104,11 @@ static void take_time_back(struct domain *d)
 static void reaper(void *unused)
 {
 	lock_acquire(&domains_lock);
+	if (reaper_runs) { /* another was faster */
+		lock_release(&domains_lock);
+		task_exit();
+	}
+	reaper_runs = true;
 	for (;;) {
 		struct domain *d = dying_locked(), *passive = passive_locked();
 
@@ -127,7 +132,10 @@ static void reaper(void *unused)
 	}
 }
 
-/* The first domain brings the reaper. */
+/*
+ * The first domain brings the reaper.  It says itself that it runs: so whoever relies on another's, which could
+ * still have failed, has seen it run.  Several that find none bring one each, and the first stays.
+ */
 static int start_reaper(void)
 {
 	struct task *t;
@@ -135,19 +143,14 @@ static int start_reaper(void)
 
 	lock_acquire(&domains_lock);
 	runs = reaper_runs;
-	reaper_runs = true;
 	lock_release(&domains_lock);
 	if (runs)
 		return 0;
 	t = task_create(NULL, reaper, NULL, "domains");
-	if (t) {
-		task_start(t);
-		return 0;
-	}
-	lock_acquire(&domains_lock);
-	reaper_runs = false;
-	lock_release(&domains_lock);
-	return -ENOMEM;
+	if (!t)
+		return -ENOMEM;
+	task_start(t);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- the list */
