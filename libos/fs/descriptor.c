@@ -271,6 +271,16 @@ int file_table_next(struct file_table *t, int from)
 	return found ? (int)fd : -1;
 }
 
+unsigned file_table_capacity(struct file_table *t)
+{
+	unsigned capacity;
+
+	lock_acquire(&t->lock);
+	capacity = t->capacity;
+	lock_release(&t->lock);
+	return capacity;
+}
+
 struct file *fd_get(int fd)
 {
 	return file_table_get_file(current_process()->files, fd);

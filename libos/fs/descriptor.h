@@ -83,6 +83,9 @@ struct file *fd_get_writable(int fd);
 /* The lowest descriptor >= from that is open, or -1. */
 int file_table_next(struct file_table *t, int from);
 
+/* How many descriptors there is room for: those from there on are closed.  A moment later it may be more. */
+unsigned file_table_capacity(struct file_table *t);
+
 /* Makes descriptor `to` name f, closing what it named; consumes the reference.  to, or -errno. */
 int fd_install_at(struct file *f, int to, bool close_on_exec);
 /* Whether fd is closed by exec; set >= 0 changes that.  -EBADF. */

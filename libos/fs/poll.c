@@ -162,6 +162,18 @@ long poll_tell_time_left(uint64_t user, struct poll_limit limit, long result)
 	return result == -ERESTARTNOHAND ? -EINTR : result;
 }
 
+/* The results alone: whatever else another thread has written into the array meanwhile stays. */
+static int tell_results(uint64_t user, const struct pollfd *fds, unsigned count)
+{
+	int error = 0;
+
+	user += offsetof(struct pollfd, revents);
+	for (unsigned i = 0; i < count && !error; i++)
+		error = copy_to_user(user + i * sizeof(*fds), &fds[i].revents,
+				     sizeof(fds[i].revents));
+	return error;
+}
+
 /* The program's array, the items made of it, and the way back. */
 static long poll_user(uint64_t user, unsigned count, struct poll_limit limit, struct pollfd *fds,
 		      struct poll_item *items)
@@ -191,7 +203,7 @@ static long poll_user(uint64_t user, unsigned count, struct poll_limit limit, st
 		return -ERESTARTNOHAND;
 	if (ready < 0)
 		return ready;
-	return copy_to_user(user, fds, count * sizeof(*fds)) ?: ready + bad;
+	return tell_results(user, fds, count) ?: ready + bad;
 }
 
 static long poll_call(uint64_t user, uint64_t count, struct poll_limit limit)

@@ -10,7 +10,7 @@
 #include "proc/signal.h"
 #include "time/timespec.h"
 
-#define DESCRIPTORS_MAX 65536
+#define SET_BITS 64
 
 /* What select(2) says each set means in terms of poll's events. */
 #define IN_EVENTS (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
@@ -29,9 +29,23 @@ struct selection {
 	struct poll_item *items; /* one per descriptor */
 };
 
+/*
+ * How many descriptors are looked at.  As on Linux those that the table has no room for are not: a program
+ * may give its limit for their number, and sets that are smaller, but hold all that it has ever opened.
+ */
+static unsigned count_looked_at(int count)
+{
+	unsigned most = file_table_capacity(current_process()->files);
+
+	/* A set has this many at least, and then what is closed is EBADF. */
+	if (most < SET_BITS)
+		most = SET_BITS;
+	return (unsigned)count < most ? (unsigned)count : most;
+}
+
 static bool in_set(const uint64_t *set, unsigned fd)
 {
-	return set[fd / 64] >> fd % 64 & 1;
+	return set[fd / SET_BITS] >> fd % SET_BITS & 1;
 }
 
 static int open_items(struct selection *s)
@@ -58,7 +72,7 @@ static long collect(struct selection *s)
 	for (unsigned fd = 0; fd < s->count; fd++)
 		for (int set = 0; set < SETS; set++)
 			if (in_set(s->given[set], fd) && (s->items[fd].ready & set_events[set])) {
-				s->result[set][fd / 64] |= 1ul << fd % 64;
+				s->result[set][fd / SET_BITS] |= 1ul << fd % SET_BITS;
 				bits++;
 			}
 	return bits;
@@ -89,14 +103,14 @@ static long select_items(struct selection *s, struct poll_limit limit)
 
 static long select_call(int count, const uint64_t user[SETS], struct poll_limit limit)
 {
-	struct selection s = { .count = (unsigned)count, .bytes = ((size_t)count + 63) / 64 * 8 };
+	struct selection s = { 0 };
 	uint64_t *sets;
 	long result = -ENOMEM;
 
 	if (count < 0)
 		return -EINVAL;
-	if (s.count > DESCRIPTORS_MAX)
-		s.count = DESCRIPTORS_MAX;
+	s.count = count_looked_at(count);
+	s.bytes = (s.count + SET_BITS - 1) / SET_BITS * sizeof(uint64_t);
 	memcpy(s.user, user, sizeof(s.user));
 	sets = heap_alloc(2 * SETS * s.bytes + 8);
 	s.items = heap_alloc(s.count * sizeof(*s.items) + 8);

@@ -8,10 +8,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "asleep.h"
 #include "test.h"
 
 static long now_ms(void)
@@ -84,6 +86,42 @@ static void sleeper_is_woken_by_data(void)
 	for (int n = 0; n < PIPES; n++) {
 		close(fds[n][0]);
 		close(fds[n][1]);
+	}
+}
+
+static struct pollfd watched[2];
+static _Atomic int watcher;
+
+static void *watch(void *result)
+{
+	watcher = gettid();
+	*(int *)result = poll(watched, 2, 5000);
+	return NULL;
+}
+
+/* Of what the program has there only the result is written. */
+static void what_is_asked_of_a_poller_meanwhile_stays(void)
+{
+	int wake[2], other[2], result = -1;
+	pthread_t thread;
+
+	CHECK(pipe(wake) == 0 && pipe(other) == 0);
+	watched[0] = (struct pollfd){ .fd = wake[0], .events = POLLIN };
+	watched[1] = (struct pollfd){ .fd = other[0], .revents = POLLPRI };
+	CHECK(pthread_create(&thread, NULL, watch, &result) == 0);
+	while (!watcher)
+		sched_yield();
+	wait_asleep(getpid(), watcher);
+	watched[1].fd = other[1];
+	watched[1].events = POLLOUT;
+	CHECK_EQ(write(wake[1], "x", 1), 1);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK_EQ(result, 1);
+	CHECK(watched[0].revents == POLLIN && watched[1].revents == 0);
+	CHECK(watched[1].fd == other[1] && watched[1].events == POLLOUT);
+	for (int i = 0; i < 2; i++) {
+		close(wake[i]);
+		close(other[i]);
 	}
 }
 
@@ -208,9 +246,37 @@ static void select_tells_sets_and_time(void)
 	limit = (struct timeval){ 0, 20000 };
 	CHECK_EQ(select(fds[0] + 1, &in, NULL, NULL, &limit), 0);
 	CHECK(!FD_ISSET(fds[0], &in));
-	FD_SET(900, &in);
-	CHECK_EQ(select(901, &in, NULL, NULL, &limit), -1);
+	FD_SET(60, &in);
+	CHECK_EQ(select(61, &in, NULL, NULL, &limit), -1);
 	CHECK_EQ(errno, EBADF);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What the table of descriptors has no room for is not looked at, however large the limit: sets may be small. */
+static void select_looks_no_further_than_the_table(void)
+{
+	struct {
+		fd_set out;
+		unsigned char behind[512];
+	} small;
+	struct rlimit old, many = { 4096, 4096 };
+	int fds[2], found, changed = 0;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
+	many.rlim_max = old.rlim_max > many.rlim_max ? old.rlim_max : many.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &many) == 0);
+	CHECK(pipe(fds) == 0);
+	memset(&small, 0x5a, sizeof(small));
+	FD_ZERO(&small.out);
+	FD_SET(fds[1], &small.out);
+	found = select(4096, NULL, &small.out, NULL, NULL);
+	CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	CHECK_EQ(found, 1);
+	CHECK(FD_ISSET(fds[1], &small.out));
+	for (unsigned i = 0; i < sizeof(small.behind); i++)
+		changed += small.behind[i] != 0x5a;
+	CHECK_EQ(changed, 0);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -236,11 +302,13 @@ int main(void)
 	RUN(ready_files_are_told);
 	RUN(time_out_takes_its_time);
 	RUN(sleeper_is_woken_by_data);
+	RUN(what_is_asked_of_a_poller_meanwhile_stays);
 	RUN(a_poller_takes_no_wake_from_a_reader);
 	RUN(signal_ends_it);
 	RUN(ppoll_lets_a_blocked_signal_in);
 	RUN(pselect_lets_a_blocked_signal_in);
 	RUN(select_tells_sets_and_time);
+	RUN(select_looks_no_further_than_the_table);
 	RUN(event_counter_adds_up);
 	return test_result();
 }
