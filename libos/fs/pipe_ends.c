@@ -7,8 +7,11 @@
 #include "fs/pipe_ring.h"
 #include "proc/signal.h"
 
-/* Under the lock: f is no end any more.  All sleepers look again; true if no end is left. */
-static bool detach(struct pipe *p, struct file *f)
+/*
+ * Under the lock: f is no end any more.  All sleepers look again.  The pipe itself goes with its inode; what
+ * nobody can read any more goes now, and a fifo begins anew with whoever opens it next.
+ */
+static void detach(struct pipe *p, struct file *f)
 {
 	p->calm = false;
 	if (file_is_readable(f))
@@ -18,20 +21,18 @@ static bool detach(struct pipe *p, struct file *f)
 	wake_all(&p->read_wait, WAKE_ANY);
 	wake_all(&p->write_wait, WAKE_ANY);
 	wake_all(&p->poll_wait, WAKE_ANY);
-	return !p->readers && !p->writers;
+	if (p->readers || p->writers)
+		return;
+	ring_empty(&p->ring);
+	p->ring.capacity = PIPE_CAPACITY_DEFAULT; /* the array has room for that many */
 }
 
-/* The pipe itself goes with its inode; what nobody can read any more goes now. */
 void pipe_release(struct file *f)
 {
 	struct pipe *p = f->private;
 
 	lock_acquire(&p->lock);
-	if (detach(p, f)) {
-		ring_empty(&p->ring);
-		/* A fifo begins anew with whoever opens it next; the array has room for that many. */
-		p->ring.capacity = PIPE_CAPACITY_DEFAULT;
-	}
+	detach(p, f);
 	lock_release(&p->lock);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "asleep.h"
 #include "test.h"
 
 static void bytes_come_out_in_order(void)
@@ -338,6 +339,57 @@ static void a_fifo_begins_anew(void)
 	CHECK(unlink(path) == 0);
 }
 
+static void interrupt(int number)
+{
+}
+
+/* In a child: waits for a reader, until a signal comes. */
+static void open_in_vain(const char *path, int writer, int ready)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+
+	sigaction(SIGUSR1, &action, NULL);
+	close(writer);
+	write(ready, "r", 1);
+	_exit(open(path, O_WRONLY) == -1 && errno == EINTR ? 0 : 1);
+}
+
+/* Also if the last to go is one that waited for the other end in vain. */
+static void a_fifo_begins_anew_after_an_interrupted_open(void)
+{
+	const char *path = "/tmp/test.fifo";
+	int reader, writer, ready[2], status;
+	pid_t child;
+	char c;
+
+	CHECK(mkfifo(path, 0600) == 0 && pipe(ready) == 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	writer = open(path, O_WRONLY);
+	CHECK(reader >= 0 && writer >= 0);
+	CHECK_EQ(fcntl(writer, F_SETPIPE_SZ, 4096), 4096);
+	CHECK_EQ(write(writer, "stale", 5), 5);
+	close(reader);
+	child = fork();
+	if (child == 0)
+		open_in_vain(path, writer, ready[1]);
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	wait_asleep(child, child);
+	close(writer);
+	/* Again and again: the first may come before it waits after all. */
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		CHECK(kill(child, SIGUSR1) == 0);
+		usleep(1000);
+	}
+	CHECK_EQ(status, 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK_EQ(fcntl(reader, F_GETPIPE_SZ), 65536);
+	CHECK_EQ(read(reader, &c, 1), 0);
+	close(reader);
+	close(ready[0]);
+	close(ready[1]);
+	CHECK(unlink(path) == 0);
+}
+
 static void pipe_is_reopened_by_its_descriptor(void)
 {
 	char path[64], c;
@@ -427,6 +479,7 @@ int main(void)
 	RUN(killed_writer_leaves_whole_records);
 	RUN(fifo_opens_meet);
 	RUN(a_fifo_begins_anew);
+	RUN(a_fifo_begins_anew_after_an_interrupted_open);
 	RUN(pipe_is_reopened_by_its_descriptor);
 	RUN(blocked_reader_is_woken);
 	RUN(a_fifo_ends_for_who_saw_a_writer);
