@@ -34,10 +34,10 @@ struct file_ops {
 	/* With position_mutex held (or by the only task that can reach f): change f->position. */
 	long (*seek)(struct file *f, int64_t offset, int whence);
 	long (*read_directory)(struct file *f, uint64_t user, size_t n);
-	/* A frame for page `index` of the file, for mapping; `write`: it will be written through a
-	 * shared mapping.  0: beyond the end, or -errno.  The frame stays the file's as long as
-	 * the mapping is counted (file_map_get). */
-	long (*map_frame)(struct file *f, uint64_t index, bool write);
+	/* A frame for page `index` of the file, for mapping: `shared`, what is written to the file later is
+	 * to be seen in it; `write`, it will be written through such a mapping.  0: beyond the end, or -errno.
+	 * The frame stays the file's as long as the mapping is counted (file_map_get). */
+	long (*map_frame)(struct file *f, uint64_t index, bool shared, bool write);
 	bool maps_zeros; /* instead: a mapping of it is memory of nobody's, /dev/zero */
 	int (*sync)(struct file *f);
 	/* Last reference gone. */

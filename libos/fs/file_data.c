@@ -324,7 +324,9 @@ void data_resize(struct file_data *d, uint64_t size, struct vm_cut *cut)
 	d->size = size;
 	if (d->archive_size > size)
 		d->archive_size = size;
-	/* Behind the end the last page reads as zeros, in mappings and when the file grows. */
+	/* Behind the end the last page reads as zeros, in shared mappings and when the file grows.  A private
+	 * one may show the archive's memory, where nobody writes: what it shows there POSIX leaves open, and
+	 * an entry that goes might be one that has been written to. */
 	last = in_page ? page_tree_get(&d->pages, page_index(size)) : NULL;
 	if (last)
 		memset(last + in_page, 0, EXO_PAGE_SIZE - in_page);
@@ -342,8 +344,8 @@ void data_count_mapping(struct file_data *d, int change)
 }
 
 /*
- * own_page: the file's own copy is wanted, because it will be written through the mapping.
- * Otherwise a page of archive memory is mapped as it is, if the file fills all of it: the bytes
+ * own_page: the file's own copy is wanted, because the mapping is to show what is written to the file, or
+ * writes it.  Otherwise a page of archive memory is mapped as it is, if the file fills all of it: the bytes
  * behind the end of a file must read as zeros, and in the archive they are the next entry.
  */
 long data_map_frame(struct file_data *d, uint64_t index, bool own_page)

@@ -156,15 +156,17 @@ static long regular_seek(struct file *f, int64_t offset, int whence)
 }
 
 /*
- * A file that is open for writing gets pages of its own even for reading, so that all who map it
- * shared look at the same frame.  No inode mutex: see file_data.h.
+ * A shared mapping gets pages of the file's own even for reading, so that all who map it shared look at the
+ * same frame, and a write goes there as well, whoever writes; a private one does of a file that is open for
+ * writing.  Others may show what the archive has, whatever is written later: programs that run cost no
+ * memory.  No inode mutex: see file_data.h.
  *
  * The first write to a page through a mapping is a write to the file.  Later ones are told to nobody, so a
  * time that is set after it stays.
  */
-static long regular_map_frame(struct file *f, uint64_t index, bool write)
+static long regular_map_frame(struct file *f, uint64_t index, bool shared, bool write)
 {
-	long frame = data_map_frame(f->inode->data, index, write || file_is_writable(f));
+	long frame = data_map_frame(f->inode->data, index, shared || file_is_writable(f));
 
 	if (write && frame > 0)
 		inode_touch(f->inode, TIME_CHANGE | TIME_MODIFY);

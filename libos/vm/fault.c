@@ -66,7 +66,8 @@ long backing_frame(const struct mapping *m, uint64_t va, bool write)
 	if (m->memory)
 		frame = shared_memory_frame(m->memory, page_of(m, va));
 	else
-		frame = m->file->ops->map_frame(m->file, page_of(m, va), m->shared && write);
+		frame = m->file->ops->map_frame(m->file, page_of(m, va), m->shared,
+						m->shared && write);
 	return frame == 0 ? -EIO : frame;
 }
 

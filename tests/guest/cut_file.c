@@ -15,6 +15,7 @@
 
 #define NAME "/tmp/cut_file"
 #define PAGE 4096l
+#define PAGE_DOWN(x) ((x) & -PAGE)
 #define LARGE (8l << 20)
 #define ROUNDS 200
 #define MAPPINGS 2000
@@ -264,6 +265,70 @@ static void cuts_race_with_forks_and_faults(void)
 	CHECK_EQ(unlink(NAME) | unlink(NAME "_more"), 0);
 }
 
+/* Of the archive: its pages are the archive's own until they are written.  No test runs it. */
+#define PROGRAM "/bin/bench"
+
+static void what_was_there_comes_back(const char *text, long size)
+{
+	int fd = open(PROGRAM, O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(pwrite(fd, text, (size_t)size, 0), size);
+	close(fd);
+}
+
+/* A shared mapping by a file that can only be read shows what others make of the file. */
+static void a_file_of_the_archive_is_changed_while_it_is_mapped(void)
+{
+	int reader = open(PROGRAM, O_RDONLY), writer = open(PROGRAM, O_RDWR), seen[4], behind = 0;
+	long size = lseek(reader, 0, SEEK_END);
+	char *text = malloc((size_t)size), byte;
+	const volatile char *m = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, reader, 0);
+
+	CHECK(text && writer >= 0 && size > 2 * PAGE && m != MAP_FAILED);
+	CHECK_EQ(pread(reader, text, (size_t)size, 0), size);
+	seen[0] = m[1];
+	CHECK(memcmp((const char *)m, text, 2 * PAGE) == 0);
+	byte = 'Z';
+	CHECK_EQ(pwrite(writer, &byte, 1, 1), 1);
+	seen[1] = m[1];
+	CHECK_EQ(ftruncate(writer, PAGE + 10), 0);
+	seen[2] = m[PAGE + 9];
+	for (int i = 10; i < PAGE; i++)
+		behind += m[PAGE + i] != 0;
+	CHECK_EQ(ftruncate(writer, 2 * PAGE), 0);
+	byte = 'Y';
+	CHECK_EQ(pwrite(writer, &byte, 1, PAGE + 20), 1);
+	seen[3] = m[PAGE + 20];
+	what_was_there_comes_back(text, size);
+	CHECK_EQ(seen[0], text[1]);
+	CHECK_EQ(seen[1], 'Z');
+	CHECK_EQ(seen[2], text[PAGE + 9]);
+	CHECK_EQ(behind, 0);
+	CHECK_EQ(seen[3], 'Y');
+	CHECK(memcmp((const char *)m, text, 2 * PAGE) == 0);
+	munmap((void *)m, 2 * PAGE);
+	close(reader);
+	close(writer);
+	free(text);
+}
+
+/* A private one needs no memory as long as it is only read, or run. */
+static void a_private_mapping_of_the_archive_costs_nothing(void)
+{
+	int fd = open("/bin/exotop", O_RDONLY);
+	long before = blocks(fd), pages = free_pages(), size = lseek(fd, 0, SEEK_END);
+	const volatile char *m = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	CHECK(m != MAP_FAILED && size > PAGE);
+	for (long at = 0; at < PAGE_DOWN(size); at += PAGE)
+		(void)m[at];
+	CHECK_EQ(blocks(fd), before);
+	CHECK(free_pages() >= pages - 1); /* the last page is the file's own */
+	munmap((void *)m, (size_t)size);
+	close(fd);
+}
+
 int main(void)
 {
 	RUN(shared_pages_go);
@@ -271,6 +336,8 @@ int main(void)
 	RUN(what_lies_before_the_end_stays);
 	RUN(another_process_may_cut_it);
 	RUN(the_memory_is_given_back);
+	RUN(a_file_of_the_archive_is_changed_while_it_is_mapped);
+	RUN(a_private_mapping_of_the_archive_costs_nothing);
 	RUN(cuts_race_with_forks_and_faults);
 	return test_result();
 }
