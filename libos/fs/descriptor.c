@@ -6,6 +6,9 @@
  *	open[]   one bit per descriptor, so that the lowest free one is found a word at a time
  *	exec[]   one bit: close on exec
  *
+ * One whose bit in open[] is set and that has no file is reserved: somebody is opening its file.  Nobody else
+ * takes it, and to everybody else it is closed.
+ *
  * The three lie in one block of memory, behind the table at first, which is replaced by one of twice
  * the size when it is full.  A descriptor is only an
  * index: whoever uses the file takes a reference under the table's lock, so that a close on
@@ -109,6 +112,31 @@ static unsigned capacity_needed(const struct file_table *t)
 	return capacity;
 }
 
+static inline void set_bit(uint64_t *bits, unsigned n, bool value)
+{
+	if (value)
+		bits[n / 64] |= 1ul << n % 64;
+	else
+		bits[n / 64] &= ~(1ul << n % 64);
+}
+
+static bool get_bit(const uint64_t *bits, unsigned n)
+{
+	return bits[n / 64] >> n % 64 & 1;
+}
+
+/* Under the lock of t, whose bits are in the copy already. */
+static void copy_files(struct file_table *copy, const struct file_table *t)
+{
+	for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1)) {
+		copy->files[fd] = t->files[fd];
+		if (t->files[fd])
+			file_get(t->files[fd]);
+		else
+			set_bit(copy->open, fd, false); /* that opening is for t alone */
+	}
+}
+
 /* The copy is as large as it has to be: as tables are at first, or if that does not do, again. */
 struct file_table *file_table_copy(struct file_table *t)
 {
@@ -119,12 +147,9 @@ struct file_table *file_table_copy(struct file_table *t)
 		lock_acquire(&t->lock);
 		needed = capacity_needed(t);
 		if (needed <= capacity) {
-			for (unsigned fd = next_open(t, 0); fd < t->capacity; fd = next_open(t, fd + 1)) {
-				copy->files[fd] = t->files[fd];
-				file_get(t->files[fd]);
-			}
 			memcpy(copy->open, t->open, words_of(capacity) * sizeof(*t->open));
 			memcpy(copy->exec, t->exec, words_of(capacity) * sizeof(*t->exec));
+			copy_files(copy, t);
 		}
 		lock_release(&t->lock);
 		if (needed <= capacity)
@@ -156,19 +181,6 @@ void file_table_put(struct file_table *t)
 		close_file(t, t->files[fd]);
 	free_block(t, t->files);
 	heap_free(t);
-}
-
-static inline void set_bit(uint64_t *bits, unsigned n, bool value)
-{
-	if (value)
-		bits[n / 64] |= 1ul << n % 64;
-	else
-		bits[n / 64] &= ~(1ul << n % 64);
-}
-
-static bool get_bit(const uint64_t *bits, unsigned n)
-{
-	return bits[n / 64] >> n % 64 & 1;
 }
 
 static unsigned descriptor_limit(void)
@@ -214,22 +226,27 @@ static inline void put_at(struct file_table *t, unsigned fd, struct file *f, boo
 		t->exec[fd / 64] |= bit;
 }
 
+/* Under the lock: may there be descriptor fd?  Then there is room for it. */
+static int admit(struct file_table *t, unsigned fd, unsigned limit)
+{
+	if (fd >= limit || fault_injected(FAULT_DESCRIPTOR))
+		return -EMFILE;
+	return make_room(t, fd) ? 0 : -ENOMEM;
+}
+
 /* Under the lock, which it drops: a descriptor for which the table may have to grow, or that may not be. */
 static __attribute__((noinline)) int install_slowly(struct file_table *t, struct file *f, unsigned fd,
 						    unsigned limit, bool close_on_exec)
 {
-	int result = (int)fd;
+	int error = admit(t, fd, limit);
 
-	if (fd >= limit || fault_injected(FAULT_DESCRIPTOR))
-		result = -EMFILE;
-	else if (!make_room(t, fd))
-		result = -ENOMEM;
-	else
+	if (!error)
 		put_at(t, fd, f, close_on_exec);
 	lock_release(&t->lock);
-	if (result < 0)
-		file_put(f);
-	return result;
+	if (!error)
+		return (int)fd;
+	file_put(f);
+	return error;
 }
 
 int fd_install(struct file *f, int lowest, bool close_on_exec)
@@ -244,6 +261,41 @@ int fd_install(struct file *f, int lowest, bool close_on_exec)
 	put_at(t, fd, f, close_on_exec);
 	lock_release_keeping(&t->lock);
 	return (int)fd;
+}
+
+int fd_reserve(void)
+{
+	struct file_table *t = current_process()->files;
+	unsigned fd;
+	int error;
+
+	lock_acquire(&t->lock);
+	fd = find_free(t, 0);
+	error = admit(t, fd, descriptor_limit());
+	if (!error)
+		set_bit(t->open, fd, true);
+	lock_release(&t->lock);
+	return error ?: (int)fd;
+}
+
+/* The table is the one of the reservation: a process gets another when it has one task only, in another call. */
+int fd_fill(int fd, struct file *f, bool close_on_exec)
+{
+	struct file_table *t = current_process()->files;
+
+	lock_acquire(&t->lock);
+	put_at(t, (unsigned)fd, f, close_on_exec);
+	lock_release(&t->lock);
+	return fd;
+}
+
+void fd_unreserve(int fd)
+{
+	struct file_table *t = current_process()->files;
+
+	lock_acquire(&t->lock);
+	set_bit(t->open, (unsigned)fd, false);
+	lock_release(&t->lock);
 }
 
 struct file *file_table_get_file(struct file_table *t, int fd)
@@ -266,6 +318,8 @@ int file_table_next(struct file_table *t, int from)
 
 	lock_acquire(&t->lock);
 	fd = next_open(t, (unsigned)from);
+	while (fd < t->capacity && !t->files[fd])
+		fd = next_open(t, fd + 1);
 	found = fd < t->capacity;
 	lock_release(&t->lock);
 	return found ? (int)fd : -1;
@@ -357,6 +411,8 @@ int fd_install_at(struct file *f, int to, bool close_on_exec)
 		result = -EBADF;
 	} else if (!make_room(t, (unsigned)to)) {
 		result = -ENOMEM;
+	} else if (!t->files[to] && get_bit(t->open, (unsigned)to)) {
+		result = -EBUSY; /* as on Linux: an opening has it */
 	} else {
 		old = t->files[to];
 		set_bit(t->exec, (unsigned)to, false);

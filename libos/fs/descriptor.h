@@ -86,6 +86,15 @@ int file_table_next(struct file_table *t, int from);
 /* How many descriptors there is room for: those from there on are closed.  A moment later it may be more. */
 unsigned file_table_capacity(struct file_table *t);
 
+/*
+ * For an opening that has effects, or waits, and is to fail for want of a descriptor before that: takes the
+ * lowest one that is free, or -EMFILE, -ENOMEM.  Then it is filled, which consumes the reference and returns
+ * it, or given back.
+ */
+int fd_reserve(void);
+int fd_fill(int fd, struct file *f, bool close_on_exec);
+void fd_unreserve(int fd);
+
 /* Makes descriptor `to` name f, closing what it named; consumes the reference.  to, or -errno. */
 int fd_install_at(struct file *f, int to, bool close_on_exec);
 /* Whether fd is closed by exec; set >= 0 changes that.  -EBADF. */

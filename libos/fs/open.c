@@ -190,10 +190,20 @@ static struct file *open_once(int dirfd, uint64_t path, uint32_t flags, uint32_t
 	return f;
 }
 
+/* What the descriptor was reserved for has come to its end. */
+static long settle(int fd, struct file *f, int error, uint32_t flags)
+{
+	if (f)
+		return fd_fill(fd, f, flags & O_CLOEXEC);
+	fd_unreserve(fd);
+	return error;
+}
+
+/* Nothing is created, cut or waited for without a descriptor to give back. */
 static __attribute__((noinline)) long open_specially(int dirfd, uint64_t path, int flags, uint32_t mode)
 {
 	struct file *f;
-	int error;
+	int fd, error;
 
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -204,37 +214,58 @@ static __attribute__((noinline)) long open_specially(int dirfd, uint64_t path, i
 	if ((flags & O_TMPFILE & ~O_DIRECTORY) &&
 	    (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
+	fd = fd_reserve();
+	if (fd < 0)
+		return fd;
 	do {
 		f = open_once(dirfd, path, (uint32_t)flags, mode, &error);
 	} while (!f && error == -ESTALE && (flags & O_CREAT));
-	return f ? fd_install(f, 0, flags & O_CLOEXEC) : error;
+	return settle(fd, f, error, (uint32_t)flags);
+}
+
+/* A fifo or a device, which may wait, or do what it is for; takes over the reference. */
+static __attribute__((noinline)) long open_active(struct inode *i, uint32_t flags)
+{
+	struct file *f;
+	int fd = fd_reserve(), error;
+
+	if (fd < 0) {
+		inode_put(i);
+		return fd;
+	}
+	f = open_inode(i, flags, &error);
+	return settle(fd, f, error, flags);
 }
 
 /* With any of these an opening may be more than a walk to a file that is there. */
-#define FLAGS_SPECIAL (O_PATH | O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+#define FLAGS_SPECIAL (O_PATH | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
-static struct file *open_existing(int dirfd, uint64_t path, uint32_t flags, int *error)
+/* To open a regular file or a directory changes nothing: it may find out afterwards that it has no descriptor. */
+static long open_existing(int dirfd, uint64_t path, uint32_t flags)
 {
-	struct file *f;
 	struct path at;
+	struct inode *i;
+	struct file *f;
+	int error = path_at(dirfd, path, flags & O_NOFOLLOW ? 0 : PATH_FOLLOW, &at);
+	long fd;
 
-	*error = path_at(dirfd, path, flags & O_NOFOLLOW ? 0 : PATH_FOLLOW, &at);
-	if (*error)
-		return NULL;
-	f = open_inode(path_take(&at), flags, error);
+	if (error)
+		return error;
+	i = path_take(&at);
+	if (inode_is_regular(i) || inode_is_directory(i)) {
+		f = open_inode(i, flags, &error);
+		fd = f ? fd_install(f, 0, flags & O_CLOEXEC) : error;
+	} else {
+		fd = open_active(i, flags);
+	}
 	path_release(&at);
-	return f;
+	return fd;
 }
 
 long sys_openat(int dirfd, uint64_t path, int flags, uint32_t mode)
 {
-	struct file *f;
-	int error;
-
-	if (!(flags & FLAGS_SPECIAL)) {
-		f = open_existing(dirfd, path, (uint32_t)flags, &error);
-		return f ? fd_install(f, 0, flags & O_CLOEXEC) : error;
-	}
+	if (!(flags & FLAGS_SPECIAL))
+		return open_existing(dirfd, path, (uint32_t)flags);
 	return open_specially(dirfd, path, flags, mode);
 }
 

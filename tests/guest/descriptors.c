@@ -8,9 +8,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "asleep.h"
 #include "test.h"
 
 #define FAR 200 /* the table has to grow for it */
@@ -216,6 +219,108 @@ static void flags_that_make_no_sense_are_refused(void)
 	CHECK(open("/tmp", (O_TMPFILE & ~O_DIRECTORY) | O_RDWR, 0600) == -1 && errno == EINVAL);
 }
 
+#define KEPT "/tmp/descriptors"
+#define NEW "/tmp/descriptors_new"
+
+static void opens_without_room(void)
+{
+	struct rlimit limit;
+	struct stat st;
+	int fd = open(KEPT, O_RDWR | O_CREAT, 0600), fifo;
+
+	CHECK(fd >= 0 && write(fd, "hello", 5) == 5);
+	CHECK_EQ(mkfifo(NEW "_fifo", 0600), 0);
+	fifo = open(NEW "_fifo", O_RDONLY | O_NONBLOCK);
+	CHECK(fifo >= 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = (rlim_t)fifo + 1;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK(open(KEPT, O_WRONLY | O_TRUNC) == -1 && errno == EMFILE);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 5);
+	CHECK(open(NEW, O_WRONLY | O_CREAT, 0600) == -1 && errno == EMFILE);
+	CHECK(access(NEW, F_OK) == -1 && errno == ENOENT);
+	CHECK(open("/tmp", O_WRONLY | O_TMPFILE, 0600) == -1 && errno == EMFILE);
+	CHECK(syscall(SYS_memfd_create, "none", 0) == -1 && errno == EMFILE);
+	/* Nor does it wait: with nobody to write it would do so for ever. */
+	CHECK(dup2(fd, fifo) == fifo);
+	alarm(20);
+	CHECK(open(NEW "_fifo", O_RDONLY) == -1 && errno == EMFILE);
+	alarm(0);
+	/* What cannot be opened takes none away. */
+	close(fifo);
+	CHECK(open("/tmp/nothing", O_RDWR | O_TRUNC) == -1 && errno == ENOENT);
+	CHECK(open("/tmp", O_RDWR | O_CREAT, 0600) == -1 && errno == EISDIR);
+	CHECK(open(NEW "_fifo", O_WRONLY | O_NONBLOCK) == -1 && errno == ENXIO);
+	CHECK_EQ(open(KEPT, O_WRONLY | O_TRUNC), fifo);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 0);
+}
+
+static void without_a_free_one_open_does_nothing(void)
+{
+	in_a_child(opens_without_room);
+	CHECK(unlink(KEPT) == 0 && unlink(NEW "_fifo") == 0);
+}
+
+static void interrupt(int number)
+{
+	(void)number;
+}
+
+static _Atomic int waiter;
+
+/* errno of an opening that nobody answers. */
+static void *open_in_vain(void *error)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+
+	sigaction(SIGUSR1, &action, NULL);
+	waiter = gettid();
+	*(int *)error = open(NEW "_fifo", O_RDONLY) == -1 ? errno : 0;
+	waiter = 0;
+	return NULL;
+}
+
+/* While an opening waits its descriptor is nobody's: neither another's, nor a file's, nor a child's. */
+static void opens_meanwhile(void)
+{
+	pthread_t thread;
+	int next, other_fd, status, error = 0;
+	char name[32];
+	pid_t child;
+
+	CHECK_EQ(mkfifo(NEW "_fifo", 0600), 0);
+	next = dup(1);
+	close(next);
+	CHECK_EQ(pthread_create(&thread, NULL, open_in_vain, &error), 0);
+	while (!waiter)
+		sched_yield();
+	wait_asleep(getpid(), waiter);
+	other_fd = open("/dev/null", O_RDWR);
+	CHECK_EQ(other_fd, next + 1);
+	CHECK(close(next) == -1 && errno == EBADF);
+	CHECK(fcntl(next, F_GETFD) == -1 && errno == EBADF);
+	/* The library would try again for as long as that is so. */
+	CHECK(syscall(SYS_dup2, other_fd, next) == -1 && errno == EBUSY);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", next);
+	CHECK(access(name, F_OK) == -1 && errno == ENOENT);
+	child = fork();
+	if (child == 0)
+		_exit(dup(1) != next);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	while (waiter) {
+		pthread_kill(thread, SIGUSR1);
+		usleep(1000);
+	}
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(error, EINTR);
+	CHECK_EQ(dup(1), next);
+}
+
+static void an_opening_that_waits_has_its_descriptor(void)
+{
+	in_a_child(opens_meanwhile);
+	CHECK_EQ(unlink(NEW "_fifo"), 0);
+}
+
 int main(void)
 {
 	RUN(a_table_that_has_moved_is_found);
@@ -225,5 +330,7 @@ int main(void)
 	RUN(a_descriptor_means_its_file_of_now);
 	RUN(a_file_may_be_open_for_nothing);
 	RUN(flags_that_make_no_sense_are_refused);
+	RUN(without_a_free_one_open_does_nothing);
+	RUN(an_opening_that_waits_has_its_descriptor);
 	return test_result();
 }
