@@ -33,9 +33,11 @@ static int print_all(struct file *f, struct text *out)
 		if (!out->data)
 			return -ENOMEM;
 		t->print(f->inode, out);
-		if (!out->overflow)
+		if (!out->overflow && !out->error)
 			return 0;
 		heap_free(out->data);
+		if (out->error)
+			return out->error;
 	}
 	return -EFBIG;
 }

@@ -23,7 +23,7 @@ void proc_print_mounts(struct process *p, struct text *out);
 void proc_print_stat(struct process *p, struct text *out);
 void proc_print_statm(struct process *p, struct text *out);
 void proc_print_status(struct process *p, struct text *out);
-/* Of one thread, or nothing if it has ended. */
+/* Of one thread; out->error is -ESRCH if it has ended.  The main thread is there as long as the process. */
 void proc_print_thread_command_line(struct process *p, uint32_t thread, struct text *out);
 void proc_print_thread_name(struct process *p, uint32_t thread, struct text *out);
 void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out);

@@ -71,9 +71,11 @@ static void picture_task(struct picture *pic, const struct task *t)
 		pic->start_ns = tsc_to_ns(t->start_tsc - boot_tsc);
 }
 
-/* Under process_tree_lock. */
-static void picture_tasks(struct picture *pic, const struct process *p, uint32_t thread)
+/* Under process_tree_lock.  False: the thread has ended. */
+static bool picture_tasks(struct picture *pic, const struct process *p, uint32_t thread)
 {
+	bool found = !thread || thread == p->pid;
+
 	if (!thread)
 		pic->own = p->self_usage;
 	if (p->leader && p->state != PROCESS_REAPED)
@@ -84,6 +86,7 @@ static void picture_tasks(struct picture *pic, const struct process *p, uint32_t
 
 		if (!is_in(t, thread))
 			continue;
+		found = true;
 		if (thread) {
 			picture_task(pic, t);
 			memcpy(pic->name, t->name, sizeof(pic->name));
@@ -94,6 +97,7 @@ static void picture_tasks(struct picture *pic, const struct process *p, uint32_t
 		pic->voluntary += t->voluntary_switches;
 		pic->involuntary += t->involuntary_switches;
 	}
+	return found;
 }
 
 static void picture_actions(struct picture *pic, const struct signal_actions *actions)
@@ -121,8 +125,11 @@ static void picture_parts(struct picture *pic, const struct process *p)
 	pic->own.minor_faults += vm_fault_count(p->vm);
 }
 
-static void take_picture(struct picture *pic, struct process *p, uint32_t thread)
+/* False: there is none, since the thread has ended; out->error says so. */
+static bool take_picture(struct picture *pic, struct process *p, uint32_t thread, struct text *out)
 {
+	bool found;
+
 	*pic = (struct picture){ .pid = p->pid, .uid = p->uid, .gid = p->gid };
 	pic->id = thread ? thread : p->pid;
 	lock_acquire(&process_tree_lock);
@@ -135,23 +142,28 @@ static void take_picture(struct picture *pic, struct process *p, uint32_t thread
 	pic->children = p->children_usage;
 	pic->signals_pending = p->signal_pending;
 	pic->state = state_of(p, thread);
-	picture_tasks(pic, p, thread);
+	found = picture_tasks(pic, p, thread);
 	picture_actions(pic, p->signal_actions);
 	lock_release(&process_tree_lock);
-
+	if (!found) {
+		out->error = -ESRCH;
+		return false;
+	}
 	mutex_lock(&p->exec_mutex);
 	if (!pic->name[0])
 		memcpy(pic->name, p->name, sizeof(pic->name));
 	picture_parts(pic, p);
 	mutex_unlock(&p->exec_mutex);
 	pic->name[sizeof(pic->name) - 1] = 0;
+	return true;
 }
 
 void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p, thread);
+	if (!take_picture(&pic, p, thread, out))
+		return;
 	text_print(out, "%u (%s) %c %u %u %u %lu %d 0 ", pic.id, pic.name, pic.state, pic.parent,
 		   pic.group, pic.session, pic.has_terminal ? device_number(5, 1) : 0,
 		   pic.has_terminal ? (int)pic.foreground : -1);
@@ -177,7 +189,8 @@ void proc_print_statm(struct process *p, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p, 0);
+	if (!take_picture(&pic, p, 0, out))
+		return;
 	text_print(out, "%lu %lu 0 0 0 %lu 0\n", pic.bytes / EXO_PAGE_SIZE, pic.pages,
 		   pic.bytes / EXO_PAGE_SIZE);
 }
@@ -240,7 +253,8 @@ void proc_print_thread_status(struct process *p, uint32_t thread, struct text *o
 {
 	struct picture pic;
 
-	take_picture(&pic, p, thread);
+	if (!take_picture(&pic, p, thread, out))
+		return;
 	print_name_line(pic.name, out);
 	text_print(out, "Umask:\t%04o\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\n", pic.umask, pic.state,
 		   state_word(pic.state), pic.pid);
@@ -277,14 +291,18 @@ void proc_print_command_line(struct process *p, struct text *out)
 
 void proc_print_thread_command_line(struct process *p, uint32_t thread, struct text *out)
 {
-	proc_print_command_line(p, out);
+	struct picture pic;
+
+	if (take_picture(&pic, p, thread, out))
+		proc_print_command_line(p, out);
 }
 
 void proc_print_thread_name(struct process *p, uint32_t thread, struct text *out)
 {
 	struct picture pic;
 
-	take_picture(&pic, p, thread);
+	if (!take_picture(&pic, p, thread, out))
+		return;
 	text_print(out, "%s\n", pic.name);
 }
 

@@ -126,8 +126,10 @@ static void entry_print(struct inode *i, struct text *out)
 {
 	struct process *p = proc_process_get((uint64_t)i->private);
 
-	if (!p)
+	if (!p) {
+		out->error = -ESRCH;
 		return;
+	}
 	entry_of(i)->print(p, out);
 	process_put(p);
 }

@@ -65,8 +65,10 @@ static void thread_file_print(struct inode *i, struct text *out)
 {
 	struct process *p = proc_process_get((uint64_t)i->private);
 
-	if (!p)
+	if (!p) {
+		out->error = -ESRCH;
 		return;
+	}
 	file_of(i)->print(p, thread_of(i), out);
 	process_put(p);
 }

@@ -13,6 +13,7 @@ struct text {
 	char *data;
 	size_t size, used;
 	bool overflow;
+	int error; /* what a read fails with instead, or 0 */
 };
 
 void text_print(struct text *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -329,6 +329,57 @@ static void a_name_is_one_line(void)
 	CHECK_EQ(prctl(PR_SET_NAME, "proc_files", 0, 0, 0), 0);
 }
 
+static int reads_as_ended(int fd)
+{
+	return pread(fd, text, sizeof(text), 0) == -1 && errno == ESRCH;
+}
+
+static _Atomic int listed_thread;
+static sem_t may_end;
+
+static void *wait_to_be_opened(void *unused)
+{
+	listed_thread = gettid();
+	while (sem_wait(&may_end) != 0)
+		;
+	return NULL;
+}
+
+/* A file that was opened before tells of nobody else then. */
+static void what_has_ended_says_so(void)
+{
+	static const char *const names[] = { "stat", "status", "comm", "cmdline" };
+	int files[8], status;
+	pthread_t thread;
+	char path[64];
+	pid_t child = fork();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	sem_init(&may_end, 0, 0);
+	CHECK(pthread_create(&thread, NULL, wait_to_be_opened, NULL) == 0);
+	while (!listed_thread)
+		sched_yield();
+	for (int i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), i < 4 ? "/proc/self/task/%d/%s" : "/proc/%d/%s",
+			 i < 4 ? listed_thread : child, names[i % 4]);
+		files[i] = open(path, O_RDONLY);
+		CHECK(files[i] >= 0);
+		CHECK(pread(files[i], text, sizeof(text), 0) > 0);
+	}
+	sem_post(&may_end);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+	/* A join does not wait for the very end. */
+	for (int i = 0; i < 5000 && !reads_as_ended(files[0]); i++)
+		usleep(1000);
+	for (int i = 0; i < 8; i++) {
+		CHECK(reads_as_ended(files[i]));
+		close(files[i]);
+	}
+}
+
 int main(void)
 {
 	RUN(cpuinfo_has_a_block_for_each_cpu);
@@ -344,5 +395,6 @@ int main(void)
 	RUN(a_main_thread_that_has_ended_is_a_zombie);
 	RUN(threads_find_themselves);
 	RUN(a_name_is_one_line);
+	RUN(what_has_ended_says_so);
 	return test_result();
 }
