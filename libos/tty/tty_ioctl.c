@@ -140,6 +140,10 @@ static long flush(struct tty *t, uint64_t which)
 
 static long flow(struct tty *t, uint64_t action)
 {
+	long r = tty_check_foreground(t, SIGTTOU);
+
+	if (r != 0)
+		return r;
 	if (action != TCOOFF && action != TCOON)
 		return action == TCIOFF || action == TCION ? 0 : -EINVAL;
 	lock_acquire(&t->lock);
@@ -147,6 +151,14 @@ static long flow(struct tty *t, uint64_t action)
 	tty_push(t);
 	lock_release(&t->lock);
 	return 0;
+}
+
+/* A break is not sent: no line here needs one. */
+static long send_break(struct tty *t)
+{
+	long r = tty_check_foreground(t, SIGTTOU);
+
+	return r != 0 ? r : drain_output(t);
 }
 
 static long put_int(uint64_t user, uint32_t value)
@@ -214,7 +226,7 @@ long tty_ioctl(struct tty *t, unsigned command, uint64_t argument)
 		return flow(t, argument);
 	case TCSBRK:
 	case TCSBRKP:
-		return drain_output(t); /* a break is not sent: no line here needs one */
+		return send_break(t);
 	case FIONREAD:
 	case TIOCOUTQ:
 		return count(t, command, argument);

@@ -178,6 +178,49 @@ static int terminal_of_a_sibling(void)
 	return error;
 }
 
+static int let_output_go_on(int terminal)
+{
+	return tcflow(terminal, TCOON);
+}
+
+static int send_a_break(int terminal)
+{
+	return tcsendbreak(terminal, 0);
+}
+
+static int send_a_long_break(int terminal)
+{
+	return ioctl(terminal, TCSBRKP, 1);
+}
+
+/* Does it stop a group in the background, and go through where SIGTTOU is ignored? */
+static bool is_for_the_foreground(int terminal, int (*change)(int terminal))
+{
+	int status;
+	bool stops;
+	pid_t child = fork();
+
+	if (child == 0) {
+		setpgid(0, 0);
+		change(terminal);
+		signal(SIGTTOU, SIG_IGN);
+		_exit(change(terminal) != 0);
+	}
+	stops = waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) &&
+		WSTOPSIG(status) == SIGTTOU;
+	if (!stops)
+		return false;
+	/* It tries again when it goes on, and stops again until it is in the foreground. */
+	signal(SIGTTOU, SIG_IGN);
+	if (tcsetpgrp(terminal, child) != 0)
+		return false;
+	kill(child, SIGCONT);
+	stops = waitpid(child, &status, 0) == child && status == 0;
+	tcsetpgrp(terminal, getpgrp());
+	signal(SIGTTOU, SIG_DFL);
+	return stops;
+}
+
 static int lead_a_session(void)
 {
 	int status, fd = open("/dev/console", O_RDWR | O_NOCTTY);
@@ -205,6 +248,10 @@ static int lead_a_session(void)
 	if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status) ||
 	    WSTOPSIG(status) != SIGTTIN)
 		return 4;
+	if (!is_for_the_foreground(own, tcdrain) || !is_for_the_foreground(own, let_output_go_on) ||
+	    !is_for_the_foreground(own, send_a_break) ||
+	    !is_for_the_foreground(own, send_a_long_break))
+		return 13;
 	/* In the foreground it may; ^C would end it, and so does this. */
 	if (tcsetpgrp(own, child) != 0 || tcgetpgrp(own) != child)
 		return 5;
