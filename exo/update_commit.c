@@ -170,8 +170,8 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 static int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
 {
 	const struct update_plan *plan = step->plan;
-	uint64_t keep = plan->op.flags & EXO_OP_KEEP_COW ? EXO_PTE_SOFT0 : 0;
-	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), frame = pte_frame(old), new;
+	uint64_t keep = plan->op.flags & EXO_OP_KEEP_COW ? EXO_PTE_SOFT0 : 0, new;
+	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), frame = pte_frame(old);
 
 	if (!(old & PTE_PRESENT))
 		return 0;
@@ -179,7 +179,7 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
 		if (__builtin_expect_with_probability(old & keep, 0, 0.99)) /* rare enough for a jump */
 			new = (new & ~PTE_WRITE) | keep;
-		if ((old & PTE_WRITE) || !(new & PTE_WRITE))
+		if (!(new & ~old &PTE_WRITE))
 			continue;
 		if (frame_word_owner(frame_word(frame)) != plan->target->object.owner->id)
 			return -EPERM;

@@ -55,7 +55,7 @@ struct service_page {
 	/* In the first page, which only the server and the maker have.  The server's while there is one, else
 	 * the maker's. */
 	_Atomic uint64_t serving; /* CPUs on which a thread has asked for requests */
-	_Atomic uint64_t held;    /* callers with requests that are taken; changed under the server's lock */
+	_Atomic uint64_t held;    /* callers who have requests taken; under the server's lock */
 	uint64_t reserved[5];
 	struct service_slot slots[SERVICE_SLOTS - 1];
 };

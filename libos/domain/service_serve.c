@@ -14,7 +14,8 @@
  * of a slot's state is a full barrier, and here is a release. */
 static void tell_held(struct service *s, unsigned caller, bool held)
 {
-	uint64_t bit = 1ul << caller, now = atomic_load_explicit(&s->pages->held, memory_order_relaxed);
+	uint64_t now = atomic_load_explicit(&s->pages->held, memory_order_relaxed),
+		 bit = 1ul << caller;
 
 	atomic_store_explicit(&s->pages->held, held ? now | bit : now & ~bit, memory_order_release);
 }

@@ -316,7 +316,7 @@ long sys_fallocate(int fd, int mode, int64_t offset, int64_t size)
 		 ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE)))
 		result = -EOPNOTSUPP;
 	else if (!f->inode || !memfs_data(f->inode))
-		result = f->inode && inode_is_fifo(f->inode) ? -ESPIPE : -ENODEV;
+		result = f->inode && f->inode->type == S_IFIFO ? -ESPIPE : -ENODEV;
 	else if ((uint64_t)offset + (uint64_t)size > FILE_SIZE_LIMIT)
 		result = -EFBIG;
 	else

@@ -125,7 +125,6 @@ static inline __attribute__((always_inline)) void inode_put(struct inode *i)
 
 static inline bool inode_is_directory(const struct inode *i) { return i->type == S_IFDIR; }
 static inline bool inode_is_regular(const struct inode *i) { return i->type == S_IFREG; }
-static inline bool inode_is_fifo(const struct inode *i) { return i->type == S_IFIFO; }
 static inline bool inode_is_link(const struct inode *i) { return i->type == S_IFLNK; }
 
 /* Mode with type, as in st_mode. */

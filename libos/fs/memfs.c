@@ -117,7 +117,7 @@ static const struct inode_ops link_inode_ops = {
 
 static void memfs_free_special(struct inode *i)
 {
-	if (inode_is_fifo(i))
+	if (i->type == S_IFIFO)
 		fifo_free(i);
 	space_uncharge(sizeof(*i));
 	space_count_inode(-1);

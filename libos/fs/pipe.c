@@ -112,8 +112,8 @@ static long await_data(struct pipe *p, struct file *f)
 }
 
 /* begun: something has been read by this call. */
-static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f, uint64_t user, size_t n,
-						  bool begun)
+static __attribute__((noinline)) long read_slowly(struct pipe *p, struct file *f, uint64_t user,
+						  size_t n, bool begun)
 {
 	size_t done = 0, moved;
 	unsigned touches = 0;

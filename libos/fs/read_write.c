@@ -8,7 +8,8 @@
 #include "fs/memfs.h"
 
 /* Of a stream the second buffer has what is there by then: nobody waits with bytes in hand. */
-static inline long transfer_one(struct file *f, bool write, bool begun, uint64_t user, size_t n, uint64_t *pos)
+static inline long transfer_one(struct file *f, bool write, bool begun, uint64_t user, size_t n,
+				uint64_t *pos)
 {
 	bool more = begun && !file_has_position(f);
 	file_transfer_op op = write ? f->ops->write : more ? f->ops->read_more : f->ops->read;
@@ -62,7 +63,8 @@ static long write_gathered(struct file *f, const struct iovec *vector, unsigned 
 	size_t at = 0;
 
 	for (unsigned i = 0; i < count && !result; at += vector[i++].iov_len)
-		result = copy_from_user(bytes + at, (uint64_t)vector[i].iov_base, vector[i].iov_len);
+		result =
+			copy_from_user(bytes + at, (uint64_t)vector[i].iov_base, vector[i].iov_len);
 	if (!result)
 		result = f->ops->write_kernel(f, bytes, total, NULL);
 	heap_free(bytes);
@@ -313,7 +315,7 @@ long sys_fadvise64(int fd, int64_t offset, int64_t n, int advice)
 
 	if (!f)
 		return -EBADF;
-	is_fifo = f->inode && inode_is_fifo(f->inode);
+	is_fifo = f->inode && f->inode->type == S_IFIFO;
 	file_put(f);
 	if (is_fifo)
 		return -ESPIPE;

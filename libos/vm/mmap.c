@@ -154,7 +154,8 @@ long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, str
 	if (f)
 		file_touch_mapped(f);
 	if (flags & (MAP_POPULATE | MAP_LOCKED))
-		vm_populate(v, (uint64_t)at, (uint64_t)at + len, (!f || !shared) && (prot & PROT_WRITE));
+		vm_populate(v, (uint64_t)at, (uint64_t)at + len,
+			    (!f || !shared) && (prot & PROT_WRITE));
 	return at;
 }
 

@@ -501,7 +501,9 @@ static void read_page(unsigned cpu)
 /* As libos/vm/copy.c has it: what nothing else maps is its own. */
 static void write_elsewhere(void)
 {
-	struct exo_regs regs = { .rsi = VA + EXO_PAGE_SIZE, .rdx = 1, .r10 = EXO_PROT_READ | EXO_PROT_WRITE };
+	struct exo_regs regs = { .rsi = VA + EXO_PAGE_SIZE,
+				 .rdx = 1,
+				 .r10 = EXO_PROT_READ | EXO_PROT_WRITE };
 	struct handle_view view = { .space = &elsewhere };
 
 	if (atomic_load(&maps) != 1)
@@ -588,19 +590,20 @@ int main(void)
 		  NULL },
 		{ "what_is_unmapped_does_not_come_back", 2, 3, 1, setup, the_other_unmaps,
 		  nothing_is_mapped, NULL },
-		{ "what_is_given_up_is_not_written_to_at_once", 3, 2, 1, setup_forked, one_gives_it_up,
-		  one_has_it, NULL },
-		{ "what_the_processor_marks_is_kept", 2, 3, 1, setup, the_other_marks, a_mark_is_kept,
-		  NULL },
-		{ "a_frame_that_leaves_two_spaces_is_waited_for", 2, 3, 1, setup_two_spaces, both_unmap,
-		  it_is_free, NULL },
-		{ "a_frame_is_claimed_as_soon_as_it_comes_free", 2, 3, 1, setup_old_stamp, the_other_claims,
-		  it_holds_an_object, NULL },
-		{ "two_cpus_map_one_page_in_one_place", 2, 3, 1, setup_empty, both_map, one_is_there, NULL },
+		{ "what_is_given_up_is_not_written_to_at_once", 3, 2, 1, setup_forked,
+		  one_gives_it_up, one_has_it, NULL },
+		{ "what_the_processor_marks_is_kept", 2, 3, 1, setup, the_other_marks,
+		  a_mark_is_kept, NULL },
+		{ "a_frame_that_leaves_two_spaces_is_waited_for", 2, 3, 1, setup_two_spaces,
+		  both_unmap, it_is_free, NULL },
+		{ "a_frame_is_claimed_as_soon_as_it_comes_free", 2, 3, 1, setup_old_stamp,
+		  the_other_claims, it_holds_an_object, NULL },
+		{ "two_cpus_map_one_page_in_one_place", 2, 3, 1, setup_empty, both_map,
+		  one_is_there, NULL },
 		{ "a_shared_table_is_not_written_at_once", 1, 3, 1, setup_shared_table, map_at_once,
 		  none_is_there, NULL },
-		{ "a_table_that_others_may_know_is_not_written_at_once", 1, 3, 1, setup_stamped_table,
-		  map_at_once, none_is_there, NULL },
+		{ "a_table_that_others_may_know_is_not_written_at_once", 1, 3, 1,
+		  setup_stamped_table, map_at_once, none_is_there, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

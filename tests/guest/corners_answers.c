@@ -439,8 +439,10 @@ static void less_than_nobody_is_not_moved(void)
 {
 	uint32_t words[2] = { 0, 0 };
 
-	CHECK(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, -1, 1, &words[1], 0) < 0 && errno == EINVAL);
-	CHECK(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, 1, -1, &words[1], 0) < 0 && errno == EINVAL);
+	CHECK(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, -1, 1, &words[1], 0) < 0 &&
+	      errno == EINVAL);
+	CHECK(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, 1, -1, &words[1], 0) < 0 &&
+	      errno == EINVAL);
 	CHECK_EQ(syscall(SYS_futex, &words[0], FUTEX_REQUEUE, 1, 1, &words[1], 0), 0);
 }
 

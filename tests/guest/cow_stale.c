@@ -25,13 +25,13 @@
 /* Every second one: what is written to page after page would be copied ahead of time. */
 static char *pages;
 
-static struct {
-	_Atomic int page;  /* in turn from the last to the first, as nothing is copied ahead then, too */
+static struct turn {
+	_Atomic int page;  /* from the last to the first: neither is then anything copied ahead */
 	_Atomic int read;  /* the thread has it in its TLB */
 	_Atomic int moved; /* the child writes, or has written */
 	_Atomic int done;  /* the parent has written */
 	_Atomic long wrong;
-} *turn;
+} * turn; /* shared by all three */
 
 static volatile char *byte(int page, int which)
 {
@@ -122,7 +122,8 @@ static void what_the_parent_writes_no_thread_of_the_child_reads(void)
 
 int main(void)
 {
-	pages = mmap(NULL, 2l * PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pages = mmap(NULL, 2l * PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
 	turn = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	RUN(what_the_parent_writes_no_thread_of_the_child_reads);

@@ -575,7 +575,8 @@ static void parent_death_signal_arrives(void)
 
 	if (child == 0) {
 		if (fork() == 0) {
-			struct sigaction action = { .sa_sigaction = count_death, .sa_flags = SA_SIGINFO };
+			struct sigaction action = { .sa_sigaction = count_death,
+						    .sa_flags = SA_SIGINFO };
 
 			ends = getppid();
 			sigaction(SIGUSR1, &action, NULL);
