@@ -98,7 +98,7 @@ long file_seek_from(struct file *f, int64_t base, int64_t offset);
 /* ops.seek of a file whose end nobody knows: from its beginning, or from where one is. */
 long file_seek_endless(struct file *f, int64_t offset, int whence);
 
-/* Descriptor tables (fs/descriptor.c).  fd_get returns a counted file or NULL. */
+/* Descriptor tables (fs/descriptor_table.c).  fd_get returns a counted file or NULL. */
 struct file_table;
 struct file *fd_get(int fd);
 /* Consumes the reference; the descriptor, -EMFILE or -ENOMEM. */

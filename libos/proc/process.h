@@ -97,7 +97,7 @@ struct process {
 				   * as well: read under either */
 	struct file_table *files; /* counted: shared with CLONE_FILES */
 	struct fs_context *fs;    /* counted: its own, or that of another process, which is counted too */
-	bool shares_files;        /* since CLONE_FILES: exec makes a copy first */
+	bool shares_files;        /* since CLONE_FILES: exec makes a copy, if others still do */
 	char name[16];            /* comm */
 	struct command_line *command_line; /* counted: shared since fork; or NULL */
 

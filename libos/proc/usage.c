@@ -26,7 +26,10 @@ void usage_add(struct usage *sum, const struct usage *more)
 /* The words of a running task change meanwhile; each is read as one of its values. */
 void usage_of_task(struct usage *sum, const struct task *t)
 {
-	sum->user_ns += t->user_ns;
+	uint64_t told_ns = atomic_load_explicit(&t->told_ns, memory_order_relaxed);
+
+	/* What a clock has told already is not taken back when the task ends (time/cpu_clock.c). */
+	sum->user_ns += t->user_ns > told_ns ? t->user_ns : told_ns;
 	sum->system_ns += t->system_ns;
 	sum->voluntary_switches += t->voluntary_switches;
 	sum->involuntary_switches += t->involuntary_switches;

@@ -9,7 +9,7 @@
  * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/file_life.c libos/fs/record_lock.c
  * libos/fs/directory_file.c libos/fs/device.c libos/fs/tree_build.c libos/fs/pipe.c libos/fs/pipe_ends.c
  * libos/fs/pipe_ring.c libos/fs/pipe_calls.c libos/fs/poll.c libos/fs/poll_entry.c libos/fs/transfer.c
- * libos/fs/own_descriptors.c */
+ * libos/fs/own_descriptors.c libos/fs/descriptor_table.c */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
