@@ -33,6 +33,7 @@ void tty_init(struct tty *t, const struct tty_driver *driver, void *device)
 	line_init(&t->line, echo, t);
 	wait_queue_init(&t->readers);
 	wait_queue_init(&t->writers);
+	wait_queue_init(&t->turn);
 	t->window.ws_row = DEFAULT_ROWS;
 	t->window.ws_col = DEFAULT_COLUMNS;
 }

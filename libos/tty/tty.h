@@ -47,6 +47,8 @@ struct tty {
 	uint8_t output[TTY_OUTPUT_SIZE];
 	uint32_t output_read, output_write; /* free-running */
 	struct wait_queue readers, writers;
+	bool reading;           /* a read takes its bytes piece by piece; others wait */
+	struct wait_queue turn; /* of those for the end of that */
 	struct winsize window;
 	bool input_refused;                 /* the driver holds input back for want of room */
 	uint32_t hangups;                   /* files opened before the last one are dead */

@@ -147,12 +147,37 @@ static int wait_readable(struct tty_open *o, const struct file *f, size_t n)
 	}
 }
 
+/* With the lock held: until no other read is in the midst of taking its bytes.  0 or an error. */
+static int wait_turn(struct tty *t, const struct file *f)
+{
+	while (t->reading) {
+		if ((f->flags & O_NONBLOCK) != 0)
+			return -EAGAIN;
+		if (wait_on(&t->turn, &t->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR && t->reading)
+			return -ERESTARTSYS;
+	}
+	return 0;
+}
+
+/* As wait_readable(), and it is our turn: what has been read by another meanwhile is not there any more. */
+static int wait_to_take(struct tty_open *o, const struct file *f, size_t n)
+{
+	int r;
+
+	do {
+		r = wait_turn(o->tty, f);
+		if (r == 0)
+			r = wait_readable(o, f, n);
+	} while (r > 0 && o->tty->reading);
+	return r;
+}
+
 /*
  * Takes what is there piece by piece: in canonical mode to the end of the line.  With the lock held
  * since the input was seen, so that another reader cannot take it in between and this one come back
  * with nothing, which means the end of the file; drops it.
  */
-static long take(struct tty_open *o, uint64_t user, size_t n)
+static long take_pieces(struct tty_open *o, uint64_t user, size_t n)
 {
 	struct tty *t = o->tty;
 	uint8_t piece[PIECE];
@@ -176,6 +201,21 @@ static long take(struct tty_open *o, uint64_t user, size_t n)
 	}
 }
 
+/* The lock is dropped between two pieces: `reading` keeps others from the rest of the line. */
+static long take(struct tty_open *o, uint64_t user, size_t n)
+{
+	struct tty *t = o->tty;
+	long result;
+
+	t->reading = true;
+	result = take_pieces(o, user, n);
+	lock_acquire(&t->lock);
+	t->reading = false;
+	wake_all(&t->turn, WAKE_ANY);
+	lock_release(&t->lock);
+	return result;
+}
+
 static long tty_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
 	struct tty_open *o = f->private;
@@ -186,7 +226,7 @@ static long tty_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	if (n == 0)
 		return 0;
 	lock_acquire(&o->tty->lock);
-	r = wait_readable(o, f, n);
+	r = wait_to_take(o, f, n);
 	if (r > 0)
 		return take(o, user, n);
 	lock_release(&o->tty->lock);

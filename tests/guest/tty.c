@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -329,10 +330,79 @@ static int throw_away_much(void)
 	return 1;
 }
 
+#define LONG_LINE 600 /* is read in several pieces */
+#define LONG_LINES 13 /* so many fit */
+#define ROUNDS 20
+#define PAGE 4096
+
+struct readers {
+	_Atomic int round, ready, done, pieces, lines;
+};
+
+/* Reads what has come in each round, into pages that are not there yet, so that a read takes its time. */
+static int read_long_lines(struct readers *r, int cpu)
+{
+	char *pages =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *text = pages + PAGE - LONG_LINE / 2;
+	cpu_set_t set;
+	long n;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set); /* if there are so many */
+	for (int round = 1; round <= ROUNDS; round++) {
+		while (r->round < round)
+			usleep(100);
+		r->ready++;
+		while (r->ready < 2 * round)
+			;
+		while (r->lines + r->pieces < round * LONG_LINES) {
+			n = read(0, text, 2 * LONG_LINE);
+			if (n == LONG_LINE + 1 && text[n - 1] == '\n')
+				r->lines++;
+			else if (n >= 0)
+				r->pieces++;
+			madvise(pages, 2 * PAGE, MADV_DONTNEED);
+		}
+		r->done++;
+	}
+	return 0;
+}
+
+/* For tests/script/interactive.py, too: each long line comes to one of two readers, as a whole. */
+static int share_long_lines(void)
+{
+	struct readers *r =
+		mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct termios plain;
+	int there;
+
+	tcgetattr(0, &plain);
+	plain.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(0, TCSANOW, &plain);
+	fcntl(0, F_SETFL, O_RDWR | O_NONBLOCK);
+	for (int i = 0; i < 2; i++)
+		if (fork() == 0)
+			_exit(read_long_lines(r, i));
+	for (int round = 1; round <= ROUNDS; round++) {
+		printf("type now\n");
+		fflush(stdout);
+		do {
+			usleep(1000);
+		} while (ioctl(0, FIONREAD, &there) == 0 && there < LONG_LINES * (LONG_LINE + 1));
+		r->round = round;
+		while (r->done < 2 * round)
+			usleep(1000);
+	}
+	fcntl(0, F_SETFL, O_RDWR);
+	return r->pieces != 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
-		return throw_away_much();
+		return strcmp(argv[1], "much") == 0 ? throw_away_much() : share_long_lines();
 	console = open("/dev/console", O_RDWR | O_NOCTTY);
 	line = open("/dev/ttyS0", O_RDWR | O_NOCTTY);
 	if (console < 0 || line < 0) {

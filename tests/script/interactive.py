@@ -68,11 +68,18 @@ def session(cpus):
         s.type(b"\x04")
         s.expect(PROMPT)
         # What is typed after too much was thrown away is read.
-        s.type(b"/tests/tty much; stty sane; echo came to $?\r")
+        s.type(b"/tests/tty much; r=$?; stty sane; echo came to $r\r")
         s.expect(rb"type now")
         s.type(b"x" * 9000)
         s.expect(rb"thrown away")
         s.type(b"!")
+        s.expect(rb"came to 0\r+\n")
+        s.expect(PROMPT)
+        # A long line comes to one of two readers, as a whole.
+        s.type(b"/tests/tty lines; r=$?; stty sane; echo came to $r\r")
+        for _ in range(20):
+            s.expect(rb"type now")
+            s.type((b"y" * 600 + b"\r") * 13)
         s.expect(rb"came to 0\r+\n")
         s.expect(PROMPT)
         s.line(b"stty size", rb"\d+ \d+\r+\n")
