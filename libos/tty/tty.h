@@ -51,7 +51,8 @@ struct tty {
 	struct wait_queue turn; /* of those for the end of that */
 	struct winsize window;
 	bool input_refused;                 /* the driver holds input back for want of room */
-	uint32_t hangups;                   /* files opened before the last one are dead */
+	uint32_t hangups; /* files opened before the last one are dead; changed under
+					     * process_tree_lock as well, so either is enough to read it */
 
 	/* Under process_tree_lock. */
 	uint32_t session, foreground;       /* 0: none */
@@ -95,6 +96,7 @@ int tty_give_up(struct tty *t);
 int tty_get_foreground(struct tty *t, uint32_t *group);
 int tty_set_foreground(struct tty *t, uint32_t group);
 int tty_get_session(struct tty *t, uint32_t *session);
-struct tty *tty_of_caller(void);
+/* The caller's terminal, and what its `hangups` are while it is that; or NULL. */
+struct tty *tty_of_caller(uint32_t *hangups);
 
 #endif

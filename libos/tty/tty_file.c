@@ -29,29 +29,36 @@ struct tty_open {
 	uint32_t hangups; /* tty->hangups at that time */
 };
 
-static int open_on(struct file *f, struct tty *t, bool survives)
+static struct tty_open *open_on(struct file *f, struct tty *t)
 {
 	struct tty_open *o = heap_alloc(sizeof(*o));
 
-	if (o == NULL)
-		return -ENOMEM;
-	o->tty = t;
-	o->survives = survives;
-	lock_acquire(&t->lock);
-	o->hangups = t->hangups;
-	lock_release(&t->lock);
-	f->private = o;
-	return 0;
+	if (o != NULL) {
+		o->tty = t;
+		f->private = o;
+	}
+	return o;
 }
 
+static void remember_hangups(struct tty_open *o)
+{
+	lock_acquire(&o->tty->lock);
+	o->hangups = o->tty->hangups;
+	lock_release(&o->tty->lock);
+}
+
+/* The hangups are those of after the terminal has become ours: the end of the session that had it before is
+ * among them. */
 static int tty_open(struct file *f)
 {
-	struct tty *t = f->private;
-	int r = open_on(f, t, false);
+	struct tty_open *o = open_on(f, f->private);
 
-	if (r == 0 && (f->flags & O_NOCTTY) == 0)
-		tty_acquire_by_open(t);
-	return r;
+	if (o == NULL)
+		return -ENOMEM;
+	if ((f->flags & O_NOCTTY) == 0)
+		tty_acquire_by_open(o->tty);
+	remember_hangups(o);
+	return 0;
 }
 
 /* As on Linux, the console becomes nobody's controlling terminal by being opened: process 1, which
@@ -59,19 +66,30 @@ static int tty_open(struct file *f)
  * the next shell inherits process 1's. */
 static int console_open(struct file *f)
 {
+	struct tty_open *o = open_on(f, f->private);
+
+	if (o == NULL)
+		return -ENOMEM;
+	o->survives = true;
 	f->ops = &tty_file_ops;
-	return open_on(f, f->private, true);
+	return 0;
 }
 
 /* /dev/tty becomes the terminal that controls the process which opens it. */
 static int own_open(struct file *f)
 {
-	struct tty *t = tty_of_caller();
+	uint32_t hangups;
+	struct tty *t = tty_of_caller(&hangups);
+	struct tty_open *o;
 
 	if (t == NULL)
 		return -ENXIO;
+	o = open_on(f, t);
+	if (o == NULL)
+		return -ENOMEM;
+	o->hangups = hangups;
 	f->ops = &tty_file_ops;
-	return open_on(f, t, false);
+	return 0;
 }
 
 static void tty_release(struct file *f)

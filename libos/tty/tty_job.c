@@ -15,12 +15,14 @@
 #include "proc/signal_private.h"
 #include "tty/tty.h"
 
-struct tty *tty_of_caller(void)
+struct tty *tty_of_caller(uint32_t *hangups)
 {
 	struct tty *t;
 
 	lock_acquire(&process_tree_lock);
 	t = current_process()->controlling_tty;
+	if (t != NULL)
+		*hangups = t->hangups;
 	lock_release(&process_tree_lock);
 	return t;
 }
@@ -138,30 +140,40 @@ int tty_give_up(struct tty *t)
 }
 
 /*
- * The files that are open become dead, so that what the session leaves behind does not read the
- * next session's input.  A reader that sleeps is woken and finds its file dead.
+ * With process_tree_lock held: the files that are open become dead, so that what the session leaves behind
+ * does not read the next session's input.  A reader that sleeps is woken and finds its file dead.
+ *
+ * Why no file is taken for one of the other session: the session has lost the terminal under the same hold of
+ * that lock.  Who gets the terminal next opens its file, or looks at `hangups` again, after that; who still had
+ * it when it opened /dev/tty has looked before, under that lock too, and has a dead file.
  */
-void tty_session_leader_exit(struct process *p)
+static void hang_up_files(struct tty *t)
 {
-	struct tty *t;
-
-	lock_acquire(&process_tree_lock);
-	t = p->controlling_tty;
-	if (t != NULL && is_leader(p))
-		hang_up_session(t);
-	else
-		t = NULL;
-	lock_release(&process_tree_lock);
-	if (t == NULL)
-		return;
 	lock_acquire(&t->lock);
 	t->hangups++;
 	line_flush_input(&t->line);
 	t->line.stopped = false;
 	wake_all(&t->readers, WAKE_ANY);
 	wake_all(&t->writers, WAKE_ANY);
-	tty_push(t);
 	lock_release(&t->lock);
+}
+
+void tty_session_leader_exit(struct process *p)
+{
+	struct tty *t;
+
+	lock_acquire(&process_tree_lock);
+	t = p->controlling_tty;
+	if (t != NULL && is_leader(p)) {
+		hang_up_session(t);
+		hang_up_files(t);
+	} else {
+		t = NULL;
+	}
+	lock_release(&process_tree_lock);
+	if (t == NULL)
+		return;
+	tty_output_ready(t); /* it is not stopped any more */
 	tty_resume_input(t);
 }
 
