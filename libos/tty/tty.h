@@ -51,8 +51,9 @@ struct tty {
 	struct wait_queue turn; /* of those for the end of that */
 	struct winsize window;
 	bool input_refused;                 /* the driver holds input back for want of room */
-	uint32_t hangups; /* files opened before the last one are dead; changed under
-					     * process_tree_lock as well, so either is enough to read it */
+	/* Files opened before the last one are dead.  Changed under process_tree_lock as well, so either is
+	 * enough to read it. */
+	uint32_t hangups;
 
 	/* Under process_tree_lock. */
 	uint32_t session, foreground;       /* 0: none */
