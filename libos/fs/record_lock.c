@@ -43,7 +43,8 @@ static struct record_lock *find_conflict(struct inode *i, const struct record_lo
 	return NULL;
 }
 
-static void add(struct inode *i, struct record_lock **spare, const struct record_lock_request *r)
+static struct record_lock *add(struct inode *i, struct record_lock **spare,
+			       const struct record_lock_request *r)
 {
 	struct record_lock *l = *spare;
 
@@ -51,6 +52,7 @@ static void add(struct inode *i, struct record_lock **spare, const struct record
 	*spare = NULL;
 	l->held = *r;
 	list_push_back(&i->record_locks, &l->link);
+	return l;
 }
 
 /*
@@ -127,8 +129,9 @@ static void free_list(struct list *dead)
 
 int record_lock_set(struct inode *i, const struct record_lock_request *request, bool wait)
 {
+	const struct record_lock_request nobodys = { .type = F_UNLCK };
 	struct record_lock_request r = *request;
-	struct record_lock *spare[SPARES];
+	struct record_lock *spare[SPARES], *added = NULL;
 	struct list dead = LIST_INIT(dead);
 	int error = 0;
 
@@ -147,9 +150,13 @@ int record_lock_set(struct inode *i, const struct record_lock_request *request, 
 			error = -ERESTARTSYS;
 	}
 	if (!error) {
-		make_room(i, &r, &spare[0], &dead);
+		/* Nobody's until its place is known, but there before others go: to who looks without the
+		 * lock, the list is not empty meanwhile (record_lock_release). */
 		if (r.type != F_UNLCK)
-			add(i, &spare[1], &r);
+			added = add(i, &spare[1], &nobodys);
+		make_room(i, &r, &spare[0], &dead);
+		if (added)
+			added->held = r;
 		/* A lock given up or made weaker may be what others wait for.  Not for nothing: one of flock's
 		 * would give up what another thread with its file has just been given. */
 		if (r.kind != RECORD_LOCK_FLOCK || !list_empty(&dead))
@@ -194,8 +201,8 @@ static __attribute__((noinline)) void release_all(struct inode *i, const void *o
 
 void record_lock_release(struct inode *i, const void *owner)
 {
-	/* Without the lock: what this owner holds, it took before it came here; if the list looks
-	 * empty, then there is nothing of its own in it. */
+	/* Without the lock: what this owner holds, it took before it came here, and while another of its
+	 * tasks changes it the list is not empty; if it looks so, then there is nothing of its own in it. */
 	if (!list_empty(&i->record_locks))
 		release_all(i, owner);
 }

@@ -38,12 +38,10 @@ static bool queue_is_full(const struct list *queue)
 	return n >= QUEUE_MAX;
 }
 
-static struct signal_entry *entry_alloc(const struct list *queue, const struct signal_info *info)
+static struct signal_entry *entry_alloc(const struct signal_info *info)
 {
 	struct signal_entry *entry;
 
-	if (queue_is_full(queue))
-		return NULL;
 	if (spare != NULL) {
 		entry = list_entry(spare, struct signal_entry, link);
 		spare = spare->next;
@@ -75,8 +73,8 @@ int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
 
 	if (!real_time && (*pending & SIGNAL_BIT(number)) != 0)
 		return 0;
-	if (entry == NULL && info != NULL)
-		entry = entry_alloc(queue, info);
+	if (entry == NULL && info != NULL && !queue_is_full(queue))
+		entry = entry_alloc(info);
 	/* kill() of a real-time signal may lose count, sigqueue() may not (as on Linux). */
 	if (entry == NULL && real_time && info != NULL && info->code != SI_USER)
 		return -EAGAIN;
@@ -166,10 +164,17 @@ int signal_take(struct task *t, uint64_t wanted, struct signal_info *info)
 
 /*
  * A borrowed entry that is taken back leaves its bit in the set: the signal has been sent, and
- * whether another entry of the same number is queued does not matter for a set.
+ * whether another entry of the same number is queued does not matter for a set.  A copy takes its place, if
+ * there is memory for one; it adds none to the queue.
  */
 void signal_entry_withdraw_locked(struct signal_entry *entry)
 {
-	if (!list_empty(&entry->link))
-		list_remove(&entry->link);
+	struct signal_entry *copy;
+
+	if (list_empty(&entry->link))
+		return;
+	copy = entry_alloc(&entry->info);
+	if (copy != NULL)
+		list_push_back(&entry->link, &copy->link); /* before it */
+	list_remove(&entry->link);
 }

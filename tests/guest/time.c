@@ -271,6 +271,29 @@ static void posix_timers_count_what_they_miss(void)
 	CHECK(timer_delete(timer) != 0);
 }
 
+static void what_a_deleted_timer_has_sent_says_so(void)
+{
+	struct sigaction action = { .sa_sigaction = note_overrun, .sa_flags = SA_SIGINFO };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec once = { { 0, 0 }, { 0, 1 } };
+	sigset_t set, pending;
+	timer_t timer;
+
+	sigaction(SIGUSR1, &action, NULL);
+	count = 0;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &once, NULL) == 0);
+	do
+		sigpending(&pending);
+	while (!sigismember(&pending, SIGUSR1));
+	CHECK(timer_delete(timer) == 0);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	CHECK_EQ(count, 1);
+}
+
 static void a_timer_that_is_too_fast_leaves_time_for_others(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
@@ -485,6 +508,7 @@ int main(void)
 	RUN(clocks_of_cpu_time_advance_with_work_only);
 	RUN(clocks_of_cpu_time_do_not_go_back);
 	RUN(posix_timers_count_what_they_miss);
+	RUN(what_a_deleted_timer_has_sent_says_so);
 	RUN(a_timer_that_is_too_fast_leaves_time_for_others);
 	RUN(a_timer_can_call_a_function_in_a_thread);
 	RUN(a_timer_for_a_time_of_day_follows_the_clock);
