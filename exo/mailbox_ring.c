@@ -37,7 +37,6 @@ enum mailbox_ring_result mailbox_ring_send(const struct mailbox_ring *ring,
 	 * reader has yet to come here, and the sender of the message at the head has woken it.
 	 */
 	__atomic_store_n(&slot->sequence, index + 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(ring->head, __ATOMIC_SEQ_CST) == index)
-		return MAILBOX_RING_SENT_RING;
-	return MAILBOX_RING_SENT;
+	return __atomic_load_n(ring->head, __ATOMIC_SEQ_CST) == index ? MAILBOX_RING_SENT_RING
+								      : MAILBOX_RING_SENT;
 }

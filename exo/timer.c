@@ -47,9 +47,7 @@ static uint64_t next_for_current(const struct run *run, const struct vcore *vcor
 		next = min(next, now + patience);
 	if (run->put_off_since)
 		next = min(next, now + run->recheck);
-	if (!run->expired)
-		next = min(next, end);
-	return next;
+	return run->expired ? next : min(next, end);
 }
 
 void timer_set(struct cpu *cpu, uint64_t now)

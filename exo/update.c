@@ -139,13 +139,12 @@ static int run_map(struct update *u, const struct update_plan *plan)
 {
 	unsigned cost = plan->op.flags & UPDATE_FILLS ? 1u << UPDATE_FILL_SHIFT : 1;
 	struct update_step step;
-	int error;
 
 	if (plan->op.code != EXO_OP_MAP || plan->op.count != 1 || u->header.pages_done || u->work < cost)
 		return -EAGAIN;
 	step.plan = plan;
 	lock_acquire(&plan->target->lock);
-	error = update_commit_map(&step);
+	int error = update_commit_map(&step);
 	lock_release(&plan->target->lock);
 	u->work -= error == -EAGAIN ? 0 : cost;
 	return error;
@@ -232,18 +231,16 @@ __attribute__((flatten)) int64_t call_protect(struct exo_regs *regs, struct hand
 	struct space *s = h->space;
 	struct update_plan plan = { .op = { .flags = rights >> 8, .count = pages, .va = va },
 				    .bits = page_table_bits(rights), .target = s };
-	struct update_step step;
-	tlb_stamp stamp;
+	struct harvest harvest;
 
 	if (pages > EXO_PROTECT_PAGES_MAX || s->is_shared)
 		return -EAGAIN;
 	if ((rights & ~(UPDATE_PROT | UPDATE_FLAGS << 8)) || !page_table_range_ok(s, NULL, va, pages))
 		return -EINVAL;
-	step.plan = &plan;
-	step.harvest.changed = step.harvest.left = 0;
+	harvest.changed = harvest.left = 0;
 	lock_acquire(&s->lock);
-	int64_t error = update_commit_protect(&step);
-	stamp = pending_epoch(s, publish(s, &step.harvest));
+	int64_t error = update_commit_protect(&plan, &harvest);
+	int64_t epoch = (int64_t)pending_epoch(s, publish(s, &harvest));
 	lock_release(&s->lock);
-	return error ? error : (int64_t)stamp;
+	return error ? error : epoch;
 }

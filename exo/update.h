@@ -83,7 +83,7 @@ int update_commit(struct update_step *step);
 
 /* PROTECT, under the lock, where nothing but entries of one table is to be changed.  0, or an errno; -EAGAIN:
  * something else is, and nothing has been changed.  Of the harvest only what has changed is looked at. */
-int update_commit_protect(struct update_step *step);
+int update_commit_protect(const struct update_plan *plan, struct harvest *h);
 /* MAP of one page, likewise, where none is: nothing is harvested, so of `step` only the plan is looked at. */
 int update_commit_map(struct update_step *step);
 

@@ -161,15 +161,20 @@ static int revoke_page(struct update_step *step, table_entry *entry, uint64_t va
 	return 0;
 }
 
+/* Slowly: do TLBs still have the frame, or the table, for somebody who has given it up? */
+static __attribute__((noinline, cold)) bool is_given_up(const struct harvest *h, uint64_t frame)
+{
+	return !tlb_acknowledged(h->left) || !tlb_frame_acknowledged(frame);
+}
+
 /*
  * An entry may gain the right to write only if the frame belongs to the space's own domain: what
  * was lent read-only, the frame table and devices stay as they were mapped.  And only when nobody reads the
  * frame any more who has lost it: a libos counts who maps it, and another CPU's TLB may still have it
  * from a space, or a table, that has just given it up.  What the processor adds to the entry meanwhile is kept.
  */
-static int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+static int protect_entry(const struct update_plan *plan, struct harvest *h, table_entry *entry, uint64_t va)
 {
-	const struct update_plan *plan = step->plan;
 	uint64_t keep = plan->op.flags & EXO_OP_KEEP_COW ? EXO_PTE_SOFT0 : 0, new;
 	uint64_t old = atomic_load_explicit(entry, memory_order_relaxed), frame = pte_frame(old);
 
@@ -179,17 +184,21 @@ static int protect_page(struct update_step *step, table_entry *entry, uint64_t v
 		new = (old & ~(PTE_RIGHTS | PTE_SOFT)) | plan->bits;
 		if (__builtin_expect_with_probability(old & keep, 0, 0.99)) /* rare enough for a jump */
 			new = (new & ~PTE_WRITE) | keep;
-		if (!(new & ~old &PTE_WRITE))
+		if (!(PTE_WRITE & new & ~old))
 			continue;
 		if (frame_word_owner(frame_word(frame)) != plan->target->object.owner->id)
 			return -EPERM;
-		if (!tlb_acknowledged(step->harvest.left) ||
-		    (frame_private[frame] && !tlb_frame_acknowledged(frame)))
+		if (__builtin_expect(frame_private[frame] | h->left, 0) && is_given_up(h, frame))
 			return -EBUSY;
 	} while (!atomic_compare_exchange_weak(entry, &old, new));
 	if (pte_loses_rights(old, new))
-		harvest_change(&step->harvest, va);
+		harvest_change(h, va);
 	return 0;
+}
+
+static int protect_page(struct update_step *step, table_entry *entry, uint64_t va, uint64_t index)
+{
+	return protect_entry(step->plan, &step->harvest, entry, va);
 }
 
 /* Are all entries of the plan in one table, which is the space's own?  Then *first is where they begin. */
@@ -203,13 +212,13 @@ static bool entries_at_hand(const struct update_plan *plan, table_entry **first)
 	return i + plan->op.count <= TABLE_ENTRIES && table_is_own(table);
 }
 
-int update_commit_protect(struct update_step *step)
+int update_commit_protect(const struct update_plan *plan, struct harvest *h)
 {
 	table_entry *entry;
-	int error = entries_at_hand(step->plan, &entry) ? 0 : -EAGAIN;
+	int error = entries_at_hand(plan, &entry) ? 0 : -EAGAIN;
 
-	for (uint64_t i = 0; !error && i < step->plan->op.count; i++)
-		error = protect_page(step, &entry[i], step->plan->op.va + i * EXO_PAGE_SIZE, i);
+	for (uint64_t i = 0; !error && i < plan->op.count; i++)
+		error = protect_entry(plan, h, &entry[i], plan->op.va + i * EXO_PAGE_SIZE);
 	return error;
 }
 
