@@ -171,7 +171,8 @@ static __attribute__((noinline, cold)) bool is_given_up(const struct harvest *h,
  * An entry may gain the right to write only if the frame belongs to the space's own domain: what
  * was lent read-only, the frame table and devices stay as they were mapped.  And only when nobody reads the
  * frame any more who has lost it: a libos counts who maps it, and another CPU's TLB may still have it
- * from a space, or a table, that has just given it up.  What the processor adds to the entry meanwhile is kept.
+ * from a space, or a table, that has just given it up.  What the processor adds to the entry meanwhile is
+ * kept.
  */
 static int protect_entry(const struct update_plan *plan, struct harvest *h, table_entry *entry, uint64_t va)
 {

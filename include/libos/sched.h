@@ -263,8 +263,8 @@ struct sched_ops {
 	 * t, which runs or ran on cpu, used `ns` of it since the last charge.  Called whenever a
 	 * task stops, before it is enqueued again, and when it asks for its own use while it goes
 	 * on.  Of one that was given a slice, which pick() did not name, it tells that it ran.
-	 * `ns` may be far more than its slice: while nobody is queued no slice ends, and the host may have had
-	 * the CPU meanwhile.  Who makes tasks wait for what they used should forgive that.
+	 * `ns` may be far more than its slice: while nobody is queued no slice ends, and the host may have
+	 * had the CPU meanwhile.  Who makes tasks wait for what they used should forgive that.
 	 */
 	void (*charge)(int cpu, struct task *t, uint64_t ns);
 

@@ -130,7 +130,7 @@ struct task {
 	uint64_t user_ns, system_ns, start_tsc; /* system_ns: not told apart, 0 */
 	uint64_t voluntary_switches, involuntary_switches, migrations;
 
-	/* Any CPU: the most that was told of its user_ns, and what has come to it since (time/cpu_clock.c). */
+	/* Any CPU: the most that was told of its user_ns and what has come to it since (time/cpu_clock.c). */
 	_Atomic uint64_t told_ns;
 
 	/* Affinity and priorities as Linux names them; under RANK_TASK lock `lock`. */

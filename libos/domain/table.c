@@ -133,8 +133,8 @@ static void reaper(void *unused)
 }
 
 /*
- * The first domain brings the reaper.  It says itself that it runs: so whoever relies on another's, which could
- * still have failed, has seen it run.  Several that find none bring one each, and the first stays.
+ * The first domain brings the reaper.  It says itself that it runs: so whoever relies on another's, which
+ * could still have failed, has seen it run.  Several that find none bring one each, and the first stays.
  */
 static int start_reaper(void)
 {

@@ -122,7 +122,7 @@ int fd_reserve(void)
 	return error ?: (int)fd;
 }
 
-/* The table is the one of the reservation: a process gets another when it has one task only, in another call. */
+/* The table is the one of the reservation: a process gets another in another call, when it has one task. */
 int fd_fill(int fd, struct file *f, bool close_on_exec)
 {
 	struct file_table *t = current_process()->files;

@@ -35,8 +35,8 @@ struct file_ops {
 	long (*seek)(struct file *f, int64_t offset, int whence);
 	long (*read_directory)(struct file *f, uint64_t user, size_t n);
 	/* A frame for page `index` of the file, for mapping: `shared`, what is written to the file later is
-	 * to be seen in it; `write`, it will be written through such a mapping.  0: beyond the end, or -errno.
-	 * The frame stays the file's as long as the mapping is counted (file_map_get). */
+	 * to be seen in it; `write`, it will be written through such a mapping.  0: beyond the end, or
+	 * -errno.  The frame stays the file's as long as the mapping is counted (file_map_get). */
 	long (*map_frame)(struct file *f, uint64_t index, bool shared, bool write);
 	bool maps_zeros; /* instead: a mapping of it is memory of nobody's, /dev/zero */
 	int (*sync)(struct file *f);

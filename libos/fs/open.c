@@ -240,7 +240,8 @@ static __attribute__((noinline)) long open_active(struct inode *i, uint32_t flag
 /* With any of these an opening may be more than a walk to a file that is there. */
 #define FLAGS_SPECIAL (O_PATH | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
-/* To open a regular file or a directory changes nothing: it may find out afterwards that it has no descriptor. */
+/* To open a regular file or a directory changes nothing: it may find out afterwards that it has no
+ * descriptor. */
 static long open_existing(int dirfd, uint64_t path, uint32_t flags)
 {
 	struct path at;

@@ -94,8 +94,8 @@ static void make_room(struct inode *i, struct record_lock_request *r, struct rec
 
 /*
  * flock(2) changes a lock in two steps: the old one is given up, and then the other is asked for, which may
- * fail or take long.  So two who both hold F_RDLCK and both want F_WRLCK do not wait for each other: who waits
- * holds nothing, and the last one to ask finds nobody in its way.
+ * fail or take long.  So two who both hold F_RDLCK and both want F_WRLCK do not wait for each other: who
+ * waits holds nothing, and the last one to ask finds nobody in its way.
  *
  * It is enough to give up once there is a conflict: without one the change is made in the same section under
  * the inode's lock, and nobody sees the moment between.  In every round, as another thread with the same file
@@ -157,8 +157,8 @@ int record_lock_set(struct inode *i, const struct record_lock_request *request, 
 		make_room(i, &r, &spare[0], &dead);
 		if (added)
 			added->held = r;
-		/* A lock given up or made weaker may be what others wait for.  Not for nothing: one of flock's
-		 * would give up what another thread with its file has just been given. */
+		/* A lock given up or made weaker may be what others wait for.  Not for nothing: one of
+		 * flock's would give up what another thread with its file has just been given. */
 		if (r.kind != RECORD_LOCK_FLOCK || !list_empty(&dead))
 			wake_all(&i->record_lock_wait, WAKE_ANY);
 	}

@@ -164,10 +164,10 @@ static struct vm *build_space(struct exec_image *image, int *error)
 }
 
 /*
- * A copy would be without the record locks, which belong to the table: so there is none if those who shared it
- * have gone.  Nobody can come to share it, as this is the only task of all that have it.  Who looks at it in
- * /proc is counted meanwhile, like who shares it: hence shares_files, without which nobody looks at the count.
- * Acquire: who has gone has done with it.
+ * A copy would be without the record locks, which belong to the table: so there is none if those who shared
+ * it have gone.  Nobody can come to share it, as this is the only task of all that have it.  Who looks at
+ * it in /proc is counted meanwhile, like who shares it: hence shares_files, without which nobody looks at the
+ * count.  Acquire: who has gone has done with it.
  */
 static bool files_are_shared(struct process *p)
 {

@@ -7,15 +7,15 @@
  * charge moves ran_since_tsc first and then adds to the task; a switch sets ran_since_tsc first and
  * then `current`.  We read the time, and then all that in the opposite order.
  *
- * The sum may be too small, if there is a charge or a switch in between, or we look between the two stores of a
- * charge, which nothing tells: by no more than the time being charged.  So that no clock goes back for that,
- * the most that was told of the task is kept with it, and told again.
+ * The sum may be too small, if there is a charge or a switch in between, or we look between the two stores
+ * of a charge, which nothing tells: by no more than the time being charged.  So that no clock goes back for
+ * that, the most that was told of the task is kept with it, and told again.
  *
- * Why it is not too large, which would make the clock stand still: whoever finds a charge in user_ns finds its
- * ran_since_tsc as well, so no time is counted twice.  If that is not later than the time that we have read,
- * and the task was current after we had, it has run in between without being charged, and is going to be
- * charged with that.  (Were the time read last, the task might have stopped before, as we may be off the CPU
- * for long.)  What is left is a charge that has read the time, and has yet to store it when we look.
+ * Why it is not too large, which would make the clock stand still: whoever finds a charge in user_ns finds
+ * its ran_since_tsc as well, so no time is counted twice.  If that is not later than the time that we have
+ * read, and the task was current after we had, it has run in between without being charged, and is going to
+ * be charged with that.  (Were the time read last, the task might have stopped before, as we may be off the
+ * CPU for long.)  What is left is a charge that has read the time, and has yet to store it when we look.
  */
 #include <stddef.h>
 #include "abi/errno.h"

@@ -65,7 +65,8 @@ static uint64_t clock_of(const struct posix_timer *pt)
 	return is_by_day(pt) ? time_real_ns() : time_now_ns();
 }
 
-/* When it expires, as monotonic time.  The clock is read first, so that it says no less when the timer fires. */
+/* When it expires, as monotonic time.  The clock is read first, so that it says no less when the timer
+ * fires. */
 static uint64_t monotonic_expiry(const struct posix_timer *pt)
 {
 	uint64_t now = clock_of(pt);

@@ -144,8 +144,8 @@ int tty_give_up(struct tty *t)
  * does not read the next session's input.  A reader that sleeps is woken and finds its file dead.
  *
  * Why no file is taken for one of the other session: the session has lost the terminal under the same hold of
- * that lock.  Who gets the terminal next opens its file, or looks at `hangups` again, after that; who still had
- * it when it opened /dev/tty has looked before, under that lock too, and has a dead file.
+ * that lock.  Who gets the terminal next opens its file, or looks at `hangups` again, after that; who still
+ * had it when it opened /dev/tty has looked before, under that lock too, and has a dead file.
  */
 static void hang_up_files(struct tty *t)
 {

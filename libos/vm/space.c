@@ -60,8 +60,8 @@ int space_protect_again(struct vm *v, uint64_t start, uint64_t end, unsigned pro
 	struct exo_op op = { .code = EXO_OP_PROTECT, .flags = (uint16_t)flags, .prot = (uint8_t)prot,
 			     .va = start, .count = (uint32_t)((end - start) / PAGE) };
 
-	/* The second: another space has given up one of the frames, and a CPU there has not heard of it yet, to
-	 * which it would show what is written here. */
+	/* The second: another space has given up one of the frames, and a CPU there has not heard of it
+	 * yet, to which it would show what is written here. */
 	while (said == -EAGAIN || said == -EBUSY) {
 		if (said == -EBUSY)
 			task_yield();

@@ -371,7 +371,8 @@ static void files_refuse_what_has_no_sense(void)
 	close(fd);
 }
 
-/* As Linux has it: a transfer is refused whole if its last byte would have no place, however little there is. */
+/* As Linux has it: a transfer is refused whole if its last byte would have no place, however little there
+ * is. */
 static void a_place_is_no_larger_than_can_be_said(void)
 {
 	char bytes[10];
@@ -411,7 +412,8 @@ static void times_that_stay_are_not_even_looked_for(void)
 	CHECK(syscall(SYS_utimensat, AT_FDCWD, "/", now, 0x55) < 0 && errno == EINVAL);
 }
 
-/* Of several reasons the one that Linux finds first: no file, flags, what kind of file, what it is open for. */
+/* Of several reasons the one that Linux finds first: no file, flags, what kind of file, what it is open
+ * for. */
 static void a_copy_is_refused_for_the_first_reason(void)
 {
 	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600), directory = open("/tmp", O_RDONLY), fds[2];

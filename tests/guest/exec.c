@@ -214,7 +214,8 @@ static void shared_descriptors_are_ones_own_after_exec(void)
 	close(closed);
 }
 
-/* The one that shared the descriptors has gone: they stay what they are, with the locks that belong to them. */
+/* The one that shared the descriptors has gone: they stay what they are, with the locks that belong to
+ * them. */
 static void record_locks_outlast_exec_after_sharing(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -470,7 +470,8 @@ static void a_signal_to_a_group_reaches_a_child_that_is_made(void)
 
 static _Atomic bool children_made;
 
-/* Real and saved ids are always the same, a soft limit is its hard one; by calls that are this thread's only. */
+/* Real and saved ids are always the same, a soft limit is its hard one; by calls that are this thread's
+ * only. */
 static void *changes_both_at_once(void *unused)
 {
 	for (unsigned n = 0; !children_made; n = !n) {

@@ -253,7 +253,8 @@ static void select_tells_sets_and_time(void)
 	close(fds[1]);
 }
 
-/* What the table of descriptors has no room for is not looked at, however large the limit: sets may be small. */
+/* What the table of descriptors has no room for is not looked at, however large the limit: sets may be
+ * small. */
 static void select_looks_no_further_than_the_table(void)
 {
 	struct {

@@ -182,8 +182,8 @@ static void clocks_of_cpu_time_advance_with_work_only(void)
 	CHECK(now_on(CLOCK_THREAD_CPUTIME_ID) - start > 5 * MS);
 }
 
-/* More threads than CPUs, so that each is stopped often; each looks at its own clock, the process's, and that of
- * the next. */
+/* More threads than CPUs, so that each is stopped often; each looks at its own clock, the process's, and
+ * that of the next. */
 #define LOOKERS 6
 static struct looker {
 	pthread_t thread;
@@ -377,7 +377,8 @@ static void wait_for_count(int wanted)
 	CHECK_EQ(count, wanted);
 }
 
-/* POSIX, clock_settime(): a time of day comes when the clock says so, relative times are as long as they were. */
+/* POSIX, clock_settime(): a time of day comes when the clock says so, relative times are as long as they
+ * were. */
 static void a_timer_for_a_time_of_day_follows_the_clock(void)
 {
 	timer_t by_day, after, monotonic;

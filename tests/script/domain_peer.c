@@ -15,8 +15,8 @@
  *	call NAME WHAT [A [B [LIMIT-MS]]]
  *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
- *	moved NAME ROUNDS         calls it on CPU 1, and is bound to CPU 0 on the way there: "bound", or what
- *	                          went wrong
+ *	moved NAME ROUNDS         calls it on CPU 1, and is bound to CPU 0 on the way there: "bound", or
+ *	                          what went wrong
  *	late NAME WHAT A B LIMIT-US   how many microseconds after its limit a call without an answer ends
  */
 #define _GNU_SOURCE
@@ -156,7 +156,8 @@ static void scribble(const char *kind, const char *name)
 			next_random() % 4 ? next_random() : next_random() % 70000;
 }
 
-/* As in struct service_page: a slot has 8 words, of which the first is its state, and the first slot is none. */
+/* As in struct service_page: a slot has 8 words, of which the first is its state, and the first slot is
+ * none. */
 static int states(const char *name, uint64_t value, bool wait)
 {
 	enum { SLOT_WORDS = 8, TAKEN = 2 };
