@@ -111,7 +111,7 @@ static void set_limits(struct process *p)
 	p->limits[LIMIT_NOFILE][0] = NOFILE_LIMIT;
 	p->limits[LIMIT_NOFILE][1] = NOFILE_LIMIT_HARD;
 	p->limits[LIMIT_NPROC][0] = p->limits[LIMIT_NPROC][1] = tasks;
-	p->limits[LIMIT_SIGPENDING][0] = p->limits[LIMIT_SIGPENDING][1] = tasks;
+	p->limits[LIMIT_SIGPENDING][0] = p->limits[LIMIT_SIGPENDING][1] = SIGNAL_QUEUE_MAX;
 	p->limits[LIMIT_NICE][0] = p->limits[LIMIT_NICE][1] = 0;
 	p->limits[LIMIT_RTPRIO][0] = p->limits[LIMIT_RTPRIO][1] = 0;
 }

@@ -95,6 +95,10 @@ static inline void signal_info_of_fault(struct signal_info *info, struct signal_
 	info->fault.address = cause.address;
 }
 
+/* The most entries in one queue: bounds both the memory and the walk through it.  RLIMIT_SIGPENDING says
+ * so. */
+#define SIGNAL_QUEUE_MAX 1024
+
 /* One queued signal.  In at most one queue; under process_tree_lock. */
 struct signal_entry {
 	struct list link;

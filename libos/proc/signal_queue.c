@@ -15,9 +15,6 @@
 #include "core/string.h"
 #include "proc/signal_private.h"
 
-/* The most entries in one queue: bounds both the memory and the walk below. */
-#define QUEUE_MAX 1024
-
 /* Entries for the next signals, a chain by link.next, under process_tree_lock as all here: most are
  * taken out before another is sent, and then the heap has nothing to do with them. */
 #define SPARE_MAX 16
@@ -35,7 +32,7 @@ static bool queue_is_full(const struct list *queue)
 
 	list_for_each(node, queue)
 		n++;
-	return n >= QUEUE_MAX;
+	return n >= SIGNAL_QUEUE_MAX;
 }
 
 static struct signal_entry *entry_alloc(const struct signal_info *info)

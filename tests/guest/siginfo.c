@@ -140,6 +140,24 @@ static void a_sender_cannot_say_more_than_arrives(void)
 
 /* Without SA_SIGINFO a handler finds its context, and the program its registers, nevertheless. */
 static volatile uint64_t context_stack;
+static void as_many_are_queued_as_the_limit_says(void)
+{
+	struct rlimit limit;
+	sigset_t set;
+	rlim_t sent = 0;
+
+	CHECK(getrlimit(RLIMIT_SIGPENDING, &limit) == 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	while (sent <= limit.rlim_cur && sigqueue(getpid(), SIGRTMIN + 1, (union sigval){ 0 }) == 0)
+		sent++;
+	CHECK(errno == EAGAIN);
+	CHECK_EQ(sent, limit.rlim_cur);
+	signal(SIGRTMIN + 1, SIG_IGN); /* drops them */
+	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+}
+
 static void plain(int number, siginfo_t *info, void *context)
 {
 	context_stack = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
@@ -197,6 +215,7 @@ int main(void)
 	RUN(exceptions_are_told_as_linux_does);
 	RUN(senders_are_told);
 	RUN(a_sender_cannot_say_more_than_arrives);
+	RUN(as_many_are_queued_as_the_limit_says);
 	RUN(a_plain_handler_has_a_context);
 	RUN(calls_that_end_with_a_signal_tell_of_their_caller);
 	RUN(the_system_is_the_sender_of_an_alarm);
