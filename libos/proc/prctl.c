@@ -40,18 +40,11 @@ static long set_death_signal(uint64_t number)
 	return 0;
 }
 
-static long set_subreaper(bool on)
+/* Of the process, under process_tree_lock. */
+static long set_flag(bool *flag, bool on)
 {
 	lock_acquire(&process_tree_lock);
-	current_process()->subreaper = on;
-	lock_release(&process_tree_lock);
-	return 0;
-}
-
-static long set_dumpable(bool yes)
-{
-	lock_acquire(&process_tree_lock);
-	current_process()->dumpable = yes;
+	*flag = on;
 	lock_release(&process_tree_lock);
 	return 0;
 }
@@ -70,13 +63,13 @@ long sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_GET_PDEATHSIG:
 		return store_user32(a, (uint32_t)p->parent_death_signal);
 	case PR_SET_CHILD_SUBREAPER:
-		return set_subreaper(a != 0);
+		return set_flag(&p->subreaper, a != 0);
 	case PR_GET_CHILD_SUBREAPER:
 		return store_user32(a, p->subreaper);
 	case PR_GET_DUMPABLE: /* no core is ever dumped, whatever it says */
 		return p->dumpable;
 	case PR_SET_DUMPABLE:
-		return a <= 1 ? set_dumpable(a) : -EINVAL;
+		return a <= 1 ? set_flag(&p->dumpable, a) : -EINVAL;
 	case PR_CAPBSET_READ: /* none has been taken away for good */
 		return a <= CAP_LAST_CAP ? 1 : -EINVAL;
 	case PR_GET_NO_NEW_PRIVS: /* exec never adds rights */

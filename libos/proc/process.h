@@ -83,9 +83,8 @@ struct process {
 					     * used again; counted until reaped */
 	bool group_exit;                    /* exit_group or fatal signal: exit_status is decided */
 	/* Signals: see proc/signal.h. */
-	struct signal_actions
-		*signal_actions; /* shared with CLONE_SIGHAND, and after fork until one changes
-					       * them */
+	/* Shared with CLONE_SIGHAND, and after fork until one changes them. */
+	struct signal_actions *signal_actions;
 	_Atomic uint64_t signal_pending;       /* for the process as a whole; its tasks may read it without
 						* the lock */
 	struct list signal_queue;

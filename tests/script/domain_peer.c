@@ -11,7 +11,8 @@
  *	serve NAME [NEXT]         answers: `add A B`, `spin MS`, `sleep MS`, `hang`, `end`,
  *	                          `next A B`, which is `add` of the server NEXT, `interrupt`, which
  *	                          has a signal come to the thread that serves each millisecond,
- *	                          `signals`, how many have come to it between two requests
+ *	                          `signals`, how many have come to it between two requests, `posted`,
+ *	                          which waits until somebody posts another request, a minute at most
  *	call NAME WHAT [A [B [LIMIT-MS]]]
  *	                          calls it, and prints the answer or what went wrong
  *	calls NAME COUNT          as many additions; the sum of all answers
@@ -176,9 +177,9 @@ static int states(const char *name, uint64_t value, bool wait)
 
 /* ---------------------------------------------------------------- servers */
 
-static const char *const orders[] = { "add", "spin", "sleep",     "hang",
-				      "end", "next", "interrupt", "signals" };
-enum { ADD, SPIN, SLEEP, HANG, END, NEXT, INTERRUPT, SIGNALS, ORDERS };
+static const char *const orders[] = { "add",  "spin",      "sleep",   "hang",  "end",
+				      "next", "interrupt", "signals", "posted" };
+enum { ADD, SPIN, SLEEP, HANG, END, NEXT, INTERRUPT, SIGNALS, POSTED, ORDERS };
 
 static uint64_t now_ns(void)
 {
@@ -211,6 +212,19 @@ static void interrupt_often(void)
 	setitimer(ITIMER_REAL, &often, NULL);
 }
 
+static const volatile uint64_t
+	*pages;           /* of all callers: each begins with a bit for what is posted */
+static size_t page_words; /* in all of them */
+
+static bool is_posted(void)
+{
+	bool any = false;
+
+	for (size_t at = 0; at < page_words; at += EXO_PAGE_SIZE / sizeof(*pages))
+		any |= pages[at] != 0;
+	return any;
+}
+
 static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 {
 	uint64_t start = now_ns();
@@ -223,6 +237,11 @@ static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 		break;
 	case SLEEP:
 		usleep((useconds_t)words[1] * 1000);
+		break;
+	case POSTED:
+		while (!is_posted() && now_ns() < start + 60000000000)
+			usleep(1000);
+		words[3] = 0;
 		break;
 	case HANG:
 		for (;;)
@@ -252,8 +271,11 @@ static void handle(uint64_t words[SERVER_WORDS], unsigned caller, void *next)
 static int serve(const char *name, const char *next)
 {
 	int fd = next ? server_open(next) : -1, r;
+	char module[64];
 	sigset_t alarms;
 
+	snprintf(module, sizeof(module), "serve %s", name);
+	pages = memory_of(module, &page_words);
 	sigemptyset(&alarms);
 	sigaddset(&alarms, SIGALRM);
 	sigprocmask(SIG_BLOCK, &alarms, NULL);

@@ -287,7 +287,7 @@ def a_caller_that_lies_spoils_nothing_for_the_next(cpus):
     out = run(cpus, SERVER + f"""
         s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
         caller() {{ domainctl create --mem 12M --cpus {cpus - 1} --budget 20/100ms --use s -- "$@"; }}
-        caller sh -c '/peer call s sleep 3000 7 & exec /peer states s 0 taken'
+        caller sh -c '/peer call s posted 8 7 & exec /peer states s 0 taken'
         caller /peer calls s 100
         for i in $(seq 16); do caller /peer states s 2; done
         caller /peer calls s 100
@@ -309,8 +309,9 @@ def a_limit_may_be_farther_away_than_time_goes(cpus):
     """Nearly 2^64 ns from now: no call has ended by then."""
     out = run(cpus, SERVER + f"""
         s=$(server --cpus {cpus - 1} --serve s -- /peer serve s); serves $s
-        /peer call s sleep 5 2 18446744073709
-        true
+        /peer call s posted 5 2 18446744073709 & called=$!
+        while kill -0 $called && ! grep -q 'State:.[SZ]' /proc/$called/status; do :; done 2>/dev/null
+        while kill -0 $called 2>/dev/null; do /peer call s add 1 1 > /dev/null; done
         """)
     assert out == "7\n", out
 
