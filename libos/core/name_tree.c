@@ -22,6 +22,20 @@ void named_insert_below(struct named **root, struct named *n)
 		*at = n;
 }
 
+void named_insert_before(struct named **root, struct named *n, struct named *next)
+{
+	struct named **at = place_of(root, next->key);
+
+	*n = (struct named){ .key = next->key };
+	list_init(&n->same);
+	list_push_back(&next->same, &n->same);
+	if (*at != next)
+		return;
+	n->child[0] = next->child[0];
+	n->child[1] = next->child[1];
+	*at = n;
+}
+
 /* Any node below may stand here, since its key has all the bits that lead here: one without children. */
 static struct named *take_leaf(struct named *n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Things found by a 64-bit key; several may have the same one, and stand in the order in which they
- * came.  Intrusive, pure, and locked by whoever has it.
+ * came, but for those that were put before another.  Intrusive, pure, and locked by whoever has it.
  *
  *	root -> [k1] --same--> [k1] --same--> [k1]      the first with a key is the tree's
  *	        /  \
@@ -46,6 +46,9 @@ static inline void named_insert(struct named **root, struct named *n, uint64_t k
 	else
 		*root = n;
 }
+
+/* Where `next` is in the tree n comes to be, with the same key, just before it. */
+void named_insert_before(struct named **root, struct named *n, struct named *next);
 
 /* n is in this tree. */
 static inline void named_remove(struct named **root, struct named *n)

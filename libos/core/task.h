@@ -133,12 +133,13 @@ struct task {
 	/* Any CPU: the most that was told of its user_ns and what has come to it since (time/cpu_clock.c). */
 	_Atomic uint64_t told_ns;
 
-	/* Affinity and priorities as Linux names them; under RANK_TASK lock `lock`. */
+	/* Affinity and priorities as Linux names them; written under RANK_TASK lock `lock`.  Who needs one of
+	 * them only, as a scheduler's library or a futex does, reads it without. */
 	struct lock lock;
-	uint64_t affinity;        /* bit per CPU */
-	int nice, policy, rt_priority;
-	bool reset_on_fork;       /* children get SCHED_OTHER, and no nice value below 0 */
-	uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
+	_Atomic uint64_t affinity; /* bit per CPU */
+	_Atomic int nice, policy, rt_priority;
+	bool reset_on_fork; /* children get SCHED_OTHER, and no nice value below 0 */
+	_Atomic uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
 
 	/* Signals: under process_tree_lock; see proc/signal.h. */
 	_Atomic uint64_t signal_pending; /* the task itself may read it without the lock */

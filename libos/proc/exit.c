@@ -90,9 +90,7 @@ static void tell_of_own_end_locked(const struct process *p, struct process *chil
 
 	if (!child->parent_death_signal)
 		return;
-	signal_info_begin(&info, child->parent_death_signal, SI_USER);
-	info.sender.pid = (int32_t)p->pid;
-	info.sender.uid = p->uid;
+	signal_info_from(&info, child->parent_death_signal, SI_USER, p->pid, p->uid);
 	signal_send_process_locked(child, child->parent_death_signal, &info);
 }
 

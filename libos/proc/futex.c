@@ -3,6 +3,7 @@
  * Futexes: futex(2), futex(7).
  *
  *	bucket[hash(name)] -> tree of names -> waiter -> waiter ...     each on the stack of its task
+ *	                                       in the order of futex_order.c
  *
  * A word is named by the address space and its address; if it is shared with other processes, by
  * the shared object and the place in it.
@@ -152,7 +153,7 @@ try_enter(struct futex_bucket *b, struct futex_waiter *w, uint64_t address, uint
 	lock_acquire(&b->lock);
 	r = load_user32(&now, address);
 	if (r == 0 && now == value) {
-		named_insert(&b->waiters, &w->named, w->name.hash);
+		futex_enter(b, w);
 		atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
 		return 0;
 	}

@@ -51,6 +51,18 @@ static inline bool futex_matches(const struct futex_waiter *w, const struct fute
 	       (w->bitset & bitset);
 }
 
+/* futex_order.c: what is left to do if others are in the bucket. */
+void futex_enter_others(struct futex_bucket *b, struct futex_waiter *w);
+
+/* Under the bucket's lock: w, whose name and task are there, waits in it, in its place. */
+static inline void futex_enter(struct futex_bucket *b, struct futex_waiter *w)
+{
+	if (b->waiters)
+		futex_enter_others(b, w);
+	else
+		named_insert(&b->waiters, &w->named, w->name.hash);
+}
+
 /* 0, -EINVAL or -EFAULT. */
 int futex_name_word(uint64_t address, bool private, struct futex_name *name);
 

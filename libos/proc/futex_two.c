@@ -49,7 +49,7 @@ static unsigned requeue_locked(struct futex_bucket *from, const struct futex_nam
 		/* One that stays where it is would be met again, and again. */
 		if (name->hash != new_name->hash) {
 			named_remove(&from->waiters, &w->named);
-			named_insert(&to->waiters, &w->named, new_name->hash);
+			futex_enter(to, w);
 		}
 		/* Release: a waiter that sees the new bucket sees itself in it. */
 		atomic_store_explicit(&w->bucket, to, memory_order_release);

@@ -83,6 +83,15 @@ static inline void signal_info_begin(struct signal_info *info, int number, int c
 	info->child.utime = info->child.stime = 0;
 }
 
+/* In the name of this process and user. */
+static inline void signal_info_from(struct signal_info *info, int number, int code, uint32_t pid,
+				    uint32_t uid)
+{
+	signal_info_begin(info, number, code);
+	info->sender.pid = (int32_t)pid;
+	info->sender.uid = uid;
+}
+
 /* What a fault is a signal of. */
 struct signal_cause {
 	int number, code;

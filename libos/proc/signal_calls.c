@@ -21,12 +21,9 @@ static bool may_send(const struct process *sender, const struct process *p, int 
 static struct signal_info info_of_sender(int number, int code)
 {
 	const struct process *p = current_process();
-
 	struct signal_info info;
 
-	signal_info_begin(&info, number, code);
-	info.sender.pid = (int32_t)p->pid;
-	info.sender.uid = p->uid;
+	signal_info_from(&info, number, code, p->pid, p->uid);
 	return info;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/proc/futex.c, libos/proc/futex_two.c, libos/proc/futex_operation.c, libos/core/wait.c,
- * libos/core/wake.c, libos/core/mailbox.c, libos/core/task_state.c, libos/core/name_tree.c: no waiter is
- * forgotten, whatever meets its wait */
+/* libos/proc/futex.c, libos/proc/futex_order.c, libos/proc/futex_two.c, libos/proc/futex_operation.c,
+ * libos/core/wait.c, libos/core/wake.c, libos/core/mailbox.c, libos/core/task_state.c,
+ * libos/core/name_tree.c: no waiter is forgotten, whatever meets its wait */
 #include "libos_cpus.h"
 #include "../../libos/proc/futex.c"
 

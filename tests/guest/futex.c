@@ -127,6 +127,50 @@ static void wakes_count(void)
 	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
 }
 
+static _Atomic int up; /* how many have been woken */
+static int came_up[8]; /* who, in their order */
+
+static void *wait_in_line(void *argument)
+{
+	wait_once(NULL);
+	came_up[up] = (int)(long)argument;
+	up++;
+	return NULL;
+}
+
+/* By real-time priority, as they came if they have the same: also who has been moved to the word. */
+static void the_most_urgent_is_woken_first(void)
+{
+	static const int priority[] = { 0, 7, 0, 90, 7, 3 }, expected[] = { 3, 1, 4, 5, 0, 2 };
+	enum { N = sizeof(priority) / sizeof(priority[0]) };
+	struct sched_param param;
+	pthread_t thread[N];
+
+	word = 0;
+	up = 0;
+	for (int i = 0; i < N; i++) {
+		pthread_attr_t attr;
+
+		pthread_attr_init(&attr);
+		param.sched_priority = priority[i];
+		if (priority[i] > 0) {
+			pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+			pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
+			pthread_attr_setschedparam(&attr, &param);
+		}
+		CHECK_EQ(pthread_create(&thread[i], &attr, wait_in_line, (void *)(long)i), 0);
+		wait_for_waiters(i + 1);
+	}
+	for (int i = 1; i <= N; i++) {
+		CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
+		while (up < i)
+			usleep(200);
+		CHECK_EQ(came_up[i - 1], expected[i - 1]);
+	}
+	for (int i = 0; i < N; i++)
+		pthread_join(thread[i], NULL);
+}
+
 static void *wait_for_bits(void *argument)
 {
 	return (void *)futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL,
@@ -485,6 +529,7 @@ int main(void)
 	RUN(bad_arguments_are_errors);
 	RUN(waits_time_out);
 	RUN(wakes_count);
+	RUN(the_most_urgent_is_woken_first);
 	RUN(bitsets_choose);
 	RUN(requeue_moves_waiters);
 	RUN(wake_op_changes_and_wakes);

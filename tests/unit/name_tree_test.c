@@ -97,10 +97,58 @@ static void spread_keys_make_a_flat_tree(void)
 	CHECK(depth_of(root) < 40); /* log2(20000) is 14 */
 }
 
+/* Those with the key, against the order in which they are to be. */
+static void stand_in_order(struct named *const *root, uint64_t key, struct named *const *order,
+			   unsigned count)
+{
+	struct named *n = named_find(root, key), *last = n ? named_last(n) : NULL;
+
+	for (unsigned i = 0; i < count; i++) {
+		CHECK(n == order[i]);
+		n = named_next(n, last);
+	}
+	CHECK(n == NULL);
+}
+
+/* Among keys of whose nodes some are below them. */
+static void one_can_come_before_another(void)
+{
+	enum { KEYS = 3, MOST = 20 };
+	static struct named pool[KEYS * MOST], *order[KEYS][MOST];
+	unsigned count[KEYS] = { 0 }, used = 0;
+	struct named *root = NULL, *spare[KEYS * MOST];
+
+	for (unsigned i = 0; i < KEYS * MOST; i++)
+		spare[i] = &pool[i];
+	srand(2);
+	for (unsigned step = 0; step < 20000; step++) {
+		unsigned key = (unsigned)rand() % KEYS, *n = &count[key];
+		unsigned at = *n ? (unsigned)rand() % *n : 0;
+		bool comes = *n == 0 || (*n < MOST && rand() % 2);
+		struct named **place = &order[key][at];
+
+		if (!comes) {
+			named_remove(&root, *place);
+			spare[--used] = *place;
+			memmove(place, place + 1, (--*n - at) * sizeof(*place));
+		} else if (*n == 0 || rand() % 3 == 0) {
+			order[key][*n] = spare[used++];
+			named_insert(&root, order[key][(*n)++], key);
+		} else {
+			memmove(place + 1, place, ((*n)++ - at) * sizeof(*place));
+			*place = spare[used++];
+			named_insert_before(&root, *place, *(place + 1));
+		}
+		for (unsigned i = 0; i < KEYS; i++)
+			stand_in_order(&root, i, order[i], count[i]);
+	}
+}
+
 int main(void)
 {
 	RUN(what_was_put_in_is_found_in_order);
 	RUN(keys_that_differ_late_are_told_apart);
+	RUN(one_can_come_before_another);
 	RUN(spread_keys_make_a_flat_tree);
 	return check_result();
 }
