@@ -82,25 +82,24 @@ static void copy_registers(struct task *child, const struct clone_request *c)
 	}
 }
 
-/* sched(7), "Resetting the scheduling policy for child processes".  Read together, as others may change
- * them meanwhile: to DEADLINE, too, since decode() has looked, and then the child begins as it does after a
- * reset. */
+/* sched(7), "Resetting the scheduling policy for child processes".  Under the parent's lock, as others may
+ * change them meanwhile: to DEADLINE, too, since decode() has looked, and then the child begins as it does
+ * after a reset.  The child is nobody else's yet. */
 static void copy_scheduling(struct task *child, struct task *t)
 {
-	struct sched_parameters p = sched_parameters(t);
-	bool deadline = p.policy == SCHED_POLICY_DEADLINE;
-	bool real_time = p.policy == SCHED_POLICY_FIFO || p.policy == SCHED_POLICY_RR;
+	lock_acquire(&t->lock);
 
-	child->affinity = p.affinity;
-	child->nice = p.nice;
-	if (p.reset_on_fork || deadline) {
-		if (real_time || deadline || p.nice < 0)
-			child->nice = 0;
-		return;
+	int nice = t->nice, policy = t->policy;
+	bool reset = t->reset_on_fork, real_time = policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR;
+
+	atomic_init(&child->affinity, t->affinity);
+	if (policy != SCHED_POLICY_DEADLINE && !(reset && real_time)) {
+		atomic_init(&child->policy, policy);
+		atomic_init(&child->rt_priority, t->rt_priority);
+		atomic_init(&child->nice, reset && nice < 0 ? 0 : nice);
+		atomic_init(&child->runtime_ns, reset ? 0 : t->runtime_ns);
 	}
-	child->policy = p.policy;
-	child->rt_priority = p.priority;
-	child->runtime_ns = p.runtime_ns;
+	lock_release(&t->lock);
 }
 
 static struct task *make_task(struct process *p, const struct clone_request *c)

@@ -211,6 +211,19 @@ static void children_inherit_or_are_reset(void)
 	if (child == 0)
 		_exit(get_scheduler(0) != SCHED_OTHER);
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	/* What is not more than others have is kept. */
+	CHECK_EQ(set_scheduler(0, SCHED_BATCH | RESET_ON_FORK, 0), 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 3), 0);
+	child = fork();
+	if (child == 0)
+		_exit(get_scheduler(0) != SCHED_BATCH || getpriority(PRIO_PROCESS, 0) != 3);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, -3), 0);
+	child = fork();
+	if (child == 0)
+		_exit(get_scheduler(0) != SCHED_BATCH || getpriority(PRIO_PROCESS, 0) != 0);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 0), 0);
 	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
 }
 
