@@ -90,7 +90,8 @@ static void copy_scheduling(struct task *child, struct task *t)
 	lock_acquire(&t->lock);
 
 	int nice = t->nice, policy = t->policy;
-	bool reset = t->reset_on_fork, real_time = policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR;
+	bool reset = t->reset_on_fork;
+	bool real_time = policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR;
 
 	atomic_init(&child->affinity, t->affinity);
 	if (policy != SCHED_POLICY_DEADLINE && !(reset && real_time)) {
