@@ -137,6 +137,7 @@ struct task {
 	 * them only, as a scheduler's library or a futex does, reads it without. */
 	struct lock lock;
 	_Atomic uint64_t affinity; /* bit per CPU */
+	uint64_t affinity_sets;    /* how often somebody has set it; under `lock` */
 	_Atomic int nice, policy, rt_priority;
 	bool reset_on_fork; /* children get SCHED_OTHER, and no nice value below 0 */
 	_Atomic uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */

@@ -25,6 +25,7 @@ struct call {
 	unsigned cpu;
 	exo_handle server;         /* its vcore there */
 	uint64_t affinity;         /* the task's own; 0: it has not been bound to `cpu` */
+	uint64_t affinity_sets;    /* which one that was */
 	uint64_t deadline_ns;      /* 0: none */
 };
 
@@ -59,12 +60,12 @@ static int must_end(const struct call *c)
 static void bind_to_cpu(struct call *c)
 {
 	struct task *t = current();
-	uint64_t here = 1ul << c->cpu;
 
 	lock_acquire(&t->lock);
-	if (!c->affinity || t->affinity != here) {
+	if (!c->affinity || t->affinity_sets != c->affinity_sets) {
 		c->affinity = t->affinity;
-		t->affinity = here;
+		c->affinity_sets = t->affinity_sets;
+		t->affinity = 1ul << c->cpu;
 	}
 	lock_release(&t->lock);
 }
@@ -92,9 +93,8 @@ static int stay(struct call *c)
 }
 
 /*
- * What somebody else has set since we last looked holds already; it may be the same as ours, which cannot be
- * told.  Who sets one that excludes this CPU leaves WORK_RESCHED with the task after that, so it
- * yields before it goes on in its program, and is moved then.
+ * What somebody else has set since we last looked holds already.  Who sets one that excludes this CPU leaves
+ * WORK_RESCHED with the task after that, so it yields before it goes on in its program, and is moved then.
  */
 static void stay_no_longer(const struct call *c)
 {
@@ -103,7 +103,7 @@ static void stay_no_longer(const struct call *c)
 	if (!c->affinity)
 		return;
 	lock_acquire(&t->lock);
-	if (t->affinity == 1ul << c->cpu)
+	if (t->affinity_sets == c->affinity_sets)
 		t->affinity = c->affinity;
 	lock_release(&t->lock);
 }

@@ -52,8 +52,10 @@ static void write_record(struct task *t, const struct sched_parameters *p, uint3
 	}
 	if (keys & PARAM_BIT(SCHED_PARAM_PRIORITY))
 		t->rt_priority = p->priority;
-	if (keys & PARAM_BIT(SCHED_PARAM_AFFINITY))
+	if (keys & PARAM_BIT(SCHED_PARAM_AFFINITY)) {
 		t->affinity = p->affinity;
+		t->affinity_sets++;
+	}
 	if (keys & PARAM_BIT(SCHED_PARAM_RUNTIME))
 		t->runtime_ns = p->runtime_ns;
 	if (keys & PARAM_BIT(SCHED_PARAM_DEADLINE))

@@ -382,9 +382,16 @@ static bool is_bound_to(int tid, unsigned long bits)
 	return sched_getaffinity(tid, sizeof(cpus), &cpus) == 0 && CPU_EQUAL(&cpus, &wanted);
 }
 
+/* To CPU 0, and to the one where it is served, in turn. */
+static int where_to(void)
+{
+	return rounds_left % 2;
+}
+
 /* From CPU 0, by a thread that may run on both until it is bound. */
 static void call_on_the_way(int fd)
 {
+	int cpu = where_to();
 	uint64_t m[SERVER_WORDS] = { SPIN, 10, 1 };
 	unsigned seen;
 	int r;
@@ -400,9 +407,9 @@ static void call_on_the_way(int fd)
 	if (!is_bound)
 		return;
 	rounds_left--;
-	if (r || m[0] != 11 || !is_bound_to(0, 1) || sched_getcpu() != 0)
-		snprintf(complaint, sizeof(complaint), "%s, %lu on CPU %d", strerror(-r),
-			 (unsigned long)m[0], sched_getcpu());
+	if (r || m[0] != 11 || !is_bound_to(0, 1ul << cpu) || sched_getcpu() != cpu)
+		snprintf(complaint, sizeof(complaint), "%s, %lu on CPU %d, not bound to %d", strerror(-r),
+			 (unsigned long)m[0], sched_getcpu(), cpu);
 }
 
 static void *call_again(void *name)
@@ -436,7 +443,7 @@ static int moved(char *name, long rounds)
 	pthread_create(&calls, NULL, call_again, name);
 	for (end_us = now_us() + 20000000; rounds_left > 0 && !complaint[0];) {
 		if (is_calling && !is_bound && is_bound_to(caller, 2)) {
-			bind(caller, 1);
+			bind(caller, 1ul << where_to());
 			is_bound = true;
 		}
 		looks++;
