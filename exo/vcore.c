@@ -69,17 +69,23 @@ void vcore_restore(const struct vcore *vcore)
 /*
  * Why nobody touches the vcore once it is retired.  Others reach it only through references, of which
  * the caller's is the last.  Whoever had one and latched something has also pushed it before it
- * gave the reference back; and as `latched` is 0, its CPU has taken it out.  It leaves its domain's
- * table before its frames go: domain_vcore_get() relies on that, and the domain waits for it.
+ * gave the reference back; and as `latched` was 0, its CPU has taken it out.  From then on it is not 0:
+ * who gets a reference after that look, and gives it back before it ends, rings in vain.  What he wants of
+ * a dead vcore nobody misses.  It leaves its domain's table before its frames go: domain_vcore_get() relies
+ * on that, and the domain waits for it.
  */
 bool vcore_retire(struct vcore *v)
 {
 	uint64_t frame = v->object.frame, page = frame_of_pointer(v->page);
-	uint64_t vector_frame = frame_of_pointer(v->vector_state);
+	uint64_t vector_frame = frame_of_pointer(v->vector_state), none = 0;
 
 	if (atomic_load_explicit(&v->where, memory_order_acquire) != VCORE_DEAD ||
-	    object_users(&v->object) != 1 || atomic_load(&v->latched) || !object_word_retire(frame))
+	    !atomic_compare_exchange_strong(&v->latched, &none, VCORE_REQUEST_KILL))
 		return false;
+	if (!object_word_retire(frame)) {
+		atomic_store(&v->latched, 0);
+		return false;
+	}
 	atomic_store(&v->object.owner->vcores[v->cpu], NULL);
 	frame_unshare(page);
 	frame_release(vector_frame);

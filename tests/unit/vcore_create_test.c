@@ -57,7 +57,6 @@ void object_put(struct object *o) {}
 void vcore_ring(struct vcore *v, uint64_t bits) { rung++; }
 void frame_zero(uint64_t frame) { memset(frame_pointer(frame), 0, EXO_PAGE_SIZE); }
 void frame_release(uint64_t frame) {}
-unsigned object_users(const struct object *o) { return 1; }
 void frame_unshare(uint64_t frame) {}
 void frame_poison(uint64_t frame) {}
 uint64_t object_word_retire(uint64_t frame) { return 1; }
