@@ -120,11 +120,12 @@ static int destroy_object(struct object *o)
 {
 	struct frame_list nobody_reads = { .room = FRAME_LIST_MAX };
 	uint64_t frame = o->frame;
-	bool is_loose = o->kind == OBJECT_LOAN; /* its end takes no more than the last reference */
+	/* The end of these takes no more than the last reference.  An SC's CPU takes it out of its tree when
+	 * the vcore there dies. */
+	bool is_loose = o->kind == OBJECT_LOAN ||
+			(o->kind == OBJECT_SC && atomic_load(&((struct sched_context *)o)->detached));
 	int result = -EBUSY;
 
-	if (o->kind == OBJECT_SC) /* its CPU takes it out of its tree when the vcore there dies */
-		is_loose = atomic_load(&((struct sched_context *)o)->detached);
 	if (o->kind == OBJECT_SPACE && revoke(o)) {
 		result = space_destroy_step((struct space *)o, &nobody_reads);
 	} else if (is_loose && revoke(o) && object_word_retire(frame)) {
@@ -175,7 +176,6 @@ static int sweep(struct domain *d)
 {
 	unsigned scrubs = 0;
 	uint64_t end = d->sweep_frame + SWEEP_FRAMES;
-	bool busy;
 
 	if (end > frame_end)
 		end = frame_end;
@@ -193,33 +193,34 @@ static int sweep(struct domain *d)
 	}
 	if (d->sweep_frame < frame_end)
 		return 1;
-	busy = d->sweep_left > 0;
+	bool busy = d->sweep_left > 0;
 	d->sweep_frame = d->sweep_left = 0;
 	return busy ? -EBUSY : 0;
 }
 
 /* ---------------------------------------------------------------- SELF */
 
-/* The caller holds a reference; nobody else may. */
+/*
+ * The caller holds a reference; nobody else may.  Once the domain is forgotten its parent is without
+ * children, and may be taken apart as well: but not past STOP while we hold it (stop()).
+ */
 static int finish(struct domain *d)
 {
+	struct domain *heir = domain_by_id(d->parent_id);
 	uint64_t frame = d->object.frame;
-	uint16_t heir = d->parent_id;
 
 	if (!object_word_retire(d->object.frame))
 		return -EBUSY;
+	object_get(&heir->object);
 	domain_forget(d);
 	object_put(&d->parent_vcore->object);
-	for (unsigned i = 0; i < HANDLE_FRAMES_MAX; i++) {
-		struct handle_slot *page = atomic_load(&d->handles[i]);
-
-		if (!page)
-			continue;
-		frame_zero(frame_of_pointer(page));
-		frame_release_to(frame_of_pointer(page), heir);
+	for (unsigned i = 0; i < HANDLE_FRAMES_MAX && d->handles[i]; i++) {
+		frame_zero(frame_of_pointer(d->handles[i]));
+		frame_release_to(frame_of_pointer(d->handles[i]), heir->id);
 	}
 	debug_scrub(frame);
-	frame_release_to(frame, heir);
+	frame_release_to(frame, heir->id);
+	object_put(&heir->object);
 	return 0;
 }
 
@@ -263,25 +264,27 @@ static uint16_t child_of(uint16_t parent)
 	return 0;
 }
 
-/* A domain below d that has no children, with a reference; d itself if it has none; NULL if that
- * one is just disappearing. */
+/*
+ * A domain below d that has no children, with a reference; d itself if it has none; NULL if that one is
+ * just disappearing.  Its frame may have become anything then (object.h), and its number may be that of a
+ * new domain, which is none of d's.  So what we have got is looked at once more from below: as long as it
+ * is there, all above it are.
+ */
 static struct domain *leaf_below(struct domain *d)
 {
 	uint16_t id = d->id, child;
-	struct domain *leaf;
-	uint64_t frame;
+	struct domain *leaf, *up;
 
 	while ((child = child_of(id)) != 0)
 		id = child;
 	leaf = domain_by_id(id);
-	if (!leaf)
+	if (!leaf || !object_word_get_live(frame_of_pointer(leaf)))
 		return NULL;
-	frame = frame_of_pointer(leaf); /* which may have become anything (object.h) */
-	if (!object_word_get_live(frame))
-		return NULL;
-	if (domain_by_id(id) == leaf)
+	for (up = domain_by_id(id) == leaf ? leaf : NULL; up && up != d; up = domain_by_id(up->parent_id))
+		;
+	if (up)
 		return leaf;
-	object_word_put(frame);
+	object_word_put(frame_of_pointer(leaf));
 	return NULL;
 }
 
