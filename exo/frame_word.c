@@ -93,8 +93,8 @@ uint64_t frame_word_seize(uint64_t word, uint16_t owner)
 {
 	enum exo_frame_type type = frame_word_type(word);
 
-	if ((type != EXO_FRAME_USER && type != EXO_FRAME_PINNED && type != EXO_FRAME_REVOKED) ||
-	    frame_word_owner(word) != owner || frame_word_maps(word) != 0)
+	if ((type != EXO_FRAME_USER && type != EXO_FRAME_REVOKED) || frame_word_owner(word) != owner ||
+	    frame_word_maps(word) != 0)
 		return FRAME_WORD_REFUSED;
 	return frame_word_make(owner, EXO_FRAME_KERNEL);
 }

@@ -75,8 +75,8 @@ uint64_t frame_word_unpin(uint64_t word);
 uint64_t frame_word_claim(uint64_t word, uint16_t owner, enum exo_frame_type type);
 /* USER, in no loan -> REVOKED, however often it is mapped. */
 uint64_t frame_word_revoke(uint64_t word, uint16_t owner);
-/* REVOKED -> KERNEL when it is not mapped; and so a dead owner's frame, USER or PINNED, whatever loans it
- * was in. */
+/* REVOKED -> KERNEL when it is not mapped; and so a dead owner's USER frame, whatever loans it was in.  A
+ * PINNED one is the page of a vcore that it has made for another domain, and stays until that has ended. */
 uint64_t frame_word_seize(uint64_t word, uint16_t owner);
 uint64_t frame_word_release(uint64_t word, uint16_t new_owner);
 /* PINNED -> USER, as it is: mapped, or not. */

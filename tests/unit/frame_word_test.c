@@ -106,6 +106,15 @@ static void a_dead_owner_s_frame_is_seized_when_unmapped(void)
 	CHECK(frame_word_seize(lent, OTHER) == FRAME_WORD_REFUSED);
 }
 
+/* It is the page of a vcore that another domain has: the kernel writes to it as long as that is there. */
+static void a_page_that_the_kernel_shares_is_not_seized(void)
+{
+	uint64_t shared = frame_word_claim(user(ME), ME, EXO_FRAME_PINNED);
+
+	CHECK(frame_word_seize(shared, ME) == FRAME_WORD_REFUSED);
+	CHECK(frame_word_seize(frame_word_unshare(shared), ME) == frame_word_make(ME, EXO_FRAME_KERNEL));
+}
+
 static void a_revoked_frame_can_only_be_unmapped_and_seized(void)
 {
 	uint64_t mapped = frame_word_map(user(ME), ME, ME), pinned = frame_word_pin(user(ME), ME);
@@ -202,6 +211,7 @@ int main(void)
 	RUN(a_shared_page_table_is_not_released);
 	RUN(a_page_is_no_longer_shared_with_the_kernel);
 	RUN(a_dead_owner_s_frame_is_seized_when_unmapped);
+	RUN(a_page_that_the_kernel_shares_is_not_seized);
 	RUN(any_sequence_of_steps_keeps_the_counts_exact);
 	return check_result();
 }
