@@ -16,7 +16,7 @@
 #include "calls.h"
 #include "sched_context.h"
 
-/* How much one step does: frames looked at, and frames scrubbed. */
+/* How much one step does: frames looked at, and frames scrubbed; an object's end counts as eight of these. */
 #define SWEEP_FRAMES 8192u
 #define SWEEP_SCRUBS 64u
 
@@ -138,10 +138,11 @@ static int destroy_object(struct object *o)
 }
 
 /* What is in a frame of the domain's, but not the two that go last. */
-static int destroy_in(const struct domain *d, uint64_t frame)
+static int destroy_in(const struct domain *d, uint64_t frame, unsigned *scrubs)
 {
 	struct object *o = object_find(d, frame);
 
+	*scrubs += o ? 8 : 0;
 	if (o && o != &d->object && o != &d->shared->object)
 		return destroy_object(o);
 	if (o)
@@ -185,7 +186,7 @@ static int sweep(struct domain *d)
 		if (d->sweep_phase == PHASE_FRAMES)
 			result = take_frame(d, d->sweep_frame, &scrubs);
 		else
-			result = destroy_in(d, d->sweep_frame);
+			result = destroy_in(d, d->sweep_frame, &scrubs);
 		if (result > 0)
 			return 1;
 		d->sweep_left += result < 0;
