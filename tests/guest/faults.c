@@ -15,6 +15,7 @@
 #define WORKERS 10 /* more than address spaces that are kept for the next: those need no new handle */
 #define TURNS 12   /* of a worker */
 #define HANDLES (1u << 4) /* they are wanted least */
+#define MORE_ROUNDS 20
 #define FILE_NAME "/proc/exo/faults"
 
 static unsigned seed = 20261123;
@@ -125,6 +126,11 @@ static void what_fails_costs_nobody_anything(void)
 		one_round((unsigned)rand_r(&seed), i % (n + 1) < n ? 1u << i % (n + 1) : (1u << n) - 1);
 		for (unsigned kind = 0; kind < n; kind++)
 			failed[kind] += failures(kinds[kind]);
+	}
+	/* Where the workers have hardly run side by side nobody may have wanted a handle. */
+	for (unsigned more = 0; more < MORE_ROUNDS && failed[n - 1] == 0; more++) {
+		one_round((unsigned)rand_r(&seed), HANDLES);
+		failed[n - 1] += failures(kinds[n - 1]);
 	}
 	CHECK(witness_ends_well(witness));
 	for (unsigned kind = 0; kind < n; kind++) {
