@@ -142,10 +142,15 @@ void task_send_heir(struct vcore *v, struct task *t, unsigned cpu)
 
 void wake_at_once(struct vcore *v, struct task *t)
 {
+	unsigned cpu = (unsigned)v->cpu;
+
 	t->message = MESSAGE_WAKE;
 	t->woken_tsc = v->ran_since_tsc;
 	v->stats.wakes++;
-	task_send(v, t, (unsigned)v->cpu);
+	/* Its affinity may have changed since it last stopped; or the wake is meant for another sleep. */
+	if (!sched_allowed(t, v->cpu))
+		cpu = place_choose(v, t, SCHED_WOKEN);
+	task_send(v, t, cpu);
 	/* Somebody waits now, and who hands the CPU over does not look (hand_over.c). */
 	timers_program(v);
 }

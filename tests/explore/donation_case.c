@@ -89,6 +89,7 @@ bool run_queue_holds(const struct vcore *v, const struct task *t)
 
 void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 {
+	EXPLORE_CHECK(sched_allowed(t, v->cpu));
 	queue_add(v, t);
 	if (wants_to_be_asked)
 		v->need_resched = v->must_pick = true;
@@ -215,6 +216,8 @@ static void heir_runs(struct vcore *v)
 		atomic_store(&has_ended, true);
 		if (heir_tells)
 			wake_later(task_of(0), DONATION_NONE);
+		if (!atomic_load(&givers))
+			atomic_store(&is_over, true);
 	}
 	atomic_store(&is_running, false);
 	stop(v, &heir);
@@ -393,6 +396,22 @@ static void setup_stolen(void)
 	name_cpu(2);
 }
 
+/* The heir runs on CPU 0, which its affinity has just been taken from. */
+static void setup_bound_elsewhere(void)
+{
+	struct vcore *v = vcore_of(0);
+
+	setup(2);
+	heir.affinity = 1ul << 1;
+	heir.state = TASK_RUNNING;
+	heir.where = PLACE_RUNNING;
+	heir.on_cpu = true;
+	v->current = &heir;
+	wanted = 1;
+	heir_tells = false;
+	givers = 0;
+}
+
 static void raise_and_wake(enum donation_kind gift)
 {
 	atomic_fetch_add(&raised, 1);
@@ -471,6 +490,23 @@ static void be_idle(unsigned cpu)
 		stop(v, v->current);
 	}
 	run_others(v, NULL);
+}
+
+/* CPU 1 wakes it, and alone may run it. */
+static void sleep_and_be_woken_elsewhere(unsigned cpu)
+{
+	if (cpu == 0) {
+		upcalls_mask();
+		heir_runs(vcore_of(0));
+		return;
+	}
+	raise_and_wake(DONATION_NONE);
+	be_idle(cpu);
+}
+
+static void the_heir_has_ended(void)
+{
+	EXPLORE_CHECK(has_ended && task_place(&heir) == PLACE_NONE);
 }
 
 /* CPU 0 has promised its slice and goes on until that was too long. */
@@ -596,6 +632,8 @@ int main(void)
 		  give_and_be_woken, all_went_on, NULL },
 		{ "each_of_two_gifts_arrives_or_comes_back", 3, 1, 0, setup_two_givers,
 		  give_across_cpus, all_went_on, NULL },
+		{ "a_wake_that_meets_a_sleeper_heeds_its_affinity", 2, 2, 0, setup_bound_elsewhere,
+		  sleep_and_be_woken_elsewhere, the_heir_has_ended, NULL },
 		{ "a_gift_to_what_is_stolen_comes_back", 3, 1, 0, setup_stolen, give_across_cpus,
 		  all_went_on, NULL },
 	};

@@ -117,6 +117,11 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 	EXPLORE_CHECK(!atomic_exchange(&queued[v->cpu], true));
 }
 
+bool sched_allowed(const struct task *t, int cpu)
+{
+	return true;
+}
+
 unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why)
 {
 	/* It is ours to give to any CPU, which may run it at once: its stack must have been left. */

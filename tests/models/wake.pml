@@ -70,6 +70,7 @@
  *
  * beside libos/core/switch.c leave: "atomic_store_explicit(&t->on_cpu, false" a task that ends
  * beside libos/core/hand_over.c hand_over: "leave_blocked(v, t)" no heirs here: tests/explore
+ * beside libos/core/wake.c wake_at_once: "place_choose(v, t, SCHED_WOKEN)" no affinities here: tests/explore
  * beside libos/core/wake.c task_start: "task_move(t, PLACE_NONE, PLACE_MAILBOX)" a task that begins
  * beside libos/core/mailbox.h mailbox_has_mail: "atomic_load(&m->calls)" calls travel as tasks do
  * beside libos/sched/messages.c requeue_changed: "" a queued task whose parameters change: no wake
@@ -500,7 +501,7 @@ inline leave_blocked()
 	atomic { set_state(BLOCKING, BLOCKED); assert(where[t] == ON_CPU); where[t] = WAITING };
 #endif
 	/* code: libos/core/wake.h leave_blocked: "if (!atomic_load(&t->wake_pending) || !task_claim(t))" */
-	/* code: libos/core/wake.c wake_at_once: "task_send(v, t, (unsigned)v->cpu)" */
+	/* code: libos/core/wake.c wake_at_once: "task_send(v, t, cpu)" */
 	if
 #ifdef NO_RECHECK
 	:: false

@@ -80,6 +80,7 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 }
 
 unsigned place_choose(struct vcore *v, struct task *t, enum sched_why why) { return 0; }
+bool sched_allowed(const struct task *t, int cpu) { return true; }
 void place_offer(struct vcore *v, const struct task *t) {}
 void donation_deliver(struct vcore *v, struct task *t) {}
 void donation_signalled(struct vcore *v, struct task *t) {}
