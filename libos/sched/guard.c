@@ -2,6 +2,7 @@
 /* See guard.h. */
 #include "sched/guard.h"
 #include "core/cpu.h"
+#include "core/event.h"
 #include "core/exo.h"
 #include "core/frames.h"
 #include "core/log.h"
@@ -10,6 +11,7 @@
 #include "core/task_slot.h"
 #include "core/vcore.h"
 #include "sched/culprit.h"
+#include "sched/place.h"
 #include "time/time.h"
 
 #define WATCH_NS 100000000ul
@@ -60,6 +62,15 @@ static void watch(struct vcore *v)
 		exo_timer(latest);
 }
 
+/* A callback may have been abandoned within sched_resched(), between the note that it leaves for another CPU
+ * and the ring.  Who finds the note there does not ring, so that the CPU would sleep on: it is rung now. */
+static void ring_others(const struct vcore *v)
+{
+	for (unsigned cpu = 0; cpu < vcore_count; cpu++)
+		if ((int)cpu != v->cpu && cpu_is_online(cpu))
+			vcore_ring(cpu);
+}
+
 static void remember(struct vcore *v, enum guard_result kind, struct sched_run run)
 {
 	struct answers *a = &answers[v->cpu];
@@ -87,6 +98,8 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 	watch(v);
 	run = sched_guarded_call(g, callback, a, b, c);
 	remember(v, kind, run);
+	if (g->failed)
+		ring_others(v);
 	return run;
 }
 
