@@ -175,7 +175,8 @@ enum sched_flag {
 
 /*
  * A number that `schedctl param` shows and changes, between min and max, whether the library is in
- * force or not.  The library may read it at any time, on any CPU; a value is stored as a whole.
+ * force or not.  What it is to begin with lies between them as well.  The library may read it at any
+ * time, on any CPU; a value is stored as a whole.
  */
 struct sched_tunable {
 	const char *name;

@@ -164,6 +164,9 @@ static const char *copy_tunable(struct loaded *l, unsigned i)
 		return refuse(l, "a tunable's min is above its max:", l->tunable_names[i]);
 	if (!covers(l, t->value, sizeof(*t->value), OBJECT_WRITE))
 		return refuse(l, "a tunable's value is no variable of its own:", l->tunable_names[i]);
+	if (*t->value < t->min || *t->value > t->max)
+		return refuse(l, "a tunable's value is not between its min and its max to begin with:",
+			      l->tunable_names[i]);
 	return NULL;
 }
 

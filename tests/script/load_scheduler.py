@@ -156,6 +156,9 @@ BY_HAND = {
                            NAME + ", .tunables = all"), ["-fPIC", SYSV], "value is no variable of its own: x"),
     "min": (LIBRARY % ("static uint64_t n; static const struct sched_tunable all[] = { { \"x\", &n, 2, 1 }, { 0 } };",
                        NAME + ", .tunables = all"), ["-fPIC", SYSV], "min is above its max: x"),
+    "begins": (LIBRARY % ("static uint64_t n; static const struct sched_tunable all[] = "
+                          "{ { \"x\", &n, 1, 2 }, { 0 } };",
+                          NAME + ", .tunables = all"), ["-fPIC", SYSV], "its max to begin with: x"),
     "tunable_name": (LIBRARY % ("static uint64_t n; static const struct sched_tunable all[] = "
                                 "{ { \"y\", &n, 0, 1 }, { \"a b\", &n, 0, 1 }, { 0 } };",
                                 NAME + ", .tunables = all"), ["-fPIC", SYSV], "what is not ASCII: tunables[1]"),
