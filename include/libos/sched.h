@@ -360,7 +360,8 @@ unsigned sched_weight(int policy, int nice);
 /* Uniformly distributed 64 bits; a sequence of its own on each CPU.  Not for secrets. */
 uint64_t sched_random(void);
 
-/* Topology, and hints about other CPUs that may be out of date. */
+/* Topology, and hints about other CPUs that may be out of date.  A number that is no CPU's, here or in
+ * sched_cpu_private(), counts as a fault of the callback. */
 int sched_cpu_count(void);
 int sched_this_cpu(void);
 bool sched_cpu_is_idle(int cpu);

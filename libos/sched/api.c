@@ -13,6 +13,14 @@
 
 _Static_assert(SCHED_CPUS_MAX == EXO_CPUS_MAX, "as the header says");
 
+/* A library that asks about a CPU that there is not faults here, so that the report says which call it was:
+ * not by what it would write where no CPU is. */
+static void check_cpu(int cpu)
+{
+	if ((unsigned)cpu >= vcore_count)
+		__builtin_trap();
+}
+
 void *sched_private(struct task *t)
 {
 	return t->sched_private;
@@ -23,6 +31,7 @@ void *sched_cpu_private(int cpu)
 	const struct run_queue *q = &this_vcore()->queue;
 	const struct sched_instance *s = q->visited ? q->visited : q->instance;
 
+	check_cpu(cpu);
 	return (char *)s->cpu_private + (size_t)cpu * s->cpu_stride;
 }
 
@@ -129,6 +138,7 @@ int sched_this_cpu(void)
 
 bool sched_cpu_is_idle(int cpu)
 {
+	check_cpu(cpu);
 	return atomic_load_explicit(&idle_cpus, memory_order_relaxed) >> cpu & 1;
 }
 
@@ -141,6 +151,7 @@ void sched_resched(int cpu)
 {
 	struct vcore *v = this_vcore();
 
+	check_cpu(cpu);
 	if (cpu == v->cpu)
 		v->need_resched = v->must_pick = true;
 	else

@@ -311,6 +311,9 @@ RULE = "what it was given breaks its rule, see <libos/sched.h>"
 MISUSE = {
     "twice": ("\t\tsched_fifo_push_back(&c->other, t);", "", r"sched_fifo_push_back\(\)", RULE),
     "not_in": ("\t\tsched_fifo_remove(&c->other, t);", "", r"sched_fifo_remove\(\)", RULE),
+    "no_cpu": ("\t\tsched_resched(sched_cpu_count());", "", r"sched_resched\(\)", RULE),
+    "private": ("\t\tsched_fifo_first(sched_cpu_private(-1));", "", r"sched_cpu_private\(\)", RULE),
+    "idle_cpu": ("\t\tpassed += sched_cpu_is_idle(64);", "", r"sched_cpu_is_idle\(\)", RULE),
     "null": ("\t\tsched_ordered_insert(&c->ordered, NULL, 7);", "", r"sched_ordered_insert\(\)", r"a read of 0x\w+"),
     "nice": ("\t\tsched_task_nice(NULL);", "", r"sched_task_nice\(\)", r"a read of 0x\w+"),
     "clears": ("\t\t__builtin_memset((void *)64, 0, passed * 1000);", "", r"mem\w+\(\)", "a write to 0x40"),
