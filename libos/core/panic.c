@@ -57,15 +57,24 @@ static void print_regs(const struct exo_regs *r)
 	log_print("r14 %016lx r15 %016lx\n", r->r14, r->r15);
 }
 
-/* The one that this CPU follows, which keeps it where it is.  A loaded one may have written where it
- * should not, long before. */
-static void print_scheduler(const struct sched_instance *s)
+static void print_library(const char *what, const struct sched_ops *ops)
 {
-	const char *path = s ? sched_loaded_path(s->ops) : NULL;
+	const char *path = sched_loaded_path(ops);
+
+	log_print("libos: %s %s, %s%s\n", what, ops->name, path ? "loaded from " : "linked in",
+		  path ? path : "");
+}
+
+/* The one that this CPU follows, which keeps it where it is.  A loaded one may have written where it
+ * should not, long before; and most of all one that was ejected since. */
+static void print_schedulers(const struct sched_instance *s)
+{
+	const struct sched_ops *ejected = atomic_load_explicit(&sched_ejected, memory_order_relaxed);
 
 	if (s)
-		log_print("libos: scheduler %s, %s%s\n", s->ops->name, path ? "loaded from " : "linked in",
-			  path ? path : "");
+		print_library("scheduler", s->ops);
+	if (ejected)
+		print_library("ejected before:", ejected);
 }
 
 static void print_where(void)
@@ -112,7 +121,7 @@ _Noreturn static void report(const struct exo_regs *regs, uint64_t rip, uint64_t
 	if (regs)
 		print_regs(regs);
 	print_backtrace(rip, rbp);
-	print_scheduler(this_vcore()->queue.instance);
+	print_schedulers(this_vcore()->queue.instance);
 	trace_print_last(this_vcore());
 	give_up();
 }

@@ -36,6 +36,7 @@ struct sched_instance sched_fifo_instance = { .ops = &sched_fifo_ops, .timeout_t
 
 struct sched_instance *_Atomic sched_in_force;
 _Atomic uint32_t sched_generation;
+const struct sched_ops *_Atomic sched_ejected;
 
 /* Under sched_swap_lock. */
 static uint32_t generations;
@@ -165,6 +166,7 @@ void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *cal
 		libos_panic("the built-in scheduler: reason %d, detail %lx", reason, detail);
 	trace(v, TRACE_EJECT, 0, reason, 0, trace_word(old->ops->name));
 	if (instance_install(v, &sched_fifo_instance, old, &why)) {
+		atomic_store_explicit(&sched_ejected, old->ops, memory_order_relaxed);
 		sched_report(v, old->ops, &why, "is ejected, and fifo takes over");
 		instance_tell_all(v);
 	}

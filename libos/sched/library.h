@@ -29,6 +29,9 @@ extern struct sched_instance *_Atomic sched_in_force;
  * other coming into force has had. */
 extern _Atomic uint32_t sched_generation;
 
+/* For a panic's report: the library that was ejected last, or NULL.  What it points to stays readable. */
+extern const struct sched_ops *_Atomic sched_ejected;
+
 /* The instance in force.  Acquire: what it points to is complete. */
 static inline struct sched_instance *sched_instance(void)
 {

@@ -5,18 +5,20 @@
 
 import os
 import re
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from cases import exo_run, run_cases  # noqa: E402
+from cases import BUILD, exo_run, run_cases  # noqa: E402
 
 EXIT_MACHINE_DIED = 126
 
 
-def report(cpus, *options):
+def report(cpus, *options, program=("sleep", "1000")):
     log = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"panic-{os.getpid()}.log")
     try:
-        run = exo_run("--cpus", str(cpus), "--log", log, *options, "--", "sleep", "1000")
+        run = exo_run("--cpus", str(cpus), "--log", log, *options, "--", *program)
         with open(log, encoding="utf-8", errors="replace") as stream:
             text = stream.read()
     finally:
@@ -25,7 +27,7 @@ def report(cpus, *options):
     # Whoever looks only at exo-run's own messages sees it from its first line on, without the events.
     first = next(line for line in text.splitlines() if "panic: " in line or "PANIC" in line)
     shown = run.stderr.decode().splitlines()
-    assert shown[0] == "exo-run: log: " + first, shown
+    assert shown[1 if "ejected" in shown[0] else 0] == "exo-run: log: " + first, shown
     assert shown[-2] == "exo-run: log: exo has stopped." and "last of" not in run.stderr.decode(), shown
     return text
 
@@ -63,6 +65,35 @@ def a_libos_panic_tells_all_and_ends_its_domain(cpus):
                 r"^exo: domain 1 died, status 127")
 
 
+# Ejected for its pick(), it writes in its exit() over the first task that it was given.
+LEAVES_HARM = """#include <libos/sched.h>
+static struct task *first;
+static void enqueue(int cpu, struct task *t, enum sched_why why) { first = first ? first : t; }
+static void dequeue(int cpu, struct task *t) { }
+static struct sched_run pick(int cpu, struct task *prev) { __builtin_trap(); }
+static void leave(const struct sched_exit *why) { __builtin_memset(first, 0x5a, 512); }
+static const struct sched_ops harm = {
+	.name = "harm", .enqueue = enqueue, .dequeue = dequeue, .pick = pick, .exit = leave,
+};
+SCHED_LIBRARY(harm);
+"""
+
+
+def a_libos_panic_names_who_was_ejected_before(cpus):
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "harm.c"), "w", encoding="utf-8") as stream:
+            stream.write(LEAVES_HARM)
+        subprocess.run([os.path.join(BUILD, "bin/exo-sched"), "harm.c", "-o", "harm.so"], cwd=folder, check=True)
+        text = report(cpus, "--file", f"{folder}/harm.so:/harm.so",
+                      program=("sh", "-c", "schedctl use /harm.so; sleep 1000"))
+    must_follow(text,
+                r"^libos: scheduler harm is ejected",
+                r"^libos: panic: ",
+                r"^libos: scheduler fifo, linked in$",
+                r"^libos: ejected before: harm, loaded from /harm.so$")
+
+
 run_cases([(f"{case.__name__}-cpus-{cpus}", lambda case=case, cpus=cpus: case(cpus))
            for case in (a_kernel_panic_tells_all_and_stops_all,
-                        a_libos_panic_tells_all_and_ends_its_domain) for cpus in (1, 4)])
+                        a_libos_panic_tells_all_and_ends_its_domain,
+                        a_libos_panic_names_who_was_ejected_before) for cpus in (1, 4)])
