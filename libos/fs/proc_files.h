@@ -19,6 +19,7 @@ int proc_write_memory_adjust(struct process *p, const char *data, size_t n);
 /* Likewise; only for a process's own threads. */
 int proc_write_name(struct process *p, const char *data, size_t n);
 int proc_write_thread_name(struct process *p, uint32_t thread, const char *data, size_t n);
+void proc_print_mount_info(struct process *p, struct text *out);
 void proc_print_mounts(struct process *p, struct text *out);
 void proc_print_stat(struct process *p, struct text *out);
 void proc_print_statm(struct process *p, struct text *out);

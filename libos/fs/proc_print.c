@@ -4,8 +4,10 @@
 #include "core/string.h"
 #include "core/task.h"
 #include "fs/context.h"
-#include "fs/proc_files.h"
 #include "fs/linux.h"
+#include "fs/memfs.h"
+#include "fs/proc_files.h"
+#include "fs/proc_inode.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "time/cpu_clock.h"
@@ -333,6 +335,13 @@ void proc_print_maps(struct process *p, struct text *out)
 void proc_print_mounts(struct process *p, struct text *out)
 {
 	text_print(out, "memory / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
+}
+
+/* The numbers of devices are st_dev of the files there: programs look for a file's mount by it. */
+void proc_print_mount_info(struct process *p, struct text *out)
+{
+	text_print(out, "1 0 0:%u / / rw - tmpfs memory rw\n2 1 0:%u / /proc rw - proc proc rw\n",
+		   MEMFS_DEVICE, PROC_DEVICE);
 }
 
 void proc_print_limits(struct process *p, struct text *out)

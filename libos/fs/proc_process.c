@@ -102,6 +102,7 @@ static const struct process_entry entries[] = {
 	{ "fd", S_IFDIR | 0500, NULL, NULL },
 	{ "limits", S_IFREG | 0444, proc_print_limits, NULL },
 	{ "maps", S_IFREG | 0444, proc_print_maps, NULL },
+	{ "mountinfo", S_IFREG | 0444, proc_print_mount_info, NULL },
 	{ "mounts", S_IFREG | 0444, proc_print_mounts, NULL },
 	{ "oom_score_adj", S_IFREG | 0644, proc_print_memory_adjust, proc_write_memory_adjust },
 	{ "root", S_IFLNK | 0777, NULL, NULL },

@@ -7,10 +7,12 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -260,6 +262,46 @@ static void names_are_told(void)
 	CHECK(open("/proc/nothing", O_RDONLY) == -1 && errno == ENOENT);
 }
 
+/* The last line of a directory is that of what is mounted there, over whatever else. */
+static dev_t device_mounted_at(const char *directory)
+{
+	unsigned major = 0, minor = 0;
+	bool found = false;
+	char root[64], place[256];
+
+	for (const char *line = contents("/proc/self/mountinfo"); *line; line++) {
+		unsigned id, parent, a, b;
+
+		if (sscanf(line, "%u %u %u:%u %63s %255s", &id, &parent, &a, &b, root, place) == 6 &&
+		    !strcmp(place, directory)) {
+			major = a;
+			minor = b;
+			found = true;
+		}
+		line = strchr(line, '\n');
+		CHECK(line);
+	}
+	CHECK(found);
+	return makedev(major, minor);
+}
+
+static void a_mount_has_the_device_number_of_its_files(void)
+{
+	static const char *const directories[] = { "/", "/proc" };
+	char path[64];
+
+	for (int i = 0; i < 2; i++) {
+		dev_t mounted = device_mounted_at(directories[i]);
+		struct stat s;
+
+		CHECK_EQ(stat(directories[i], &s), 0);
+		CHECK_EQ(mounted, s.st_dev);
+	}
+	CHECK(strstr(contents("/proc/self/mountinfo"), " - proc "));
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", getpid());
+	CHECK(strstr(contents(path), " - proc "));
+}
+
 /* The name of the main thread's state, of the thread that looks, or of the process. */
 static char state_in(const char *path)
 {
@@ -392,6 +434,7 @@ int main(void)
 	RUN(processes_come_and_go);
 	RUN(a_command_line_is_the_parents_until_exec);
 	RUN(names_are_told);
+	RUN(a_mount_has_the_device_number_of_its_files);
 	RUN(a_main_thread_that_has_ended_is_a_zombie);
 	RUN(threads_find_themselves);
 	RUN(a_name_is_one_line);
