@@ -360,8 +360,9 @@ unsigned sched_weight(int policy, int nice);
 /* Uniformly distributed 64 bits; a sequence of its own on each CPU.  Not for secrets. */
 uint64_t sched_random(void);
 
-/* Topology, and hints about other CPUs that may be out of date.  A number that is no CPU's, here or in
- * sched_cpu_private(), counts as a fault of the callback. */
+/* Topology, and hints about other CPUs that may be out of date.  A number that is no CPU's counts as a fault
+ * of the callback in sched_cpu_private(), sched_cpu_is_idle() and sched_resched(); elsewhere it has no
+ * meaning. */
 int sched_cpu_count(void);
 int sched_this_cpu(void);
 bool sched_cpu_is_idle(int cpu);

@@ -104,7 +104,7 @@ static __attribute__((noinline)) void tell_params(struct vcore *v, struct task *
 
 	if (!ops_of(v)->setparam || t->sched_core_only)
 		return;
-	for (int key = SCHED_PARAM_NICE; key < SCHED_PARAMS; key++)
+	for (int key = SCHED_PARAM_NICE; key < SCHED_PARAMS && !v->queue.guard.failed; key++)
 		if (changed & (1u << key))
 			CALL(v, setparam, RESULT_NONE, t, t, key,
 			     param_value(t, (enum sched_parameter)key));

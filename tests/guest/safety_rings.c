@@ -43,7 +43,7 @@ static void *swap_to_fifo(void *unused)
 }
 
 /* In time?  A task that is sent to the other CPU rings it, if nothing else does. */
-static bool swap_ends(void)
+static bool swap_ends_in_time(void)
 {
 	double start = clock_s();
 	pthread_t thread;
@@ -78,6 +78,15 @@ static bool call_with_room(unsigned room)
 	return strcmp(current_scheduler(now), "fifo") == 0;
 }
 
+/* A ring that is lost is lost each time; a host that has no time for us is not. */
+static bool swap_ends(unsigned room)
+{
+	for (int tries = 0; tries < 3; tries++)
+		if (swap_ends_in_time() || (room && !call_with_room(room)))
+			return true;
+	return false;
+}
+
 static void who_is_asked_and_not_rung_hears_of_the_next_swap(void)
 {
 	unsigned room = ROOM_STEP;
@@ -85,12 +94,12 @@ static void who_is_asked_and_not_rung_hears_of_the_next_swap(void)
 	pin(0);
 	CHECK_EQ(tell("sched-load", "/tests/rings.so"), 0);
 	for (; room < ROOM_MAX && call_with_room(room); room += ROOM_STEP)
-		if (!swap_ends()) {
+		if (!swap_ends(room)) {
 			printf("# with room for %u bytes\n", room);
 			CHECK(!"the swap did not come to its end");
 		}
 	CHECK(room > ROOM_STEP && room < ROOM_MAX);
-	CHECK(swap_ends());
+	CHECK(swap_ends(0));
 	CHECK_EQ(tell("sched-unload", "rings"), 0);
 }
 
