@@ -11,8 +11,9 @@ from cases import TOP, exo_run
 LIBRARIES = sorted(os.path.basename(path)[:-2]
                    for path in glob.glob(os.path.join(TOP, "libos/schedulers/*.c")))
 
-# As tests/run does; and whether the library is still in force at the end.
-LINE = "echo '@@ {0}'; timeout 120 /tests/{0} </dev/null 2>&1; echo '@@ {0}' $?; "
+# As tests/run does, with more time: what takes turns takes as long as its slices, 32 ms in mlfq; and whether the
+# library is still in force at the end.
+LINE = "echo '@@ {0}'; timeout 300 /tests/{0} </dev/null 2>&1; echo '@@ {0}' $?; "
 END = "echo '@@ in force:'; cat /proc/exo/sched"
 
 
