@@ -324,8 +324,8 @@ static void a_private_mapping_of_the_archive_costs_nothing(void)
 	for (long at = 0; at < PAGE_DOWN(size); at += PAGE)
 		(void)m[at];
 	CHECK_EQ(blocks(fd), before);
-	/* The last page is the file's own, and has a place in its index: a page and some bytes, so that a page
-	 * less or two may be free. */
+	/* The last page is the file's own, and has a place in its index: a page and some bytes, so that a
+	 * page less or two may be free. */
 	CHECK(size > 8 * PAGE && free_pages() >= pages - 2);
 	munmap((void *)m, (size_t)size);
 	close(fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exo/domain_kill.c, included: how much one step does where a domain has made objects of all of its frames. */
+/* exo/domain_kill.c, included: how much one step does where a domain has made objects of all of its
+ * frames. */
 #include <asm/errno.h>
 #include <stdlib.h>
 #include "check.h"
