@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A scheduler that is abandoned in the middle of sched_resched(), wherever that is
- * (tests/schedulers/rings.c): the other CPU, which idles, still hears of what comes next, so that a swap comes
- * to its end.
+ * (tests/schedulers/rings.c): the other CPU, which idles, still hears of what comes next, so that a swap
+ * comes to its end.
  */
 #define _GNU_SOURCE
 #include <stdatomic.h>
@@ -13,7 +13,8 @@
 #include "test.h"
 
 #define PATIENCE_S 2 /* less than time/load_average.c's timer, which may ring the other CPU */
-#define IDLE_S 0.15 /* then the other CPU looks for no mail, and has no timer for its last callback (guard.c) */
+/* Then the other CPU looks for no mail, and has no timer for its last callback (guard.c). */
+#define IDLE_S 0.15
 #define ROOM_STEP 8
 #define ROOM_MAX 1024 /* for the whole call */
 
