@@ -67,16 +67,27 @@ static inline struct named *named_find(struct named *const *root, uint64_t key)
 	return !n || n->key == key ? n : named_find_below(n, key);
 }
 
-/* For walking along those with one key: the last one, to be asked for at the first; and the next one, to
- * be asked for before this one is removed. */
+/* Those with one key are a ring: the one behind n, and the one before it, which are n if it is alone. */
+static inline struct named *named_after(const struct named *n)
+{
+	return list_entry(n->same.next, struct named, same);
+}
+
+static inline struct named *named_before(const struct named *n)
+{
+	return list_entry(n->same.prev, struct named, same);
+}
+
+/* For walking along them: the last one, to be asked for at the first; and the next one, to be asked for
+ * before this one is removed. */
 static inline struct named *named_last(const struct named *first)
 {
-	return list_entry(first->same.prev, struct named, same);
+	return named_before(first);
 }
 
 static inline struct named *named_next(const struct named *n, const struct named *last)
 {
-	return n == last ? NULL : list_entry(n->same.next, struct named, same);
+	return n == last ? NULL : named_after(n);
 }
 
 #endif

@@ -51,16 +51,17 @@ static inline bool futex_matches(const struct futex_waiter *w, const struct fute
 	       (w->bitset & bitset);
 }
 
-/* futex_order.c: what is left to do if others are in the bucket. */
-void futex_enter_others(struct futex_bucket *b, struct futex_waiter *w);
+/* futex_order.c: w, which has just come, goes before those with its name that are less urgent. */
+void futex_move_forward(struct futex_bucket *b, struct futex_waiter *w);
 
 /* Under the bucket's lock: w, whose name and task are there, waits in it, in its place. */
 static inline void futex_enter(struct futex_bucket *b, struct futex_waiter *w)
 {
-	if (b->waiters)
-		futex_enter_others(b, w);
-	else
-		named_insert(&b->waiters, &w->named, w->name.hash);
+	bool others = b->waiters != NULL;
+
+	named_insert(&b->waiters, &w->named, w->name.hash);
+	if (others && named_after(&w->named) != &w->named)
+		futex_move_forward(b, w);
 }
 
 /* 0, -EINVAL or -EFAULT. */

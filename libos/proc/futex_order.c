@@ -31,13 +31,13 @@ static struct named *first_behind(struct named *first, struct named *last,
 	return first;
 }
 
-void futex_enter_others(struct futex_bucket *b, struct futex_waiter *w)
+/* As it has just come it is the last, and behind that is the first again. */
+void futex_move_forward(struct futex_bucket *b, struct futex_waiter *w)
 {
-	struct named *first = named_find(&b->waiters, w->name.hash);
-	struct named *next = first ? first_behind(first, named_last(first), w) : NULL;
+	struct named *next = first_behind(named_after(&w->named), named_before(&w->named), w);
 
-	if (next)
+	if (next) {
+		named_remove(&b->waiters, &w->named);
 		named_insert_before(&b->waiters, &w->named, next);
-	else
-		named_insert(&b->waiters, &w->named, w->name.hash);
+	}
 }
