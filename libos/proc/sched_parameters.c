@@ -29,14 +29,10 @@ struct sched_parameters sched_parameters(struct task *t)
 	struct sched_parameters p;
 
 	lock_acquire(&t->lock);
-	p.nice = t->nice;
-	p.policy = t->policy;
-	p.priority = t->rt_priority;
-	p.reset_on_fork = t->reset_on_fork;
-	p.affinity = t->affinity;
-	p.runtime_ns = t->runtime_ns;
-	p.deadline_ns = t->deadline_ns;
-	p.period_ns = t->period_ns;
+	p = (struct sched_parameters){ .nice = t->nice, .policy = t->policy,
+				       .priority = t->rt_priority, .reset_on_fork = t->reset_on_fork,
+				       .affinity = t->affinity, .runtime_ns = t->runtime_ns,
+				       .deadline_ns = t->deadline_ns, .period_ns = t->period_ns };
 	lock_release(&t->lock);
 	return p;
 }

@@ -65,13 +65,19 @@ def a_libos_panic_tells_all_and_ends_its_domain(cpus):
                 r"^exo: domain 1 died, status 127")
 
 
-# Ejected for its pick(), it writes in its exit() over the first task that it was given.
+# Ejected for its pick(), it writes in its exit() over the first task that it was given.  On one CPU that is the next
+# to run; where there are more, another may go on for ever without it, and nobody sees what was done.
 LEAVES_HARM = """#include <libos/sched.h>
 static struct task *first;
 static void enqueue(int cpu, struct task *t, enum sched_why why) { first = first ? first : t; }
 static void dequeue(int cpu, struct task *t) { }
-static struct sched_run pick(int cpu, struct task *prev) { __builtin_trap(); }
-static void leave(const struct sched_exit *why) { __builtin_memset(first, 0x5a, 512); }
+static struct sched_run pick(int cpu, struct task *prev)
+{
+	if (first)
+		__builtin_trap();
+	return (struct sched_run){ 0 };
+}
+static void leave(const struct sched_exit *why) { __builtin_memset(first, 0x5a, 256); }
 static const struct sched_ops harm = {
 	.name = "harm", .enqueue = enqueue, .dequeue = dequeue, .pick = pick, .exit = leave,
 };
@@ -85,7 +91,7 @@ def a_libos_panic_names_who_was_ejected_before(cpus):
             stream.write(LEAVES_HARM)
         subprocess.run([os.path.join(BUILD, "bin/exo-sched"), "harm.c", "-o", "harm.so"], cwd=folder, check=True)
         text = report(cpus, "--file", f"{folder}/harm.so:/harm.so",
-                      program=("sh", "-c", "schedctl use /harm.so; sleep 1000"))
+                      program=("sh", "-c", "mkfifo /never; schedctl use /harm.so; cat /never"))
     must_follow(text,
                 r"^libos: scheduler harm is ejected",
                 r"^libos: panic: ",
@@ -94,6 +100,6 @@ def a_libos_panic_names_who_was_ejected_before(cpus):
 
 
 run_cases([(f"{case.__name__}-cpus-{cpus}", lambda case=case, cpus=cpus: case(cpus))
-           for case in (a_kernel_panic_tells_all_and_stops_all,
-                        a_libos_panic_tells_all_and_ends_its_domain,
-                        a_libos_panic_names_who_was_ejected_before) for cpus in (1, 4)])
+           for case, counts in ((a_kernel_panic_tells_all_and_stops_all, (1, 4)),
+                                (a_libos_panic_tells_all_and_ends_its_domain, (1, 4)),
+                                (a_libos_panic_names_who_was_ejected_before, (1,))) for cpus in counts])
