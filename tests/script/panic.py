@@ -65,8 +65,8 @@ def a_libos_panic_tells_all_and_ends_its_domain(cpus):
                 r"^exo: domain 1 died, status 127")
 
 
-# Ejected for its pick(), it writes in its exit() over the first task that it was given.  On one CPU that is the next
-# to run; where there are more, another may go on for ever without it, and nobody sees what was done.
+# Ejected for its pick(), it writes in its exit() over the first task that it was given.  On one CPU that is
+# the next to run; where there are more, another may go on for ever without it, and nobody sees what was done.
 LEAVES_HARM = """#include <libos/sched.h>
 static struct task *first;
 static void enqueue(int cpu, struct task *t, enum sched_why why) { first = first ? first : t; }
