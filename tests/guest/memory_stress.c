@@ -33,12 +33,32 @@ static void fill(uint32_t *p, size_t pages, uint32_t seed)
 		p[i * PAGE / 4] = seed + (uint32_t)i;
 }
 
-static int holds(const uint32_t *p, size_t pages, uint32_t seed)
+/* The failure of a run that may not be seen twice is to say all that it can; not through stdio, whose locks a
+ * child of one thread may find taken by another. */
+static void is_wrong(const char *what, long long found, long long expected)
 {
-	for (size_t i = 0; i < pages; i++)
-		if (p[i * PAGE / 4] != seed + (uint32_t)i)
+	bad++;
+	dprintf(1, "# process %d: %s: %#llx, not %#llx\n", (int)getpid(), what, found, expected);
+}
+
+static int holds(const char *when, const uint32_t *p, size_t pages, uint32_t seed)
+{
+	for (size_t i = 0; i < pages; i++) {
+		uint32_t found = p[i * PAGE / 4];
+
+		if (found != seed + (uint32_t)i) {
+			dprintf(1, "# page %zu of %zu at %p\n", i, pages, (const void *)p);
+			is_wrong(when, found, seed + i);
 			return 0;
+		}
+	}
 	return 1;
+}
+
+static void is_zero(const char *when, uint32_t found)
+{
+	if (found != 0)
+		is_wrong(when, found, 0);
 }
 
 static void one_round(unsigned *state)
@@ -53,8 +73,8 @@ static void one_round(unsigned *state)
 	fill(p, pages, seed);
 	switch (random_below(state, 5)) {
 	case 0:
-		if (mprotect(p, pages * PAGE, PROT_READ) == 0 && !holds(p, pages, seed))
-			bad++;
+		if (mprotect(p, pages * PAGE, PROT_READ) == 0)
+			holds("read-only", p, pages, seed);
 		mprotect(p, pages * PAGE, PROT_READ | PROT_WRITE);
 		fill(p, pages, seed);
 		break;
@@ -62,7 +82,8 @@ static void one_round(unsigned *state)
 		uint32_t *q = mremap(p, pages * PAGE, pages * PAGE * 3, MREMAP_MAYMOVE);
 
 		if (q != MAP_FAILED) {
-			bad += !holds(q, pages, seed) || q[pages * PAGE / 4] != 0;
+			holds("after mremap", q, pages, seed);
+			is_zero("what mremap added", q[pages * PAGE / 4]);
 			munmap(q + pages * PAGE / 4, 2 * pages * PAGE);
 			p = q;
 		}
@@ -73,24 +94,28 @@ static void one_round(unsigned *state)
 		int status = 0;
 
 		if (child == 0) {
-			int ok = holds(p, pages, seed);
+			int ok = holds("what a child was given", p, pages, seed);
 
 			fill(p, pages, ~seed);
-			_exit(ok && holds(p, pages, ~seed) ? 0 : 1);
+			_exit(holds("what a child wrote", p, pages, ~seed) && ok ? 0 : 1);
 		}
 		fill(p, pages, seed + 1);
-		bad += !holds(p, pages, ++seed);
-		if (child > 0 && (waitpid(child, &status, 0) != child || status != 0))
-			bad++;
+		holds("beside a child", p, pages, ++seed);
+		if (child > 0 && waitpid(child, &status, 0) != child)
+			is_wrong("errno of waitpid", errno, 0);
+		else if (status != 0)
+			is_wrong("status of a child", status, 0);
 		break;
 	}
 	case 3:
-		madvise(p, pages * PAGE, MADV_DONTNEED);
-		bad += p[0] != 0 || p[(pages - 1) * PAGE / 4] != 0;
+		if (madvise(p, pages * PAGE, MADV_DONTNEED) != 0)
+			is_wrong("errno of madvise", errno, 0);
+		is_zero("the first page after MADV_DONTNEED", p[0]);
+		is_zero("the last page after MADV_DONTNEED", p[(pages - 1) * PAGE / 4]);
 		fill(p, pages, seed);
 		break;
 	}
-	bad += !holds(p, pages, seed);
+	holds("at the end", p, pages, seed);
 	munmap(p, pages * PAGE);
 }
 
