@@ -5,7 +5,7 @@
 static void check_cpu(const char *function, int cpu)
 {
 	if (cpu < 0 || cpu >= machine.cpus)
-		library_is_wrong("called %s(%d): there are %d CPUs", function, cpu, machine.cpus);
+		library_misuses("called %s(%d): there are %d CPUs", function, cpu, machine.cpus);
 }
 
 static struct sim_task *sim(const struct task *t)

@@ -1,155 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The library's callbacks, called and checked: see machine.h. */
 #include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
-#include <unistd.h>
 #include "library.h"
 #include "machine.h"
 
 #define NAME_LENGTH_MAX 15
-#define LOOP_TICK_MS 50
-#define LOOP_TICKS_MAX 20 /* of CPU time: a callback that takes a second does not end */
-#define MESSAGE_MAX 512
-
-const char *library_case;
-
-/* The callback that runs; its number tells the watchdog one from the next. */
-static volatile struct {
-	const char *name;
-	int cpu;
-	const struct sim_task *task;
-	unsigned long number;
-} callback;
-
-/* ---- being wrong */
-
-static void tell(const char *text)
-{
-	char buffer[MESSAGE_MAX + 256];
-	int n;
-
-	if (callback.name)
-		n = snprintf(buffer, sizeof(buffer), "not ok %s: %s: %s() on CPU %d at %.3f ms%s%s%s: %s\n",
-			     library_case, machine.ops->name, callback.name, callback.cpu,
-			     (double)machine.now_ns / 1e6, callback.task ? ", task " : "",
-			     callback.task ? callback.task->t.name : "", "", text);
-	else
-		n = snprintf(buffer, sizeof(buffer), "not ok %s: %s: %s\n", library_case,
-			     machine.ops ? machine.ops->name : "?", text);
-	if (n > 0 && write(STDOUT_FILENO, buffer, (size_t)n) != n)
-		_exit(3);
-}
-
-_Noreturn void library_is_wrong(const char *format, ...)
-{
-	char text[MESSAGE_MAX];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	fflush(stdout);
-	tell(text);
-	_exit(1);
-}
-
-_Noreturn void libos_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The ready-made queues, built with their invariants checked, call this. */
-_Noreturn void libos_panic(const char *format, ...)
-{
-	char text[MESSAGE_MAX];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (strstr(text, "run_queue == queue"))
-		library_is_wrong("took a task out of a queue that it is not in (I3)");
-	if (strstr(text, "run_queue == ")) /* NULL, however that is written */
-		library_is_wrong("put a task into a queue that is in one already (I3)");
-	library_is_wrong("%s", text);
-}
-
-static void on_fault(int number)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "faulted: %s", strsignal(number));
-	tell(callback.name ? text : "the simulator faulted: was its memory overwritten?");
-	_exit(1);
-}
-
-static void on_tick(int number)
-{
-	static unsigned long last;
-	static unsigned ticks;
-
-	ticks = callback.name && callback.number == last ? ticks + 1 : 0;
-	last = callback.number;
-	if (ticks < LOOP_TICKS_MAX)
-		return;
-	tell("does not return");
-	_exit(1);
-}
-
-/* ---- the sanitizers' side */
-
-const char *__asan_get_report_description(void);
-const char *__asan_default_options(void);
-void __asan_on_error(void);
-void __ubsan_get_current_report_data(const char **kind, const char **message, const char **file,
-				     unsigned *line, unsigned *column, char **address);
-void __ubsan_on_report(void);
-
-const char *__asan_default_options(void)
-{
-	return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
-	       "detect_leaks=0:exitcode=1:detect_stack_use_after_return=0";
-}
-
-void __asan_on_error(void)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "used memory that is not its own: %s",
-		 __asan_get_report_description());
-	tell(text);
-}
-
-void __ubsan_on_report(void)
-{
-	const char *kind, *message, *file;
-	unsigned source_line, column;
-	char *address, text[MESSAGE_MAX];
-
-	__ubsan_get_current_report_data(&kind, &message, &file, &source_line, &column, &address);
-	snprintf(text, sizeof(text), "did what C does not define: %s (%s:%u)", message, file,
-		 source_line);
-	tell(text);
-}
-
-void library_watch(void)
-{
-	static char stack[65536];
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	struct itimerval tick = { { 0, LOOP_TICK_MS * 1000 }, { 0, LOOP_TICK_MS * 1000 } };
-	struct sigaction action = { .sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_RESETHAND };
-
-	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof(stack) }, NULL);
-	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		sigaction(faults[i], &action, NULL);
-	action = (struct sigaction){ .sa_handler = on_tick, .sa_flags = SA_ONSTACK | SA_RESTART };
-	sigaction(SIGPROF, &action, NULL);
-	setitimer(ITIMER_PROF, &tick, NULL);
-}
-
-/* ---- calling */
+/* See library.h. */
+volatile struct callback callback;
 
 static void begin(const char *name, int cpu, const struct sim_task *t)
 {

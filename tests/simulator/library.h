@@ -8,7 +8,16 @@
 /* What runs, for messages: `not ok CASE: why`. */
 extern const char *library_case;
 
-/* Faults, loops and the sanitizers' findings end the program with a message that names the callback. */
+/* library.c: the callback that runs, name NULL: none; its number tells the watchdog one from the next. */
+struct callback {
+	const char *name;
+	int cpu;
+	const struct sim_task *task;
+	unsigned long number;
+};
+extern volatile struct callback callback;
+
+/* wrong.c: faults, loops and the sanitizers' findings end the program with a message that names the callback. */
 void library_watch(void);
 
 /* machine.c: the task at this address, or NULL; p is not followed. */

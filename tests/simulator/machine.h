@@ -155,8 +155,10 @@ void library_charge(int cpu, struct sim_task *t, uint64_t ns);
 int library_may_donate(struct sim_task *from, struct sim_task *to);
 void library_setparam(struct sim_task *t, enum sched_parameter key);
 void library_dump(int cpu);
-/* The program ends with this reason; inside a callback, the message names it. */
+/* wrong.c.  The program ends with this reason; inside a callback, the message names it. */
 _Noreturn void library_is_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, with the line: what the library has called finds that it may not be called so. */
+_Noreturn void library_misuses(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool library_in_callback(void);
 
 /* ---- api.c */
