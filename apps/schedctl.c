@@ -23,7 +23,9 @@ static _Noreturn void usage(void)
 	      "       schedctl load FILE                    load one made by exo-sched\n"
 	      "       schedctl unload NAME                  forget one that was loaded\n"
 	      "       schedctl loaded                       name, address, pages and file of each\n"
-	      "       schedctl param [NAME KEY VALUE]       show numbers of the libraries, or set one\n"
+	      "       schedctl param [NAME]                 the numbers of all libraries, or of one:\n"
+	      "                                             value, least, greatest\n"
+	      "       schedctl param NAME KEY VALUE         set one\n"
 	      "       schedctl stats                        what the system counts\n"
 	      "       schedctl dump                         every CPU's queue\n",
 	      stderr);
@@ -178,12 +180,28 @@ static bool is_file_name(const char *what)
 	return strchr(what, '/') || (length > 3 && strcmp(what + length - 3, ".so") == 0);
 }
 
+static _Noreturn void no_library(const char *name)
+{
+	char *text = read_text(FILES "sched");
+
+	fprintf(stderr, "schedctl: there is no library named %s; there are:", name);
+	for (char *word = strtok(text, " []\n"); word; word = strtok(NULL, " []\n"))
+		fprintf(stderr, " %s", word);
+	fputc('\n', stderr);
+	exit(1);
+}
+
 static void use(const char *what)
 {
 	char *name = is_file_name(what) ? load(what, true) : strdup(what);
 
-	if (!name || write_text(FILES "sched", name) < 0)
+	if (!name)
 		die(what);
+	if (write_text(FILES "sched", name) < 0) {
+		if (errno == ENOENT)
+			no_library(name);
+		die(what);
+	}
 	free(name);
 }
 
@@ -192,10 +210,45 @@ static void unload(const char *name)
 	if (write_text(FILES "sched-unload", name) < 0) {
 		int error = errno;
 
+		if (error == ENOENT) {
+			fprintf(stderr, "schedctl: no library named %s has been loaded: see schedctl loaded\n",
+				name);
+			exit(1);
+		}
 		explain(error);
 		errno = error;
 		die(name);
 	}
+}
+
+/* What `schedctl param` would have shown of it. */
+static _Noreturn void refused_param(const char *library, const char *key, const char *value)
+{
+	char *text = read_text(FILES "sched-param"), *rest = NULL, its_library[64], its_key[64];
+	unsigned long now, min, max;
+
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		int n = sscanf(line, "%63s %63s %lu %lu %lu", its_library, its_key, &now, &min, &max);
+
+		if (n == 5 && strcmp(its_library, library) == 0 && strcmp(its_key, key) == 0) {
+			fprintf(stderr, "schedctl: %s of %s is a number from %lu to %lu, not %s\n",
+				key, library, min, max, value);
+			exit(1);
+		}
+	}
+	fprintf(stderr, "schedctl: there is no number %s of %s: see schedctl param\n", key, library);
+	exit(1);
+}
+
+static void show_params(const char *library)
+{
+	size_t length = strlen(library);
+	char *text = read_text(FILES "sched-param");
+
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (strncmp(line, library, length) == 0 && line[length] == ' ')
+			puts(line);
+	free(text);
 }
 
 static void set_param(char **words)
@@ -203,10 +256,12 @@ static void set_param(char **words)
 	char line[128];
 
 	snprintf(line, sizeof(line), "%s %s %s", words[0], words[1], words[2]);
-	if (write_text(FILES "sched-param", line) < 0)
-		die(line);
+	if (write_text(FILES "sched-param", line) == 0)
+		return;
+	if (errno == ENOENT || errno == ERANGE || errno == EINVAL)
+		refused_param(words[0], words[1], words[2]);
+	die(line);
 }
-
 /* Every file but those that are other commands' affair. */
 static int is_statistics(const struct dirent *entry)
 {
@@ -255,6 +310,8 @@ int main(int argc, char **argv)
 		show(FILES "sched-load");
 	else if (strcmp(command, "param") == 0 && argc == 2)
 		show(FILES "sched-param");
+	else if (strcmp(command, "param") == 0 && argc == 3)
+		show_params(argv[2]);
 	else if (strcmp(command, "param") == 0 && argc == 5)
 		set_param(argv + 2);
 	else if (strcmp(command, "stats") == 0 && argc == 2)

@@ -361,8 +361,7 @@ unsigned sched_weight(int policy, int nice);
 uint64_t sched_random(void);
 
 /* Topology, and hints about other CPUs that may be out of date.  A number that is no CPU's counts as a fault
- * of the callback in sched_cpu_private(), sched_cpu_is_idle() and sched_resched(); elsewhere it has no
- * meaning. */
+ * of the callback, but for sched_allowed(), whose answer has no meaning then. */
 int sched_cpu_count(void);
 int sched_this_cpu(void);
 bool sched_cpu_is_idle(int cpu);

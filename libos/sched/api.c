@@ -144,6 +144,7 @@ bool sched_cpu_is_idle(int cpu)
 
 unsigned sched_cpu_queued(int cpu)
 {
+	check_cpu(cpu);
 	return atomic_load_explicit(&vcore_of(cpu)->queue.count, memory_order_relaxed);
 }
 

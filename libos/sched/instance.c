@@ -2,6 +2,7 @@
 /* See instance.h. */
 #include "sched/instance.h"
 #include "abi/errno.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/vcore.h"
@@ -32,10 +33,13 @@ static struct sched_instance *instance_reuse(const struct sched_ops *ops)
 
 int instance_create(const struct sched_ops *ops, struct sched_instance **out)
 {
+	const char *wrong = sched_ops_wrong(ops);
 	struct sched_instance *s;
 
-	if (sched_ops_wrong(ops))
+	if (wrong) {
+		log_print("libos: scheduler %s is not put in force: %s\n", ops->name, wrong);
 		return -EINVAL;
+	}
 	*out = instance_reuse(ops);
 	if (*out)
 		return 0;

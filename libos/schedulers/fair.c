@@ -28,11 +28,18 @@
  */
 #include <libos/sched.h>
 
-#define REQUEST_NS SCHED_MS(4)
+#define REQUEST_NS SCHED_US(slice_us)
 #define SLICE_MIN_DIVISOR 4 /* of a request: what a switch should be worth */
 #define CHARGE_MAX 2          /* in requests, the usual or its own: see fair_charge() */
 #define YIELDS_MAX 32         /* requests by which a deadline may be put off */
 #define VIRTUAL_SHIFT 16      /* virtual time in ns / weight, with so many more bits */
+
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 4000;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ 0 },
+};
 
 /* What was picked or charged last; a copy, because its task may have gone, and run elsewhere. */
 struct running {
@@ -258,5 +265,6 @@ static const struct sched_ops fair = {
 	.pick = fair_pick,
 	.charge = fair_charge,
 	.dump = fair_dump,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(fair);

@@ -9,14 +9,22 @@
  * largest part of what is left, so that thieves come seldom.
  *
  * Good at: recursive parallel work.  Bad at: fairness.  Newest first would starve the oldest, so when
- * one has waited PATIENCE_NS it is next.  Tasks whose slice has ended are a queue of their own, in the
+ * one has waited patience_ms it is next.  Tasks whose slice has ended are a queue of their own, in the
  * order in which they came: behind the new ones they would be newest last, and whoever has just used
  * its slice would pass for the oldest, before those that really are.
  */
 #include <libos/sched.h>
 
-#define SLICE_NS SCHED_MS(10)
-#define PATIENCE_NS SCHED_MS(50)
+#define SLICE_NS SCHED_US(slice_us)
+#define PATIENCE_NS SCHED_MS(patience_ms)
+
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 10000, patience_ms = 50;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ "patience_ms", &patience_ms, 1, 1000 },
+	{ 0 },
+};
 
 struct cpu {
 	struct sched_fifo fresh; /* new or woken, newest first */
@@ -111,5 +119,6 @@ static const struct sched_ops forkjoin = {
 	.dequeue = forkjoin_dequeue,
 	.pick = forkjoin_pick,
 	.steal = forkjoin_steal,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(forkjoin);

@@ -12,8 +12,15 @@
  */
 #include <libos/sched.h>
 
-#define SLICE_NS SCHED_MS(1)
+#define SLICE_NS SCHED_US(slice_us)
 #define COMPENSATION_MAX 16u
+
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 1000;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ 0 },
+};
 
 struct cpu {
 	struct sched_fifo ready;
@@ -117,5 +124,6 @@ static const struct sched_ops lottery = {
 	.dequeue = lottery_dequeue,
 	.pick = lottery_pick,
 	.charge = lottery_charge,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(lottery);

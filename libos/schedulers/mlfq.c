@@ -8,7 +8,9 @@
  *	   ...                v
  *	level 4  32 ms   what computes
  *
- * A task that has waited AGE_NS on a lower level starts again at the top: so nothing starves, and a
+ * (To begin with: slice_us is that of level 0.)
+ *
+ * A task that has waited age_ms on a lower level starts again at the top: so nothing starves, and a
  * computation that becomes a dialogue is noticed.  (The paper's cure, and better here than lifting
  * everybody now and then, since a callback must be short.)
  *
@@ -18,8 +20,16 @@
 #include <libos/sched.h>
 
 #define LEVELS 5
-#define SLICE_NS(level) (SCHED_MS(2) << (level))
-#define AGE_NS SCHED_MS(200)
+#define SLICE_NS(level) (SCHED_US(slice_us) << (level))
+#define AGE_NS SCHED_MS(age_ms)
+
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 2000, age_ms = 200;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ "age_ms", &age_ms, 10, 5000 },
+	{ 0 },
+};
 
 struct cpu {
 	struct sched_fifo level[LEVELS];
@@ -82,12 +92,12 @@ static struct task *choose(struct cpu *c)
 	return oldest && sched_now_ns() - sched_ready_since_ns(oldest) > AGE_NS ? oldest : highest;
 }
 
-/* The rest of its time on the level, but no less than the shortest. */
+/* The rest of its time on the level, but no less than the shortest.  (Slices may have become shorter.) */
 static uint64_t slice_of(const struct history *h)
 {
-	uint64_t left_ns = SLICE_NS(h->level) - h->used_ns;
+	uint64_t shortest_ns = SLICE_NS(0), level_ns = shortest_ns << h->level;
 
-	return left_ns > SLICE_NS(0) ? left_ns : SLICE_NS(0);
+	return level_ns > h->used_ns + shortest_ns ? level_ns - h->used_ns : shortest_ns;
 }
 
 static struct sched_run mlfq_pick(int cpu, struct task *prev)
@@ -138,5 +148,6 @@ static const struct sched_ops mlfq = {
 	.donate = mlfq_donate,
 	.charge = mlfq_charge,
 	.dump = mlfq_dump,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(mlfq);

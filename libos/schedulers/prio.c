@@ -18,10 +18,17 @@
 #define LEVELS 102
 #define WORDS ((LEVELS + 63) / 64)
 
-#define SLICE_NS SCHED_MS(4) /* of SCHED_RR, and of nice 0 */
+#define SLICE_NS SCHED_US(slice_us) /* of SCHED_RR, and of nice 0 */
 #define SLICE_MAX_NS SCHED_MS(100)
 #define SLICE_ENDLESS_NS SCHED_MS(3600000)
 #define TIMEOUT_NEVER_MS UINT32_MAX
+
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 4000;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ 0 },
+};
 
 struct cpu {
 	struct sched_fifo level[LEVELS];
@@ -198,5 +205,6 @@ static const struct sched_ops prio = {
 	.steal = prio_steal,
 	.donate = prio_donate,
 	.dump = prio_dump,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(prio);

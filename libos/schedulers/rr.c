@@ -2,7 +2,12 @@
 /* Round robin: one FIFO for each CPU; a task whose slice is over goes to the end. */
 #include <libos/sched.h>
 
-#define SLICE_NS SCHED_MS(4)
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 4000;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ 0 },
+};
 
 struct cpu {
 	struct sched_fifo ready;
@@ -29,7 +34,7 @@ static struct sched_run rr_pick(int cpu, struct task *prev)
 {
 	struct cpu *c = sched_cpu_private(cpu);
 
-	return (struct sched_run){ sched_fifo_pop(&c->ready), SLICE_NS };
+	return (struct sched_run){ sched_fifo_pop(&c->ready), SCHED_US(slice_us) };
 }
 
 static const struct sched_ops rr = {
@@ -39,5 +44,6 @@ static const struct sched_ops rr = {
 	.enqueue = rr_enqueue,
 	.dequeue = rr_dequeue,
 	.pick = rr_pick,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(rr);

@@ -13,9 +13,16 @@
  */
 #include <libos/sched.h>
 
-#define SLICE_NS SCHED_MS(2)
+#define SLICE_NS SCHED_US(slice_us)
 #define CHARGE_MAX_NS (2 * SLICE_NS) /* what it used while nobody waited, or the host had, is not owed */
 #define PASS_SHIFT 20 /* so that little is lost when dividing by large weights */
+
+/* What `schedctl param` shows and changes. */
+static uint64_t slice_us = 2000;
+static const struct sched_tunable tunables[] = {
+	{ "slice_us", &slice_us, 50, 100000 },
+	{ 0 },
+};
 
 struct cpu {
 	struct sched_ordered ready;
@@ -122,5 +129,6 @@ static const struct sched_ops stride_ops = {
 	.dequeue = stride_dequeue,
 	.pick = stride_pick,
 	.charge = stride_charge,
+	.tunables = tunables,
 };
 SCHED_LIBRARY(stride_ops);

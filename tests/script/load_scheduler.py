@@ -313,6 +313,7 @@ MISUSE = {
     "not_in": ("\t\tsched_fifo_remove(&c->other, t);", "", r"sched_fifo_remove\(\)", RULE),
     "no_cpu": ("\t\tsched_resched(sched_cpu_count());", "", r"sched_resched\(\)", RULE),
     "private": ("\t\tsched_fifo_first(sched_cpu_private(-1));", "", r"sched_cpu_private\(\)", RULE),
+    "queued": ("\t\tpassed += (int)sched_cpu_queued(2);", "", r"sched_cpu_queued\(\)", RULE),
     "idle_cpu": ("\t\tpassed += sched_cpu_is_idle(64);", "", r"sched_cpu_is_idle\(\)", RULE),
     "null": ("\t\tsched_ordered_insert(&c->ordered, NULL, 7);", "", r"sched_ordered_insert\(\)", r"a read of 0x\w+"),
     "nice": ("\t\tsched_task_nice(NULL);", "", r"sched_task_nice\(\)", r"a read of 0x\w+"),

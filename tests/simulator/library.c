@@ -77,6 +77,21 @@ static struct sim_task *queued_here(struct task *p, int cpu)
 	return t->t.run_queue ? NULL : t; /* it was to be taken out of there */
 }
 
+static void check_tunables(const struct sched_tunable *t)
+{
+	for (unsigned i = 0; t[i].name; i++) {
+		if (i == SCHED_TUNABLES_MAX)
+			library_is_wrong("it has more than %d tunables, or they have no end: the last is { 0 }",
+					 SCHED_TUNABLES_MAX);
+		if (!*t[i].name || strlen(t[i].name) >= SCHED_TUNABLE_NAME_MAX)
+			library_is_wrong("the name of tunable %u must have 1 to %d characters", i,
+					 SCHED_TUNABLE_NAME_MAX - 1);
+		if (!t[i].value || *t[i].value < t[i].min || *t[i].value > t[i].max)
+			library_is_wrong("tunable %s must begin with a value from its min to its max",
+					 t[i].name);
+	}
+}
+
 void library_check_form(const struct sched_ops *ops)
 {
 	int queue_callbacks = !!ops->enqueue + !!ops->dequeue + !!ops->pick;
@@ -98,6 +113,8 @@ void library_check_form(const struct sched_ops *ops)
 		library_is_wrong("task_size is %zu, more than %d", ops->task_size, SCHED_TASK_SIZE_MAX);
 	if (queue_callbacks != 0 && queue_callbacks != 3)
 		library_is_wrong("enqueue, dequeue and pick are given together or not at all");
+	if (ops->tunables)
+		check_tunables(ops->tunables);
 }
 
 void library_start(void)
