@@ -282,14 +282,21 @@ static void who_computes_is_not_who_wakes_a_sleeper(void)
 	CHECK(wakes > 10);
 }
 
-/* The name that task has after the last record that names it. */
+/* The name that task has after the youngest records that name it, whichever CPU wrote them: they are read CPU
+ * by CPU. */
 static bool has_name(pid_t task, const char *name)
 {
 	char found[17] = { 0 };
+	uint64_t youngest[2] = { 0 };
 
-	for (size_t at = 0; (at = find(at, TRACE_NAME, task, -1)) < record_count; at++)
-		if (records[at].detail > 0)
-			memcpy(found + 8 * (records[at].detail - 1), &records[at].value, 8);
+	for (size_t at = 0; (at = find(at, TRACE_NAME, task, -1)) < record_count; at++) {
+		const struct trace_record *r = &records[at];
+
+		if (r->detail == 0 || r->time_ns < youngest[r->detail - 1])
+			continue;
+		youngest[r->detail - 1] = r->time_ns;
+		memcpy(found + 8 * (r->detail - 1), &r->value, 8);
+	}
 	return strcmp(found, name) == 0;
 }
 
