@@ -281,6 +281,8 @@ enum exo_op_code {
 	/*
 	 * Map count frames from frame on at va.  An entry that is present is an error (EEXIST)
 	 * unless EXO_OP_REPLACE is set; a frame so replaced is reported if nothing maps it now.
+	 * Until the epoch has passed one CPU may find the new frame and another still the old one: who
+	 * replaces a page by its copy lets nobody write there before.
 	 * With a loan's handle in `source`, frame counts from the first frame of the loan.
 	 * With EXO_OP_CLEAR the frames are filled with zeros first, with EXO_OP_FILL with what is in
 	 * frame `source` and so on; all of these must be the caller's.

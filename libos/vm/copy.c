@@ -8,12 +8,18 @@
  * they are always copied.  Who has just ceased to map it may still read it, by a CPU that has not heard of
  * that: so the kernel lets nobody write there until it has (EBUSY, space_protect_again).
  *
+ * A copy comes in two steps, if other threads of the program may run meanwhile: it is mapped as what it
+ * replaces was, to be read; and when every CPU has forgotten that, it may be written to.  Were it one step, a
+ * thread on a CPU that finds the copy could write there, and be moved to one that has not heard of it, or
+ * tell another thread there: which would read the old page, and not what has been written.
+ *
  * Like fresh memory (anonymous.c), a program that writes page after page gets several at once.
  */
 #include "vm/space.h"
 #include "abi/errno.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "proc/process.h"
 
 #define COPY_PAGES (FILL_PAGES / 2)
 
@@ -74,8 +80,9 @@ static unsigned make_ops(struct exo_op *ops, const uint64_t *to, const uint64_t 
 	return count;
 }
 
-static int copy_run(struct vm *v, const struct mapping *m, uint64_t va, const uint64_t *from,
-		    unsigned wanted, uint64_t *epoch)
+/* How many have been copied, or an error. */
+static int copy_run(struct vm *v, uint64_t va, const uint64_t *from, unsigned wanted, uint8_t prot,
+		    uint64_t *epoch)
 {
 	struct exo_op ops[COPY_PAGES];
 	uint64_t to[COPY_PAGES];
@@ -84,12 +91,22 @@ static int copy_run(struct vm *v, const struct mapping *m, uint64_t va, const ui
 	ASSERT_INVARIANT(n <= wanted);
 	if (n == 0)
 		return -ENOMEM;
-	int r = space_update(v, ops, make_ops(ops, to, from, n, va, mapping_own_prot(m)), epoch);
+	int r = space_update(v, ops, make_ops(ops, to, from, n, va, prot), epoch);
 
 	for (unsigned i = 0; r < 0 && i < n; i++)
 		if (frame_maps(to[i]) == 0)
 			frame_free(to[i]);
-	return r;
+	return r < 0 ? r : (int)n;
+}
+
+/* Is the calling task, which goes on in its program when the epoch has passed, all that runs in v?  Only it
+ * could make another. */
+static bool runs_alone(const struct vm *v)
+{
+	const struct process *p = current_process();
+
+	return p && p->vm == v && __atomic_load_n(&p->task_count, __ATOMIC_RELAXED) == 1 &&
+	       atomic_load_explicit(&v->references, memory_order_relaxed) == 1;
 }
 
 int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t entry,
@@ -102,9 +119,18 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 		return r;
 	unsigned n = same_case(m, va, entry, frames);
 
-	if (!is_sole(entry) && !v->first_copied)
-		v->first_copied = va;
-	if (!is_sole(entry))
-		return copy_run(v, m, va, frames, n, epoch);
+	if (!is_sole(entry)) {
+		uint8_t own = mapping_own_prot(m), shown = mapping_read_and_fetch(m) | EXO_PROT_SOFT0;
+		bool alone = runs_alone(v);
+
+		if (!v->first_copied)
+			v->first_copied = va;
+		r = copy_run(v, va, frames, n, alone ? own : shown, epoch);
+		if (r < 0 || alone)
+			return r < 0 ? r : 0;
+		n = (unsigned)r;
+		space_wait(v, *epoch);
+		*epoch = 0;
+	}
 	return space_protect(v, va, va + n * PAGE, mapping_own_prot(m), 0, epoch);
 }
