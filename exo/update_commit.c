@@ -79,6 +79,8 @@ static bool table_is_own(uint64_t directory)
 /*
  * The entry for the page at va, in a table that is the space's own; NULL: there is none, which is an
  * error if it was to be made.  A table that is shared is copied first, or left if the op removes all of it.
+ * What comes into a table waits until no CPU of those who left it can find its way there (EBUSY): it would read
+ * another space's page.  What goes from it, they may see for a while: the epoch says until when.
  */
 static table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va,
 				    bool make, struct table_place *at)
@@ -87,10 +89,8 @@ static table_entry *entry_to_change(struct update_step *step, struct space *s, u
 	table_entry *entry;
 
 	while (!(entry = page_table_walk(s, va, 0, at)))
-		if (!make || !page_table_make(s, at)) {
-			step->error = make ? -ENOMEM : 0;
+		if (!make || (step->error = page_table_make(s, at) ? 0 : -ENOMEM))
 			return NULL;
-		}
 	if (table_is_own(*at->directory))
 		return entry;
 	if (table_is_shared(at->directory) && !step->plan->revoke) {
@@ -103,6 +103,8 @@ static table_entry *entry_to_change(struct update_step *step, struct space *s, u
 	}
 	if (entry)
 		*left = tlb_stamp_union(*left, frame_private[pte_frame(*at->directory)]);
+	if (make && !step->error && !table_is_own(*at->directory))
+		step->error = -EBUSY;
 	return entry;
 }
 

@@ -306,7 +306,9 @@ enum exo_op_code {
 	 * With EXO_OP_COW, a page table that is cloned as a whole to where none is may become both
 	 * spaces' until one changes an entry in it.  Then EXO_PDE has EXO_PTE_WRITE clear in both, and
 	 * `maps` counts the table's entries once; the space that changes one gets a table of its own,
-	 * if there is another user, out of its pool.
+	 * if there is another user, out of its pool.  Who is the last has it alone, and MAP and CLONE say
+	 * EBUSY, with nothing lost, while a CPU of those who left may still find its way there.  It has
+	 * been told to forget it: try again.
 	 */
 	EXO_OP_CLONE = 4,
 	/* Copy frame `source` to `frame`, and so on for count frames, of which 0 is none; with EXO_OP_CLEAR,

@@ -6,7 +6,7 @@
  * this space (which needs the mutex that we hold) or through whoever already maps it (there is
  * nobody).  Pages of files and of the libos count at least one mapping in the shared region, so
  * they are always copied.  Who has just ceased to map it may still read it, by a CPU that has not heard of
- * that: so the kernel lets nobody write there until it has (EBUSY, space_protect_again).
+ * that: so the kernel lets nobody write there until it has (EBUSY, space_update).
  *
  * A copy comes in two steps, if other threads of the program may run meanwhile: it is mapped as what it
  * replaces was, to be read; and when every CPU has forgotten that, it may be written to.  Were it one step, a

@@ -49,6 +49,12 @@ int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_
 			*epoch = u.epoch;
 		if (r == -ENOMEM)
 			r = feed(v) ? -ENOMEM : 1;
+		if (r == -EBUSY) {
+			/* Another space has given up a page or a table, and a CPU there has not heard of it yet,
+			 * to which it would show what comes there, or is written. */
+			task_yield();
+			r = 1;
+		}
 		if (r != 1)
 			return (int)r;
 	}
@@ -60,13 +66,8 @@ int space_protect_again(struct vm *v, uint64_t start, uint64_t end, unsigned pro
 	struct exo_op op = { .code = EXO_OP_PROTECT, .flags = (uint16_t)flags, .prot = (uint8_t)prot,
 			     .va = start, .count = (uint32_t)((end - start) / PAGE) };
 
-	/* The second: another space has given up one of the frames, and a CPU there has not heard of it
-	 * yet, to which it would show what is written here. */
-	while (said == -EAGAIN || said == -EBUSY) {
-		if (said == -EBUSY)
-			task_yield();
+	while (said == -EAGAIN || said == -EBUSY)
 		said = space_update(v, &op, 1, epoch);
-	}
 	if (said > (int64_t)*epoch)
 		*epoch = (uint64_t)said;
 	return said < 0 ? (int)said : 0;

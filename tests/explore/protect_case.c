@@ -6,7 +6,7 @@
  * or takes the page away, whose frame then has a new use; or is a processor that marks the entry dirty.
  *
  * What a page is mapped by, where nothing was, is one of two, whoever is first; and only in a table that
- * nobody else has.
+ * nobody else has, nor knows the way to since he had it.
  *
  * And a frame that is in two spaces is unmapped in both at once; or claimed as soon as it is in none; or
  * written to through one as soon as the other has it no more.
@@ -407,6 +407,47 @@ static void none_is_there(void)
 	EXPLORE_CHECK(atomic_load(entry()) == 0 && mapped[0] == 0);
 }
 
+/* The table was in two spaces; CPU 1 has the one that leaves it, and its TLB the way there. */
+static void setup_left_table(void)
+{
+	setup_empty();
+	memset(&elsewhere, 0, sizeof(elsewhere));
+	elsewhere.object.owner = &domain;
+	cpu_blocks[1].run.space = &elsewhere;
+	tlb_cpus[1].loaded[0].next = tlb_cpus[1].loaded[0].last = &elsewhere;
+	tlb[1] = BEFORE;
+}
+
+static bool table_is_known_to_nobody(void *unused)
+{
+	return tlb_frame_acknowledged(TABLE);
+}
+
+/* CPU 0 leaves it for the one space, as table_leave() does, and maps a page of the other's there. */
+static void one_leaves_the_table(unsigned cpu)
+{
+	if (cpu == 0) {
+		tlb_stamp_frame(TABLE, tlb_publish(&elsewhere));
+		result[0] = map(0);
+		if (result[0] == -EBUSY) {
+			explore_wait(table_is_known_to_nobody, NULL, "waits until the table may be written to");
+			result[0] = map(0);
+		}
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		EXPLORE_CHECK(!tlb[1] || atomic_load_explicit(entry(), memory_order_relaxed) == 0);
+		tlb_catch_up();
+	}
+	EXPLORE_CHECK(!tlb[1] || atomic_load_explicit(entry(), memory_order_relaxed) == 0);
+	go_idle(cpu);
+}
+
+static void its_page_is_there(void)
+{
+	EXPLORE_CHECK(result[0] == 0 && pte_frame(atomic_load(entry())) == FRAME && mapped[0] == 1);
+}
+
 /* The frame is in two spaces: one that nobody has loaded, and one that both CPUs have. */
 static void setup_two_spaces(void)
 {
@@ -604,6 +645,8 @@ int main(void)
 		  none_is_there, NULL },
 		{ "a_table_that_others_may_know_is_not_written_at_once", 1, 3, 1,
 		  setup_stamped_table, map_at_once, none_is_there, NULL },
+		{ "who_has_left_a_table_reads_nothing_that_comes_there", 2, 3, 1, setup_left_table,
+		  one_leaves_the_table, its_page_is_there, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));
