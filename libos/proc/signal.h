@@ -112,9 +112,21 @@ static inline void signal_info_of_fault(struct signal_info *info, struct signal_
 struct signal_entry {
 	struct list link;
 	struct signal_info info;
-	bool borrowed;         /* lives in its sender (a timer): taken out, never freed */
-	int32_t taken_overrun; /* of a borrowed entry: info.timer.overrun when it was last taken out */
+	/* Fixed.  Not NULL: it lives in its sender (a timer), and is never freed.  Called before it is taken
+	 * out, by whoever takes it: its overrun count may rise once more. */
+	void (*taken)(struct signal_entry *entry);
+	int32_t taken_overrun; /* of such a one: info.timer.overrun when it was last taken out */
 };
+
+#define SIGNAL_OVERRUN_MAX INT32_MAX /* DELAYTIMER_MAX: more are not counted */
+
+/* Its timer has expired `more` times since it was sent. */
+static inline void signal_entry_add_overrun(struct signal_entry *entry, uint64_t more)
+{
+	uint64_t room = (uint64_t)(SIGNAL_OVERRUN_MAX - entry->info.timer.overrun);
+
+	entry->info.timer.overrun += (int32_t)(more < room ? more : room);
+}
 
 /*
  * Sending.  `info` may be NULL: then nothing is allocated, and the receiver sees SI_KERNEL; this
@@ -132,12 +144,15 @@ int signal_send_task_locked(struct task *t, int number, const struct signal_info
 /* p is one of several that are sent it, a group's or all: a child that p is making gets it as well. */
 void signal_owe_children_locked(struct process *p, int number);
 int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info);
-/* A borrowed entry, to task t of p, or to p if t is NULL, for a timer that has expired 1 + `missed`
- * times.  If it is still queued its overrun count rises instead.  Allocates nothing. */
-void signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
-			      int missed);
-/* Take a borrowed entry back; it is in no queue afterwards. */
+/* A timer's entry, to task t of p, or to p if t is NULL, for a timer that has expired 1 + `missed`
+ * times.  If it is still queued its overrun count rises instead.  Allocates nothing.  False: it is not queued,
+ * because the signal is ignored or t has ended. */
+bool signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
+			      uint64_t missed);
+/* Takes a timer's entry back; it is in no queue afterwards.  The signal stays sent. */
 void signal_entry_withdraw_locked(struct signal_entry *entry);
+/* The same, and the signal has not been sent: p and t are as it was sent. */
+void signal_entry_revoke_locked(struct process *p, struct task *t, struct signal_entry *entry);
 
 /* A fault of the current task: cannot be blocked or ignored (then it kills).  True: it kills. */
 bool signal_force(int number, const struct signal_info *info);

@@ -23,8 +23,8 @@
 enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
 
 /* signal_queue.c */
-/* Makes `number` pending; a standard signal that is pending already stays as it is.
- * `entry` is a borrowed one, or NULL to allocate one for `info` (none if that is NULL). */
+/* Makes `number` pending; a standard signal that is pending already stays as it is, if it has no `entry`.
+ * `entry` is a timer's, or NULL to allocate one for `info` (none if that is NULL). */
 int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
 		     const struct signal_info *info, struct signal_entry *entry);
 void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_t set);

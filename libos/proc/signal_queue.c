@@ -5,7 +5,8 @@
  * The set says what is pending, the queue only adds information: a standard signal (1..31) is
  * pending once however often it is sent and may have no entry (sent from event context, or no
  * memory: it is delivered nevertheless, as from the kernel); a real-time signal has one entry for
- * each time it was sent, and is refused rather than counted short.
+ * each time it was sent, and is refused rather than counted short.  A timer's signal is queued whatever
+ * its number and what else is pending, as on Linux: who has two timers with one signal learns of both.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -14,6 +15,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "proc/signal_private.h"
+#include "time/process_timers.h"
 
 /* Entries for the next signals, a chain by link.next, under process_tree_lock as all here: most are
  * taken out before another is sent, and then the heap has nothing to do with them. */
@@ -68,7 +70,7 @@ int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
 {
 	bool real_time = number >= SIGRTMIN;
 
-	if (!real_time && (*pending & SIGNAL_BIT(number)) != 0)
+	if (!real_time && entry == NULL && (*pending & SIGNAL_BIT(number)) != 0)
 		return 0;
 	if (entry == NULL && info != NULL && !queue_is_full(queue))
 		entry = entry_alloc(info);
@@ -86,7 +88,7 @@ int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
 static void entry_remove(struct signal_entry *entry)
 {
 	list_remove(&entry->link);
-	if (entry->borrowed)
+	if (entry->taken != NULL)
 		entry->taken_overrun = entry->info.timer.overrun;
 	else
 		entry_free(entry);
@@ -108,13 +110,13 @@ static void take_entry(struct list *queue, int number, struct signal_info *info,
 			break;
 		}
 		first = entry;
-		if (number < SIGRTMIN)
-			break;
 	}
 	if (first == NULL) {
 		*info = (struct signal_info){ .number = number, .code = SI_KERNEL };
 		return;
 	}
+	if (first->taken != NULL)
+		first->taken(first);
 	*info = first->info;
 	entry_remove(first);
 }
@@ -145,8 +147,11 @@ void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_
 	list_for_each_safe(node, next, queue) {
 		struct signal_entry *entry = list_entry(node, struct signal_entry, link);
 
-		if ((SIGNAL_BIT(entry->info.number) & set) != 0)
-			entry_remove(entry);
+		if ((SIGNAL_BIT(entry->info.number) & set) == 0)
+			continue;
+		if (entry->taken != NULL)
+			entry->taken(entry);
+		entry_remove(entry);
 	}
 }
 
@@ -155,12 +160,16 @@ int signal_take(struct task *t, uint64_t wanted, struct signal_info *info)
 	struct process *p = t->process;
 	int number = take(&t->signal_pending, &t->signal_queue, wanted, info);
 
-	return number != 0 ? number
-			   : take(&p->signal_pending, &p->signal_queue, wanted, info);
+	if (number != 0)
+		return number;
+	number = take(&p->signal_pending, &p->signal_queue, wanted, info);
+	if (number == SIGALRM && p->interval_timer != NULL)
+		interval_timer_heard_locked(p->interval_timer);
+	return number;
 }
 
 /*
- * A borrowed entry that is taken back leaves its bit in the set: the signal has been sent, and
+ * A timer's entry that is taken back leaves its bit in the set: the signal has been sent, and
  * whether another entry of the same number is queued does not matter for a set.  A copy takes its place, if
  * there is memory for one; it adds none to the queue.
  */
@@ -174,4 +183,19 @@ void signal_entry_withdraw_locked(struct signal_entry *entry)
 	if (copy != NULL)
 		list_push_back(&entry->link, &copy->link); /* before it */
 	list_remove(&entry->link);
+}
+
+void signal_entry_revoke_locked(struct process *p, struct task *t, struct signal_entry *entry)
+{
+	_Atomic uint64_t *pending = t != NULL ? &t->signal_pending : &p->signal_pending;
+	struct list *queue = t != NULL ? &t->signal_queue : &p->signal_queue;
+	int number = entry->info.number;
+
+	if (list_empty(&entry->link))
+		return;
+	list_remove(&entry->link);
+	list_for_each(node, queue)
+		if (list_entry(node, struct signal_entry, link)->info.number == number)
+			return;
+	*pending &= ~SIGNAL_BIT(number);
 }

@@ -190,18 +190,19 @@ int signal_send_group_locked(uint32_t process_group, int number, const struct si
 	return r;
 }
 
-void signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
-			      int missed)
+bool signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
+			      uint64_t missed)
 {
 	if (!list_empty(&entry->link)) {
-		entry->info.timer.overrun += 1 + missed;
-		return;
+		signal_entry_add_overrun(entry, 1 + missed);
+		return true;
 	}
-	entry->borrowed = true;
-	entry->info.timer.overrun = missed;
+	entry->info.timer.overrun = 0;
+	signal_entry_add_overrun(entry, missed);
 	if (t != NULL && list_empty(&t->thread_link))
-		return;
+		return false;
 	send_locked(p, t, entry->info.number, NULL, entry);
+	return !list_empty(&entry->link);
 }
 
 int signal_send_task(struct task *t, int number, const struct signal_info *info)

@@ -19,8 +19,10 @@
 #include "time/timespec.h"
 
 #define TIMERS 3
-/* CPU time is charged slice by slice: looking more often than this shows nothing new. */
+/* CPU time is charged slice by slice: looking more often than this shows nothing new; nor at a process that
+ * sleeps. */
 #define CPU_LOOK_NS 1000000ul
+#define SLEEPER_LOOK_NS (10 * CPU_LOOK_NS)
 
 static const int timer_signal[TIMERS] = {
 	[ITIMER_REAL] = SIGALRM,
@@ -45,12 +47,32 @@ static void look_later(struct interval_timer *it, uint64_t now)
 	uint64_t left = it->expiry_ns > now ? it->expiry_ns - now : 0;
 
 	if (it->which != ITIMER_REAL) {
+		uint64_t least = now == it->looked_ns ? SLEEPER_LOOK_NS : CPU_LOOK_NS;
+
+		it->looked_ns = now;
 		if (it->process->task_count > 1)
 			left /= it->process->task_count;
-		if (left < CPU_LOOK_NS)
-			left = CPU_LOOK_NS;
+		if (left < least)
+			left = least;
 	}
-	timer_arm_after_pause(&it->timer, deadline_after(left), time_now_ns());
+	timer_arm_after_pause(&it->timer, deadline_after(left), it->unheard);
+}
+
+static bool alarm_is_pending(const struct interval_timer *it)
+{
+	return (it->process->signal_pending & SIGNAL_BIT(SIGALRM)) != 0;
+}
+
+/* Nobody hears of one that comes while the last is still pending, or that is ignored. */
+static void send_alarm(struct interval_timer *it)
+{
+	bool was_pending = alarm_is_pending(it);
+
+	signal_send_process_locked(it->process, SIGALRM, NULL);
+	if (!was_pending && alarm_is_pending(it))
+		it->unheard = 0;
+	else if (it->unheard < TIMER_UNHEARD_MAX)
+		it->unheard++;
 }
 
 static void expire(struct interval_timer *it, uint64_t now)
@@ -59,8 +81,26 @@ static void expire(struct interval_timer *it, uint64_t now)
 		it->expiry_ns = cpu_limit_reached_locked(it->process, now);
 		return;
 	}
-	signal_send_process_locked(it->process, timer_signal[it->which], NULL);
+	if (it->which == ITIMER_REAL)
+		send_alarm(it);
+	else
+		signal_send_process_locked(it->process, timer_signal[it->which], NULL);
 	timer_advance(&it->expiry_ns, it->interval_ns, now);
+}
+
+/* What has expired since the signal was sent is in it; the next may come when it is due. */
+void interval_timer_heard_locked(struct process_timers *timers)
+{
+	struct interval_timer *it = &timers->interval[ITIMER_REAL];
+	uint64_t now = time_now_ns();
+
+	if (it->unheard == 0)
+		return;
+	it->unheard = 0;
+	if (it->expiry_ns != 0 && now >= it->expiry_ns)
+		timer_advance(&it->expiry_ns, it->interval_ns, now);
+	if (it->expiry_ns != 0)
+		look_later(it, now);
 }
 
 /* Event context. */
@@ -104,6 +144,7 @@ void interval_timers_end(struct process_timers *timers)
 void interval_timer_set_locked(struct interval_timer *it, uint64_t expiry_ns)
 {
 	it->expiry_ns = expiry_ns;
+	it->unheard = 0;
 	if (expiry_ns != 0)
 		look_later(it, clock_now(it));
 }

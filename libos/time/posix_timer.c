@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * timer_create and its family.  An expiry sends a signal whose queue entry is part of the timer,
- * so that it needs no memory; while it is still queued later expiries only count as overruns.
+ * so that it needs no memory; while it is still queued later expiries only count as overruns.  So nobody
+ * has to look for them then: the timer is armed again when its signal is taken, and counts what has passed.
+ * A process that takes no signals costs nobody anything, however short its intervals are.
  *
  * A timer that is set to a time of day keeps that as what it is, and is armed for the monotonic time at
  * which the clock will say so.  When the clock is set, all of these are armed anew:
@@ -24,8 +26,6 @@
 #include "time/process_timers.h"
 #include "time/timespec.h"
 
-#define OVERRUN_MAX 0x7fffffff
-
 struct posix_timer {
 	struct timer timer;
 
@@ -41,6 +41,7 @@ struct posix_timer {
 	struct list day_link; /* day_timers, if expiry_ns is a time of day; else it is monotonic */
 	uint64_t expiry_ns;   /* 0: disarmed */
 	uint64_t interval_ns;
+	unsigned unheard; /* expiries in a row whose signal was ignored */
 };
 
 /* Under process_tree_lock. */
@@ -76,23 +77,57 @@ static uint64_t monotonic_expiry(const struct posix_timer *pt)
 	return deadline_after(pt->expiry_ns > now ? pt->expiry_ns - now : 0);
 }
 
-/* Event context. */
+static bool has_receiver(const struct posix_timer *pt)
+{
+	return !pt->silent && (pt->target == NULL || !list_empty(&pt->target->thread_link));
+}
+
+static void arm_again(struct posix_timer *pt)
+{
+	if (pt->expiry_ns != 0 && has_receiver(pt))
+		timer_arm_after_pause(&pt->timer, monotonic_expiry(pt), pt->unheard);
+}
+
+/* Event context.  When the signal is queued what follows is up to taken(). */
 static void fire(struct timer *timer)
 {
 	struct posix_timer *pt = container_of(timer, struct posix_timer, timer);
+	bool is_queued = false;
 	uint64_t now, missed;
 
 	lock_acquire(&process_tree_lock);
 	now = clock_of(pt);
 	if (pt->expiry_ns != 0 && now >= pt->expiry_ns) {
 		missed = timer_advance(&pt->expiry_ns, pt->interval_ns, now);
-		if (!pt->silent)
-			signal_send_entry_locked(pt->process, pt->target, &pt->entry,
-						 (int)(missed < OVERRUN_MAX ? missed : OVERRUN_MAX));
+		is_queued = signal_send_entry_locked(pt->process, pt->target, &pt->entry, missed);
+		pt->unheard = is_queued ? 0 : pt->unheard + (pt->unheard < TIMER_UNHEARD_MAX);
 	}
-	if (pt->expiry_ns != 0)
-		timer_arm_after_pause(&pt->timer, monotonic_expiry(pt), time_now_ns());
+	if (!is_queued)
+		arm_again(pt);
 	lock_release(&process_tree_lock);
+}
+
+/* What has expired, of a timer that nobody looks after: it sends none, or its signal has not been taken. */
+static void catch_up(struct posix_timer *pt)
+{
+	bool is_queued = !list_empty(&pt->entry.link);
+	uint64_t now = clock_of(pt), missed;
+
+	if (pt->expiry_ns == 0 || now < pt->expiry_ns)
+		return;
+	if (!pt->silent && (!is_queued || pt->interval_ns == 0))
+		return;
+	missed = timer_advance(&pt->expiry_ns, pt->interval_ns, now);
+	if (is_queued)
+		signal_entry_add_overrun(&pt->entry, 1 + missed);
+}
+
+static void taken(struct signal_entry *entry)
+{
+	struct posix_timer *pt = container_of(entry, struct posix_timer, entry);
+
+	catch_up(pt);
+	arm_again(pt);
 }
 
 void posix_timers_clock_set(void)
@@ -101,14 +136,14 @@ void posix_timers_clock_set(void)
 	list_for_each(link, &day_timers) {
 		struct posix_timer *pt = list_entry(link, struct posix_timer, day_link);
 
-		if (pt->expiry_ns != 0)
+		if (pt->expiry_ns != 0 && has_receiver(pt))
 			timer_arm(&pt->timer, monotonic_expiry(pt));
 	}
 	lock_release(&process_tree_lock);
 }
 
 /* The timer is in no table any more. */
-static void timer_end(struct posix_timer *pt)
+static void timer_end(struct posix_timer *pt, bool revoke)
 {
 	lock_acquire(&process_tree_lock);
 	pt->expiry_ns = 0;
@@ -116,7 +151,10 @@ static void timer_end(struct posix_timer *pt)
 	lock_release(&process_tree_lock);
 	timer_cancel(&pt->timer);
 	lock_acquire(&process_tree_lock);
-	signal_entry_withdraw_locked(&pt->entry);
+	if (revoke)
+		signal_entry_revoke_locked(pt->process, pt->target, &pt->entry);
+	else
+		signal_entry_withdraw_locked(&pt->entry);
 	lock_release(&process_tree_lock);
 	if (pt->target != NULL)
 		task_put(pt->target);
@@ -138,13 +176,13 @@ static struct posix_timer *timer_take(struct process_timers *timers, int id)
 	return pt;
 }
 
-void posix_timers_end(struct process_timers *timers)
+void posix_timers_end(struct process_timers *timers, bool revoke)
 {
 	for (int id = 0; id < POSIX_TIMERS_MAX; id++) {
 		struct posix_timer *pt = timer_take(timers, id);
 
 		if (pt != NULL)
-			timer_end(pt);
+			timer_end(pt, revoke);
 	}
 }
 
@@ -222,6 +260,7 @@ long sys_timer_create(int clock, uint64_t event_user, uint64_t id_user)
 	pt->process = current_process();
 	pt->clock = clock;
 	pt->entry.info.code = SI_TIMER;
+	pt->entry.taken = taken;
 	list_init(&pt->entry.link);
 	list_init(&pt->day_link);
 	r = decode_event(&event, pt);
@@ -234,7 +273,7 @@ long sys_timer_create(int clock, uint64_t event_user, uint64_t id_user)
 		timer_is_made(timers, id, r == 0);
 	}
 	if (r < 0)
-		timer_end(pt);
+		timer_end(pt, false);
 	return r;
 }
 
@@ -258,10 +297,12 @@ struct user_timer_setting {
 	struct linux_timespec interval, left;
 };
 
-static void encode_setting(const struct posix_timer *pt, struct user_timer_setting *out)
+static void encode_setting(struct posix_timer *pt, struct user_timer_setting *out)
 {
-	uint64_t now = clock_of(pt), left = 0;
+	uint64_t now, left = 0;
 
+	catch_up(pt);
+	now = clock_of(pt);
 	if (pt->expiry_ns != 0)
 		left = pt->expiry_ns > now ? pt->expiry_ns - now : 1;
 	out->interval = timespec_from_ns(pt->interval_ns);
@@ -277,7 +318,9 @@ static void timer_set_locked(struct posix_timer *pt, uint64_t ns, uint64_t inter
 		list_push_back(&day_timers, &pt->day_link);
 	pt->interval_ns = interval_ns;
 	pt->expiry_ns = ns == 0 || absolute ? ns : deadline_after(ns);
-	if (pt->expiry_ns != 0)
+	pt->unheard = 0;
+	pt->entry.taken_overrun = 0;
+	if (pt->expiry_ns != 0 && has_receiver(pt))
 		timer_arm(&pt->timer, monotonic_expiry(pt));
 }
 
@@ -338,6 +381,6 @@ long sys_timer_delete(int id)
 	pt = timer_take(timers, id);
 	if (pt == NULL)
 		return -EINVAL;
-	timer_end(pt);
+	timer_end(pt, false);
 	return 0;
 }

@@ -53,7 +53,7 @@ void time_process_exec(struct process *p)
 	struct process_timers *timers = p->interval_timer;
 
 	if (timers != NULL)
-		posix_timers_end(timers);
+		posix_timers_end(timers, true);
 }
 
 /* The last task of p calls this: nobody arms a timer any more. */
@@ -67,7 +67,7 @@ void time_process_release(struct process *p)
 	lock_release(&process_tree_lock);
 	if (timers == NULL)
 		return;
-	posix_timers_end(timers);
+	posix_timers_end(timers, false);
 	interval_timers_end(timers);
 	heap_free(timers);
 }

@@ -21,6 +21,9 @@ struct posix_timer;
 /* A timer does not fire again sooner than this, however short its interval: a program must not
  * keep a CPU in event handlers.  The expiries in between count as missed. */
 #define TIMER_PAUSE_NS 100000ul
+/* And the longer nobody takes its signals, the less often, up to TIMER_PAUSE_NS * 2^10: hundreds of such timers
+ * do not keep a CPU from others either. */
+#define TIMER_UNHEARD_MAX 10
 
 struct interval_timer {
 	struct timer timer;
@@ -29,6 +32,8 @@ struct interval_timer {
 	/* On the timer's clock: monotonic, or CPU time used by the process. */
 	uint64_t expiry_ns;      /* 0: disarmed */
 	uint64_t interval_ns;    /* 0: once */
+	uint64_t looked_ns;      /* what the clock said when we looked last */
+	unsigned unheard;        /* ITIMER_REAL: expiries since the last that somebody heard of */
 };
 
 /* Not an ITIMER_: looks for the end of RLIMIT_CPU, on the clock of ITIMER_PROF. */
@@ -51,9 +56,12 @@ struct process_timers *process_timers_get_locked(struct process *p, struct proce
  */
 uint64_t timer_advance(uint64_t *expiry_ns, uint64_t interval_ns, uint64_t now_ns);
 
-static inline void timer_arm_after_pause(struct timer *t, uint64_t expiry_ns, uint64_t now_ns)
+/* `unheard` is at most TIMER_UNHEARD_MAX. */
+static inline void timer_arm_after_pause(struct timer *t, uint64_t expiry_ns, unsigned unheard)
 {
-	timer_arm(t, expiry_ns > now_ns + TIMER_PAUSE_NS ? expiry_ns : now_ns + TIMER_PAUSE_NS);
+	uint64_t earliest_ns = time_now_ns() + (TIMER_PAUSE_NS << unheard);
+
+	timer_arm(t, expiry_ns > earliest_ns ? expiry_ns : earliest_ns);
 }
 
 /* itimer.c, posix_timer.c, cpu_limit.c */
@@ -61,9 +69,12 @@ void interval_timers_init(struct process_timers *timers, struct process *p);
 void interval_timers_end(struct process_timers *timers);
 /* Sets the expiry on the timer's own clock, 0 to disarm. */
 void interval_timer_set_locked(struct interval_timer *it, uint64_t expiry_ns);
+/* SIGALRM has been taken. */
+void interval_timer_heard_locked(struct process_timers *timers);
 /* The moment of the timer's expiry has come: signals, and says when the next one is, or 0. */
 uint64_t cpu_limit_reached_locked(struct process *p, uint64_t used_ns);
-void posix_timers_end(struct process_timers *timers);
+/* `revoke`: signals of theirs that nobody has taken are void. */
+void posix_timers_end(struct process_timers *timers, bool revoke);
 /* Real time is another than it was.  Task context, no lock held. */
 void posix_timers_clock_set(void);
 
