@@ -81,6 +81,7 @@ static uint64_t used_ns(const struct task *t)
 int cpu_clock_of_thread(uint32_t tid, uint64_t *ns)
 {
 	struct task *t;
+	bool is_ours;
 
 	if (tid == 0) {
 		*ns = used_ns(current());
@@ -89,9 +90,11 @@ int cpu_clock_of_thread(uint32_t tid, uint64_t *ns)
 	t = thread_find(tid);
 	if (t == NULL)
 		return -EINVAL;
-	*ns = used_ns(t);
+	is_ours = t->process == current_process();
+	if (is_ours)
+		*ns = used_ns(t);
 	task_put(t);
-	return 0;
+	return is_ours ? 0 : -EINVAL;
 }
 
 void cpu_time_locked(const struct process *p, uint64_t *user_ns, uint64_t *total_ns)

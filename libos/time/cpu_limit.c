@@ -17,14 +17,14 @@
 
 enum { SOFT, HARD };
 
-/* TIME_NEVER_NS if there is no limit; 0 seconds count as 1, as on Linux. */
+/* TIME_NEVER_NS if there is no limit; never 0, which is a timer that is disarmed. */
 static uint64_t limit_ns(const struct process *p, int which)
 {
 	uint64_t seconds = p->limits[LIMIT_CPU][which];
 
 	if (seconds >= TIME_NEVER_NS / NS_PER_SECOND)
 		return TIME_NEVER_NS;
-	return (seconds ? seconds : 1) * NS_PER_SECOND;
+	return seconds ? seconds * NS_PER_SECOND : 1;
 }
 
 /* The soft limit is never above the hard one. */

@@ -3,8 +3,9 @@
  * setitimer, getitimer and alarm.
  *
  * ITIMER_VIRTUAL and ITIMER_PROF count CPU time, which cannot pass faster than real time on each
- * task's CPU: a timer on real time looks at the CPU time used at the earliest moment at which the
- * expiry can have been reached, and looks again if it has not.
+ * CPU: a timer on real time looks at the CPU time used at the earliest moment at which the expiry can
+ * have been reached, and looks again if it has not.  That is, if from now on all CPUs run tasks of the process:
+ * it may have one only, and make others before we look.
  */
 #include <asm/signal.h>
 #include <linux/time.h>
@@ -12,6 +13,7 @@
 #include "abi/calls.h"
 #include "abi/errno.h"
 #include "core/memory.h"
+#include "core/vcore.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "time/cpu_clock.h"
@@ -50,8 +52,7 @@ static void look_later(struct interval_timer *it, uint64_t now)
 		uint64_t least = now == it->looked_ns ? SLEEPER_LOOK_NS : CPU_LOOK_NS;
 
 		it->looked_ns = now;
-		if (it->process->task_count > 1)
-			left /= it->process->task_count;
+		left /= vcore_count;
 		if (left < least)
 			left = least;
 	}

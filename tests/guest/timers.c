@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers and their signals, and what comes of expiries that nobody hears of. */
+/* Timers and their signals: what comes of expiries that nobody hears of, and clocks of CPU time with many
+ * threads. */
 #define _GNU_SOURCE
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +22,7 @@
 #define MS 1000000ll
 #define SECOND (1000 * MS)
 #define TRIES 5 /* of what may come too late once, on a busy host, but not each time */
+#define CLOCK_OF_THREAD(tid) ((clockid_t)(~(unsigned)(tid) << 3 | 6)) /* Linux's */
 
 static volatile sig_atomic_t count;
 
@@ -244,6 +250,101 @@ static void what_timers_have_sent_ends_with_exec(void)
 	CHECK_EQ(in_child(execute_with_signals_pending), 0);
 }
 
+/* ---- CPU time */
+
+static atomic_bool is_over;
+static _Atomic int thread_id;
+static volatile long long used_at_signal;
+
+static void note_used(int number)
+{
+	struct timespec t;
+
+	if (used_at_signal != 0)
+		return;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	used_at_signal = t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static void *work(void *argument)
+{
+	while (!is_over)
+		;
+	return NULL;
+}
+
+static int profile_threads_made_later(void)
+{
+	struct itimerval once = { { 0, 0 }, { 0, 400000 } };
+	pthread_t threads[4];
+	long long start = now_on(CLOCK_PROCESS_CPUTIME_ID);
+
+	signal(SIGPROF, note_used);
+	setitimer(ITIMER_PROF, &once, NULL);
+	for (int i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+			return 2;
+	while (used_at_signal == 0)
+		;
+	is_over = true;
+	return used_at_signal - start < 600 * MS ? 0 : 1;
+}
+
+static void cpu_time_of_threads_made_later_counts(void)
+{
+	int result = 1;
+
+	for (int try = 0; try < TRIES && result != 0; try++)
+		result = in_child(profile_threads_made_later);
+	CHECK_EQ(result, 0);
+}
+
+static int use_no_time_at_all(void)
+{
+	struct rlimit limit = { 0, 60 };
+
+	signal(SIGXCPU, tick);
+	setrlimit(RLIMIT_CPU, &limit);
+	while (count == 0)
+		;
+	getrlimit(RLIMIT_CPU, &limit);
+	return limit.rlim_cur == 1 ? 0 : 1;
+}
+
+static void a_limit_of_no_cpu_time_is_reached_at_once(void)
+{
+	int result = 1;
+
+	count = 0;
+	for (int try = 0; try < TRIES && result != 0; try++)
+		result = in_child(use_no_time_at_all);
+	CHECK_EQ(result, 0);
+}
+
+static void *tell_and_wait(void *argument)
+{
+	thread_id = (int)syscall(SYS_gettid);
+	while (!is_over)
+		sched_yield();
+	return NULL;
+}
+
+static void a_threads_clock_is_read_by_its_process(void)
+{
+	struct timespec t;
+	pthread_t thread;
+
+	is_over = false;
+	CHECK(clock_gettime(CLOCK_OF_THREAD(1), &t) == -1 && errno == EINVAL);
+	CHECK(clock_gettime(CLOCK_OF_THREAD(getppid()), &t) == -1 && errno == EINVAL);
+	CHECK(pthread_create(&thread, NULL, tell_and_wait, NULL) == 0);
+	while (thread_id == 0)
+		sched_yield();
+	CHECK(clock_gettime(CLOCK_OF_THREAD(thread_id), &t) == 0);
+	is_over = true;
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -253,5 +354,8 @@ int main(int argc, char **argv)
 	RUN(a_periodic_timer_goes_on_when_its_signal_is_taken);
 	RUN(timers_that_nobody_hears_cost_nobody_time);
 	RUN(what_timers_have_sent_ends_with_exec);
+	RUN(cpu_time_of_threads_made_later_counts);
+	RUN(a_limit_of_no_cpu_time_is_reached_at_once);
+	RUN(a_threads_clock_is_read_by_its_process);
 	return test_result();
 }
