@@ -52,14 +52,22 @@ uint64_t time_now_ns(void)
 	return tsc_to_ns(read_tsc() - boot_tsc);
 }
 
-/* A tick more than the conversion gives, for its rounding: a timer never fires too early. */
+/*
+ * A timer never fires too early: it would be set again for the same time, which has come, and fire for nothing
+ * until the clock says so too.  Both rates are rounded down, so ticks made of nanoseconds are some that make
+ * fewer nanoseconds; these are wanting by a part in 2^31, which is a millisecond in a month.  So what is
+ * wanting is converted as well, and a part of it that is more than is wanting then.
+ */
 uint64_t time_deadline_tsc(uint64_t monotonic_ns)
 {
-	uint64_t longest_ns = ~0ul >> 8;
+	uint64_t longest_ns = ~0ul >> 4; /* 36 years: of a TSC of 8 GHz less than 2^64 */
+	uint64_t ticks, wanting_ns;
 
 	if (monotonic_ns > longest_ns)
 		monotonic_ns = longest_ns;
-	return boot_tsc + ns_to_tsc(monotonic_ns) + 1;
+	ticks = ns_to_tsc(monotonic_ns);
+	wanting_ns = monotonic_ns - tsc_to_ns(ticks);
+	return boot_tsc + ticks + ns_to_tsc(wanting_ns) + (wanting_ns >> 26) + 2;
 }
 
 /* Real time minus monotonic time.  One word: a reader sees the old or the new setting. */
