@@ -47,6 +47,11 @@ static bool ends_line(const struct line_discipline *l, uint32_t index)
 	return (l->ends[index / 8] & (1u << (index % 8))) != 0;
 }
 
+static bool is_eof(const struct line_discipline *l, uint32_t index)
+{
+	return ends_line(l, index) && l->input[index % LINE_INPUT_SIZE] == EOF_BYTE;
+}
+
 static void set_end(struct line_discipline *l, uint32_t index, bool end)
 {
 	uint8_t *byte = &l->ends[index % LINE_INPUT_SIZE / 8];
@@ -354,6 +359,15 @@ size_t line_available(const struct line_discipline *l)
 	return l->committed - l->read_at;
 }
 
+size_t line_count(const struct line_discipline *l)
+{
+	size_t count = line_available(l);
+
+	for (uint32_t i = l->read_at; l->lines != 0 && i != l->committed; i++)
+		count -= is_eof(l, i);
+	return count;
+}
+
 bool line_is_readable(const struct line_discipline *l, size_t least)
 {
 	if (has(l, ICANON))
@@ -368,8 +382,7 @@ size_t line_read(struct line_discipline *l, uint8_t *to, size_t n, bool *ended)
 	*ended = false;
 	while (l->read_at != l->committed && !*ended) {
 		uint32_t at = l->read_at;
-		bool end = ends_line(l, at);
-		bool eof = end && *byte_at(l, at) == EOF_BYTE;
+		bool end = ends_line(l, at), eof = is_eof(l, at);
 
 		/* An EOF that ends a full buffer's line is taken with it: it takes no room. */
 		if (done == n && !eof)

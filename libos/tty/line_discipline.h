@@ -66,6 +66,8 @@ bool line_has_room(const struct line_discipline *l, size_t n);
 
 /* Bytes that can be read now; in canonical mode those of complete lines. */
 size_t line_available(const struct line_discipline *l);
+/* The same without the ends of file among them, which are not data: what FIONREAD says. */
+size_t line_count(const struct line_discipline *l);
 /* Would read() return at once, if it wanted `least` bytes in raw mode? */
 bool line_is_readable(const struct line_discipline *l, size_t least);
 /* Takes up to n bytes, in canonical mode not beyond the end of a line; *ended says that the end

@@ -211,7 +211,7 @@ static long take_pieces(struct tty_open *o, uint64_t user, size_t n)
 		if (resume)
 			tty_resume_input(t);
 		if (copy_to_user(user + done, piece, got) != 0)
-			return -EFAULT;
+			return done != 0 ? (long)done : -EFAULT;
 		done += got;
 		if (got == 0 || ended || done == n)
 			return (long)done;

@@ -171,7 +171,7 @@ static long count(struct tty *t, unsigned command, uint64_t user)
 	uint32_t n;
 
 	lock_acquire(&t->lock);
-	n = command == TIOCOUTQ ? tty_output_used(t) : (uint32_t)line_available(&t->line);
+	n = command == TIOCOUTQ ? tty_output_used(t) : (uint32_t)line_count(&t->line);
 	lock_release(&t->lock);
 	return put_int(user, n);
 }

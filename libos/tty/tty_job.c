@@ -113,12 +113,16 @@ out:
 	return r;
 }
 
-/* With process_tree_lock held: the foreground group hears of it, and the session is gone. */
-static void hang_up_session(struct tty *t)
+/*
+ * With process_tree_lock held: the foreground group hears of it, and the session is gone.  If the leader ends
+ * that is SIGHUP (POSIX, _exit()), and who is stopped is continued if nobody else would (orphan_group_locked).
+ */
+static void hang_up_session(struct tty *t, bool leader_ends)
 {
 	if (t->foreground != 0) {
 		signal_send_group_locked(t->foreground, SIGHUP, NULL);
-		signal_send_group_locked(t->foreground, SIGCONT, NULL);
+		if (!leader_ends)
+			signal_send_group_locked(t->foreground, SIGCONT, NULL);
 	}
 	detach_session(t);
 }
@@ -132,7 +136,7 @@ int tty_give_up(struct tty *t)
 	if (p->controlling_tty != t)
 		r = -ENOTTY;
 	else if (is_leader(p))
-		hang_up_session(t);
+		hang_up_session(t, false);
 	else
 		p->controlling_tty = NULL;
 	lock_release(&process_tree_lock);
@@ -165,7 +169,7 @@ void tty_session_leader_exit(struct process *p)
 	lock_acquire(&process_tree_lock);
 	t = p->controlling_tty;
 	if (t != NULL && is_leader(p)) {
-		hang_up_session(t);
+		hang_up_session(t, true);
 		hang_up_files(t);
 	} else {
 		t = NULL;

@@ -276,6 +276,60 @@ static int lead_a_session(void)
 	return 0;
 }
 
+/* What is pending in the foreground when its leader has ended: 0 for SIGHUP and no SIGCONT. */
+static char what_a_leaders_end_sends(void)
+{
+	sigset_t set, pending;
+	int number;
+
+	setpgid(0, 0);
+	signal(SIGTTOU, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCONT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (tcsetpgrp(open("/dev/tty", O_RDWR), getpid()) != 0)
+		return 2;
+	sigdelset(&set, SIGCONT);
+	if (sigwait(&set, &number) != 0 || number != SIGHUP)
+		return 3;
+	sigpending(&pending);
+	return (char)sigismember(&pending, SIGCONT);
+}
+
+static int end_before_the_foreground(void)
+{
+	int result[2];
+	char byte = 4;
+
+	if (pipe(result) != 0)
+		return 5;
+	if (fork() == 0) {
+		if (setsid() != getpid() || ioctl(console, TIOCSCTTY, 0) != 0)
+			_exit(IN_USE);
+		if (fork() == 0) {
+			byte = what_a_leaders_end_sends();
+			write(result[1], &byte, 1);
+			_exit(0);
+		}
+		close(result[1]);
+		/* Until the child is in the foreground, or has failed. */
+		while (tcgetpgrp(console) == getpid() && waitpid(-1, NULL, WNOHANG) == 0)
+			sched_yield();
+		_exit(0);
+	}
+	close(result[1]);
+	return read(result[0], &byte, 1) == 1 ? byte : IN_USE;
+}
+
+static void a_leaders_end_continues_nobody(void)
+{
+	int result = in_child(end_before_the_foreground);
+
+	if (result != IN_USE)
+		CHECK_EQ(result, 0);
+}
+
 static void sessions_and_groups_share_a_terminal(void)
 {
 	int result = in_child(lead_a_session);
@@ -415,6 +469,7 @@ int main(int argc, char **argv)
 	RUN(a_terminal_can_be_written_but_not_read_now);
 	RUN(output_is_held_and_thrown_away);
 	RUN(sessions_and_groups_share_a_terminal);
+	RUN(a_leaders_end_continues_nobody);
 	RUN(files_open_at_a_hangup_are_dead);
 	return test_result();
 }

@@ -346,6 +346,21 @@ static void random_use_keeps_the_ring_sound(void)
 	}
 }
 
+static void an_end_of_file_is_no_data(void)
+{
+	start();
+	type("ab\4cd\n\4");
+	CHECK_EQ(line_count(&l), 5);
+	CHECK(reads("ab"));
+	CHECK_EQ(line_count(&l), 3);
+	CHECK(reads("cd\n"));
+	CHECK_EQ(line_count(&l), 0);
+	CHECK(line_is_readable(&l, 1));
+	CHECK(reads(""));
+	type("not ended");
+	CHECK_EQ(line_count(&l), 0);
+}
+
 int main(void)
 {
 	RUN(a_line_is_readable_when_it_is_complete);
@@ -367,5 +382,6 @@ int main(void)
 	RUN(nothing_is_lost_while_there_is_room);
 	RUN(output_processing);
 	RUN(random_use_keeps_the_ring_sound);
+	RUN(an_end_of_file_is_no_data);
 	return check_result();
 }
