@@ -123,7 +123,9 @@ long random_to_user(uint64_t buffer, uint64_t size)
 
 long sys_getrandom(uint64_t buffer, uint64_t size, unsigned flags)
 {
-	if ((flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) != 0)
+	const unsigned both = GRND_RANDOM | GRND_INSECURE; /* contradict each other */
+
+	if ((flags & ~(GRND_NONBLOCK | both)) != 0 || (flags & both) == both)
 		return -EINVAL;
 	return random_to_user(buffer, size);
 }

@@ -223,7 +223,10 @@ static int decode_event(const struct user_event *event, struct posix_timer *pt)
 		pt->silent = true;
 		return to_thread ? -EINVAL : 0;
 	case SIGEV_SIGNAL:
+		break;
 	case SIGEV_THREAD:
+		if (to_thread)
+			return -EINVAL;
 		break;
 	default:
 		return -EINVAL;

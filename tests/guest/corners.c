@@ -282,6 +282,9 @@ static void random_bytes_are_given_out_once(void)
 		for (unsigned j = 0; j < i; j++)
 			CHECK(all[i] != all[j]);
 	}
+	CHECK_EQ(getrandom(all, 8, GRND_RANDOM | GRND_NONBLOCK), 8);
+	CHECK_EQ(getrandom(all, 8, GRND_RANDOM | 4 /* GRND_INSECURE */), -1);
+	CHECK_EQ(errno, EINVAL);
 }
 
 int main(void)

@@ -163,6 +163,27 @@ static void a_periodic_timer_goes_on_when_its_signal_is_taken(void)
 	CHECK(timer_delete(timer) == 0);
 }
 
+static void what_cannot_be_told_is_refused(void)
+{
+	struct sigevent event = { .sigev_signo = SIGUSR1 };
+	timer_t timer;
+
+	for (int notify = 0; notify < 8; notify++) {
+		bool is_known = notify <= SIGEV_THREAD || notify == SIGEV_THREAD_ID;
+		int id, error;
+
+		event.sigev_notify = notify;
+		event.sigev_notify_thread_id = gettid();
+		error = (int)syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) == 0 ? 0 : errno;
+		CHECK_EQ(error, is_known ? 0 : EINVAL);
+		if (error == 0)
+			CHECK(syscall(SYS_timer_delete, id) == 0);
+	}
+	event.sigev_notify = SIGEV_SIGNAL;
+	event.sigev_signo = 65;
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == -1 && errno == EINVAL);
+}
+
 /* ---- what nobody hears */
 
 #define SLEEPERS 12
@@ -352,6 +373,7 @@ int main(int argc, char **argv)
 	RUN(timers_with_one_signal_are_all_heard);
 	RUN(more_than_can_be_counted_is_the_most);
 	RUN(a_periodic_timer_goes_on_when_its_signal_is_taken);
+	RUN(what_cannot_be_told_is_refused);
 	RUN(timers_that_nobody_hears_cost_nobody_time);
 	RUN(what_timers_have_sent_ends_with_exec);
 	RUN(cpu_time_of_threads_made_later_counts);
