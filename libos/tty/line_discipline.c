@@ -130,8 +130,9 @@ static unsigned columns_before(struct line_discipline *l, uint32_t index, bool *
 	return columns;
 }
 
-/* Removes the last character of the edited line, and from the screen if it is echoed. */
-static void erase_character(struct line_discipline *l)
+/* Removes the last character of the edited line, and if it is echoed from the screen: without ECHOE only when it
+ * goes with others of its word or line, as on Linux. */
+static void erase_character(struct line_discipline *l, bool alone)
 {
 	bool after_tab;
 	unsigned before;
@@ -142,7 +143,7 @@ static void erase_character(struct line_discipline *l)
 	while (is_continuation(l, byte) && l->write_at != l->committed);
 	if (!has(l, ECHO))
 		return;
-	if (!has(l, ECHOE)) {
+	if (alone && !has(l, ECHOE)) {
 		line_echo_byte(l, l->settings.c_cc[VERASE]);
 		return;
 	}
@@ -173,7 +174,7 @@ static void erase_word(struct line_discipline *l)
 		if (in_word && !word)
 			break;
 		in_word = word;
-		erase_character(l);
+		erase_character(l, false);
 	}
 }
 
@@ -181,7 +182,7 @@ static void erase_line(struct line_discipline *l)
 {
 	if (has(l, ECHO) && has(l, ECHOK) && has(l, ECHOKE) && has(l, ECHOE)) {
 		while (l->write_at != l->committed)
-			erase_character(l);
+			erase_character(l, false);
 		return;
 	}
 	l->write_at = l->committed;
@@ -207,9 +208,10 @@ static bool edit(struct line_discipline *l, uint8_t byte)
 
 	if (is_control(l, byte, VERASE)) {
 		if (!empty)
-			erase_character(l);
+			erase_character(l, true);
 	} else if (is_control(l, byte, VKILL)) {
-		erase_line(l);
+		if (!empty)
+			erase_line(l);
 	} else if (has(l, IEXTEN) && is_control(l, byte, VWERASE)) {
 		erase_word(l);
 	} else if (has(l, IEXTEN) && is_control(l, byte, VLNEXT)) {

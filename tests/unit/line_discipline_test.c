@@ -346,6 +346,22 @@ static void random_use_keeps_the_ring_sound(void)
 	}
 }
 
+/* What Linux's n_tty shows. */
+static void what_is_erased_without_echoe_or_not_there(void)
+{
+	start();
+	set_local(ECHOKE | ECHOE, 0);
+	type("\25");
+	CHECK(shows(""));
+	type("a bc\27x\177");
+	CHECK(shows("a bc\b \b\b \bx^?"));
+	type("\25");
+	CHECK(shows("^U\r\n"));
+	type("\25\n");
+	CHECK(shows("\r\n"));
+	CHECK(reads("\n"));
+}
+
 static void an_end_of_file_is_no_data(void)
 {
 	start();
@@ -382,6 +398,7 @@ int main(void)
 	RUN(nothing_is_lost_while_there_is_room);
 	RUN(output_processing);
 	RUN(random_use_keeps_the_ring_sound);
+	RUN(what_is_erased_without_echoe_or_not_there);
 	RUN(an_end_of_file_is_no_data);
 	return check_result();
 }
