@@ -211,8 +211,8 @@ static void unload(const char *name)
 		int error = errno;
 
 		if (error == ENOENT) {
-			fprintf(stderr, "schedctl: no library named %s has been loaded: see schedctl loaded\n",
-				name);
+			fprintf(stderr, "schedctl: no library named %s has been loaded: see "
+				"schedctl loaded\n", name);
 			exit(1);
 		}
 		explain(error);

@@ -79,8 +79,8 @@ static bool table_is_own(uint64_t directory)
 /*
  * The entry for the page at va, in a table that is the space's own; NULL: there is none, which is an
  * error if it was to be made.  A table that is shared is copied first, or left if the op removes all of it.
- * What comes into a table waits until no CPU of those who left it can find its way there (EBUSY): it would read
- * another space's page.  What goes from it, they may see for a while: the epoch says until when.
+ * What comes into a table waits until no CPU of those who left it can find its way there (EBUSY): it would
+ * read another space's page.  What goes from it, they may see for a while: the epoch says until when.
  */
 static table_entry *entry_to_change(struct update_step *step, struct space *s, uint64_t va,
 				    bool make, struct table_place *at)

@@ -145,8 +145,8 @@ int signal_send_task_locked(struct task *t, int number, const struct signal_info
 void signal_owe_children_locked(struct process *p, int number);
 int signal_send_group_locked(uint32_t process_group, int number, const struct signal_info *info);
 /* A timer's entry, to task t of p, or to p if t is NULL, for a timer that has expired 1 + `missed`
- * times.  If it is still queued its overrun count rises instead.  Allocates nothing.  False: it is not queued,
- * because the signal is ignored or t has ended. */
+ * times.  If it is still queued its overrun count rises instead.  Allocates nothing.  False: it is not
+ * queued, because the signal is ignored or t has ended. */
 bool signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
 			      uint64_t missed);
 /* Takes a timer's entry back; it is in no queue afterwards.  The signal stays sent. */

@@ -8,7 +8,8 @@
 struct process;
 struct task;
 
-/* By id, 0 for the caller's own.  0 or -EINVAL (no such process, or thread in the caller's).  No lock held. */
+/* By id, 0 for the caller's own.  0 or -EINVAL (no such process, or thread in the caller's).  No lock
+ * held. */
 int cpu_clock_of_thread(uint32_t tid, uint64_t *ns);
 int cpu_clock_of_process(uint32_t pid, uint64_t *ns);
 

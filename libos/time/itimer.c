@@ -4,8 +4,8 @@
  *
  * ITIMER_VIRTUAL and ITIMER_PROF count CPU time, which cannot pass faster than real time on each
  * CPU: a timer on real time looks at the CPU time used at the earliest moment at which the expiry can
- * have been reached, and looks again if it has not.  That is, if from now on all CPUs run tasks of the process:
- * it may have one only, and make others before we look.
+ * have been reached, and looks again if it has not.  That is, if from now on all CPUs run tasks of the
+ * process: it may have one only, and make others before we look.
  */
 #include <asm/signal.h>
 #include <linux/time.h>

@@ -21,8 +21,8 @@ struct posix_timer;
 /* A timer does not fire again sooner than this, however short its interval: a program must not
  * keep a CPU in event handlers.  The expiries in between count as missed. */
 #define TIMER_PAUSE_NS 100000ul
-/* And the longer nobody takes its signals, the less often, up to TIMER_PAUSE_NS * 2^10: hundreds of such timers
- * do not keep a CPU from others either. */
+/* And the longer nobody takes its signals, the less often, up to TIMER_PAUSE_NS * 2^10: hundreds of such
+ * timers do not keep a CPU from others either. */
 #define TIMER_UNHEARD_MAX 10
 
 struct interval_timer {

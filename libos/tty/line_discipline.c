@@ -130,8 +130,8 @@ static unsigned columns_before(struct line_discipline *l, uint32_t index, bool *
 	return columns;
 }
 
-/* Removes the last character of the edited line, and if it is echoed from the screen: without ECHOE only when it
- * goes with others of its word or line, as on Linux. */
+/* Removes the last character of the edited line, and if it is echoed from the screen: without ECHOE only when
+ * it goes with others of its word or line, as on Linux. */
 static void erase_character(struct line_discipline *l, bool alone)
 {
 	bool after_tab;

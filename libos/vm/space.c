@@ -50,8 +50,8 @@ int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_
 		if (r == -ENOMEM)
 			r = feed(v) ? -ENOMEM : 1;
 		if (r == -EBUSY) {
-			/* Another space has given up a page or a table, and a CPU there has not heard of it yet,
-			 * to which it would show what comes there, or is written. */
+			/* Another space has given up a page or a table, and a CPU there has not heard of
+			 * it yet, to which it would show what comes there, or is written. */
 			task_yield();
 			r = 1;
 		}

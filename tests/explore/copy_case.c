@@ -2,8 +2,8 @@
 /* libos/vm/copy.c, included below: what one CPU writes to a page that is being copied on write, another that
  * is told of it reads
  *
- * CPU 0 writes to the page first, so that it is copied. CPU 1 writes to it when it finds that it may, and says
- * so; CPU 2, which has the page in its TLB as it was, then reads it. The kernel's update is what it promises:
+ * CPU 0 writes to the page first, so that it is copied. CPU 1 writes to it when it finds that it may, and
+ * says so; CPU 2, which has the page in its TLB as it was, then reads it. The kernel's update is what it promises:
  * other CPUs forget an entry that was replaced some time after that, and its epoch says when they have.
  */
 #include <string.h>

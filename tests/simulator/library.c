@@ -81,7 +81,7 @@ static void check_tunables(const struct sched_tunable *t)
 {
 	for (unsigned i = 0; t[i].name; i++) {
 		if (i == SCHED_TUNABLES_MAX)
-			library_is_wrong("it has more than %d tunables, or they have no end: the last is { 0 }",
+			library_is_wrong("it has more than %d tunables, or no { 0 } at their end",
 					 SCHED_TUNABLES_MAX);
 		if (!*t[i].name || strlen(t[i].name) >= SCHED_TUNABLE_NAME_MAX)
 			library_is_wrong("the name of tunable %u must have 1 to %d characters", i,

@@ -17,7 +17,8 @@ struct callback {
 };
 extern volatile struct callback callback;
 
-/* wrong.c: faults, loops and the sanitizers' findings end the program with a message that names the callback. */
+/* wrong.c: faults, loops and the sanitizers' findings end the program with a message that names the
+ * callback. */
 void library_watch(void);
 
 /* machine.c: the task at this address, or NULL; p is not followed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/time/clock.c, included: a timer's TSC value is no earlier than its time, and hardly later, however long
- * the machine has been up and whatever its TSC's rate is. */
+/* libos/time/clock.c, included: a timer's TSC value is no earlier than its time, and hardly later, however
+ * long the machine has been up and whatever its TSC's rate is. */
 #include <exo/abi.h>
 #include "check.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks at its neighbour, which the last CPU has not got. */
-/* expect: called sched_cpu_private\(.*\): there are.* asks_about_no_cpu\.c:\d+ in neighbour_pick\(\) */
+/* expect: called sched_cpu_private\(.*\): there are */
+/* expect: asks_about_no_cpu\.c:\d+ in neighbour_pick\(\) */
 #include "fifo.h"
 
 static struct sched_run neighbour_pick(int cpu, struct task *prev)

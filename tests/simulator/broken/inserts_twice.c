@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two queues for one task. */
-/* expect: enqueue\(\) .*put a task into a queue that is in one already.* inserts_twice\.c:\d+ in twice_enqueue\(\) */
+/* expect: enqueue\(\) .*put a task into a queue that is in one already */
+/* expect: inserts_twice\.c:\d+ in twice_enqueue\(\) */
 #include "fifo.h"
 
 struct two {

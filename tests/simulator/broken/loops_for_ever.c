@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waits for something that does not come. */
-/* expect: pick\(\) .*does not return.* loops_for_ever\.c:\d+ in patient_pick\(\) */
+/* expect: pick\(\) .*does not return */
+/* expect: loops_for_ever\.c:\d+ in patient_pick\(\) */
 #include "fifo.h"
 
 static struct sched_run patient_pick(int cpu, struct task *prev)

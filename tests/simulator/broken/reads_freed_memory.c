@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks at a task beyond detach(). */
-/* expect: used memory that is not its own: heap-use-after-free.* reads_freed_memory\.c:\d+ in curious_pick\(\) */
+/* expect: used memory that is not its own: heap-use-after-free */
+/* expect: reads_freed_memory\.c:\d+ in curious_pick\(\) */
 #include "fifo.h"
 
 static struct task *ended;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes out what it has taken out. */
-/* expect: pick\(\) .*took a task out of a queue that it is not in.* removes_twice\.c:\d+ in thorough_pick\(\) */
+/* expect: pick\(\) .*took a task out of a queue that it is not in */
+/* expect: removes_twice\.c:\d+ in thorough_pick\(\) */
 #include "fifo.h"
 
 static struct sched_run thorough_pick(int cpu, struct task *prev)
