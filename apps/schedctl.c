@@ -18,12 +18,12 @@ static _Noreturn void usage(void)
 {
 	fputs("usage: schedctl list                         the libraries; [the one in force]\n"
 	      "       schedctl current                      the one in force\n"
-	      "       schedctl use NAME | FILE              put one in force; a file is loaded first\n"
+	      "       schedctl use NAME | FILE              put one in force; loads a file first\n"
 	      "                                             (FILE has a / in it, or ends in .so)\n"
 	      "       schedctl load FILE                    load one made by exo-sched\n"
 	      "       schedctl unload NAME                  forget one that was loaded\n"
 	      "       schedctl loaded                       name, address, pages and file of each\n"
-	      "       schedctl param [NAME]                 the numbers of all libraries, or of one:\n"
+	      "       schedctl param [NAME]                 numbers of all libraries, or of one:\n"
 	      "                                             value, least, greatest\n"
 	      "       schedctl param NAME KEY VALUE         set one\n"
 	      "       schedctl stats                        what the system counts\n"
@@ -211,8 +211,7 @@ static void unload(const char *name)
 		int error = errno;
 
 		if (error == ENOENT) {
-			fprintf(stderr, "schedctl: no library named %s has been loaded: see "
-				"schedctl loaded\n", name);
+			fprintf(stderr, "schedctl: %s is not loaded: see schedctl loaded\n", name);
 			exit(1);
 		}
 		explain(error);
@@ -228,7 +227,8 @@ static _Noreturn void refused_param(const char *library, const char *key, const 
 	unsigned long now, min, max;
 
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		int n = sscanf(line, "%63s %63s %lu %lu %lu", its_library, its_key, &now, &min, &max);
+		int n = sscanf(line, "%63s %63s %lu %lu %lu", its_library, its_key, &now, &min,
+			       &max);
 
 		if (n == 5 && strcmp(its_library, library) == 0 && strcmp(its_key, key) == 0) {
 			fprintf(stderr, "schedctl: %s of %s is a number from %lu to %lu, not %s\n",
@@ -236,7 +236,8 @@ static _Noreturn void refused_param(const char *library, const char *key, const 
 			exit(1);
 		}
 	}
-	fprintf(stderr, "schedctl: there is no number %s of %s: see schedctl param\n", key, library);
+	fprintf(stderr, "schedctl: there is no number %s of %s: see schedctl param\n", key,
+		library);
 	exit(1);
 }
 

@@ -54,9 +54,9 @@ uint64_t time_now_ns(void)
 
 /*
  * A timer never fires too early: it would be set again for the same time, which has come, and fire for
- * nothing until the clock says so too.  Both rates are rounded down, so ticks made of nanoseconds are some that make
- * fewer nanoseconds; these are wanting by a part in 2^31, which is a millisecond in a month.  So what is
- * wanting is converted as well, and a part of it that is more than is wanting then.
+ * nothing until the clock says so too.  Both rates are rounded down, so ticks made of nanoseconds are some
+ * that make fewer nanoseconds; these are wanting by a part in 2^31, which is a millisecond in a month.  So
+ * what is wanting is converted as well, and a part of it that is more than is wanting then.
  */
 uint64_t time_deadline_tsc(uint64_t monotonic_ns)
 {

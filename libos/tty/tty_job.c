@@ -115,7 +115,8 @@ out:
 
 /*
  * With process_tree_lock held: the foreground group hears of it, and the session is gone.  If the leader
- * ends that is SIGHUP (POSIX, _exit()), and who is stopped is continued if nobody else would (orphan_group_locked).
+ * ends that is SIGHUP (POSIX, _exit()), and who is stopped is continued if nobody else would
+ * (orphan_group_locked).
  */
 static void hang_up_session(struct tty *t, bool leader_ends)
 {

@@ -120,7 +120,8 @@ int copy_on_write(struct vm *v, const struct mapping *m, uint64_t va, uint64_t e
 	unsigned n = same_case(m, va, entry, frames);
 
 	if (!is_sole(entry)) {
-		uint8_t own = mapping_own_prot(m), shown = mapping_read_and_fetch(m) | EXO_PROT_SOFT0;
+		uint8_t own = mapping_own_prot(m),
+			shown = mapping_read_and_fetch(m) | EXO_PROT_SOFT0;
 		bool alone = runs_alone(v);
 
 		if (!v->first_copied)

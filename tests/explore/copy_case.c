@@ -3,8 +3,8 @@
  * is told of it reads
  *
  * CPU 0 writes to the page first, so that it is copied. CPU 1 writes to it when it finds that it may, and
- * says so; CPU 2, which has the page in its TLB as it was, then reads it. The kernel's update is what it promises:
- * other CPUs forget an entry that was replaced some time after that, and its epoch says when they have.
+ * says so; CPU 2, which has the page in its TLB as it was, then reads it. The kernel's update is what it
+ * promises: other CPUs forget an entry that was replaced some time after that, and its epoch says when.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +13,8 @@
 #include "proc/process.h"
 
 static struct process process;
-static int64_t protect_entry(exo_handle space, uint64_t va, uint64_t pages, unsigned prot, unsigned flags);
+static int64_t protect_entry(exo_handle space, uint64_t va, uint64_t pages, unsigned prot,
+			     unsigned flags);
 #define exo_protect protect_entry
 #define current_process() (&process)
 #include "../../libos/vm/copy.c"
@@ -28,8 +29,8 @@ static struct vm vm;
 static struct mapping mapping;
 static _Atomic uint64_t entry;
 enum { UNTOLD, BEHIND, FORGOTTEN };
-static _Atomic int behind[3];       /* is the CPU's TLB to forget the entry, or has it? */
-static _Atomic unsigned said;       /* what CPU 1 says that it has written */
+static _Atomic int behind[3]; /* is the CPU's TLB to forget the entry, or has it? */
+static _Atomic unsigned said; /* what CPU 1 says that it has written */
 static _Atomic unsigned data[NEW + 1];
 static uint64_t tlb[3];
 
@@ -38,13 +39,14 @@ static uint64_t tlb[3];
 static uint64_t entry_of(uint64_t frame, unsigned prot)
 {
 	return frame << EXO_PAGE_SHIFT | EXO_PTE_PRESENT | EXO_PTE_USER |
-	       (prot & EXO_PROT_WRITE ? EXO_PTE_WRITE : 0) | (prot & EXO_PROT_SOFT0 ? EXO_PTE_SOFT0 : 0);
+	       (prot & EXO_PROT_WRITE ? EXO_PTE_WRITE : 0) |
+	       (prot & EXO_PROT_SOFT0 ? EXO_PTE_SOFT0 : 0);
 }
 
 int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_t *epoch)
 {
-	EXPLORE_CHECK(count == 1 && ops->code == EXO_OP_MAP && ops->source == OLD && ops->frame == NEW &&
-		      ops->flags == (EXO_OP_REPLACE | EXO_OP_FILL));
+	EXPLORE_CHECK(count == 1 && ops->code == EXO_OP_MAP && ops->source == OLD &&
+		      ops->frame == NEW && ops->flags == (EXO_OP_REPLACE | EXO_OP_FILL));
 	atomic_store(&data[NEW], atomic_load(&data[OLD]));
 	atomic_store(&entry, entry_of(NEW, ops->prot));
 	atomic_store(&behind[1], BEHIND);
@@ -53,7 +55,8 @@ int space_update(struct vm *v, const struct exo_op *ops, unsigned count, uint64_
 	return 0;
 }
 
-static int64_t protect_entry(exo_handle space, uint64_t va, uint64_t pages, unsigned prot, unsigned flags)
+static int64_t protect_entry(exo_handle space, uint64_t va, uint64_t pages, unsigned prot,
+			     unsigned flags)
 {
 	uint64_t frame = EXO_PTE_FRAME(atomic_load(&entry));
 
@@ -79,9 +82,17 @@ unsigned take_frames(uint64_t *frames, unsigned wanted)
 	return 1;
 }
 
-unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits) { return 0; }
-void frame_free(uint64_t frame) {}
-uint8_t mapping_own_prot(const struct mapping *m) { return EXO_PROT_READ | EXO_PROT_WRITE; }
+unsigned touched_below(const struct mapping *m, uint64_t va, uint64_t bits)
+{
+	return 0;
+}
+void frame_free(uint64_t frame)
+{
+}
+uint8_t mapping_own_prot(const struct mapping *m)
+{
+	return EXO_PROT_READ | EXO_PROT_WRITE;
+}
 
 int space_protect_again(struct vm *v, uint64_t start, uint64_t end, unsigned prot, unsigned flags,
 			int64_t r, uint64_t *epoch)
@@ -96,7 +107,8 @@ static void *window(const volatile void *place)
 {
 	void *page = (void *)((uint64_t)place & ~(PAGE - 1));
 
-	page = mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	page = mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		    0);
 	EXPLORE_CHECK(page != MAP_FAILED);
 	return page;
 }

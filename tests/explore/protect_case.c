@@ -430,7 +430,8 @@ static void one_leaves_the_table(unsigned cpu)
 		tlb_stamp_frame(TABLE, tlb_publish(&elsewhere));
 		result[0] = map(0);
 		if (result[0] == -EBUSY) {
-			explore_wait(table_is_known_to_nobody, NULL, "waits until it may write there");
+			explore_wait(table_is_known_to_nobody, NULL,
+				     "waits until it may write there");
 			result[0] = map(0);
 		}
 		return;

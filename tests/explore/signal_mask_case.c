@@ -57,7 +57,9 @@ void process_kill_locked(struct process *p, int number) {}
 void process_continue_locked(struct process *p) {}
 void *heap_alloc(size_t size) { return NULL; }
 void heap_free(void *p) {}
-void interval_timer_heard_locked(struct process_timers *timers) {}
+void interval_timer_heard_locked(struct process_timers *timers)
+{
+}
 uint64_t process_limit(const struct process *p, enum process_limit which) { return LIMIT_INFINITY; }
 
 struct group_walk group_begin(uint32_t group)

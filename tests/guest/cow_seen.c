@@ -61,7 +61,8 @@ static void *write_on(void *round)
 	for (int i = PAGES - 1; i >= 0; i--) {
 		wait_until(&copied, i);
 		/* At different times of what CPU 0 does meanwhile. */
-		for (volatile int wait = (i * 67 + *(int *)round * 13) % PAGES * 64; wait > 0; wait--)
+		for (volatile int wait = (i * 67 + *(int *)round * 13) % PAGES * 64; wait > 0;
+		     wait--)
 			;
 		*byte(i, 1) = 2;
 		written = i;

@@ -64,7 +64,8 @@ static void wait_until_pending(int number)
 
 static timer_t timer_with(clockid_t clock, int number, int value)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = number,
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = number,
 				  .sigev_value.sival_int = value };
 	timer_t timer;
 
@@ -174,7 +175,8 @@ static void what_cannot_be_told_is_refused(void)
 
 		event.sigev_notify = notify;
 		event.sigev_notify_thread_id = gettid();
-		error = (int)syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) == 0 ? 0 : errno;
+		error = (int)syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) == 0 ? 0
+											  : errno;
 		CHECK_EQ(error, is_known ? 0 : EINVAL);
 		if (error == 0)
 			CHECK(syscall(SYS_timer_delete, id) == 0);

@@ -87,8 +87,9 @@ static void check_tunables(const struct sched_tunable *t)
 			library_is_wrong("the name of tunable %u must have 1 to %d characters", i,
 					 SCHED_TUNABLE_NAME_MAX - 1);
 		if (!t[i].value || *t[i].value < t[i].min || *t[i].value > t[i].max)
-			library_is_wrong("tunable %s must begin with a value from its min to its max",
-					 t[i].name);
+			library_is_wrong(
+				"tunable %s must begin with a value from its min to its max",
+				t[i].name);
 	}
 }
 

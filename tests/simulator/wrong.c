@@ -23,8 +23,9 @@ static void tell(const char *text)
 	int n;
 
 	if (callback.name)
-		n = snprintf(buffer, sizeof(buffer), "not ok %s: %s: %s() on CPU %d at %.3f ms%s%s: %s\n",
-			     library_case, machine.ops->name, callback.name, callback.cpu,
+		n = snprintf(buffer, sizeof(buffer),
+			     "not ok %s: %s: %s() on CPU %d at %.3f ms%s%s: %s\n", library_case,
+			     machine.ops->name, callback.name, callback.cpu,
 			     (double)machine.now_ns / 1e6, callback.task ? ", task " : "",
 			     callback.task ? callback.task->t.name : "", text);
 	else

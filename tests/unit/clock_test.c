@@ -10,17 +10,29 @@ static struct exo_info info;
 
 #include "../../libos/time/clock.c"
 
-bool parent_exists(void) { return false; }
-int64_t parent_real_offset_ns(void) { return 0; }
-uint64_t rtc_unix_seconds(void) { return 0; }
+bool parent_exists(void)
+{
+	return false;
+}
+int64_t parent_real_offset_ns(void)
+{
+	return 0;
+}
+uint64_t rtc_unix_seconds(void)
+{
+	return 0;
+}
 
 #define SECOND 1000000000ul
 #define YEAR (365ul * 86400 * SECOND)
 
 /* Rates that do not divide a second are those that are measured. */
-static const uint64_t rates_khz[] = { 333333, 999999, 1000000, 1000003, 2399999, 2900001, 4999999, 7000003 };
-static const uint64_t times_ns[] = { 1, 7, 999, SECOND, 3600 * SECOND, 86400 * SECOND, 30 * 86400 * SECOND,
-				     YEAR - 1, YEAR, 3 * YEAR + 5, 30 * YEAR };
+static const uint64_t rates_khz[] = { 333333,  999999,  1000000, 1000003,
+				      2399999, 2900001, 4999999, 7000003 };
+static const uint64_t times_ns[] = {
+	1,        7,    999,          SECOND,   3600 * SECOND, 86400 * SECOND, 30 * 86400 * SECOND,
+	YEAR - 1, YEAR, 3 * YEAR + 5, 30 * YEAR
+};
 
 static void a_timer_is_not_early(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Its queue is not where it looks; with the line, and that of who called. */
-/* expect: pick\(\) .*faulted: Segmentation fault, address 0x40, at reads_through_null\.c:\d+ in longest\(\), */
-/* expect: , reads_through_null\.c:\d+ in null_pick\(\) */
+/* expect: pick\(\) .*faulted: Segmentation fault, address 0x40, at reads_through_null */
+/* expect: reads_through_null\.c:\d+ in longest\(\), reads_through_null\.c:\d+ in null_pick\(\) */
 #include "fifo.h"
 
 static __attribute__((noinline)) uint64_t longest(const volatile uint64_t *lengths)
