@@ -52,7 +52,7 @@ static void stay_on(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu % (int)cpus, &set);
-	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+	wrong += sched_setaffinity(0, sizeof(set), &set) != 0; /* no CHECK: other threads come here, too */
 }
 
 static void *write_on(void *round)
