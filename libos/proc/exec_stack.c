@@ -100,7 +100,8 @@ static void push_auxiliary(struct words *w, const struct exec_image *image, uint
 int exec_stack_write(const struct exec_image *image, const struct exec_strings *s,
 		     const char *path, uint64_t *stack_pointer)
 {
-	uint64_t path_at = VM_STACK_TOP - 8 - (strlen(path) + 1);
+	size_t path_size = strlen(path) + 1;
+	uint64_t path_at = VM_STACK_TOP - 8 - path_size;
 	uint64_t strings_at = path_at - s->used;
 	uint64_t platform_at = strings_at - sizeof(platform);
 	uint64_t random_at = (platform_at - RANDOM_SIZE) & ~15ul;
@@ -121,7 +122,7 @@ int exec_stack_write(const struct exec_image *image, const struct exec_strings *
 	/* Instead of by faults; the highest page has come with the image. */
 	if (*stack_pointer < VM_STACK_TOP - EXO_PAGE_SIZE)
 		user_touch(*stack_pointer, VM_STACK_TOP - EXO_PAGE_SIZE - *stack_pointer, true);
-	int r = copy_to_user(path_at, path, strlen(path) + 1);
+	int r = copy_to_user(path_at, path, path_size);
 
 	if (r == 0)
 		r = copy_to_user(strings_at, s->data, s->used);

@@ -121,15 +121,13 @@ static void take_entry(struct list *queue, int number, struct signal_info *info,
 	entry_remove(first);
 }
 
-/* Takes the next of `wanted` out; its number, or 0. */
-static int take(_Atomic uint64_t *pending, struct list *queue, uint64_t wanted, struct signal_info *info)
+/* Takes the next of `set`, which is pending, out; its number. */
+static __attribute__((noinline)) int take_pending(_Atomic uint64_t *pending, struct list *queue,
+						  uint64_t set, struct signal_info *info)
 {
-	uint64_t set = *pending & wanted;
 	bool more;
 	int number;
 
-	if (set == 0)
-		return 0;
 	if ((set & SIGNALS_SYNCHRONOUS) != 0)
 		set &= SIGNALS_SYNCHRONOUS;
 	number = __builtin_ctzl(set) + 1;
@@ -137,6 +135,15 @@ static int take(_Atomic uint64_t *pending, struct list *queue, uint64_t wanted, 
 	if (!more)
 		*pending &= ~SIGNAL_BIT(number);
 	return number;
+}
+
+/* The next of `wanted`, or 0.  Most often nothing is pending. */
+static inline int take(_Atomic uint64_t *pending, struct list *queue, uint64_t wanted,
+		       struct signal_info *info)
+{
+	uint64_t set = *pending & wanted;
+
+	return set != 0 ? take_pending(pending, queue, set, info) : 0;
 }
 
 void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_t set)
