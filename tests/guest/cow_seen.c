@@ -28,16 +28,17 @@
 /* Every second one: what is written to page after page would be copied ahead of time. */
 static char *pages;
 
-/* From the last page to the first: neither is then anything copied ahead. */
+static long cpus; /* fixed before there are threads */
+
+/* The page that the reader, CPU 0 and the writer have come to, which say so; from the last to the first:
+ * neither is then anything copied ahead. */
 static _Atomic int read_first, copied, written;
-static _Atomic long wrong;
+static _Atomic long wrong; /* any thread adds */
 
 static volatile char *byte(int page, int which)
 {
 	return pages + 2l * page * PAGE + which;
 }
-
-static long cpus;
 
 static void wait_until(_Atomic int *what, int page)
 {
@@ -52,7 +53,8 @@ static void stay_on(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu % (int)cpus, &set);
-	wrong += sched_setaffinity(0, sizeof(set), &set) != 0; /* no CHECK: other threads come here, too */
+	/* No CHECK: other threads come here, too. */
+	wrong += sched_setaffinity(0, sizeof(set), &set) != 0;
 }
 
 static void *write_on(void *round)
