@@ -263,6 +263,7 @@ static void set_param(char **words)
 		refused_param(words[0], words[1], words[2]);
 	die(line);
 }
+
 /* Every file but those that are other commands' affair. */
 static int is_statistics(const struct dirent *entry)
 {

@@ -29,7 +29,7 @@ struct interval_timer {
 	struct timer timer;
 	struct process *process; /* fixed; it outlives its timers */
 	int which;               /* fixed: Linux's ITIMER_, or CPU_LIMIT_TIMER */
-	/* On the timer's clock: monotonic, or CPU time used by the process. */
+	/* Under process_tree_lock.  On the timer's clock: monotonic, or CPU time used by the process. */
 	uint64_t expiry_ns;      /* 0: disarmed */
 	uint64_t interval_ns;    /* 0: once */
 	uint64_t looked_ns;      /* what the clock said when we looked last */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libos/tty/line_discipline.c libos/tty/line_output.c: what is read is what was typed, edited as a
- * terminal does.
+ * libos/tty/line_discipline.c libos/tty/line_edit.c libos/tty/line_output.c: what is read is what was
+ * typed, edited as a terminal does.
  *
  * The reference keeps what is typed as a list of characters, each with its meaning, and is written
  * for clarity: every erasure copies what is left.

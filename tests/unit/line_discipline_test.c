@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/tty/line_discipline.c libos/tty/line_output.c: what is typed, shown and read. */
+/* libos/tty/line_discipline.c libos/tty/line_edit.c libos/tty/line_output.c: what is typed, shown, read. */
 #include <stdlib.h>
 #include <string.h>
 #include "check.h"
