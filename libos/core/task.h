@@ -30,6 +30,7 @@
 #define TASK_MAPPED_PAGES (EXO_DEBUG ? 7 : 4)
 #define TASK_VECTOR_MAX 0xac0ul  /* room for x87, SSE, AVX, AVX-512 and PKRU state: 2696 bytes */
 
+struct inheritance;
 struct mutex;
 struct process;
 struct vcore;
@@ -133,14 +134,18 @@ struct task {
 	/* Any CPU: the most that was told of its user_ns and what has come to it since (time/cpu_clock.c). */
 	_Atomic uint64_t told_ns;
 
-	/* Affinity and priorities as Linux names them; written under RANK_TASK lock `lock`.  Who needs one of
-	 * them only, as a scheduler's library or a futex does, reads it without. */
+	/* Affinity and priorities as Linux names them, as they are in force (proc/inheritance.h); written under
+	 * RANK_TASK lock `lock`.  Who needs one of them only, as a scheduler's library or a futex does, reads it
+	 * without. */
 	struct lock lock;
 	_Atomic uint64_t affinity; /* bit per CPU */
 	uint64_t affinity_sets;    /* how often somebody has set it; under `lock` */
 	_Atomic int nice, policy, rt_priority;
 	bool reset_on_fork; /* children get SCHED_OTHER, and no nice value below 0 */
 	_Atomic uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
+	/* NULL: it inherits nothing, and nobody waits for it.  Written under inheritance_lock and `lock`. */
+	struct inheritance *_Atomic inheritance;
+	_Atomic bool locks_released; /* the task itself, as it ends: it is never an owner again */
 
 	/* Signals: under process_tree_lock; see proc/signal.h. */
 	_Atomic uint64_t signal_pending; /* the task itself may read it without the lock */

@@ -9,6 +9,7 @@
 #include "fs/proc_files.h"
 #include "fs/proc_inode.h"
 #include "proc/process.h"
+#include "proc/sched_parameters.h"
 #include "proc/signal.h"
 #include "time/cpu_clock.h"
 #include "time/time.h"
@@ -29,7 +30,9 @@ struct picture {
 	uint64_t signals_pending, signals_of_task, signals_blocked, signals_ignored, signals_handled;
 	uint64_t voluntary, involuntary, cpus;
 	uint32_t umask;
-	int nice, cpu;
+	int cpu;
+	struct sched_parameters scheduling; /* as it was set */
+	int priority; /* as it is in force, Linux's numbers */
 };
 
 /* `thread` 0 means all of them, here and below. */
@@ -60,11 +63,22 @@ static char state_of(const struct process *p, uint32_t thread)
 	return 'S';
 }
 
-static void picture_task(struct picture *pic, const struct task *t)
+/* From 0, the most urgent, to 39 is the nice value; below are real-time priorities, then deadlines. */
+static int priority_in_force(const struct task *t)
+{
+	int policy = t->policy;
+
+	if (policy == SCHED_POLICY_DEADLINE)
+		return -101;
+	return policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR ? -1 - t->rt_priority : 20 + t->nice;
+}
+
+static void picture_task(struct picture *pic, struct task *t)
 {
 	uint64_t boot_tsc = ((const struct exo_info *)EXO_INFO_BASE)->boot_tsc;
 
-	pic->nice = t->nice;
+	pic->scheduling = sched_parameters(t);
+	pic->priority = priority_in_force(t);
 	pic->cpu = t->home;
 	pic->cpus = t->affinity;
 	pic->signals_of_task = t->signal_pending;
@@ -83,7 +97,7 @@ static bool picture_tasks(struct picture *pic, const struct process *p, uint32_t
 	if (p->leader && p->state != PROCESS_REAPED)
 		picture_task(pic, p->leader);
 	list_for_each(link, &p->tasks) {
-		const struct task *t = list_entry(link, struct task, thread_link);
+		struct task *t = list_entry(link, struct task, thread_link);
 		uint64_t user_ns = 0, total_ns = 0;
 
 		if (!is_in(t, thread))
@@ -174,12 +188,13 @@ void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out
 		   pic.children.minor_faults, pic.own.user_ns / TICK_NS,
 		   pic.own.system_ns / TICK_NS, pic.children.user_ns / TICK_NS,
 		   pic.children.system_ns / TICK_NS);
-	text_print(out, "%d %d %u 0 %lu %lu %lu %lu ", 20 + pic.nice, pic.nice, pic.threads,
+	text_print(out, "%d %d %u 0 %lu %lu %lu %lu ", pic.priority, pic.scheduling.nice, pic.threads,
 		   pic.start_ns / TICK_NS, pic.bytes, pic.pages, UINT64_MAX);
 	/* Of addresses only the stack's top is told, for collectors of garbage; signals are told as words. */
-	text_print(out, "0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %d 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+	text_print(out, "0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %d %d %d 0 0 0 0 0 0 0 0 0 0 0\n",
 		   pic.bytes ? VM_STACK_TOP : 0, pic.signals_pending | pic.signals_of_task,
-		   pic.signals_blocked, pic.signals_ignored, pic.signals_handled, pic.cpu);
+		   pic.signals_blocked, pic.signals_ignored, pic.signals_handled, pic.cpu,
+		   pic.scheduling.priority, pic.scheduling.policy);
 }
 
 void proc_print_stat(struct process *p, struct text *out)

@@ -46,7 +46,8 @@ static int decode(const struct clone_request *c)
 		return -EINVAL;
 	if ((c->flags & CLONE_SETTLS) && c->tls >= EXO_USER_TOP)
 		return -EPERM;
-	if (current()->policy == SCHED_POLICY_DEADLINE && !current()->reset_on_fork)
+	if (current()->policy == SCHED_POLICY_DEADLINE && !current()->reset_on_fork &&
+	    sched_parameters(current()).policy == SCHED_POLICY_DEADLINE)
 		return -EAGAIN; /* its bandwidth cannot be had twice */
 	return 0;
 }
@@ -89,16 +90,16 @@ static void copy_scheduling(struct task *child, struct task *t)
 {
 	lock_acquire(&t->lock);
 
-	int nice = t->nice, policy = t->policy;
-	bool reset = t->reset_on_fork;
-	bool real_time = policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR;
+	const struct sched_parameters own = sched_parameters_locked(t);
+	bool reset = own.reset_on_fork;
+	bool real_time = own.policy == SCHED_POLICY_FIFO || own.policy == SCHED_POLICY_RR;
 
-	atomic_init(&child->affinity, t->affinity);
-	if (policy != SCHED_POLICY_DEADLINE && !(reset && real_time)) {
-		atomic_init(&child->policy, policy);
-		atomic_init(&child->rt_priority, t->rt_priority);
-		atomic_init(&child->nice, reset && nice < 0 ? 0 : nice);
-		atomic_init(&child->runtime_ns, reset ? 0 : t->runtime_ns);
+	atomic_init(&child->affinity, own.affinity);
+	if (own.policy != SCHED_POLICY_DEADLINE && !(reset && real_time)) {
+		atomic_init(&child->policy, own.policy);
+		atomic_init(&child->rt_priority, own.priority);
+		atomic_init(&child->nice, reset && own.nice < 0 ? 0 : own.nice);
+		atomic_init(&child->runtime_ns, reset ? 0 : own.runtime_ns);
 	}
 	lock_release(&t->lock);
 }

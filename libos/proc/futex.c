@@ -300,6 +300,21 @@ static int read_deadline(uint64_t user, bool absolute, bool real, uint64_t *dead
 	return 0;
 }
 
+static long inheriting_command(uint64_t address, int command, bool private, bool real, uint64_t timeout)
+{
+	uint64_t deadline_ns = 0;
+	int r;
+
+	if (command == FUTEX_UNLOCK_PI)
+		return futex_unlock_inheriting(address, private);
+	if (command != FUTEX_TRYLOCK_PI) {
+		r = read_deadline(timeout, true, real || command == FUTEX_LOCK_PI, &deadline_ns);
+		if (r < 0)
+			return r;
+	}
+	return futex_lock_inheriting(address, private, command == FUTEX_TRYLOCK_PI, deadline_ns);
+}
+
 /* All but what nearly every call is. */
 static __attribute__((noinline)) long other_command(uint64_t address, int op, uint32_t value,
 						    uint64_t timeout, uint64_t address2,
@@ -310,7 +325,7 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 	bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
 	uint64_t deadline_ns = 0;
 
-	if (real && !waits)
+	if (real && !waits && command != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	if (waits) {
 		int r = read_deadline(timeout, command == FUTEX_WAIT_BITSET, real, &deadline_ns);
@@ -339,8 +354,13 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 		});
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(address, address2, private, value, (unsigned)timeout, value3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+	case FUTEX_TRYLOCK_PI:
+	case FUTEX_UNLOCK_PI:
+		return inheriting_command(address, command, private, real, timeout);
 	default:
-		return -ENOSYS; /* priority inheritance */
+		return -ENOSYS; /* who waits for a word and is moved to such a lock (FUTEX_WAIT_REQUEUE_PI) */
 	}
 }
 

@@ -83,4 +83,8 @@ long futex_requeue(const struct futex_requeue *q);
 long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigned count, unsigned count2,
 		   uint32_t code);
 
+/* futex_inherit.c: locks with priority inheritance.  May block; deadline_ns 0: for ever. */
+long futex_lock_inheriting(uint64_t address, bool private, bool only_try, uint64_t deadline_ns);
+long futex_unlock_inheriting(uint64_t address, bool private);
+
 #endif

@@ -125,13 +125,13 @@ static bool is_named(const struct process *p, int which, uint32_t who)
 /* Of one that has ended, the leader's. */
 static long best_priority_locked(const struct process *p)
 {
-	long best = p->leader ? 20 - p->leader->nice : -ESRCH;
+	long best = p->leader ? 20 - sched_parameters(p->leader).nice : -ESRCH;
 
 	list_for_each(node, &p->tasks) {
-		const struct task *t = list_entry(node, struct task, thread_link);
+		int nice = sched_parameters(list_entry(node, struct task, thread_link)).nice;
 
-		if (20 - t->nice > best)
-			best = 20 - t->nice;
+		if (20 - nice > best)
+			best = 20 - nice;
 	}
 	return best;
 }
@@ -171,7 +171,8 @@ static int renice_locked(struct task *t, int nice)
 
 	if (r < 0)
 		return r;
-	if (current_process()->euid != 0 && nice < t->nice && !sched_nice_allowed_locked(t, nice))
+	if (current_process()->euid != 0 && nice < sched_parameters(t).nice &&
+	    !sched_nice_allowed_locked(t, nice))
 		return -EACCES;
 	sched_set_parameters(t, &to, PARAM_BIT(SCHED_PARAM_NICE));
 	return 0;

@@ -6,6 +6,7 @@
 #include "core/task.h"
 #include "core/task_state.h"
 #include "core/vcore.h"
+#include "proc/inheritance.h"
 #include "proc/process.h"
 
 struct task *sched_find_task(int tid, int *error)
@@ -24,55 +25,84 @@ struct task *sched_find_task(int tid, int *error)
 	return t;
 }
 
+struct sched_parameters sched_own_locked(const struct task *t)
+{
+	struct sched_parameters p = t->inheritance->own;
+
+	p.affinity = t->affinity;
+	p.reset_on_fork = t->reset_on_fork;
+	return p;
+}
+
+uint32_t sched_put_in_force_locked(struct task *t, const struct sched_parameters *p)
+{
+	uint32_t changed = (t->nice != p->nice) << SCHED_PARAM_NICE |
+			   (t->policy != p->policy) << SCHED_PARAM_POLICY |
+			   (t->rt_priority != p->priority) << SCHED_PARAM_PRIORITY |
+			   (t->runtime_ns != p->runtime_ns) << SCHED_PARAM_RUNTIME |
+			   (t->deadline_ns != p->deadline_ns) << SCHED_PARAM_DEADLINE |
+			   (t->period_ns != p->period_ns) << SCHED_PARAM_PERIOD;
+
+	t->nice = p->nice;
+	t->policy = p->policy;
+	t->rt_priority = p->priority;
+	t->runtime_ns = p->runtime_ns;
+	t->deadline_ns = p->deadline_ns;
+	t->period_ns = p->period_ns;
+	return changed;
+}
+
 struct sched_parameters sched_parameters(struct task *t)
 {
 	struct sched_parameters p;
 
 	lock_acquire(&t->lock);
-	p = (struct sched_parameters){ .nice = t->nice, .policy = t->policy,
-				       .priority = t->rt_priority, .reset_on_fork = t->reset_on_fork,
-				       .affinity = t->affinity, .runtime_ns = t->runtime_ns,
-				       .deadline_ns = t->deadline_ns, .period_ns = t->period_ns };
+	p = sched_parameters_locked(t);
 	lock_release(&t->lock);
 	return p;
 }
 
 static void write_record(struct task *t, const struct sched_parameters *p, uint32_t keys)
 {
+	struct sched_parameters own;
+
 	lock_acquire(&t->lock);
+	own = sched_parameters_locked(t);
 	if (keys & PARAM_BIT(SCHED_PARAM_NICE))
-		t->nice = p->nice;
+		own.nice = p->nice;
 	if (keys & PARAM_BIT(SCHED_PARAM_POLICY)) {
-		t->policy = p->policy;
+		own.policy = p->policy;
 		t->reset_on_fork = p->reset_on_fork;
 	}
 	if (keys & PARAM_BIT(SCHED_PARAM_PRIORITY))
-		t->rt_priority = p->priority;
+		own.priority = p->priority;
 	if (keys & PARAM_BIT(SCHED_PARAM_AFFINITY)) {
 		t->affinity = p->affinity;
 		t->affinity_sets++;
 	}
 	if (keys & PARAM_BIT(SCHED_PARAM_RUNTIME))
-		t->runtime_ns = p->runtime_ns;
+		own.runtime_ns = p->runtime_ns;
 	if (keys & PARAM_BIT(SCHED_PARAM_DEADLINE))
-		t->deadline_ns = p->deadline_ns;
+		own.deadline_ns = p->deadline_ns;
 	if (keys & PARAM_BIT(SCHED_PARAM_PERIOD))
-		t->period_ns = p->period_ns;
+		own.period_ns = p->period_ns;
+	if (t->inheritance)
+		t->inheritance->own = own; /* inheritance_own_changed() looks which come into force */
+	else
+		sched_put_in_force_locked(t, &own);
 	lock_release(&t->lock);
 }
 
-/* A CPU in whose queue t is looks at its queue. */
+/* A CPU in whose queue t is looks at its queue.  Masked. */
 static void notice_in_queue(struct task *t)
 {
 	unsigned cpu;
 
-	upcalls_mask();
 	if (task_place(t) == PLACE_QUEUED) {
 		cpu = (unsigned)atomic_load(&t->home);
 		atomic_fetch_or(&vcore_of(cpu)->mailbox.flags, MAILBOX_PARAMETERS);
 		vcore_ring(cpu);
 	}
-	upcalls_unmask();
 }
 
 /*
@@ -84,16 +114,24 @@ static void notice_in_queue(struct task *t)
  * see the task queued.  If it has gone from there when the CPU comes to look, it has been picked,
  * and finds WORK_RESCHED, or it will be queued elsewhere, which looks at the note again.
  */
-static void has_changed(struct task *t, uint32_t keys)
+void sched_changed_masked(struct task *t, uint32_t keys)
 {
 	atomic_fetch_or(&t->sched_changed, keys);
-	task_notice(t, WORK_RESCHED);
+	task_notice_masked(t, WORK_RESCHED);
 	notice_in_queue(t);
+}
+
+static void has_changed(struct task *t, uint32_t keys)
+{
+	upcalls_mask();
+	sched_changed_masked(t, keys);
+	upcalls_unmask();
 }
 
 void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys)
 {
 	write_record(t, p, keys);
+	inheritance_own_changed(t);
 	has_changed(t, keys);
 }
 

@@ -6,8 +6,7 @@
 #include <libos/sched.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-struct task;
+#include "core/task.h"
 
 struct sched_parameters {
 	int nice, policy, priority;
@@ -25,11 +24,30 @@ struct sched_parameters {
 /* A program's task, counted, or NULL and -EINVAL or -ESRCH.  tid 0: the caller. */
 struct task *sched_find_task(int tid, int *error);
 
-/* Any task that is counted; no lock above RANK_TASK held. */
+/* What was set for any task that is counted; no lock from RANK_TASK on held. */
 struct sched_parameters sched_parameters(struct task *t);
 /* Sets those that `keys` names (bits of enum sched_parameter; POLICY brings reset_on_fork), and has
  * the library told of them. */
 void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint32_t keys);
+
+/* For inheritance.c: what schedulers go by, under t->lock; other values of that, but for the affinity and
+ * reset_on_fork, and which of them have changed; then the library is told of these, by who is masked. */
+static inline struct sched_parameters sched_in_force_locked(const struct task *t)
+{
+	return (struct sched_parameters){ .nice = t->nice, .policy = t->policy,
+					  .priority = t->rt_priority, .reset_on_fork = t->reset_on_fork,
+					  .affinity = t->affinity, .runtime_ns = t->runtime_ns,
+					  .deadline_ns = t->deadline_ns, .period_ns = t->period_ns };
+}
+uint32_t sched_put_in_force_locked(struct task *t, const struct sched_parameters *p);
+void sched_changed_masked(struct task *t, uint32_t keys);
+
+/* sched_parameters() under t->lock; of a task that has an inheritance in a function of its own. */
+struct sched_parameters sched_own_locked(const struct task *t);
+static inline struct sched_parameters sched_parameters_locked(const struct task *t)
+{
+	return t->inheritance ? sched_own_locked(t) : sched_in_force_locked(t);
+}
 
 /* The CPU has come online: tasks that are bound to it, and had to run elsewhere, go there.  Masked. */
 void sched_gather_bound(unsigned cpu);

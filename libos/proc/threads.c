@@ -10,6 +10,7 @@
 #include "core/task.h"
 #include "core/usercopy.h"
 #include "proc/calls.h"
+#include "proc/inheritance.h"
 #include "proc/proc_private.h"
 
 /* Linux's struct robust_list_head. */
@@ -72,21 +73,23 @@ static uint64_t word_of(uint64_t entry, int64_t word_offset)
  * before it woke who waits: that one is woken here.  No wake is lost between the two, as an entry stays
  * pending until its owner has made the call that wakes; one too many does no harm.
  */
-static int abandon(uint64_t address, uint32_t tid, bool pending)
+static int abandon(uint64_t entry, int64_t word_offset, uint32_t tid, bool pending)
 {
+	uint64_t address = word_of(entry, word_offset);
+	bool wakes = !(entry & ENTRY_INHERITS); /* else who waits is told by inheritance_release() */
 	uint32_t word, found;
 	int r = load_user32(&word, address);
 
 	while (r == 0 && (word & FUTEX_TID_MASK) == tid) {
 		r = cmpxchg_user32(address, word, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &found);
 		if (r == 0 && found == word) {
-			if (word & FUTEX_WAITERS)
+			if (wakes && (word & FUTEX_WAITERS))
 				futex_wake_word(address, 1);
 			return 0;
 		}
 		word = found;
 	}
-	if (r == 0 && pending && (word & FUTEX_TID_MASK) == 0)
+	if (r == 0 && wakes && pending && (word & FUTEX_TID_MASK) == 0)
 		futex_wake_word(address, 1);
 	return r;
 }
@@ -107,21 +110,19 @@ static void abandon_all(struct task *t)
 		/* The entry's owner may free it as soon as it is abandoned. */
 		if (copy_from_user(&next, entry & ~ENTRY_INHERITS, sizeof(next)) < 0)
 			return;
-		if (entry != head.pending &&
-		    abandon(word_of(entry, head.word_offset), tid, false) < 0)
+		if (entry != head.pending && abandon(entry, head.word_offset, tid, false) < 0)
 			return;
 		entry = next;
 	}
-	/* Who waits for a lock with priority inheritance does not wait by a futex's address. */
 	if (head.pending)
-		abandon(word_of(head.pending, head.word_offset), tid,
-			!(head.pending & ENTRY_INHERITS));
+		abandon(head.pending, head.word_offset, tid, true);
 }
 
 /* The program's memory may be gone or never have been there: nothing here fails. */
 void thread_release_futexes(struct task *t)
 {
 	abandon_all(t);
+	inheritance_release(t, task_is_leaving(t));
 	if (t->clear_child_tid && store_user32(t->clear_child_tid, 0) == 0)
 		futex_wake_word(t->clear_child_tid, 1);
 	t->robust_list = t->clear_child_tid = 0;

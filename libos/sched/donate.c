@@ -37,7 +37,8 @@
  * A signal is not even a promise: who sends one may send many, to whom another CPU is as good.  The
  * sender remembers whom it woke last, and if it goes to sleep or ends before its slice does, that task
  * gets the rest, when it has not found a CPU yet.  So kill() and sigsuspend() hand a CPU to and fro,
- * and kill() alone costs its caller nothing.
+ * and kill() alone costs its caller nothing.  In the same way who waits for a lock with priority inheritance
+ * leaves what he has to its owner, if that is queued here (proc/inheritance.c).
  */
 #include "sched/donation.h"
 #include "abi/errno.h"
@@ -306,7 +307,7 @@ static __attribute__((noinline)) void leave_to_successor(struct vcore *v, struct
 	if (!to || v->must_pick || t->slice_ns < SCHED_SLICE_MIN_NS ||
 	    !may_succeed(v, t, to))
 		return;
-	if (kind == DONATION_SIGNAL && t->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
+	if (kind != DONATION_RETURN && t->donation_depth >= SCHED_DONATE_CHAIN_MAX) {
 		donation_count(&v->stats, kind, DONATION_CAPPED);
 		return;
 	}
@@ -317,7 +318,7 @@ static __attribute__((noinline)) void leave_to_successor(struct vcore *v, struct
 	/* The library may have been replaced in there, but nobody else takes from this queue. */
 	run_queue_remove(v, to);
 	task_move(to, PLACE_QUEUED, PLACE_MAILBOX);
-	if (kind == DONATION_SIGNAL) {
+	if (kind != DONATION_RETURN) {
 		to->donation_depth = (uint8_t)(t->donation_depth + 1);
 		donation_set_successor(to, t, DONATION_RETURN);
 	}
