@@ -16,10 +16,12 @@
 #define CPUS_MAX 64
 
 static uint64_t rule, callback, after;
+static uint64_t broke; /* it writes that itself: how often it has broken the rule, about */
 static const struct sched_tunable tunables[] = {
 	{ "rule", &rule, 0, BREAK_RULES - 1 },
 	{ "callback", &callback, 0, IN_CALLBACKS - 1 },
 	{ "after", &after, 0, 1000000 },
+	{ "broke", &broke, 0, 1000000000 },
 	{ 0 },
 };
 
@@ -33,7 +35,7 @@ struct info {
 
 /* Any CPU: hints. */
 static uint64_t passed;
-static struct task *ended, *ran[CPUS_MAX], *queued[CPUS_MAX];
+static struct task *ended, *ran[CPUS_MAX], *picked[CPUS_MAX], *queued[CPUS_MAX];
 
 static struct info *info_of(struct task *t)
 {
@@ -48,7 +50,10 @@ static bool is_time(void)
 
 static bool breaks(enum broken_rule which)
 {
-	return rule == which && is_time();
+	if (rule != which || !is_time())
+		return false;
+	__atomic_add_fetch(&broke, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 static __attribute__((noinline)) unsigned recurse(unsigned depth)
@@ -64,7 +69,7 @@ static void enter(enum broken_callback which)
 	void (*nowhere)(void) = (void (*)(void))0x123456789000;
 	volatile int *volatile nothing = NULL;
 
-	if (callback != which || rule < BREAK_LOOP || rule > BREAK_CALL || !is_time())
+	if (callback != which || rule < BREAK_LOOP || rule > BREAK_CALL || !breaks(rule))
 		return;
 	switch (rule) {
 	case BREAK_LOOP:
@@ -188,13 +193,24 @@ static struct sched_run broken_pick(int cpu, struct task *prev)
 		__builtin_memset(c, 0x5a, sizeof(*c));
 	if (rule >= BREAK_BLOCKED && rule <= BREAK_KEEP && is_time())
 		run.task = wrong_task(cpu, c);
-	if (run.task)
+	if (run.task) {
+		__atomic_add_fetch(&broke, 1, __ATOMIC_RELAXED);
 		return run;
+	}
 	run.task = sched_fifo_first(&c->ready);
 	if (run.task)
 		take(run.task);
+	picked[cpu] = run.task;
 	run.slice_ns = breaks(BREAK_HOG) ? 3600 * SCHED_MS(1000) : SCHED_MS(1);
 	return run;
+}
+
+/* Who ran last there, or runs: nearly always one of them is in no queue. */
+static struct task *a_task_not_queued(int cpu)
+{
+	struct task *t = picked[cpu];
+
+	return t && !info_of(t)->queue ? t : a_blocked_task(cpu);
 }
 
 static __attribute__((unused)) struct task *broken_steal(int victim, int thief)
@@ -203,8 +219,8 @@ static __attribute__((unused)) struct task *broken_steal(int victim, int thief)
 	struct task *t;
 
 	enter(IN_STEAL);
-	if (breaks(BREAK_STEAL) && a_blocked_task(victim))
-		return a_blocked_task(victim);
+	if (rule == BREAK_STEAL && a_task_not_queued(victim) && breaks(BREAK_STEAL))
+		return a_task_not_queued(victim);
 	for (t = sched_fifo_last(&c->ready); t; t = sched_fifo_previous(t))
 		if (sched_allowed(t, thief))
 			break;
@@ -219,7 +235,7 @@ static void broken_charge(int cpu, struct task *t, uint64_t ns)
 
 	ran[cpu] = t;
 	enter(IN_CHARGE);
-	if (breaks(BREAK_RUNNING) && !info_of(t)->queue)
+	if (rule == BREAK_RUNNING && !info_of(t)->queue && breaks(BREAK_RUNNING))
 		put(t, &c->ready, false);
 }
 
@@ -227,9 +243,10 @@ static void broken_charge(int cpu, struct task *t, uint64_t ns)
 
 static int broken_init(int ncpu)
 {
-	passed = 0;
+	passed = broke = 0;
 	ended = NULL;
 	__builtin_memset(ran, 0, sizeof(ran));
+	__builtin_memset(picked, 0, sizeof(picked));
 	__builtin_memset(queued, 0, sizeof(queued));
 	enter(IN_INIT);
 	return rule == BREAK_INIT ? -12 : 0;
