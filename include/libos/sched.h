@@ -336,8 +336,8 @@ const char *sched_task_name(const struct task *t);
  * t is the libos's own.  Another process may have it later, but not while a thread of this one is known. */
 uint32_t sched_task_process(const struct task *t);
 int sched_task_cpu(const struct task *t);      /* where it is queued or last ran */
-/* As they are in force: if a more urgent task waits for a lock with priority inheritance that t has, that one's,
- * all together. */
+/* As they are in force: if a more urgent task waits for a lock with priority inheritance that t has, that
+ * one's, all together. */
 int sched_task_nice(const struct task *t);
 int sched_task_policy(const struct task *t);
 int sched_task_priority(const struct task *t); /* rt_priority */

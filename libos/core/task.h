@@ -134,9 +134,9 @@ struct task {
 	/* Any CPU: the most that was told of its user_ns and what has come to it since (time/cpu_clock.c). */
 	_Atomic uint64_t told_ns;
 
-	/* Affinity and priorities as Linux names them, as they are in force (proc/inheritance.h); written under
-	 * RANK_TASK lock `lock`.  Who needs one of them only, as a scheduler's library or a futex does, reads it
-	 * without. */
+	/* Affinity and priorities as Linux names them, as they are in force (proc/inheritance.h); written
+	 * under RANK_TASK lock `lock`.  Who needs one of them only, as a scheduler's library or a futex does,
+	 * reads it without. */
 	struct lock lock;
 	_Atomic uint64_t affinity; /* bit per CPU */
 	uint64_t affinity_sets;    /* how often somebody has set it; under `lock` */
