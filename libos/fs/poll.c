@@ -102,7 +102,7 @@ long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit
 {
 	struct poll_entry on_stack[ITEMS_ON_STACK * POLL_QUEUES_PER_FILE];
 	struct poll_waiter w = { .entries = on_stack, .room = count * POLL_QUEUES_PER_FILE };
-	long ready = look(items, count, NULL);
+	long ready = look(items, count, NULL), ended;
 
 	if (ready)
 		return ready;
@@ -115,9 +115,11 @@ long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit
 		return -ENOMEM;
 	while (ready == 0 && !passed(limit))
 		ready = register_and_sleep(items, count, &w, limit);
-	/* A signal does not hide what became ready at the same time. */
-	if (ready == -EINTR)
-		ready = look(items, count, NULL) ?: -EINTR;
+	/* Neither a signal nor the end of the time hides what became ready before: who was woken by that may
+	 * have had to wait for a CPU until then. */
+	ended = ready;
+	if (ended <= 0)
+		ready = look(items, count, NULL) ?: ended;
 	if (w.entries != on_stack)
 		heap_free(w.entries);
 	return ready;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -298,11 +299,75 @@ static void event_counter_adds_up(void)
 	close(fd);
 }
 
+static long now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+#define LATE_TIMEOUT_MS 20
+
+/* A poller and who writes for it, on one CPU. */
+struct late_write {
+	int to;
+	pid_t poller;
+	long start_us;   /* the poller's time begins after this */
+	long written_us; /* it was written before this */
+};
+
+/* When the poller's time is nearly over, and then keeps the CPU until it is. */
+static void *write_at_last(void *argument)
+{
+	struct late_write *w = argument;
+	long end_us = w->start_us + LATE_TIMEOUT_MS * 1000;
+
+	wait_asleep(getpid(), w->poller);
+	while (now_us() < end_us - 300)
+		;
+	write(w->to, "l", 1);
+	w->written_us = now_us();
+	while (now_us() < end_us + 500)
+		;
+	return NULL;
+}
+
+/* Who is woken in time, and has the CPU when that is over, is told all the same. */
+static void what_came_in_time_is_told(void)
+{
+	cpu_set_t before, one;
+
+	CHECK(sched_getaffinity(0, sizeof(before), &before) == 0);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+	for (int round = 0; round < 30; round++) {
+		struct late_write w = { .poller = gettid() };
+		pthread_t writer;
+		struct pollfd p;
+		int fds[2], ready;
+
+		CHECK(pipe(fds) == 0);
+		w.to = fds[1];
+		w.start_us = now_us();
+		CHECK(pthread_create(&writer, NULL, write_at_last, &w) == 0);
+		p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+		ready = poll(&p, 1, LATE_TIMEOUT_MS);
+		CHECK(pthread_join(writer, NULL) == 0);
+		CHECK(ready == 1 || w.written_us >= w.start_us + LATE_TIMEOUT_MS * 1000);
+		close(fds[0]);
+		close(fds[1]);
+	}
+	CHECK(sched_setaffinity(0, sizeof(before), &before) == 0);
+}
+
 int main(void)
 {
 	RUN(ready_files_are_told);
 	RUN(time_out_takes_its_time);
 	RUN(sleeper_is_woken_by_data);
+	RUN(what_came_in_time_is_told);
 	RUN(what_is_asked_of_a_poller_meanwhile_stays);
 	RUN(a_poller_takes_no_wake_from_a_reader);
 	RUN(signal_ends_it);
