@@ -56,6 +56,7 @@ static void read_all(int fd, int ep)
 		do
 			must(epoll_wait(ep, &event, 1, -1) == 1, "wait");
 		while (!(event.events & EPOLLIN));
+		must(read(fd, bytes, 0) == 0, "nothing is asked for");
 		while ((n = read(fd, bytes, sizeof(bytes))) > 0)
 			fwrite(bytes, 1, (size_t)n, stdout);
 	} while (n < 0);
