@@ -17,6 +17,7 @@ struct file;
 struct file_data;
 struct file_watches;
 struct inode;
+struct iovec;
 struct poll_waiter;
 
 /* User addresses; may block.  *pos is the position, to be moved on; a file without seek is a stream, and
@@ -51,6 +52,9 @@ struct file_ops {
 	const char *name;
 	/* Bytes from libos memory, for sendfile; otherwise as write. */
 	long (*write_kernel)(struct file *f, const void *data, size_t n, uint64_t *pos);
+	/* Of a file with a position: as write, of several buffers in one piece.  NULL: one by one. */
+	long (*write_vector)(struct file *f, const struct iovec *vector, unsigned count,
+			     uint64_t *pos);
 };
 
 /*

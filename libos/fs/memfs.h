@@ -57,8 +57,6 @@ int memfs_execute(struct file *f);
 void memfs_forget_writer(struct file *f);
 /* May the process let a file grow to this size?  0, or -EFBIG and SIGXFSZ. */
 int memfs_size_allowed(uint64_t size);
-/* May it let none grow beyond what it has at `offset`?  Asks only, without a signal. */
-bool memfs_limit_reached(struct inode *i, uint64_t offset);
 /* The process has changed the contents: times, and the bits that must not outlast that. */
 void memfs_modified(struct inode *i);
 

@@ -37,11 +37,6 @@ int memfs_size_allowed(uint64_t size)
 	return -EFBIG;
 }
 
-bool memfs_limit_reached(struct inode *i, uint64_t offset)
-{
-	return memfs_data(i) && offset >= size_limit();
-}
-
 /* A write by anybody but the superuser takes away the rights to run as somebody else; S_ISGID without
  * S_IXGRP is no such right, but only a member of the group may leave it there. */
 static void drop_privilege_bits(struct inode *i)
@@ -63,27 +58,82 @@ void memfs_modified(struct inode *i)
 	inode_touch(i, TIME_CHANGE | TIME_MODIFY);
 }
 
-long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset, bool append)
+/* Under the inode's mutex: as much as the limit of its size lets in.  *too_large: that is nothing. */
+static inline long write_held(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset,
+			      bool *too_large)
 {
 	uint64_t limit = size_limit();
+	long done;
+
+	if (n && *offset + n > limit) {
+		*too_large = *offset >= limit;
+		n = *too_large ? 0 : limit - *offset;
+	}
+	done = *too_large ? -EFBIG : data_write(i->data, from, n, *offset);
+	if (done > 0)
+		*offset += (uint64_t)done;
+	return done;
+}
+
+static inline void end_write(struct inode *i, long done, bool too_large)
+{
+	mutex_unlock(&i->mutex);
+	if (done > 0)
+		memfs_modified(i);
+	if (too_large)
+		signal_raise(SIGXFSZ);
+}
+
+long memfs_write(struct inode *i, struct io_buffer from, size_t n, uint64_t *offset, bool append)
+{
 	bool too_large = false;
 	long done;
 
 	mutex_lock(&i->mutex);
 	if (append)
 		*offset = data_size(i->data);
-	if (n && *offset + n > limit) {
-		too_large = *offset >= limit;
-		n = too_large ? 0 : limit - *offset;
+	done = write_held(i, from, n, offset, &too_large);
+	end_write(i, done, too_large);
+	return done;
+}
+
+/* Under the mutex: up to the first that is not written whole. */
+static long write_each(struct inode *i, const struct iovec *vector, unsigned count,
+		       uint64_t *offset, bool *too_large)
+{
+	size_t total = 0;
+	long done = 0;
+
+	for (unsigned n = 0; n < count; n++) {
+		size_t length = vector[n].iov_len;
+
+		if (length > IO_BYTES_MAX - total)
+			length = IO_BYTES_MAX - total;
+		done = write_held(i, io_user((uint64_t)vector[n].iov_base), length, offset,
+				  too_large);
+		if (done > 0)
+			total += (size_t)done;
+		if (done < 0 || (size_t)done < length)
+			break;
 	}
-	done = too_large ? -EFBIG : data_write(i->data, from, n, *offset);
-	if (done > 0)
-		*offset += (uint64_t)done;
-	mutex_unlock(&i->mutex);
-	if (done > 0)
-		memfs_modified(i);
-	if (too_large)
-		signal_raise(SIGXFSZ);
+	/* Only a write of nothing at all has failed, and is told so by a signal. */
+	*too_large &= !total;
+	return total ? (long)total : done;
+}
+
+/* All of it with nobody else's in between: POSIX, writev(). */
+static long regular_write_vector(struct file *f, const struct iovec *vector, unsigned count,
+				 uint64_t *pos)
+{
+	struct inode *i = f->inode;
+	bool too_large = false;
+	long done;
+
+	mutex_lock(&i->mutex);
+	if (f->flags & O_APPEND)
+		*pos = data_size(i->data);
+	done = write_each(i, vector, count, pos, &too_large);
+	end_write(i, done, too_large);
 	return done;
 }
 
@@ -212,7 +262,8 @@ static void executed_release(struct file *f)
 
 #define REGULAR_FILE_OPS                                                                           \
 	.read = regular_read, .write = regular_write, .write_kernel = regular_write_kernel,        \
-	.seek = regular_seek, .map_frame = regular_map_frame, .sync = regular_sync
+	.write_vector = regular_write_vector, .seek = regular_seek,                                \
+	.map_frame = regular_map_frame, .sync = regular_sync
 
 static const struct file_ops regular_file_ops = { REGULAR_FILE_OPS };
 static const struct file_ops written_regular_file_ops = { REGULAR_FILE_OPS, .release = written_release };

@@ -5,7 +5,7 @@
 #include "core/usercopy.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"
-#include "fs/memfs.h"
+#include "fs/inode.h"
 
 /* Of a stream the second buffer has what is there by then: nobody waits with bytes in hand. */
 static inline long transfer_one(struct file *f, bool write, bool begun, uint64_t user, size_t n,
@@ -37,10 +37,6 @@ static long transfer_all(struct file *f, bool write, const struct iovec *vector,
 		/* A short transfer: there is no more now; to wait for more is the caller's choice. */
 		if ((size_t)done < n)
 			break;
-		/* Likewise up to the limit of a file's size: only a write of nothing at all has failed, and
-		 * is told so by a signal. */
-		if (write && i + 1 < count && f->inode && pos && memfs_limit_reached(f->inode, *pos))
-			break;
 	}
 	return (long)total;
 }
@@ -53,7 +49,11 @@ static long transfer_placed(struct file *f, bool write, const struct iovec *vect
 
 	for (unsigned i = 0; i < count; i++)
 		total += vector[i].iov_len;
-	return total > INT64_MAX - *pos ? -EINVAL : transfer_all(f, write, vector, count, pos);
+	if (total > INT64_MAX - *pos)
+		return -EINVAL;
+	if (write && count > 1 && f->ops->write_vector)
+		return f->ops->write_vector(f, vector, count, pos);
+	return transfer_all(f, write, vector, count, pos);
 }
 
 static long write_gathered(struct file *f, const struct iovec *vector, unsigned count, size_t total)

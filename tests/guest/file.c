@@ -93,6 +93,43 @@ static void vectors_are_one_transfer(void)
 	close(fd);
 }
 
+/* Pairs, of which each has its writer's letter twice. */
+static int append_pairs(char letter, int pairs)
+{
+	struct iovec pair[2] = { { &letter, 1 }, { &letter, 1 } };
+	int fd = open(PATH, O_WRONLY | O_APPEND);
+
+	for (int n = 0; n < pairs; n++)
+		if (writev(fd, pair, 2) != 2)
+			return 1;
+	return 0;
+}
+
+/* POSIX, writev() and write() with O_APPEND: as programs write logs that they share. */
+static void gathered_appends_of_many_are_not_mixed(void)
+{
+	enum { WRITERS = 3, PAIRS = 4000 };
+	static char got[2 * WRITERS * PAIRS];
+	int fd = fresh(), status, mixed = 0;
+
+	for (int n = 0; n < WRITERS; n++) {
+		pid_t child = fork();
+
+		CHECK(child >= 0);
+		if (child == 0)
+			_exit(append_pairs((char)('a' + n), PAIRS));
+	}
+	for (int n = 0; n < WRITERS; n++) {
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+	CHECK_EQ(read(fd, got, sizeof(got)), sizeof(got));
+	for (size_t n = 0; n < sizeof(got); n += 2)
+		mixed += got[n] != got[n + 1];
+	CHECK_EQ(mixed, 0);
+	close(fd);
+}
+
 static void mapping_and_file_are_the_same_memory(void)
 {
 	int fd = fresh();
@@ -479,6 +516,7 @@ int main(void)
 	RUN(holes_read_as_zeros);
 	RUN(append_goes_to_the_end);
 	RUN(vectors_are_one_transfer);
+	RUN(gathered_appends_of_many_are_not_mixed);
 	RUN(mapping_and_file_are_the_same_memory);
 	RUN(read_into_an_untouched_mapping_of_the_same_file);
 	RUN(private_mapping_does_not_write_the_file);
