@@ -147,6 +147,8 @@ static long fcntl_file(struct file *f, int fd, int command, uint64_t argument)
 	case F_SETFL:
 		change_flags(f, FLAGS_SETTABLE, (uint32_t)argument);
 		return 0;
+	case F_GETOWN:
+		return 0; /* there is no F_SETOWN; musl takes an error for somebody's number */
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:

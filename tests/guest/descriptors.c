@@ -197,6 +197,7 @@ static void a_file_may_be_open_for_nothing(void)
 	CHECK(fd >= 0 && write(fd, "ab", 2) == 2);
 	neither = open("/tmp/descriptors", BOTH_BITS);
 	CHECK(neither >= 0 && (fcntl(neither, F_GETFL) & BOTH_BITS) == BOTH_BITS);
+	CHECK_EQ(fcntl(neither, F_GETOWN), 0);
 	for (int i = 0; i < 3; i++) {
 		CHECK(read(neither, &byte, 1) == -1 && errno == EBADF);
 		CHECK(write(neither, &byte, 1) == -1 && errno == EBADF);
