@@ -6,7 +6,6 @@
 #include "abi/errno.h"
 
 long user_string(char *to, const char *from, size_t max);
-int user_load32(uint32_t *value, const uint32_t *from);
 int user_store32(uint32_t *to, uint32_t value);
 int user_cmpxchg32(uint32_t *at, uint32_t expect, uint32_t value, uint32_t *old);
 

@@ -51,6 +51,8 @@ int user_touch(uint64_t addr, size_t n, int write);
 
 /* One aligned word, atomically (futexes, thread exit).  0 or -EFAULT. */
 int load_user32(uint32_t *value, uint64_t addr);
+/* The same of a word that is known to be aligned, and the user's; usercopy.asm. */
+int user_load32(uint32_t *value, const uint32_t *from);
 int store_user32(uint64_t addr, uint32_t value);
 /* *old receives what was there; stores only if it equals expect.  0 or -EFAULT. */
 int cmpxchg_user32(uint64_t addr, uint32_t expect, uint32_t value, uint32_t *old);

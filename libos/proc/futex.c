@@ -151,7 +151,7 @@ try_enter(struct futex_bucket *b, struct futex_waiter *w, uint64_t address, uint
 
 	wait_begin();
 	lock_acquire(&b->lock);
-	r = load_user32(&now, address);
+	r = user_load32(&now, (const uint32_t *)address); /* name_word() has looked at it */
 	if (r == 0 && now == value) {
 		futex_enter(b, w);
 		atomic_store_explicit(&w->bucket, b, memory_order_relaxed);

@@ -10,10 +10,15 @@ static _Atomic uint32_t word, other_word;
 
 /* ---------------------------------------------------------------- what futex.c calls */
 
+int user_load32(uint32_t *out, const uint32_t *from)
+{
+	*out = atomic_load_explicit((const _Atomic uint32_t *)from, memory_order_acquire);
+	return 0;
+}
+
 int load_user32(uint32_t *out, uint64_t address)
 {
-	*out = atomic_load_explicit((_Atomic uint32_t *)address, memory_order_acquire);
-	return 0;
+	return user_load32(out, (const uint32_t *)address);
 }
 
 int cmpxchg_user32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found)
