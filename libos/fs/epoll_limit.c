@@ -9,6 +9,9 @@
 #include "proc/user.h"
 
 #define SHARE 25 /* of all memory is for one user's items: one in so many */
+/* However much memory there is: who wakes a file's pollers calls all its items with upcalls masked, so many
+ * for an eighth of a second in the emulator, and for a second he may not. */
+#define WATCHES_MOST (1ul << 18)
 #define DIGITS_MAX 18
 
 /* Any CPU; a number by itself. */
@@ -50,7 +53,7 @@ void epoll_limit_init(void)
 {
 	uint64_t most = frames_total_count() * EXO_PAGE_SIZE / SHARE / sizeof(struct epoll_item);
 
-	atomic_store_explicit(&watches_max, most, memory_order_relaxed);
+	atomic_store_explicit(&watches_max, most < WATCHES_MOST ? most : WATCHES_MOST, memory_order_relaxed);
 	if (proc_register("sys/fs/epoll/max_user_watches", print_limit, change_limit, NULL) != 0)
 		log_print("proc: no memory for the limit of epolls\n");
 }
