@@ -73,10 +73,13 @@ static int admit_locked(const struct task *t, const struct sched_parameters *p)
 		const struct process *owner = list_entry(at, struct process, all_link);
 
 		list_for_each(node, &owner->tasks) {
-			const struct task *other = list_entry(node, struct task, thread_link);
+			struct task *other = list_entry(node, struct task, thread_link);
+			struct sched_parameters own;
 
-			if (other != t)
-				sum += bandwidth(other->policy, other->runtime_ns, other->period_ns);
+			if (other == t || other->policy != SCHED_DEADLINE)
+				continue;
+			own = sched_parameters(other); /* what it inherits counts with whose it is */
+			sum += bandwidth(own.policy, own.runtime_ns, own.period_ns);
 		}
 	}
 	uint64_t cpus = (uint64_t)__builtin_popcountl(vcores_present());

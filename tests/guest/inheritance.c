@@ -391,6 +391,45 @@ static void nice_values_and_deadlines_are_inherited(void)
 	leave_stage(&other);
 }
 
+static int set_deadline(int tid, uint64_t runtime)
+{
+	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_DEADLINE, .sched_runtime = runtime,
+				.sched_deadline = 10000000, .sched_period = 10000000 };
+
+	return (int)syscall(SYS_sched_setattr, tid, &a, 0);
+}
+
+#define CPUS_MAX 11 /* that this shows it on */
+
+/* Who inherits a deadline uses what its owner has been promised, and does not need the same again: 90% of all CPUs
+ * are promised, of 95% that may be; 60% of one twice are too much. */
+static void inherited_bandwidth_counts_once(void)
+{
+	struct actor owner, other, rest[CPUS_MAX];
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus > CPUS_MAX)
+		cpus = CPUS_MAX;
+	word = 0;
+	enter_with(&owner, 0);
+	enter_with(&other, 0);
+	CHECK_EQ(does(&owner, LOCK, &word), 0);
+	CHECK_EQ(set_deadline(other.tid, 6000000), 0);
+	waits_for(&other, LOCK, &word);
+	CHECK_EQ(urgency(&owner), -101);
+	for (int i = 0; i < cpus; i++) {
+		enter_with(&rest[i], 0);
+		CHECK_EQ(set_deadline(rest[i].tid, i == 0 ? 3000000 : 9000000), 0);
+	}
+	for (int i = 0; i < cpus; i++)
+		leave_stage(&rest[i]);
+	CHECK_EQ(does(&owner, UNLOCK, &word), 0);
+	CHECK_EQ(answer(&other), 0);
+	CHECK_EQ(does(&other, UNLOCK, &word), 0);
+	leave_stage(&owner);
+	leave_stage(&other);
+}
+
 static int child_is_ordinary(void)
 {
 	int status;
@@ -824,6 +863,7 @@ int main(void)
 	RUN(the_most_urgent_counts);
 	RUN(urgency_passes_along_chains);
 	RUN(nice_values_and_deadlines_are_inherited);
+	RUN(inherited_bandwidth_counts_once);
 	RUN(children_have_what_was_set);
 	RUN(who_waits_in_a_circle_is_told);
 	RUN(the_most_urgent_gets_it);
