@@ -125,15 +125,8 @@ static void find_owner(struct request *q)
 	/* A word that cannot be read has no owner, and the next attempt says why. */
 	(void)load_user32(&word, q->address);
 	q->owner_id = id_in(word);
-	if (!q->owner_id)
-		return;
-	/* One that is leaving still has what it has not released; but an id may also be its process's only. */
-	q->owner = task_find(q->owner_id);
-	if (q->owner && q->owner->process && !q->owner->locks_released)
-		return;
-	if (q->owner)
-		task_put(q->owner);
-	q->owner = thread_find(q->owner_id);
+	if (q->owner_id)
+		q->owner = thread_find_holder(q->owner_id);
 }
 
 /* WAITS with inheritance_lock held, or without it: TAKEN or an error. */

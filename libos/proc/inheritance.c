@@ -106,13 +106,14 @@ static bool update_one(struct task *t)
 	return changed;
 }
 
-/* t has other parameters, or somebody else waits for what it has: and so on along the chain.  It ends, as nobody
- * waits for himself (contended_enter()). */
+/* t has other parameters, or somebody else waits for what it has: and so on along the chain.  It ends, as
+ * nobody waits for himself (contended_enter()).  It may be longer than anybody has seen who entered, if the
+ * owner has done so after the others: who is beyond the bound learns of it when something changes there. */
 static void update(struct task *t)
 {
 	struct lock_waiter *w;
 
-	while (update_one(t) && (w = t->inheritance->waits)) {
+	for (unsigned depth = 0; depth < CHAIN_MAX && update_one(t) && (w = t->inheritance->waits); depth++) {
 		struct contended_lock *l = w->lock;
 		struct sched_parameters p = in_force(t);
 
@@ -156,12 +157,14 @@ static bool has_inheritance(struct task *t)
 	return true;
 }
 
-/* t inherits nothing, so that its own parameters are in force. */
+/* t inherits nothing, so that its own parameters are in force: but for those that somebody has set just now,
+ * who has yet to come to inheritance_own_changed(), and tells the library of them himself. */
 static void drop_inheritance(struct task *t)
 {
 	struct inheritance *i = t->inheritance;
 
 	lock_acquire(&t->lock);
+	sched_put_in_force_locked(t, &i->own);
 	t->inheritance = NULL;
 	lock_release(&t->lock);
 	heap_free(i);

@@ -67,6 +67,25 @@ struct task *thread_find(uint32_t tid)
 	return leader;
 }
 
+/* One that is being made belongs to no process yet, and may never do so (link_process() in fork.c): then
+ * nobody would release what it has been taken for the owner of. */
+struct task *thread_find_holder(uint32_t tid)
+{
+	struct task *t = task_find(tid), *holder;
+
+	if (!t)
+		return NULL;
+	lock_acquire(&process_tree_lock);
+	holder = t->names ? t->names->leader : t;
+	if (list_empty(&holder->thread_link) || task_thread_id(holder) != tid)
+		holder = NULL;
+	else
+		task_hold(holder, 1);
+	lock_release(&process_tree_lock);
+	task_put(t);
+	return holder;
+}
+
 void process_get(struct process *p)
 {
 	atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);

@@ -147,6 +147,9 @@ struct process *process_find(uint32_t pid); /* under process_tree_lock */
 struct process *process_find_by_thread(uint32_t tid);
 /* The task that programs know by this id, counted, or NULL; no lock held. */
 struct task *thread_find(uint32_t tid);
+/* Likewise, but only who has this very id as his own; and also who has said that he ends, until he has left
+ * his process, which he does when he has released his locks. */
+struct task *thread_find_holder(uint32_t tid);
 void process_get(struct process *p);
 void process_put(struct process *p);
 /* NULL: out of memory. */

@@ -45,11 +45,9 @@ struct task *task_find(uint32_t tid)
 	return tid >= 1 && tid <= CPUS ? task_of(tid - 1) : NULL;
 }
 
-struct task *thread_find(uint32_t tid)
+struct task *thread_find_holder(uint32_t tid)
 {
-	struct task *t = task_find(tid);
-
-	return t && !task_is_leaving(t) ? t : NULL;
+	return task_find(tid);
 }
 
 void task_put(struct task *t)
@@ -245,6 +243,39 @@ static void ends_in_silence(unsigned cpu)
 		unlock_word(0);
 }
 
+/* As write_record() does it (proc/sched_parameters.c). */
+static void set_priority(struct task *t, int priority)
+{
+	struct sched_parameters p = { .policy = SCHED_POLICY_FIFO, .priority = priority };
+
+	lock_acquire(&t->lock);
+	if (t->inheritance)
+		t->inheritance->own = p;
+	else
+		sched_put_in_force_locked(t, &p);
+	lock_release(&t->lock);
+	inheritance_own_changed(t);
+}
+
+/* Task 0 has been waited for, and calls exec, or ends; somebody sets another priority for it. */
+static void is_set_while_it_releases(unsigned cpu)
+{
+	if (cpu == 2) {
+		set_priority(task_of(0), 1);
+		return;
+	}
+	EXPLORE_CHECK(lock_word(0) == 0);
+	unlock_word(0);
+	if (cpu == 0)
+		inheritance_release(current(), false);
+}
+
+static void setup_for_setting(void)
+{
+	setup();
+	task_of(0)->rt_priority = 7;
+}
+
 static void nothing_is_left(void)
 {
 	cpus_check();
@@ -268,6 +299,8 @@ int main(void)
 		{ "it_has_one_owner", 3, 2, 0, setup, all_want_one, nothing_is_left_of_words, NULL },
 		{ "a_signal_loses_nothing", 3, 2, 0, setup, a_signal_comes, nothing_is_left_of_words, NULL },
 		{ "urgency_comes_and_goes", 3, 2, 0, setup, wait_in_a_row, nothing_is_left_of_words, NULL },
+		{ "what_is_set_meanwhile_counts", 3, 2, 0, setup_for_setting, is_set_while_it_releases,
+		  nothing_is_left_of_words, NULL },
 		{ "a_circle_is_seen", 2, 2, 1, setup, wait_for_each_other, nothing_is_left_of_words, NULL },
 		{ "who_dies_says_so", 3, 2, 0, setup, ends_with_it, nothing_is_left, NULL },
 		{ "who_dies_in_silence_is_not_waited_for", 3, 1, 1, setup, ends_in_silence, nothing_is_left,

@@ -3,7 +3,8 @@
  * Locks with priority inheritance: FUTEX_LOCK_PI and its like, and musl's mutexes that are made of them.
  *
  * The actors are threads that do one thing at a time as they are told.  How urgent one is in force is in
- * /proc/PID/task/TID/stat, as on Linux, where all but the last pass, too.
+ * /proc/PID/task/TID/stat, as on Linux, where all but the last two pass, too (it keeps the bandwidth of one
+ * who has ended until the end of his period).
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -369,7 +370,7 @@ static void urgency_passes_along_chains(void)
 static void nice_values_and_deadlines_are_inherited(void)
 {
 	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_DEADLINE,
-				.sched_runtime = 1000000, .sched_deadline = 10000000,
+				.sched_runtime = 100000, .sched_deadline = 10000000,
 				.sched_period = 10000000 };
 	struct actor owner, other;
 
@@ -401,8 +402,8 @@ static int set_deadline(int tid, uint64_t runtime)
 
 #define CPUS_MAX 11 /* that this shows it on */
 
-/* Who inherits a deadline uses what its owner has been promised, and does not need the same again: 90% of all CPUs
- * are promised, of 95% that may be; 60% of one twice are too much. */
+/* Who inherits a deadline uses what its owner has been promised, and does not need the same again: 90% of all
+ * CPUs are promised, of 95% that may be; 60% of one twice are too much. */
 static void inherited_bandwidth_counts_once(void)
 {
 	struct actor owner, other, rest[CPUS_MAX];
@@ -529,6 +530,54 @@ static void who_ends_gives_what_he_has(void)
 	leave_stage(&low);
 	CHECK_EQ(does(&high, LOCK, &word), ESRCH);
 	leave_stage(&high);
+}
+
+static _Atomic uint32_t *old_id;
+static const char *own_path;
+
+static void *exec_from_here(void *unused)
+{
+	*old_id = self_id();
+	execl(own_path, own_path, "waits", NULL);
+	_exit(1);
+}
+
+/* Shared with other processes; for no time at all. */
+static int error_of_waiting_for(uint32_t id)
+{
+	static const struct timespec past = { 1, 0 };
+
+	word = id;
+	return syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, &past, NULL, 0) == 0 ? 0 : errno;
+}
+
+/* A thread that calls exec has its process's id from then on, and nobody its own. */
+static void who_has_taken_another_id_has_no_lock_by_the_old_one(void)
+{
+	int told[2];
+	char answer;
+	pid_t child;
+
+	old_id = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(old_id != MAP_FAILED && pipe(told) == 0);
+	child = fork();
+	if (child == 0) {
+		pthread_t other;
+
+		dup2(told[1], 1);
+		pthread_create(&other, NULL, exec_from_here, NULL);
+		for (;;)
+			pause();
+	}
+	close(told[1]);
+	CHECK_EQ(read(told[0], &answer, 1), 1);
+	CHECK_EQ(error_of_waiting_for(*old_id), ESRCH);
+	CHECK_EQ(error_of_waiting_for((uint32_t)child), ETIMEDOUT);
+	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK_EQ(error_of_waiting_for((uint32_t)child), ESRCH);
+	close(told[0]);
+	munmap((void *)old_id, 4096);
 }
 
 static void make_mutex(pthread_mutex_t *m, int shared, int robust)
@@ -853,8 +902,19 @@ static void low_keeps_high_waiting_only_while_it_has_the_lock(void)
 	CHECK_EQ(with, 0);
 }
 
-int main(void)
+/* What exec_from_here() becomes. */
+static void wait_in_another_program(void)
 {
+	if (write(1, "", 1) == 1)
+		for (;;)
+			pause();
+}
+
+int main(int argc, char **argv)
+{
+	own_path = argv[0];
+	if (argc > 1)
+		wait_in_another_program();
 	RUN(words_say_who_has_them);
 	RUN(what_is_wrong_is_an_error);
 	RUN(a_word_that_lies_is_an_error);
@@ -863,14 +923,15 @@ int main(void)
 	RUN(the_most_urgent_counts);
 	RUN(urgency_passes_along_chains);
 	RUN(nice_values_and_deadlines_are_inherited);
-	RUN(inherited_bandwidth_counts_once);
 	RUN(children_have_what_was_set);
 	RUN(who_waits_in_a_circle_is_told);
 	RUN(the_most_urgent_gets_it);
 	RUN(who_ends_gives_what_he_has);
+	RUN(who_has_taken_another_id_has_no_lock_by_the_old_one);
 	RUN(a_killed_owner_is_told_of);
 	RUN(conditions_work_with_them);
 	RUN(a_tumult_leaves_all_as_they_were);
+	RUN(inherited_bandwidth_counts_once);
 	RUN(low_keeps_high_waiting_only_while_it_has_the_lock);
 	return test_result();
 }
