@@ -7,11 +7,11 @@
  * one that is wanted gives it to the most urgent who waits, so nobody else has it in between.
  *
  * Why nobody waits for a lock that is free: who is to wait marks the word, and enters, both under
- * inheritance_lock.  The owner finds the mark and calls, and takes that lock; or he dropped it before the mark, and
- * then the compare-and-swap that was to set it has failed.
+ * inheritance_lock.  The owner finds the mark and calls, and takes that lock; or he dropped it before the
+ * mark, and then the compare-and-swap that was to set it has failed.
  *
- * Who gets a lock because its owner has ended writes the word himself, as futex_inherit_release() may be unable to:
- * until then the lock is `unsettled`, and is in the table whether somebody waits or not.
+ * Who gets a lock because its owner has ended writes the word himself, as inheritance_release() may be
+ * unable to: until then the lock is `unsettled`, and is in the table whether somebody waits or not.
  */
 #include <linux/futex.h>
 #include "abi/errno.h"

@@ -6,13 +6,13 @@
  *	  |  ^----- waits: t2 (FIFO 10)
  *	owner: t3 (nice 0, in force: FIFO 30) ---waits---> lock B ---owner---> t4 (in force: FIFO 30)
  *
- * Two sets of parameters belong to a task: what was set, which calls report and children inherit; and
- * what is in force, which schedulers go by, and the order of those who wait.  They differ only while a task
- * has a lock that a more urgent one waits for: then that one's are in force, all of them.  Nothing else than
- * the parameters changes, so that each scheduler library has priority inheritance that looks at any of them.
+ * Two sets of parameters belong to a task: what was set, which calls report and children inherit; and what is
+ * in force, which schedulers go by, and the order of those who wait.  They differ only while a task has a
+ * lock that a more urgent one waits for: then that one's are in force, all of them.  Nothing else than the
+ * parameters changes, so that each scheduler library has priority inheritance that looks at any of them.
  *
- * And one who waits leaves the rest of his slice to the owner, if that is queued on his CPU, under every library
- * that does not refuse (sched/donate.c).
+ * And one who waits leaves the rest of his slice to the owner, if that is queued on his CPU, under every
+ * library that does not refuse (sched/donate.c).
  */
 #include "proc/inheritance.h"
 #include "abi/errno.h"
@@ -31,7 +31,8 @@ static struct named *contended_locks; /* struct contended_lock.named, by hash; u
 
 /* ---------------------------------------------------------------- how urgent */
 
-/* Smaller is more urgent: deadlines first, then real-time priorities, then by nice value, as sched(7) has them. */
+/* Smaller is more urgent: deadlines first, then real-time priorities, then by nice value, as sched(7) has
+ * them. */
 static uint64_t urgency_key(const struct sched_parameters *p)
 {
 	const uint64_t deadlines = 1ul << 61; /* keys span less than 2^63 (libos/ordered.h) */
@@ -171,9 +172,9 @@ static void drop_inheritance(struct task *t)
 }
 
 /*
- * Why nobody comes to wait for one who has gone: we give him an inheritance, and then look whether he has released
- * his locks; he says so, and then looks whether he has one (inheritance_release(); all four sequentially
- * consistent).  So we see that, or he comes for our lock, and finds what we have made.
+ * Why nobody comes to wait for one who has gone: we give him an inheritance, and then look whether he has
+ * released his locks; he says so, and then looks whether he has one (inheritance_release(); all four
+ * sequentially consistent).  So we see that, or he comes for our lock, and finds what we have made.
  */
 int contended_create(const struct futex_name *name, struct task *owner, struct contended_lock **made)
 {
@@ -273,8 +274,12 @@ struct task *contended_pass_on(struct contended_lock *l)
 
 /* ---------------------------------------------------------------- a task's part */
 
+/* Without an inheritance what was set is in force.  If it has got one since, that began with this; and if it
+ * has lost it, that ended with this (drop_inheritance()). */
 void inheritance_own_changed(struct task *t)
 {
+	if (!t->inheritance)
+		return;
 	lock_acquire(&inheritance_lock);
 	if (t->inheritance)
 		update(t);

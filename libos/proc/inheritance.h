@@ -17,11 +17,13 @@
 
 /*
  * One for all, as a task that becomes urgent makes the owner of what it waits for urgent, and so on: such a
- * chain passes through the locks of many tasks, in no order.  RANK_FUTEX; taken where there is contention only.
+ * chain passes through the locks of many tasks, in no order.  RANK_FUTEX; taken where there is contention
+ * only.
  */
 extern struct lock inheritance_lock;
 
-/* A lock that somebody waits for, or that has to be told of its owner yet.  All of it under inheritance_lock. */
+/* A lock that somebody waits for, or that has to be told of its owner yet.  All of it under
+ * inheritance_lock. */
 struct contended_lock {
 	struct named named;
 	struct futex_name name;
@@ -40,8 +42,10 @@ struct lock_waiter {
 
 /* What only those tasks have that have waited for such a lock, or been waited for. */
 struct inheritance {
-	struct sched_parameters own; /* what was set, but for the affinity and reset_on_fork; under the task's lock */
-	struct ordered_heap contended; /* under inheritance_lock: contended_lock.of_owner, as urgent as who waits */
+	/* Under the task's lock: what was set, but for the affinity and reset_on_fork. */
+	struct sched_parameters own;
+	/* Under inheritance_lock: contended_lock.of_owner, as urgent as who waits. */
+	struct ordered_heap contended;
 	struct lock_waiter *waits;   /* under inheritance_lock; NULL: for nothing */
 };
 
@@ -66,7 +70,8 @@ struct lock_waiter *contended_first(const struct contended_lock *l);
 int contended_enter(struct contended_lock *l, struct lock_waiter *w);
 /* w has waited for long enough; l may be gone afterwards. */
 void contended_leave(struct lock_waiter *w);
-/* The first who waits is the owner, and no longer waits: for the caller to wake.  l may be gone afterwards. */
+/* The first who waits is the owner, and no longer waits: for the caller to wake.  l may be gone
+ * afterwards. */
 struct task *contended_pass_on(struct contended_lock *l);
 
 /* No lock above RANK_FUTEX held: what was set for t is another. */

@@ -766,8 +766,8 @@ static void *be_noisy(void *argument)
 	return NULL;
 }
 
-/* Locks in locks, with ends of time and changes of priority in between: nobody has what another has, and at the
- * end nobody is more urgent than he was made. */
+/* Locks in locks, with ends of time and changes of priority in between: nobody has what another has, and at
+ * the end nobody is more urgent than he was made. */
 static void a_tumult_leaves_all_as_they_were(void)
 {
 	struct noisy noisy[NOISY] = { 0 };
@@ -856,8 +856,8 @@ static pthread_t start_with(void *(*run)(void *), int priority)
 	return thread;
 }
 
-/* On one CPU, by strict priorities.  Has the one in the middle had to give up before the most urgent one got what
- * the least urgent has? */
+/* On one CPU, by strict priorities.  Has the one in the middle had to give up before the most urgent one got
+ * what the least urgent has? */
 static int middle_goes_first(void)
 {
 	pthread_t low, middle, high;
