@@ -53,7 +53,8 @@ void epoll_limit_init(void)
 {
 	uint64_t most = frames_total_count() * EXO_PAGE_SIZE / SHARE / sizeof(struct epoll_item);
 
-	atomic_store_explicit(&watches_max, most < WATCHES_MOST ? most : WATCHES_MOST, memory_order_relaxed);
+	atomic_store_explicit(&watches_max, most < WATCHES_MOST ? most : WATCHES_MOST,
+			      memory_order_relaxed);
 	if (proc_register("sys/fs/epoll/max_user_watches", print_limit, change_limit, NULL) != 0)
 		log_print("proc: no memory for the limit of epolls\n");
 }

@@ -32,7 +32,7 @@ struct picture {
 	uint32_t umask;
 	int cpu;
 	struct sched_parameters scheduling; /* as it was set */
-	int priority; /* as it is in force, Linux's numbers */
+	int priority;                       /* as it is in force, Linux's numbers */
 };
 
 /* `thread` 0 means all of them, here and below. */
@@ -70,7 +70,8 @@ static int priority_in_force(const struct task *t)
 
 	if (policy == SCHED_POLICY_DEADLINE)
 		return -101;
-	return policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR ? -1 - t->rt_priority : 20 + t->nice;
+	return policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR ? -1 - t->rt_priority
+									: 20 + t->nice;
 }
 
 static void picture_task(struct picture *pic, struct task *t)
@@ -188,8 +189,8 @@ void proc_print_thread_stat(struct process *p, uint32_t thread, struct text *out
 		   pic.children.minor_faults, pic.own.user_ns / TICK_NS,
 		   pic.own.system_ns / TICK_NS, pic.children.user_ns / TICK_NS,
 		   pic.children.system_ns / TICK_NS);
-	text_print(out, "%d %d %u 0 %lu %lu %lu %lu ", pic.priority, pic.scheduling.nice, pic.threads,
-		   pic.start_ns / TICK_NS, pic.bytes, pic.pages, UINT64_MAX);
+	text_print(out, "%d %d %u 0 %lu %lu %lu %lu ", pic.priority, pic.scheduling.nice,
+		   pic.threads, pic.start_ns / TICK_NS, pic.bytes, pic.pages, UINT64_MAX);
 	/* Of addresses only the stack's top is told, for collectors of garbage; signals are told as words. */
 	text_print(out, "0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %d %d %d 0 0 0 0 0 0 0 0 0 0 0\n",
 		   pic.bytes ? VM_STACK_TOP : 0, pic.signals_pending | pic.signals_of_task,

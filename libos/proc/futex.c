@@ -300,7 +300,8 @@ static int read_deadline(uint64_t user, bool absolute, bool real, uint64_t *dead
 	return 0;
 }
 
-static long inheriting_command(uint64_t address, int command, bool private, bool real, uint64_t timeout)
+static long inheriting_command(uint64_t address, int command, bool private, bool real,
+			       uint64_t timeout)
 {
 	uint64_t deadline_ns = 0;
 	int r;

@@ -27,20 +27,20 @@
 /* What is to be done before the lock can be tried again; errors are below 0. */
 enum attempt {
 	TAKEN,
-	WAITS,       /* w has entered */
-	AGAIN,       /* the word has changed meanwhile */
-	TOUCH,       /* its page is not there */
-	FIND_OWNER,  /* whose id is in the word */
+	WAITS,      /* w has entered */
+	AGAIN,      /* the word has changed meanwhile */
+	TOUCH,      /* its page is not there */
+	FIND_OWNER, /* whose id is in the word */
 };
 
 struct request {
 	uint64_t address;
 	struct futex_name name;
 	bool only_try;
-	uint32_t self;       /* the caller's thread id */
-	uint32_t owner_id;   /* who has been looked for, 0: nobody yet */
-	struct task *owner;  /* who that is: a reference; NULL: there is none */
-	bool owner_ended;    /* after it has been found */
+	uint32_t self;      /* the caller's thread id */
+	uint32_t owner_id;  /* who has been looked for, 0: nobody yet */
+	struct task *owner; /* who that is: a reference; NULL: there is none */
+	bool owner_ended;   /* after it has been found */
 	struct lock_waiter w;
 };
 
@@ -161,9 +161,11 @@ static int settle(const struct request *q)
 	do {
 		lock_acquire(&inheritance_lock);
 		l = contended_find(&q->name);
-		r = load_user32(&word, q->address) < 0 ? TOUCH :
-			change_word(q->address, word, q->self | FUTEX_OWNER_DIED |
-					    (contended_is_wanted(l) ? FUTEX_WAITERS : 0));
+		r = load_user32(&word, q->address) < 0
+			    ? TOUCH
+			    : change_word(q->address, word,
+					  q->self | FUTEX_OWNER_DIED |
+						  (contended_is_wanted(l) ? FUTEX_WAITERS : 0));
 		if (r == 0) {
 			l->unsettled = false;
 			contended_free_unused(l);
@@ -247,8 +249,9 @@ static int unlock_locked(const struct request *q)
 		return change_word(q->address, word, 0);
 	if (l->owner != current())
 		return -EINVAL;
-	r = change_word(q->address, word, task_thread_id(contended_first(l)->task) |
-			(l->waiters.count > 1 ? FUTEX_WAITERS : 0));
+	r = change_word(q->address, word,
+			task_thread_id(contended_first(l)->task) |
+				(l->waiters.count > 1 ? FUTEX_WAITERS : 0));
 	if (r == 0)
 		wake_later(contended_pass_on(l), DONATION_FUTEX);
 	return r;

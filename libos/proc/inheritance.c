@@ -23,11 +23,13 @@
 #include "proc/process.h"
 #include "sched/donation.h"
 
-#define CHAIN_MAX 1024 /* as Linux's max_lock_depth: what is walked along with upcalls masked is bounded */
+/* As Linux's max_lock_depth: what is walked along with upcalls masked is bounded. */
+#define CHAIN_MAX 1024
 
 struct lock inheritance_lock = LOCK_INIT("inheritance", RANK_FUTEX);
 
-static struct named *contended_locks; /* struct contended_lock.named, by hash; under inheritance_lock */
+/* Under inheritance_lock: struct contended_lock.named, by hash. */
+static struct named *contended_locks;
 
 /* ---------------------------------------------------------------- how urgent */
 
@@ -93,9 +95,11 @@ static struct task *heir_of(const struct task *t)
 static bool update_one(struct task *t)
 {
 	struct task *from = heir_of(t);
-	struct sched_parameters inherited = from ? in_force(from) : (struct sched_parameters){ 0 }, p;
+	struct sched_parameters p, inherited = { 0 };
 	uint32_t changed;
 
+	if (from)
+		inherited = in_force(from);
 	lock_acquire(&t->lock);
 	p = t->inheritance->own;
 	if (from && urgency_key(&inherited) < urgency_key(&p))
@@ -114,7 +118,8 @@ static void update(struct task *t)
 {
 	struct lock_waiter *w;
 
-	for (unsigned depth = 0; depth < CHAIN_MAX && update_one(t) && (w = t->inheritance->waits); depth++) {
+	for (unsigned depth = 0; depth < CHAIN_MAX && update_one(t) && (w = t->inheritance->waits);
+	     depth++) {
 		struct contended_lock *l = w->lock;
 		struct sched_parameters p = in_force(t);
 
@@ -176,7 +181,8 @@ static void drop_inheritance(struct task *t)
  * released his locks; he says so, and then looks whether he has one (inheritance_release(); all four
  * sequentially consistent).  So we see that, or he comes for our lock, and finds what we have made.
  */
-int contended_create(const struct futex_name *name, struct task *owner, struct contended_lock **made)
+int contended_create(const struct futex_name *name, struct task *owner,
+		     struct contended_lock **made)
 {
 	bool is_first = !owner->inheritance;
 	struct contended_lock *l;

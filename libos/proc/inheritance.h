@@ -27,10 +27,10 @@ extern struct lock inheritance_lock;
 struct contended_lock {
 	struct named named;
 	struct futex_name name;
-	struct task *owner;          /* it gives the lock away before it ends, hence it is there */
+	struct task *owner;           /* it gives the lock away before it ends, hence it is there */
 	struct ordered_node of_owner; /* in its inheritance.contended, while somebody waits */
-	struct ordered_heap waiters; /* struct lock_waiter.node, the most urgent first, then as they came */
-	bool unsettled;              /* the owner has it from one who ended, and has yet to write the word */
+	struct ordered_heap waiters;  /* lock_waiter.node: the most urgent first, then as they came */
+	bool unsettled; /* the owner has it from one who ended, and has yet to write the word */
 };
 
 /* On the stack of its task.  Under inheritance_lock while it waits. */
@@ -46,14 +46,15 @@ struct inheritance {
 	struct sched_parameters own;
 	/* Under inheritance_lock: contended_lock.of_owner, as urgent as who waits. */
 	struct ordered_heap contended;
-	struct lock_waiter *waits;   /* under inheritance_lock; NULL: for nothing */
+	struct lock_waiter *waits; /* under inheritance_lock; NULL: for nothing */
 };
 
 /* All of these under inheritance_lock, unless they say otherwise; none blocks. */
 
 struct contended_lock *contended_find(const struct futex_name *name);
 /* Nobody waits for it yet.  0, -ENOMEM, or -ESRCH: the owner has ended. */
-int contended_create(const struct futex_name *name, struct task *owner, struct contended_lock **made);
+int contended_create(const struct futex_name *name, struct task *owner,
+		     struct contended_lock **made);
 /* After the last waiter has gone, unless it is unsettled. */
 void contended_free_unused(struct contended_lock *l);
 
@@ -82,8 +83,9 @@ void inheritance_release_all(struct task *t);
 /* The running task, no lock held, in exec or at its end.  Nearly always there is nothing to do. */
 static inline void inheritance_release(struct task *t, bool ends)
 {
+	/* contended_create() argues why nobody comes after that. */
 	if (ends)
-		t->locks_released = true; /* contended_create() argues why nobody comes after that */
+		t->locks_released = true;
 	if (t->inheritance)
 		inheritance_release_all(t);
 }

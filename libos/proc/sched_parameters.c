@@ -86,8 +86,9 @@ static void write_record(struct task *t, const struct sched_parameters *p, uint3
 		own.deadline_ns = p->deadline_ns;
 	if (keys & PARAM_BIT(SCHED_PARAM_PERIOD))
 		own.period_ns = p->period_ns;
+	/* Which of them come into force inheritance_own_changed() looks. */
 	if (t->inheritance)
-		t->inheritance->own = own; /* inheritance_own_changed() looks which come into force */
+		t->inheritance->own = own;
 	else
 		sched_put_in_force_locked(t, &own);
 	lock_release(&t->lock);

@@ -34,10 +34,14 @@ void sched_set_parameters(struct task *t, const struct sched_parameters *p, uint
  * reset_on_fork, and which of them have changed; then the library is told of these, by who is masked. */
 static inline struct sched_parameters sched_in_force_locked(const struct task *t)
 {
-	return (struct sched_parameters){ .nice = t->nice, .policy = t->policy,
-					  .priority = t->rt_priority, .reset_on_fork = t->reset_on_fork,
-					  .affinity = t->affinity, .runtime_ns = t->runtime_ns,
-					  .deadline_ns = t->deadline_ns, .period_ns = t->period_ns };
+	return (struct sched_parameters){ .nice = t->nice,
+					  .policy = t->policy,
+					  .priority = t->rt_priority,
+					  .reset_on_fork = t->reset_on_fork,
+					  .affinity = t->affinity,
+					  .runtime_ns = t->runtime_ns,
+					  .deadline_ns = t->deadline_ns,
+					  .period_ns = t->period_ns };
 }
 uint32_t sched_put_in_force_locked(struct task *t, const struct sched_parameters *p);
 void sched_changed_masked(struct task *t, uint32_t keys);

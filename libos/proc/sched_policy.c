@@ -78,7 +78,8 @@ static int admit_locked(const struct task *t, const struct sched_parameters *p)
 
 			if (other == t || other->policy != SCHED_DEADLINE)
 				continue;
-			own = sched_parameters(other); /* what it inherits counts with whose it is */
+			/* What it inherits counts with whose it is. */
+			own = sched_parameters(other);
 			sum += bandwidth(own.policy, own.runtime_ns, own.period_ns);
 		}
 	}

@@ -76,7 +76,8 @@ static uint64_t word_of(uint64_t entry, int64_t word_offset)
 static int abandon(uint64_t entry, int64_t word_offset, uint32_t tid, bool pending)
 {
 	uint64_t address = word_of(entry, word_offset);
-	bool wakes = !(entry & ENTRY_INHERITS); /* else who waits is told by inheritance_release() */
+	/* Else who waits is told by inheritance_release(). */
+	bool wakes = !(entry & ENTRY_INHERITS);
 	uint32_t word, found;
 	int r = load_user32(&word, address);
 

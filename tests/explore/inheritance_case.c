@@ -214,8 +214,8 @@ static void ends_with_it(unsigned cpu)
 		word = atomic_load(&words[0]);
 		do {
 			found = word;
-			cmpxchg_user32((uint64_t)&words[0], found, (found & FUTEX_WAITERS) | FUTEX_OWNER_DIED,
-				       &word);
+			cmpxchg_user32((uint64_t)&words[0], found,
+				       (found & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &word);
 		} while (word != found);
 		inheritance_release(current(), true);
 		return;
@@ -284,7 +284,8 @@ static void nothing_is_left(void)
 	for (unsigned i = 0; i < CPUS * 2; i++)
 		EXPLORE_CHECK(!lock_taken[i]);
 	for (unsigned i = 0; i < CPUS * 2; i++)
-		EXPLORE_CHECK(!inheritance_taken[i] || ordered_first(&inheritances[i].contended) == NULL);
+		EXPLORE_CHECK(!inheritance_taken[i] ||
+			      ordered_first(&inheritances[i].contended) == NULL);
 }
 
 static void nothing_is_left_of_words(void)
@@ -296,15 +297,19 @@ static void nothing_is_left_of_words(void)
 int main(void)
 {
 	static const struct explore_case cases[] = {
-		{ "it_has_one_owner", 3, 2, 0, setup, all_want_one, nothing_is_left_of_words, NULL },
-		{ "a_signal_loses_nothing", 3, 2, 0, setup, a_signal_comes, nothing_is_left_of_words, NULL },
-		{ "urgency_comes_and_goes", 3, 2, 0, setup, wait_in_a_row, nothing_is_left_of_words, NULL },
-		{ "what_is_set_meanwhile_counts", 3, 2, 0, setup_for_setting, is_set_while_it_releases,
-		  nothing_is_left_of_words, NULL },
-		{ "a_circle_is_seen", 2, 2, 1, setup, wait_for_each_other, nothing_is_left_of_words, NULL },
-		{ "who_dies_says_so", 3, 2, 0, setup, ends_with_it, nothing_is_left, NULL },
-		{ "who_dies_in_silence_is_not_waited_for", 3, 1, 1, setup, ends_in_silence, nothing_is_left,
+		{ "it_has_one_owner", 3, 2, 0, setup, all_want_one, nothing_is_left_of_words,
 		  NULL },
+		{ "a_signal_loses_nothing", 3, 2, 0, setup, a_signal_comes,
+		  nothing_is_left_of_words, NULL },
+		{ "urgency_comes_and_goes", 3, 2, 0, setup, wait_in_a_row, nothing_is_left_of_words,
+		  NULL },
+		{ "what_is_set_meanwhile_counts", 3, 2, 0, setup_for_setting,
+		  is_set_while_it_releases, nothing_is_left_of_words, NULL },
+		{ "a_circle_is_seen", 2, 2, 1, setup, wait_for_each_other, nothing_is_left_of_words,
+		  NULL },
+		{ "who_dies_says_so", 3, 2, 0, setup, ends_with_it, nothing_is_left, NULL },
+		{ "who_dies_in_silence_is_not_waited_for", 3, 1, 1, setup, ends_in_silence,
+		  nothing_is_left, NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

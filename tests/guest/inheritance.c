@@ -154,8 +154,10 @@ static int urgency_of(int process, int tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", process, tid);
 	f = fopen(path, "r");
-	CHECK(f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %d",
-			  &priority) == 1);
+	CHECK(f &&
+	      fscanf(f,
+		     "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %d",
+		     &priority) == 1);
 	fclose(f);
 	return priority;
 }
@@ -369,8 +371,10 @@ static void urgency_passes_along_chains(void)
 
 static void nice_values_and_deadlines_are_inherited(void)
 {
-	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_DEADLINE,
-				.sched_runtime = 100000, .sched_deadline = 10000000,
+	struct sched_attr a = { .size = sizeof(a),
+				.sched_policy = SCHED_DEADLINE,
+				.sched_runtime = 100000,
+				.sched_deadline = 10000000,
 				.sched_period = 10000000 };
 	struct actor owner, other;
 
@@ -394,8 +398,11 @@ static void nice_values_and_deadlines_are_inherited(void)
 
 static int set_deadline(int tid, uint64_t runtime)
 {
-	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_DEADLINE, .sched_runtime = runtime,
-				.sched_deadline = 10000000, .sched_period = 10000000 };
+	struct sched_attr a = { .size = sizeof(a),
+				.sched_policy = SCHED_DEADLINE,
+				.sched_runtime = runtime,
+				.sched_deadline = 10000000,
+				.sched_period = 10000000 };
 
 	return (int)syscall(SYS_sched_setattr, tid, &a, 0);
 }
@@ -586,7 +593,8 @@ static void make_mutex(pthread_mutex_t *m, int shared, int robust)
 
 	pthread_mutexattr_init(&attr);
 	CHECK_EQ(pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT), 0);
-	pthread_mutexattr_setpshared(&attr, shared ? PTHREAD_PROCESS_SHARED : PTHREAD_PROCESS_PRIVATE);
+	pthread_mutexattr_setpshared(&attr,
+				     shared ? PTHREAD_PROCESS_SHARED : PTHREAD_PROCESS_PRIVATE);
 	pthread_mutexattr_setrobust(&attr, robust ? PTHREAD_MUTEX_ROBUST : PTHREAD_MUTEX_STALLED);
 	CHECK_EQ(pthread_mutex_init(m, &attr), 0);
 }
@@ -618,7 +626,8 @@ static void *lock_shared(void *argument)
 /* Whether somebody waits already or not: the next owner is told, and can go on. */
 static void a_killed_owner_is_told_of(void)
 {
-	struct shared *s = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *s =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(s != MAP_FAILED);
 	make_mutex(&s->mutex, 1, 1);
@@ -635,7 +644,9 @@ static void a_killed_owner_is_told_of(void)
 			long r = (long)lock_shared(s);
 
 			_exit(r == EOWNERDEAD && pthread_mutex_consistent(&s->mutex) == 0 &&
-			      pthread_mutex_unlock(&s->mutex) == 0 ? 0 : 1);
+					      pthread_mutex_unlock(&s->mutex) == 0
+				      ? 0
+				      : 1);
 		}
 		if (waits)
 			wait_asleep(waiter, waiter);
@@ -712,8 +723,9 @@ static int lock_somehow(pthread_mutex_t *m, unsigned how)
 
 	clock_gettime(CLOCK_REALTIME, &soon);
 	soon.tv_sec += how >> 2 & 1; /* some have no time at all */
-	return how & 1 ? pthread_mutex_lock(m) :
-	       how & 2 ? pthread_mutex_trylock(m) : pthread_mutex_timedlock(m, &soon);
+	return how & 1   ? pthread_mutex_lock(m)
+	       : how & 2 ? pthread_mutex_trylock(m)
+			 : pthread_mutex_timedlock(m, &soon);
 }
 
 /* Several at a time, in their order. */
@@ -868,7 +880,8 @@ static int middle_goes_first(void)
 	low = start_with(low_locks, 10);
 	sem_wait(&locked);
 	high = start_with(high_locks, 30);
-	CHECK_EQ(set_policy(0, SCHED_FIFO, 5), 0); /* all of them have gone as far as they can when we run */
+	/* When we run again all of them have gone as far as they can. */
+	CHECK_EQ(set_policy(0, SCHED_FIFO, 5), 0);
 	CHECK_EQ(set_policy(0, SCHED_FIFO, 40), 0);
 	middle = start_with(middle_computes, 20);
 	sem_post(&may_unlock);

@@ -49,7 +49,8 @@ static bool all_have_had_their_turns(void)
 
 static void *churn(void *unused)
 {
-	for (churns = 0; !all_have_had_their_turns() && !(counted && churns > CHURNS_AT_MOST); churns++) {
+	for (churns = 0; !all_have_had_their_turns() && !(counted && churns > CHURNS_AT_MOST);
+	     churns++) {
 		char *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED) {
