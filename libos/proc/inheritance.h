@@ -29,7 +29,8 @@ struct contended_lock {
 	struct futex_name name;
 	struct task *owner;           /* it gives the lock away before it ends, hence it is there */
 	struct ordered_node of_owner; /* in its inheritance.contended, while somebody waits */
-	struct ordered_heap waiters;  /* lock_waiter.node: the most urgent first, then as they came */
+	/* lock_waiter.node: the most urgent first, then as they came. */
+	struct ordered_heap waiters;
 	bool unsettled; /* the owner has it from one who ended, and has yet to write the word */
 };
 
