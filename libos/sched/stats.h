@@ -18,7 +18,7 @@ enum donation_kind {
 	DONATION_START,    /* who makes a process or a thread, to that one */
 	DONATION_SIGNAL,   /* a sender that sleeps or ends soon after, to whom its signal woke */
 	DONATION_EXPLICIT, /* sched_donate() */
-	DONATION_MUTEX,    /* who waits for a mutex, or a lock that inherits, to its owner */
+	DONATION_MUTEX,    /* who waits for a mutex, or an inheriting lock, to its owner */
 	DONATION_RETURN,   /* the rest of a gift, back to the giver when the receiver sleeps */
 	DONATION_KINDS
 };
