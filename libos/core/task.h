@@ -142,10 +142,11 @@ struct task {
 	uint64_t affinity_sets;    /* how often somebody has set it; under `lock` */
 	_Atomic int nice, policy, rt_priority;
 	bool reset_on_fork; /* children get SCHED_OTHER, and no nice value below 0 */
+	_Atomic bool locks_released; /* the task itself, as it ends: it is never an owner again */
 	_Atomic uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
+	_Atomic uint64_t period_start_ns; /* when SCHED_DEADLINE was set; under `lock` */
 	/* NULL: it inherits nothing, and nobody waits for it.  Written under inheritance_lock and `lock`. */
 	struct inheritance *_Atomic inheritance;
-	_Atomic bool locks_released; /* the task itself, as it ends: it is never an owner again */
 
 	/* Signals: under process_tree_lock; see proc/signal.h. */
 	_Atomic uint64_t signal_pending; /* the task itself may read it without the lock */

@@ -16,15 +16,6 @@
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 
-/* If nobody waits here, the calling task would be the next again.  That is merely a hint, like the
- * call: we may be on another CPU when we have read it, or somebody come behind our back. */
-long sys_sched_yield(void)
-{
-	if (current()->donor.id || vcore_has_waiting(this_vcore()))
-		task_yield();
-	return 0;
-}
-
 /* Here a number that nobody has is not there, even if nobody can have it. */
 static struct task *find_task_by_any(int tid, int *error)
 {

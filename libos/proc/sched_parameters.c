@@ -8,6 +8,7 @@
 #include "core/vcore.h"
 #include "proc/inheritance.h"
 #include "proc/process.h"
+#include "time/time.h"
 
 struct task *sched_find_task(int tid, int *error)
 {
@@ -71,6 +72,8 @@ static void write_record(struct task *t, const struct sched_parameters *p, uint3
 	if (keys & PARAM_BIT(SCHED_PARAM_NICE))
 		own.nice = p->nice;
 	if (keys & PARAM_BIT(SCHED_PARAM_POLICY)) {
+		if (own.policy != p->policy && p->policy == SCHED_POLICY_DEADLINE)
+			t->period_start_ns = time_now_ns();
 		own.policy = p->policy;
 		t->reset_on_fork = p->reset_on_fork;
 	}
