@@ -213,8 +213,11 @@ long sys_sched_rr_get_interval(int tid, uint64_t out)
 
 	if (!t)
 		return error;
+	int policy = sched_parameters(t).policy;
+	bool has_slices = policy != SCHED_FIFO && policy != SCHED_DEADLINE;
+
 	task_put(t);
-	return timespec_write(out, SCHED_SLICE_DEFAULT_NS);
+	return timespec_write(out, has_slices ? SCHED_SLICE_DEFAULT_NS : 0);
 }
 
 /* The program's structure, which may be older (shorter) or newer than ours. */

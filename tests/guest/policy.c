@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "sched_attr.h"
 #include "test.h"
@@ -64,6 +65,24 @@ static void policies_are_kept(void)
 	CHECK_EQ(get_scheduler(getpid()), SCHED_RR);
 	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
 	CHECK_EQ(get_scheduler(0), SCHED_OTHER);
+}
+
+static void only_those_who_take_turns_have_an_interval(void)
+{
+	struct sched_attr deadline = deadline_attr(1 * MS, 10 * MS, 10 * MS);
+	struct timespec t;
+
+	CHECK_EQ(set_scheduler(0, SCHED_RR, 10), 0);
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK(t.tv_sec == 0 && t.tv_nsec > 0);
+	CHECK_EQ(set_scheduler(0, SCHED_FIFO, 10), 0);
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK(t.tv_sec == 0 && t.tv_nsec == 0);
+	CHECK_EQ(set_attr(0, &deadline), 0);
+	t.tv_nsec = 1;
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK(t.tv_sec == 0 && t.tv_nsec == 0);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
 }
 
 static void priorities_out_of_range_are_refused(void)
@@ -320,6 +339,7 @@ static void zombies_do_not_spoil_a_group(void)
 int main(void)
 {
 	RUN(policies_are_kept);
+	RUN(only_those_who_take_turns_have_an_interval);
 	RUN(priorities_out_of_range_are_refused);
 	RUN(attributes_come_back);
 	RUN(attributes_of_other_sizes_are_read);
