@@ -85,6 +85,20 @@ static bool entry_ok(const struct elf_program *e)
 	return false;
 }
 
+/* As on Linux the first one counts. */
+static bool find_linker_name(const struct elf64_program_header *p, uint64_t file_size,
+			     struct elf_program *out)
+{
+	if (out->linker_name_size)
+		return true;
+	if (p->file_size < 2 || p->file_size > ELF_LINKER_NAME_MAX || p->offset > file_size ||
+	    p->file_size > file_size - p->offset)
+		return false;
+	out->linker_name_offset = p->offset;
+	out->linker_name_size = p->file_size;
+	return true;
+}
+
 bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom, uint64_t top,
 			struct elf_program *out)
 {
@@ -92,12 +106,13 @@ bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom
 
 	out->segment_count = 0;
 	out->executable_stack = false;
+	out->linker_name_size = 0;
 	if (out->position_independent) { /* may be linked at 0: the bias moves it */
 		top -= bottom;
 		bottom = 0;
 	}
 	for (unsigned i = 0; i < out->program_header_count; i++, p++) {
-		if (p->type == ELF64_INTERPRETER)
+		if (p->type == ELF64_INTERPRETER && !find_linker_name(p, file_size, out))
 			return false;
 		if (p->type == ELF64_GNU_STACK)
 			out->executable_stack = p->flags & ELF64_EXECUTE;

@@ -15,6 +15,7 @@
 #define ELF_PROGRAM_HEADER_SIZE sizeof(struct elf64_program_header)
 #define ELF_PROGRAM_HEADERS_MAX 64
 #define ELF_SEGMENTS_MAX 16
+#define ELF_LINKER_NAME_MAX 4096 /* with its NUL: PATH_MAX */
 
 struct elf_segment {
 	uint64_t address;     /* where the file's bytes go, without the bias; congruent to offset */
@@ -36,6 +37,9 @@ struct elf_program {
 	uint64_t low, high;             /* the pages that all of them span */
 	uint64_t program_headers_address; /* in memory, without the bias; 0 if they are not loaded */
 	bool executable_stack; /* PT_GNU_STACK asks for it: trampolines of nested functions */
+	/* The name of its dynamic linker in the file, with a NUL as it should be; size 0: it needs none. */
+	uint64_t linker_name_offset;
+	size_t linker_name_size;
 };
 
 /*
@@ -44,7 +48,7 @@ struct elf_program {
  *	elf_parse_header() says.  With a bias of 0, all segments lie in [bottom, top); a position
  *	independent program spans no more than top - bottom.
  *
- * Both return whether the file can be run: a static or static-pie x86-64 executable.
+ * Both return whether the file can be run: an x86-64 executable, of which the second has those segments.
  */
 bool elf_parse_header(const void *bytes, uint64_t file_size, struct elf_program *out);
 bool elf_parse_segments(const void *headers, uint64_t file_size, uint64_t bottom, uint64_t top,

@@ -130,13 +130,14 @@ static void set_registers(uint64_t entry, uint64_t stack_pointer)
 static void start_program(struct process *p, const struct exec_image *image,
 			  const struct exec_strings *strings, const char *path)
 {
+	const struct exec_image *first = image->linker ? image->linker : image;
 	uint64_t stack_pointer;
 	int r = exec_image_clear(image, p->vm);
 
 	if (r == 0)
 		r = exec_stack_write(image, strings, path, &stack_pointer);
 	if (r == 0) {
-		set_registers(image->bias + image->elf.entry, stack_pointer);
+		set_registers(first->bias + first->elf.entry, stack_pointer);
 		return;
 	}
 	log_print("exec of %s: error %d after the old program was gone\n", path, r);

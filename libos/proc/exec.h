@@ -38,11 +38,13 @@ void exec_strings_free(struct exec_strings *s);
 struct exec_image {
 	struct file *file; /* counted */
 	struct elf_program elf;
-	uint64_t bias;     /* added to the program's addresses */
+	uint64_t bias;     /* added to the program's addresses; of a linker, once it is mapped */
+	/* The dynamic linker, which runs first and does the rest; of the heap.  NULL: a static program. */
+	struct exec_image *linker;
 };
 
 /* exec_image.c */
-/* Opens path, follows `#!` lines (adding to strings).  0 or -errno. */
+/* Opens path, follows `#!` lines (adding to strings), and opens what links it.  0 or -errno. */
 int exec_image_open(struct exec_image *image, const char *path, struct exec_strings *strings);
 void exec_image_close(struct exec_image *image);
 /* Maps it into a new address space.  0 or -errno. */

@@ -123,6 +123,38 @@ static int look_at(struct exec_image *image, const char *path, struct exec_strin
 	return 1;
 }
 
+/* Which file the program's dynamic linker is, and whether it can be one. */
+static int look_at_linker(const struct exec_image *image, struct exec_image *linker, char *path)
+{
+	uint64_t first[FIRST_MAX / sizeof(uint64_t)];
+	size_t size = image->elf.linker_name_size;
+	long n = file_read_kernel(image->file, path, size, image->elf.linker_name_offset);
+	int r;
+
+	if (n != (long)size || path[size - 1] != '\0')
+		return n < 0 ? (int)n : -ENOEXEC;
+	linker->file = open_executable(path, &r);
+	if (!linker->file)
+		return r;
+	n = file_read_kernel(linker->file, first, sizeof(first), 0);
+	if (n < 0)
+		return (int)n;
+	r = read_headers(linker, first, (size_t)n);
+	return r == -ENOEXEC || (r == 0 && !linker->elf.position_independent) ? -ELIBBAD : r;
+}
+
+static int open_linker(struct exec_image *image)
+{
+	char *path = heap_alloc_uncleared(image->elf.linker_name_size);
+	int r = -ENOMEM;
+
+	image->linker = heap_alloc(sizeof(*image->linker));
+	if (path && image->linker)
+		r = look_at_linker(image, image->linker, path);
+	heap_free(path);
+	return r;
+}
+
 int exec_image_open(struct exec_image *image, const char *path, struct exec_strings *strings)
 {
 	char name[LINE_MAX + 1], next[LINE_MAX + 1];
@@ -130,10 +162,13 @@ int exec_image_open(struct exec_image *image, const char *path, struct exec_stri
 	for (int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
 		int r;
 
+		image->linker = NULL;
 		image->file = open_executable(path, &r);
 		if (!image->file)
 			return r;
 		r = look_at(image, path, strings, next);
+		if (r == 0 && image->elf.linker_name_size)
+			r = open_linker(image);
 		if (r == 0)
 			return 0;
 		exec_image_close(image);
@@ -149,6 +184,12 @@ void exec_image_close(struct exec_image *image)
 {
 	file_put(image->file);
 	image->file = NULL;
+	if (!image->linker)
+		return;
+	if (image->linker->file)
+		file_put(image->linker->file);
+	heap_free(image->linker);
+	image->linker = NULL;
 }
 
 static int prot_of(const struct elf_segment *s)
@@ -175,7 +216,7 @@ static int map_segment(const struct exec_image *image, const struct elf_segment 
 	return r < 0 ? (int)r : 0;
 }
 
-int exec_image_map(struct exec_image *image, struct vm *v)
+static int map_segments(const struct exec_image *image, struct vm *v)
 {
 	const struct elf_program *elf = &image->elf;
 
@@ -185,8 +226,29 @@ int exec_image_map(struct exec_image *image, struct vm *v)
 		if (r < 0)
 			return r;
 	}
-	vm_set_brk(v, image->bias + elf->high);
 	return 0;
+}
+
+/* Wherever there is room; between its segments there is nothing then. */
+static int map_linker(struct exec_image *linker, struct vm *v)
+{
+	const struct elf_program *elf = &linker->elf;
+	long base = vm_mmap(v, 0, elf->high - elf->low, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+
+	if (base < 0)
+		return (int)base;
+	linker->bias = (uint64_t)base - elf->low;
+	return map_segments(linker, v);
+}
+
+int exec_image_map(struct exec_image *image, struct vm *v)
+{
+	int r = map_segments(image, v);
+
+	if (r < 0)
+		return r;
+	vm_set_brk(v, image->bias + image->elf.high);
+	return image->linker ? map_linker(image->linker, v) : 0;
 }
 
 /* Has the segment zeros behind the file's bytes, in the same page? */
@@ -243,7 +305,7 @@ static int clear_end(const struct exec_image *image, const struct elf_segment *s
 	return r == (long)wanted ? 0 : r < 0 ? (int)r : -EIO;
 }
 
-int exec_image_clear(const struct exec_image *image, struct vm *v)
+static int clear_ends(const struct exec_image *image, struct vm *v)
 {
 	struct vm_wish wishes[2 * ELF_SEGMENTS_MAX + 2];
 	int r = 0;
@@ -254,4 +316,11 @@ int exec_image_clear(const struct exec_image *image, struct vm *v)
 			r = clear_end(image, &image->elf.segments[i],
 				      wishes[i].how == WISH_ZEROS && wishes[i].is_own);
 	return r;
+}
+
+int exec_image_clear(const struct exec_image *image, struct vm *v)
+{
+	int r = clear_ends(image, v);
+
+	return r == 0 && image->linker ? clear_ends(image->linker, v) : r;
 }

@@ -80,7 +80,7 @@ static void push_auxiliary(struct words *w, const struct exec_image *image, uint
 		push_pair(w, AT_PHNUM, image->elf.program_header_count);
 	}
 	push_pair(w, AT_PAGESZ, EXO_PAGE_SIZE);
-	push_pair(w, AT_BASE, 0);
+	push_pair(w, AT_BASE, image->linker ? image->linker->bias : 0);
 	push_pair(w, AT_FLAGS, 0);
 	push_pair(w, AT_ENTRY, image->bias + image->elf.entry);
 	push_pair(w, AT_UID, p->uid);

@@ -120,11 +120,34 @@ static void bad_segments_are_refused(void)
 	CHECK(refused(&i));
 	i = sound_program(), i.segment[0].p_memsz = 0x300; /* zeros that cannot be written */
 	CHECK(refused(&i));
-	i = sound_program(), i.segment[3].p_type = PT_INTERP;
-	CHECK(refused(&i));
 	i = sound_program();
 	for (int s = 0; s < 3; s++)
 		i.segment[s].p_type = PT_NOTE;
+	CHECK(refused(&i));
+}
+
+/* Where its dynamic linker's name is in the file: the first that is said, and a name at all. */
+static void a_program_may_name_its_linker(void)
+{
+	struct program_image i = sound_program();
+	struct elf_program out;
+
+	CHECK(parse(&i, &out) && out.linker_name_size == 0);
+	i.segment[3] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x200, .p_filesz = 28 };
+	CHECK(parse(&i, &out));
+	CHECK_EQ(out.linker_name_offset, 0x200);
+	CHECK_EQ(out.linker_name_size, 28);
+	i.segment[3].p_offset = FILE_SIZE - 28;
+	CHECK(parse(&i, &out));
+	i.segment[3].p_offset++;
+	CHECK(refused(&i));
+	i.segment[3].p_offset = ~0ul;
+	CHECK(refused(&i));
+	i.segment[3].p_offset = 0x200, i.segment[3].p_filesz = ~0ul;
+	CHECK(refused(&i));
+	i.segment[3].p_filesz = ELF_LINKER_NAME_MAX + 1;
+	CHECK(refused(&i));
+	i.segment[3].p_filesz = 1; /* a NUL alone */
 	CHECK(refused(&i));
 }
 
@@ -165,6 +188,8 @@ static void accepted_programs_keep_the_promises(void)
 			CHECK(seg->address >= out.low && seg->address + seg->memory_size <= out.high);
 			CHECK(seg->file_size <= seg->memory_size);
 		}
+		CHECK(out.linker_name_size <= ELF_LINKER_NAME_MAX);
+		CHECK(!out.linker_name_size || out.linker_name_offset + out.linker_name_size <= FILE_SIZE);
 	}
 	CHECK(accepted > 1000);
 }
@@ -173,6 +198,7 @@ int main(void)
 {
 	RUN(a_static_executable_is_accepted);
 	RUN(a_stack_is_executable_where_asked_for);
+	RUN(a_program_may_name_its_linker);
 	RUN(a_static_pie_may_be_linked_at_zero);
 	RUN(bad_headers_are_refused);
 	RUN(bad_segments_are_refused);

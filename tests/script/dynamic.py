@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Programs of the host with the host's dynamic linker and libraries: exec starts the linker that they name."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import TOP, exo_run, per_cpu_count, run_cases  # noqa: E402
+
+FOLDER = tempfile.TemporaryDirectory(prefix="dynamic-")  # pylint: disable=consider-using-with
+PROGRAM = os.path.join(FOLDER.name, "dynamic")
+SOURCE = os.path.join(TOP, "tests/script/dynamic.c")
+
+
+def build(name, *options):
+    path = os.path.join(FOLDER.name, name)
+    subprocess.run(["gcc", "-O1", "-pthread", *options, "-o", path, SOURCE, "-ldl"], check=True)
+    return path
+
+
+def libm():
+    """It is opened by name, so that ldd does not know of it."""
+    found = subprocess.run(["gcc", "-print-file-name=libm.so.6"], check=True, capture_output=True, text=True)
+    path = os.path.realpath(found.stdout.strip())
+    return f"{path}:/usr/lib/x86_64-linux-gnu/libm.so.6"
+
+
+def a_program_is_linked(cpus):
+    run = exo_run("--cpus", str(cpus), "--libraries", "--file", PROGRAM, "--file", libm(), "--", "/dynamic")
+    lines = run.stdout.decode().splitlines()
+    assert run.returncode == 42 and len(lines) == 2, run
+    for name, line in zip(("first", "again"), lines):
+        assert line.startswith(f"{name}: thread 12, objects ") and line.endswith("base yes, opens yes"), run
+
+
+def the_hosts_shell_runs():
+    """Each command of the pipeline is a process of its own, made by fork with its libraries' memory."""
+    run = exo_run("--cpus", "4", "--libraries", "--file", "/bin/bash:/bin/bash", "--", "/bin/bash", "-c",
+                  "for i in {1..200}; do echo $((i * i)); done | while read n; do ((sum += n)); "
+                  "echo $sum; done | (while read n; do last=$n; done; echo $last; exec /bin/bash -c 'exit 9')")
+    assert run.returncode == 9 and run.stdout == b"2686700\n", run
+
+
+def without_its_linker_there_is_no_program():
+    run = exo_run("--file", PROGRAM, "--", "sh", "-c", "/dynamic; echo $?")
+    assert run.stdout == b"127\n", run
+
+
+def a_linker_must_be_one(linker):
+    """It is no program for this machine, or no position-independent one: as it is when /dynamic is looked at,
+    there is still somebody to be told (Linux's ELIBBAD)."""
+    named = build("named", f"-Wl,--dynamic-linker={linker}")
+    static = build("static", "-static", "-no-pie", "-w")
+    text = os.path.join(FOLDER.name, "text")
+    with open(text, "w", encoding="ascii") as stream:
+        stream.write("this is no program\n")
+    os.chmod(text, 0o755)
+    run = exo_run("--file", f"{named}:/named", "--file", f"{static}:/static", "--file", f"{text}:/text", "--",
+                  "sh", "-c", "/named; echo $?")
+    assert run.stdout == b"126\n" and b"named" in run.stderr, run
+
+
+def only_what_the_host_has_comes_along():
+    named = build("nowhere", "-Wl,--dynamic-linker=/no/such/linker")
+    run = exo_run("--libraries", "--file", f"{named}:/named", "--", "sh", "-c", "/named; echo $?")
+    assert run.stdout == b"127\n", run
+
+
+build("dynamic")
+run_cases([*per_cpu_count(a_program_is_linked), ("the_hosts_shell_runs", the_hosts_shell_runs),
+           ("without_its_linker_there_is_no_program", without_its_linker_there_is_no_program),
+           ("a_text_is_no_linker", lambda: a_linker_must_be_one("/text")),
+           ("a_static_program_is_no_linker", lambda: a_linker_must_be_one("/static")),
+           ("a_linker_that_is_nowhere_is_missing", only_what_the_host_has_comes_along)])
