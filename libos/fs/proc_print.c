@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include "core/string.h"
 #include "core/task.h"
+#include "core/vcore.h"
 #include "fs/context.h"
 #include "fs/linux.h"
 #include "fs/memfs.h"
@@ -28,7 +29,7 @@ struct picture {
 	struct usage own, children;
 	uint64_t start_ns, pages, peak_pages, bytes;
 	uint64_t signals_pending, signals_of_task, signals_blocked, signals_ignored, signals_handled;
-	uint64_t voluntary, involuntary, cpus;
+	uint64_t voluntary, involuntary;
 	uint32_t umask;
 	int cpu;
 	struct sched_parameters scheduling; /* as it was set */
@@ -79,9 +80,9 @@ static void picture_task(struct picture *pic, struct task *t)
 	uint64_t boot_tsc = ((const struct exo_info *)EXO_INFO_BASE)->boot_tsc;
 
 	pic->scheduling = sched_parameters(t);
+	pic->scheduling.affinity &= vcores_present(); /* as sched_getaffinity(2) has it */
 	pic->priority = priority_in_force(t);
 	pic->cpu = t->home;
-	pic->cpus = t->affinity;
 	pic->signals_of_task = t->signal_pending;
 	pic->signals_blocked = t->signal_blocked;
 	if (t->start_tsc > boot_tsc)
@@ -288,8 +289,8 @@ void proc_print_thread_status(struct process *p, uint32_t thread, struct text *o
 	text_print(out, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", pic.signals_ignored,
 		   pic.signals_handled);
 	print_rights(p, out);
-	text_print(out, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", pic.cpus);
-	print_bits(pic.cpus, out);
+	text_print(out, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", pic.scheduling.affinity);
+	print_bits(pic.scheduling.affinity, out);
 	text_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		   pic.voluntary, pic.involuntary);
 }

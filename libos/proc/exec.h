@@ -38,7 +38,7 @@ void exec_strings_free(struct exec_strings *s);
 struct exec_image {
 	struct file *file; /* counted */
 	struct elf_program elf;
-	uint64_t bias;     /* added to the program's addresses; of a linker, once it is mapped */
+	uint64_t bias; /* added to the program's addresses; of a linker, once it is mapped */
 	/* The dynamic linker, which runs first and does the rest; of the heap.  NULL: a static program. */
 	struct exec_image *linker;
 };

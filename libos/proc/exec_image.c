@@ -233,7 +233,8 @@ static int map_segments(const struct exec_image *image, struct vm *v)
 static int map_linker(struct exec_image *linker, struct vm *v)
 {
 	const struct elf_program *elf = &linker->elf;
-	long base = vm_mmap(v, 0, elf->high - elf->low, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+	long base = vm_mmap(v, 0, elf->high - elf->low, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    NULL, 0);
 
 	if (base < 0)
 		return (int)base;

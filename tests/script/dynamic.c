@@ -45,7 +45,8 @@ static int is_linked(const char *name)
 	void *result = NULL;
 	int objects = 0;
 
-	if (pthread_create(&thread, NULL, run, (void *)5L) != 0 || pthread_join(thread, &result) != 0)
+	if (pthread_create(&thread, NULL, run, (void *)5L) != 0 ||
+	    pthread_join(thread, &result) != 0)
 		return 0;
 	dl_iterate_phdr(count_objects, &objects);
 	printf("%s: thread %ld, objects %d, base %s, opens %s\n", name, (long)result, objects,

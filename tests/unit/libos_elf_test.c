@@ -189,7 +189,8 @@ static void accepted_programs_keep_the_promises(void)
 			CHECK(seg->file_size <= seg->memory_size);
 		}
 		CHECK(out.linker_name_size <= ELF_LINKER_NAME_MAX);
-		CHECK(!out.linker_name_size || out.linker_name_offset + out.linker_name_size <= FILE_SIZE);
+		CHECK(!out.linker_name_size ||
+		      out.linker_name_offset + out.linker_name_size <= FILE_SIZE);
 	}
 	CHECK(accepted > 1000);
 }
