@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests/script/dynamic.py: linked by the host's compiler with the host's C library, which is there by way of
- * its dynamic linker only.  Its parts are in two processes: `dynamic again` is what the first one executes.
+ * For tests/script/dynamic.py: linked by the host's compiler with the host's C library, which is there by way
+ * of its dynamic linker only.  In two processes: `dynamic again` is what the first one executes.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
