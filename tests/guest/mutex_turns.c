@@ -7,11 +7,12 @@
  *	mutex_turns            in the end each has had them
  *	mutex_turns counted    and the other one has not had four times as many by then
  *
- * How many turns a slice is good for depends on the host: it takes its CPU away from QEMU more often where a
- * machine has timers set and CPUs rung, as in a maker's turn, than where it computes; and by the machine's
- * clock a slice goes on meanwhile.  So turns are compared only where time is the number of instructions
- * (tests/script/mutex_turns.py).  There, with a mutex that goes to whoever comes first, and no slices lent, a
- * maker has from 10 to 100 turns in 1,000 of the other's; with both it has more turns than that one.
+ * How many turns a slice is good for depends on the host: it takes its CPU away from QEMU, more often, it
+ * seems, where a machine has timers set and CPUs rung, as in a maker's turn, than where it computes; and by
+ * the machine's clock a slice goes on meanwhile.  So turns are compared only where time is the number of
+ * instructions (tests/script/mutex_turns.py).  There, with a mutex that goes to whoever comes first, and no
+ * slices lent, a maker has from 10 to 100 turns in 1,000 of the other's; with both it has more turns than that
+ * one.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
