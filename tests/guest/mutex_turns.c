@@ -11,8 +11,8 @@
  * seems, where a machine has timers set and CPUs rung, as in a maker's turn, than where it computes; and by
  * the machine's clock a slice goes on meanwhile.  So turns are compared only where time is the number of
  * instructions (tests/script/mutex_turns.py).  There, with a mutex that goes to whoever comes first, and no
- * slices lent, a maker has from 10 to 100 turns in 1,000 of the other's; with both it has more turns than that
- * one.
+ * slices lent, a maker has from 10 to 100 turns in 1,000 of the other's; with both it has more turns than
+ * that one.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
