@@ -144,7 +144,7 @@ struct task {
 	bool reset_on_fork; /* children get SCHED_OTHER, and no nice value below 0 */
 	_Atomic bool locks_released; /* the task itself, as it ends: it is never an owner again */
 	_Atomic uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
-	_Atomic uint64_t period_start_ns; /* when SCHED_DEADLINE was set; under `lock` */
+	_Atomic uint64_t period_start_ns;                    /* when SCHED_DEADLINE was set */
 	/* NULL: it inherits nothing, and nobody waits for it.  Written under inheritance_lock and `lock`. */
 	struct inheritance *_Atomic inheritance;
 

@@ -30,8 +30,8 @@ long domain_console_read(struct domain *d, bool wait, uint8_t *bytes, size_t n)
 	int r = 0;
 
 	lock_acquire(&domains_lock);
-	while ((got = byte_ring_take(&d->output, bytes, n, &ring)) == 0 && d->state != DOMAIN_DEAD &&
-	       r == 0)
+	while ((got = byte_ring_take(&d->output, bytes, n, &ring)) == 0 && n != 0 &&
+	       d->state != DOMAIN_DEAD && r == 0)
 		if (byte_ring_reader_sleeps(&d->output))
 			r = wait_for_change(d, wait);
 	lock_release(&domains_lock);

@@ -84,8 +84,7 @@ static long domain_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 
 	if (!d || !((struct domain_file *)f->private)->is_console)
 		return -EINVAL;
-	got = n ? domain_console_read(d, may_wait(f), bytes, n < sizeof(bytes) ? n : sizeof(bytes))
-		: 0;
+	got = domain_console_read(d, may_wait(f), bytes, n < sizeof(bytes) ? n : sizeof(bytes));
 	if (got > 0 && copy_to_user(user, bytes, (size_t)got) != 0)
 		return -EFAULT;
 	return got;

@@ -44,11 +44,15 @@ static inline struct futex_waiter *futex_waiter_of(struct named *n)
 	return container_of(n, struct futex_waiter, named);
 }
 
+static inline bool futex_same_name(const struct futex_name *a, const struct futex_name *b)
+{
+	return a->object == b->object && a->offset == b->offset;
+}
+
 static inline bool futex_matches(const struct futex_waiter *w, const struct futex_name *name,
 				 uint32_t bitset)
 {
-	return w->name.object == name->object && w->name.offset == name->offset &&
-	       (w->bitset & bitset);
+	return futex_same_name(&w->name, name) && (w->bitset & bitset);
 }
 
 /* futex_order.c: w, which has just come, goes before those with its name that are less urgent. */

@@ -151,38 +151,55 @@ static int try(struct request *q)
 	}
 }
 
-/* The owner got the lock from one who ended.  On an error the next one has it. */
-static int settle(const struct request *q)
+/* Under inheritance_lock by `attempt`, until the word is there and holds still: 0 or an error. */
+static int until_done(const struct request *q, int (*attempt)(const struct request *))
 {
-	struct contended_lock *l;
-	uint32_t word;
 	int r;
 
 	do {
 		lock_acquire(&inheritance_lock);
-		l = contended_find(&q->name);
-		r = load_user32(&word, q->address) < 0
-			    ? TOUCH
-			    : change_word(q->address, word,
-					  q->self | FUTEX_OWNER_DIED |
-						  (contended_is_wanted(l) ? FUTEX_WAITERS : 0));
-		if (r == 0) {
-			l->unsettled = false;
-			contended_free_unused(l);
-		}
+		r = attempt(q);
 		lock_release(&inheritance_lock);
-		if (r == TOUCH && user_touch(q->address, sizeof(word), 1) < 0)
-			r = -EFAULT;
+		if (r == TOUCH && user_touch(q->address, sizeof(uint32_t), 1) < 0)
+			return -EFAULT;
 	} while (r > 0);
+	return r;
+}
+
+static void settled(struct contended_lock *l)
+{
+	l->unsettled = false;
+	contended_free_unused(l);
+}
+
+static int settle_locked(const struct request *q)
+{
+	struct contended_lock *l = contended_find(&q->name);
+	uint32_t waiters = contended_is_wanted(l) ? FUTEX_WAITERS : 0, word;
+	int r;
+
+	if (load_user32(&word, q->address) < 0)
+		return TOUCH;
+	r = change_word(q->address, word, q->self | FUTEX_OWNER_DIED | waiters);
+	if (r == 0)
+		settled(l);
+	return r;
+}
+
+/* The owner got the lock from one who ended.  On an error the next one has it. */
+static int settle(const struct request *q)
+{
+	struct contended_lock *l;
+	int r = until_done(q, settle_locked);
+
 	if (r == 0)
 		return 0;
 	lock_acquire(&inheritance_lock);
-	if (contended_is_wanted(l)) {
+	l = contended_find(&q->name);
+	if (contended_is_wanted(l))
 		wake_later(contended_pass_on(l), DONATION_NONE);
-	} else {
-		l->unsettled = false;
-		contended_free_unused(l);
-	}
+	else
+		settled(l);
 	lock_release(&inheritance_lock);
 	return r;
 }
@@ -262,14 +279,5 @@ long futex_unlock_inheriting(uint64_t address, bool private)
 	struct request q;
 	int r = request_init(&q, address, private);
 
-	if (r < 0)
-		return r;
-	do {
-		lock_acquire(&inheritance_lock);
-		r = unlock_locked(&q);
-		lock_release(&inheritance_lock);
-		if (r == TOUCH && user_touch(address, sizeof(uint32_t), 1) < 0)
-			return -EFAULT;
-	} while (r > 0);
-	return r;
+	return r < 0 ? r : until_done(&q, unlock_locked);
 }

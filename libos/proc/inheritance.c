@@ -62,14 +62,9 @@ static struct sched_parameters in_force(struct task *t)
 	return p;
 }
 
-static struct lock_waiter *waiter_of(struct ordered_node *n)
-{
-	return n ? container_of(n, struct lock_waiter, node) : NULL;
-}
-
 struct lock_waiter *contended_first(const struct contended_lock *l)
 {
-	return waiter_of(ordered_first(&l->waiters));
+	return container_of(ordered_first(&l->waiters), struct lock_waiter, node);
 }
 
 /* l takes its place among what its owner has, now that another is the first to wait, or nobody. */
@@ -91,8 +86,9 @@ static struct task *heir_of(const struct task *t)
 	return n ? contended_first(container_of(n, struct contended_lock, of_owner))->task : NULL;
 }
 
-/* What was set, or what it inherits, comes into force.  False: it is in force already. */
-static bool update_one(struct task *t)
+/* What was set, or what it inherits, comes into force: *key says how urgent that is.  False: it is in force
+ * already. */
+static bool update_one(struct task *t, uint64_t *key)
 {
 	struct task *from = heir_of(t);
 	struct sched_parameters p, inherited = { 0 };
@@ -106,6 +102,7 @@ static bool update_one(struct task *t)
 		p = inherited;
 	changed = sched_put_in_force_locked(t, &p);
 	lock_release(&t->lock);
+	*key = urgency_key(&p);
 	if (changed)
 		sched_changed_masked(t, changed);
 	return changed;
@@ -117,14 +114,14 @@ static bool update_one(struct task *t)
 static void update(struct task *t)
 {
 	struct lock_waiter *w;
+	uint64_t key;
 
-	for (unsigned depth = 0; depth < CHAIN_MAX && update_one(t) && (w = t->inheritance->waits);
-	     depth++) {
+	for (unsigned depth = 0;
+	     depth < CHAIN_MAX && update_one(t, &key) && (w = t->inheritance->waits); depth++) {
 		struct contended_lock *l = w->lock;
-		struct sched_parameters p = in_force(t);
 
 		ordered_remove(&l->waiters, &w->node);
-		ordered_insert(&l->waiters, &w->node, urgency_key(&p));
+		ordered_insert(&l->waiters, &w->node, key);
 		put_to_owner(l);
 		t = l->owner;
 	}
@@ -141,13 +138,14 @@ struct contended_lock *contended_find(const struct futex_name *name)
 	for (last = named_last(n); n; n = named_next(n, last)) {
 		struct contended_lock *l = container_of(n, struct contended_lock, named);
 
-		if (l->name.object == name->object && l->name.offset == name->offset)
+		if (futex_same_name(&l->name, name))
 			return l;
 	}
 	return NULL;
 }
 
-static bool has_inheritance(struct task *t)
+/* t has an inheritance from now on; false: out of memory. */
+static bool ensure_inheritance(struct task *t)
 {
 	struct inheritance *i;
 
@@ -187,7 +185,7 @@ int contended_create(const struct futex_name *name, struct task *owner,
 	bool is_first = !owner->inheritance;
 	struct contended_lock *l;
 
-	if (!has_inheritance(owner))
+	if (!ensure_inheritance(owner))
 		return -ENOMEM;
 	if (owner->locks_released) {
 		if (is_first) /* else it is not through with what it has */
@@ -232,7 +230,7 @@ int contended_enter(struct contended_lock *l, struct lock_waiter *w)
 
 	if (would_wait_for_itself(l, t))
 		return -EDEADLK;
-	if (!has_inheritance(t))
+	if (!ensure_inheritance(t))
 		return -ENOMEM;
 	p = in_force(t);
 	*w = (struct lock_waiter){ .task = t, .lock = l };

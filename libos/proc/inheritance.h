@@ -64,7 +64,7 @@ static inline bool contended_is_wanted(const struct contended_lock *l)
 	return l->waiters.count != 0;
 }
 
-/* Whoever comes first of those who wait. */
+/* Whoever comes first of those who wait, if it is wanted. */
 struct lock_waiter *contended_first(const struct contended_lock *l);
 
 /* w, of the running task, waits for l.  0, -EDEADLK: that would wait for itself, or the chain is too long;

@@ -620,13 +620,6 @@ static pid_t process_that_locks(struct shared *s)
 	return child;
 }
 
-static void *lock_shared(void *argument)
-{
-	struct shared *s = argument;
-
-	return (void *)(long)pthread_mutex_lock(&s->mutex);
-}
-
 /* Whether somebody waits already or not: the next owner is told, and can go on. */
 static void a_killed_owner_is_told_of(void)
 {
@@ -645,7 +638,7 @@ static void a_killed_owner_is_told_of(void)
 			sched_yield();
 		CHECK_EQ(s->locked, 1);
 		if (waits && (waiter = fork()) == 0) {
-			long r = (long)lock_shared(s);
+			int r = pthread_mutex_lock(&s->mutex);
 
 			_exit(r == EOWNERDEAD && pthread_mutex_consistent(&s->mutex) == 0 &&
 					      pthread_mutex_unlock(&s->mutex) == 0
