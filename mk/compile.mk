@@ -71,7 +71,7 @@ endef
 # functions, turn them into a table (scripts/mksymbols), and link again with it.
 # The table lies behind the text, so it moves no function.
 define link_rules
-$(2): $$($(1)_OBJECTS) $(1)/$(1).ld mk/hot-$(1).ld scripts/mksymbols
+$(2): $$($(1)_OBJECTS) $(1)/$(1).ld $$(wildcard mk/hot-*.ld) scripts/mksymbols
 	$$(call say,LD,$$@)
 	$$(Q)scripts/mksymbols --empty > $(BUILD)/$(1)/symbols.asm
 	$$(Q)$$(NASM) -f elf64 -o $(BUILD)/$(1)/symbols.o $(BUILD)/$(1)/symbols.asm
