@@ -369,6 +369,52 @@ static void urgency_passes_along_chains(void)
 	leave_stage(&first);
 }
 
+/* Two chains, each short enough to be walked along, of which the first to wait in one comes to wait behind the
+ * last of the other.  Beyond the bound nobody learns what has changed, but what changes there. */
+static void a_chain_is_followed_so_far_and_no_further(void)
+{
+	enum { PEOPLE = 1100, SEAM = PEOPLE / 2, FOLLOWED = 1000 };
+	struct rlimit before, enough;
+	static struct actor people[PEOPLE], late;
+	static _Atomic uint32_t words[PEOPLE];
+	struct actor *last = &people[PEOPLE - 1];
+
+	CHECK_EQ(getrlimit(RLIMIT_NPROC, &before), 0);
+	enough = before;
+	enough.rlim_cur = 2 * PEOPLE;
+	if (enough.rlim_max < enough.rlim_cur)
+		enough.rlim_max = enough.rlim_cur;
+	CHECK_EQ(setrlimit(RLIMIT_NPROC, &enough), 0);
+	for (int i = 0; i < PEOPLE; i++) {
+		words[i] = 0;
+		enter_with(&people[i], 0);
+		CHECK_EQ(does(&people[i], LOCK, &words[i]), 0);
+		if (i % SEAM)
+			waits_for(&people[i], LOCK, &words[i - 1]);
+	}
+	waits_for(&people[SEAM], LOCK, &words[SEAM - 1]);
+	CHECK_EQ(set_policy(last->tid, SCHED_FIFO, 50), 0);
+	CHECK_EQ(urgency(&people[SEAM]), -51);
+	CHECK_EQ(urgency(&people[PEOPLE - FOLLOWED]), -51);
+	CHECK_EQ(urgency(&people[0]), ORDINARY);
+	CHECK_EQ(set_policy(people[PEOPLE / 20].tid, SCHED_FIFO, 30), 0);
+	CHECK_EQ(urgency(&people[0]), -31);
+	enter_with(&late, 0);
+	CHECK_EQ(does(&late, LOCK, &words[PEOPLE - 1]), EDEADLK);
+	leave_stage(&late);
+	CHECK_EQ(set_policy(last->tid, SCHED_OTHER, 0), 0);
+	CHECK_EQ(urgency(&people[SEAM]), ORDINARY);
+	for (int i = 0; i < PEOPLE; i++) {
+		CHECK_EQ(does(&people[i], UNLOCK, &words[i]), 0);
+		if (i + 1 < PEOPLE) {
+			CHECK_EQ(answer(&people[i + 1]), 0);
+			CHECK_EQ(does(&people[i + 1], UNLOCK, &words[i]), 0);
+		}
+		leave_stage(&people[i]);
+	}
+	CHECK_EQ(setrlimit(RLIMIT_NPROC, &before), 0);
+}
+
 static void nice_values_and_deadlines_are_inherited(void)
 {
 	struct sched_attr a = { .size = sizeof(a),
@@ -932,6 +978,7 @@ int main(int argc, char **argv)
 	RUN(the_owner_is_as_urgent_as_who_waits);
 	RUN(the_most_urgent_counts);
 	RUN(urgency_passes_along_chains);
+	RUN(a_chain_is_followed_so_far_and_no_further);
 	RUN(nice_values_and_deadlines_are_inherited);
 	RUN(children_have_what_was_set);
 	RUN(who_waits_in_a_circle_is_told);
