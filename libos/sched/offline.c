@@ -235,6 +235,7 @@ void cpu_leave(struct vcore *v)
 	/* If it has set one of its own timers meanwhile. */
 	vcore_ring((unsigned)__builtin_ctzl(atomic_load(&online_cpus)));
 	v->handle = 0;
+	v->traced = false; /* whoever turns tracing off, or the rings over, does not ask us any more */
 	given_up[v->cpu] = handle;
 	exo_handle_drop(machine()->cpus[v->cpu].sc);
 	atomic_store(&leaver, 0);

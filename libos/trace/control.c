@@ -6,6 +6,9 @@
  *	                                              |                  ^
  *	                                              +------- off ------+
  *
+ * On with rings of another size frees those that there are; if there is no memory then, tracing is off
+ * without rings, and there is nothing to read.
+ *
  * v->traced belongs to its CPU, like all of a vcore; so each CPU is asked to change it by a message,
  * and whoever asks sleeps until all have.  After that no CPU is in the middle of an event: the rings
  * can be emptied, and exchanged for larger ones.
@@ -47,6 +50,11 @@ static system_call *const traced_table[SYSCALL_COUNT] = {
 };
 
 /* ---- memory */
+
+bool trace_has_rings(void)
+{
+	return event_pages != 0;
+}
 
 static uint32_t rare_pages(uint32_t events)
 {

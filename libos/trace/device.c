@@ -98,7 +98,7 @@ static long trace_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	mutex_lock(&trace_mutex);
 	if (r->session != trace_session)
 		*r = (struct reader){ .session = trace_session };
-	while (trace_session && done < n && got > 0) {
+	while (trace_has_rings() && done < n && got > 0) {
 		got = read_some(r, user + done, n - done);
 		if (got > 0)
 			done += (size_t)got;

@@ -5,6 +5,7 @@
 
 #include <exo/abi.h>
 #include <libos/trace.h>
+#include <stdbool.h>
 #include "core/mutex.h"
 #include "trace/ring.h"
 
@@ -19,8 +20,10 @@ extern struct cpu_trace trace_rings[EXO_CPUS_MAX];
 
 /* Held by whoever reads the rings or turns tracing on or off: slots and sizes stay. */
 extern struct mutex trace_mutex;
-/* Under trace_mutex: how often tracing was turned on; 0: there are no rings yet. */
+/* Under trace_mutex: how often tracing was turned on. */
 extern uint32_t trace_session;
+/* Under trace_mutex: there are none before the first time, nor after one for which there was no memory. */
+bool trace_has_rings(void);
 
 /* What a reader sees of an event of a CPU. */
 void trace_unpack(struct trace_record *record, unsigned cpu, const uint64_t words[TRACE_WORDS]);

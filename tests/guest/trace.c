@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -463,6 +464,64 @@ static void nonsense_is_refused(void)
 	}
 }
 
+#define LEFT (3ul << 20) /* less than the largest rings of one CPU take */
+#define PIECE (64ul << 10)
+
+static unsigned long free_memory(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 ? info.freeram * info.mem_unit : 0;
+}
+
+/* Has all memory but LEFT, says so, and keeps it until it is told to end. */
+static int take_memory(int to, int from)
+{
+	char byte = 0, *at;
+
+	while (free_memory() > LEFT) {
+		at = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (at == MAP_FAILED)
+			return 1;
+		for (size_t i = 0; i < PIECE; i += 4096)
+			at[i] = 1;
+	}
+	return write(from, &byte, 1) != 1 || read(to, &byte, 1) != 0;
+}
+
+/* The rings that there were have been given up by then. */
+static void without_memory_for_rings_there_is_nothing_to_read(void)
+{
+	int before, to[2], from[2], status = -1;
+	pid_t child;
+	char byte;
+
+	CHECK(command("on 16") && command("off") && read_records());
+	before = open("/dev/exo/trace", O_RDONLY);
+	CHECK(read(before, &byte, 1) == 1);
+	CHECK(pipe(to) == 0 && pipe(from) == 0);
+	child = fork();
+	if (child == 0) {
+		close(to[1]);
+		_exit(take_memory(to[0], from[1]));
+	}
+	CHECK(read(from[0], &byte, 1) == 1);
+	CHECK(!command("on 4096"));
+	CHECK_EQ(errno, ENOMEM);
+	close(to[0]);
+	close(to[1]);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	close(from[0]);
+	close(from[1]);
+	CHECK(read(before, &byte, 1) == 0);
+	close(before);
+	CHECK(read_records());
+	CHECK_EQ(record_count, 0);
+	CHECK(command("on 16") && command("off") && read_records());
+	CHECK(record_count > 0);
+}
+
 #define WORKERS 4
 #define ROUNDS 300
 
@@ -515,6 +574,7 @@ int main(void)
 	RUN(each_ring_is_in_order_of_time);
 	RUN(small_reads_give_the_same_bytes);
 	RUN(nonsense_is_refused);
+	RUN(without_memory_for_rings_there_is_nothing_to_read);
 	RUN(turning_it_on_and_off_under_load_loses_no_task);
 	return test_result();
 }
