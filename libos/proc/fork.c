@@ -236,15 +236,15 @@ static void catch_up_locked(struct process *child, struct task *maker)
  * miss it: both this and the senders run under the lock, so either the child is linked first, and they
  * find it, or the parent has been marked first, and that is seen here.
  *
- * False: the task's id is the name of a group or a session, whose leader has gone, and no process may have
- * it: it would be taken for that leader.
+ * False: the task's id is the name of a group or a session, whose leader has gone, or of a terminal's
+ * foreground group, which may be gone as a whole, and no process may have it: it would be taken for that.
  */
 static bool link_process(struct process *child, struct task *t, uint64_t flags)
 {
 	struct process *here = current_process();
 
 	lock_acquire(&process_tree_lock);
-	if (names_group_or_session(t->self.id)) {
+	if (names_group_or_session(t->self.id) || tty_has_foreground_locked(t->self.id)) {
 		t->process = NULL; /* who finds the task meanwhile must not look there */
 		lock_release(&process_tree_lock);
 		return false;

@@ -213,5 +213,8 @@ static inline uint32_t task_thread_id(const struct task *t)
 /* tty/: the session leader `p` ends; called without locks before its children are given away.
  * Hangs up its controlling terminal. */
 void tty_session_leader_exit(struct process *p);
+/* With process_tree_lock held: is that the foreground group of any terminal, though it may have no members
+ * left? */
+bool tty_has_foreground_locked(uint32_t group);
 
 #endif

@@ -39,6 +39,7 @@ struct tty {
 	/* Fixed after tty_init(). */
 	const struct tty_driver *driver;
 	void *device; /* of the driver */
+	struct tty *next; /* of all that there are (tty_job.c) */
 
 	struct lock lock;
 
@@ -87,6 +88,8 @@ extern const struct file_ops tty_own_ops;
 long tty_ioctl(struct tty *t, unsigned command, uint64_t argument);
 
 /* tty_job.c: job control (POSIX.1-2017 chapter 11.1). */
+/* Once, when it can be used. */
+void tty_add(struct tty *t);
 /* May the caller read (SIGTTIN) or write and change (SIGTTOU)?  0, -EIO or -ERESTARTSYS after
  * the signal has been sent. */
 int tty_check_foreground(struct tty *t, int signal);

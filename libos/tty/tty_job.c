@@ -5,6 +5,9 @@
  * tty->session, tty->foreground and process->controlling_tty are under process_tree_lock, and
  * agree: if p->controlling_tty is t then t->session is p's session, or t has just been given up
  * and p->controlling_tty is being cleared under the same lock.
+ *
+ * A terminal's foreground group may have ended, and is still what the session has said.  So that no other
+ * group is taken for it, perhaps of another session, no process is given its number as long as it is that.
  */
 #include <asm/poll.h>
 #include <asm/signal.h>
@@ -14,6 +17,26 @@
 #include "proc/signal.h"
 #include "proc/signal_private.h"
 #include "tty/tty.h"
+
+/* Under process_tree_lock. */
+static struct tty *terminals;
+
+void tty_add(struct tty *t)
+{
+	lock_acquire(&process_tree_lock);
+	t->next = terminals;
+	terminals = t;
+	lock_release(&process_tree_lock);
+}
+
+bool tty_has_foreground_locked(uint32_t group)
+{
+	const struct tty *t = terminals;
+
+	while (t != NULL && t->foreground != group)
+		t = t->next;
+	return t != NULL;
+}
 
 struct tty *tty_of_caller(uint32_t *hangups)
 {

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -330,6 +331,108 @@ static void a_leaders_end_continues_nobody(void)
 		CHECK_EQ(result, 0);
 }
 
+static void *tell_id(void *id)
+{
+	*(pid_t *)id = gettid();
+	return NULL;
+}
+
+#define NEAR 100
+
+/* Ids go round: the last that was given is a little less than this one. */
+static bool ids_come_near(pid_t id)
+{
+	pthread_t thread;
+	pid_t last = 0;
+
+	for (int i = 0; i < 1000000; i++) {
+		if (pthread_create(&thread, NULL, tell_id, &last) != 0)
+			return false;
+		pthread_join(thread, NULL);
+		if (last < id && last + NEAR >= id)
+			return true;
+	}
+	return false;
+}
+
+/* A child with this id, or the next that is given; it goes on in there with 0.  Others end at once. */
+static pid_t fork_with_id(pid_t id)
+{
+	pid_t child;
+
+	do {
+		child = fork();
+		if (child == 0 && getpid() >= id)
+			return 0;
+		if (child == 0)
+			_exit(0);
+		if (child < id)
+			waitpid(child, NULL, 0);
+	} while (child > 0 && child < id);
+	return child;
+}
+
+static int lead_and_listen(int to, int from)
+{
+	char byte = 0;
+
+	size_changes = 0;
+	signal(SIGWINCH, count_change);
+	setsid();
+	if (write(to, &byte, 1) != 1 || read(from, &byte, 1) != 1)
+		return 1;
+	return size_changes != 0;
+}
+
+/* The foreground group has ended; another process may have its number, but not as long as it is that. */
+static int outlive_the_foreground(void)
+{
+	int ends[2], back[2], status;
+	struct winsize w;
+	pid_t first, child;
+	char byte;
+
+	signal(SIGTTOU, SIG_IGN);
+	if (setsid() != getpid() || ioctl(console, TIOCSCTTY, 0) != 0)
+		return IN_USE;
+	first = fork();
+	if (first == 0) {
+		setpgid(0, 0);
+		_exit(tcsetpgrp(console, getpid()) != 0);
+	}
+	if (waitpid(first, &status, 0) != first || status != 0 || tcgetpgrp(console) != first)
+		return 2;
+	if (!ids_come_near(first) || pipe(ends) != 0 || pipe(back) != 0 || ioctl(console, TIOCGWINSZ, &w) != 0)
+		return 3;
+	child = fork_with_id(first);
+	if (child == 0)
+		_exit(lead_and_listen(ends[1], back[0]));
+	if (read(ends[0], &byte, 1) != 1)
+		return 4;
+	w.ws_col ^= 1;
+	ioctl(console, TIOCSWINSZ, &w);
+	w.ws_col ^= 1;
+	ioctl(console, TIOCSWINSZ, &w);
+	if (write(back[1], &byte, 1) != 1 || waitpid(child, &status, 0) != child || status != 0)
+		return 5;
+	if (child == first)
+		return 6;
+	if (tcsetpgrp(console, getpgrp()) != 0 || !ids_come_near(first))
+		return 7;
+	child = fork_with_id(first);
+	if (child == 0)
+		_exit(0);
+	return waitpid(child, &status, 0) == child && child == first ? 0 : 8;
+}
+
+static void a_foreground_group_that_has_ended_is_nobody_else(void)
+{
+	int result = in_child(outlive_the_foreground);
+
+	if (result != IN_USE)
+		CHECK_EQ(result, 0);
+}
+
 static void sessions_and_groups_share_a_terminal(void)
 {
 	int result = in_child(lead_a_session);
@@ -453,8 +556,53 @@ static int share_long_lines(void)
 	return r->pieces != 0;
 }
 
+/* Takes what has come when nothing has followed it for a moment. */
+static int read_once(struct readers *r)
+{
+	char text[8];
+	long n;
+
+	r->ready++;
+	n = read(0, text, sizeof(text));
+	if (n > 0)
+		r->lines++;
+	else
+		r->pieces++;
+	r->done++;
+	return 0;
+}
+
+/* For tests/script/interactive.py, too: of two readers, one finds that the other has read what had come, and
+ * waits for more. */
+static int share_a_byte(void)
+{
+	struct readers *r =
+		mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct termios plain;
+
+	tcgetattr(0, &plain);
+	plain.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
+	plain.c_cc[VMIN] = 2;
+	plain.c_cc[VTIME] = 2;
+	tcsetattr(0, TCSANOW, &plain);
+	for (int i = 0; i < 2; i++)
+		if (fork() == 0)
+			_exit(read_once(r));
+	for (int round = 1; round <= 2; round++) {
+		while (r->ready < 2 || r->done < round - 1)
+			usleep(1000);
+		printf("type now\n");
+		fflush(stdout);
+	}
+	while (r->done < 2)
+		usleep(1000);
+	return r->pieces != 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "byte") == 0)
+		return share_a_byte();
 	if (argc > 1)
 		return strcmp(argv[1], "much") == 0 ? throw_away_much() : share_long_lines();
 	console = open("/dev/console", O_RDWR | O_NOCTTY);
@@ -470,6 +618,7 @@ int main(int argc, char **argv)
 	RUN(output_is_held_and_thrown_away);
 	RUN(sessions_and_groups_share_a_terminal);
 	RUN(a_leaders_end_continues_nobody);
+	RUN(a_foreground_group_that_has_ended_is_nobody_else);
 	RUN(files_open_at_a_hangup_are_dead);
 	return test_result();
 }
