@@ -149,6 +149,9 @@ static int wait_readable(struct tty_open *o, const struct file *f, size_t n)
 			return !is_dead(o);
 		if ((f->flags & O_NONBLOCK) != 0)
 			return !plan.canonical && available != 0 ? 1 : -EAGAIN;
+		/* What our time began with may have been read by another. */
+		if (plan.from_first_byte && available == 0)
+			deadline_ns = 0;
 		if (plan.from_first_byte && plan.limit_ns != 0 && available != 0 &&
 		    (deadline_ns == 0 || available != seen))
 			deadline_ns = deadline_after(plan.limit_ns);

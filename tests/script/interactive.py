@@ -82,6 +82,13 @@ def session(cpus):
             s.type((b"y" * 600 + b"\r") * 13)
         s.expect(rb"came to 0\r+\n")
         s.expect(PROMPT)
+        # Of two readers of bytes one has it all, and the other waits for more.
+        s.type(b"/tests/tty byte; r=$?; stty sane; echo came to $r\r")
+        for _ in range(2):
+            s.expect(rb"type now")
+            s.type(b"z")
+        s.expect(rb"came to 0\r+\n")
+        s.expect(PROMPT)
         s.line(b"stty size", rb"\d+ \d+\r+\n")
         # When the shell ends there is another.
         s.type(b"old=$$; exit\r")
