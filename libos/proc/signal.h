@@ -149,9 +149,10 @@ int signal_send_group_locked(uint32_t process_group, int number, const struct si
  * queued, because the signal is ignored or t has ended. */
 bool signal_send_entry_locked(struct process *p, struct task *t, struct signal_entry *entry,
 			      uint64_t missed);
-/* Takes a timer's entry back; it is in no queue afterwards.  The signal stays sent. */
-void signal_entry_withdraw_locked(struct signal_entry *entry);
-/* The same, and the signal has not been sent: p and t are as it was sent. */
+/* Takes a timer's entry back; it is in no queue afterwards.  The signal stays sent.  p and t are as it was
+ * sent. */
+void signal_entry_withdraw_locked(struct process *p, struct task *t, struct signal_entry *entry);
+/* The same, and the signal has not been sent. */
 void signal_entry_revoke_locked(struct process *p, struct task *t, struct signal_entry *entry);
 
 /* A fault of the current task: cannot be blocked or ignored (then it kills).  True: it kills. */

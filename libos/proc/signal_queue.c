@@ -175,27 +175,34 @@ int signal_take(struct task *t, uint64_t wanted, struct signal_info *info)
 	return number;
 }
 
+static struct list *queue_of(struct process *p, struct task *t)
+{
+	return t != NULL ? &t->signal_queue : &p->signal_queue;
+}
+
 /*
  * A timer's entry that is taken back leaves its bit in the set: the signal has been sent, and
  * whether another entry of the same number is queued does not matter for a set.  A copy takes its place, if
- * there is memory for one; it adds none to the queue.
+ * there is memory for one, and room: timers have room in any queue, but those that they leave behind can be
+ * any number.
  */
-void signal_entry_withdraw_locked(struct signal_entry *entry)
+void signal_entry_withdraw_locked(struct process *p, struct task *t, struct signal_entry *entry)
 {
+	struct list *behind = entry->link.next;
 	struct signal_entry *copy;
 
 	if (list_empty(&entry->link))
 		return;
-	copy = entry_alloc(&entry->info);
-	if (copy != NULL)
-		list_push_back(&entry->link, &copy->link); /* before it */
 	list_remove(&entry->link);
+	copy = queue_is_full(queue_of(p, t)) ? NULL : entry_alloc(&entry->info);
+	if (copy != NULL)
+		list_push_back(behind, &copy->link); /* before that */
 }
 
 void signal_entry_revoke_locked(struct process *p, struct task *t, struct signal_entry *entry)
 {
 	_Atomic uint64_t *pending = t != NULL ? &t->signal_pending : &p->signal_pending;
-	struct list *queue = t != NULL ? &t->signal_queue : &p->signal_queue;
+	struct list *queue = queue_of(p, t);
 	int number = entry->info.number;
 
 	if (list_empty(&entry->link))

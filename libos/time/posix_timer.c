@@ -154,7 +154,7 @@ static void timer_end(struct posix_timer *pt, bool revoke)
 	if (revoke)
 		signal_entry_revoke_locked(pt->process, pt->target, &pt->entry);
 	else
-		signal_entry_withdraw_locked(&pt->entry);
+		signal_entry_withdraw_locked(pt->process, pt->target, &pt->entry);
 	lock_release(&process_tree_lock);
 	if (pt->target != NULL)
 		task_put(pt->target);

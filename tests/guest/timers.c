@@ -117,6 +117,29 @@ static void timers_with_one_signal_are_all_heard(void)
 	CHECK(!is_pending(SIGUSR1));
 }
 
+/* What they have sent stays sent, but not more than can be queued. */
+static void deleted_timers_leave_no_more_than_the_queue_holds(void)
+{
+	sigset_t wanted = block(SIGRTMIN);
+	struct timespec now = { 0, 0 };
+	struct rlimit limit;
+	unsigned long heard = 0;
+
+	CHECK(getrlimit(RLIMIT_SIGPENDING, &limit) == 0);
+	for (unsigned i = 0; i < 1500; i++) {
+		timer_t timer = timer_with(CLOCK_MONOTONIC, SIGRTMIN, 0);
+
+		set(timer, 0, 1, 0);
+		while (!has_expired(timer))
+			sched_yield();
+		CHECK(timer_delete(timer) == 0);
+	}
+	while (sigtimedwait(&wanted, NULL, &now) == SIGRTMIN)
+		heard++;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK(heard > 0 && heard <= limit.rlim_cur);
+}
+
 /* Since 1970 there were more nanoseconds than can be counted. */
 static void more_than_can_be_counted_is_the_most(void)
 {
@@ -373,6 +396,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return look_after_exec();
 	RUN(timers_with_one_signal_are_all_heard);
+	RUN(deleted_timers_leave_no_more_than_the_queue_holds);
 	RUN(more_than_can_be_counted_is_the_most);
 	RUN(a_periodic_timer_goes_on_when_its_signal_is_taken);
 	RUN(what_cannot_be_told_is_refused);
