@@ -69,12 +69,15 @@ static __attribute__((noinline)) void settle_interrupted(struct task *t, const s
 	default:
 		return;
 	}
-	if (!restart)
+	if (!restart) {
 		frame->rax = (uint64_t)-EINTR;
-	else if (-(int64_t)frame->rax == ERESTART_RESTARTBLOCK)
+		/* The handler may have interrupted another call that is still to go on: not as this one. */
+		t->restart.go_on = NULL;
+	} else if (-(int64_t)frame->rax == ERESTART_RESTARTBLOCK) {
 		restart_call(t, SYS_RESTART_SYSCALL);
-	else
+	} else {
 		restart_call(t, frame->error);
+	}
 }
 
 /* Decides once for a call: restart, or EINTR.  `h` is the handler that runs, or NULL. */

@@ -129,17 +129,33 @@ long sys_gettimeofday(uint64_t time_user, uint64_t zone_user)
 	return 0;
 }
 
+#define MINUTES_WEST_MAX (15 * 60)
+
+/* A zone that could be set: 0, -EFAULT or -EINVAL. */
+static int zone_refused(uint64_t zone_user)
+{
+	struct old_timezone zone;
+
+	if (zone_user == 0)
+		return 0;
+	if (copy_from_user(&zone, zone_user, sizeof(zone)) != 0)
+		return -EFAULT;
+	return zone.minutes_west < -MINUTES_WEST_MAX || zone.minutes_west > MINUTES_WEST_MAX ? -EINVAL : 0;
+}
+
 long sys_settimeofday(uint64_t time_user, uint64_t zone_user)
 {
 	struct linux_timespec day;
 	struct linux_timeval t;
+	int r;
 
-	if (time_user == 0)
-		return 0;
-	if (copy_from_user(&t, time_user, sizeof(t)) != 0)
+	if (time_user != 0 && copy_from_user(&t, time_user, sizeof(t)) != 0)
 		return -EFAULT;
-	if (t.microseconds < 0 || t.microseconds >= 1000000)
+	if (time_user != 0 && (t.microseconds < 0 || t.microseconds >= 1000000))
 		return -EINVAL;
+	r = zone_refused(zone_user);
+	if (r != 0 || time_user == 0)
+		return r;
 	day = (struct linux_timespec){ t.seconds, t.microseconds * (int64_t)NS_PER_US };
 	return set_clock(&day);
 }

@@ -181,7 +181,8 @@ static int exchange(int which, const struct setting *new, struct setting *old)
 	if (new != NULL) {
 		uint64_t now = clock_now(it);
 
-		it->interval_ns = new->interval_ns;
+		/* As Linux tells it of one that is disarmed. */
+		it->interval_ns = new->left_ns == 0 && which == ITIMER_REAL ? 0 : new->interval_ns;
 		interval_timer_set_locked(it, new->left_ns != 0 ? now + new->left_ns : 0);
 	}
 	lock_release(&process_tree_lock);

@@ -319,7 +319,7 @@ static void timer_set_locked(struct posix_timer *pt, uint64_t ns, uint64_t inter
 	list_remove(&pt->day_link);
 	if (absolute && (pt->clock == CLOCK_REALTIME || pt->clock == CLOCK_TAI))
 		list_push_back(&day_timers, &pt->day_link);
-	pt->interval_ns = interval_ns;
+	pt->interval_ns = ns == 0 ? 0 : interval_ns; /* as Linux tells it of one that is disarmed */
 	pt->expiry_ns = ns == 0 || absolute ? ns : deadline_after(ns);
 	pt->unheard = 0;
 	pt->entry.taken_overrun = 0;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -151,6 +152,47 @@ static void interval_timers_repeat_and_can_be_read(void)
 	unsigned left = alarm(0);
 	CHECK(left > 900 && left <= 1000);
 	CHECK_EQ(alarm(0), 0);
+}
+
+/* POSIX leaves it open; Linux keeps it for timers of CPU time only. */
+static void a_timer_that_is_disarmed_has_no_interval(void)
+{
+	struct itimerval often = { { 9, 0 }, { 0, 0 } }, left, off = { { 0, 0 }, { 0, 0 } };
+	struct itimerspec ticks = { { 9, 0 }, { 100, 0 } }, read_back;
+	timer_t timer;
+
+	CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0 && getitimer(ITIMER_REAL, &left) == 0);
+	CHECK_EQ(left.it_interval.tv_sec, 0);
+	CHECK(setitimer(ITIMER_PROF, &often, NULL) == 0 && getitimer(ITIMER_PROF, &left) == 0);
+	CHECK_EQ(left.it_interval.tv_sec, 9);
+	CHECK(setitimer(ITIMER_PROF, &off, NULL) == 0);
+	CHECK(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &ticks, NULL) == 0 && timer_gettime(timer, &read_back) == 0);
+	CHECK_EQ(read_back.it_interval.tv_sec, 9);
+	ticks.it_value.tv_sec = 0;
+	CHECK(timer_settime(timer, 0, &ticks, &read_back) == 0);
+	CHECK_EQ(read_back.it_interval.tv_sec, 9);
+	CHECK(timer_gettime(timer, &read_back) == 0);
+	CHECK(read_back.it_interval.tv_sec == 0 && read_back.it_value.tv_sec == 0);
+	CHECK(timer_delete(timer) == 0);
+}
+
+/* What a handler has ended is not gone on with when the handler returns to another that would be. */
+static void an_interrupted_sleep_is_not_gone_on_with(void)
+{
+	struct itimerval soon = { { 0, 20000 }, { 0, 20000 } }, off = { { 0, 0 }, { 0, 0 } };
+	struct timespec t = { .tv_sec = 30 };
+	int seen;
+
+	signal(SIGALRM, tick);
+	CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+	CHECK(nanosleep(&t, NULL) == -1 && errno == EINTR);
+	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+	seen = count;
+	alarm(20); /* ends it if it is */
+	CHECK(syscall(SYS_restart_syscall) == -1 && errno == EINTR);
+	alarm(0);
+	CHECK_EQ(count, seen);
 }
 
 static void cpu_time_timers_count_cpu_time(void)
@@ -480,6 +522,18 @@ static void real_time_is_not_before_the_monotonic(void)
 	CHECK_EQ(status, 0);
 }
 
+static void what_is_no_zone_is_refused(void)
+{
+	struct { int minutes_west, daylight; } zone = { 15 * 60, 0 };
+
+	CHECK(syscall(SYS_settimeofday, NULL, &zone) == 0);
+	zone.minutes_west++;
+	CHECK(syscall(SYS_settimeofday, NULL, &zone) == -1 && errno == EINVAL);
+	CHECK(syscall(SYS_settimeofday, NULL, 8) == -1 && errno == EFAULT);
+	zone.minutes_west = 0;
+	CHECK(syscall(SYS_settimeofday, NULL, &zone) == 0);
+}
+
 static void other_clocks_are_not_set(void)
 {
 	struct timespec t = { 5, 0 };
@@ -505,6 +559,8 @@ int main(void)
 	RUN(an_interrupted_sleep_says_what_is_left);
 	RUN(a_stopped_sleep_goes_on_to_its_end);
 	RUN(interval_timers_repeat_and_can_be_read);
+	RUN(a_timer_that_is_disarmed_has_no_interval);
+	RUN(an_interrupted_sleep_is_not_gone_on_with);
 	RUN(cpu_time_timers_count_cpu_time);
 	RUN(clocks_of_cpu_time_advance_with_work_only);
 	RUN(clocks_of_cpu_time_do_not_go_back);
@@ -516,6 +572,7 @@ int main(void)
 	RUN(a_timer_for_a_time_of_day_is_not_early);
 	RUN(what_the_clock_leaps_over_is_missed);
 	RUN(real_time_is_not_before_the_monotonic);
+	RUN(what_is_no_zone_is_refused);
 	RUN(other_clocks_are_not_set);
 	return test_result();
 }
