@@ -8,11 +8,14 @@
  * A timer that is set to a time of day keeps that as what it is, and is armed for the monotonic time at
  * which the clock will say so.  When the clock is set, all of these are armed anew:
  *
- *	who sets the clock:  the clock, process_tree_lock { arm what is in day_timers }
+ *	who sets the clock:  the clock, process_tree_lock { all day_timers become old_timers },
+ *	                     process_tree_lock { arm some of these, day_timers again } until there are none
  *	who sets a timer:    process_tree_lock { day_timers, look at the clock, arm }
  *
- * So a timer is either in the list by then, or is armed by the clock as it is now.  One that fires for a
- * time that was meanwhile put off looks at its clock once more (fire).
+ * So a timer is either in a list by then, or is armed by the clock as it is now.  One that fires for a
+ * time that was meanwhile put off looks at its clock once more (fire).  They are armed a few at a time, since
+ * there may be ten thousands.  Who sets the clock meanwhile makes all of them old once more, and arms them
+ * with whoever is at it: so he waits for nobody, and on his return all are armed by his clock or a later one.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -38,7 +41,7 @@ struct posix_timer {
 	/* Under process_tree_lock. */
 	struct signal_entry entry;
 	bool is_made;        /* until then no call knows its number */
-	struct list day_link; /* day_timers, if expiry_ns is a time of day; else it is monotonic */
+	struct list day_link; /* day_timers or old_timers if expiry_ns is a time of day; else monotonic */
 	uint64_t expiry_ns;   /* 0: disarmed */
 	uint64_t interval_ns;
 	unsigned unheard; /* expiries in a row whose signal was ignored */
@@ -46,6 +49,8 @@ struct posix_timer {
 
 /* Under process_tree_lock. */
 static struct list day_timers = LIST_INIT(day_timers);
+static struct list old_timers = LIST_INIT(old_timers); /* may be armed by what the clock was before */
+#define ARMED_AT_ONCE_MAX 64 /* bounds masked time */
 
 /* Linux's struct sigevent, as far as it is used; 64 bytes. */
 struct user_event {
@@ -130,14 +135,27 @@ static void taken(struct signal_entry *entry)
 	arm_again(pt);
 }
 
+static void arm_some_old(void)
+{
+	struct list *link;
+
+	for (int i = 0; i < ARMED_AT_ONCE_MAX && (link = list_pop_front(&old_timers)); i++) {
+		struct posix_timer *pt = list_entry(link, struct posix_timer, day_link);
+
+		list_push_back(&day_timers, link);
+		if (pt->expiry_ns != 0 && has_receiver(pt))
+			timer_arm(&pt->timer, monotonic_expiry(pt));
+	}
+}
+
 void posix_timers_clock_set(void)
 {
 	lock_acquire(&process_tree_lock);
-	list_for_each(link, &day_timers) {
-		struct posix_timer *pt = list_entry(link, struct posix_timer, day_link);
-
-		if (pt->expiry_ns != 0 && has_receiver(pt))
-			timer_arm(&pt->timer, monotonic_expiry(pt));
+	list_splice_front(&old_timers, &day_timers);
+	while (!list_empty(&old_timers)) {
+		arm_some_old();
+		lock_release(&process_tree_lock);
+		lock_acquire(&process_tree_lock);
 	}
 	lock_release(&process_tree_lock);
 }

@@ -402,7 +402,8 @@ static int outlive_the_foreground(void)
 	}
 	if (waitpid(first, &status, 0) != first || status != 0 || tcgetpgrp(console) != first)
 		return 2;
-	if (!ids_come_near(first) || pipe(ends) != 0 || pipe(back) != 0 || ioctl(console, TIOCGWINSZ, &w) != 0)
+	if (!ids_come_near(first) || pipe(ends) != 0 || pipe(back) != 0 ||
+	    ioctl(console, TIOCGWINSZ, &w) != 0)
 		return 3;
 	child = fork_with_id(first);
 	if (child == 0)
