@@ -11,7 +11,7 @@
 
 #define NS_PER_SECOND 1000000000ul
 #define NS_PER_US 1000ul
-/* Some 292 years: sums of two such times do not overflow. */
+/* Some 146 years: sums of two such times do not overflow. */
 #define TIME_NEVER_NS (~0ul >> 2)
 
 static inline bool timespec_is_valid(const struct linux_timespec *t)
