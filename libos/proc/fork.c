@@ -244,7 +244,7 @@ static bool link_process(struct process *child, struct task *t, uint64_t flags)
 	struct process *here = current_process();
 
 	lock_acquire(&process_tree_lock);
-	if (names_group_or_session(t->self.id) || tty_has_foreground_locked(t->self.id)) {
+	if (names_group_or_session(t->self.id)) {
 		t->process = NULL; /* who finds the task meanwhile must not look there */
 		lock_release(&process_tree_lock);
 		return false;

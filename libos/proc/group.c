@@ -7,7 +7,9 @@
 
 /* By number; under process_tree_lock. */
 static struct named *groups;   /* struct process.group_named */
-static struct named *sessions; /* struct process.session_named */
+/* struct process.session_named, and struct tty.foreground_named: nobody looks for more than whether there is
+ * one. */
+static struct named *sessions;
 
 void group_enter(struct process *p, uint32_t group)
 {
@@ -37,6 +39,16 @@ void session_enter(struct process *p, uint32_t session)
 void session_leave(struct process *p)
 {
 	named_remove(&sessions, &p->session_named);
+}
+
+void group_keep_name(struct named *n, uint32_t group)
+{
+	named_insert(&sessions, n, name_key(group));
+}
+
+void group_let_name_go(struct named *n)
+{
+	named_remove(&sessions, n);
 }
 
 void process_set_session_locked(struct process *p, uint32_t session)

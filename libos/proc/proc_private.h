@@ -29,7 +29,7 @@ void process_set_group_locked(struct process *p, uint32_t group);
 void session_enter(struct process *p, uint32_t session);
 void session_leave(struct process *p);
 void process_set_session_locked(struct process *p, uint32_t session);
-/* Some process, perhaps a zombie, is in a group or a session that goes by this id. */
+/* Some process, perhaps a zombie, is in a group or a session that goes by this id, or it is kept. */
 bool names_group_or_session(uint32_t id);
 
 /* ---- exit.c */

@@ -213,8 +213,10 @@ static inline uint32_t task_thread_id(const struct task *t)
 /* tty/: the session leader `p` ends; called without locks before its children are given away.
  * Hangs up its controlling terminal. */
 void tty_session_leader_exit(struct process *p);
-/* With process_tree_lock held: is that the foreground group of any terminal, though it may have no members
- * left? */
-bool tty_has_foreground_locked(uint32_t group);
+
+/* group.c: with process_tree_lock held.  No process is given the number of this group, though all of it end,
+ * until n lets it go. */
+void group_keep_name(struct named *n, uint32_t group);
+void group_let_name_go(struct named *n);
 
 #endif

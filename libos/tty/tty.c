@@ -36,7 +36,6 @@ void tty_init(struct tty *t, const struct tty_driver *driver, void *device)
 	wait_queue_init(&t->turn);
 	t->window.ws_row = DEFAULT_ROWS;
 	t->window.ws_col = DEFAULT_COLUMNS;
-	tty_add(t);
 }
 
 void tty_push(struct tty *t)

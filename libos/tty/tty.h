@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/lock.h"
+#include "core/name_tree.h"
 #include "core/wait.h"
 #include "tty/line_discipline.h"
 
@@ -39,7 +40,6 @@ struct tty {
 	/* Fixed after tty_init(). */
 	const struct tty_driver *driver;
 	void *device; /* of the driver */
-	struct tty *next; /* of all that there are (tty_job.c) */
 
 	struct lock lock;
 
@@ -58,6 +58,7 @@ struct tty {
 
 	/* Under process_tree_lock. */
 	uint32_t session, foreground;       /* 0: none */
+	struct named foreground_named;      /* keeps its number, while there is one (tty_job.c) */
 };
 
 void tty_init(struct tty *t, const struct tty_driver *driver, void *device);
@@ -88,8 +89,6 @@ extern const struct file_ops tty_own_ops;
 long tty_ioctl(struct tty *t, unsigned command, uint64_t argument);
 
 /* tty_job.c: job control (POSIX.1-2017 chapter 11.1). */
-/* Once, when it can be used. */
-void tty_add(struct tty *t);
 /* May the caller read (SIGTTIN) or write and change (SIGTTOU)?  0, -EIO or -ERESTARTSYS after
  * the signal has been sent. */
 int tty_check_foreground(struct tty *t, int signal);

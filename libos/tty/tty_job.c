@@ -18,26 +18,6 @@
 #include "proc/signal_private.h"
 #include "tty/tty.h"
 
-/* Under process_tree_lock. */
-static struct tty *terminals;
-
-void tty_add(struct tty *t)
-{
-	lock_acquire(&process_tree_lock);
-	t->next = terminals;
-	terminals = t;
-	lock_release(&process_tree_lock);
-}
-
-bool tty_has_foreground_locked(uint32_t group)
-{
-	const struct tty *t = terminals;
-
-	while (t != NULL && t->foreground != group)
-		t = t->next;
-	return t != NULL;
-}
-
 struct tty *tty_of_caller(uint32_t *hangups)
 {
 	struct tty *t;
@@ -84,6 +64,16 @@ static bool is_leader(const struct process *p)
 	return p->session == p->pid;
 }
 
+/* With process_tree_lock held: nobody else writes it. */
+static void set_foreground(struct tty *t, uint32_t group)
+{
+	if (t->foreground != 0)
+		group_let_name_go(&t->foreground_named);
+	t->foreground = group;
+	if (group != 0)
+		group_keep_name(&t->foreground_named, group);
+}
+
 /* With process_tree_lock held: everybody in the session loses it. */
 static void detach_session(struct tty *t)
 {
@@ -93,13 +83,14 @@ static void detach_session(struct tty *t)
 		if (p->controlling_tty == t)
 			p->controlling_tty = NULL;
 	}
-	t->session = t->foreground = 0;
+	t->session = 0;
+	set_foreground(t, 0);
 }
 
 static void attach(struct tty *t, struct process *p)
 {
 	t->session = p->session;
-	t->foreground = p->process_group;
+	set_foreground(t, p->process_group);
 	p->controlling_tty = t;
 }
 
@@ -252,7 +243,7 @@ int tty_set_foreground(struct tty *t, uint32_t group)
 	else
 		r = look_for_group(group, p->session);
 	if (r == 0)
-		t->foreground = group;
+		set_foreground(t, group);
 	lock_release(&process_tree_lock);
 	return r;
 }
