@@ -6,7 +6,7 @@
 #include "proc/proc_private.h"
 
 /* By number; under process_tree_lock. */
-static struct named *groups;   /* struct process.group_named */
+static struct named *groups; /* struct process.group_named */
 /* struct process.session_named, and struct tty.foreground_named: nobody looks for more than whether there is
  * one. */
 static struct named *sessions;

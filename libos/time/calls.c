@@ -140,7 +140,9 @@ static int zone_refused(uint64_t zone_user)
 		return 0;
 	if (copy_from_user(&zone, zone_user, sizeof(zone)) != 0)
 		return -EFAULT;
-	return zone.minutes_west < -MINUTES_WEST_MAX || zone.minutes_west > MINUTES_WEST_MAX ? -EINVAL : 0;
+	return zone.minutes_west < -MINUTES_WEST_MAX || zone.minutes_west > MINUTES_WEST_MAX
+		       ? -EINVAL
+		       : 0;
 }
 
 long sys_settimeofday(uint64_t time_user, uint64_t zone_user)
