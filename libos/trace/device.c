@@ -6,6 +6,7 @@
 #include "core/usercopy.h"
 #include "core/vcore.h"
 #include "fs/device.h"
+#include "proc/signal.h"
 #include "time/time.h"
 #include "trace/rings.h"
 
@@ -98,7 +99,8 @@ static long trace_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	mutex_lock(&trace_mutex);
 	if (r->session != trace_session)
 		*r = (struct reader){ .session = trace_session };
-	while (trace_has_rings() && done < n && got > 0) {
+	/* What is traced may come as fast as it is read, and whoever turns it off waits for us. */
+	while (trace_has_rings() && done < n && got > 0 && !(done && signal_is_pending())) {
 		got = read_some(r, user + done, n - done);
 		if (got > 0)
 			done += (size_t)got;

@@ -219,6 +219,11 @@ static long take_pieces(struct tty_open *o, uint64_t user, size_t n)
 		if (got == 0 || ended || done == n)
 			return (long)done;
 		lock_acquire(&t->lock);
+		/* Hung up meanwhile: what has come since is the next session's. */
+		if (is_dead(o)) {
+			lock_release(&t->lock);
+			return (long)done;
+		}
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libos/trace.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -453,6 +455,38 @@ static void small_reads_give_the_same_bytes(void)
 	free(copy);
 }
 
+static void ignore(int number)
+{
+	(void)number;
+}
+
+static void a_signal_ends_a_reading_and_nothing_is_lost(void)
+{
+	const struct itimerval often = { { 0, 50 }, { 0, 50 } }, never = { 0 };
+	unsigned readings = 0;
+	size_t used = 0;
+	ssize_t n;
+	int fd;
+
+	signal(SIGALRM, ignore);
+	CHECK(command("on 2048"));
+	for (int i = 0; i < 10000; i++)
+		syscall(SYS_getppid);
+	CHECK(command("off") && read_records());
+	fd = open("/dev/exo/trace", O_RDONLY);
+	CHECK(fd >= 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while ((n = read(fd, records, RECORDS_MAX * sizeof(*records))) > 0) {
+		used += (size_t)n;
+		readings++;
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	close(fd);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(used, record_count * sizeof(*records));
+	CHECK(readings > 1);
+}
+
 static void nonsense_is_refused(void)
 {
 	static const char *const nonsense[] = { "", "o", "onn", "on x", "on 1", "on 15", "on 1000000",
@@ -573,6 +607,7 @@ int main(void)
 	RUN(off_is_off);
 	RUN(each_ring_is_in_order_of_time);
 	RUN(small_reads_give_the_same_bytes);
+	RUN(a_signal_ends_a_reading_and_nothing_is_lost);
 	RUN(nonsense_is_refused);
 	RUN(without_memory_for_rings_there_is_nothing_to_read);
 	RUN(turning_it_on_and_off_under_load_loses_no_task);
