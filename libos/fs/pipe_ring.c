@@ -47,9 +47,7 @@ size_t ring_read(struct pipe_ring *r, struct io_buffer to, size_t n, size_t *fau
 		}
 		done += piece;
 	}
-	r->used -= done;
-	/* As in ring_read_piece(). */
-	r->start = r->used ? (r->start + done) % r->capacity : r->restart;
+	ring_skip(r, done);
 	return done;
 }
 

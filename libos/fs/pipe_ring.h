@@ -52,6 +52,14 @@ void ring_empty(struct pipe_ring *r);
 /* Moves up to n bytes out; stops at a fault, and then sets *faulted to how many bytes were to be
  * copied next. */
 size_t ring_read(struct pipe_ring *r, struct io_buffer to, size_t n, size_t *faulted);
+/* Takes n bytes out, which are there. */
+static inline void ring_skip(struct pipe_ring *r, size_t n)
+{
+	r->used -= n;
+	/* As in ring_read_piece(). */
+	r->start = r->used ? (r->start + n) % r->capacity : r->restart;
+}
+
 /*
  * Moves up to n bytes in, as many as there is room for; with `whole` all or none.  Returns how
  * many, or -ENOMEM if none; stops at a fault, as ring_read does.
