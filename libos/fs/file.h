@@ -52,9 +52,12 @@ struct file_ops {
 	const char *name;
 	/* Bytes from libos memory, for sendfile; otherwise as write. */
 	long (*write_kernel)(struct file *f, const void *data, size_t n, uint64_t *pos);
-	/* Of a file with a position: as write, of several buffers in one piece.  NULL: one by one. */
+	/* As write, of several buffers in one piece.  NULL: one by one.  The same for reading of streams
+	 * alone; who has one there has both. */
 	long (*write_vector)(struct file *f, const struct iovec *vector, unsigned count,
 			     uint64_t *pos);
+	long (*read_vector)(struct file *f, const struct iovec *vector, unsigned count,
+			    uint64_t *pos);
 };
 
 /*

@@ -77,6 +77,8 @@ static long transfer_stream(struct file *f, bool write, const struct iovec *vect
 	unsigned filled = 0;
 	size_t total = 0;
 
+	if (f->ops->read_vector)
+		return (write ? f->ops->write_vector : f->ops->read_vector)(f, vector, count, NULL);
 	for (unsigned i = 0; i < count && total <= PIPE_BUF; i++) {
 		filled += vector[i].iov_len != 0;
 		total += vector[i].iov_len;

@@ -15,6 +15,19 @@
 long file_transfer(struct fd_ref r, bool write, const struct iovec *vector, unsigned count,
 		   uint64_t *offset);
 
+#define VECTOR_ON_STACK 8
+
+/* The program's array of buffers, of which few need no memory. */
+struct io_vector {
+	struct iovec *buffers; /* NULL: there is none */
+	struct iovec on_stack[VECTOR_ON_STACK];
+};
+
+/* Of up to UIO_MAXIOV buffers; the sum of their lengths is an ssize_t.  0, -EFAULT, -EINVAL or -ENOMEM; to be
+ * dropped in any case. */
+int io_vector_fetch(struct io_vector *v, uint64_t user, unsigned count);
+void io_vector_drop(struct io_vector *v);
+
 /* struct file's read_at_once and write_at_once of a file that nobody has read, or written, yet. */
 long file_read_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused);
 long file_write_first(struct file *f, uint64_t buf, size_t n, uint64_t *unused);

@@ -6,8 +6,6 @@
 #include "fs/descriptor.h"
 #include "fs/read_write.h"
 
-#define VECTOR_ON_STACK 8
-
 /* RWF_HIPRI, RWF_DSYNC and RWF_SYNC ask for what is always so. */
 #define RWF_HARMLESS 0x7
 
@@ -22,9 +20,26 @@ static int check_lengths(const struct iovec *vector, int count)
 	return 0;
 }
 
+int io_vector_fetch(struct io_vector *v, uint64_t user, unsigned count)
+{
+	v->buffers =
+		count > VECTOR_ON_STACK ? heap_alloc(count * sizeof(*v->buffers)) : v->on_stack;
+	if (!v->buffers)
+		return -ENOMEM;
+	if (copy_from_user(v->buffers, user, count * sizeof(*v->buffers)))
+		return -EFAULT;
+	return check_lengths(v->buffers, (int)count);
+}
+
+void io_vector_drop(struct io_vector *v)
+{
+	if (v->buffers != v->on_stack)
+		heap_free(v->buffers);
+}
+
 static long transfer_vector(int fd, bool write, uint64_t user, int count, uint64_t *offset)
 {
-	struct iovec on_stack[VECTOR_ON_STACK], *vector = on_stack;
+	struct io_vector v;
 	struct fd_ref r;
 	long result;
 
@@ -33,17 +48,9 @@ static long transfer_vector(int fd, bool write, uint64_t user, int count, uint64
 	r = fd_borrow_for(fd, write);
 	if (!r.file)
 		return -EBADF;
-	if (count > VECTOR_ON_STACK)
-		vector = heap_alloc((size_t)count * sizeof(*vector));
-	if (!vector)
-		result = -ENOMEM;
-	else if (copy_from_user(vector, user, (size_t)count * sizeof(*vector)))
-		result = -EFAULT;
-	else
-		result = check_lengths(vector, count)
-				 ?: file_transfer(r, write, vector, (unsigned)count, offset);
-	if (vector != on_stack)
-		heap_free(vector);
+	result = io_vector_fetch(&v, user, (unsigned)count)
+			 ?: file_transfer(r, write, v.buffers, (unsigned)count, offset);
+	io_vector_drop(&v);
 	fd_return(r);
 	return result;
 }
