@@ -16,7 +16,7 @@ struct user {
 	uint64_t places;
 	uint64_t holders;
 
-	_Atomic uint64_t watches; /* any CPU; a number by itself */
+	_Atomic uint64_t watches, passed; /* any CPU; numbers by themselves */
 };
 
 static struct named *users; /* under process_tree_lock */
@@ -68,20 +68,36 @@ void user_let_go(struct user *u)
 	lock_release(&process_tree_lock);
 }
 
-bool user_add_watch(struct user *u, uint64_t most)
+/* Another one, if there are less. */
+static bool add(_Atomic uint64_t *number, uint64_t most)
 {
-	uint64_t now = atomic_load_explicit(&u->watches, memory_order_relaxed);
+	uint64_t now = atomic_load_explicit(number, memory_order_relaxed);
 
 	while (now < most)
-		if (atomic_compare_exchange_weak_explicit(&u->watches, &now, now + 1, memory_order_relaxed,
-							  memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+			    number, &now, now + 1, memory_order_relaxed, memory_order_relaxed))
 			return true;
 	return false;
+}
+
+bool user_add_watch(struct user *u, uint64_t most)
+{
+	return add(&u->watches, most);
 }
 
 void user_remove_watch(struct user *u)
 {
 	atomic_fetch_sub_explicit(&u->watches, 1, memory_order_relaxed);
+}
+
+bool user_add_passed(struct user *u, uint64_t most)
+{
+	return add(&u->passed, most);
+}
+
+void user_remove_passed(struct user *u, uint64_t n)
+{
+	atomic_fetch_sub_explicit(&u->passed, n, memory_order_relaxed);
 }
 
 bool user_enter_locked(struct process *p)

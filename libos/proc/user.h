@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How many tasks each real user has, for RLIMIT_NPROC, and how many items of epolls. */
+/* How many tasks each real user has, for RLIMIT_NPROC, and how many items of epolls; how many files
+ * are on their way in messages of his. */
 #ifndef LIBOS_PROC_USER_H
 #define LIBOS_PROC_USER_H
 
@@ -34,5 +35,7 @@ struct user *user_hold_own(void); /* that of the calling process */
 void user_let_go(struct user *u);
 bool user_add_watch(struct user *u, uint64_t most); /* false: he has that many */
 void user_remove_watch(struct user *u);
+bool user_add_passed(struct user *u, uint64_t most); /* likewise: another file that he sends */
+void user_remove_passed(struct user *u, uint64_t n);
 
 #endif
