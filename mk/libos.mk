@@ -15,6 +15,9 @@ libos_NASMFLAGS := -Ilibos/ -Iinclude/
 $(eval $(call compile_rules,libos))
 $(eval $(call link_rules,libos,$(BUILD)/libos.elf))
 
+# What is large and seldom called is not optimised as one with the rest, which would have less inlined for it.
+$(call objects,$(wildcard libos/fs/socket*.c)): EXTRA_CFLAGS = -fno-lto
+
 # Only the sources that name the default scheduler depend on SCHED.
 SCHED_USERS := $(call objects,$(shell grep -l LIBOS_DEFAULT_SCHED /dev/null $(filter %.c,$(libos_SOURCES))))
 $(SCHED_USERS): EXTRA_CFLAGS = -DLIBOS_DEFAULT_SCHED='"$(SCHED)"'

@@ -55,11 +55,6 @@ long sys_syslog(int action, uint64_t buffer, int size);
 long sys_personality(uint64_t persona);
 long sys_reboot(uint32_t magic, uint32_t magic2, uint32_t command, uint64_t argument);
 
-/* abi/socket.c */
-long sys_socket(void);
-long sys_socketpair(void);
-long sys_connect(int fd); /* also stands for every other call on a socket */
-
 /* abi/random.c */
 long sys_getrandom(uint64_t buffer, uint64_t size, unsigned flags);
 

@@ -23,7 +23,7 @@ enum lock_rank {
 	RANK_FILES = 20,   /* one descriptor table */
 	RANK_INODE = 30, /* one inode's attributes, the index of a file's pages, the tree's links */
 	RANK_TTY = 40,   /* one terminal */
-	RANK_PIPE = 45,  /* one pipe */
+	RANK_PIPE = 45,  /* one pipe, one pair of sockets */
 	RANK_MUTEX = 50, /* inside a sleeping mutex */
 	RANK_FUTEX = 55, /* one futex hash bucket */
 	RANK_POLLERS = 58, /* who waits for epolls, by poll or in another one */

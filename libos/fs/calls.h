@@ -106,6 +106,26 @@ long sys_pipe2(uint64_t user, int flags);
 long sys_eventfd(unsigned count);
 long sys_eventfd2(unsigned count, int flags);
 
+/* socket_calls.c, socket_message.c, socket_option.c */
+long sys_socket(void);
+long sys_socketpair(int family, int type, int protocol, uint64_t user);
+long sys_connect(int fd);
+long sys_bind(int fd);
+long sys_listen(int fd); /* and accept, accept4 */
+long sys_shutdown(int fd, int how);
+long sys_getsockname(int fd, uint64_t address, uint64_t size_user);
+long sys_getpeername(int fd, uint64_t address, uint64_t size_user);
+long sys_getsockopt(int fd, int level, int option, uint64_t to, uint64_t size_user);
+long sys_setsockopt(int fd, int level, int option, uint64_t from, int size);
+long sys_sendto(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t address,
+		int address_size);
+long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t address,
+		  uint64_t size_user);
+long sys_sendmsg(int fd, uint64_t user, unsigned flags);
+long sys_recvmsg(int fd, uint64_t user, unsigned flags);
+long sys_sendmmsg(int fd, uint64_t user, unsigned count, unsigned flags);
+long sys_recvmmsg(int fd, uint64_t user, unsigned count, unsigned flags, uint64_t timeout);
+
 /* poll.c, select.c */
 long sys_poll(uint64_t fds, uint64_t count, int timeout_ms);
 long sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask, uint64_t mask_size);

@@ -69,6 +69,8 @@ static long link_read(struct inode *link, char *buf, size_t size)
 		length = format(buf, size, "anon_inode:%s", f->ops->name);
 	else if (f->inode->device == DEVICE_NAMELESS)
 		length = format(buf, size, "pipe:[%lu]", f->inode->number);
+	else if (f->inode->device == DEVICE_SOCKETS)
+		length = format(buf, size, "socket:[%lu]", f->inode->number);
 	else
 		length = inode_path_shown(f->inode, root_inode, buf, size);
 	file_put(f);

@@ -15,6 +15,7 @@
 #define MAGIC_TMPFS 0x01021994
 #define MAGIC_PROC 0x9fa0
 #define MAGIC_PIPE 0x50495045
+#define MAGIC_SOCKET 0x534f434b
 
 struct attributes {
 	uint64_t device, number, rdev, links, size, blocks;
@@ -222,7 +223,9 @@ static long put_statfs(uint64_t device, uint64_t user)
 		s.f_ffree = (long)(free / sizeof(struct inode));
 		s.f_files = (long)usage.inodes + s.f_ffree;
 	} else {
-		s.f_type = device == DEVICE_NAMELESS ? MAGIC_PIPE : MAGIC_PROC;
+		s.f_type = device == DEVICE_NAMELESS  ? MAGIC_PIPE
+			   : device == DEVICE_SOCKETS ? MAGIC_SOCKET
+						      : MAGIC_PROC;
 	}
 	return copy_to_user(user, &s, sizeof(s));
 }

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* send and recv in all their forms: a program's buffers, addresses and control messages. */
+#include <stddef.h>
+#include "core/usercopy.h"
+#include "fs/calls.h"
+#include "fs/read_write.h"
+#include "fs/socket_calls.h"
+#include "fs/socket_rights.h"
+#include "proc/signal.h"
+#include "time/timespec.h"
+
+#define ADDRESS_BYTES_MAX 128
+#define CONTROL_MAX 0x7fffffff
+
+/* Linux's struct msghdr, and what sendmmsg has one after the other. */
+struct linux_message {
+	uint64_t name;
+	int32_t name_size;
+	uint64_t vector, vector_count;
+	uint64_t control, control_size;
+	uint32_t flags;
+};
+
+struct linux_messages {
+	struct linux_message message;
+	uint32_t length;
+};
+
+/* ---------------------------------------------------------------- addresses */
+
+/* Whoever sends to an address finds nobody there.  0: Linux does not look at it either. */
+static long refuse_address(const struct socket_end *e, uint64_t address, int size)
+{
+	uint16_t family;
+
+	if (!address || !size || e->pair->type == SOCK_SEQPACKET)
+		return 0;
+	if (size < 0 || size > ADDRESS_BYTES_MAX)
+		return -EINVAL;
+	if (e->pair->type == SOCK_STREAM)
+		return -EISCONN;
+	if (size <= (int)sizeof(family))
+		return -EINVAL;
+	if (copy_from_user(&family, address, sizeof(family)))
+		return -EFAULT;
+	return family == AF_UNIX ? -ECONNREFUSED : -EINVAL;
+}
+
+/* ---------------------------------------------------------------- one buffer */
+
+static struct socket_message one_buffer(const struct iovec *one, unsigned flags)
+{
+	return (struct socket_message){
+		.vector = one,
+		.size = one->iov_len,
+		.is_user = true,
+		.flags = flags,
+	};
+}
+
+long sys_sendto(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t address,
+		int address_size)
+{
+	struct iovec one = { (void *)buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX };
+	struct socket_message m = one_buffer(&one, flags);
+	struct socket_ref r = socket_borrow(fd);
+	long result = r.error ?: refuse_address(r.end, address, address_size);
+
+	if (!result)
+		result = socket_send(r.fd.file, &m);
+	socket_return(r);
+	return result;
+}
+
+long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t address,
+		  uint64_t size_user)
+{
+	const int none = 0;
+	struct iovec one = { (void *)buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX };
+	struct socket_message m = one_buffer(&one, flags);
+	struct socket_ref r = socket_borrow(fd);
+	long result = r.error ?: socket_receive(r.fd.file, &m);
+
+	rights_put(m.rights);
+	if (result >= 0 && address && copy_to_user(size_user, &none, sizeof(none)))
+		result = -EFAULT;
+	socket_return(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- several buffers, control messages */
+
+/* The buffers of *l; to be dropped if it was 0. */
+static long fetch_vector(struct io_vector *v, const struct linux_message *l,
+			 struct socket_message *m)
+{
+	long error;
+
+	if (l->vector_count > UIO_MAXIOV)
+		return -EMSGSIZE;
+	error = io_vector_fetch(v, l->vector, (unsigned)l->vector_count);
+	if (error) {
+		io_vector_drop(v);
+		return error;
+	}
+	m->vector = v->buffers;
+	for (unsigned i = 0; i < l->vector_count; i++)
+		m->size += v->buffers[i].iov_len;
+	if (m->size > IO_BYTES_MAX)
+		m->size = IO_BYTES_MAX;
+	return 0;
+}
+
+static long send_message(struct socket_ref r, const struct linux_message *l, unsigned flags)
+{
+	struct socket_message m = { .is_user = true, .flags = flags };
+	struct io_vector v;
+	long result;
+
+	if (l->control_size > CONTROL_MAX)
+		return -ENOBUFS;
+	result = fetch_vector(&v, l, &m);
+	if (result)
+		return result;
+	result = refuse_address(r.end, l->name, l->name_size)
+			 ?: rights_read(l->control, l->control_size, &m.rights);
+	if (!result)
+		result = socket_send(r.fd.file, &m);
+	rights_put(m.rights); /* if they have not been sent */
+	io_vector_drop(&v);
+	return result;
+}
+
+long sys_sendmsg(int fd, uint64_t user, unsigned flags)
+{
+	struct socket_ref r = socket_borrow(fd);
+	struct linux_message l;
+	long result = r.error;
+
+	if (!result)
+		result = copy_from_user(&l, user, sizeof(l)) ?: send_message(r, &l, flags);
+	socket_return(r);
+	return result;
+}
+
+/* What recvmsg tells beside the bytes, in the header at `user`. */
+static int tell_message(uint64_t user, const struct linux_message *l, struct socket_message *m)
+{
+	const int no_name = 0;
+	uint64_t used = rights_write(m->rights, l->control, l->control_size,
+				     m->flags & MSG_CMSG_CLOEXEC, &m->came);
+	uint32_t flags = m->came | (m->flags & MSG_CMSG_CLOEXEC);
+
+	if (l->name && copy_to_user(user + offsetof(struct linux_message, name_size), &no_name,
+				    sizeof(no_name)))
+		return -EFAULT;
+	return copy_to_user(user + offsetof(struct linux_message, flags), &flags, sizeof(flags))
+		       ?: copy_to_user(user + offsetof(struct linux_message, control_size), &used,
+				       sizeof(used));
+}
+
+static long receive_message(struct socket_ref r, uint64_t user, unsigned flags)
+{
+	struct socket_message m = { .is_user = true, .flags = flags };
+	struct linux_message l;
+	struct io_vector v;
+	long result;
+
+	if (copy_from_user(&l, user, sizeof(l)))
+		return -EFAULT;
+	if (l.name && l.name_size < 0)
+		return -EINVAL;
+	result = fetch_vector(&v, &l, &m);
+	if (result)
+		return result;
+	result = socket_receive(r.fd.file, &m);
+	if (result >= 0 && tell_message(user, &l, &m))
+		result = -EFAULT;
+	rights_put(m.rights);
+	io_vector_drop(&v);
+	return result;
+}
+
+long sys_recvmsg(int fd, uint64_t user, unsigned flags)
+{
+	struct socket_ref r = socket_borrow(fd);
+	long result = r.error ?: receive_message(r, user, flags);
+
+	socket_return(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- several messages */
+
+static int tell_length(uint64_t user, long length)
+{
+	uint32_t n = (uint32_t)length;
+
+	return copy_to_user(user + offsetof(struct linux_messages, length), &n, sizeof(n));
+}
+
+/* Those that are done are told of; an error only if there is none. */
+long sys_sendmmsg(int fd, uint64_t user, unsigned count, unsigned flags)
+{
+	struct socket_ref r = socket_borrow(fd);
+	long result = r.error;
+	unsigned i = 0;
+
+	if (count > UIO_MAXIOV)
+		count = UIO_MAXIOV;
+	while (i < count && result >= 0 && !(i && signal_is_pending())) {
+		struct linux_message l;
+
+		result = copy_from_user(&l, user, sizeof(l)) ?: send_message(r, &l, flags);
+		if (result >= 0)
+			result = tell_length(user, result);
+		i += result >= 0;
+		user += sizeof(struct linux_messages);
+	}
+	socket_return(r);
+	return i ? i : result;
+}
+
+/* As on Linux the time limit is looked at between two messages, and ends no wait. */
+long sys_recvmmsg(int fd, uint64_t user, unsigned count, unsigned flags, uint64_t timeout)
+{
+	struct socket_ref r = socket_borrow(fd);
+	uint64_t ns = TIME_NEVER_NS, deadline;
+	long result = r.error;
+	unsigned i = 0;
+
+	if (!result && timeout)
+		result = timespec_read(timeout, &ns);
+	deadline = deadline_after(ns);
+	while (i < count && result >= 0 &&
+	       !(i && (signal_is_pending() || time_now_ns() >= deadline))) {
+		result = receive_message(r, user, flags & ~MSG_WAITFORONE);
+		if (result >= 0)
+			result = tell_length(user, result);
+		i += result >= 0;
+		user += sizeof(struct linux_messages);
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+	}
+	socket_return(r);
+	return i ? i : result;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes and datagrams in a ring: see socket_queue.h.
+ *
+ * A datagram is put and taken as a whole under one hold of the lock.  When a fault of the program's memory
+ * ends it in the middle, or it was only to be looked at, the ring is set back to what it was: taking moves
+ * its bounds and leaves the bytes, and what has been put beyond its end is not there for anybody.
+ */
+#include "fs/socket_queue.h"
+#include "abi/errno.h"
+#include "fs/linux.h"
+#include "fs/socket.h"
+#include "fs/socket_rights.h"
+
+/* Where the ring is, to set it back. */
+struct bounds {
+	size_t start, used;
+};
+
+static struct bounds bounds_of(const struct pipe_ring *r)
+{
+	return (struct bounds){ r->start, r->used };
+}
+
+static void set_back(struct pipe_ring *r, struct bounds b)
+{
+	r->start = b.start;
+	r->used = b.used;
+}
+
+bool socket_queue_init(struct socket_queue *q, size_t capacity)
+{
+	q->end_of_rights = &q->first_rights;
+	return ring_init(&q->ring, capacity);
+}
+
+struct rights *socket_queue_drop(struct socket_queue *q)
+{
+	struct rights *rights = q->first_rights;
+
+	q->first_rights = NULL;
+	q->end_of_rights = &q->first_rights;
+	q->taken += q->ring.used;
+	q->records = 0;
+	ring_empty(&q->ring);
+	return rights;
+}
+
+void socket_queue_destroy(struct socket_queue *q)
+{
+	ring_destroy(&q->ring);
+}
+
+/* ---------------------------------------------------------------- bytes */
+
+static struct io_buffer buffer_at(const struct socket_message *m, size_t at, size_t *n)
+{
+	const struct iovec *v = m->vector;
+
+	while (at >= v->iov_len)
+		at -= v++->iov_len;
+	*n = v->iov_len - at;
+	return (struct io_buffer){ (uint64_t)v->iov_base + at, m->is_user };
+}
+
+/* From the message's buffers to the ring, or the other way: n bytes, fewer at a fault, or -ENOMEM. */
+static long move_bytes(struct pipe_ring *r, struct socket_message *m, size_t at, size_t n, bool put)
+{
+	size_t done = 0, piece, faulted = 0;
+	long moved = 0;
+
+	while (done < n) {
+		struct io_buffer buffer = buffer_at(m, at + done, &piece);
+
+		if (piece > n - done)
+			piece = n - done;
+		moved = put ? ring_write(r, buffer, 0, piece, false, &faulted)
+			    : (long)ring_read(r, buffer, piece, &faulted);
+		if (moved > 0)
+			done += (size_t)moved;
+		if (moved < (long)piece)
+			break;
+	}
+	if (faulted) {
+		m->touch_at = at + done;
+		m->touch = faulted;
+	}
+	return done ? (long)done : faulted ? -EFAULT : moved;
+}
+
+/* What is to be moved as a whole has not been: then all of it is touched, before it is tried again. */
+static long not_all(struct socket_queue *q, struct socket_message *m, struct bounds before,
+		    size_t n)
+{
+	set_back(&q->ring, before);
+	m->touch_at = 0;
+	m->touch = n;
+	return -EFAULT;
+}
+
+/* ---------------------------------------------------------------- rights */
+
+static void put_rights(struct socket_queue *q, struct socket_message *m, uint64_t start,
+		       uint64_t end)
+{
+	struct rights *rights = m->rights;
+
+	if (!rights)
+		return;
+	m->rights = NULL;
+	rights->next = NULL;
+	rights->start = start;
+	rights->end = end;
+	*q->end_of_rights = rights;
+	q->end_of_rights = &rights->next;
+}
+
+/* The first in the queue, whose bytes are being taken, or looked at. */
+static void take_rights(struct socket_queue *q, struct socket_message *m)
+{
+	struct rights *rights = q->first_rights;
+
+	m->rights = rights;
+	if (m->flags & MSG_PEEK) {
+		rights_get(rights);
+		return;
+	}
+	q->first_rights = rights->next;
+	if (!rights->next)
+		q->end_of_rights = &q->first_rights;
+}
+
+/* ---------------------------------------------------------------- streams */
+
+long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t at, size_t n)
+{
+	uint64_t start = q->taken + q->ring.used;
+	long moved = move_bytes(&q->ring, m, at, n, true);
+
+	if (moved > 0)
+		put_rights(q, m, start, start + (size_t)moved);
+	return moved;
+}
+
+long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n)
+{
+	const struct rights *rights = q->first_rights;
+	struct bounds before = bounds_of(&q->ring);
+	long moved;
+
+	if (n > q->ring.used)
+		n = q->ring.used;
+	if (rights && n > rights->end - q->taken)
+		n = rights->end - q->taken;
+	moved = move_bytes(&q->ring, m, at, n, false);
+	if ((m->flags & MSG_PEEK) && moved < (long)n)
+		return not_all(q, m, before, n);
+	if (rights && moved > 0 && (size_t)moved > rights->start - q->taken)
+		take_rights(q, m);
+	if (m->flags & MSG_PEEK)
+		set_back(&q->ring, before);
+	else if (moved > 0)
+		q->taken += (size_t)moved;
+	return moved;
+}
+
+/* ---------------------------------------------------------------- datagrams */
+
+long socket_queue_put_record(struct socket_queue *q, struct socket_message *m)
+{
+	record_length length = (record_length)m->size;
+	struct bounds before = bounds_of(&q->ring);
+	uint64_t start = q->taken + q->ring.used;
+	long moved = ring_write(&q->ring, io_kernel(&length), 0, sizeof(length), true, NULL);
+
+	if (moved > 0 && length)
+		moved = move_bytes(&q->ring, m, 0, length, true);
+	if (moved < (long)(length ?: sizeof(length))) {
+		bool faulted = m->touch;
+
+		not_all(q, m, before, length);
+		return faulted ? -EFAULT : -ENOMEM;
+	}
+	put_rights(q, m, start, start + sizeof(length) + length);
+	q->records++;
+	return (long)length;
+}
+
+long socket_queue_take_record(struct socket_queue *q, struct socket_message *m)
+{
+	struct bounds before = bounds_of(&q->ring);
+	record_length length;
+	size_t n, none;
+	long moved = 0;
+
+	ring_read(&q->ring, io_kernel(&length), sizeof(length), &none);
+	n = length < m->size ? length : m->size;
+	if (n)
+		moved = move_bytes(&q->ring, m, 0, n, false);
+	if (moved < (long)n)
+		return not_all(q, m, before, n);
+	if (q->first_rights && q->first_rights->start == q->taken)
+		take_rights(q, m);
+	if (m->flags & MSG_PEEK) {
+		set_back(&q->ring, before);
+	} else {
+		ring_skip(&q->ring, length - n);
+		q->taken += sizeof(length) + length;
+		q->records--;
+	}
+	if (n < length)
+		m->came |= MSG_TRUNC;
+	return (long)(m->flags & MSG_TRUNC ? length : n);
+}
+
+size_t socket_queue_bytes(struct socket_queue *q, bool first)
+{
+	struct bounds before = bounds_of(&q->ring);
+	record_length length = 0;
+	size_t none;
+
+	if (!first)
+		return q->ring.used - q->records * sizeof(length);
+	ring_read(&q->ring, io_kernel(&length), sizeof(length), &none);
+	set_back(&q->ring, before);
+	return length;
+}

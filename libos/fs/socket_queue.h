@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What has come to a socket and has not been taken: bytes in a ring of pages, as in a pipe.
+ *
+ *	stream      [ab][c][defg]            one after the other, with no trace of the calls
+ *	datagrams   [2|ab][1|c][4|defg]      each behind its length
+ *
+ * Descriptors that were passed along are beside the ring, in the order of the bytes that they came with.  A
+ * place is the number of bytes that had been put into the ring before, since it was made.
+ */
+#ifndef LIBOS_SOCKET_QUEUE_H
+#define LIBOS_SOCKET_QUEUE_H
+
+#include <linux/uio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "fs/pipe_ring.h"
+
+struct rights;
+
+/* One call's buffers and what goes beside them.  The caller's. */
+struct socket_message {
+	const struct iovec *vector;
+	size_t size;    /* of all buffers together */
+	bool is_user;   /* whose memory: the program's, or the libos's */
+	unsigned flags; /* MSG_DONTWAIT ... */
+	unsigned came;  /* out: MSG_TRUNC */
+	/* Those to be sent, until they are in the queue; or that came, which are the caller's. */
+	struct rights *rights;
+	size_t touch_at, touch; /* with -EFAULT: what has to be touched before it is tried again */
+};
+
+struct socket_queue {
+	/* All under the lock of the pair. */
+	struct pipe_ring ring;
+	uint64_t taken;   /* place of the first byte in the ring */
+	unsigned records; /* 0 of a stream */
+	struct rights *first_rights, **end_of_rights;
+};
+
+typedef uint32_t record_length;
+
+bool socket_queue_init(struct socket_queue *q, size_t capacity); /* false: out of memory */
+/* Empties it; the rights that were in it are the caller's, to be put when no lock is held. */
+struct rights *socket_queue_drop(struct socket_queue *q);
+void socket_queue_destroy(struct socket_queue *q); /* of an empty one */
+
+/*
+ * All four under the lock, and none waits.  Whoever puts has seen that there is room, and whoever takes that
+ * there is something; m->rights go into the queue, or come from it.  -EFAULT: nothing has changed, and
+ * m->touch says what is to be touched.
+ */
+/* Of a stream: bytes from `at` on, up to n; how many, or -ENOMEM. */
+long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
+/* Up to n, and not beyond rights, which end a transfer; with MSG_PEEK they stay. */
+long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
+/* A datagram: its length, or -ENOMEM. */
+long socket_queue_put_record(struct socket_queue *q, struct socket_message *m);
+/* How many bytes were taken, or with MSG_TRUNC how many there were; the rest of it is lost. */
+long socket_queue_take_record(struct socket_queue *q, struct socket_message *m);
+
+/* Without what belongs to the queue itself; of the first datagram alone, or of all. */
+size_t socket_queue_bytes(struct socket_queue *q, bool first);
+
+#endif
