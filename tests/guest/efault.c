@@ -84,6 +84,16 @@ static void make_epoll(void)
 	CHECK_EQ(epoll_ctl(EPOLL, EPOLL_CTL_ADD, EMPTY_PIPE, &e), 0);
 }
 
+/* With a message in it, to be looked at. */
+static void make_socket(void)
+{
+	int ends[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	CHECK_EQ(write(ends[1], good, 64), 64);
+	put_at(ends[0], SOCKET);
+}
+
 static void make_files(void)
 {
 	static char text[4096];
@@ -101,6 +111,7 @@ static void make_files(void)
 	CHECK_EQ(lseek(file, 0, SEEK_SET), 0);
 	put_at(file, TEXT_FILE);
 	make_epoll();
+	make_socket();
 	put_at(open("/bin", O_RDONLY), DIRECTORY);
 	put_at(open("/dev/zero", O_RDWR), ZERO);
 	put_at(open("/dev/console", O_RDWR | O_NOCTTY | O_NONBLOCK), TERMINAL);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -392,8 +393,18 @@ static void descriptors_run_out(void)
 	all_is_back();
 }
 
+static int make_pipe(int pair[2])
+{
+	return pipe2(pair, O_NONBLOCK);
+}
+
+static int make_sockets(int pair[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
+}
+
 /* As many as a process may have, all of them filled. */
-static void pipes_take_memory_until_there_is_none(void)
+static void take_memory(int (*make)(int pair[2]))
 {
 	int status;
 
@@ -405,7 +416,7 @@ static void pipes_take_memory_until_there_is_none(void)
 		int pair[2];
 
 		for (int i = 0; i < 8; i++) { /* each generation fills its own */
-			while (pipe2(pair, O_NONBLOCK) == 0)
+			while (make(pair) == 0)
 				while (write(pair[1], block, sizeof(block)) > 0)
 					;
 			if (fork() != 0)
@@ -421,6 +432,16 @@ static void pipes_take_memory_until_there_is_none(void)
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK(ended_for_lack_of_memory(status));
 	all_is_back();
+}
+
+static void pipes_take_memory_until_there_is_none(void)
+{
+	take_memory(make_pipe);
+}
+
+static void sockets_take_memory_until_there_is_none(void)
+{
+	take_memory(make_sockets);
 }
 
 /* ---------------------------------------------------------------- processes, threads */
@@ -573,6 +594,7 @@ int main(void)
 	RUN(directories_nest_deeply);
 	RUN(descriptors_run_out);
 	RUN(pipes_take_memory_until_there_is_none);
+	RUN(sockets_take_memory_until_there_is_none);
 	RUN(a_thousand_forks_in_a_row);
 	RUN(a_fork_bomb_has_a_limit);
 	RUN(threads_run_out);

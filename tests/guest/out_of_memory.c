@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -131,6 +132,11 @@ static void try_everything(void)
 		if (pipe(ends) == 0) {
 			fcntl(ends[1], F_SETFL, O_NONBLOCK);
 			write(ends[1], block, sizeof(block));
+			close(ends[0]);
+			close(ends[1]);
+		}
+		if (socketpair(AF_UNIX, i % 2 ? SOCK_STREAM : SOCK_DGRAM, 0, ends) == 0) {
+			send(ends[1], block, sizeof(block), MSG_DONTWAIT);
 			close(ends[0]);
 			close(ends[1]);
 		}

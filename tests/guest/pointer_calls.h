@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -32,7 +33,7 @@
 #define STRING 24 /* bytes of a string that runs into the end of its page */
 
 /* Descriptors that the rows name. */
-enum { FILLED_PIPE = 100, EMPTY_PIPE, TEXT_FILE, DIRECTORY, ZERO, TERMINAL, EPOLL };
+enum { FILLED_PIPE = 100, EMPTY_PIPE, TEXT_FILE, DIRECTORY, ZERO, TERMINAL, EPOLL, SOCKET };
 
 enum {
 	IN = 0,
@@ -52,6 +53,7 @@ static uint64_t empty_set;
 static struct iovec vector = { NULL, 64 };
 static struct { void *set; size_t size; } signal_argument = { NULL, 8 };
 static int timer_id;
+static int four = 4; /* what sizes are at */
 static uint32_t capability_version[2] = { _LINUX_CAPABILITY_VERSION_3 };
 
 struct call {
@@ -137,6 +139,21 @@ static const struct call file_calls[] = {
 	CALL(getcwd, OUT | RACED, 2, BAD, 64),
 	CALL(pipe, OUT | ALIGNED, 8, BAD),
 	CALL(pipe2, OUT | ALIGNED, 8, BAD, 0),
+	CALL(socketpair, OUT | ALIGNED, 8, AF_UNIX, SOCK_STREAM, 0, BAD),
+	CALL(sendto, IN, 64, SOCKET, BAD, 64, 0, 0, 0),
+	CALL(sendmsg, IN, 56, SOCKET, BAD, 0),
+	CALL(sendmmsg, OUT | ALIGNED, 64, SOCKET, BAD, 1, 0),
+	CALL(recvfrom, OUT | RACED, 64, SOCKET, BAD, 64, MSG_PEEK, 0, 0),
+	CALL(recvfrom, OUT, 4, SOCKET, GOOD, 64, MSG_PEEK, GOOD, BAD),
+	CALL(recvmsg, OUT | RACED, 56, SOCKET, BAD, MSG_PEEK),
+	CALL(recvmmsg, OUT | ALIGNED, 64, SOCKET, BAD, 1, MSG_PEEK, 0),
+	CALL(recvmmsg, MAY_NULL, 16, SOCKET, GOOD, 1, MSG_PEEK, BAD),
+	CALL(getsockname, OUT, 2, SOCKET, BAD, (long)&four),
+	CALL(getpeername, OUT, 4, SOCKET, GOOD, BAD),
+	CALL(getsockopt, OUT, 4, SOCKET, SOL_SOCKET, SO_TYPE, BAD, (long)&four),
+	CALL(getsockopt, OUT, 4, SOCKET, SOL_SOCKET, SO_TYPE, GOOD, BAD),
+	CALL(setsockopt, IN, 4, SOCKET, SOL_SOCKET, SO_RCVBUF, BAD, 4),
+	CALL(setsockopt, IN, 16, SOCKET, SOL_SOCKET, SO_RCVTIMEO, BAD, 16),
 	CALL(poll, OUT, 8, BAD, 1, 0),
 	CALL(ppoll, OUT, 8, BAD, 1, NO_TIME, 0, 8),
 	CALL(ppoll, MAY_NULL, 16, (long)&no_poll, 0, BAD, 0, 8),

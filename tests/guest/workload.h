@@ -25,6 +25,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -70,6 +71,43 @@ static void send_through_a_pipe(int slot)
 	close(ends[1]);
 	while (read(ends[0], block, sizeof(block)) > 0)
 		;
+	close(ends[0]);
+	wait_for(child);
+}
+
+/* A message with a file in it, or what is left of it, that nobody may come to read. */
+static void send_through_a_socket(int slot)
+{
+	static const int kinds[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+	static char block[WORK_BLOCK];
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr header;
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec vector = { block, WORK_BLOCK / 2 };
+	struct msghdr m = { .msg_iov = &vector,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	int ends[2], event;
+
+	if (socketpair(AF_UNIX, kinds[pick(3)], 0, ends) != 0)
+		return;
+	event = eventfd(0, 0);
+	memcpy(CMSG_DATA(&control.header), &event, sizeof(event));
+	for (int i = 0; i < 4; i++)
+		sendmsg(ends[0], &m, MSG_DONTWAIT);
+	close(event);
+	pid_t child = fork();
+
+	if (child == 0) {
+		close(ends[0]);
+		for (int i = pick(4); i > 0 && recvmsg(ends[1], &m, MSG_DONTWAIT) > 0; i--)
+			m.msg_controllen = sizeof(control);
+		_exit(0);
+	}
+	close(ends[1]);
+	send(ends[0], block, sizeof(block), MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(ends[0]);
 	wait_for(child);
 }
@@ -298,10 +336,13 @@ static void wait_for_the_end(int slot)
 	wait_for(child);
 }
 
-static void (*const work_kinds[])(int slot) = { send_through_a_pipe, touch_memory, use_threads,
-						run_a_program, use_a_file, use_names,
-						use_vectors, use_signals_and_locks, use_regions,
-						sleep_a_while, compute, wait_for_the_end };
+static void (*const work_kinds[])(int slot) = {
+	send_through_a_pipe, send_through_a_socket, touch_memory,
+	use_threads,         run_a_program,         use_a_file,
+	use_names,           use_vectors,           use_signals_and_locks,
+	use_regions,         sleep_a_while,         compute,
+	wait_for_the_end
+};
 
 /* So many turns, or for ever (0); the last kind has no end, so it is for those who are ended. */
 static _Noreturn void work(int slot, unsigned number, unsigned turns)

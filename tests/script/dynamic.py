@@ -44,6 +44,52 @@ def the_hosts_shell_runs():
     assert run.returncode == 9 and run.stdout == b"2686700\n", run
 
 
+EVENT_LOOP = """
+import asyncio, multiprocessing, os, socket
+
+async def main():
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    back, forth = await asyncio.open_connection(sock=theirs)
+    async def answer():
+        while line := await back.readline():
+            forth.write(line.upper())
+            await forth.drain()
+        forth.close()
+    task = asyncio.create_task(answer())
+    for i in range(100):
+        writer.write(b"line %d\\n" % i)
+        assert await reader.readline() == b"LINE %d\\n" % i
+    writer.write_eof()
+    assert await reader.read() == b""
+    await task
+    assert await asyncio.get_running_loop().run_in_executor(None, os.getpid) == os.getpid()
+
+def double(pipe):
+    while (word := pipe.recv()) is not None:
+        pipe.send(word * 2)
+
+asyncio.run(main())
+ours, theirs = multiprocessing.Pipe()
+child = multiprocessing.get_context("fork").Process(target=double, args=(theirs,))
+child.start()
+for n in (1, 70000, 500000):
+    ours.send("x" * n)
+    assert ours.recv() == "x" * 2 * n
+ours.send(None)
+child.join()
+print("status", child.exitcode)
+"""
+
+
+def cpythons_pairs_of_sockets_work():
+    python = os.path.realpath("/usr/bin/python3")
+    library = f"/usr/lib/{os.path.basename(python)}"
+    run = exo_run("--cpus", "4", "--mem", "512M", "--libraries", "--file", f"{python}:/usr/bin/python3",
+                  "--file", f"{library}:{library}", "--", "python3", "-c", EVENT_LOOP)
+    assert run.returncode == 0 and run.stdout == b"status 0\n", run
+
+
 def without_its_linker_there_is_no_program():
     run = exo_run("--file", PROGRAM, "--", "sh", "-c", "/dynamic; echo $?")
     assert run.stdout == b"127\n", run
@@ -71,6 +117,7 @@ def only_what_the_host_has_comes_along():
 
 build("dynamic")
 run_cases([*per_cpu_count(a_program_is_linked), ("the_hosts_shell_runs", the_hosts_shell_runs),
+           ("cpythons_pairs_of_sockets_work", cpythons_pairs_of_sockets_work),
            ("without_its_linker_there_is_no_program", without_its_linker_there_is_no_program),
            ("a_text_is_no_linker", lambda: a_linker_must_be_one("/text")),
            ("a_static_program_is_no_linker", lambda: a_linker_must_be_one("/static")),

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
+#include "abi/errno.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -32,6 +33,8 @@ static uint64_t shim_now_ns = 1000;
 static unsigned long shim_blocks; /* allocated and not freed */
 /* Allocations until one fails; 0: none does. */
 static unsigned shim_fail_after;
+/* The same of copies to and from a program's memory. */
+static unsigned shim_fault_after;
 /* What somebody else does just before a page is made; or NULL. */
 static void (*shim_meanwhile)(void);
 
@@ -42,6 +45,11 @@ static void shim_die(const char *why)
 {
 	printf("not ok shim: %s\n", why);
 	abort();
+}
+
+static bool shim_faults(void)
+{
+	return shim_fault_after && --shim_fault_after == 0;
 }
 
 static bool shim_fails(void)
@@ -155,12 +163,16 @@ struct task *wake_one_donate(struct wait_queue *q, uint32_t key, enum donation_k
 
 int copy_from_user(void *to, uint64_t from, size_t n)
 {
+	if (shim_faults())
+		return -EFAULT;
 	memcpy(to, (const void *)from, n);
 	return 0;
 }
 
 int copy_to_user(uint64_t to, const void *from, size_t n)
 {
+	if (shim_faults())
+		return -EFAULT;
 	memcpy((void *)to, from, n);
 	return 0;
 }
