@@ -24,8 +24,11 @@ static uint8_t prot_of_entry(uint64_t entry)
 /*
  * Maps the pages of [from, from + len) at `to` as well.  For a moment each is mapped twice, so no
  * frame is reported free when the old range goes.  Nobody else changes the tables: the mutex.
+ * The pages that are there now are added to `again`, and not yet to the resident ones: the process
+ * has no more memory than before, and neither its peak nor who is ended for want of memory may
+ * follow from having looked meanwhile.
  */
-static int map_again(struct vm *v, uint64_t from, uint64_t len, uint64_t to)
+static int map_again(struct vm *v, uint64_t from, uint64_t len, uint64_t to, uint64_t *again)
 {
 	uint64_t end = from + len, epoch = 0, va = space_next_present(from, end);
 	struct exo_op ops[MOVE_BATCH];
@@ -49,8 +52,8 @@ static int map_again(struct vm *v, uint64_t from, uint64_t len, uint64_t to)
 				};
 		}
 		r = space_update(v, ops, n, &epoch);
-		if (r == 0)
-			space_add_resident(v, n);
+		for (unsigned i = 0; i < n; i++)
+			*again += space_entry(ops[i].va) & EXO_PTE_PRESENT;
 	}
 	return r;
 }
@@ -60,6 +63,7 @@ static long move(struct vm *v, struct mapping *m, uint64_t old, uint64_t len, ui
 		 uint64_t new_len, uint64_t *epoch)
 {
 	struct mapping *moved = mapping_copy(m);
+	uint64_t again = 0;
 
 	if (!moved)
 		return -ENOMEM;
@@ -67,10 +71,11 @@ static long move(struct vm *v, struct mapping *m, uint64_t old, uint64_t len, ui
 	moved->page += (old - m->region.start) / PAGE;
 	moved->region.start = to;
 	moved->region.end = to + new_len;
-	int r = map_again(v, old, len, to);
+	int r = map_again(v, old, len, to, &again);
 
 	if (r == 0) /* splits may fail: before anything is lost */
 		r = mapping_remove_range(v, old, old + len, epoch);
+	v->resident += again;
 	if (r < 0) {
 		space_unmap(v, to, to + len, epoch);
 		mapping_free(moved);

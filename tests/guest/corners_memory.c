@@ -139,6 +139,29 @@ static void behind_shared_memory_there_is_nothing(void)
 	CHECK_EQ(munmap(p, 4 * PAGE), 0);
 }
 
+static long peak_pages(void)
+{
+	struct rusage usage;
+
+	CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_maxrss * 1024 / (long)PAGE;
+}
+
+/* mremap(2) has each page mapped twice for a moment: that is no more memory. */
+static void what_moves_is_counted_once(void)
+{
+	size_t size = 4096 * PAGE;
+	char *p = fresh(size, MAP_PRIVATE), *to = fresh(size, MAP_PRIVATE);
+
+	for (size_t i = 0; i < size; i += PAGE)
+		p[i] = 1;
+	long before = peak_pages();
+	CHECK(mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	CHECK(to[0] == 1 && to[size - PAGE] == 1);
+	CHECK(peak_pages() < before + 1024);
+	CHECK_EQ(munmap(to, size), 0);
+}
+
 static long wake_and_set(uint32_t *first, uint32_t *second, int value)
 {
 	return syscall(SYS_futex, first, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1ul, second,
@@ -396,6 +419,7 @@ int main(void)
 	RUN(many_regions_are_forked);
 	RUN(the_largest_gap_can_be_filled);
 	RUN(behind_shared_memory_there_is_nothing);
+	RUN(what_moves_is_counted_once);
 	RUN(a_word_that_was_never_touched_can_be_changed);
 	RUN(the_heap_can_be_made_smaller);
 	RUN(many_zeros_are_read_at_once);
