@@ -49,9 +49,9 @@
  * pick() returns a task that is not queued on that CPU, or that it leaves in its own queue, or none
  * though tasks are queued there; when it queues what it was not given; or when a task has stayed
  * queued for longer than timeout_ms of the time that its CPU was given, and 50 ms (less if timeout_ms
- * is short) for each task that is queued there.  The built-in FIFO takes over from the core's own list
- * of tasks, a report names the culprit, and no task notices.  A library that has been ejected gets
- * exit() and is not called again.
+ * is short) for each task that is queued there: for a task that weighs less than nice 0, so many times
+ * more.  The built-in FIFO takes over from the core's own list of tasks, a report names the culprit,
+ * and no task notices.  A library that has been ejected gets exit() and is not called again.
  *
  * ---- A whole scheduler
  *

@@ -19,6 +19,7 @@
 #define LOOKS 8 /* that a task waits before it counts as stalled */
 #define LOOK_NS_MIN 1000000ul
 #define LOOK_NS_MAX 50000000ul
+#define LOOKED_AT_MAX 64
 
 void stall_limit_set(struct sched_instance *s, uint64_t timeout_ns)
 {
@@ -42,7 +43,7 @@ void stall_clock_advance(struct run_queue *q)
 
 /* Among a thousand tasks even the fairest library lets each wait for a thousand slices, and one that
  * draws lots for some more: each that is queued may take the time of a look. */
-static bool waits_too_long(const struct run_queue *q, const struct task *t)
+static bool waits_long(const struct run_queue *q, const struct task *t)
 {
 	uint64_t timeout = q->instance->timeout_ticks;
 	uint32_t count = atomic_load_explicit(&q->count, memory_order_relaxed);
@@ -51,17 +52,45 @@ static bool waits_too_long(const struct run_queue *q, const struct task *t)
 	       q->granted - t->queued_at > timeout + count * q->instance->look_ticks;
 }
 
+/* Beside one of nice 0 the others may have as many slices before it has its own as it counts less: 341
+ * beside SCHED_IDLE.  Anybody can make such a task, and no library is ejected for what it is asked to do. */
+static bool waits_too_long(const struct run_queue *q, const struct task *t)
+{
+	uint64_t others = atomic_load_explicit(&q->count, memory_order_relaxed) * q->instance->look_ticks;
+	unsigned weight = sched_weight(t->policy, t->nice);
+
+	if (weight < SCHED_WEIGHT_NICE_0)
+		others = others * SCHED_WEIGHT_NICE_0 / weight;
+	return q->granted - t->queued_at > q->instance->timeout_ticks + others;
+}
+
+/* The oldest waits for long.  Where it may, as it counts little, it does not hide those behind it.  Not
+ * all of them: upcalls are masked. */
+static __attribute__((noinline)) void look_closer(struct vcore *v)
+{
+	unsigned left = LOOKED_AT_MAX;
+
+	list_for_each(node, &v->queue.ready) {
+		struct task *t = list_entry(node, struct task, ready_link);
+
+		if (left-- == 0 || !waits_long(&v->queue, t))
+			return;
+		if (waits_too_long(&v->queue, t)) {
+			sched_eject(v, SCHED_EXIT_STALLED, "", t->self, t->self.id);
+			return;
+		}
+	}
+}
+
 void stall_check(struct vcore *v)
 {
 	struct run_queue *q = &v->queue;
-	struct task *oldest;
 
 	if (list_empty(&q->ready))
 		return;
 	stall_clock_advance(q);
-	oldest = run_queue_oldest(v);
-	if (waits_too_long(q, oldest))
-		sched_eject(v, SCHED_EXIT_STALLED, "", oldest->self, oldest->self.id);
+	if (waits_long(q, run_queue_oldest(v)))
+		look_closer(v);
 }
 
 uint64_t stall_check_due_tsc(const struct vcore *v)

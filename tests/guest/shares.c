@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "sched_attr.h"
+#include "scheduler_files.h"
 #include "test.h"
 
 #define MS 1000000ll
@@ -177,6 +178,45 @@ static void lottery_gives_shares_by_weight(void)
 static void fair_gives_shares_by_weight(void)
 {
 	check_shares("fair", NEAR);
+}
+
+/* ---- patience */
+
+#define LONG_SLICES "stride slice_us 100000"
+#define USUAL_SLICES "stride slice_us 2000"
+#define SPINNERS 4
+#define LONGER_THAN_ANYBODY_WAITS_S 12 /* 10 s, and 50 ms for each that is queued */
+
+static void spin_till_told(int i)
+{
+	while (!shared->stop)
+		shared->spins[i]++;
+}
+
+/* SCHED_IDLE counts 3 where others count 1024: beside four, its turns are 136 s apart. */
+static void no_library_is_ejected_for_who_counts_little(void)
+{
+	pid_t child[SPINNERS + 1];
+	char name[NAME_ROOM];
+
+	CHECK_EQ(put_in_force("stride"), 0);
+	CHECK_EQ(tell("sched-param", LONG_SLICES), 0);
+	begin();
+	child[0] = start(0, (struct sched_attr){ .sched_policy = 5 }, spin_till_told);
+	for (int i = 1; i <= SPINNERS; i++)
+		child[i] = start(i % TASKS_MAX, (struct sched_attr){ 0 }, spin_till_told);
+	while (shared->ready <= SPINNERS)
+		usleep(1000);
+	shared->go = 1;
+	sleep(LONGER_THAN_ANYBODY_WAITS_S);
+	current_scheduler(name);
+	CHECK_EQ(tell("sched-param", USUAL_SLICES), 0);
+	CHECK_EQ(put_in_force(before), 0); /* not stride's turn first, for the one to hear that it is over */
+	shared->stop = 1;
+	for (int i = 0; i <= SPINNERS; i++)
+		waitpid(child[i], NULL, 0);
+	CHECK(!shared->wrong);
+	CHECK(strcmp(name, "stride") == 0);
 }
 
 /* ---- budgets */
@@ -363,6 +403,7 @@ int main(void)
 	RUN(stride_gives_shares_by_weight);
 	RUN(lottery_gives_shares_by_weight);
 	RUN(fair_gives_shares_by_weight);
+	RUN(no_library_is_ejected_for_who_counts_little);
 	RUN(edf_gives_what_was_asked_for_and_no_more);
 	RUN(fifo_tasks_leave_nothing_to_others);
 	RUN(rr_tasks_take_turns_and_leave_nothing_to_others);
