@@ -115,10 +115,32 @@ def only_what_the_host_has_comes_along():
     assert run.stdout == b"127\n", run
 
 
+def build_library(path, source, *options):
+    subprocess.run(["gcc", "-shared", "-fPIC", "-xc", "-o", path, "-", *options], input=source.encode(), check=True)
+
+
+def libraries_of_its_own_come_along():
+    """One needs another that lies beside it, and is found by the program alone; one that is nowhere is named."""
+    folder = os.path.join(FOLDER.name, "own")
+    os.mkdir(folder)
+    build_library(f"{folder}/libinner.so", "int inner(void) { return 6; }")
+    build_library(f"{folder}/libouter.so", "int inner(void); int outer(void) { return inner() * 7; }",
+                  f"-L{folder}", "-linner")
+    program = f"{folder}/program"
+    subprocess.run(["gcc", "-xc", "-o", program, "-", f"-L{folder}", f"-Wl,-rpath-link,{folder}", "-louter"],
+                   input=b"int outer(void); int main(void) { return outer(); }", check=True)
+    run = exo_run("--libraries", "--env", "LD_LIBRARY_PATH=/own", "--file", f"{folder}:/own", "--", "/own/program")
+    assert run.returncode == 42, run
+    os.remove(f"{folder}/libinner.so")
+    run = exo_run("--libraries", "--file", f"{folder}:/own", "--", "/own/program")
+    assert run.returncode == 125 and b"libouter.so needs libinner.so, which" in run.stderr, run
+
+
 build("dynamic")
 run_cases([*per_cpu_count(a_program_is_linked), ("the_hosts_shell_runs", the_hosts_shell_runs),
            ("cpythons_pairs_of_sockets_work", cpythons_pairs_of_sockets_work),
            ("without_its_linker_there_is_no_program", without_its_linker_there_is_no_program),
            ("a_text_is_no_linker", lambda: a_linker_must_be_one("/text")),
            ("a_static_program_is_no_linker", lambda: a_linker_must_be_one("/static")),
-           ("a_linker_that_is_nowhere_is_missing", only_what_the_host_has_comes_along)])
+           ("a_linker_that_is_nowhere_is_missing", only_what_the_host_has_comes_along),
+           ("libraries_of_its_own_come_along", libraries_of_its_own_come_along)])
