@@ -369,8 +369,8 @@ static void urgency_passes_along_chains(void)
 	leave_stage(&first);
 }
 
-/* Two chains, each short enough to be walked along, of which the first to wait in one comes to wait behind the
- * last of the other.  Beyond the bound nobody learns what has changed, but what changes there. */
+/* Two chains, each short enough to be walked along, of which the first to wait in one comes to wait behind
+ * the last of the other.  Beyond the bound nobody learns what has changed, but what changes there. */
 static void a_chain_is_followed_so_far_and_no_further(void)
 {
 	enum { PEOPLE = 1100, SEAM = PEOPLE / 2, FOLLOWED = 1000 };
