@@ -373,6 +373,14 @@ unsigned sched_cpu_queued(int cpu); /* tasks in its queue */
 void sched_resched(int cpu);
 
 /*
+ * The task that runs on this CPU, however it came to run, or NULL: none does, as between charge() and
+ * pick(); or the library has not met it, or has refused it.  Its private state may be read and written here.
+ * Of another CPU's a library can only keep a copy of what matters, written there: a pointer that is kept is
+ * good until the next callback, since the task may sleep, run elsewhere and end without one on this CPU.
+ */
+struct task *sched_running(void);
+
+/*
  * A FIFO queue of tasks.  All zeros is empty.  A task is in at most one queue of either kind (I3);
  * to push one that is queued already, or to remove one from a queue that it is not in, counts as a
  * fault of the callback.

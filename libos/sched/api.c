@@ -160,6 +160,17 @@ void sched_resched(int cpu)
 							       MAILBOX_RESCHED) & MAILBOX_RESCHED));
 }
 
+/* One that another library has known still has that one's private state: while it runs on after a swap, and
+ * for init() and exit(), which may be of a library that is not in force here. */
+struct task *sched_running(void)
+{
+	const struct vcore *v = this_vcore();
+	struct task *t = v->current;
+
+	return t && t->sched_generation == v->queue.generation && !t->sched_core_only && !v->queue.visited ?
+		t : NULL;
+}
+
 /* ---- dump: each CPU prints its own queue, since nobody else may look at it */
 
 struct dump_call {

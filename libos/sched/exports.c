@@ -45,6 +45,7 @@ static const struct {
 	EXPORT(sched_cpu_is_idle),
 	EXPORT(sched_cpu_queued),
 	EXPORT(sched_resched),
+	EXPORT(sched_running),
 
 	EXPORT(sched_fifo_push_back),
 	EXPORT(sched_fifo_push_front),

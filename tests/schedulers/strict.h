@@ -73,6 +73,16 @@ static void strict_cpu_online(int cpu, int up)
 	c->online = up == 1;
 }
 
+/* Whom this CPU runs, if that is one who has been attached: he is in no queue. */
+static struct task *running(void)
+{
+	struct task *t = sched_running();
+
+	if (t)
+		must_be_out(t);
+	return t;
+}
+
 /* Only a gift brings a slice along; a task that was given one may be preempted before it has used
  * any of it, or be handed over. */
 static void strict_push(int cpu, struct task *t, enum sched_why why)
@@ -81,6 +91,7 @@ static void strict_push(int cpu, struct task *t, enum sched_why why)
 
 	must(sched_task_cpu(t) == cpu);
 	must_be_out(t);
+	must(running() != t);
 	must(why != SCHED_DONATED || sched_donated_ns(t) > 0);
 	must((why != SCHED_WOKEN && why != SCHED_NEW) || sched_donated_ns(t) == 0);
 	known(t)->queued = cpu + 1;
@@ -94,7 +105,7 @@ static void strict_dequeue(int cpu, struct task *t)
 {
 	struct strict_cpu *c = here(cpu);
 
-	must(known(t)->queued == cpu + 1);
+	must(known(t)->queued == cpu + 1 && running() != t);
 	known(t)->queued = 0;
 	sched_fifo_remove(&c->ready, t);
 }
@@ -104,7 +115,7 @@ static struct sched_run strict_pick(int cpu, struct task *prev)
 	struct strict_cpu *c = here(cpu);
 	struct task *t = sched_fifo_pop(&c->ready);
 
-	must(!prev || known(prev)->queued == cpu + 1);
+	must(!running() && (!prev || known(prev)->queued == cpu + 1));
 	if (t) {
 		must(known(t)->queued == cpu + 1);
 		known(t)->queued = 0;
@@ -116,6 +127,7 @@ static void strict_charge(int cpu, struct task *t, uint64_t ns)
 {
 	(void)here(cpu);
 	must_be_out(t);
+	must(running() == t);
 }
 
 static int strict_select_cpu(struct task *t, int prev, enum sched_why why)

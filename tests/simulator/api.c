@@ -152,3 +152,10 @@ void sched_resched(int cpu)
 	check_cpu("sched_resched", cpu);
 	machine_resched(cpu);
 }
+
+struct task *sched_running(void)
+{
+	struct sim_task *t = machine.cpu[machine.this_cpu].current;
+
+	return t && t->attached && !t->refused && machine.in_force ? &t->t : NULL;
+}
