@@ -170,7 +170,11 @@ struct sched_exit {
 
 enum sched_flag {
 	SCHED_PARTITIONED = 1 << 0, /* tasks stay where they were put: no stealing, no evening out */
-	SCHED_FLAGS = SCHED_PARTITIONED, /* all there are: a library with another is refused */
+	/* A CPU where more wait than at another passes one on, by steal(): with select_cpu(), too.
+	 * (Without, that is so anyway.) */
+	SCHED_EVENED_OUT = 1 << 1,
+	/* All there are: a library with another is refused. */
+	SCHED_FLAGS = SCHED_PARTITIONED | SCHED_EVENED_OUT,
 };
 
 /*
@@ -255,8 +259,9 @@ struct sched_ops {
 	/*
 	 * Choose a task in victim's queue that CPU thief may run (sched_allowed()), take it out and
 	 * return it, or NULL.  Runs on the victim.  Default: the allowed task that was queued last.
-	 * The thief is idle.  Or, if there is no select_cpu(), it has for a while been the CPU where the
-	 * fewest wait; there the default is one that computes and has not been moved lately.
+	 * The thief is idle.  Or, if there is no select_cpu(), or with SCHED_EVENED_OUT, it has for a while
+	 * been the CPU where the fewest wait; there the default is one that computes and has not been moved
+	 * lately.
 	 */
 	struct task *(*steal)(int victim, int thief);
 

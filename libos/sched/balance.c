@@ -32,10 +32,10 @@
  * It costs a look at one word of each other CPU at the end of a slice, and nothing where nobody waits; a
  * switch does not know of it.
  *
- * A library that has select_cpu() places tasks itself, and one that is SCHED_PARTITIONED wants them to
- * stay.  One that has steal() is asked, and may refuse; whom it passes on, and how often, is its own
- * choice. If another library comes into force between our look and the task's leaving, one task of it may
- * be moved.
+ * A library that has select_cpu() places tasks itself, unless it is SCHED_EVENED_OUT, and one that is
+ * SCHED_PARTITIONED wants them to stay.  One that has steal() is asked, and may refuse; whom it passes on,
+ * and how often, is its own choice. If another library comes into force between our look and the task's
+ * leaving, one task of it may be moved.
  */
 #include "sched/balance.h"
 #include "core/cpu.h"
@@ -53,7 +53,9 @@
 
 static bool is_left_to_the_core(const struct vcore *v)
 {
-	return !run_queue_has_opinion(v) && !(v->queue.ops->flags & SCHED_PARTITIONED);
+	uint32_t flags = v->queue.ops->flags;
+
+	return (!run_queue_has_opinion(v) || (flags & SCHED_EVENED_OUT)) && !(flags & SCHED_PARTITIONED);
 }
 
 static bool has_task_on_its_way(int cpu)

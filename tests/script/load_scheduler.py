@@ -141,7 +141,7 @@ BY_HAND = {
     "empty_name": (LIBRARY % ("", '.name = ""'), ["-fPIC", SYSV], "its name is empty"),
     "long_name": (LIBRARY % ("", '.name = "0123456789abcdef"'), ["-fPIC", SYSV], "its name is too long"),
     "wrong_name": (LIBRARY % ("", '.name = "a b/c"'), ["-fPIC", SYSV], "its name has a blank, a /"),
-    "flags": (LIBRARY % ("", NAME + ", .flags = SCHED_PARTITIONED << 1"), ["-fPIC", SYSV], "its flags have a bit"),
+    "flags": (LIBRARY % ("", NAME + ", .flags = SCHED_FLAGS + 1"), ["-fPIC", SYSV], "its flags have a bit"),
     "huge": (LIBRARY % ("char all[SCHED_LIBRARY_SIZE_MAX];", NAME), ["-fPIC", SYSV], "more than 256 KiB"),
     "later": (LIBRARY % ("", NAME + ", .abi = SCHED_ABI + 1"), ["-fPIC", SYSV], "later version"),
     "large": (LIBRARY % ("", NAME + ", .task_size = 4096"), ["-fPIC", SYSV], "its task_size is more"),
@@ -357,6 +357,19 @@ def a_misused_helper_is_reported_with_the_line_that_called_it(kit, folder):
         assert re.search(rf"\b{name}\.c:{number}\b", where), (name, number, where, found.group(0))
 
 
+@in_folder
+def the_books_deadlines_over_all_cpus_run_programs(kit, folder):
+    """tests/schedulers/soonest.c, that is, in the system; the simulator's part is in tests/simulator/simulator.py."""
+    made = kit.run("exo-sched", os.path.join(TOP, "tests/schedulers/soonest.c"), "-o", "soonest.so", folder=folder)
+    assert made.returncode == 0, made.stderr
+    line = ("schedctl use /soonest.so; for i in $(seq 8); do seq 20000 | sort -rn | head -1 & done; wait; "
+            "pipeline-demo 2 | wc -l; schedctl current")
+    for cpus in ("1", "4"):
+        ran = kit.run("exo-run", "--cpus", cpus, "--timeout", "120", "--file", "soonest.so:/soonest.so", "--",
+                      "sh", "-c", line, folder=folder)
+        assert ran.stdout.split() == ["20000"] * 8 + ["1", "soonest"] and not ran.stderr, ran
+
+
 run_cases([(case.__name__, case) for case in (
     every_function_of_the_header_is_exported,
     a_new_scheduler_works_out_of_the_tree,
@@ -366,4 +379,5 @@ run_cases([(case.__name__, case) for case in (
     libraries_built_by_hand_are_loaded_or_refused_with_the_reason,
     a_misused_helper_is_reported_with_the_line_that_called_it,
     a_library_is_told_whose_thread_a_task_is,
+    the_books_deadlines_over_all_cpus_run_programs,
 )])

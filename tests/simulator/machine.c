@@ -665,7 +665,8 @@ static struct sim_task *take_to_move(struct sim_cpu *c, int cpu, int *to)
 static void balance(int cpu)
 {
 	struct sim_cpu *c = &machine.cpu[cpu];
-	bool left_to_us = !machine.ops->select_cpu && !(machine.ops->flags & SCHED_PARTITIONED);
+	uint32_t flags = machine.ops->flags;
+	bool left_to_us = (!machine.ops->select_cpu || (flags & SCHED_EVENED_OUT)) && !(flags & SCHED_PARTITIONED);
 	int to = left_to_us ? less_busy(cpu, NULL) : -1;
 	struct sim_task *t;
 

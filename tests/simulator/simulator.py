@@ -98,10 +98,13 @@ def round_robin_has_other_shares():
     assert share > 2 * wanted, (share, wanted)
 
 
+def times_and_moves(timeline):
+    return re.findall(r"^\w free\w* +([\d.]+) +[\d.]+ +[\d.]+ +\d+ +(\d+)", timeline, re.MULTILINE)
+
+
 def three_share_two_cpus_evenly(library):
     """Without the core's evening out, one has a CPU for itself, and the others half of one each."""
-    rows = re.findall(r"^\w free\w* +([\d.]+) +[\d.]+ +[\d.]+ +\d+ +(\d+)", simulate(library, "uneven"),
-                      re.MULTILINE)
+    rows = times_and_moves(simulate(library, "uneven"))
     ran, moved = [float(row[0]) for row in rows], [int(row[1]) for row in rows]
     assert len(rows) == 3 and min(ran) > 3600 and max(ran) < 4400, rows
     assert max(moved) <= 6000 / 200, rows     # nobody to and fro: two periods are 200 ms
@@ -254,6 +257,52 @@ def an_authors_file_runs_any_work():
     assert run.returncode == 0 and run.stdout == simulate("rr", "mixed", "--cpus", "3"), run
 
 
+SOONEST = os.path.join(TOP, "tests/schedulers/soonest.c")
+WOKEN = """cpus 1
+until 1s
+task long*2: run 10s
+task short: run 100us; sleep 10ms; repeat
+"""
+
+
+def run_under(folder, text, work):
+    """The timeline of an author's library."""
+    path = os.path.join(folder, "mine.c")
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write(text)
+    run = subprocess.run(["make", "-s", f"BUILD={os.path.relpath(BUILD, TOP)}", "check-scheduler",
+                          f"FILE={path}", f"WORK={work}"], cwd=TOP, check=False, capture_output=True, text=True,
+                         timeout=LIMIT_S)
+    assert run.returncode == 0, run
+    return run.stdout
+
+
+def the_books_deadlines_over_all_cpus_are_kept():
+    with open(SOONEST, encoding="ascii") as stream:
+        soonest = stream.read()
+    with tempfile.TemporaryDirectory() as folder:
+        run = check_scheduler(folder, "soonest.c", soonest)
+        assert run.returncode == 0, run
+        work = os.path.join(folder, "woken.work")
+        with open(work, "w", encoding="ascii") as stream:
+            stream.write(WOKEN)
+        waited = [float(re.search(r"^C short +[\d.]+ +([\d.]+)", run_under(folder, text, work),
+                                  re.MULTILINE).group(1))
+                  for text in (soonest, soonest.replace("sched_running()", "NULL"))]
+        assert waited[0] < 30 and waited[1] > 100, waited
+
+
+def who_places_tasks_may_have_them_evened_out():
+    """Of three that compute on two CPUs; without the flag one has a CPU for itself."""
+    with open(SOONEST, encoding="ascii") as stream:
+        soonest = stream.read()
+    with tempfile.TemporaryDirectory() as folder:
+        for text, least in ((soonest, 3600), (soonest.replace("\t.flags = SCHED_EVENED_OUT,\n", ""), 2900)):
+            ran = [float(row[0]) for row in
+                   times_and_moves(run_under(folder, text, "tests/simulator/work/uneven.work"))]
+            assert len(ran) == 3 and least < min(ran) < least + 400, ran
+
+
 def case(function, *arguments):
     name = "-".join([function.__name__, *(argument.replace("/", "-") for argument in arguments)])
     return name, lambda: function(*arguments)
@@ -287,6 +336,8 @@ def main():
         case(arrays_of_all_cpus_suffice),
         case(what_cannot_be_run_is_said),
         case(an_authors_file_runs_any_work),
+        case(the_books_deadlines_over_all_cpus_are_kept),
+        case(who_places_tasks_may_have_them_evened_out),
     ])
 
 

@@ -317,6 +317,19 @@ static void a_library_that_places_or_partitions_is_left_alone(void)
 	ops.select_cpu = select_any;
 	look_twice();
 	CHECK_EQ(sent_count, 0);
+	ops.flags = SCHED_EVENED_OUT | SCHED_PARTITIONED;
+	look_twice();
+	CHECK_EQ(sent_count, 0);
+}
+
+static void a_library_that_places_and_is_evened_out_passes_one_on(void)
+{
+	start(2);
+	fewer_wait_at(1, 0);
+	ops.select_cpu = select_any;
+	ops.flags = SCHED_EVENED_OUT;
+	look_twice();
+	CHECK_EQ(sent_count, 1);
 }
 
 static struct task *steal_any(int victim, int thief)
@@ -358,6 +371,7 @@ int main(void)
 	RUN(nobody_goes_to_a_cpu_that_is_given_up);
 	RUN(a_look_has_a_bound);
 	RUN(a_library_that_places_or_partitions_is_left_alone);
+	RUN(a_library_that_places_and_is_evened_out_passes_one_on);
 	RUN(a_library_that_has_steal_is_asked_and_may_refuse);
 	return check_result();
 }
