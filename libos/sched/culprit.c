@@ -20,7 +20,7 @@
 
 /* Each used by its own CPU only, masked. */
 static struct culprit {
-	char task[128]; /* what was done with which task */
+	char task[160]; /* what was done with which task */
 	char fault[80]; /* what was done where it was abandoned */
 	uint64_t at;    /* the instruction */
 	uint64_t from;  /* behind the library's call of what `at` is in; 0: not known, or `at` is in it */
@@ -73,6 +73,42 @@ void culprit_task(struct vcore *v, const struct task *t, const char *did, const 
 	else
 		say_what_is(is, sizeof(is), v, t, by);
 	format(c->task, sizeof(c->task), "%s task %u (%s), %s:", did, t->self.id, t->name, is);
+}
+
+/* Where the library has t, as far as the ready-made queues tell. */
+static void say_where_it_waits(char *to, size_t size, const struct vcore *v, const struct task *t)
+{
+	const struct sched_instance *s = v->queue.instance;
+	uint64_t offset = (uint64_t)t->run_queue - (uint64_t)s->cpu_private;
+
+	if (t->sched_core_only)
+		format(to, size, "left to the core's FIFO");
+	else if (!t->run_queue)
+		format(to, size, "in no sched_fifo or sched_ordered");
+	else if (s->cpu_private && offset < s->cpu_stride * vcore_count)
+		format(to, size, "in a queue of CPU %lu", offset / s->cpu_stride);
+	else
+		format(to, size, "in a queue that is no CPU's");
+}
+
+void culprit_stalled(struct vcore *v, const struct task *t, uint64_t waited_ns)
+{
+	struct culprit *c = &culprits[v->cpu];
+	char where[48];
+
+	say_where_it_waits(where, sizeof(where), v, t);
+	format(c->task, sizeof(c->task), "did not run task %u (%s), which has waited for %lu ms, %s", t->self.id,
+	       t->name, waited_ns / 1000000, where);
+}
+
+void culprit_idled(struct vcore *v, const struct task *t, unsigned queued)
+{
+	struct culprit *c = &culprits[v->cpu];
+	char where[48];
+
+	say_where_it_waits(where, sizeof(where), v, t);
+	format(c->task, sizeof(c->task), "returned nothing, though %u are queued: first task %u (%s), %s", queued,
+	       t->self.id, t->name, where);
 }
 
 void culprit_print_task(const struct vcore *v)

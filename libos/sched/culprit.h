@@ -20,8 +20,11 @@ void culprit_place(struct vcore *v, const struct exo_regs *regs, enum sched_exit
 /* The library `did` something with t, which may be no task: "left", "returned"; `wrong` is what it must
  * not be, or NULL: it ought to have been queued here, and free to be run by CPU `by`. */
 void culprit_task(struct vcore *v, const struct task *t, const char *did, const char *wrong, int by);
+/* t, which is queued here, has waited for so long; pick() returned nothing, though t and others are. */
+void culprit_stalled(struct vcore *v, const struct task *t, uint64_t waited_ns);
+void culprit_idled(struct vcore *v, const struct task *t, unsigned queued);
 
-/* "returned task 3 (sh), which is blocked:" -- what culprit_task() was told last on this CPU. */
+/* "returned task 3 (sh), which is blocked:" -- what one of these was told last on this CPU. */
 void culprit_print_task(const struct vcore *v);
 /* The line on culprit_place(), for a library that faulted or ran for too long: the function of the libos
  * that it was in, where the library called that, as an address in its file, and what it did there. */

@@ -5,17 +5,20 @@
 #include "sched/library.h"
 #include "time/time.h"
 
+enum detail { NUMBER, ADDRESS, UNSAID };
+
 static const struct {
 	const char *what;
-	bool address; /* what `detail` is; otherwise a number */
+	enum detail detail;
 } reasons[] = {
-	[SCHED_EXIT_SWAPPED] = { "was swapped out", false },
-	[SCHED_EXIT_FAULT] = { "faulted, at", true },
-	[SCHED_EXIT_OVERRUN] = { "ran too long, at", true },
-	[SCHED_EXIT_BAD_TASK] = { "", true }, /* culprit.h says it */
-	[SCHED_EXIT_IDLED] = { "had nothing to run, while this many tasks were queued:", false },
-	[SCHED_EXIT_STALLED] = { "did not run a task in time, id", false },
-	[SCHED_EXIT_INIT] = { "returned error", false },
+	[SCHED_EXIT_SWAPPED] = { "was swapped out", NUMBER },
+	[SCHED_EXIT_FAULT] = { "faulted, at", ADDRESS },
+	[SCHED_EXIT_OVERRUN] = { "ran too long, at", ADDRESS },
+	[SCHED_EXIT_INIT] = { "returned error", NUMBER },
+	/* Of these, culprit.h says what it was. */
+	[SCHED_EXIT_BAD_TASK] = { "", ADDRESS },
+	[SCHED_EXIT_IDLED] = { "", UNSAID },
+	[SCHED_EXIT_STALLED] = { "", UNSAID },
 };
 
 void sched_report(struct vcore *v, const struct sched_ops *ops, const struct sched_exit *why,
@@ -26,9 +29,12 @@ void sched_report(struct vcore *v, const struct sched_ops *ops, const struct sch
 	log_print("libos: scheduler %s %s: on CPU %d it%s%s%s %s", ops->name, fate, why->cpu,
 		  *why->callback ? "s " : "", why->callback, *why->callback ? "()" : "",
 		  reasons[why->reason].what);
-	if (why->reason == SCHED_EXIT_BAD_TASK)
+	if (!*reasons[why->reason].what)
 		culprit_print_task(v);
-	log_print(reasons[why->reason].address ? " 0x%lx\n" : " %ld\n", why->detail);
+	if (reasons[why->reason].detail == UNSAID)
+		log_print("\n");
+	else
+		log_print(reasons[why->reason].detail == ADDRESS ? " 0x%lx\n" : " %ld\n", why->detail);
 	if (why->task.id)
 		log_print("libos:   at %lu.%06lu s, about task %u\n", us / 1000000, us % 1000000,
 			  why->task.id);

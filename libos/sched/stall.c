@@ -13,6 +13,7 @@
 #include "core/cpu.h"
 #include "core/task.h"
 #include "core/vcore.h"
+#include "sched/culprit.h"
 #include "sched/library.h"
 #include "time/time.h"
 
@@ -76,6 +77,7 @@ static __attribute__((noinline)) void look_closer(struct vcore *v)
 		if (left-- == 0 || !waits_long(&v->queue, t))
 			return;
 		if (waits_too_long(&v->queue, t)) {
+			culprit_stalled(v, t, tsc_to_ns(v->queue.granted - t->queued_at));
 			sched_eject(v, SCHED_EXIT_STALLED, "", t->self, t->self.id);
 			return;
 		}

@@ -7,7 +7,7 @@
 
 static const struct broken_case cases[] = {
 	{ "nothing_to_run_though_tasks_wait", BREAK_IDLE, IN_NONE, 50,
-	  "s pick() had nothing to run", 1, 0, NULL },
+	  "s pick() returned nothing, though ", 1, 0, "), in a queue of CPU |), in a queue that is no CPU's" },
 	{ "a_blocked_task_is_returned", BREAK_BLOCKED, IN_NONE, 50, "s pick() " RETURNED, 1, 0,
 	  ", which is blocked: 0x|, which runs on CPU |, which is on its way to a CPU: 0x"
 	  "|, which has ended: 0x" },
@@ -23,9 +23,11 @@ static const struct broken_case cases[] = {
 	{ "a_picked_task_stays_queued", BREAK_KEEP, IN_NONE, 20, "s pick() " RETURNED, 1, 0,
 	  ", which is still in the library's queue: 0x" },
 	{ "a_queue_is_overwritten", BREAK_CORRUPT, IN_NONE, 20, " faulted, at 0x", 1, 0, NULL },
-	{ "slices_are_an_hour_long", BREAK_HOG, IN_NONE, 1, " did not run a task in time", 1, 0, NULL },
-	{ "tasks_are_lost", BREAK_LOSE, IN_NONE, 50, NULL, 1, 0, NULL },
-	{ "some_tasks_are_never_picked", BREAK_STARVE, IN_NONE, 0, NULL, 1, 0, NULL },
+	{ "slices_are_an_hour_long", BREAK_HOG, IN_NONE, 1, " it did not run task ", 1, 0, ", in a queue of CPU " },
+	{ "tasks_are_lost", BREAK_LOSE, IN_NONE, 50, " it did not run task |s pick() returned nothing, though ", 1, 0,
+	  ", in no sched_fifo or sched_ordered" },
+	{ "some_tasks_are_never_picked", BREAK_STARVE, IN_NONE, 0,
+	  " it did not run task |s pick() returned nothing, though ", 1, 0, ", in a queue of CPU " },
 	{ "a_task_is_queued_twice", BREAK_TWICE, IN_NONE, 20, "s enqueue() faulted, at 0x", 1, 0, NULL },
 	/* Noticed when it is queued, or if it blocks, when it is picked. */
 	{ "the_running_task_is_queued", BREAK_RUNNING, IN_NONE, 20,
