@@ -27,7 +27,8 @@ def report(cpus, *options, program=("sleep", "1000")):
     # Whoever looks only at exo-run's own messages sees it from its first line on, without the events.
     first = next(line for line in text.splitlines() if "panic: " in line or "PANIC" in line)
     shown = run.stderr.decode().splitlines()
-    assert shown[1 if "ejected" in shown[0] else 0] == "exo-run: log: " + first, shown
+    # Of an ejection: its first line, the place, and the line of the source.
+    assert shown[3 if "ejected" in shown[0] else 0] == "exo-run: log: " + first, shown
     assert shown[-2] == "exo-run: log: exo has stopped." and "last of" not in run.stderr.decode(), shown
     return text
 
