@@ -169,7 +169,8 @@ struct sched_exit {
 };
 
 enum sched_flag {
-	SCHED_PARTITIONED = 1 << 0, /* tasks stay where they were put: no stealing, no evening out */
+	/* Tasks stay where they were put: no stealing, no evening out. */
+	SCHED_PARTITIONED = 1 << 0,
 	/* A CPU where more wait than at another passes one on, by steal(): with select_cpu(), too.
 	 * (Without, that is so anyway.) */
 	SCHED_EVENED_OUT = 1 << 1,

@@ -167,8 +167,9 @@ struct task *sched_running(void)
 	const struct vcore *v = this_vcore();
 	struct task *t = v->current;
 
-	return t && t->sched_generation == v->queue.generation && !t->sched_core_only && !v->queue.visited ?
-		t : NULL;
+	if (!t || t->sched_core_only || v->queue.visited)
+		return NULL;
+	return t->sched_generation == v->queue.generation ? t : NULL;
 }
 
 /* ---- dump: each CPU prints its own queue, since nobody else may look at it */

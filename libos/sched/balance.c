@@ -55,7 +55,8 @@ static bool is_left_to_the_core(const struct vcore *v)
 {
 	uint32_t flags = v->queue.ops->flags;
 
-	return (!run_queue_has_opinion(v) || (flags & SCHED_EVENED_OUT)) && !(flags & SCHED_PARTITIONED);
+	return (!run_queue_has_opinion(v) || (flags & SCHED_EVENED_OUT)) &&
+	       !(flags & SCHED_PARTITIONED);
 }
 
 static bool has_task_on_its_way(int cpu)

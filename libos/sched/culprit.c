@@ -97,8 +97,9 @@ void culprit_stalled(struct vcore *v, const struct task *t, uint64_t waited_ns)
 	char where[48];
 
 	say_where_it_waits(where, sizeof(where), v, t);
-	format(c->task, sizeof(c->task), "did not run task %u (%s), which has waited for %lu ms, %s", t->self.id,
-	       t->name, waited_ns / 1000000, where);
+	format(c->task, sizeof(c->task),
+	       "did not run task %u (%s), which has waited for %lu ms, %s", t->self.id, t->name,
+	       waited_ns / 1000000, where);
 }
 
 void culprit_idled(struct vcore *v, const struct task *t, unsigned queued)
@@ -107,8 +108,9 @@ void culprit_idled(struct vcore *v, const struct task *t, unsigned queued)
 	char where[48];
 
 	say_where_it_waits(where, sizeof(where), v, t);
-	format(c->task, sizeof(c->task), "returned nothing, though %u are queued: first task %u (%s), %s", queued,
-	       t->self.id, t->name, where);
+	format(c->task, sizeof(c->task),
+	       "returned nothing, though %u are queued: first task %u (%s), %s", queued, t->self.id,
+	       t->name, where);
 }
 
 void culprit_print_task(const struct vcore *v)

@@ -34,7 +34,8 @@ void sched_report(struct vcore *v, const struct sched_ops *ops, const struct sch
 	if (reasons[why->reason].detail == UNSAID)
 		log_print("\n");
 	else
-		log_print(reasons[why->reason].detail == ADDRESS ? " 0x%lx\n" : " %ld\n", why->detail);
+		log_print(reasons[why->reason].detail == ADDRESS ? " 0x%lx\n" : " %ld\n",
+			  why->detail);
 	if (why->task.id)
 		log_print("libos:   at %lu.%06lu s, about task %u\n", us / 1000000, us % 1000000,
 			  why->task.id);

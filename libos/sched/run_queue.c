@@ -232,7 +232,8 @@ struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
 		if (q->generation != asked)
 			continue;
 		culprit_idled(v, run_queue_oldest(v), atomic_load(&q->count));
-		sched_eject(v, SCHED_EXIT_IDLED, "pick", run_queue_oldest(v)->self, atomic_load(&q->count));
+		sched_eject(v, SCHED_EXIT_IDLED, "pick", run_queue_oldest(v)->self,
+			    atomic_load(&q->count));
 	}
 	if (run.slice_ns == 0)
 		run.slice_ns = SCHED_SLICE_DEFAULT_NS;

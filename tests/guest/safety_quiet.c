@@ -18,7 +18,9 @@ static const struct broken_case loops = {
 	.rule = BREAK_LOOP, .callback = IN_SETPARAM, .reported = "s setparam() ran too long, at 0x",
 };
 static const struct broken_case hogs = {
-	.rule = BREAK_HOG, .callback = IN_NONE, .reported = " it did not run task ",
+	.rule = BREAK_HOG,
+	.callback = IN_NONE,
+	.reported = " it did not run task ",
 };
 
 static atomic_bool noticed;

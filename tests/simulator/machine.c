@@ -666,7 +666,8 @@ static void balance(int cpu)
 {
 	struct sim_cpu *c = &machine.cpu[cpu];
 	uint32_t flags = machine.ops->flags;
-	bool left_to_us = (!machine.ops->select_cpu || (flags & SCHED_EVENED_OUT)) && !(flags & SCHED_PARTITIONED);
+	bool left_to_us = (!machine.ops->select_cpu || (flags & SCHED_EVENED_OUT)) &&
+			  !(flags & SCHED_PARTITIONED);
 	int to = left_to_us ? less_busy(cpu, NULL) : -1;
 	struct sim_task *t;
 
