@@ -53,25 +53,23 @@ void socket_queue_destroy(struct socket_queue *q)
 
 /* ---------------------------------------------------------------- bytes */
 
-static struct io_buffer buffer_at(const struct socket_message *m, size_t at, size_t *n)
-{
-	const struct iovec *v = m->vector;
-
-	while (at >= v->iov_len)
-		at -= v++->iov_len;
-	*n = v->iov_len - at;
-	return (struct io_buffer){ (uint64_t)v->iov_base + at, m->is_user };
-}
-
 /* From the message's buffers to the ring, or the other way: n bytes, fewer at a fault, or -ENOMEM. */
 static long move_bytes(struct pipe_ring *r, struct socket_message *m, size_t at, size_t n, bool put)
 {
-	size_t done = 0, piece, faulted = 0;
+	size_t done = 0, before = at, faulted = 0;
 	long moved = 0;
 
-	while (done < n) {
-		struct io_buffer buffer = buffer_at(m, at + done, &piece);
+	for (const struct iovec *v = m->vector; done < n; v++) {
+		size_t piece = v->iov_len;
+		struct io_buffer buffer;
 
+		if (piece <= before) {
+			before -= piece;
+			continue;
+		}
+		buffer = (struct io_buffer){ (uint64_t)v->iov_base + before, m->is_user };
+		piece -= before;
+		before = 0;
 		if (piece > n - done)
 			piece = n - done;
 		moved = put ? ring_write(r, buffer, 0, piece, false, &faulted)
