@@ -218,15 +218,27 @@ static long send_some(struct transfer *t)
 	return result;
 }
 
+/* Of a stream nothing is no message, but is not for nobody either. */
+static long send_nothing(struct socket_end *e)
+{
+	long result;
+
+	lock_acquire(&e->pair->lock);
+	result = refuse_send(e);
+	lock_release(&e->pair->lock);
+	return result;
+}
+
 long socket_send(struct file *f, struct socket_message *m)
 {
 	struct socket_end *e = f->private;
 	struct transfer t = begin(f, m, e->send_timeout_ns);
-	/* Of a stream nothing is no message. */
-	long result = is_stream(e) && !m->size ? 0 : 1;
+	long result = 1;
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	if (is_stream(e) && !m->size)
+		result = send_nothing(e);
 	while (result > 0) {
 		result = send_some(&t);
 		if (result == -EFAULT)
@@ -367,10 +379,14 @@ static long socket_read_vector(struct file *f, const struct iovec *vector, unsig
 	return transfer_vector(f, false, vector, count, true);
 }
 
+/* As on Linux an empty datagram is sent from one empty buffer, and not from an array of them. */
 static long socket_write_vector(struct file *f, const struct iovec *vector, unsigned count,
 				uint64_t *pos)
 {
-	return transfer_vector(f, true, vector, count, true);
+	for (unsigned i = 0; i < count; i++)
+		if (vector[i].iov_len)
+			return transfer_vector(f, true, vector, count, true);
+	return 0;
 }
 
 static uint32_t socket_poll(struct file *f, struct poll_waiter *w)

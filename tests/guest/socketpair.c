@@ -111,6 +111,8 @@ static void datagrams_keep_their_bounds(void)
 		CHECK_EQ(writev(ends[0], out, 3), 6);
 		CHECK_EQ(write(ends[0], "", 0), 0);
 		CHECK_EQ(send(ends[0], "12345", 5, 0), 5);
+		CHECK_EQ(writev(ends[0], out + 1, 1), 0); /* sends none */
+		CHECK_EQ(writev(ends[0], NULL, 0), 0);
 		CHECK_EQ(waiting(ends[1]), kinds[i] == SOCK_DGRAM ? 6 : 11);
 		CHECK_EQ(readv(ends[1], in, 2), 6);
 		CHECK(memcmp(first, "ab", 2) == 0 && memcmp(second, "cdef", 4) == 0);
@@ -443,6 +445,28 @@ static volatile sig_atomic_t sigpipes;
 static void count_sigpipe(int number)
 {
 	sigpipes++;
+}
+
+/* Also who has nothing to say is told. */
+static void nothing_is_not_sent_to_nobody(void)
+{
+	signal(SIGPIPE, count_sigpipe);
+	for (int i = 0; i < 3; i++) {
+		sigpipes = 0;
+		make(SOCK_STREAM);
+		if (i == 0)
+			close(ends[1]);
+		else
+			CHECK_EQ(shutdown(ends[i - 1], i == 1 ? SHUT_WR : SHUT_RD), 0);
+		FAILS(write(ends[0], "", 0), EPIPE);
+		FAILS(send(ends[0], "", 0, MSG_NOSIGNAL), EPIPE);
+		CHECK_EQ(writev(ends[0], NULL, 0), 0);
+		CHECK_EQ(sigpipes, 1);
+		close(ends[0]);
+		if (i)
+			close(ends[1]);
+	}
+	signal(SIGPIPE, SIG_DFL);
 }
 
 static void a_stream_ends(void)
@@ -1330,6 +1354,7 @@ int main(void)
 	RUN(a_pair_is_not_made);
 	RUN(options_are_kept);
 	RUN(there_are_no_names);
+	RUN(nothing_is_not_sent_to_nobody);
 	RUN(a_stream_ends);
 	RUN(what_is_lost_is_told);
 	RUN(datagrams_have_no_end);
