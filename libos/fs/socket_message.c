@@ -72,18 +72,28 @@ long sys_sendto(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t addre
 	return result;
 }
 
+/* Where the program wants the sender's address, it has none. */
+static long tell_no_name(uint64_t size_user)
+{
+	const int none = 0;
+	int size;
+
+	if (copy_from_user(&size, size_user, sizeof(size)))
+		return -EFAULT;
+	return size < 0 ? -EINVAL : copy_to_user(size_user, &none, sizeof(none));
+}
+
 long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t address,
 		  uint64_t size_user)
 {
-	const int none = 0;
 	struct iovec one = { (void *)buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX };
 	struct socket_message m = one_buffer(&one, flags);
 	struct socket_ref r = socket_borrow(fd);
 	long result = r.error ?: socket_receive(r.fd.file, &m);
 
 	rights_put(m.rights);
-	if (result >= 0 && address && copy_to_user(size_user, &none, sizeof(none)))
-		result = -EFAULT;
+	if (result >= 0 && address)
+		result = tell_no_name(size_user) ?: result;
 	socket_return(r);
 	return result;
 }
@@ -111,7 +121,9 @@ static long fetch_vector(struct io_vector *v, const struct linux_message *l,
 	return 0;
 }
 
-static long send_message(struct socket_ref r, const struct linux_message *l, unsigned flags)
+/* *all: nothing of it is left to be sent. */
+static long send_message(struct socket_ref r, const struct linux_message *l, unsigned flags,
+			 bool *all)
 {
 	struct socket_message m = { .is_user = true, .flags = flags };
 	struct io_vector v;
@@ -126,6 +138,7 @@ static long send_message(struct socket_ref r, const struct linux_message *l, uns
 			 ?: rights_read(l->control, l->control_size, &m.rights);
 	if (!result)
 		result = socket_send(r.fd.file, &m);
+	*all = result == (long)m.size;
 	rights_put(m.rights); /* if they have not been sent */
 	io_vector_drop(&v);
 	return result;
@@ -136,9 +149,10 @@ long sys_sendmsg(int fd, uint64_t user, unsigned flags)
 	struct socket_ref r = socket_borrow(fd);
 	struct linux_message l;
 	long result = r.error;
+	bool all;
 
 	if (!result)
-		result = copy_from_user(&l, user, sizeof(l)) ?: send_message(r, &l, flags);
+		result = copy_from_user(&l, user, sizeof(l)) ?: send_message(r, &l, flags, &all);
 	socket_return(r);
 	return result;
 }
@@ -199,19 +213,21 @@ static int tell_length(uint64_t user, long length)
 	return copy_to_user(user + offsetof(struct linux_messages, length), &n, sizeof(n));
 }
 
-/* Those that are done are told of; an error only if there is none. */
+/* Those that are done are told of; an error only if there is none.  Behind half a message comes no other: it
+ * would be taken for the rest. */
 long sys_sendmmsg(int fd, uint64_t user, unsigned count, unsigned flags)
 {
 	struct socket_ref r = socket_borrow(fd);
 	long result = r.error;
+	bool all = true;
 	unsigned i = 0;
 
 	if (count > UIO_MAXIOV)
 		count = UIO_MAXIOV;
-	while (i < count && result >= 0 && !(i && signal_is_pending())) {
+	while (i < count && result >= 0 && all && !(i && signal_is_pending())) {
 		struct linux_message l;
 
-		result = copy_from_user(&l, user, sizeof(l)) ?: send_message(r, &l, flags);
+		result = copy_from_user(&l, user, sizeof(l)) ?: send_message(r, &l, flags, &all);
 		if (result >= 0)
 			result = tell_length(user, result);
 		i += result >= 0;
@@ -219,6 +235,14 @@ long sys_sendmmsg(int fd, uint64_t user, unsigned count, unsigned flags)
 	}
 	socket_return(r);
 	return i ? i : result;
+}
+
+/* What is left of the time limit, once something has come. */
+static long tell_time_left(uint64_t user, uint64_t deadline)
+{
+	uint64_t now = time_now_ns();
+
+	return timespec_write(user, now < deadline ? deadline - now : 0);
 }
 
 /* As on Linux the time limit is looked at between two messages, and ends no wait. */
@@ -243,5 +267,7 @@ long sys_recvmmsg(int fd, uint64_t user, unsigned count, unsigned flags, uint64_
 			flags |= MSG_DONTWAIT;
 	}
 	socket_return(r);
+	if (i && timeout && tell_time_left(timeout, deadline))
+		return -EFAULT;
 	return i ? i : result;
 }

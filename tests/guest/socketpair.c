@@ -220,7 +220,16 @@ static void all_that_is_wanted_is_waited_for(void)
 	CHECK_EQ(recv(ends[1], got, 6, MSG_WAITALL), 6);
 	CHECK(memcmp(got, "abcdef", 6) == 0);
 	CHECK(wait(&status) > 0 && status == 0);
+	CHECK_EQ(write(ends[0], "xy", 2), 2);
+	shutdown(ends[0], SHUT_WR);
+	CHECK_EQ(recv(ends[1], got, 6, MSG_WAITALL), 2);
 	end();
+}
+
+/* musl's sendmmsg is a loop of sendmsg. */
+static long send_several(int fd, struct mmsghdr *messages, unsigned count)
+{
+	return syscall(SYS_sendmmsg, fd, messages, count, 0);
 }
 
 static void several_messages_in_one_call(void)
@@ -236,7 +245,7 @@ static void several_messages_in_one_call(void)
 			messages[k].msg_hdr =
 				(struct msghdr){ .msg_iov = &out[k], .msg_iovlen = 1 };
 		}
-		CHECK_EQ(sendmmsg(ends[0], messages, 3, 0), 3);
+		CHECK_EQ(send_several(ends[0], messages, 3), 3);
 		CHECK_EQ(messages[2].msg_len, 3);
 		for (int k = 0; k < 3; k++)
 			messages[k].msg_hdr = (struct msghdr){ .msg_iov = &in[k], .msg_iovlen = 1 };
@@ -247,6 +256,48 @@ static void several_messages_in_one_call(void)
 		FAILS(recvmmsg(ends[1], messages, 3, MSG_DONTWAIT, NULL), EAGAIN);
 		end();
 	}
+}
+
+/* What is left of one message does not come behind the next. */
+static void half_a_message_is_the_last(void)
+{
+	enum { SIZE = 128 * 1024 };
+	char *from = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec half = { from, SIZE }, whole = { "abc", 3 };
+	struct mmsghdr messages[2] = {
+		{ .msg_hdr = { .msg_iov = &half, .msg_iovlen = 1 } },
+		{ .msg_hdr = { .msg_iov = &whole, .msg_iovlen = 1 } },
+	};
+
+	CHECK(from != MAP_FAILED);
+	memset(from, 'x', SIZE);
+	CHECK_EQ(munmap(from + SIZE / 2 + 4096, SIZE / 2 - 4096), 0);
+	make(SOCK_STREAM);
+	CHECK_EQ(send_several(ends[0], messages, 2), 1);
+	CHECK(messages[0].msg_len > 0 && messages[0].msg_len < SIZE);
+	CHECK_EQ(waiting(ends[1]), messages[0].msg_len);
+	end();
+	munmap(from, SIZE / 2 + 4096);
+}
+
+static void the_time_that_is_left_is_told(void)
+{
+	char got[4];
+	struct iovec in = { got, sizeof(got) };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &in, .msg_iovlen = 1 } };
+	struct timespec left = { 100, 0 };
+
+	make(SOCK_DGRAM);
+	FAILS(recvmmsg(ends[1], &message, 1, MSG_DONTWAIT, &left), EAGAIN);
+	CHECK(left.tv_sec == 100 && left.tv_nsec == 0);
+	CHECK_EQ(write(ends[0], "a", 1), 1);
+	CHECK_EQ(recvmmsg(ends[1], &message, 1, 0, &left), 1);
+	CHECK_EQ(left.tv_sec, 99);
+	left = (struct timespec){ 0, 0 };
+	CHECK_EQ(write(ends[0], "a", 1), 1);
+	CHECK_EQ(recvmmsg(ends[1], &message, 1, 0, &left), 1);
+	CHECK(left.tv_sec == 0 && left.tv_nsec == 0);
+	end();
 }
 
 /* Nanoseconds for each of `count` buffers of a byte, there and back. */
@@ -1348,6 +1399,8 @@ int main(void)
 	RUN(long_transfers_arrive_whole);
 	RUN(all_that_is_wanted_is_waited_for);
 	RUN(several_messages_in_one_call);
+	RUN(half_a_message_is_the_last);
+	RUN(the_time_that_is_left_is_told);
 	RUN(many_buffers_take_as_long_each_as_few);
 	RUN(files_are_sent);
 	RUN(it_says_what_it_is);
