@@ -28,21 +28,22 @@ struct linux_messages {
 
 /* ---------------------------------------------------------------- addresses */
 
-/* Whoever sends to an address finds nobody there.  0: Linux does not look at it either. */
+/* Whoever sends to an address finds nobody there.  0: for Linux it is not there, or does not matter. */
 static long refuse_address(const struct socket_end *e, uint64_t address, int size)
 {
 	uint16_t family;
+	const int whole = sizeof(family);
 
-	if (!address || !size || e->pair->type == SOCK_SEQPACKET)
+	if (!address || !size)
 		return 0;
 	if (size < 0 || size > ADDRESS_BYTES_MAX)
 		return -EINVAL;
-	if (e->pair->type == SOCK_STREAM)
-		return -EISCONN;
-	if (size <= (int)sizeof(family))
-		return -EINVAL;
-	if (copy_from_user(&family, address, sizeof(family)))
+	if (copy_from_user(&family, address, (size_t)(size < whole ? size : whole)))
 		return -EFAULT;
+	if (socket_is_connected(e))
+		return e->pair->type == SOCK_STREAM ? -EISCONN : 0;
+	if (size <= whole)
+		return -EINVAL;
 	return family == AF_UNIX ? -ECONNREFUSED : -EINVAL;
 }
 

@@ -451,6 +451,24 @@ static void options_are_kept(void)
 	end();
 }
 
+static void what_is_no_address_is_refused(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	char *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(nowhere != MAP_FAILED);
+	for (int i = 0; i < 3; i++) {
+		make(kinds[i]);
+		FAILS(sendto(ends[0], "x", 1, 0, (void *)&name, -1), EINVAL);
+		FAILS(sendto(ends[0], "x", 1, 0, (void *)&name, 129), EINVAL);
+		FAILS(sendto(ends[0], "x", 1, 0, (void *)nowhere, sizeof(name)), EFAULT);
+		CHECK_EQ(sendto(ends[0], "x", 1, 0, (void *)nowhere, 0), 1);
+		CHECK_EQ(sendto(ends[0], "x", 1, 0, NULL, -1), 1);
+		end();
+	}
+	munmap(nowhere, 4096);
+}
+
 static void there_are_no_names(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0nobody" };
@@ -1406,6 +1424,7 @@ int main(void)
 	RUN(it_says_what_it_is);
 	RUN(a_pair_is_not_made);
 	RUN(options_are_kept);
+	RUN(what_is_no_address_is_refused);
 	RUN(there_are_no_names);
 	RUN(nothing_is_not_sent_to_nobody);
 	RUN(a_stream_ends);
