@@ -106,8 +106,9 @@ def schedulers_line(trace):
 
 
 class Timeline:
-    def __init__(self, trace, title, window=None):
+    def __init__(self, trace, title, window=None, by_process=False):
         self.trace = trace
+        self.by_process = by_process
         self.title = title
         self.page = Page()
         start = self.program_start()
@@ -153,21 +154,25 @@ class Timeline:
         return best[0] - margin, best[1] + margin
 
     def choose_colours(self):
-        """The tasks that ran longest, in the detail above all, have a colour; the rest are grey."""
+        """The tasks or processes that ran longest, in the detail above all, have a colour; the rest are grey."""
         times = collections.Counter()
         inside = self.detail
         for run in self.trace.runs:
             if run.end >= self.origin:
-                times[run.task] += (run.end - run.start) / (self.whole.end - self.whole.start)
+                times[self.key(run)] += (run.end - run.start) / (self.whole.end - self.whole.start)
             overlap = min(run.end, inside.end) - max(run.start, inside.start)
             if overlap > 0:
-                times[run.task] += overlap / (inside.end - inside.start)
-        chosen = [task for task, _time in times.most_common(len(COLOURS))]
+                times[self.key(run)] += overlap / (inside.end - inside.start)
+        chosen = [key for key, _time in times.most_common(len(COLOURS))]
         self.other_count = len(times) - len(chosen)
         return dict(zip(sorted(chosen), COLOURS))
 
-    def colour(self, task):
-        return self.colours.get(task, OTHERS)
+    def key(self, run):
+        """Whose colour it has: the task's, or its process's, whose id is that of its first thread."""
+        return self.trace.names.at(run.task, run.end)[1] if self.by_process else run.task
+
+    def colour(self, run):
+        return self.colours.get(self.key(run), OTHERS)
 
     def label(self, task, time):
         return f"{self.trace.names.at(task, time)[0]} {task}"
@@ -195,7 +200,7 @@ class Timeline:
             while at < run.end:
                 column = (at - self.whole.start) // width_ns
                 end = min(run.end, self.whole.start + (column + 1) * width_ns)
-                share[run.cpu, column][self.colour(run.task)] += (end - at) / width_ns
+                share[run.cpu, column][self.colour(run)] += (end - at) / width_ns
                 at = end
         paths = collections.defaultdict(list)
         for (cpu, column), tasks in share.items():
@@ -228,9 +233,9 @@ class Timeline:
             x, y = self.detail.x(run.start), top + run.cpu * height
             width = self.detail.x(run.end) - x
             if width < 1:
-                tiny[self.colour(run.task)].append(f"M{x:.1f} {y}v{bar}")
+                tiny[self.colour(run)].append(f"M{x:.1f} {y}v{bar}")
                 continue
-            self.page.rect(x, y, width, bar, self.colour(run.task),
+            self.page.rect(x, y, width, bar, self.colour(run),
                            f"{self.label(run.task, run.end)}, {(run.end - run.start) / 1000:g} µs, "
                            f"{run.stop}", ' stroke="#fff" stroke-width="0.5"')
             self.write_name(run, x, y + bar / 2, width)
@@ -239,7 +244,7 @@ class Timeline:
 
     def write_name(self, run, x, y, width):
         """In the run, as much as there is room for; upright when it is narrow."""
-        name, fill = self.label(run.task, run.end), "#fff" if self.colour(run.task) in DARK else "#111"
+        name, fill = self.label(run.task, run.end), "#fff" if self.colour(run) in DARK else "#111"
         if width >= CHARACTER * len(name) + 4:
             self.page.text(x + width / 2, y + 3.5, name, anchor="middle", fill=fill)
         elif width >= 11 and self.bar_height >= 26:
@@ -343,8 +348,7 @@ class Timeline:
 
     def legend(self, y):
         x = LEFT
-        entries = [(self.colour(task), self.label(task, self.trace.end)) for task in
-                   sorted(self.colours)]
+        entries = [(colour, self.label(key, self.trace.end)) for key, colour in sorted(self.colours.items())]
         if self.other_count:
             entries.append((OTHERS, f"{self.other_count} others"))
         for colour, name in entries:
@@ -384,5 +388,5 @@ class Timeline:
         return self.page.svg(self.legend(bottom + 40))
 
 
-def timeline_svg(trace, title, window=None):
-    return Timeline(trace, title, window).draw()
+def timeline_svg(trace, title, window=None, by_process=False):
+    return Timeline(trace, title, window, by_process).draw()

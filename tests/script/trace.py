@@ -206,6 +206,52 @@ def donations_are_arrows():
         assert "arrow donate" in arrows, arrows
 
 
+THREADS = """#include <pthread.h>
+#include <unistd.h>
+static void *work(void *unused)
+{
+	for (volatile int i = 0; i < 3000000; i++)
+		;
+	return unused;
+}
+int main(void)
+{
+	pthread_t t;
+	pid_t child = fork();
+	pthread_create(&t, NULL, work, NULL);
+	work(NULL);
+	pthread_join(t, NULL);
+	return child < 0;
+}
+"""
+
+
+def threads_of_a_process_can_have_one_colour():
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "threads")
+        with open(program + ".c", "w", encoding="ascii") as stream:
+            stream.write(THREADS)
+        subprocess.run([EXO_CC, "-pthread", "-o", program, program + ".c"], check=True)
+        _run, path, trace = traced(folder, 2, "/threads; sleep 0.2", "--file", program)
+        process_of = {run.task: trace.names.last(run.task)[1] for run in trace.runs
+                      if trace.names.last(run.task)[0] == "threads"}
+        assert len(process_of) == 4 and len(set(process_of.values())) == 2, process_of
+        for options, coloured in (([], process_of), (["--by-process"], set(process_of.values()))):
+            _document, svg = convert(path, "--detail", "0:100000", *options)
+            words = [element.text or "" for element in xml.etree.ElementTree.parse(svg).iter(SVG + "text")
+                     if element.get("text-anchor") == "start"]
+            legend = {int(word.split()[1]) for word in words if re.fullmatch(r"threads \d+", word)}
+            assert legend == set(coloured), (legend, coloured)
+
+
+def it_is_called_what_it_was_called_by():
+    called = os.path.join(BUILD, "bin/exo-trace")
+    said = subprocess.run([called, "--help"], check=True, capture_output=True, text=True).stdout
+    assert said.startswith("usage: exo-trace "), said
+    said = subprocess.run([called, "/none"], check=False, capture_output=True, text=True).stderr
+    assert said.startswith("exo-trace: /none: "), said
+
+
 def schedulers_are_named():
     """Each that was in force, in the text and the picture; why one was ejected."""
     with tempfile.TemporaryDirectory() as folder:
@@ -354,7 +400,8 @@ run_cases([
     ("the_checker_refuses_what_is_wrong", the_checker_refuses_what_is_wrong),
     *per_cpu_count(a_traced_run_shows_every_cpu_and_task),
     *((case.__name__, case) for case in (
-        donations_are_arrows, schedulers_are_named, what_is_overwritten_is_told, exotrace_prints_and_saves,
+        donations_are_arrows, threads_of_a_process_can_have_one_colour, it_is_called_what_it_was_called_by,
+        schedulers_are_named, what_is_overwritten_is_told, exotrace_prints_and_saves,
         damaged_records_are_refused, make_trace_leaves_both_files,
         kinds_are_those_of_the_header, a_panic_prints_the_last_events)),
 ])
