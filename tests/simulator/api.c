@@ -34,10 +34,13 @@ const char *sched_task_name(const struct task *t)
 	return t->name;
 }
 
-/* Each is a process of its own. */
+#define PROCESSES (1u << 31) /* and no task's id: those of a work */
+
 uint32_t sched_task_process(const struct task *t)
 {
-	return t->self.id;
+	const struct program *p = sim(t)->program;
+
+	return p->process ? PROCESSES | p->process : t->self.id;
 }
 
 int sched_task_cpu(const struct task *t)

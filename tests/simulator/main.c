@@ -2,8 +2,8 @@
 /*
  * A scheduler library in a simulated machine:
  *
- *	LIBRARY [--cpus N] FILE                   runs the work of FILE and prints the timeline
- *	LIBRARY --check                           runs the conformance suite
+ *	LIBRARY [--cpus N] [--param NAME=VALUE]... FILE   runs the work of FILE and prints the timeline
+ *	LIBRARY [--param NAME=VALUE]... --check           runs the conformance suite
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ static const struct sched_ops *the_library(void)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "usage: LIBRARY [--cpus N] WORK | LIBRARY --check\n");
+	fprintf(stderr, "usage: LIBRARY [--cpus N] [--param NAME=VALUE]... WORK\n"
+			"       LIBRARY [--param NAME=VALUE]... --check\n");
 	exit(2);
 }
 
@@ -68,6 +69,28 @@ static int cpus_of(const char *text)
 	return (int)n;
 }
 
+/* As `schedctl param` does: NAME=VALUE. */
+static void set_tunable(char *text)
+{
+	const struct sched_tunable *t = the_library()->tunables;
+	char *value = text, *end;
+	uint64_t n;
+
+	strsep(&value, "=");
+	while (t && t->name && strcmp(t->name, text) != 0)
+		t++;
+	if (!t || !t->name) {
+		fprintf(stderr, "--param %s: the library has no such number\n", text);
+		exit(2);
+	}
+	n = value ? strtoul(value, &end, 10) : 0;
+	if (!value || end == value || *end || *value == '-' || n < t->min || n > t->max) {
+		fprintf(stderr, "--param %s: a number from %lu to %lu\n", text, t->min, t->max);
+		exit(2);
+	}
+	*t->value = n;
+}
+
 static void simulate(const char *file, int cpus)
 {
 	work_read(file);
@@ -91,13 +114,16 @@ int main(int argc, char **argv)
 {
 	int cpus = 0;
 
-	if (argc == 2 && strcmp(argv[1], "--check") == 0)
-		return conform(the_library());
-	if (argc == 4 && strcmp(argv[1], "--cpus") == 0) {
-		cpus = cpus_of(argv[2]);
-		argv += 2;
-		argc -= 2;
+	for (; argc > 3; argc -= 2, argv += 2) {
+		if (strcmp(argv[1], "--cpus") == 0)
+			cpus = cpus_of(argv[2]);
+		else if (strcmp(argv[1], "--param") == 0)
+			set_tunable(argv[2]);
+		else
+			usage();
 	}
+	if (argc == 2 && !cpus && strcmp(argv[1], "--check") == 0)
+		return conform(the_library());
 	if (argc != 2 || argv[1][0] == '-')
 		usage();
 	simulate(argv[1], cpus);

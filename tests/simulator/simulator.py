@@ -257,6 +257,72 @@ def an_authors_file_runs_any_work():
     assert run.returncode == 0 and run.stdout == simulate("rr", "mixed", "--cpus", "3"), run
 
 
+GANG = """#include <libos/sched.h>
+struct cpu {
+	struct sched_fifo ready;
+	uint32_t process;
+};
+static void gang_enqueue(int cpu, struct task *t, enum sched_why why)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	sched_fifo_push_back(&c->ready, t);
+}
+static void gang_dequeue(int cpu, struct task *t)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	sched_fifo_remove(&c->ready, t);
+}
+/* Those of the process that ran last first. */
+static struct sched_run gang_pick(int cpu, struct task *prev)
+{
+	struct cpu *c = sched_cpu_private(cpu);
+	struct task *t = sched_fifo_first(&c->ready);
+	while (t && sched_task_process(t) != c->process)
+		t = sched_fifo_next(t);
+	if (!t)
+		t = sched_fifo_first(&c->ready);
+	if (t) {
+		sched_fifo_remove(&c->ready, t);
+		c->process = sched_task_process(t);
+	}
+	return (struct sched_run){ t, SCHED_MS(5) };
+}
+static const struct sched_ops gang = {
+	.name = "gang", .cpu_size = sizeof(struct cpu), .enqueue = gang_enqueue, .dequeue = gang_dequeue,
+	.pick = gang_pick,
+};
+SCHED_LIBRARY(gang);
+"""
+GANGS = """until 100ms
+column 5ms
+task a process=1: run 10ms
+task b: run 10ms
+task c process=1: run 10ms
+task d process=2: run 10ms
+task e*2 process=2: run 10ms
+"""
+
+
+def work_says_which_tasks_are_threads_of_one_process():
+    with tempfile.TemporaryDirectory() as folder:
+        work = os.path.join(folder, "gangs.work")
+        with open(work, "w", encoding="ascii") as stream:
+            stream.write(GANGS)
+        lane = re.search(r"^CPU 0 +(\w+)", run_under(folder, GANG, work), re.MULTILINE).group(1)
+        assert re.fullmatch("[AC]{4}BB[DEF]{6}", lane), lane
+
+
+def a_librarys_numbers_can_be_set():
+    runs = {value: re.search(r"^A \S+ +(?:[\d.]+ +){3}(\d+) ",
+                             simulate("rr", "latency", "--cpus", "1", "--param", f"slice_us={value}"),
+                             re.MULTILINE).group(1) for value in (500, 4000)}
+    assert int(runs[500]) > 6 * int(runs[4000]), runs
+    for text, message in (("slice_us=49", "slice_us: a number from 50 to 100000"), ("slice_us", "a number from 50"),
+                          ("none=1", "none: the library has no such number")):
+        run = simulator("rr", "--param", text, "tests/simulator/work/latency.work")
+        assert run.returncode == 2 and message in run.stderr, run
+
+
 SOONEST = os.path.join(TOP, "tests/schedulers/soonest.c")
 WOKEN = """cpus 1
 until 1s
@@ -336,6 +402,8 @@ def main():
         case(arrays_of_all_cpus_suffice),
         case(what_cannot_be_run_is_said),
         case(an_authors_file_runs_any_work),
+        case(work_says_which_tasks_are_threads_of_one_process),
+        case(a_librarys_numbers_can_be_set),
         case(the_books_deadlines_over_all_cpus_are_kept),
         case(who_places_tasks_may_have_them_evened_out),
     ])

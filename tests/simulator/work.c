@@ -247,6 +247,8 @@ static void read_attribute(struct program *p, char *word)
 		p->deadline_ns = whole_time(value);
 	else if (strcmp(word, "period") == 0)
 		p->period_ns = whole_time(value);
+	else if (strcmp(word, "process") == 0)
+		p->process = (unsigned)whole_number(value);
 	else if (strcmp(word, "cpus") == 0)
 		p->affinity = read_cpus(value);
 	else

@@ -27,6 +27,7 @@ struct program {
 	unsigned copies;
 	uint64_t at_ns, every_ns; /* of the first copy, and how much later each other one */
 	int nice, policy, priority;
+	unsigned process; /* its tasks are threads of this one; 0: each is a process of its own */
 	uint64_t runtime_ns, deadline_ns, period_ns;
 	uint64_t affinity;     /* bit per CPU; ~0: any, also those beyond 63 */
 	unsigned steps, room;
