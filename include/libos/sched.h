@@ -381,8 +381,8 @@ void sched_resched(int cpu);
 /*
  * The task that runs on this CPU, however it came to run, or NULL: none does, as between charge() and
  * pick(); or the library has not met it, or has refused it.  Its private state may be read and written here.
- * Of another CPU's a library can only keep a copy of what matters, written there: a pointer that is kept is
- * good until the next callback, since the task may sleep, run elsewhere and end without one on this CPU.
+ * The pointer is good within this callback only: later the task may have stopped, run elsewhere and ended,
+ * of which this CPU need not hear.  Of what another CPU runs, read a copy of what matters that was made there.
  */
 struct task *sched_running(void);
 
