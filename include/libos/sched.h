@@ -382,7 +382,8 @@ void sched_resched(int cpu);
  * The task that runs on this CPU, however it came to run, or NULL: none does, as between charge() and
  * pick(); or the library has not met it, or has refused it.  Its private state may be read and written here.
  * The pointer is good within this callback only: later the task may have stopped, run elsewhere and ended,
- * of which this CPU need not hear.  Of what another CPU runs, read a copy of what matters that was made there.
+ * of which this CPU need not hear.  Of what another CPU runs, read a copy of what matters that was made
+ * there.
  */
 struct task *sched_running(void);
 

@@ -93,8 +93,12 @@ long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t add
 	long result = r.error ?: socket_receive(r.fd.file, &m);
 
 	rights_put(m.rights);
-	if (result >= 0 && address)
-		result = tell_no_name(size_user) ?: result;
+	if (result >= 0 && address) {
+		int refused = tell_no_name(size_user);
+
+		if (refused)
+			result = refused;
+	}
 	socket_return(r);
 	return result;
 }
