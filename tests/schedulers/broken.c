@@ -152,6 +152,7 @@ static struct task *a_foreign_task(int cpu)
 	return NULL;
 }
 
+/* The last is where a task would be, had there ever been so many. */
 static struct task *a_wild_pointer(struct task *t)
 {
 	static const uint64_t wild[] = { 8, 0xdeadbeefdeadbeef, 0xffffff8000000000, 0x7f0000000000 };
@@ -159,7 +160,7 @@ static struct task *a_wild_pointer(struct task *t)
 
 	if (n < 4)
 		return (struct task *)wild[n];
-	return (struct task *)((char *)t + (n == 4 ? 64 : 0x8000 * 1000));
+	return (struct task *)((char *)t + (n == 4 ? 64 : 0x8000 * 20000));
 }
 
 /* What it returns instead of the right one; NULL: nothing wrong comes to its mind. */
