@@ -13,11 +13,9 @@
  * taken from there on; and then each of them has room, until another takes it.
  */
 #include "fs/socket.h"
-#include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/descriptor.h"
 #include "fs/poll.h"
-#include "fs/socket_rights.h"
 #include "proc/signal.h"
 #include "time/timespec.h"
 
@@ -32,11 +30,6 @@ static bool is_stream(const struct socket_end *e)
 }
 
 /* ---------------------------------------------------------------- whom to wake: under the lock */
-
-static bool is_writable(struct socket_end *e)
-{
-	return socket_other(e)->queue.ring.used <= e->send_limit / 4;
-}
 
 static void wake_pollers(struct socket_end *e, uint32_t events)
 {
@@ -57,7 +50,7 @@ static void wake_receiver(struct socket_end *e, bool donate)
 
 void socket_wake_senders(struct socket_end *e)
 {
-	if (!is_writable(e))
+	if (!socket_is_writable(e))
 		return;
 	if (!list_empty(&e->senders.waiters))
 		wake_all(&e->senders, WAKE_ANY);
@@ -331,106 +324,3 @@ long socket_receive(struct file *f, struct socket_message *m)
 	} while (more);
 	return t.done ? (long)t.done : result;
 }
-
-/* ---------------------------------------------------------------- as a file */
-
-static long transfer_vector(struct file *f, bool write, const struct iovec *vector, unsigned count,
-			    bool is_user)
-{
-	struct socket_message m = { .vector = vector, .is_user = is_user };
-	long result;
-
-	for (unsigned i = 0; i < count; i++)
-		m.size += vector[i].iov_len;
-	if (m.size > IO_BYTES_MAX)
-		m.size = IO_BYTES_MAX;
-	if (write)
-		return socket_send(f, &m);
-	/* To read nothing is to do nothing, though there may be a datagram. */
-	result = m.size ? socket_receive(f, &m) : 0;
-	rights_put(m.rights);
-	return result;
-}
-
-static long socket_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
-{
-	struct iovec one = { (void *)user, n };
-
-	return transfer_vector(f, false, &one, 1, true);
-}
-
-static long socket_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
-{
-	struct iovec one = { (void *)user, n };
-
-	return transfer_vector(f, true, &one, 1, true);
-}
-
-static long socket_write_kernel(struct file *f, const void *data, size_t n, uint64_t *pos)
-{
-	struct iovec one = { (void *)data, n };
-
-	return transfer_vector(f, true, &one, 1, false);
-}
-
-static long socket_read_vector(struct file *f, const struct iovec *vector, unsigned count,
-			       uint64_t *pos)
-{
-	return transfer_vector(f, false, vector, count, true);
-}
-
-/* As on Linux an empty datagram is sent from one empty buffer, and not from an array of them. */
-static long socket_write_vector(struct file *f, const struct iovec *vector, unsigned count,
-				uint64_t *pos)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (vector[i].iov_len)
-			return transfer_vector(f, true, vector, count, true);
-	return 0;
-}
-
-static uint32_t socket_poll(struct file *f, struct poll_waiter *w)
-{
-	struct socket_end *e = f->private;
-	uint32_t events = 0;
-
-	lock_acquire(&e->pair->lock);
-	if (w)
-		poll_wait(w, &e->pollers, &e->pair->lock);
-	if (e->error)
-		events |= POLLERR;
-	if (e->queue.ring.used)
-		events |= POLLIN | POLLRDNORM;
-	if (e->shut & SHUT_IN)
-		events |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (e->shut == SHUT_BOTH)
-		events |= POLLHUP;
-	if (is_writable(e))
-		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
-	lock_release(&e->pair->lock);
-	return events;
-}
-
-static long socket_ioctl(struct file *f, unsigned command, uint64_t argument)
-{
-	struct socket_end *e = f->private;
-	int bytes;
-
-	if (command != FIONREAD)
-		return -ENOTTY;
-	lock_acquire(&e->pair->lock);
-	bytes = (int)socket_queue_bytes(&e->queue, !socket_is_connected(e));
-	lock_release(&e->pair->lock);
-	return copy_to_user(argument, &bytes, sizeof(bytes));
-}
-
-const struct file_ops socket_file_ops = {
-	.read = socket_read,
-	.read_vector = socket_read_vector,
-	.write = socket_write,
-	.write_vector = socket_write_vector,
-	.write_kernel = socket_write_kernel,
-	.poll = socket_poll,
-	.ioctl = socket_ioctl,
-	.release = socket_release,
-};

@@ -98,7 +98,13 @@ static inline bool socket_is_connected(const struct socket_end *e)
 	return e->pair->type != SOCK_DGRAM;
 }
 
-/* ---------------------------------------------------------------- fs/socket.c: what is sent and received */
+/* Under the lock. */
+static inline bool socket_is_writable(struct socket_end *e)
+{
+	return socket_other(e)->queue.ring.used <= e->send_limit / 4;
+}
+
+/* ---------------------------------------------------------------- fs/socket_file.c: as an open file */
 
 extern const struct file_ops socket_file_ops;
 
@@ -107,6 +113,8 @@ static inline struct socket_end *socket_of_file(const struct file *f)
 {
 	return f->ops == &socket_file_ops ? f->private : NULL;
 }
+
+/* ---------------------------------------------------------------- fs/socket.c: what is sent and received */
 
 /* How many bytes, or -errno; SIGPIPE has been raised if there is to be one.  Task context, no lock held.
  * Of a message that came m->rights are the caller's. */

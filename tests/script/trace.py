@@ -232,7 +232,7 @@ def threads_of_a_process_can_have_one_colour():
         with open(program + ".c", "w", encoding="ascii") as stream:
             stream.write(THREADS)
         subprocess.run([EXO_CC, "-pthread", "-o", program, program + ".c"], check=True)
-        _run, path, trace = traced(folder, 2, "/threads; sleep 0.2", "--file", program)
+        _run, path, trace = traced(folder, 2, "/threads", "--file", program)
         process_of = {run.task: trace.names.last(run.task)[1] for run in trace.runs
                       if trace.names.last(run.task)[0] == "threads"}
         assert len(process_of) == 4 and len(set(process_of.values())) == 2, process_of
