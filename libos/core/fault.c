@@ -24,7 +24,6 @@
 #include "core/log.h"
 #include "core/switch.h"
 #include "core/task_state.h"
-#include "core/usercopy.h"
 #include "core/vcore.h"
 #include "proc/process.h"
 #include "proc/signal.h"

@@ -21,7 +21,6 @@
 #include "core/frame_cache.h"
 #include "core/frame_retired.h"
 #include "core/frames.h"
-#include "core/handles.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/memory.h"

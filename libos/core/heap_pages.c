@@ -11,7 +11,6 @@
  */
 #include <exo/abi.h>
 #include "abi/errno.h"
-#include "core/exo.h"
 #include "core/frames.h"
 #include "core/heap.h"
 #include "core/heap_pages.h"

@@ -2,7 +2,6 @@
 /*
  * What an event or a fault has interrupted, and where that goes on: entry.h has the ranges of addresses.
  */
-#include "core/cpu.h"
 #include "core/entry.h"
 #include "core/event.h"
 #include "core/string.h"

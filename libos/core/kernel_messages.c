@@ -12,7 +12,6 @@
  * next sender rings.
  */
 #include "core/kernel_messages.h"
-#include "core/exo.h"
 #include "core/irq.h"
 #include "core/kernel_mailbox.h"
 #include "core/log.h"

@@ -16,10 +16,8 @@
  * Where there is nothing to decide, the loop is passed by: hand_over.c.
  */
 #include "core/switch.h"
-#include "core/entry.h"
 #include "core/event.h"
 #include "core/log.h"
-#include "core/string.h"
 #include "core/switch_steps.h"
 #include "core/task_slot.h"
 #include "core/wake.h"

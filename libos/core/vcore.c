@@ -5,7 +5,6 @@
 #include "core/event.h"
 #include "core/lock.h"
 #include "core/log.h"
-#include "core/string.h"
 #include "core/switch.h"
 #include "core/task.h"
 #include "core/task_state.h"

@@ -21,7 +21,6 @@
 #include "core/exo.h"
 #include "core/frames.h"
 #include "core/handles.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
 #include "fs/file.h"

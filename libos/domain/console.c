@@ -3,7 +3,6 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "domain/domain.h"
-#include "fs/linux.h"
 #include "fs/poll.h"
 #include "proc/signal.h"
 

@@ -6,7 +6,6 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/handles.h"
-#include "core/log.h"
 #include "core/vcore.h"
 #include "domain/domain.h"
 #include "domain/lines.h"

@@ -6,7 +6,6 @@
 #include "domain/device.h"
 #include <linux/fcntl.h>
 #include "abi/errno.h"
-#include "core/exo.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"
@@ -19,7 +18,6 @@
 #include "fs/procfs.h"
 #include "proc/process.h"
 #include "proc/signal.h"
-#include "time/time.h"
 
 #define MAJOR_DOMAIN 242 /* Linux's range for local use */
 #define PIECE 512u

@@ -3,11 +3,9 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/handles.h"
-#include "core/log.h"
 #include "domain/domain.h"
 #include "domain/lines.h"
 #include "domain/parent.h"
-#include "time/timespec.h"
 
 #define LOOK_NS 1000000ul /* between two looks at a line that is to be given up */
 

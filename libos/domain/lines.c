@@ -12,7 +12,6 @@
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "core/string.h"
 #include "core/usercopy.h"
 #include "core/vcore.h"
 #include "domain/domain.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is told when something has happened to a domain: who waits for that, and who polls a file of it. */
-#include "core/wake.h"
 #include "domain/domain.h"
 
 void domain_tell_locked(struct domain *d)

@@ -6,7 +6,6 @@
 #include "domain/domain.h"
 #include "abi/errno.h"
 #include "core/exo.h"
-#include "core/log.h"
 #include "core/task.h"
 #include "core/vcore.h"
 #include "core/wait.h"

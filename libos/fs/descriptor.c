@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptors: what is opened gets one, what is closed loses it. */
 #include "fs/descriptor.h"
-#include "core/memory.h"
 #include "debug/inject.h"
 #include "fs/calls.h"
 #include "fs/descriptor_table.h"

@@ -2,7 +2,6 @@
 /* Inodes: life time, attributes, permission checks. */
 #include "fs/inode.h"
 #include "core/memory.h"
-#include "core/string.h"
 #include "fs/file_time.h"
 #include "proc/process.h"
 

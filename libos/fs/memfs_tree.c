@@ -5,7 +5,6 @@
  * Each function checks and allocates first, under tree_mutex alone, and then changes everything
  * in one hold of tree_lock, so that a lookup on another CPU sees the tree before or after.
  */
-#include "core/log.h"
 #include "core/memory.h"
 #include "fs/directory.h"
 #include "fs/memfs.h"

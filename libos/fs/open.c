@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* open(2) and its relatives. */
 #include "fs/open.h"
-#include "core/memory.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"

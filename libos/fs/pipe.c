@@ -13,8 +13,6 @@
  * batch are in place; whatever ends a writer, the ring holds whole batches.
  */
 #include "fs/pipe.h"
-#include "core/memory.h"
-#include "fs/calls.h"
 #include "fs/descriptor.h"
 #include "fs/io_buffer.h"
 #include "fs/pipe_ring.h"

@@ -2,7 +2,6 @@
 /* The ends of a pipe: opening them, which may mean to wait for the other, and closing them. */
 #include "core/memory.h"
 #include "fs/descriptor.h"
-#include "fs/linux.h"
 #include "fs/pipe.h"
 #include "fs/pipe_ring.h"
 #include "proc/signal.h"

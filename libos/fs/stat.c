@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stat and its relatives, statfs, access. */
 #include <exo/abi.h>
-#include "core/string.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"

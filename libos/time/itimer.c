@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include "abi/calls.h"
 #include "abi/errno.h"
-#include "core/memory.h"
 #include "core/vcore.h"
 #include "proc/process.h"
 #include "proc/signal.h"

@@ -4,7 +4,6 @@
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/frames.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "core/task.h"
 
