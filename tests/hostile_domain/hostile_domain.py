@@ -21,10 +21,6 @@ from cases import EXO_CC, TOP, run_cases, shell  # noqa: E402
 
 HERE = os.path.join(TOP, "tests/hostile_domain")
 SEEDS = os.environ.get("SEEDS", "1 2 3").split()
-CFLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pie", "-mcmodel=large",
-          "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector", "-fcf-protection=none",
-          "-fno-tree-loop-distribute-patterns", "-I" + os.path.join(TOP, "include"),
-          "-I" + os.path.join(TOP, "libos")]
 
 # The neighbour lives until the work is done, which is why there is no time here.
 SCRIPT = """
@@ -55,13 +51,8 @@ LOSES = ("hello\n" * 5 + r"alive 1\n"
 
 def build(folder):
     image = os.path.join(folder, "hostile")
-    parts = [os.path.join(folder, name) for name in ("entry.o", "hostile.o")]
-    subprocess.run(["nasm", "-f", "elf64", "-w-all", "-o", parts[0], f"{HERE}/entry.asm"], check=True)
-    subprocess.run(["gcc", *CFLAGS, "-c", "-o", parts[1], f"{HERE}/hostile.c"], check=True)
-    subprocess.run(["ld", "-nostdlib", "-static", "-z", "noexecstack", "-z", "max-page-size=4096",
-                    "--no-warn-rwx-segments", "-T", f"{TOP}/tests/kernel_calls/test.ld",
-                    "-o", image + ".elf", *parts], check=True)
-    subprocess.run([f"{TOP}/scripts/mkmodule", image + ".elf", image], check=True)
+    subprocess.run([f"{TOP}/tests/kernel_harness/bare-module", image, f"{HERE}/entry.asm", f"{HERE}/hostile.c"],
+                   check=True)
     return image
 
 

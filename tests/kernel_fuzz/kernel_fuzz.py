@@ -33,25 +33,16 @@ def run(*command):
 def build(work):
     iso = os.path.join(work, "iso/boot/grub")
     os.makedirs(iso)
-    run("nasm", "-f", "elf64", "-w-all", "-o", f"{work}/entry.o",
-        f"{TOP}/tests/kernel_calls/entry.asm")
-    run("gcc", "-std=gnu11", "-O2", "-g", "-ffreestanding", "-fno-pie", "-mcmodel=large",
-        "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",
-        "-fno-tree-loop-distribute-patterns", "-fcf-protection=none", "-Wall", "-Wextra",
-        f"-I{TOP}/include", f"-I{TOP}/libos", "-c", "-o", f"{work}/fuzz.o",
-        f"{HERE}/kernel_fuzz.c")
-    run("ld", "-nostdlib", "-static", "-z", "noexecstack", "-z", "max-page-size=4096",
-        "--no-warn-rwx-segments", "-T", f"{TOP}/tests/kernel_calls/test.ld",
-        "-o", f"{work}/libos.elf", f"{work}/entry.o", f"{work}/fuzz.o")
-    run(f"{TOP}/scripts/mkmodule", f"{work}/libos.elf", f"{work}/iso/boot/libos.module")
-    run("cp", f"{BUILD}/exo.elf", f"{TOP}/tests/kernel_calls/test.ld", f"{work}/iso/boot")
+    run(f"{TOP}/tests/kernel_harness/bare-module", f"{work}/iso/boot/libos.module",
+        f"{TOP}/tests/kernel_calls/entry.asm", f"{HERE}/kernel_fuzz.c")
+    run("cp", f"{BUILD}/exo.elf", f"{HERE}/kernel_fuzz.c", f"{work}/iso/boot")
 
 
 def make_iso(work, seed):
     with open(f"{work}/iso/boot/grub/grub.cfg", "w", encoding="utf-8") as stream:
         stream.write(f"set timeout=0\nmultiboot2 /boot/exo.elf console=serial panic=reset "
                      f"seed={seed} calls={CALLS}\nmodule2 /boot/libos.module libos\n"
-                     "module2 /boot/test.ld archive root\nboot\n")
+                     "module2 /boot/kernel_fuzz.c archive root\nboot\n")
     run("grub-mkrescue", "-o", f"{work}/{seed}.iso", f"{work}/iso")
 
 

@@ -8,6 +8,7 @@ harness=$TOP/tests/kernel_harness
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/iso/boot/grub"
+cp "$harness/entry.asm" "$work/iso/boot/archive"
 status=0
 
 compile() {
@@ -30,7 +31,6 @@ build() {
 	ld -nostdlib -static -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T "$TOP/libos/libos.ld" -o "$work/libos.elf" "$work"/*.o
 	"$TOP/scripts/mkmodule" "$work/libos.elf" "$work/iso/boot/libos.module"
-	cp "$harness/entry.asm" "$work/iso/boot/archive"
 }
 
 # image NAME KERNEL WORDS: an image that boots this kernel with these words.
@@ -51,12 +51,13 @@ image() {
 
 # shellcheck disable=SC2034 # whoever sources this exits with $status
 # boot IMAGE CPUS SUFFIX QEMU-OPTIONS: passes the "ok" lines on, each name with the suffix.
+# A network card's firmware would take most of a boot where instructions are counted.
 boot() {
 	image=$1 cpus=$2 suffix=$3
 	shift 3
 	timeout "${BOOT_LIMIT_S:-300}" "${QEMU:-qemu-system-x86_64}" "$@" -cpu max -smp "$cpus" -m 256M \
-		-cdrom "$work/$image.iso" -serial "file:$work/serial" -display none -no-reboot ||
-		status=1
+		-nodefaults -vga std -cdrom "$work/$image.iso" -serial "file:$work/serial" -display none \
+		-no-reboot || status=1
 	tr -d '\r' < "$work/serial" > "$work/log"
 	sed -n "s/^\(ok\|not ok\) \([a-z_]*\)$/\1 \2.$suffix/p; /^#/p" "$work/log"
 	# The last line says that the test came to its end, and how.
