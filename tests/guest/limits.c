@@ -34,18 +34,29 @@ static double used_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* What became of a child that runs `life`. */
-static int life_of(void (*life)(void))
+static pid_t start_life(void (*life)(void))
 {
 	pid_t child = fork();
-	int status = -1;
 
 	if (child == 0) {
 		life();
 		_exit(0);
 	}
+	return child;
+}
+
+static int end_of_life(pid_t child)
+{
+	int status = -1;
+
 	CHECK(child > 0 && waitpid(child, &status, 0) == child);
 	return status;
+}
+
+/* What became of a child that runs `life`. */
+static int life_of(void (*life)(void))
+{
+	return end_of_life(start_life(life));
 }
 
 static void burn_for_ever(void)
@@ -109,12 +120,15 @@ static void cpu_time_is_warned_of_each_second(void)
 
 static void cpu_time_ends_at_its_limits(void)
 {
-	int status = life_of(burn_to_the_soft_limit);
+	/* All at once: each takes a second of its own. */
+	pid_t soft = start_life(burn_to_the_soft_limit), hard = start_life(burn_to_the_hard_limit);
+	pid_t parent = start_life(let_a_child_burn);
+	int status = end_of_life(soft);
 
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
-	status = life_of(burn_to_the_hard_limit);
+	status = end_of_life(hard);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	CHECK_EQ(life_of(let_a_child_burn), 0);
+	CHECK_EQ(end_of_life(parent), 0);
 }
 
 static char *string_of(size_t length)

@@ -176,7 +176,7 @@ static void schedulers_are_swapped_while_threads_run(void)
 	CHECK(name != NULL);
 	name = strtok(name + 1, "]");
 	CHECK_EQ(start_spinners(thread), 0);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 20; i++) {
 		failed |= put_in_force(i % 2 ? "rr" : "fifo");
 		usleep(2000);
 	}
