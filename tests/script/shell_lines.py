@@ -27,14 +27,15 @@ def the_exit_status_arrives(cpus):
 
 
 def random_bytes_come_back(cpus):
-    data = os.urandom(1 << 20)
+    """More than the machine takes at once, several times, and so in many frames each way."""
+    data = os.urandom(192 << 10)
     run = exo_run("--cpus", str(cpus), "--", "cat", stdin=data)
     assert run.stdout == data and run.returncode == 0, (len(run.stdout), run.returncode)
 
 
 def eight_busy_processes_use_every_cpu(cpus):
-    """Each line cpuN of /proc/stat tells of work done."""
-    busy = "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"
+    """Each line cpuN of /proc/stat tells of work done: each computes for some twenty ticks, of which one would do."""
+    busy = "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done"
     run = shell(cpus, f"for n in 1 2 3 4 5 6 7 8; do ( {busy} ) & done; wait; "
                       "grep '^cpu[0-9]' /proc/stat")
     lines = run.stdout.decode().splitlines()
