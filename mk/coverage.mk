@@ -9,7 +9,7 @@ UNIT_CFLAGS += --coverage -O0
 SIMULATOR_CFLAGS += --coverage -O0
 .PHONY: coverage-run
 coverage-run: all unit
-	@scripts/coverage/run $(BUILD) $(CACHE) $(TESTS)
+	@$(APART) scripts/coverage/run $(BUILD) $(CACHE) $(TESTS)
 endif
 
 ## make coverage lines and branches of exo/ and libos/ that the tests execute; TESTS='words' selects

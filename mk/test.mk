@@ -26,7 +26,9 @@ $(foreach test,$(UNIT_TESTS),\
 .PHONY: unit
 unit: $(addprefix $(BUILD)/unit/,$(UNIT_TESTS))
 
-TEST_RUN = tests/run --build $(BUILD) --cache $(CACHE) $(if $(JOBS),-j $(JOBS))
+# A make that a test calls is not one of ours, and shares no jobs with us.
+APART := env -u MAKEFLAGS -u MAKELEVEL
+TEST_RUN = $(APART) tests/run --build $(BUILD) --cache $(CACHE) $(if $(JOBS),-j $(JOBS))
 
 # The guest tests run once more with every invariant checked.
 ifneq ($(DEBUG),1)
@@ -51,7 +53,7 @@ stress fuzz: all unit
 ## make mutants  each hazard put back, and found: a table.  TESTS='words' selects
 .PHONY: mutants
 mutants: all
-	@TOP=$(TOP) BUILD=$(BUILD) tests/mutants/mutants.py $(TESTS)
+	@TOP=$(TOP) BUILD=$(BUILD) $(APART) tests/mutants/mutants.py $(TESTS)
 
 ## make models   the protocols' models, searched by spin up to their full bounds, as a table
 .PHONY: models
