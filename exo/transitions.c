@@ -231,7 +231,6 @@ static void leave_registers(const struct run *run, struct vcore *vcore)
 	if (run->loaded == vcore)
 		vcore_save(vcore, run->frame);
 	page->last = vcore->regs;
-	page->last_fs_base = vcore->fs_base;
 	__atomic_store_n(&page->ended, 1, __ATOMIC_RELEASE);
 }
 

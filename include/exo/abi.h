@@ -202,9 +202,8 @@ struct exo_vcore_page {
 	struct exo_taken taken[EXO_TAKEN_SLOTS];
 
 	/* Written when the vcore ends, for the domain's others: what it was doing.  `masked` is as it
-	 * was; vector state is lost. */
+	 * was; vector state and segment bases are lost. */
 	struct exo_regs last;
-	uint64_t last_fs_base;
 	uint32_t ended; /* 1: they are complete */
 	uint32_t reserved2;
 };
@@ -266,7 +265,6 @@ enum exo_prot {
 #define EXO_PTE_PRESENT 0x1ul
 #define EXO_PTE_WRITE 0x2ul
 #define EXO_PTE_USER 0x4ul /* clear: mapped without any right (PROTECT with prot 0) */
-#define EXO_PTE_ACCESSED 0x20ul
 #define EXO_PTE_DIRTY 0x40ul
 #define EXO_PTE_SOFT0 0x200ul
 #define EXO_PTE_SOFT1 0x400ul

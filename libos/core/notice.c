@@ -30,10 +30,3 @@ void task_notice_masked(struct task *t, uint32_t work_bits)
 	if (atomic_load(&t->on_cpu) && t != this_vcore()->current)
 		vcore_ring((unsigned)atomic_load(&t->home));
 }
-
-void task_notice(struct task *t, uint32_t work_bits)
-{
-	upcalls_mask();
-	task_notice_masked(t, work_bits);
-	upcalls_unmask();
-}

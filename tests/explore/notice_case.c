@@ -46,7 +46,9 @@ static void setup(void)
 static void give(void)
 {
 	atomic_fetch_add(&given, 1);
-	task_notice(&task, WORK_SIGNAL);
+	upcalls_mask();
+	task_notice_masked(&task, WORK_SIGNAL);
+	upcalls_unmask();
 }
 
 /* On the way to the program, or of an event that has interrupted it. */
