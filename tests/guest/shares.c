@@ -208,7 +208,7 @@ static long long used_by_all_ns(pid_t one_of_them)
 }
 
 /* SCHED_IDLE counts 3 where others count 1024: beside four, its turns are 136 s apart.  How many other CPUs
- * there are has no part in it: so this is where there are some, and nowhere else, since it takes twelve seconds. */
+ * there are has no part in it.  It takes twelve seconds: so only where there are some. */
 static void no_library_is_ejected_for_who_counts_little(void)
 {
 	pid_t child[SPINNERS + 1];
