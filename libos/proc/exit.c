@@ -238,30 +238,52 @@ static void tell_of_end_locked(struct process *p)
 	process_tell_parent_locked(p, code, status);
 }
 
+/* The first child that is met of a group answers for all that are in it: they have another parent by then, so
+ * that the answer is the same for each. */
+static void look_at_group_locked(const struct process *child, const struct process *gone)
+{
+	if (!child->newly_orphan)
+		return;
+	for (struct group_walk w = group_begin(child->process_group); w.next;)
+		group_next(&w)->newly_orphan = false;
+	orphan_group_locked(child, gone, gone);
+}
+
 /* `dead`: zombies that the adopter does not want to know of, to be buried. */
+static void give_child_away_locked(struct process *p, struct process *child, struct list *dead)
+{
+	struct process *adopter = child->parent;
+
+	list_remove(&child->sibling_link);
+	list_push_back(&adopter->children, &child->sibling_link);
+	give_to_a_task_locked(child, adopter);
+	child->exit_signal = SIGCHLD;
+	tell_of_own_end_locked(p, child);
+	if (child->state != PROCESS_ZOMBIE) {
+		look_at_group_locked(child, p);
+		return;
+	}
+	tell_of_end_locked(child);
+	if (signal_children_discarded_locked(adopter)) {
+		process_unlink_locked(child);
+		list_push_back(dead, &child->sibling_link);
+	}
+}
+
+/* Each group is walked along once, however many of it are children: there may be thousands, and upcalls are
+ * masked. */
 static void give_children_away_locked(struct process *p, struct list *dead)
 {
 	struct process *adopter = adopter_of_locked(p);
 
-	list_for_each_safe(node, next, &p->children) {
+	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
 
-		list_remove(&child->sibling_link);
-		list_push_back(&adopter->children, &child->sibling_link);
 		child->parent = adopter;
-		give_to_a_task_locked(child, adopter);
-		child->exit_signal = SIGCHLD;
-		tell_of_own_end_locked(p, child);
-		if (child->state != PROCESS_ZOMBIE) {
-			orphan_group_locked(child, p, p);
-			continue;
-		}
-		tell_of_end_locked(child);
-		if (signal_children_discarded_locked(adopter)) {
-			process_unlink_locked(child);
-			list_push_back(dead, &child->sibling_link);
-		}
+		child->newly_orphan = child->state != PROCESS_ZOMBIE;
 	}
+	list_for_each_safe(node, next, &p->children)
+		give_child_away_locked(p, list_entry(node, struct process, sibling_link), dead);
 }
 
 static void bury_all(struct list *dead)

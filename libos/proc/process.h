@@ -67,6 +67,7 @@ struct process {
 	struct tty *controlling_tty;
 	bool has_executed;                  /* since fork; setpgid's EACCES */
 	bool subreaper;
+	bool newly_orphan; /* while its parent ends: its group has not been looked at yet */
 	bool dumpable;                      /* prctl(PR_SET_DUMPABLE): only remembered */
 	struct wait_queue vfork_wait;       /* the parent, inside vfork */
 	bool vfork_done;                    /* this child has execed or exited */
