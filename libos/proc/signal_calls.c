@@ -140,11 +140,11 @@ static __attribute__((noinline)) long send_to_self(int number)
 	info = info_of_sender(number, SI_TKILL);
 	lock_acquire(&process_tree_lock);
 	if (only_kept)
-		r = signal_queue_add(&t->signal_pending, &t->signal_queue, number, &info, NULL);
+		r = signal_queue_add(t->process, t, number, &info, NULL);
 	else
 		r = signal_send_task_locked(t, number, &info);
 	lock_release(&process_tree_lock);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 long sys_raise(int number)

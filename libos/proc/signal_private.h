@@ -23,10 +23,12 @@
 enum signal_default { DEFAULT_TERMINATE, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
 
 /* signal_queue.c */
-/* Makes `number` pending; a standard signal that is pending already stays as it is, if it has no `entry`.
- * `entry` is a timer's, or NULL to allocate one for `info` (none if that is NULL). */
-int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
-		     const struct signal_info *info, struct signal_entry *entry);
+/* Makes `number` pending, for p as a whole or for t, if that is not NULL; a standard signal that is pending
+ * already stays as it is, if it has no `entry`.  `entry` is a timer's, or NULL to allocate one for `info`
+ * (none if that is NULL).  0, SIGNAL_PENDING_ALREADY, or -EAGAIN. */
+#define SIGNAL_PENDING_ALREADY 1
+int signal_queue_add(struct process *p, struct task *t, int number, const struct signal_info *info,
+		     struct signal_entry *entry);
 void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_t set);
 /* From the task's own queue first, then from its process's. */
 int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);

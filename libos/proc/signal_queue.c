@@ -28,6 +28,16 @@ unsigned signal_count_spare(void)
 	return spare_count;
 }
 
+static struct list *queue_of(struct process *p, struct task *t)
+{
+	return t != NULL ? &t->signal_queue : &p->signal_queue;
+}
+
+static _Atomic uint64_t *pending_of(struct process *p, struct task *t)
+{
+	return t != NULL ? &t->signal_pending : &p->signal_pending;
+}
+
 static bool queue_is_full(const struct list *queue)
 {
 	unsigned n = 0;
@@ -65,13 +75,15 @@ static void entry_free(struct signal_entry *entry)
 	spare_count++;
 }
 
-int signal_queue_add(_Atomic uint64_t *pending, struct list *queue, int number,
-		     const struct signal_info *info, struct signal_entry *entry)
+int signal_queue_add(struct process *p, struct task *t, int number, const struct signal_info *info,
+		     struct signal_entry *entry)
 {
+	_Atomic uint64_t *pending = pending_of(p, t);
+	struct list *queue = queue_of(p, t);
 	bool real_time = number >= SIGRTMIN;
 
 	if (!real_time && entry == NULL && (*pending & SIGNAL_BIT(number)) != 0)
-		return 0;
+		return SIGNAL_PENDING_ALREADY;
 	if (entry == NULL && info != NULL && !queue_is_full(queue))
 		entry = entry_alloc(info);
 	/* kill() of a real-time signal may lose count, sigqueue() may not (as on Linux). */
@@ -175,11 +187,6 @@ int signal_take(struct task *t, uint64_t wanted, struct signal_info *info)
 	return number;
 }
 
-static struct list *queue_of(struct process *p, struct task *t)
-{
-	return t != NULL ? &t->signal_queue : &p->signal_queue;
-}
-
 /*
  * A timer's entry that is taken back leaves its bit in the set: the signal has been sent, and
  * whether another entry of the same number is queued does not matter for a set.  A copy takes its place, if
@@ -201,7 +208,6 @@ void signal_entry_withdraw_locked(struct process *p, struct task *t, struct sign
 
 void signal_entry_revoke_locked(struct process *p, struct task *t, struct signal_entry *entry)
 {
-	_Atomic uint64_t *pending = t != NULL ? &t->signal_pending : &p->signal_pending;
 	struct list *queue = queue_of(p, t);
 	int number = entry->info.number;
 
@@ -211,5 +217,5 @@ void signal_entry_revoke_locked(struct process *p, struct task *t, struct signal
 	list_for_each(node, queue)
 		if (list_entry(node, struct signal_entry, link)->info.number == number)
 			return;
-	*pending &= ~SIGNAL_BIT(number);
+	*pending_of(p, t) &= ~SIGNAL_BIT(number);
 }

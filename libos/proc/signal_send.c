@@ -16,11 +16,12 @@
 #include "core/wait.h"
 #include "proc/signal_private.h"
 
-/* Signals that the task has not shut out; inside rt_sigtimedwait some that it has. */
-static bool task_accepts(const struct task *t, int number)
+/* Those of `set` that the task has not shut out; inside rt_sigtimedwait some that it has. */
+static uint64_t task_accepts(const struct task *t, uint64_t set)
 {
-	return (t->signal_blocked & SIGNAL_BIT(number)) == 0 &&
-	       atomic_load_explicit(&t->state, memory_order_relaxed) != TASK_ZOMBIE;
+	bool ended = atomic_load_explicit(&t->state, memory_order_relaxed) == TASK_ZOMBIE;
+
+	return ended ? 0 : set & ~t->signal_blocked;
 }
 
 /*
@@ -35,20 +36,31 @@ static void task_tell(struct task *t)
 	wake_task_signal(t);
 }
 
-/* Tells some task of p, other than `except`, about a signal for the whole process. */
-static void process_tell(struct process *p, int number, const struct task *except)
+/* -> those of `set` that t does not accept; of the others it is told. */
+static inline uint64_t tell_of(struct task *t, uint64_t set)
 {
-	if (p->leader != NULL && p->leader != except && task_accepts(p->leader, number)) {
-		task_tell(p->leader);
+	uint64_t accepted = task_accepts(t, set);
+
+	if (accepted != 0)
+		task_tell(t);
+	return set & ~accepted;
+}
+
+/* Tells tasks of p, other than `except`, about signals for the whole process: of each one that accepts it.
+ * The tasks are walked along once, however many signals there are. */
+static void process_tell(struct process *p, uint64_t set, const struct task *except)
+{
+	if (p->leader != NULL && p->leader != except)
+		set = tell_of(p->leader, set);
+	if (set == 0)
 		return;
-	}
 	list_for_each(node, &p->tasks) {
 		struct task *t = list_entry(node, struct task, thread_link);
 
-		if ((!except || t != except) && task_accepts(t, number)) {
-			task_tell(t);
+		if (!except || t != except)
+			set = tell_of(t, set);
+		if (set == 0)
 			return;
-		}
 	}
 }
 
@@ -72,8 +84,8 @@ void signal_update_hint(struct task *t)
 
 __attribute__((noinline)) void signal_pass_on(struct task *t, uint64_t newly_blocked)
 {
-	for (uint64_t set = newly_blocked; set != 0; set &= set - 1)
-		process_tell(t->process, __builtin_ctzl(set) + 1, t);
+	if (newly_blocked != 0)
+		process_tell(t->process, newly_blocked, t);
 }
 
 void signal_task_release_locked(struct task *t)
@@ -82,8 +94,10 @@ void signal_task_release_locked(struct task *t)
 
 	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
 	t->signal_blocked = ~0ul; /* nobody chooses it any more */
-	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm). */
-	signal_pass_on(t, p->signal_pending);
+	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm).  Where all end
+	 * nobody takes any. */
+	if (!p->group_exit)
+		signal_pass_on(t, p->signal_pending);
 }
 
 static __attribute__((noinline)) void act_at_once(struct process *p, int number)
@@ -135,16 +149,15 @@ static int send_locked(struct process *p, struct task *t, int number,
 		act_at_once(p, number);
 	if (number == SIGKILL || dropped(p, t, number))
 		return 0;
-	if (t != NULL) {
-		r = signal_queue_add(&t->signal_pending, &t->signal_queue, number, info, entry);
-		if (r == 0 && task_accepts(t, number))
-			task_tell(t);
-	} else {
-		r = signal_queue_add(&p->signal_pending, &p->signal_queue, number, info, entry);
-		if (r == 0)
-			process_tell(p, number, NULL);
-	}
-	return r;
+	r = signal_queue_add(p, t, number, info, entry);
+	/* Who accepts one that is pending already has been told, or has found it since: see above. */
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (t == NULL)
+		process_tell(p, SIGNAL_BIT(number), NULL);
+	else if (task_accepts(t, SIGNAL_BIT(number)) != 0)
+		task_tell(t);
+	return 0;
 }
 
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info)
@@ -242,7 +255,7 @@ bool signal_force(int number, const struct signal_info *info)
 	if (kills) {
 		process_kill_locked(p, number);
 	} else {
-		signal_queue_add(&t->signal_pending, &t->signal_queue, number, info, NULL);
+		signal_queue_add(p, t, number, info, NULL);
 		signal_update_hint(t);
 	}
 	lock_release(&process_tree_lock);

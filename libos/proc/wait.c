@@ -62,11 +62,25 @@ int exit_code_of(int wait_status, int *status)
 	return CLD_EXITED;
 }
 
+/* How long p has used a CPU.  Who has ended has no task left. */
+static void tell_times_locked(const struct process *p, bool ended, struct signal_info *info)
+{
+	struct usage all;
+	const struct usage *usage = &p->self_usage;
+
+	if (!ended) {
+		all = usage_of_process_locked(p);
+		usage = &all;
+	}
+	/* clock_t: 100 per second */
+	info->child.utime = usage->user_ns / 10000000;
+	info->child.stime = usage->system_ns / 10000000;
+}
+
 void process_tell_parent_locked(struct process *p, int code, int status)
 {
 	struct process *parent = p->parent;
 	bool ended = code != CLD_STOPPED && code != CLD_CONTINUED;
-	struct usage usage = usage_of_process_locked(p);
 	int number = ended ? p->exit_signal : SIGCHLD;
 
 	if (!parent)
@@ -79,11 +93,9 @@ void process_tell_parent_locked(struct process *p, int code, int status)
 				.pid = (int)p->pid,
 				.uid = p->uid,
 				.status = status,
-				/* clock_t: 100 per second */
-				.utime = usage.user_ns / 10000000,
-				.stime = usage.system_ns / 10000000,
 			},
 		};
+		tell_times_locked(p, ended, &info);
 		signal_send_process_locked(parent, number, &info);
 	}
 	/* Who ends gives the rest of its slice to a parent that waits for it.  It may be preempted for
