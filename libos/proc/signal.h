@@ -22,6 +22,7 @@
 #include "core/task.h"
 
 struct process;
+struct user;
 
 #define SIGNAL_COUNT 64
 #define SIGNAL_BIT(number) (1ul << ((number) - 1))
@@ -104,9 +105,11 @@ static inline void signal_info_of_fault(struct signal_info *info, struct signal_
 	info->fault.address = cause.address;
 }
 
-/* The most entries in one queue: bounds both the memory and the walk through it.  RLIMIT_SIGPENDING says
- * so. */
+/* The most entries in one queue: bounds the walk through it.  RLIMIT_SIGPENDING says so. */
 #define SIGNAL_QUEUE_MAX 1024
+/* And of all processes and tasks of a user, of which there may be thousands: bounds the memory, and what is
+ * thrown away at once.  Standard signals, each of which is in a queue but once, are not counted. */
+#define SIGNAL_USER_MAX 16384
 
 /* One queued signal.  In at most one queue; under process_tree_lock. */
 struct signal_entry {
@@ -116,6 +119,7 @@ struct signal_entry {
 	 * out, by whoever takes it: its overrun count may rise once more. */
 	void (*taken)(struct signal_entry *entry);
 	int32_t taken_overrun; /* of such a one: info.timer.overrun when it was last taken out */
+	struct user *user;     /* of any other: with whom it counts, or NULL */
 };
 
 #define SIGNAL_OVERRUN_MAX INT32_MAX /* DELAYTIMER_MAX: more are not counted */

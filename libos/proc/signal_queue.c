@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "proc/signal_private.h"
+#include "proc/user.h"
 #include "time/process_timers.h"
 
 /* Entries for the next signals, a chain by link.next, under process_tree_lock as all here: most are
@@ -47,10 +48,13 @@ static bool queue_is_full(const struct list *queue)
 	return n >= SIGNAL_QUEUE_MAX;
 }
 
-static struct signal_entry *entry_alloc(const struct signal_info *info)
+/* It counts with u, unless that is NULL. */
+static struct signal_entry *entry_alloc(struct user *u, const struct signal_info *info)
 {
 	struct signal_entry *entry;
 
+	if (u != NULL && !user_has_room_for_signal_locked(u))
+		return NULL;
 	if (spare != NULL) {
 		entry = list_entry(spare, struct signal_entry, link);
 		spare = spare->next;
@@ -61,11 +65,16 @@ static struct signal_entry *entry_alloc(const struct signal_info *info)
 			return NULL;
 	}
 	entry->info = *info;
+	entry->user = u;
+	if (u != NULL)
+		user_add_signal_locked(u);
 	return entry;
 }
 
 static void entry_free(struct signal_entry *entry)
 {
+	if (entry->user != NULL)
+		user_remove_signal_locked(entry->user);
 	if (spare_count == SPARE_MAX) {
 		heap_free(entry);
 		return;
@@ -85,7 +94,7 @@ int signal_queue_add(struct process *p, struct task *t, int number, const struct
 	if (!real_time && entry == NULL && (*pending & SIGNAL_BIT(number)) != 0)
 		return SIGNAL_PENDING_ALREADY;
 	if (entry == NULL && info != NULL && !queue_is_full(queue))
-		entry = entry_alloc(info);
+		entry = entry_alloc(real_time ? p->user : NULL, info);
 	/* kill() of a real-time signal may lose count, sigqueue() may not (as on Linux). */
 	if (entry == NULL && real_time && info != NULL && info->code != SI_USER)
 		return -EAGAIN;
@@ -201,7 +210,7 @@ void signal_entry_withdraw_locked(struct process *p, struct task *t, struct sign
 	if (list_empty(&entry->link))
 		return;
 	list_remove(&entry->link);
-	copy = queue_is_full(queue_of(p, t)) ? NULL : entry_alloc(&entry->info);
+	copy = queue_is_full(queue_of(p, t)) ? NULL : entry_alloc(p->user, &entry->info);
 	if (copy != NULL)
 		list_push_back(behind, &copy->link); /* before that */
 }

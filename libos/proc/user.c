@@ -8,6 +8,7 @@
 #include "core/task.h"
 #include "core/wait.h"
 #include "proc/process.h"
+#include "proc/signal.h"
 
 struct user {
 	struct named named; /* by uid */
@@ -15,6 +16,7 @@ struct user {
 	/* Under process_tree_lock. */
 	uint64_t places;
 	uint64_t holders;
+	uint64_t signals;
 
 	_Atomic uint64_t watches, passed; /* any CPU; numbers by themselves */
 };
@@ -36,7 +38,7 @@ static struct user *find_or_make(uint32_t uid)
 
 static void free_if_unused(struct user *u)
 {
-	if (u->places > 0 || u->holders > 0)
+	if (u->places > 0 || u->holders > 0 || u->signals > 0)
 		return;
 	named_remove(&users, &u->named);
 	heap_free(u);
@@ -168,4 +170,20 @@ bool user_change_locked(struct process *p, uint32_t uid)
 	p->user = to;
 	p->uid = uid;
 	return true;
+}
+
+bool user_has_room_for_signal_locked(const struct user *u)
+{
+	return u->signals < SIGNAL_USER_MAX;
+}
+
+void user_add_signal_locked(struct user *u)
+{
+	u->signals++;
+}
+
+__attribute__((noinline)) void user_remove_signal_locked(struct user *u)
+{
+	u->signals--;
+	free_if_unused(u);
 }

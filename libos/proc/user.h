@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How many tasks each real user has, for RLIMIT_NPROC, and how many items of epolls; how many files
- * are on their way in messages of his. */
+/* How many tasks each real user has, for RLIMIT_NPROC, and how many signals are queued for them; how many
+ * items of epolls; how many files are on their way in messages of his. */
 #ifndef LIBOS_PROC_USER_H
 #define LIBOS_PROC_USER_H
 
@@ -26,6 +26,10 @@ void user_give_place_locked(struct process *p);
 void user_hand_over_locked(struct process *from, struct process *child);
 /* All its places go to another user; it is that one's then.  False: out of memory, nothing has changed. */
 bool user_change_locked(struct process *p, uint32_t uid);
+/* Signals that are queued for his processes, and keep him here. */
+bool user_has_room_for_signal_locked(const struct user *u);
+void user_add_signal_locked(struct user *u);
+void user_remove_signal_locked(struct user *u);
 
 /*
  * Beyond tasks: what a file that he has made counts with him.  The file holds him, and may outlive all his

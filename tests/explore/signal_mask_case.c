@@ -10,6 +10,7 @@
 #include "core/wait.h"
 #include "explore.h"
 #include "proc/signal_private.h"
+#include "proc/user.h"
 #include "time/process_timers.h"
 
 #define TASKS 2
@@ -57,6 +58,16 @@ void process_kill_locked(struct process *p, int number) {}
 void process_continue_locked(struct process *p) {}
 void *heap_alloc(size_t size) { return NULL; }
 void heap_free(void *p) {}
+bool user_has_room_for_signal_locked(const struct user *u)
+{
+	return true;
+}
+void user_add_signal_locked(struct user *u)
+{
+}
+void user_remove_signal_locked(struct user *u)
+{
+}
 void interval_timer_heard_locked(struct process_timers *timers)
 {
 }

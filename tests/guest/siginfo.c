@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include "test.h"
@@ -158,6 +159,38 @@ static void as_many_are_queued_as_the_limit_says(void)
 	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
 }
 
+#define RECEIVERS 20
+
+/* Each of whom has a queue of its own. */
+static void a_user_has_only_so_many_in_all(void)
+{
+	sigset_t set, old;
+	pid_t child[RECEIVERS];
+	long sent = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	CHECK(sigprocmask(SIG_BLOCK, &set, &old) == 0);
+	for (int i = 0; i < RECEIVERS; i++) {
+		child[i] = fork();
+		while (child[i] == 0)
+			pause();
+		CHECK(child[i] > 0);
+		while (sigqueue(child[i], SIGRTMIN + 1, (union sigval){ 0 }) == 0)
+			sent++;
+		CHECK_EQ(errno, EAGAIN);
+	}
+	CHECK(sent > 4096 && sent <= 16384);
+	CHECK(sigqueue(getpid(), SIGRTMIN + 1, (union sigval){ 0 }) == -1 && errno == EAGAIN);
+	for (int i = 0; i < RECEIVERS; i++) {
+		CHECK(kill(child[i], SIGKILL) == 0);
+		CHECK(waitpid(child[i], NULL, 0) == child[i]);
+	}
+	CHECK(sigqueue(getpid(), SIGRTMIN + 1, (union sigval){ 7 }) == 0);
+	CHECK_EQ(sigwaitinfo(&set, NULL), SIGRTMIN + 1);
+	CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
+}
+
 static void plain(int number, siginfo_t *info, void *context)
 {
 	context_stack = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
@@ -216,6 +249,7 @@ int main(void)
 	RUN(senders_are_told);
 	RUN(a_sender_cannot_say_more_than_arrives);
 	RUN(as_many_are_queued_as_the_limit_says);
+	RUN(a_user_has_only_so_many_in_all);
 	RUN(a_plain_handler_has_a_context);
 	RUN(calls_that_end_with_a_signal_tell_of_their_caller);
 	RUN(the_system_is_the_sender_of_an_alarm);
