@@ -94,8 +94,8 @@ void signal_task_release_locked(struct task *t)
 
 	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
 	t->signal_blocked = ~0ul; /* nobody chooses it any more */
-	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm).  Where all end
-	 * nobody takes any. */
+	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm).  If all
+	 * are to end, nobody takes any. */
 	if (!p->group_exit)
 		signal_pass_on(t, p->signal_pending);
 }
