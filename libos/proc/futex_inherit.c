@@ -36,11 +36,12 @@ enum attempt {
 struct request {
 	uint64_t address;
 	struct futex_name name;
-	bool only_try;
+	bool private, only_try;
 	uint32_t self;      /* the caller's thread id */
 	uint32_t owner_id;  /* who has been looked for, 0: nobody yet */
 	struct task *owner; /* who that is: a reference; NULL: there is none */
 	bool owner_ended;   /* after it has been found */
+	bool owner_is_elsewhere; /* in another process, which cannot have a lock of ours */
 	struct lock_waiter w;
 };
 
@@ -71,6 +72,8 @@ static int make_contended(struct request *q, uint32_t word, struct contended_loc
 	/* Who ends may have said so in the word, which we have read after that. */
 	if (!q->owner || q->owner_ended)
 		return -ESRCH;
+	if (q->owner_is_elsewhere)
+		return -EPERM;
 	r = change_word(q->address, word, word | FUTEX_WAITERS);
 	if (r)
 		return r;
@@ -121,12 +124,14 @@ static void find_owner(struct request *q)
 	if (q->owner)
 		task_put(q->owner);
 	q->owner = NULL;
-	q->owner_ended = false;
+	q->owner_ended = q->owner_is_elsewhere = false;
 	/* A word that cannot be read has no owner, and the next attempt says why. */
 	(void)load_user32(&word, q->address);
 	q->owner_id = id_in(word);
 	if (q->owner_id)
 		q->owner = thread_find_holder(q->owner_id);
+	if (q->owner && q->private)
+		q->owner_is_elsewhere = thread_is_elsewhere(q->owner);
 }
 
 /* WAITS with inheritance_lock held, or without it: TAKEN or an error. */
@@ -231,7 +236,9 @@ static int wait_for_lock(struct request *q, uint64_t deadline_ns)
 
 static int request_init(struct request *q, uint64_t address, bool private)
 {
-	*q = (struct request){ .address = address, .self = task_thread_id(current()) };
+	*q = (struct request){ .address = address,
+			       .private = private,
+			       .self = task_thread_id(current()) };
 	return futex_name_word(address, private, &q->name);
 }
 

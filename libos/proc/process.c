@@ -86,6 +86,17 @@ struct task *thread_find_holder(uint32_t tid)
 	return holder;
 }
 
+/* Who is leaving his process, or its memory, is nowhere. */
+bool thread_is_elsewhere(const struct task *t)
+{
+	const struct vm *v;
+
+	lock_acquire(&process_tree_lock);
+	v = t->process ? t->process->vm : NULL;
+	lock_release(&process_tree_lock);
+	return v && v != current_process()->vm;
+}
+
 void process_get(struct process *p)
 {
 	atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);

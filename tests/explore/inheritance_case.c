@@ -50,6 +50,11 @@ struct task *thread_find_holder(uint32_t tid)
 	return task_find(tid);
 }
 
+bool thread_is_elsewhere(const struct task *t)
+{
+	return false;
+}
+
 void task_put(struct task *t)
 {
 }

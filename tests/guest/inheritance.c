@@ -221,6 +221,26 @@ static void what_is_wrong_is_an_error(void)
 	leave_stage(&other);
 }
 
+/* Who waited for him would wait for ever: he does not know of the lock.  As on Linux 6.18. */
+static void no_other_process_has_a_private_lock(void)
+{
+	static const struct timespec past = { 1, 0 };
+	pid_t child = fork();
+
+	while (child == 0)
+		pause();
+	word = (uint32_t)child;
+	CHECK(futex(&word, FUTEX_LOCK_PI, NULL) == -1 && errno == EPERM);
+	CHECK(futex(&word, FUTEX_LOCK_PI, NULL) == -1 && errno == EPERM);
+	CHECK_EQ(word & FUTEX_TID_MASK, (uint32_t)child);
+	/* One that may be shared is waited for. */
+	CHECK(syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, &past, NULL, 0) == -1 &&
+	      errno == ETIMEDOUT);
+	CHECK(kill(child, SIGKILL) == 0);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	word = 0;
+}
+
 /* The word says another than who has it. */
 static void a_word_that_lies_is_an_error(void)
 {
@@ -973,6 +993,7 @@ int main(int argc, char **argv)
 		wait_in_another_program();
 	RUN(words_say_who_has_them);
 	RUN(what_is_wrong_is_an_error);
+	RUN(no_other_process_has_a_private_lock);
 	RUN(a_word_that_lies_is_an_error);
 	RUN(signals_do_not_end_the_wait);
 	RUN(the_owner_is_as_urgent_as_who_waits);
