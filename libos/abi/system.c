@@ -77,16 +77,13 @@ long sys_sysinfo(uint64_t user)
 		.totalram = frames_total_count(),
 		.freeram = frames_free_count(),
 		.mem_unit = EXO_PAGE_SIZE,
+		.procs = (uint16_t)process_count,
 	};
 	uint64_t load[LOAD_AVERAGES];
 
 	load_average(load);
 	for (int i = 0; i < LOAD_AVERAGES; i++)
 		info.loads[i] = load[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
-	lock_acquire(&process_tree_lock);
-	list_for_each(node, &all_processes)
-		info.procs++;
-	lock_release(&process_tree_lock);
 	return copy_to_user(user, &info, sizeof(info));
 }
 

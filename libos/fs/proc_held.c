@@ -22,17 +22,6 @@
 #include "proc/signal.h"
 #include "vm/vm.h"
 
-static unsigned count_processes(void)
-{
-	unsigned n = 0;
-
-	lock_acquire(&process_tree_lock);
-	list_for_each(link, &all_processes)
-		n++;
-	lock_release(&process_tree_lock);
-	return n;
-}
-
 static unsigned count_tasks(void)
 {
 	unsigned n = 0;
@@ -70,7 +59,7 @@ void proc_print_held(struct text *out, void *argument)
 	spare = vm_count_spare(&spare_blocks);
 	uint64_t heap_frames = heap_usage(&usage), tables = frames_tables_count();
 
-	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", count_processes(), count_tasks(),
+	text_print(out, "processes %u\ntasks %u\ninodes %lu\n", process_count, count_tasks(),
 		   space_usage().inodes);
 	print_blocks(out, &usage, spare_blocks);
 	text_print(out, "heap-pages %lu\nframes %lu\npage-tables %lu\nhandles %ld\n",

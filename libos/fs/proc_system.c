@@ -130,7 +130,6 @@ static struct exo_cpu_stats cpu_stats(unsigned cpu)
 static void print_stat(struct text *out, void *argument)
 {
 	struct exo_cpu_stats sum = { 0 };
-	uint64_t processes = 0;
 	char name[16];
 
 	for (unsigned cpu = 0; cpu < machine()->cpu_count; cpu++) {
@@ -149,12 +148,8 @@ static void print_stat(struct text *out, void *argument)
 		format(name, sizeof(name), "cpu%u", cpu);
 		print_cpu_line(out, name, &s);
 	}
-	lock_acquire(&process_tree_lock);
-	list_for_each(link, &all_processes)
-		processes++;
-	lock_release(&process_tree_lock);
-	text_print(out, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\n", sum.interrupts,
-		   sum.switches, (time_real_ns() - time_now_ns()) / NS_PER_SECOND, processes);
+	text_print(out, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\n", sum.interrupts,
+		   sum.switches, (time_real_ns() - time_now_ns()) / NS_PER_SECOND, process_count);
 }
 
 static void print_uptime(struct text *out, void *argument)

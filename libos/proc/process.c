@@ -18,6 +18,7 @@
 
 struct lock process_tree_lock = LOCK_INIT("process tree", RANK_PROCESS);
 struct list all_processes = LIST_INIT(all_processes);
+_Atomic unsigned process_count;
 struct process *init_process;
 
 /*
@@ -176,6 +177,14 @@ void process_add_task_locked(struct process *p, struct task *t)
 	p->task_count++;
 }
 
+/* There is one writer at a time. */
+static void count_processes_locked(unsigned more)
+{
+	unsigned now = atomic_load_explicit(&process_count, memory_order_relaxed);
+
+	atomic_store_explicit(&process_count, now + more, memory_order_relaxed);
+}
+
 void process_link_locked(struct process *p, struct process *parent, struct task *first)
 {
 	p->pid = first->self.id;
@@ -193,6 +202,7 @@ void process_link_locked(struct process *p, struct process *parent, struct task 
 		session_enter(p, p->pid);
 	}
 	list_push_back(&all_processes, &p->all_link);
+	count_processes_locked(1);
 	first->names = p;
 	process_add_task_locked(p, first);
 }
@@ -202,6 +212,7 @@ void process_unlink_locked(struct process *p)
 	p->state = PROCESS_REAPED;
 	list_remove(&p->sibling_link);
 	list_remove(&p->all_link);
+	count_processes_locked(-1u);
 	group_leave(p);
 	session_leave(p);
 	user_give_place_locked(p);

@@ -131,6 +131,7 @@ static inline bool task_is_leaving(const struct task *t)
 
 extern struct lock process_tree_lock;
 extern struct list all_processes;
+extern _Atomic unsigned process_count; /* of those; changed under process_tree_lock */
 extern struct process *init_process;
 
 static inline struct process *current_process(void) { return current()->process; }
