@@ -55,17 +55,25 @@ static inline bool futex_matches(const struct futex_waiter *w, const struct fute
 	return futex_same_name(&w->name, name) && (w->bitset & bitset);
 }
 
-/* futex_order.c: w, which has just come, goes before those with its name that are less urgent. */
-void futex_move_forward(struct futex_bucket *b, struct futex_waiter *w);
+/* futex_order.c: w, which has just come, goes before those with its name that are less urgent; of whom none
+ * is before `behind`, if that is not NULL. */
+void futex_move_forward(struct futex_bucket *b, struct futex_waiter *w,
+			struct futex_waiter *behind);
 
-/* Under the bucket's lock: w, whose name and task are there, waits in it, in its place. */
-static inline void futex_enter(struct futex_bucket *b, struct futex_waiter *w)
+/* Under the bucket's lock: w, whose name and task are there, waits in it, in its place; as above. */
+static inline void futex_enter_behind(struct futex_bucket *b, struct futex_waiter *w,
+				      struct futex_waiter *behind)
 {
 	bool others = b->waiters != NULL;
 
 	named_insert(&b->waiters, &w->named, w->name.hash);
 	if (others && named_after(&w->named) != &w->named)
-		futex_move_forward(b, w);
+		futex_move_forward(b, w, behind);
+}
+
+static inline void futex_enter(struct futex_bucket *b, struct futex_waiter *w)
+{
+	futex_enter_behind(b, w, NULL);
 }
 
 /* 0, -EINVAL or -EFAULT. */

@@ -32,9 +32,10 @@ static struct named *first_behind(struct named *first, struct named *last,
 }
 
 /* As it has just come it is the last, and behind that is the first again. */
-void futex_move_forward(struct futex_bucket *b, struct futex_waiter *w)
+void futex_move_forward(struct futex_bucket *b, struct futex_waiter *w, struct futex_waiter *behind)
 {
-	struct named *next = first_behind(named_after(&w->named), named_before(&w->named), w);
+	struct named *first = behind ? &behind->named : named_after(&w->named);
+	struct named *next = first_behind(first, named_before(&w->named), w);
 
 	if (next) {
 		named_remove(&b->waiters, &w->named);

@@ -32,11 +32,14 @@ static void bucket_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 }
 
 /* Moves up to `most` waiters to another word without waking them.  Both buckets are locked, so a
- * waker of either word finds each of them in one or the other. */
+ * waker of either word finds each of them in one or the other.  They come as they have stood, so that
+ * the place of each is looked for from that of the last one on: all walks together are no longer than
+ * there are waiters. */
 static unsigned requeue_locked(struct futex_bucket *from, const struct futex_name *name,
 			       struct futex_bucket *to, const struct futex_name *new_name, unsigned most)
 {
 	struct named *n = named_find(&from->waiters, name->hash), *last = n ? named_last(n) : NULL;
+	struct futex_waiter *last_moved = NULL;
 	unsigned moved = 0;
 
 	while (n && moved < most) {
@@ -49,7 +52,8 @@ static unsigned requeue_locked(struct futex_bucket *from, const struct futex_nam
 		/* One that stays where it is would be met again, and again. */
 		if (name->hash != new_name->hash) {
 			named_remove(&from->waiters, &w->named);
-			futex_enter(to, w);
+			futex_enter_behind(to, w, last_moved);
+			last_moved = w;
 		}
 		/* Release: a waiter that sees the new bucket sees itself in it. */
 		atomic_store_explicit(&w->bucket, to, memory_order_release);
