@@ -454,7 +454,8 @@ int sched_set_tunable(const char *library, const char *name, uint64_t value);
 const char *sched_current_name(void);
 const struct sched_ops *sched_library(unsigned index);
 
-/* Prints every CPU's state and queue with the library's dump(); a task, or an event, but no callback. */
+/* Prints every CPU's state and queue, the first hundred tasks of it, with the library's dump(); a task, or an
+ * event, but no callback. */
 void sched_dump(sched_printf print);
 
 #endif

@@ -182,17 +182,28 @@ struct dump_call {
 
 static struct dump_call dump_calls[EXO_CPUS_MAX];
 
-static void dump_this_cpu(sched_printf print)
+/* Lines that a CPU writes to the log at once: masked, and a serial line takes a millisecond for each. */
+#define LOGGED_MAX 100u
+
+/* So many of the tasks that are queued. */
+static void dump_this_cpu(sched_printf print, unsigned most)
 {
+	unsigned left;
 	struct vcore *v = this_vcore();
 
 	sched_follow(v); /* who idles has not come by yet */
 	print("CPU %d: %s, %s, %u queued\n", v->cpu, v->queue.instance->ops->name,
 	      v->current ? v->current->name : "idle",
 	      atomic_load_explicit(&v->queue.count, memory_order_relaxed));
+	left = atomic_load_explicit(&v->queue.count, memory_order_relaxed);
 	list_for_each(at, &v->queue.ready) {
 		struct task *t = list_entry(at, struct task, ready_link);
 
+		if (most-- == 0) {
+			print("  and %u more\n", left);
+			break;
+		}
+		left--;
 		print("  %u %s\n", t->self.id, t->name);
 	}
 	run_queue_dump(v, print);
@@ -202,7 +213,7 @@ static void dump_cpu(struct mailbox_call *call)
 {
 	struct dump_call *d = (struct dump_call *)call;
 
-	dump_this_cpu(d->print);
+	dump_this_cpu(d->print, LOGGED_MAX);
 	atomic_store(&d->busy, false);
 }
 
@@ -241,7 +252,7 @@ static void dump_print(const char *fmt, ...)
 
 static void dump_here(void *unused)
 {
-	dump_this_cpu(dump_print);
+	dump_this_cpu(dump_print, UINT32_MAX);
 }
 
 void sched_dump_text(struct text *out)

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/klog.h>
 #include <sys/syscall.h>
 #include "sched_attr.h"
 #include "scheduler_files.h"
@@ -48,6 +49,24 @@ static void *spin(void *number)
 	while (!stop)
 		;
 	return (void *)r;
+}
+
+static void *wait_in_queue(void *unused)
+{
+	spinning++;
+	while (!stop)
+		sched_yield();
+	return NULL;
+}
+
+/* From its start on, or nothing. */
+static const char *last_line_with(const char *text, const char *start)
+{
+	const char *last = "";
+
+	for (const char *at = text; (at = strstr(at, start)); at++)
+		last = at;
+	return last;
 }
 
 /* What the library's line adds to the tasks that it has; 0 for other lines. */
@@ -150,6 +169,36 @@ static void queues_are_printed(void)
 	}
 }
 
+#define CROWD 150
+
+/* Masked, it would last for as long as the console takes for all of them. */
+static void a_long_queue_is_cut_in_the_log(void)
+{
+	static pthread_t threads[CROWD];
+	static char text[TEXT_ROOM];
+	cpu_set_t first;
+	int n, more;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	CHECK_EQ(sched_setaffinity(0, sizeof(first), &first), 0);
+	stop = false;
+	spinning = 0;
+	for (int i = 0; i < CROWD; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, wait_in_queue, NULL), 0);
+	while (spinning < CROWD)
+		sched_yield();
+	CHECK_EQ(tell("cpus", "to the log"), 0);
+	n = klogctl(3, text, sizeof(text) - 1);
+	CHECK(n > 0);
+	text[n] = 0;
+	CHECK(sscanf(last_line_with(text, "  and "), "  and %d more", &more) == 1);
+	CHECK(more > 0 && more <= CROWD - 100);
+	stop = true;
+	for (int i = 0; i < CROWD; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
 int main(void)
 {
 	char before[NAME_ROOM], names[256] = "", title[64], *rest = NULL;
@@ -164,5 +213,6 @@ int main(void)
 	}
 	if (tell("sched", before) < 0)
 		printf("not ok the_scheduler_is_put_back: errno %d\n", errno);
+	RUN(a_long_queue_is_cut_in_the_log);
 	return test_result();
 }
