@@ -157,7 +157,7 @@ void file_table_put(struct file_table *t)
 {
 }
 
-void fs_context_put(struct fs_context *fs, struct process *p)
+void fs_context_put(struct fs_context *c, struct process *p)
 {
 }
 
@@ -169,7 +169,7 @@ void time_process_release(struct process *p)
 {
 }
 
-void vm_tell_origin(const struct vm *v, struct vm *origin)
+void vm_tell_origin(const struct vm *copy, struct vm *origin)
 {
 }
 

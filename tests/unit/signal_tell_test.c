@@ -61,7 +61,7 @@ void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_
 	*pending &= ~set;
 }
 
-void process_kill_locked(struct process *p, int number)
+void process_kill_locked(struct process *p, int wait_status)
 {
 }
 
