@@ -27,9 +27,8 @@ static struct trace_slot *slot_of(const struct trace_ring *r, uint64_t index)
  * the kernel's complaint that it is masked for too long (core/fault.c), which records that and
  * returns here.  Hence the one step that takes the index.
  */
-void trace_ring_write(struct trace_ring *r, const uint64_t words[TRACE_WORDS])
+static void write_at(struct trace_ring *r, uint64_t index, const uint64_t words[TRACE_WORDS])
 {
-	uint64_t index = atomic_fetch_add_explicit(&r->next, 1, memory_order_relaxed);
 	struct trace_slot *slot = slot_of(r, index);
 
 	atomic_store_explicit(&slot->sequence, 0, memory_order_relaxed);
@@ -37,6 +36,21 @@ void trace_ring_write(struct trace_ring *r, const uint64_t words[TRACE_WORDS])
 	for (int i = 0; i < TRACE_WORDS; i++)
 		atomic_store_explicit(&slot->words[i], words[i], memory_order_relaxed);
 	atomic_store_explicit(&slot->sequence, index + 1, memory_order_release);
+}
+
+void trace_ring_write(struct trace_ring *r, const uint64_t words[TRACE_WORDS])
+{
+	write_at(r, atomic_fetch_add_explicit(&r->next, 1, memory_order_relaxed), words);
+}
+
+/* What was left has the last index: whatever had come between would have been written after it. */
+void trace_ring_mend(struct trace_ring *r, const uint64_t words[TRACE_WORDS])
+{
+	uint64_t next = atomic_load_explicit(&r->next, memory_order_relaxed);
+
+	if (next > 0 &&
+	    atomic_load_explicit(&slot_of(r, next - 1)->sequence, memory_order_relaxed) != next)
+		write_at(r, next - 1, words);
 }
 
 enum trace_read trace_ring_read(const struct trace_ring *r, uint64_t index,

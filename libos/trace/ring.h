@@ -43,6 +43,9 @@ void trace_ring_reset(struct trace_ring *r, struct trace_slot *slots, uint64_t s
 
 /* The writer. */
 void trace_ring_write(struct trace_ring *r, const uint64_t words[TRACE_WORDS]);
+/* The writer, which may have left trace_ring_write() in the middle and has written nothing since: if so, this
+ * is the event.  Without it a reader would wait there for its end. */
+void trace_ring_mend(struct trace_ring *r, const uint64_t words[TRACE_WORDS]);
 
 /* Any CPU: the event with this index. */
 enum trace_read trace_ring_read(const struct trace_ring *r, uint64_t index,

@@ -87,6 +87,43 @@ static void an_event_that_is_being_written_is_not_there(void)
 	CHECK_EQ(trace_ring_read(&ring, SLOTS, words), TRACE_READ_NOTHING);
 }
 
+static const uint64_t mended[TRACE_WORDS] = { 7, 8, 9 };
+
+static bool is_mended(uint64_t index)
+{
+	uint64_t words[TRACE_WORDS];
+
+	return trace_ring_read(&ring, index, words) == TRACE_READ_DONE && words[0] == 7 &&
+	       words[2] == 9;
+}
+
+static void an_event_that_was_left_in_the_middle_is_mended(void)
+{
+	uint64_t words[TRACE_WORDS];
+
+	trace_ring_reset(&ring, slots, SLOTS);
+	trace_ring_mend(&ring, mended); /* nothing was */
+	CHECK_EQ(ring.next, 0);
+	write_events(0, 2);
+	trace_ring_mend(&ring, mended);
+	CHECK(trace_ring_read(&ring, 1, words) == TRACE_READ_DONE && tells(words, 1));
+	/* Before the slot was cleared, where nothing was and where an old event is; and after. */
+	ring.next = 3;
+	trace_ring_mend(&ring, mended);
+	CHECK(is_mended(2));
+	write_events(3, SLOTS);
+	ring.next = SLOTS + 1;
+	trace_ring_mend(&ring, mended);
+	CHECK(is_mended(SLOTS));
+	ring.next = SLOTS + 2;
+	slots[1].sequence = 0;
+	trace_ring_mend(&ring, mended);
+	CHECK(is_mended(SLOTS + 1));
+	write_events(SLOTS + 2, SLOTS + 3);
+	CHECK(trace_ring_read(&ring, SLOTS + 2, words) == TRACE_READ_DONE &&
+	      tells(words, SLOTS + 2));
+}
+
 static volatile sig_atomic_t interruptions;
 
 static void write_inside(int number)
@@ -166,6 +203,7 @@ int main(void)
 	RUN(what_is_written_is_read);
 	RUN(the_oldest_is_overwritten_and_told);
 	RUN(an_event_that_is_being_written_is_not_there);
+	RUN(an_event_that_was_left_in_the_middle_is_mended);
 	RUN(an_event_inside_an_event_takes_an_index_of_its_own);
 	RUN(reset_empties_it);
 	RUN(a_reader_beside_the_writer_gets_whole_events_or_counts_them);
