@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libos/sched.h>
 #include <libos/trace.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,22 @@ static void learn_name(const struct trace_record *r)
 		memcpy(names[r->task] + 8 * (r->detail - 1), &r->value, 8);
 }
 
+/* The text of a note: the records that follow it on its CPU. */
+static void print_note(const struct trace_record *r, const struct trace_record *end)
+{
+	char text[SCHED_TRACE_MAX + 1] = { 0 };
+	unsigned parts = 0;
+
+	for (const struct trace_record *p = r + 1; p < end && parts < r->number; p++) {
+		if (p->cpu != r->cpu)
+			continue;
+		if (p->kind != TRACE_NOTE || p->detail != parts + 1 || parts >= SCHED_TRACE_MAX / 8)
+			break;
+		memcpy(text + 8 * parts++, &p->value, 8);
+	}
+	printf("%s: %lld\n", text, (long long)r->value);
+}
+
 static void print(const struct trace_record *records, size_t count)
 {
 	for (const struct trace_record *r = records; r < records + count; r++) {
@@ -102,10 +119,16 @@ static void print(const struct trace_record *records, size_t count)
 			learn_name(r);
 			continue;
 		}
-		printf("%12.3f us  cpu %u  %-9s  %s %u  detail %u  number %u  value %#llx\n",
-		       (double)r->time_ns / 1000, r->cpu, r->kind < TRACE_KINDS ? kinds[r->kind] : "?",
-		       r->task && r->task < TASKS ? names[r->task] : "-", r->task, r->detail,
-		       r->number, (unsigned long long)r->value);
+		if (r->kind == TRACE_NOTE && r->detail > 0)
+			continue;
+		printf("%12.3f us  cpu %u  %-9s  %s %u  ", (double)r->time_ns / 1000, r->cpu,
+		       r->kind < TRACE_KINDS ? kinds[r->kind] : "?",
+		       r->task && r->task < TASKS ? names[r->task] : "-", r->task);
+		if (r->kind == TRACE_NOTE)
+			print_note(r, records + count);
+		else
+			printf("detail %u  number %u  value %#llx\n", r->detail, r->number,
+			       (unsigned long long)r->value);
 	}
 }
 

@@ -99,6 +99,7 @@
 #define SCHED_NAME_MAX 16            /* of a library, with its end */
 #define SCHED_TASK_SIZE_MAX 128      /* the most that sched_ops.task_size may be */
 #define SCHED_CPU_SIZE_MAX 65536     /* likewise cpu_size */
+#define SCHED_TRACE_MAX 32           /* characters of a text that sched_trace() takes */
 #define SCHED_TUNABLES_MAX 16
 #define SCHED_TUNABLE_NAME_MAX 24    /* with its end */
 #define SCHED_CPUS_MAX 64            /* sched_cpu_count() is never more: for arrays */
@@ -386,6 +387,19 @@ void sched_resched(int cpu);
  * there.
  */
 struct task *sched_running(void);
+
+/*
+ * sched_trace - write into the trace what has been decided, and why
+ *
+ * what   a text, of which the first SCHED_TRACE_MAX characters are copied: it may be anywhere
+ * t      whom it is about, or NULL
+ * value  a number that goes with it: a time, a CPU, a length
+ *
+ * exo-trace shows it among all else that this CPU did (docs/tracing.md), and the simulator with --notes.
+ * Costs a load and a branch while nobody traces; else it takes 32 bytes of this CPU's ring, and 32 more
+ * for each 8 characters.  From any callback.
+ */
+void sched_trace(const char *what, const struct task *t, int64_t value);
 
 /*
  * A FIFO queue of tasks.  All zeros is empty.  A task is in at most one queue of either kind (I3);

@@ -17,16 +17,16 @@
 enum trace_kind {
 	/* `task` is the task that the record is about, 0: none.  What detail, number and value say
 	 * stands beside each. */
-	TRACE_LOST = 1,  /* value: records of this CPU that are gone; detail 1: names and the like */
-	TRACE_NAME,      /* detail 0: value is the process id, 0 for the libos's own tasks;
+	TRACE_LOST = 1, /* value: records of this CPU that are gone; detail 1: names and the like */
+	TRACE_NAME,     /* detail 0: value is the process id, 0 for the libos's own tasks;
 			  * 1 and 2: value is the first and last 8 bytes of its name */
-	TRACE_RUN,       /* it has the CPU.  value: its slice, ns */
-	TRACE_STOP,      /* it has left the CPU.  detail: enum trace_stop */
-	TRACE_WAKE,      /* it may go on.  detail: enum trace_wake; number: the CPU that it goes to;
+	TRACE_RUN,      /* it has the CPU.  value: its slice, ns */
+	TRACE_STOP,     /* it has left the CPU.  detail: enum trace_stop */
+	TRACE_WAKE,     /* it may go on.  detail: enum trace_wake; number: the CPU that it goes to;
 			  * value: the task that woke it, 0: an event */
-	TRACE_MIGRATE,   /* a task that can run is sent away.  number: to this CPU */
-	TRACE_ARRIVE,    /* it came out of the mailbox.  detail: enum trace_wake */
-	TRACE_DONATE,    /* it gets a slice.  detail: gifts in a row; number: the giver's id;
+	TRACE_MIGRATE,  /* a task that can run is sent away.  number: to this CPU */
+	TRACE_ARRIVE,   /* it came out of the mailbox.  detail: enum trace_wake */
+	TRACE_DONATE,   /* it gets a slice.  detail: gifts in a row; number: the giver's id;
 			  * value: ns */
 	TRACE_STEAL_ASK, /* this CPU has nothing to do.  number: the CPU that it asks */
 	TRACE_STEAL,     /* number: the CPU that asked; task: what it gets, 0: refused */
@@ -38,12 +38,18 @@ enum trace_kind {
 	TRACE_SCHED,     /* this CPU follows this scheduler library.  value: 8 bytes of its name */
 	TRACE_EJECT,     /* ... because of what this one did.  detail: enum sched_exit_reason */
 	TRACE_IDLE,      /* nothing to run: detail 1: halts, 0: goes on */
+	/* What the scheduler library says of it (sched_trace()).  detail 0: value is its number, and `number`
+	 * records follow, with detail 1, 2 and so on, whose values are 8 bytes of its text each. */
+	TRACE_NOTE,
 	TRACE_KINDS
 };
 
-#define TRACE_KIND_NAMES \
-	{ "", "lost", "name", "run", "stop", "wake", "migrate", "arrive", "donate", "steal-ask", \
-	  "steal", "ipi", "upcall", "fault", "call", "return", "sched", "eject", "idle" }
+#define TRACE_KIND_NAMES                                                                           \
+	{                                                                                          \
+		"", "lost", "name", "run", "stop", "wake", "migrate", "arrive", "donate",          \
+			"steal-ask", "steal", "ipi", "upcall", "fault", "call", "return", "sched", \
+			"eject", "idle", "note"                                                    \
+	}
 
 enum trace_stop {
 	TRACE_STOP_BLOCKED,   /* it waits */

@@ -10,6 +10,7 @@
 #include "sched/messages.h"
 #include "sched/place.h"
 #include "time/time.h"
+#include "trace/trace.h"
 
 _Static_assert(SCHED_CPUS_MAX == EXO_CPUS_MAX, "as the header says");
 
@@ -170,6 +171,14 @@ struct task *sched_running(void)
 	if (!t || t->sched_core_only || v->queue.visited)
 		return NULL;
 	return t->sched_generation == v->queue.generation ? t : NULL;
+}
+
+void sched_trace(const char *what, const struct task *t, int64_t value)
+{
+	struct vcore *v = this_vcore();
+
+	if (__builtin_expect(v->traced, false))
+		trace_record_note(v, what, t, value);
 }
 
 /* ---- dump: each CPU prints its own queue, since nobody else may look at it */

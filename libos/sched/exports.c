@@ -46,6 +46,7 @@ static const struct {
 	EXPORT(sched_cpu_queued),
 	EXPORT(sched_resched),
 	EXPORT(sched_running),
+	EXPORT(sched_trace),
 
 	EXPORT(sched_fifo_push_back),
 	EXPORT(sched_fifo_push_front),

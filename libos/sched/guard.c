@@ -13,6 +13,7 @@
 #include "sched/culprit.h"
 #include "sched/place.h"
 #include "time/time.h"
+#include "trace/trace.h"
 
 #define WATCH_NS 100000000ul
 #define STACK_PAGES 8 /* the lowest is the guard */
@@ -98,8 +99,10 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 	watch(v);
 	run = sched_guarded_call(g, callback, a, b, c);
 	remember(v, kind, run);
-	if (g->failed)
+	if (g->failed) {
+		trace_mend(v); /* before anything else is traced */
 		ring_others(v);
+	}
 	return run;
 }
 

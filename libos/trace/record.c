@@ -65,6 +65,30 @@ void trace_record_name(struct vcore *v, const struct task *t)
 	write_event(ring, TRACE_NAME, t->self.id, 2, 0, trace_word(t->name + sizeof(uint64_t)));
 }
 
+/* The text is copied before anything is written, and made printable: a library that has gone wrong, or has
+ * been unloaded since, is nobody's concern who reads it. */
+void trace_record_note(struct vcore *v, const char *what, const struct task *t, int64_t value)
+{
+	uint64_t words[SCHED_TRACE_MAX / sizeof(uint64_t)] = { 0 };
+	uint32_t task = t ? t->self.id : 0;
+	unsigned length = 0, parts;
+
+	for (char c; length < SCHED_TRACE_MAX && (c = what[length]); length++)
+		((char *)words)[length] = c < ' ' || c > '~' ? '?' : c;
+	parts = (length + sizeof(words[0]) - 1) / sizeof(words[0]);
+	trace_record(v, TRACE_NOTE, task, 0, parts, (uint64_t)value);
+	for (unsigned i = 0; i < parts; i++)
+		trace_record(v, TRACE_NOTE, task, i + 1, 0, words[i]);
+}
+
+void trace_mend(struct vcore *v)
+{
+	const uint64_t words[TRACE_WORDS] = { rdtsc(), TRACE_LOST, 1 };
+
+	if (v->traced)
+		trace_ring_mend(&trace_rings[v->cpu].events, words);
+}
+
 void trace_name_changed(void)
 {
 	upcalls_mask();

@@ -18,6 +18,12 @@ struct task;
 __attribute__((cold)) void trace_record(struct vcore *v, enum trace_kind kind, uint32_t task,
 					unsigned detail, unsigned number, uint64_t value);
 __attribute__((cold)) void trace_record_name(struct vcore *v, const struct task *t);
+/* For sched_trace(), whose arguments may be anything: what cannot be read faults here, in the callback. */
+__attribute__((cold)) void trace_record_note(struct vcore *v, const char *what,
+					     const struct task *t, int64_t value);
+
+/* This CPU, masked: a callback has been abandoned, maybe in the middle of an event. */
+__attribute__((cold)) void trace_mend(struct vcore *v);
 
 /*
  * trace(v, kind, task, detail, number, value) - an event of this CPU

@@ -7,14 +7,10 @@ with system calls."""
 
 import bisect
 
-from tracing.records import EJECTED, word
+from tracing.records import EJECTED, signed, word
 
 CPUS = 1 << 20          # the process id of the CPUs' tracks: no task has it
 JUST_NS = 20000         # a task that goes to sleep delivers its wakes when it has left the CPU
-
-
-def signed(value):
-    return value - (1 << 64) if value >> 63 else value
 
 
 class Writer:
@@ -38,6 +34,7 @@ class Writer:
         self.write_calls()
         self.write_arrows()
         self.write_moments()
+        self.write_notes()
         self.events.sort(key=lambda event: event["ts"])
         return {"traceEvents": self.names() + self.events, "displayTimeUnit": "ns",
                 "otherData": {"scheduler": self.trace.scheduler(),
@@ -84,8 +81,17 @@ class Writer:
                                 "pid": CPUS, "tid": moment.cpu, "ts": self.us(moment.time),
                                 "name": name, "args": details})
 
+    def write_notes(self):
+        for note in self.trace.notes:
+            self.events.append({"ph": "i", "s": "t", "pid": CPUS, "tid": note.cpu, "ts": self.us(note.time),
+                                "name": note.text or "note", "cat": "note",
+                                "args": {"task": self.task_name(note), "number": note.task, "value": note.value}})
+
+    def task_name(self, moment):
+        return self.trace.names.at(moment.task, moment.time)[0] if moment.task else "none"
+
     def describe(self, moment):
-        task = self.trace.names.at(moment.task, moment.time)[0] if moment.task else "none"
+        task = self.task_name(moment)
         if moment.kind == "fault":
             return f"fault {moment.number}", {"task": task, "address": hex(moment.value)}
         if moment.kind == "upcall":

@@ -12,7 +12,7 @@ RECORD = struct.Struct("<QBBHIQII")
 
 # enum trace_kind, by number; tests/script/trace.py holds it against the header.
 KINDS = ("", "lost", "name", "run", "stop", "wake", "migrate", "arrive", "donate", "steal-ask",
-         "steal", "ipi", "upcall", "fault", "call", "return", "sched", "eject", "idle")
+         "steal", "ipi", "upcall", "fault", "call", "return", "sched", "eject", "idle", "note")
 STOPS = ("waits", "preempted", "yielded", "ended")
 WAKES = ("", "woken", "started", "given a slice", "migrated", "stolen")
 # enum sched_exit_reason, likewise.
@@ -26,11 +26,21 @@ Call = collections.namedtuple("Call", "start end task number result")
 # rings: the CPU was rung for it.  giver: a task, 0 if it was an event.
 Arrow = collections.namedtuple("Arrow", "kind time cpu giver run rings")
 Moment = collections.namedtuple("Moment", "kind time cpu task number value detail")
+# What a scheduler library has said; index: of the record that it begins with.
+Note = collections.namedtuple("Note", "time cpu task text value index")
 
 
 def word(value):
     """Of eight bytes, the text that they are."""
     return struct.pack("<Q", value).split(b"\0")[0].decode("utf-8", "replace")
+
+
+def printable(data):
+    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in data.rstrip(b"\0"))
+
+
+def signed(value):
+    return value - (1 << 64) if value >> 63 else value
 
 
 class BadTrace(Exception):
@@ -106,6 +116,7 @@ class Trace:
         self.runs = self.find_runs()
         self.calls = self.find_calls()
         self.arrows = self.find_arrows()
+        self.notes = self.find_notes()
         self.moments = [Moment(r.kind, r.time, r.cpu, r.task, r.number, r.value, r.detail)
                         for r in self.records
                         if r.kind in ("ipi", "fault", "upcall", "sched", "eject", "steal-ask",
@@ -154,6 +165,19 @@ class Trace:
             if self.end > began.time:
                 calls.append(Call(began.time, self.end, task, began.number, None))
         return sorted(calls, key=lambda call: call.start)
+
+    def find_notes(self):
+        """A library that is abandoned within one has not said all of its text."""
+        begun, texts, last = [], {}, {}
+        for record in self.records:
+            if record.kind == "note" and record.detail == 0:
+                begun.append(record)
+                texts[record.index] = b""
+                last[record.cpu] = record.index
+            elif record.kind == "note" and record.cpu in last:
+                texts[last[record.cpu]] += struct.pack("<Q", record.value)
+        return [Note(record.time, record.cpu, record.task, printable(texts[record.index]), signed(record.value),
+                     record.index) for record in begun]
 
     def find_arrows(self):
         """Each wake, donation and migration, to the next run of its task."""

@@ -21,6 +21,9 @@ LABEL_SIZE = 10
 ARROWS_MAX = 36
 ARROW_GAP = 11                  # between arrows that leave or reach the same lane
 DETAIL_RUNS = 44                # that are aimed at for the detail
+NOTES_MAX = 200
+NOTE_GAP = 5                    # between notes of a lane
+NOTE_COLOUR = "#111111"
 
 # Told apart by most eyes, also in grey print (after Okabe and Ito, with four more).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b2a429",
@@ -137,8 +140,9 @@ class Timeline:
         runs = [run for run in self.trace.runs if run.start >= self.origin]
         if len(runs) <= DETAIL_RUNS:
             return self.origin, self.trace.end
-        times = sorted((arrow.time, arrow.kind) for arrow in self.trace.arrows
-                       if arrow.kind != "wake" or arrow.cpu != arrow.run.cpu)
+        times = sorted([*((arrow.time, arrow.kind) for arrow in self.trace.arrows
+                          if arrow.kind != "wake" or arrow.cpu != arrow.run.cpu),
+                        *((note.time, "note") for note in self.trace.notes)])
         best, best_score = None, -1
         for first in range(0, len(runs) - DETAIL_RUNS, 4):
             some = runs[first:first + DETAIL_RUNS]
@@ -329,6 +333,27 @@ class Timeline:
         self.page.add(f'<path class="arrow {kind}" d="{path}" stroke="{colour}" stroke-width="1.3" fill="none" '
                       f'marker-end="url(#to-{kind})"{dashes}/>')
 
+    # ---- what the library says
+
+    def notes(self, top, height):
+        """A mark over the lane, which says it when the mouse stands still on it."""
+        last = {}
+        for note in self.trace.notes:
+            if not self.detail.start <= note.time <= self.detail.end:
+                continue
+            self.found["note"] += 1
+            x, y = self.detail.x(note.time), top + note.cpu * height
+            if self.drawn["note"] >= NOTES_MAX or x - last.get(note.cpu, 0) < NOTE_GAP:
+                continue
+            last[note.cpu] = x
+            self.drawn["note"] += 1
+            about = f"{self.label(note.task, note.time)}: " if note.task else ""
+            self.note(x, y, f"{about}{note.text}: {note.value}")
+
+    def note(self, x, y, title=""):
+        self.page.add(f'<path class="note" d="M{x:.1f} {y:.1f}l-3 -5h6z" fill="{NOTE_COLOUR}">'
+                      f"<title>{escape(title)}</title></path>")
+
     # ---- words
 
     def heading(self):
@@ -342,6 +367,8 @@ class Timeline:
                  f"slices donated: {sum(a.kind == 'donate' for a in trace.arrows)}",
                  f"tasks moved: {moved}",
                  f"IPIs: {sum(m.kind == 'ipi' for m in trace.moments)}"]
+        if trace.notes:
+            facts.append(f"notes: {len(trace.notes)}")
         if trace.lost:
             facts.append(f"records overwritten: {sum(trace.lost.values())}")
         self.page.text(LEFT, 43, ", ".join(facts), 11, fill="#444")
@@ -368,6 +395,10 @@ class Timeline:
                            f' marker-end="url(#to-{kind})"{dashes}')
             self.page.text(x + 30, y, text)
             x += CHARACTER * len(text) + 52
+        if self.found["note"]:
+            y += 18
+            self.note(LEFT + 6, y - 1)
+            self.page.text(LEFT + 30, y, f"the library says: {self.drawn['note']} of {self.found['note']} drawn")
         return y + 14
 
     def draw(self):
@@ -383,6 +414,7 @@ class Timeline:
         self.mark_detail(top, bottom, detail_top - 14)
         self.runs_in_detail(detail_top, height)
         self.arrows(detail_top, height)
+        self.notes(detail_top, height)
         bottom = detail_top + cpus * height
         self.detail.draw(self.page, bottom, self.origin)
         return self.page.svg(self.legend(bottom + 40))

@@ -53,8 +53,11 @@ static void soonest_enqueue(int cpu, struct task *t, enum sched_why why)
 	if (why == SCHED_YIELDED || j->used_ns >= SCHED_US(slice_us))
 		renew(t, j);
 	sched_ordered_insert(&c->ready, t, j->deadline_ns);
-	if (r && earlier(j->deadline_ns, r->deadline_ns))
+	if (r && earlier(j->deadline_ns, r->deadline_ns)) {
+		sched_trace("sooner than who runs, by ns", t,
+			    (int64_t)(r->deadline_ns - j->deadline_ns));
 		sched_resched(cpu);
+	}
 }
 
 static void soonest_dequeue(int cpu, struct task *t)
