@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a scheduler library may call, beside the queues: see libos/sched.h. */
+#include <stdio.h>
+#include "library.h"
 #include "machine.h"
 
 static void check_cpu(const char *function, int cpu)
@@ -161,4 +163,19 @@ struct task *sched_running(void)
 	struct sim_task *t = machine.cpu[machine.this_cpu].current;
 
 	return t && t->attached && !t->refused && machine.in_force ? &t->t : NULL;
+}
+
+void sched_trace(const char *what, const struct task *t, int64_t value)
+{
+	char text[SCHED_TRACE_MAX + 1] = "";
+
+	if (!what)
+		library_misuses("called sched_trace() without a text");
+	if (t && !sim_known(t))
+		library_misuses("called sched_trace() with a pointer that is no task's");
+	for (int i = 0; i < SCHED_TRACE_MAX && what[i]; i++)
+		text[i] = what[i] < ' ' || what[i] > '~' ? '?' : what[i];
+	if (machine.notes)
+		printf("%12.3f ms  CPU %d  %s  %s: %ld\n", (double)machine.now_ns / 1e6,
+		       machine.this_cpu, t ? t->name : "-", text, value);
 }

@@ -93,6 +93,7 @@ struct machine {
 	uint64_t random, library_random;
 	unsigned live, created;  /* tasks */
 	bool in_force;           /* init() has been called, exit() has not */
+	bool notes;              /* what it says by sched_trace() is printed */
 	uint64_t patience_ns;    /* a task that is queued for longer was starved */
 	void (*hook)(void);      /* called at each event, for conform.c */
 };

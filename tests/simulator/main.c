@@ -2,8 +2,9 @@
 /*
  * A scheduler library in a simulated machine:
  *
- *	LIBRARY [--cpus N] [--param NAME=VALUE]... FILE   runs the work of FILE and prints the timeline
- *	LIBRARY [--param NAME=VALUE]... --check           runs the conformance suite
+ *	LIBRARY [--cpus N] [--param NAME=VALUE]... [--notes] FILE   runs the work of FILE and prints the
+ *	                                                            timeline, behind what sched_trace() says
+ *	LIBRARY [--param NAME=VALUE]... --check                     runs the conformance suite
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static const struct sched_ops *the_library(void)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "usage: LIBRARY [--cpus N] [--param NAME=VALUE]... WORK\n"
+	fprintf(stderr, "usage: LIBRARY [--cpus N] [--param NAME=VALUE]... [--notes] WORK\n"
 			"       LIBRARY [--param NAME=VALUE]... --check\n");
 	exit(2);
 }
@@ -114,15 +115,18 @@ int main(int argc, char **argv)
 {
 	int cpus = 0;
 
-	for (; argc > 3; argc -= 2, argv += 2) {
-		if (strcmp(argv[1], "--cpus") == 0)
+	for (int used; argc > 2; argc -= used, argv += used) {
+		used = strcmp(argv[1], "--notes") == 0 ? 1 : 2;
+		if (used == 1)
+			machine.notes = true;
+		else if (argc > 3 && strcmp(argv[1], "--cpus") == 0)
 			cpus = cpus_of(argv[2]);
-		else if (strcmp(argv[1], "--param") == 0)
+		else if (argc > 3 && strcmp(argv[1], "--param") == 0)
 			set_tunable(argv[2]);
 		else
 			usage();
 	}
-	if (argc == 2 && !cpus && strcmp(argv[1], "--check") == 0)
+	if (argc == 2 && !cpus && !machine.notes && strcmp(argv[1], "--check") == 0)
 		return conform(the_library());
 	if (argc != 2 || argv[1][0] == '-')
 		usage();

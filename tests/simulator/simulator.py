@@ -358,6 +358,19 @@ def the_books_deadlines_over_all_cpus_are_kept():
         assert waited[0] < 30 and waited[1] > 100, waited
 
 
+def what_a_library_says_is_printed_if_asked_for():
+    with open(SOONEST, encoding="ascii") as stream:
+        soonest = stream.read()
+    with tempfile.TemporaryDirectory() as folder:
+        work = os.path.join(folder, "woken.work")
+        with open(work, "w", encoding="ascii") as stream:
+            stream.write(WOKEN)
+        plain, noted = run_under(folder, soonest, work), run_under(folder, soonest, "--notes " + work)
+        lines = re.findall(r"^ +[\d.]+ ms  CPU 0  short  sooner than who runs, by ns: [1-9]\d*\n", noted,
+                           re.MULTILINE)
+        assert len(lines) > 10 and "".join(lines) + plain == noted, noted[:400]
+
+
 def who_places_tasks_may_have_them_evened_out():
     """Of three that compute on two CPUs; without the flag one has a CPU for itself."""
     with open(SOONEST, encoding="ascii") as stream:
@@ -405,6 +418,7 @@ def main():
         case(work_says_which_tasks_are_threads_of_one_process),
         case(a_librarys_numbers_can_be_set),
         case(the_books_deadlines_over_all_cpus_are_kept),
+        case(what_a_library_says_is_printed_if_asked_for),
         case(who_places_tasks_may_have_them_evened_out),
     ])
 
