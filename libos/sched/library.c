@@ -169,6 +169,9 @@ void sched_eject(struct vcore *v, enum sched_exit_reason reason, const char *cal
 		atomic_store_explicit(&sched_ejected, old->ops, memory_order_relaxed);
 		sched_report(v, old->ops, &why, "is ejected, and fifo takes over");
 		instance_tell_all(v);
+	} else if (old->why.reason == SCHED_EXIT_SWAPPED) {
+		/* Who replaced it has said so under the swap lock, and it is ours until we follow. */
+		sched_report(v, old->ops, &why, "fails while it is swapped out");
 	}
 	sched_follow(v);
 }

@@ -15,14 +15,12 @@
 
 #define CPUS_MAX 64
 
-static uint64_t rule, callback, after;
+static uint64_t rule, callback, after, only; /* on CPU only - 1; 0: on any */
 static uint64_t broke; /* it writes that itself: how often it has broken the rule, about */
 static const struct sched_tunable tunables[] = {
-	{ "rule", &rule, 0, BREAK_RULES - 1 },
-	{ "callback", &callback, 0, IN_CALLBACKS - 1 },
-	{ "after", &after, 0, 1000000 },
-	{ "broke", &broke, 0, 1000000000 },
-	{ 0 },
+	{ "rule", &rule, 0, BREAK_RULES - 1 }, { "callback", &callback, 0, IN_CALLBACKS - 1 },
+	{ "after", &after, 0, 1000000 },       { "only", &only, 0, CPUS_MAX },
+	{ "broke", &broke, 0, 1000000000 },    { 0 },
 };
 
 struct cpu {
@@ -45,6 +43,8 @@ static struct info *info_of(struct task *t)
 /* Has the place where it goes wrong been passed often enough? */
 static bool is_time(void)
 {
+	if (only && sched_this_cpu() != (int)only - 1)
+		return false;
 	return __atomic_add_fetch(&passed, 1, __ATOMIC_RELAXED) > after;
 }
 
