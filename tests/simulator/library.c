@@ -77,6 +77,15 @@ static struct sim_task *queued_here(struct task *p, int cpu)
 	return t->t.run_queue ? NULL : t; /* it was to be taken out of there */
 }
 
+/* As the names of libraries and of their numbers are written in files of /proc: a word, and no path. */
+static bool is_word(const char *name)
+{
+	for (; *name; name++)
+		if (*name <= ' ' || *name > '~' || *name == '/')
+			return false;
+	return true;
+}
+
 static void check_tunables(const struct sched_tunable *t)
 {
 	for (unsigned i = 0; t[i].name; i++) {
@@ -86,6 +95,11 @@ static void check_tunables(const struct sched_tunable *t)
 		if (!*t[i].name || strlen(t[i].name) >= SCHED_TUNABLE_NAME_MAX)
 			library_is_wrong("the name of tunable %u must have 1 to %d characters", i,
 					 SCHED_TUNABLE_NAME_MAX - 1);
+		if (!is_word(t[i].name))
+			library_is_wrong(
+				"the name of tunable %u has a blank, a / or a character that is "
+				"not ASCII and printable",
+				i);
 		if (!t[i].value || *t[i].value < t[i].min || *t[i].value > t[i].max)
 			library_is_wrong(
 				"tunable %s must begin with a value from its min to its max",
@@ -102,10 +116,9 @@ void library_check_form(const struct sched_ops *ops)
 		library_is_wrong("its name must have 1 to %d characters", NAME_LENGTH_MAX);
 	if (ops->abi > SCHED_ABI)
 		library_is_wrong("its abi is %u, and the newest there is is %u", ops->abi, SCHED_ABI);
-	for (const char *at = ops->name; *at; at++)
-		if (*at <= ' ' || *at > '~' || *at == '/')
-			library_is_wrong("its name has a blank, a / or a character that is not ASCII and "
-					 "printable");
+	if (!is_word(ops->name))
+		library_is_wrong(
+			"its name has a blank, a / or a character that is not ASCII and printable");
 	if (ops->flags & ~(uint32_t)SCHED_FLAGS)
 		library_is_wrong("its flags have a bit that is none of <libos/sched.h>'s: %x", ops->flags);
 	if (ops->cpu_size > SCHED_CPU_SIZE_MAX)
