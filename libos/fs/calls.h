@@ -107,11 +107,13 @@ long sys_eventfd(unsigned count);
 long sys_eventfd2(unsigned count, int flags);
 
 /* socket_calls.c, socket_message.c, socket_option.c */
-long sys_socket(void);
+long sys_socket(int family, int type, int protocol);
 long sys_socketpair(int family, int type, int protocol, uint64_t user);
-long sys_connect(int fd);
-long sys_bind(int fd);
-long sys_listen(int fd); /* and accept, accept4 */
+long sys_connect(int fd, uint64_t address, int size);
+long sys_bind(int fd, uint64_t address, int size);
+long sys_listen(int fd, int backlog);
+long sys_accept(int fd, uint64_t address, uint64_t size_user);
+long sys_accept4(int fd, uint64_t address, uint64_t size_user, unsigned flags);
 long sys_shutdown(int fd, int how);
 long sys_getsockname(int fd, uint64_t address, uint64_t size_user);
 long sys_getpeername(int fd, uint64_t address, uint64_t size_user);

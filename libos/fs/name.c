@@ -60,15 +60,19 @@ static long add_new(struct path *at, struct inode *i, int error)
 	return error;
 }
 
-static int walk_to_new(int dirfd, uint64_t path, struct path *at)
+/* What the walk to the directory has said. */
+static int expect_name(struct path *at, int error)
 {
-	int error = path_at(dirfd, path, PATH_PARENT, at);
-
 	if (!error && at->last != LAST_NAME) {
 		path_release(at);
 		error = -EEXIST;
 	}
 	return error;
+}
+
+static int walk_to_new(int dirfd, uint64_t path, struct path *at)
+{
+	return expect_name(at, path_at(dirfd, path, PATH_PARENT, at));
 }
 
 long sys_mkdirat(int dirfd, uint64_t path, uint32_t mode)
@@ -104,6 +108,23 @@ long sys_mknodat(int dirfd, uint64_t path, uint32_t mode, uint32_t device)
 		return error;
 	i = memfs_create(type | context_mask(mode & 07777), device, &error);
 	return add_new(&at, i, error);
+}
+
+struct inode *name_make_socket(const char *path, int *error)
+{
+	struct inode *i;
+	struct path at;
+
+	*error = expect_name(&at, path_kernel(path, PATH_PARENT, &at));
+	if (*error)
+		return NULL;
+	i = memfs_create(S_IFSOCK | context_mask(0777), 0, error);
+	if (i)
+		inode_get(i);
+	*error = (int)add_new(&at, i, *error);
+	if (*error)
+		inode_put(i);
+	return *error ? NULL : i;
 }
 
 long sys_mknod(uint64_t path, uint32_t mode, uint32_t device)

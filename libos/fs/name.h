@@ -11,4 +11,7 @@
  */
 int name_may_remove(struct inode *directory, struct inode *victim);
 
+/* A new inode for a socket at this path, counted; NULL with *error.  Task context, no lock held. */
+struct inode *name_make_socket(const char *path, int *error);
+
 #endif

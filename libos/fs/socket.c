@@ -77,23 +77,23 @@ struct transfer {
 	unsigned touches;
 };
 
-static struct transfer begin(struct file *f, struct socket_message *m, uint64_t timeout_ns)
+static struct transfer begin(struct file *f, struct socket_end *e, struct socket_message *m,
+			     uint64_t timeout_ns)
 {
 	return (struct transfer){
-		.end = f->private,
+		.end = e,
 		.message = m,
 		.deadline_ns = timeout_ns ? deadline_after(timeout_ns) : 0,
 		.at_once = (file_flags(f) & O_NONBLOCK) || (m->flags & MSG_DONTWAIT),
 	};
 }
 
-/* Under the lock.  0, or what the call says if there is still nothing: one with a time limit is not made
- * again. */
-static long sleep_on(struct wait_queue *q, const struct transfer *t)
+/* One with a time limit is not made again. */
+long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns)
 {
-	switch (wait_on(q, &t->end->pair->lock, WAIT_INTERRUPTIBLE, t->deadline_ns)) {
+	switch (wait_on(q, lock, WAIT_INTERRUPTIBLE, deadline_ns)) {
 	case -EINTR:
-		return t->deadline_ns ? -EINTR : -ERESTARTSYS;
+		return deadline_ns ? -EINTR : -ERESTARTSYS;
 	case -ETIMEDOUT:
 		return -EAGAIN;
 	default:
@@ -126,11 +126,27 @@ static long touch(struct transfer *t, bool write)
 
 /* ---------------------------------------------------------------- sending */
 
-/* Under the lock: may e send?  0 or -errno, in Linux's order. */
-static int refuse_send(struct socket_end *e)
+/* Through an entrance: of what else may be said of the sender its own end knows (fs/socket_datagram.c). */
+static int refuse_entrance(struct socket_end *e, const struct socket_message *m)
 {
 	struct socket_end *to = socket_other(e);
 
+	if (to->closed)
+		return -ECONNREFUSED;
+	if (!socket_datagram_is_welcome(e, m))
+		return -EPERM;
+	return to->shut & SHUT_IN ? -EPIPE : 0;
+}
+
+/* Under the lock: may e send?  0 or -errno, in Linux's order. */
+static int refuse_send(struct socket_end *e, const struct socket_message *m)
+{
+	struct socket_end *to = socket_other(e);
+
+	if (socket_is_entrance(e))
+		return refuse_entrance(e, m);
+	if (!socket_is_joined(e))
+		return e->pair->family == AF_INET ? -EPIPE : -ENOTCONN;
 	if (e->lonely)
 		return -ENOTCONN;
 	if (!is_stream(e) && e->error)
@@ -151,8 +167,7 @@ static bool has_room(const struct transfer *t)
 
 	if (used >= t->end->send_limit)
 		return false;
-	return is_stream(t->end) ||
-	       sizeof(record_length) + t->message->size <= SOCKET_CAPACITY - used;
+	return is_stream(t->end) || socket_queue_record_size(t->message) <= SOCKET_CAPACITY - used;
 }
 
 /* Waits under the lock until there is room: 1 or -errno. */
@@ -162,7 +177,7 @@ static long await_room(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
-		long error = refuse_send(e);
+		long error = refuse_send(e, t->message);
 
 		if (error)
 			return error;
@@ -174,7 +189,7 @@ static long await_room(const struct transfer *t)
 			return ended ?: -EAGAIN;
 		/* It will sleep: who receives may as well have the rest of the slice. */
 		wake_receiver(socket_other(e), true);
-		ended = sleep_on(&e->senders, t);
+		ended = socket_sleep(&e->senders, &e->pair->lock, t->deadline_ns);
 	}
 }
 
@@ -217,15 +232,15 @@ static long send_nothing(struct socket_end *e)
 	long result;
 
 	lock_acquire(&e->pair->lock);
-	result = refuse_send(e);
+	result = refuse_send(e, NULL);
 	lock_release(&e->pair->lock);
 	return result;
 }
 
-long socket_send(struct file *f, struct socket_message *m)
+long socket_send(struct file *f, struct socket_end *via, struct socket_message *m)
 {
 	struct socket_end *e = f->private;
-	struct transfer t = begin(f, m, e->send_timeout_ns);
+	struct transfer t = begin(f, via, m, e->send_timeout_ns);
 	long result = 1;
 
 	if (m->flags & MSG_OOB)
@@ -259,12 +274,14 @@ static long await_message(const struct transfer *t)
 			return 1;
 		if (e->shut & SHUT_IN)
 			return t->at_once && !socket_is_connected(e) ? -EAGAIN : 0;
+		if (socket_is_connected(e) && !socket_is_joined(e))
+			return e->pair->family == AF_INET ? -ENOTCONN : -EINVAL;
 		/* What has been received is not waited upon. */
 		if (t->done && !(t->message->flags & MSG_WAITALL))
 			return 0;
 		if (t->at_once || ended)
 			return ended ?: -EAGAIN;
-		ended = sleep_on(&e->receivers, t);
+		ended = socket_sleep(&e->receivers, &e->pair->lock, t->deadline_ns);
 	}
 }
 
@@ -309,7 +326,7 @@ static long receive_some(struct transfer *t, bool *more)
 long socket_receive(struct file *f, struct socket_message *m)
 {
 	struct socket_end *e = f->private;
-	struct transfer t = begin(f, m, e->receive_timeout_ns);
+	struct transfer t = begin(f, e, m, e->receive_timeout_ns);
 	long result;
 	bool more;
 

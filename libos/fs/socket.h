@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Local sockets without names, in pairs (socketpair(2)).
+ * Sockets within the machine: pairs (socketpair(2)), and those that find each other by name (unix(7), tcp(7) and
+ * udp(7) over this machine's own addresses).
  *
  *	file --private--> [end 0: queue] <--------- sends --- [end 1] <--private-- file
  *	                  [end 0] --- sends ---> [end 1: queue]
  *
  * What is sent at one end lies in the queue of the other.  One lock guards the whole pair, so what happens at
- * one end is seen at the other at once; the pair goes with the second end that is closed.
+ * one end is seen at the other at once.
+ *
+ * A socket(2) is end 0 of a pair as well, whose other end nobody has yet:
+ *
+ *	stream that connects    end 1 gets a file, which the listener's accept(2) hands out
+ *	stream that listens     end 1 stays nobody's; the pairs that connect stand in its backlog
+ *	datagrams               end 1 is the entrance: whoever sends to the socket sends there
+ *
+ * So an end, its queues and its lock are the same from a socket's beginning to its end.
  */
 #ifndef LIBOS_SOCKET_H
 #define LIBOS_SOCKET_H
@@ -18,10 +27,10 @@
 #include "core/lock.h"
 #include "core/wait.h"
 #include "fs/file.h"
+#include "fs/socket_name.h"
 #include "fs/socket_queue.h"
 
 /* The part of Linux's interface that its headers leave to the C library. */
-#define AF_UNIX 1
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define SOCK_SEQPACKET 5
@@ -45,6 +54,7 @@
 #define SOCKET_CAPACITY (SOCKET_LIMIT + SOCKET_LIMIT / 4) /* whole pages */
 /* Linux's largest datagram is so much shorter than the limit. */
 #define SOCKET_OVERHEAD 32
+#define SOCKET_OPTIONS 16
 
 enum { SHUT_IN = 1, SHUT_OUT = 2, SHUT_BOTH = 3 }; /* one more than shutdown(2)'s */
 
@@ -57,11 +67,15 @@ struct socket_end {
 	/* Fixed. */
 	struct socket_pair *pair;
 
+	/* Fixed, but of end 0 under the lock of the table of names (fs/socket_bind.c). */
+	struct socket_name name;
+
 	/* Under pair->lock. */
+	struct socket_maker maker; /* as SO_PEERCRED shows it at the other end: who last connected or listened */
 	struct socket_queue queue; /* what has come */
 	unsigned shut;             /* SHUT_IN, SHUT_OUT; if they are connected, at both ends */
 	int error;                 /* to be told once, or 0 */
-	bool closed;
+	bool closed; /* or not opened yet */
 	bool lonely; /* it has been told that datagrams have nobody any more to go to */
 	/*
 	 * Who waits for what comes is woken one at a time, and hands on what he leaves.  Who waits for
@@ -76,20 +90,61 @@ struct socket_end {
 	/* Any CPU, numbers by themselves. */
 	_Atomic size_t receive_limit; /* SO_RCVBUF, as on Linux of no effect */
 	_Atomic uint64_t receive_timeout_ns, send_timeout_ns; /* 0: for ever */
+	_Atomic uint64_t linger; /* kept, as the following */
+	_Atomic int options[SOCKET_OPTIONS]; /* those that are kept, and do nothing: fs/socket_option.c */
 };
+
+/*
+ *	            connect             accepted, or will be
+ *	FRESH ----------------> CONNECTING --------> CONNECTED
+ *	  | ^                        |
+ *	  |  ------------------------   nobody listens, or a signal came
+ *	   ------> LISTENING
+ *
+ * Sockets of datagrams from socket(2) stay FRESH; a socketpair(2) begins CONNECTED.
+ */
+/* Up to CONNECTING it may be given a name. */
+enum socket_state { SOCKET_FRESH, SOCKET_CONNECTING, SOCKET_CONNECTED, SOCKET_LISTENING };
 
 struct socket_pair {
 	/* Fixed. */
-	int type; /* SOCK_STREAM ... */
-	struct socket_maker maker;
+	int family, type; /* AF_UNIX ..., SOCK_STREAM ... */
+
+	_Atomic uint32_t references; /* open ends, and who has found it by its name */
 
 	struct lock lock; /* RANK_PIPE */
 	struct socket_end ends[2];
+
+	/* Of end 0, under the lock. */
+	enum socket_state state;
+	bool being_named;            /* by one task, which does not hold the lock meanwhile */
+	struct list backlog;         /* of a listener: struct socket_pair.backlog_link, the oldest first */
+	unsigned backlog_count, backlog_limit;
+	struct socket_pair *destination; /* counted: where a datagram without an address goes, of AF_UNIX */
+	struct socket_name peer;         /* the same of AF_INET, whose name may be another's by then */
+
+	/* While it is in a backlog, under its listener's lock; before and after, who has put or taken it. */
+	struct list backlog_link;
+	struct file *accepted; /* end 1's, counted */
+
+	struct socket_binding binding;
 };
 
 static inline struct socket_end *socket_other(struct socket_end *e)
 {
 	return &e->pair->ends[e == e->pair->ends];
+}
+
+/* An end that datagrams of many come through: the other one has a name. */
+static inline bool socket_is_entrance(const struct socket_end *e)
+{
+	return e == &e->pair->ends[1] && e->pair->type == SOCK_DGRAM && e->pair->state == SOCKET_FRESH;
+}
+
+/* Under the lock.  Of one that was not accepted its other end has not said yet that it is. */
+static inline bool socket_is_joined(const struct socket_end *e)
+{
+	return e->pair->state == SOCKET_CONNECTED || e == &e->pair->ends[1];
 }
 
 /* Each end follows what becomes of the other: all but datagrams. */
@@ -117,22 +172,58 @@ static inline struct socket_end *socket_of_file(const struct file *f)
 /* ---------------------------------------------------------------- fs/socket.c: what is sent and received */
 
 /* How many bytes, or -errno; SIGPIPE has been raised if there is to be one.  Task context, no lock held.
- * Of a message that came m->rights are the caller's. */
-long socket_send(struct file *f, struct socket_message *m);
+ * Of a message that came m->rights are the caller's.  `via` is f's end, or an entrance. */
+long socket_send(struct file *f, struct socket_end *via, struct socket_message *m);
 long socket_receive(struct file *f, struct socket_message *m);
 /* Under the lock: those who send at e, if there is room now. */
 void socket_wake_senders(struct socket_end *e);
+/* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still nothing. */
+long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns);
 
 /* ---------------------------------------------------------------- fs/socket_pair.c: that it is there */
 
 /* Two open files; 0 or -ENOMEM. */
 int socket_pair_create(int type, uint32_t flags, struct file *files[2]);
+/* One, whose other end nobody has; NULL: -ENOMEM. */
+struct file *socket_create(int family, int type, uint32_t flags);
+/* For an end that is closed: it is open, and the file holds the pair.  NULL: -ENOMEM. */
+struct file *socket_file_create(struct socket_end *e, uint32_t flags);
+static inline void socket_pair_get(struct socket_pair *pair)
+{
+	/* Relaxed: it is held already, by the caller or by who is in the table that he has locked. */
+	atomic_fetch_add_explicit(&pair->references, 1, memory_order_relaxed);
+}
+void socket_pair_put(struct socket_pair *pair); /* task context, no lock held */
 void socket_release(struct file *f); /* the end is closed */
 /* `how` of SHUT_IN, SHUT_OUT. */
-void socket_shut(struct socket_end *e, unsigned how);
-bool socket_is_lonely(struct socket_end *e);
+long socket_shut(struct socket_end *e, unsigned how);
+struct socket_maker socket_maker_now(void); /* the current process */
 /* What SO_ERROR says, which is told once. */
 int socket_take_error(struct socket_end *e);
 void socket_set_send_limit(struct socket_end *e, size_t limit);
+/* ---------------------------------------------------------------- fs/socket_option.c */
+
+int socket_option(struct socket_end *e, int level, int name); /* one of those that are kept */
+int socket_protocol(int family, int type);
+void socket_init_options(struct socket_end *e);
+
+/* ---------------------------------------------------------------- fs/socket_connect.c: streams find each other */
+
+long socket_listen(struct socket_end *e, int backlog);
+/* Both may sleep. */
+long socket_connect(struct file *f, const struct socket_name *to);
+struct file *socket_accept(struct file *f, long *error); /* the new end's, counted; NULL with *error */
+/* Under the lock, of a listener that goes: the files that were not accepted, to be put by the caller one by one. */
+void socket_take_backlog(struct socket_pair *listener, struct list *taken);
+void socket_drop_backlog(struct list *taken);
+
+/* ---------------------------------------------------------------- fs/socket_datagram.c: datagrams do */
+
+/* connect(2): where they go that have no address.  Of no family, with `to` NULL: nowhere. */
+long socket_datagram_connect(struct socket_end *e, const struct socket_name *to);
+/* socket_send() through the end that leads to that name; NULL: where e is connected to. */
+long socket_send_to(struct file *f, const struct socket_name *to, struct socket_message *m);
+/* Under e's lock, where a datagram is to be put into the queue at the other side. */
+bool socket_datagram_is_welcome(struct socket_end *entrance, const struct socket_message *m);
 
 #endif

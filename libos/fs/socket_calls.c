@@ -1,13 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls on sockets that move nothing.  Of sockets there are pairs; no family has any other. */
+/* The calls on sockets that move nothing: what a program gives is read and checked here. */
 #include "fs/socket_calls.h"
 #include "core/usercopy.h"
 #include "fs/calls.h"
+#include "fs/inode.h"
 
-/* C libraries try it in passing (syslog) and look at the error. */
-long sys_socket(void)
+#define TYPE_FLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
+
+/* ---------------------------------------------------------------- socket */
+
+/* Of AF_UNIX: 0 or -errno. */
+static int refuse_local(int type, int protocol)
 {
-	return -EAFNOSUPPORT;
+	if (protocol && protocol != AF_UNIX)
+		return -EPROTONOSUPPORT;
+	return type == SOCK_STREAM || type == SOCK_DGRAM || type == SOCK_SEQPACKET ? 0 : -ESOCKTNOSUPPORT;
+}
+
+static int refuse_internet(int type, int protocol)
+{
+	if (type != SOCK_STREAM && type != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	return !protocol || protocol == socket_protocol(AF_INET, type) ? 0 : -EPROTONOSUPPORT;
+}
+
+/* C libraries try others in passing and look at the error. */
+static int refuse(int family, int type, int protocol)
+{
+	if (family != AF_UNIX && family != AF_INET)
+		return -EAFNOSUPPORT;
+	return family == AF_UNIX ? refuse_local(type, protocol) : refuse_internet(type, protocol);
+}
+
+long sys_socket(int family, int type, int protocol)
+{
+	unsigned flags = (unsigned)type & ~SOCK_TYPE_MASK;
+	struct file *f;
+	long error;
+
+	type &= SOCK_TYPE_MASK;
+	if (flags & ~TYPE_FLAGS)
+		return -EINVAL;
+	error = refuse(family, type, protocol);
+	if (error)
+		return error;
+	f = socket_create(family, type, flags & SOCK_NONBLOCK);
+	return f ? fd_install(f, 0, flags & SOCK_CLOEXEC) : -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- making a pair */
@@ -45,73 +83,171 @@ long sys_socketpair(int family, int type, int protocol, uint64_t user)
 {
 	unsigned flags = (unsigned)type & ~SOCK_TYPE_MASK;
 
+	long error;
+
 	type &= SOCK_TYPE_MASK;
-	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+	if (flags & ~TYPE_FLAGS)
 		return -EINVAL;
-	if (family != AF_UNIX)
-		return -EAFNOSUPPORT;
-	if (protocol && protocol != AF_UNIX)
-		return -EPROTONOSUPPORT;
-	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
-		return -ESOCKTNOSUPPORT;
-	return make_pair(type, flags, user);
+	error = refuse(family, type, protocol);
+	if (error)
+		return error;
+	return family == AF_UNIX ? make_pair(type, flags, user) : -EOPNOTSUPP;
 }
 
-/* ---------------------------------------------------------------- names, which none has */
+/* ---------------------------------------------------------------- names */
 
-static long refuse(int fd, long of_connected, long of_datagrams)
+static long bind_to(struct socket_end *e, uint64_t address, int size)
+{
+	struct socket_name name;
+
+	return socket_name_fetch(&name, address, size) ?: socket_name_check(&name, e->pair->family)
+			       ?: socket_bind(e, &name);
+}
+
+long sys_bind(int fd, uint64_t address, int size)
 {
 	struct socket_ref r = socket_borrow(fd);
-	long result = r.error ?: socket_is_connected(r.end) ? of_connected : of_datagrams;
+	long result = r.error ?: bind_to(r.end, address, size);
 
 	socket_return(r);
 	return result;
 }
 
-long sys_connect(int fd)
+static long connect_to(struct socket_ref r, uint64_t address, int size)
 {
-	return refuse(fd, -EISCONN, -ECONNREFUSED);
+	bool connected = socket_is_connected(r.end);
+	struct socket_name name;
+	int error = socket_name_fetch(&name, address, size);
+
+	/* To no family: datagrams go nowhere any more. */
+	if (!error && !connected && name.size >= sizeof(name.family) && name.family == AF_UNSPEC)
+		return socket_datagram_connect(r.end, NULL);
+	error = error ?: socket_name_check(&name, r.end->pair->family);
+	if (error)
+		return error;
+	/* All of this machine's addresses are one of them. */
+	if (name.family == AF_INET && name.internet.sin_addr.s_addr == INADDR_ANY)
+		name.internet.sin_addr.s_addr = SOCKET_LOOPBACK;
+	return connected ? socket_connect(r.fd.file, &name) : socket_datagram_connect(r.end, &name);
 }
 
-long sys_bind(int fd)
+long sys_connect(int fd, uint64_t address, int size)
 {
-	return refuse(fd, -EOPNOTSUPP, -EOPNOTSUPP);
-}
-
-long sys_listen(int fd)
-{
-	return refuse(fd, -EINVAL, -EOPNOTSUPP);
-}
-
-static long tell_name(int fd, bool other, uint64_t address, uint64_t size_user)
-{
-	const uint16_t family = AF_UNIX;
-	const int whole = sizeof(family);
 	struct socket_ref r = socket_borrow(fd);
-	long result = r.error;
-	int size;
+	long result = r.error ?: connect_to(r, address, size);
 
-	if (!result && other && socket_is_lonely(r.end))
-		result = -ENOTCONN;
 	socket_return(r);
-	if (result)
-		return result;
-	if (copy_from_user(&size, size_user, sizeof(size)))
-		return -EFAULT;
-	if (size < 0)
-		return -EINVAL;
-	return copy_to_user(address, &family, (size_t)(size < whole ? size : whole))
-		       ?: copy_to_user(size_user, &whole, sizeof(whole));
+	return result;
+}
+
+long sys_listen(int fd, int backlog)
+{
+	struct socket_ref r = socket_borrow(fd);
+	long result = r.error ?: socket_listen(r.end, backlog);
+
+	socket_return(r);
+	return result;
+}
+
+/* Whoever it is at the other side: 0 or -ENOTCONN. */
+static long name_of_other(struct socket_end *e, struct socket_name *name)
+{
+	struct socket_pair *pair = e->pair, *destination = NULL;
+	long error = 0;
+
+	lock_acquire(&pair->lock);
+	*name = pair->peer;
+	if (socket_is_connected(e) ? !socket_is_joined(e) : e->lonely)
+		error = -ENOTCONN;
+	else if (!socket_is_connected(e) && pair->state == SOCKET_FRESH) {
+		destination = pair->destination;
+		if (destination)
+			socket_pair_get(destination);
+		else if (!name->size)
+			error = -ENOTCONN;
+	}
+	lock_release(&pair->lock);
+	if (destination) {
+		*name = socket_name_of(&destination->ends[0]);
+		socket_pair_put(destination);
+	} else if (!error && !name->size) {
+		*name = socket_name_of(socket_other(e));
+	}
+	return error;
 }
 
 long sys_getsockname(int fd, uint64_t address, uint64_t size_user)
 {
-	return tell_name(fd, false, address, size_user);
+	struct socket_ref r = socket_borrow(fd);
+	struct socket_name name;
+	long result = r.error;
+
+	if (!result) {
+		name = socket_name_of(r.end);
+		result = socket_name_write(&name, r.end->pair->family, address, size_user);
+	}
+	socket_return(r);
+	return result;
 }
 
 long sys_getpeername(int fd, uint64_t address, uint64_t size_user)
 {
-	return tell_name(fd, true, address, size_user);
+	struct socket_ref r = socket_borrow(fd);
+	struct socket_name name;
+	long result = r.error ?: name_of_other(r.end, &name);
+
+	if (!result)
+		result = socket_name_write(&name, r.end->pair->family, address, size_user);
+	socket_return(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- accept */
+
+/* Into `fd`, which is reserved: it, or -errno. */
+static long accept_into(int fd, struct socket_ref r, uint64_t address, uint64_t size_user, unsigned flags)
+{
+	struct socket_name name;
+	long error;
+	struct file *f = socket_accept(r.fd.file, &error);
+
+	if (!f)
+		return error;
+	inode_set_owner(f->inode, NULL);
+	/* Nobody else has the file yet. */
+	atomic_fetch_or_explicit(&f->flags, flags & SOCK_NONBLOCK, memory_order_relaxed);
+	if (address) {
+		struct socket_end *e = f->private;
+
+		name = socket_name_of(socket_other(e));
+		error = socket_name_write(&name, e->pair->family, address, size_user);
+		if (error) {
+			file_put(f);
+			return error;
+		}
+	}
+	return fd_fill(fd, f, flags & SOCK_CLOEXEC);
+}
+
+long sys_accept4(int fd, uint64_t address, uint64_t size_user, unsigned flags)
+{
+	struct socket_ref r = socket_borrow(fd);
+	long result = r.error ?: flags & ~TYPE_FLAGS ? -EINVAL : fd_reserve();
+
+	if (result >= 0) {
+		int new = (int)result;
+
+		result = accept_into(new, r, address, size_user, flags);
+		if (result < 0)
+			fd_unreserve(new);
+	}
+	socket_return(r);
+	return result;
+}
+
+long sys_accept(int fd, uint64_t address, uint64_t size_user)
+{
+	return sys_accept4(fd, address, size_user, 0);
 }
 
 /* ---------------------------------------------------------------- shutdown */
@@ -122,7 +258,7 @@ long sys_shutdown(int fd, int how)
 	long result = r.error ?: how < 0 || how > 2 ? -EINVAL : 0;
 
 	if (!result)
-		socket_shut(r.end, (unsigned)how + 1);
+		result = socket_shut(r.end, (unsigned)how + 1);
 	socket_return(r);
 	return result;
 }

@@ -17,7 +17,8 @@ static long transfer_vector(struct file *f, bool write, const struct iovec *vect
 	if (m.size > IO_BYTES_MAX)
 		m.size = IO_BYTES_MAX;
 	if (write)
-		return socket_send(f, &m);
+		return ((struct socket_end *)f->private)->pair->type == SOCK_DGRAM ? socket_send_to(f, NULL, &m) :
+								     socket_send(f, f->private, &m);
 	/* To read nothing is to do nothing, though there may be a datagram. */
 	result = m.size ? socket_receive(f, &m) : 0;
 	rights_put(m.rights);
@@ -61,14 +62,21 @@ static long socket_write_vector(struct file *f, const struct iovec *vector, unsi
 	return 0;
 }
 
-static uint32_t socket_poll(struct file *f, struct poll_waiter *w)
+/* Under the lock, of one that listens, or that nobody has at the other side. */
+static uint32_t poll_alone(struct socket_end *e)
 {
-	struct socket_end *e = f->private;
+	if (e->pair->state != SOCKET_LISTENING)
+		return POLLOUT | POLLWRNORM | POLLWRBAND | POLLHUP;
+	if (e->shut & SHUT_IN)
+		return POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP;
+	return list_empty(&e->pair->backlog) ? 0 : POLLIN | POLLRDNORM;
+}
+
+/* Under the lock. */
+static uint32_t poll_joined(struct socket_end *e)
+{
 	uint32_t events = 0;
 
-	lock_acquire(&e->pair->lock);
-	if (w)
-		poll_wait(w, &e->pollers, &e->pair->lock);
 	if (e->error)
 		events |= POLLERR;
 	if (e->queue.ring.used)
@@ -77,8 +85,21 @@ static uint32_t socket_poll(struct file *f, struct poll_waiter *w)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (e->shut == SHUT_BOTH)
 		events |= POLLHUP;
-	if (socket_is_writable(e))
+	/* What goes to many has no room of its own that could be missing. */
+	if (socket_is_writable(e) || e->pair->state == SOCKET_FRESH)
 		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+	return events;
+}
+
+static uint32_t socket_poll(struct file *f, struct poll_waiter *w)
+{
+	struct socket_end *e = f->private;
+	uint32_t events;
+
+	lock_acquire(&e->pair->lock);
+	if (w)
+		poll_wait(w, &e->pollers, &e->pair->lock);
+	events = socket_is_joined(e) || !socket_is_connected(e) ? poll_joined(e) : poll_alone(e);
 	lock_release(&e->pair->lock);
 	return events;
 }

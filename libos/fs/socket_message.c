@@ -9,7 +9,6 @@
 #include "proc/signal.h"
 #include "time/timespec.h"
 
-#define ADDRESS_BYTES_MAX 128
 #define CONTROL_MAX 0x7fffffff
 
 /* Linux's struct msghdr, and what sendmmsg has one after the other. */
@@ -28,23 +27,28 @@ struct linux_messages {
 
 /* ---------------------------------------------------------------- addresses */
 
-/* Whoever sends to an address finds nobody there.  0: for Linux it is not there, or does not matter. */
-static long refuse_address(const struct socket_end *e, uint64_t address, int size)
+/* Under no lock: one that is connected stays so. */
+static long send_to_name(struct socket_ref r, struct socket_name *to, struct socket_message *m)
 {
-	uint16_t family;
-	const int whole = sizeof(family);
+	struct socket_end *e = r.end;
 
-	if (!address || !size)
-		return 0;
-	if (size < 0 || size > ADDRESS_BYTES_MAX)
-		return -EINVAL;
-	if (copy_from_user(&family, address, (size_t)(size < whole ? size : whole)))
-		return -EFAULT;
-	if (socket_is_connected(e))
-		return e->pair->type == SOCK_STREAM ? -EISCONN : 0;
-	if (size <= whole)
-		return -EINVAL;
-	return family == AF_UNIX ? -ECONNREFUSED : -EINVAL;
+	if (e->pair->type == SOCK_DGRAM)
+		return socket_name_check(to, e->pair->family) ?: socket_send_to(r.fd.file, to, m);
+	if (e->pair->type == SOCK_STREAM && e->pair->family == AF_UNIX)
+		return socket_is_joined(e) ? -EISCONN : -EOPNOTSUPP;
+	/* The other kinds do not look at it. */
+	return socket_send(r.fd.file, e, m);
+}
+
+/* To an address of the program's, or none. */
+static long send_to(struct socket_ref r, uint64_t address, int size, struct socket_message *m)
+{
+	struct socket_name to;
+
+	if (address && size)
+		return socket_name_fetch(&to, address, size) ?: send_to_name(r, &to, m);
+	return r.end->pair->type == SOCK_DGRAM ? socket_send_to(r.fd.file, NULL, m) :
+						 socket_send(r.fd.file, r.end, m);
 }
 
 /* ---------------------------------------------------------------- one buffer */
@@ -65,23 +69,10 @@ long sys_sendto(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t addre
 	struct iovec one = { (void *)buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX };
 	struct socket_message m = one_buffer(&one, flags);
 	struct socket_ref r = socket_borrow(fd);
-	long result = r.error ?: refuse_address(r.end, address, address_size);
+	long result = r.error ?: send_to(r, address, address_size, &m);
 
-	if (!result)
-		result = socket_send(r.fd.file, &m);
 	socket_return(r);
 	return result;
-}
-
-/* Where the program wants the sender's address, it has none. */
-static long tell_no_name(uint64_t size_user)
-{
-	const int none = 0;
-	int size;
-
-	if (copy_from_user(&size, size_user, sizeof(size)))
-		return -EFAULT;
-	return size < 0 ? -EINVAL : copy_to_user(size_user, &none, sizeof(none));
 }
 
 long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t address,
@@ -89,12 +80,16 @@ long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t add
 {
 	struct iovec one = { (void *)buf, n < IO_BYTES_MAX ? n : IO_BYTES_MAX };
 	struct socket_message m = one_buffer(&one, flags);
+	struct socket_name sender = { 0 };
 	struct socket_ref r = socket_borrow(fd);
-	long result = r.error ?: socket_receive(r.fd.file, &m);
+	long result = r.error;
 
+	m.name = &sender;
+	if (!result)
+		result = socket_receive(r.fd.file, &m);
 	rights_put(m.rights);
 	if (result >= 0 && address) {
-		int refused = tell_no_name(size_user);
+		int refused = socket_name_write_sender(&sender, address, size_user);
 
 		if (refused)
 			result = refused;
@@ -139,10 +134,9 @@ static long send_message(struct socket_ref r, const struct linux_message *l, uns
 	result = fetch_vector(&v, l, &m);
 	if (result)
 		return result;
-	result = refuse_address(r.end, l->name, l->name_size)
-			 ?: rights_read(l->control, l->control_size, &m.rights);
+	result = rights_read(l->control, l->control_size, &m.rights);
 	if (!result)
-		result = socket_send(r.fd.file, &m);
+		result = send_to(r, l->name, l->name_size, &m);
 	*all = result == (long)m.size;
 	rights_put(m.rights); /* if they have not been sent */
 	io_vector_drop(&v);
@@ -165,13 +159,12 @@ long sys_sendmsg(int fd, uint64_t user, unsigned flags)
 /* What recvmsg tells beside the bytes, in the header at `user`. */
 static int tell_message(uint64_t user, const struct linux_message *l, struct socket_message *m)
 {
-	const int no_name = 0;
 	uint64_t used = rights_write(m->rights, l->control, l->control_size,
 				     m->flags & MSG_CMSG_CLOEXEC, &m->came);
 	uint32_t flags = m->came | (m->flags & MSG_CMSG_CLOEXEC);
 
-	if (l->name && copy_to_user(user + offsetof(struct linux_message, name_size), &no_name,
-				    sizeof(no_name)))
+	if (l->name && socket_name_write_sender(m->name, l->name,
+						user + offsetof(struct linux_message, name_size)))
 		return -EFAULT;
 	return copy_to_user(user + offsetof(struct linux_message, flags), &flags, sizeof(flags))
 		       ?: copy_to_user(user + offsetof(struct linux_message, control_size), &used,
@@ -180,7 +173,8 @@ static int tell_message(uint64_t user, const struct linux_message *l, struct soc
 
 static long receive_message(struct socket_ref r, uint64_t user, unsigned flags)
 {
-	struct socket_message m = { .is_user = true, .flags = flags };
+	struct socket_name sender = { 0 };
+	struct socket_message m = { .is_user = true, .flags = flags, .name = &sender };
 	struct linux_message l;
 	struct io_vector v;
 	long result;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* getsockopt and setsockopt: those options that mean something for a local socket without a name. */
+/*
+ * getsockopt and setsockopt.  Of many options programs only want that there are: how a network is to send,
+ * where here is none.  Those are kept, and told.
+ */
 #include "core/usercopy.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"
 #include "fs/socket.h"
 #include "fs/socket_calls.h"
 #include "time/timespec.h"
+#include <linux/tcp.h>
 
 /* As on Linux, no limit is less, and what is asked for is doubled: there for what a message takes beside its
  * bytes, here so that programs find what they find there. */
@@ -26,13 +30,90 @@ static struct linux_timeval time_of(uint64_t ns)
 				       (int64_t)(ns % NS_PER_SECOND / NS_PER_US) };
 }
 
+/* ---------------------------------------------------------------- those that are kept */
+
+static const struct kept {
+	int level, name, first;
+} kept[SOCKET_OPTIONS] = {
+	{ SOL_SOCKET, SO_REUSEADDR, 0 }, /* this one is looked at: fs/socket_bind.c */
+	{ SOL_SOCKET, SO_KEEPALIVE, 0 },
+	{ SOL_SOCKET, SO_BROADCAST, 0 },
+	{ SOL_SOCKET, SO_OOBINLINE, 0 },
+	{ SOL_SOCKET, SO_PRIORITY, 0 },
+	{ IPPROTO_TCP, TCP_NODELAY, 0 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 7200 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 75 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 9 },
+	{ IPPROTO_TCP, TCP_CORK, 0 },
+	{ IPPROTO_TCP, TCP_QUICKACK, 1 },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 0 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
+	{ IPPROTO_IP, IP_TOS, 0 },
+	{ IPPROTO_IP, IP_TTL, 64 },
+	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT },
+};
+
+/* NULL: there is none of that kind. */
+static _Atomic int *find_kept(struct socket_end *e, int level, int name)
+{
+	const struct socket_pair *pair = e->pair;
+
+	if (level == IPPROTO_TCP && pair->type != SOCK_STREAM)
+		return NULL;
+	if (level != SOL_SOCKET && pair->family != AF_INET)
+		return NULL;
+	for (unsigned i = 0; i < SOCKET_OPTIONS; i++)
+		if (kept[i].level == level && kept[i].name == name)
+			return &e->options[i];
+	return NULL;
+}
+
+int socket_option(struct socket_end *e, int level, int name)
+{
+	_Atomic int *option = find_kept(e, level, name);
+
+	return option ? *option : 0;
+}
+
+void socket_init_options(struct socket_end *e)
+{
+	for (unsigned i = 0; i < SOCKET_OPTIONS; i++)
+		e->options[i] = kept[i].first;
+}
+
 /* ---------------------------------------------------------------- what it is */
+
+/* Linux's struct linger, as one. */
+union linger_word {
+	struct {
+		int32_t is_on, seconds;
+	};
+	uint64_t both;
+};
 
 union value {
 	int number;
 	struct socket_maker maker;
 	struct linux_timeval time;
+	union linger_word linger;
 };
+
+int socket_protocol(int family, int type)
+{
+	return family != AF_INET ? 0 : type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+/* Who is at the other side; as on Linux nobody while that is not known. */
+static struct socket_maker maker_of_other(struct socket_end *e)
+{
+	struct socket_maker maker = { 0, (uint32_t)-1, (uint32_t)-1 };
+
+	lock_acquire(&e->pair->lock);
+	if (socket_is_joined(e))
+		maker = socket_other(e)->maker;
+	lock_release(&e->pair->lock);
+	return maker;
+}
 
 /* Its size, or -errno. */
 static long value_of(struct socket_end *e, int option, union value *v)
@@ -42,12 +123,17 @@ static long value_of(struct socket_end *e, int option, union value *v)
 		v->number = e->pair->type;
 		break;
 	case SO_DOMAIN:
-		v->number = AF_UNIX;
+		v->number = e->pair->family;
 		break;
 	case SO_PROTOCOL:
-	case SO_ACCEPTCONN:
-		v->number = 0;
+		v->number = socket_protocol(e->pair->family, e->pair->type);
 		break;
+	case SO_ACCEPTCONN:
+		v->number = e->pair->state == SOCKET_LISTENING;
+		break;
+	case SO_LINGER:
+		v->linger.both = e->linger;
+		return sizeof(v->linger);
 	case SO_ERROR:
 		v->number = socket_take_error(e);
 		break;
@@ -58,7 +144,7 @@ static long value_of(struct socket_end *e, int option, union value *v)
 		v->number = (int)e->receive_limit;
 		break;
 	case SO_PEERCRED:
-		v->maker = e->pair->maker;
+		v->maker = maker_of_other(e);
 		return sizeof(v->maker);
 	case SO_RCVTIMEO_OLD:
 	case SO_RCVTIMEO_NEW:
@@ -76,17 +162,21 @@ static long value_of(struct socket_end *e, int option, union value *v)
 
 static long get_option(struct socket_end *e, int level, int option, uint64_t to, uint64_t size_user)
 {
-	union value v;
+	_Atomic int *of_kept = find_kept(e, level, option);
+	union value v = { 0 };
 	int room;
-	long size;
+	long size = sizeof(v.number);
 
 	if (copy_from_user(&room, size_user, sizeof(room)))
 		return -EFAULT;
-	if (level != SOL_SOCKET)
+	if (level != SOL_SOCKET && e->pair->family != AF_INET)
 		return -EOPNOTSUPP;
 	if (room < 0)
 		return -EINVAL;
-	size = value_of(e, option, &v);
+	if (of_kept)
+		v.number = *of_kept;
+	else
+		size = level == SOL_SOCKET ? value_of(e, option, &v) : -ENOPROTOOPT;
 	if (size < 0)
 		return size;
 	if (room > (int)size)
@@ -126,12 +216,41 @@ static long set_timeout(_Atomic uint64_t *timeout_ns, uint64_t from, unsigned si
 	return 0;
 }
 
-static long set_option(struct socket_end *e, int level, int option, uint64_t from, unsigned size)
+static long set_kept(_Atomic int *option, bool is_truth, uint64_t from, unsigned size)
 {
 	int number;
 
+	if (size < sizeof(number))
+		return -EINVAL;
+	if (copy_from_user(&number, from, sizeof(number)))
+		return -EFAULT;
+	*option = is_truth ? number != 0 : number;
+	return 0;
+}
+
+static long set_linger(struct socket_end *e, uint64_t from, unsigned size)
+{
+	union linger_word word;
+
+	if (size < sizeof(word))
+		return -EINVAL;
+	if (copy_from_user(&word, from, sizeof(word)))
+		return -EFAULT;
+	e->linger = word.both;
+	return 0;
+}
+
+static long set_option(struct socket_end *e, int level, int option, uint64_t from, unsigned size)
+{
+	_Atomic int *of_kept = find_kept(e, level, option);
+	int number;
+
+	if (of_kept)
+		return set_kept(of_kept, level == SOL_SOCKET && option != SO_PRIORITY, from, size);
 	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
+		return e->pair->family == AF_INET ? -ENOPROTOOPT : -EOPNOTSUPP;
+	if (option == SO_LINGER)
+		return set_linger(e, from, size);
 	if (option == SO_RCVTIMEO_OLD || option == SO_RCVTIMEO_NEW)
 		return set_timeout(&e->receive_timeout_ns, from, size);
 	if (option == SO_SNDTIMEO_OLD || option == SO_SNDTIMEO_NEW)

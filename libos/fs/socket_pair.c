@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pairs of sockets: how they are made, what they keep, how they end. */
+/* Sockets and pairs of them: how they are made, what they keep, how they end. */
 #include "core/memory.h"
 #include "fs/descriptor.h"
 #include "fs/inode.h"
@@ -18,32 +18,48 @@ static int reopen(struct inode *i, struct file *f)
 
 static const struct inode_ops socket_inode_ops = { .open = reopen };
 
+struct socket_maker socket_maker_now(void)
+{
+	const struct process *p = current_process();
+
+	return (struct socket_maker){ p->pid, p->euid, p->egid };
+}
+
 static bool init_end(struct socket_pair *pair, struct socket_end *e)
 {
 	e->pair = pair;
+	e->maker = socket_maker_now();
+	e->closed = true;
 	e->send_limit = e->receive_limit = SOCKET_LIMIT;
+	socket_init_options(e);
 	wait_queue_init(&e->receivers);
 	wait_queue_init(&e->senders);
 	wait_queue_init(&e->pollers);
 	return socket_queue_init(&e->queue, SOCKET_CAPACITY);
 }
 
-static void free_pair(struct socket_pair *pair)
+/* Release and acquire: what the others did to it comes before it is freed. */
+void socket_pair_put(struct socket_pair *pair)
 {
+	if (atomic_fetch_sub_explicit(&pair->references, 1, memory_order_acq_rel) != 1)
+		return;
 	socket_queue_destroy(&pair->ends[0].queue);
 	socket_queue_destroy(&pair->ends[1].queue);
 	heap_free(pair);
 }
 
-static struct socket_pair *make_pair(int type)
+/* Held by the caller. */
+static struct socket_pair *make_pair(int family, int type, enum socket_state state)
 {
-	const struct process *p = current_process();
 	struct socket_pair *pair = heap_alloc(sizeof(*pair));
 
 	if (!pair)
 		return NULL;
+	pair->family = family;
 	pair->type = type;
-	pair->maker = (struct socket_maker){ p->pid, p->euid, p->egid };
+	pair->references = 1;
+	pair->state = state;
+	list_init(&pair->backlog);
 	lock_init(&pair->lock, "socket", RANK_PIPE);
 	if (init_end(pair, &pair->ends[0])) {
 		if (init_end(pair, &pair->ends[1]))
@@ -54,8 +70,8 @@ static struct socket_pair *make_pair(int type)
 	return NULL;
 }
 
-/* Each with an inode of its own, which has the name, and nothing behind it. */
-static struct file *make_file(struct socket_end *e, uint32_t flags)
+/* Each with an inode of its own, which has the number that names it, and nothing behind it. */
+struct file *socket_file_create(struct socket_end *e, uint32_t flags)
 {
 	uint64_t number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
 	struct inode *i = inode_create(&socket_inode_ops, DEVICE_SOCKETS, number, S_IFSOCK | 0777);
@@ -66,29 +82,43 @@ static struct file *make_file(struct socket_end *e, uint32_t flags)
 	i->links = 1; /* as a pipe's */
 	inode_set_owner(i, NULL);
 	f = file_alloc(&socket_file_ops, i, e, O_RDWR | flags);
-	if (!f)
+	if (!f) {
 		inode_put(i);
+		return NULL;
+	}
+	socket_pair_get(e->pair);
+	lock_acquire(&e->pair->lock);
+	e->closed = false;
+	lock_release(&e->pair->lock);
+	return f;
+}
+
+struct file *socket_create(int family, int type, uint32_t flags)
+{
+	struct socket_pair *pair = make_pair(family, type, SOCKET_FRESH);
+	struct file *f;
+
+	if (!pair)
+		return NULL;
+	f = socket_file_create(&pair->ends[0], flags);
+	socket_pair_put(pair);
 	return f;
 }
 
 int socket_pair_create(int type, uint32_t flags, struct file *files[2])
 {
-	struct socket_pair *pair = make_pair(type);
+	struct socket_pair *pair = make_pair(AF_UNIX, type, SOCKET_CONNECTED);
 
 	if (!pair)
 		return -ENOMEM;
-	files[0] = make_file(&pair->ends[0], flags);
-	if (!files[0]) {
-		free_pair(pair);
-		return -ENOMEM;
-	}
-	files[1] = make_file(&pair->ends[1], flags);
-	if (!files[1]) {
-		pair->ends[1].closed = true;
+	files[0] = socket_file_create(&pair->ends[0], flags);
+	files[1] = files[0] ? socket_file_create(&pair->ends[1], flags) : NULL;
+	socket_pair_put(pair);
+	if (files[1])
+		return 0;
+	if (files[0])
 		file_put(files[0]);
-		return -ENOMEM;
-	}
-	return 0;
+	return -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- what becomes of it */
@@ -107,46 +137,49 @@ static void wake_everybody(struct socket_pair *pair)
 void socket_release(struct file *f)
 {
 	struct socket_end *e = f->private, *other = socket_other(e);
-	struct socket_pair *pair = e->pair;
+	struct socket_pair *pair = e->pair, *destination = NULL;
+	struct list not_accepted = LIST_INIT(not_accepted);
 	struct rights *rights;
-	bool last;
 
+	if (e == &pair->ends[0])
+		socket_unbind(pair);
 	lock_acquire(&pair->lock);
 	e->closed = true;
-	if (socket_is_connected(e)) {
+	/* One that has not come to be connected may try again. */
+	if (socket_is_connected(e) && pair->state != SOCKET_FRESH) {
 		other->shut = SHUT_BOTH;
 		if (e->queue.ring.used)
 			other->error = ECONNRESET;
 	}
 	rights = socket_queue_drop(&e->queue);
+	if (e == &pair->ends[0]) {
+		socket_take_backlog(pair, &not_accepted);
+		destination = pair->destination;
+		pair->destination = NULL;
+	}
 	wake_everybody(pair);
-	last = other->closed;
 	lock_release(&pair->lock);
 	rights_put_all(rights);
-	if (last)
-		free_pair(pair);
+	socket_drop_backlog(&not_accepted);
+	if (destination)
+		socket_pair_put(destination);
+	socket_pair_put(pair);
 }
 
-void socket_shut(struct socket_end *e, unsigned how)
+long socket_shut(struct socket_end *e, unsigned how)
 {
+	struct socket_pair *pair = e->pair;
 	struct socket_end *other = socket_other(e);
+	bool alone;
 
-	lock_acquire(&e->pair->lock);
+	lock_acquire(&pair->lock);
+	alone = pair->family == AF_INET && pair->state == SOCKET_FRESH && !pair->peer.size;
 	e->shut |= how;
-	if (socket_is_connected(e))
+	if (socket_is_connected(e) && socket_is_joined(e))
 		other->shut |= (how & SHUT_IN ? SHUT_OUT : 0) | (how & SHUT_OUT ? SHUT_IN : 0);
-	wake_everybody(e->pair);
-	lock_release(&e->pair->lock);
-}
-
-bool socket_is_lonely(struct socket_end *e)
-{
-	bool lonely;
-
-	lock_acquire(&e->pair->lock);
-	lonely = e->lonely;
-	lock_release(&e->pair->lock);
-	return lonely;
+	wake_everybody(pair);
+	lock_release(&pair->lock);
+	return alone ? -ENOTCONN : 0;
 }
 
 int socket_take_error(struct socket_end *e)

@@ -41,7 +41,7 @@ struct rights *socket_queue_drop(struct socket_queue *q)
 	q->first_rights = NULL;
 	q->end_of_rights = &q->first_rights;
 	q->taken += q->ring.used;
-	q->records = 0;
+	q->heads = 0;
 	ring_empty(&q->ring);
 	return rights;
 }
@@ -164,37 +164,72 @@ long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t 
 
 /* ---------------------------------------------------------------- datagrams */
 
+static struct record record_of(const struct socket_message *m)
+{
+	return (struct record){ (uint32_t)m->size, m->name ? m->name->size : 0 };
+}
+
+static size_t size_of(struct record r)
+{
+	return sizeof(r) + r.name_size + r.length;
+}
+
+size_t socket_queue_record_size(const struct socket_message *m)
+{
+	return size_of(record_of(m));
+}
+
+/* What comes before its bytes; false: out of memory. */
+static bool put_head(struct socket_queue *q, struct record *r, struct socket_message *m)
+{
+	return ring_write(&q->ring, io_kernel(r), 0, sizeof(*r), true, NULL) > 0 &&
+	       (!r->name_size ||
+		ring_write(&q->ring, io_kernel(m->name->bytes), 0, r->name_size, true, NULL) > 0);
+}
+
 long socket_queue_put_record(struct socket_queue *q, struct socket_message *m)
 {
-	record_length length = (record_length)m->size;
+	struct record r = record_of(m);
 	struct bounds before = bounds_of(&q->ring);
 	uint64_t start = q->taken + q->ring.used;
-	long moved = ring_write(&q->ring, io_kernel(&length), 0, sizeof(length), true, NULL);
+	long moved = put_head(q, &r, m) ? 0 : -ENOMEM;
 
-	if (moved > 0 && length)
-		moved = move_bytes(&q->ring, m, 0, length, true);
-	if (moved < (long)(length ?: sizeof(length))) {
+	if (!moved && r.length)
+		moved = move_bytes(&q->ring, m, 0, r.length, true);
+	if (moved < (long)r.length) {
 		bool faulted = m->touch;
 
-		not_all(q, m, before, length);
+		not_all(q, m, before, r.length);
 		return faulted ? -EFAULT : -ENOMEM;
 	}
-	put_rights(q, m, start, start + sizeof(length) + length);
-	q->records++;
-	return (long)length;
+	put_rights(q, m, start, start + size_of(r));
+	q->heads += sizeof(r) + r.name_size;
+	return (long)r.length;
+}
+
+static struct record take_head(struct socket_queue *q, struct socket_message *m)
+{
+	struct record r;
+	size_t none;
+
+	ring_read(&q->ring, io_kernel(&r), sizeof(r), &none);
+	if (m->name) {
+		*m->name = (struct socket_name){ .size = r.name_size };
+		if (r.name_size)
+			ring_read(&q->ring, io_kernel(m->name->bytes), r.name_size, &none);
+	} else {
+		ring_skip(&q->ring, r.name_size);
+	}
+	return r;
 }
 
 long socket_queue_take_record(struct socket_queue *q, struct socket_message *m)
 {
 	struct bounds before = bounds_of(&q->ring);
-	record_length length;
-	size_t n, none;
-	long moved = 0;
+	struct record r = take_head(q, m);
+	size_t n = r.length < m->size ? r.length : m->size;
+	long moved = n ? move_bytes(&q->ring, m, 0, n, false) : 0;
 
-	ring_read(&q->ring, io_kernel(&length), sizeof(length), &none);
-	n = length < m->size ? length : m->size;
-	if (n)
-		moved = move_bytes(&q->ring, m, 0, n, false);
 	if (moved < (long)n)
 		return not_all(q, m, before, n);
 	if (q->first_rights && q->first_rights->start == q->taken)
@@ -202,24 +237,24 @@ long socket_queue_take_record(struct socket_queue *q, struct socket_message *m)
 	if (m->flags & MSG_PEEK) {
 		set_back(&q->ring, before);
 	} else {
-		ring_skip(&q->ring, length - n);
-		q->taken += sizeof(length) + length;
-		q->records--;
+		ring_skip(&q->ring, r.length - n);
+		q->taken += size_of(r);
+		q->heads -= sizeof(r) + r.name_size;
 	}
-	if (n < length)
+	if (n < r.length)
 		m->came |= MSG_TRUNC;
-	return (long)(m->flags & MSG_TRUNC ? length : n);
+	return (long)(m->flags & MSG_TRUNC ? r.length : n);
 }
 
 size_t socket_queue_bytes(struct socket_queue *q, bool first)
 {
 	struct bounds before = bounds_of(&q->ring);
-	record_length length = 0;
+	struct record r = { 0 };
 	size_t none;
 
 	if (!first)
-		return q->ring.used - q->records * sizeof(length);
-	ring_read(&q->ring, io_kernel(&length), sizeof(length), &none);
+		return q->ring.used - q->heads;
+	ring_read(&q->ring, io_kernel(&r), sizeof(r), &none);
 	set_back(&q->ring, before);
-	return length;
+	return r.length;
 }

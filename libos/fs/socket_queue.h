@@ -2,8 +2,8 @@
 /*
  * What has come to a socket and has not been taken: bytes in a ring of pages, as in a pipe.
  *
- *	stream      [ab][c][defg]            one after the other, with no trace of the calls
- *	datagrams   [2|ab][1|c][4|defg]      each behind its length
+ *	stream      [ab][c][defg]                  one after the other, with no trace of the calls
+ *	datagrams   [2|name|ab][1|name|c]          each behind its length and its sender's name, if that has one
  *
  * Descriptors that were passed along are beside the ring, in the order of the bytes that they came with.  A
  * place is the number of bytes that had been put into the ring before, since it was made.
@@ -18,6 +18,8 @@
 #include "fs/pipe_ring.h"
 
 struct rights;
+struct socket_name;
+struct socket_pair;
 
 /* One call's buffers and what goes beside them.  The caller's. */
 struct socket_message {
@@ -28,6 +30,9 @@ struct socket_message {
 	unsigned came;  /* out: MSG_TRUNC */
 	/* Those to be sent, until they are in the queue; or that came, which are the caller's. */
 	struct rights *rights;
+	/* Of a datagram.  The sender, and its name or NULL; or where the name of one that comes is to be. */
+	const struct socket_pair *sender;
+	struct socket_name *name;
 	size_t touch_at, touch; /* with -EFAULT: what has to be touched before it is tried again */
 };
 
@@ -35,11 +40,14 @@ struct socket_queue {
 	/* All under the lock of the pair. */
 	struct pipe_ring ring;
 	uint64_t taken;   /* place of the first byte in the ring */
-	unsigned records; /* 0 of a stream */
+	size_t heads;     /* bytes in the ring that are no datagram's own; 0 of a stream */
 	struct rights *first_rights, **end_of_rights;
 };
 
-typedef uint32_t record_length;
+/* What a datagram begins with. */
+struct record {
+	uint32_t length, name_size;
+};
 
 bool socket_queue_init(struct socket_queue *q, size_t capacity); /* false: out of memory */
 /* Empties it; the rights that were in it are the caller's, to be put when no lock is held. */
@@ -55,7 +63,9 @@ void socket_queue_destroy(struct socket_queue *q); /* of an empty one */
 long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
 /* Up to n, and not beyond rights, which end a transfer; with MSG_PEEK they stay. */
 long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
-/* A datagram: its length, or -ENOMEM. */
+/* How much room a datagram needs. */
+size_t socket_queue_record_size(const struct socket_message *m);
+/* Its length, or -ENOMEM. */
 long socket_queue_put_record(struct socket_queue *q, struct socket_message *m);
 /* How many bytes were taken, or with MSG_TRUNC how many there were; the rest of it is lost. */
 long socket_queue_take_record(struct socket_queue *q, struct socket_message *m);

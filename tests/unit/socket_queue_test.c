@@ -11,7 +11,7 @@
 #define ROUNDS 200000
 #define PAGES 4
 #define BYTES_MAX (PAGES * EXO_PAGE_SIZE)
-#define RECORDS_MAX (BYTES_MAX / sizeof(record_length))
+#define RECORDS_MAX (BYTES_MAX / sizeof(struct record))
 #define PIECES_MAX 4
 
 static uint64_t random_state = 1;
@@ -24,8 +24,9 @@ static size_t model_used;
 static struct {
 	size_t length;
 	struct rights *rights;
+	struct socket_name name;
 } messages[RECORDS_MAX];
-static size_t message_count;
+static size_t message_count, model_heads;
 
 static uint8_t bytes[BYTES_MAX];
 static struct iovec pieces[PIECES_MAX];
@@ -75,17 +76,29 @@ static void nothing_fails(void)
 	shim_fault_after = shim_fail_after = 0;
 }
 
-static void put_in_model(size_t n, struct rights *rights)
+/* A sender's; half of them have none. */
+static struct socket_name some_name(void)
+{
+	struct socket_name name = { .size = below(2) ? 0 : 2 + (uint32_t)below(sizeof(name.bytes) - 1) };
+
+	memset(name.bytes, 1 + (int)below(255), name.size);
+	return name;
+}
+
+static void put_in_model(size_t n, struct rights *rights, const struct socket_name *name)
 {
 	memcpy(model + model_used, bytes, n);
 	model_used += n;
 	messages[message_count].length = n;
+	messages[message_count].name = *name;
+	model_heads += sizeof(struct record) + name->size;
 	messages[message_count++].rights = rights;
 }
 
 static void forget_first_message(void)
 {
 	message_count--;
+	model_heads -= sizeof(struct record) + messages[0].name.size;
 	memmove(messages, messages + 1, message_count * sizeof(messages[0]));
 }
 
@@ -98,12 +111,18 @@ static void take_from_model(size_t n)
 static size_t put_some(struct socket_queue *q, bool stream)
 {
 	size_t room = q->ring.capacity - q->ring.used, n = below(8) ? below(300) : below(BYTES_MAX);
+	struct socket_name name = stream ? (struct socket_name){ 0 } : some_name();
+	size_t head = sizeof(struct record) + name.size;
 	struct socket_message m;
 	struct rights *rights = some_rights();
 	long put;
 
+	if (!stream && room < head) {
+		heap_free(rights);
+		return 0;
+	}
 	if (!stream)
-		room = room > sizeof(record_length) ? room - sizeof(record_length) : 0;
+		room -= head;
 	if (n > room || (stream && !n)) {
 		heap_free(rights);
 		return 0;
@@ -112,6 +131,9 @@ static size_t put_some(struct socket_queue *q, bool stream)
 		bytes[i] = next_byte++;
 	m = message(n, 0);
 	m.rights = rights;
+	m.name = name.size ? &name : NULL;
+	if (!stream)
+		CHECK_EQ(socket_queue_record_size(&m), head + n);
 	let_something_fail();
 	put = stream ? socket_queue_put(q, &m, 0, n) : socket_queue_put_record(q, &m);
 	nothing_fails();
@@ -120,7 +142,7 @@ static size_t put_some(struct socket_queue *q, bool stream)
 	/* They have gone, or are the caller's as before. */
 	CHECK(m.rights == (put < 0 ? rights : NULL));
 	if (put >= 0)
-		put_in_model((size_t)put, rights);
+		put_in_model((size_t)put, rights, &name);
 	else
 		heap_free(rights);
 	return put >= 0;
@@ -145,8 +167,10 @@ static void take_record(struct socket_queue *q)
 	size_t there = n < length ? n : length;
 	struct socket_message m =
 		message(n, (below(2) ? MSG_PEEK : 0) | (below(2) ? MSG_TRUNC : 0));
+	struct socket_name name;
 	long taken;
 
+	m.name = below(2) ? &name : NULL;
 	memset(bytes, 0, n);
 	CHECK_EQ(socket_queue_bytes(q, true), length);
 	let_something_fail();
@@ -160,6 +184,8 @@ static void take_record(struct socket_queue *q)
 	CHECK_EQ(m.came, n < length ? MSG_TRUNC : 0);
 	CHECK_EQ(memcmp(bytes, model, there), 0);
 	check_rights(&m, messages[0].rights);
+	if (m.name)
+		CHECK_EQ(memcmp(&name, &messages[0].name, sizeof(name)), 0);
 	if (!(m.flags & MSG_PEEK)) {
 		take_from_model(length);
 		forget_first_message();
@@ -226,7 +252,7 @@ static void fill_and_empty(bool stream)
 		else if (message_count)
 			stream ? take_bytes(&q) : take_record(&q);
 		CHECK_EQ(socket_queue_bytes(&q, false), model_used);
-		CHECK_EQ(q.records, stream ? 0 : message_count);
+		CHECK_EQ(q.heads, stream ? 0 : model_heads);
 	}
 	CHECK(moved > ROUNDS / 10);
 	for (struct rights *r = socket_queue_drop(&q), *next; r; r = next) {
@@ -235,7 +261,7 @@ static void fill_and_empty(bool stream)
 	}
 	CHECK_EQ(q.ring.used, 0);
 	socket_queue_destroy(&q);
-	model_used = message_count = 0;
+	model_used = message_count = model_heads = 0;
 }
 
 static void datagrams_come_out_as_they_went_in(void)

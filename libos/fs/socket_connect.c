@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How streams find each other: listen, connect, accept.
+ *
+ *	connect:   FRESH -> CONNECTING; make a file for the other end
+ *	           listener's lock { room in the backlog: put it there, wake one who accepts }
+ *	           -> CONNECTED
+ *	accept:    listener's lock { take the oldest, wake one who connects }
+ *
+ * No task holds the locks of two pairs.  So it may be accepted, written to and closed before connect() says
+ * CONNECTED: its own end is there since the beginning, and takes all that.
+ *
+ * Those who accept sleep as receivers of the listener's end 0; those for whom there is no room, as senders of
+ * its end 1.  One is woken for each that comes or goes, and whoever leaves, for whatever reason, wakes the
+ * next if there is still something for him.
+ */
+#include "core/memory.h"
+#include "fs/descriptor.h"
+#include "fs/poll.h"
+#include "fs/socket.h"
+#include "time/timespec.h"
+
+#define BACKLOG_MAX 4096 /* Linux's net.core.somaxconn */
+
+/* Under the lock. */
+static void set_state(struct socket_pair *pair, enum socket_state to)
+{
+	static const uint8_t allowed[] = {
+		[SOCKET_FRESH] = 1 << SOCKET_CONNECTING | 1 << SOCKET_LISTENING,
+		[SOCKET_CONNECTING] = 1 << SOCKET_CONNECTED | 1 << SOCKET_FRESH,
+		[SOCKET_CONNECTED] = 0,
+		[SOCKET_LISTENING] = 0,
+	};
+
+	ASSERT_INVARIANT(allowed[pair->state] & 1 << to);
+	pair->state = to;
+}
+
+/* ---------------------------------------------------------------- under a listener's lock */
+
+static bool has_room(const struct socket_pair *listener)
+{
+	return listener->backlog_count < listener->backlog_limit;
+}
+
+static bool is_listening(const struct socket_pair *pair)
+{
+	return pair->state == SOCKET_LISTENING && !pair->ends[0].closed && !(pair->ends[0].shut & SHUT_IN);
+}
+
+static void wake_acceptor(struct socket_pair *listener)
+{
+	if (!list_empty(&listener->backlog))
+		wake_one(&listener->ends[0].receivers, WAKE_ANY);
+}
+
+static void wake_connector(struct socket_pair *listener)
+{
+	if (has_room(listener))
+		wake_one(&listener->ends[1].senders, WAKE_ANY);
+}
+
+void socket_take_backlog(struct socket_pair *listener, struct list *taken)
+{
+	list_splice_front(taken, &listener->backlog);
+	listener->backlog_count = 0;
+}
+
+void socket_drop_backlog(struct list *taken)
+{
+	while (!list_empty(taken)) {
+		struct list *first = list_pop_front(taken);
+
+		file_put(list_entry(first, struct socket_pair, backlog_link)->accepted);
+	}
+}
+
+/* ---------------------------------------------------------------- listen */
+
+long socket_listen(struct socket_end *e, int backlog)
+{
+	struct socket_pair *pair = e->pair;
+	long error = 0;
+
+	if (!socket_is_connected(e))
+		return -EOPNOTSUPP;
+	error = socket_bind_any(e, INADDR_ANY);
+	if (error)
+		return error;
+	if (!socket_name_of(e).size || e != &pair->ends[0])
+		return -EINVAL;
+	lock_acquire(&pair->lock);
+	if (pair->state == SOCKET_FRESH)
+		error = socket_bind_listener(pair);
+	else if (pair->state != SOCKET_LISTENING)
+		error = -EINVAL;
+	if (!error) {
+		if (pair->state == SOCKET_FRESH)
+			set_state(pair, SOCKET_LISTENING);
+		e->maker = socket_maker_now();
+		/* As on Linux one more, and those of a network, which tries again, as many as there may be. */
+		pair->backlog_limit = backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET ?
+					      BACKLOG_MAX :
+					      (unsigned)backlog + 1;
+		while (has_room(pair) && !list_empty(&pair->ends[1].senders.waiters))
+			wake_one(&pair->ends[1].senders, WAKE_ANY);
+	}
+	lock_release(&pair->lock);
+	return error;
+}
+
+/* ---------------------------------------------------------------- connect */
+
+static long begin(struct socket_end *e)
+{
+	struct socket_pair *pair = e->pair;
+	long error = 0;
+
+	lock_acquire(&pair->lock);
+	if (e != &pair->ends[0] || pair->state == SOCKET_CONNECTED)
+		error = -EISCONN;
+	else if (pair->state == SOCKET_LISTENING)
+		error = pair->family == AF_INET ? -EISCONN : -EINVAL;
+	else if (pair->state == SOCKET_CONNECTING)
+		error = -EALREADY;
+	else
+		set_state(pair, SOCKET_CONNECTING);
+	if (!error)
+		e->maker = socket_maker_now();
+	lock_release(&pair->lock);
+	return error;
+}
+
+/* If it has failed, the other end has been made and closed again, and this one is as if nothing had been. */
+static void finish(struct socket_pair *pair, bool connected)
+{
+	lock_acquire(&pair->lock);
+	set_state(pair, connected ? SOCKET_CONNECTED : SOCKET_FRESH);
+	if (connected) {
+		socket_wake_senders(&pair->ends[0]);
+	} else {
+		pair->ends[0].shut = 0;
+		pair->ends[0].error = 0;
+	}
+	lock_release(&pair->lock);
+}
+
+/* Waits under the listener's lock until there is room: 0 or -errno. */
+static long await_backlog(struct socket_pair *listener, bool at_once, uint64_t deadline_ns)
+{
+	long ended = 0;
+
+	for (;;) {
+		if (!is_listening(listener))
+			return -ECONNREFUSED;
+		if (has_room(listener))
+			return 0;
+		if (at_once || ended)
+			return ended ?: -EAGAIN;
+		ended = socket_sleep(&listener->ends[1].senders, &listener->lock, deadline_ns);
+	}
+}
+
+static long join(struct file *f, struct socket_pair *listener, const struct socket_name *listeners_name)
+{
+	struct socket_end *e = f->private, *other = socket_other(e);
+	struct socket_pair *pair = e->pair;
+	uint64_t timeout_ns = e->send_timeout_ns;
+	long error;
+
+	lock_acquire(&listener->lock);
+	error = await_backlog(listener, file_flags(f) & O_NONBLOCK, timeout_ns ? deadline_after(timeout_ns) : 0);
+	if (!error) {
+		/* Nobody else looks at the other end yet. */
+		other->name = *listeners_name;
+		other->maker = listener->ends[0].maker;
+		for (unsigned i = 0; i < SOCKET_OPTIONS; i++)
+			other->options[i] = listener->ends[0].options[i];
+		list_push_back(&listener->backlog, &pair->backlog_link);
+		listener->backlog_count++;
+		wake_acceptor(listener);
+		wake_all(&listener->ends[0].pollers, POLLIN | POLLRDNORM);
+	}
+	wake_connector(listener);
+	lock_release(&listener->lock);
+	return error;
+}
+
+/* The other end, in the listener's backlog. */
+static long make_other_end(struct file *f, struct socket_pair *listener, const struct socket_name *to)
+{
+	struct socket_end *e = f->private;
+	struct socket_name name = socket_name_of(&listener->ends[0]);
+	struct file *accepted = socket_file_create(socket_other(e), 0);
+	long error;
+
+	if (!accepted)
+		return -ENOMEM;
+	if (to->family == AF_INET)
+		name.internet.sin_addr = to->internet.sin_addr;
+	e->pair->accepted = accepted;
+	error = join(f, listener, &name);
+	if (error)
+		file_put(accepted);
+	return error;
+}
+
+static long connect_to_listener(struct file *f, const struct socket_name *to)
+{
+	struct socket_end *e = f->private;
+	struct socket_pair *listener;
+	int none;
+	long error = socket_bind_any(e, SOCKET_LOOPBACK);
+
+	if (error)
+		return error;
+	listener = socket_find(to, e->pair->type, &none);
+	if (!listener)
+		return none;
+	if (to->family == AF_INET)
+		socket_settle_address(e);
+	error = make_other_end(f, listener, to);
+	socket_pair_put(listener);
+	return error;
+}
+
+long socket_connect(struct file *f, const struct socket_name *to)
+{
+	struct socket_end *e = f->private;
+	long error;
+
+	if (to->size == sizeof(to->family))
+		return -EINVAL;
+	error = begin(e);
+	if (error)
+		return error;
+	error = to->family == AF_INET && !socket_name_is_here(to) ? -ENETUNREACH :
+								    connect_to_listener(f, to);
+	finish(e->pair, !error);
+	return error;
+}
+
+/* ---------------------------------------------------------------- accept */
+
+/* Waits under the lock until there is one: 0 or -errno. */
+static long await_connection(struct socket_pair *listener, bool at_once, uint64_t deadline_ns)
+{
+	long ended = 0;
+
+	for (;;) {
+		if (!is_listening(listener))
+			return -EINVAL;
+		if (!list_empty(&listener->backlog))
+			return 0;
+		if (at_once || ended)
+			return ended ?: -EAGAIN;
+		ended = socket_sleep(&listener->ends[0].receivers, &listener->lock, deadline_ns);
+	}
+}
+
+struct file *socket_accept(struct file *f, long *error)
+{
+	struct socket_end *e = f->private;
+	struct socket_pair *listener = e->pair;
+	uint64_t timeout_ns = e->receive_timeout_ns, deadline_ns = timeout_ns ? deadline_after(timeout_ns) : 0;
+	struct file *accepted = NULL;
+
+	*error = -EOPNOTSUPP;
+	if (!socket_is_connected(e))
+		return NULL;
+	*error = -EINVAL;
+	if (e != &listener->ends[0])
+		return NULL;
+	lock_acquire(&listener->lock);
+	*error = await_connection(listener, file_flags(f) & O_NONBLOCK, deadline_ns);
+	if (!*error) {
+		struct list *first = list_pop_front(&listener->backlog);
+
+		listener->backlog_count--;
+		accepted = list_entry(first, struct socket_pair, backlog_link)->accepted;
+	}
+	wake_connector(listener);
+	wake_acceptor(listener);
+	lock_release(&listener->lock);
+	return accepted;
+}

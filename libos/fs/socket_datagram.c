@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Datagrams between sockets with names: each is sent through the entrance of who is to have it.
+ *
+ * Who is connected has a destination.  Of AF_UNIX that is a socket, whatever becomes of its name; of AF_INET a
+ * name, whoever has it.  A network loses what finds nobody, or no room; AF_UNIX says so, or waits.
+ */
+#include "abi/errno.h"
+#include "fs/descriptor.h"
+#include "fs/socket.h"
+
+#define INTERNET_BYTES_MAX 65507
+
+/* ---------------------------------------------------------------- connect */
+
+static void set_destination(struct socket_pair *pair, struct socket_pair *to, const struct socket_name *peer)
+{
+	struct socket_pair *before;
+
+	lock_acquire(&pair->lock);
+	before = pair->destination;
+	pair->destination = to;
+	pair->peer = *peer;
+	lock_release(&pair->lock);
+	if (before)
+		socket_pair_put(before);
+}
+
+long socket_datagram_connect(struct socket_end *e, const struct socket_name *to)
+{
+	static const struct socket_name none;
+	struct socket_pair *found;
+	int error;
+
+	if (!to) {
+		set_destination(e->pair, NULL, &none);
+		return 0;
+	}
+	if (to->family == AF_INET) {
+		if (!socket_name_is_here(to))
+			return -ENETUNREACH;
+		error = (int)socket_bind_any(e, SOCKET_LOOPBACK);
+		if (!error)
+			set_destination(e->pair, NULL, to);
+		return error;
+	}
+	if (to->size == sizeof(to->family))
+		return -EINVAL;
+	found = socket_find(to, SOCK_DGRAM, &error);
+	if (!found)
+		return error;
+	/* Two that were made for each other stay together. */
+	if (e->pair->state != SOCKET_FRESH) {
+		socket_pair_put(found);
+		return -EISCONN;
+	}
+	set_destination(e->pair, found, &none);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- sending */
+
+/* What is to be said of e before anything is sent; and where it is connected to, counted. */
+static long leave(struct socket_end *e, struct socket_message *m, struct socket_pair **destination,
+		  struct socket_name *peer)
+{
+	struct socket_pair *pair = e->pair;
+	long error = 0;
+
+	lock_acquire(&pair->lock);
+	if (e->error) {
+		error = -e->error;
+		e->error = 0;
+	} else if (e->shut & SHUT_OUT) {
+		error = -EPIPE;
+	}
+	*destination = error ? NULL : pair->destination;
+	if (*destination)
+		socket_pair_get(*destination);
+	*peer = pair->peer;
+	lock_release(&pair->lock);
+	m->sender = pair;
+	return error;
+}
+
+static long deliver(struct file *f, struct socket_pair *to, struct socket_message *m)
+{
+	struct socket_name name = socket_name_of(f->private);
+	long result;
+
+	if (name.family == AF_INET && name.internet.sin_addr.s_addr == INADDR_ANY)
+		name.internet.sin_addr.s_addr = SOCKET_LOOPBACK;
+	m->name = &name;
+	result = socket_send(f, &to->ends[1], m);
+	m->name = NULL;
+	socket_pair_put(to);
+	return result;
+}
+
+/* Whoever is connected hears of it the next time. */
+static long lose(struct socket_end *e, const struct socket_message *m, bool connected)
+{
+	if (connected) {
+		lock_acquire(&e->pair->lock);
+		e->error = ECONNREFUSED;
+		lock_release(&e->pair->lock);
+	}
+	return (long)m->size;
+}
+
+static long send_internet(struct file *f, const struct socket_name *to, struct socket_message *m, bool connected)
+{
+	struct socket_end *e = f->private;
+	struct socket_pair *found;
+	int none;
+	long error;
+
+	if (!to->size)
+		return -EDESTADDRREQ;
+	if (!socket_name_is_here(to))
+		return -ENETUNREACH;
+	if (m->size > INTERNET_BYTES_MAX)
+		return -EMSGSIZE;
+	error = socket_bind_any(e, INADDR_ANY);
+	if (error)
+		return error;
+	found = socket_find(to, SOCK_DGRAM, &none);
+	m->flags |= MSG_DONTWAIT;
+	error = found ? deliver(f, found, m) : -ECONNREFUSED;
+	if (error == -ECONNREFUSED)
+		return lose(e, m, connected);
+	return error == -EAGAIN || error == -EPERM || error == -EPIPE ? (long)m->size : error;
+}
+
+/* Who has gone is no destination any more. */
+static void forget_destination(struct socket_pair *pair, const struct socket_pair *gone)
+{
+	struct socket_pair *dropped = NULL;
+
+	lock_acquire(&pair->lock);
+	if (pair->destination == gone) {
+		dropped = pair->destination;
+		pair->destination = NULL;
+	}
+	lock_release(&pair->lock);
+	if (dropped)
+		socket_pair_put(dropped);
+}
+
+static long send_local(struct file *f, const struct socket_name *to, struct socket_pair *destination,
+		       struct socket_message *m)
+{
+	struct socket_end *e = f->private;
+	struct socket_pair *found;
+	long result;
+	int error;
+
+	if (!to) {
+		if (!destination)
+			return -ENOTCONN;
+		socket_pair_get(destination);
+		result = deliver(f, destination, m);
+		if (result == -ECONNREFUSED)
+			forget_destination(e->pair, destination);
+		return result;
+	}
+	if (to->size == sizeof(to->family))
+		return -EINVAL;
+	found = socket_find(to, SOCK_DGRAM, &error);
+	return found ? deliver(f, found, m) : error;
+}
+
+long socket_send_to(struct file *f, const struct socket_name *to, struct socket_message *m)
+{
+	struct socket_end *e = f->private;
+	struct socket_pair *destination;
+	struct socket_name peer;
+	long result;
+
+	if (!to && e->pair->state == SOCKET_CONNECTED)
+		return socket_send(f, e, m);
+	result = leave(e, m, &destination, &peer);
+	if (!result)
+		result = e->pair->family == AF_INET ? send_internet(f, to ?: &peer, m, !to) :
+						      send_local(f, to, destination, m);
+	if (destination)
+		socket_pair_put(destination);
+	return result;
+}
+
+/* ---------------------------------------------------------------- receiving */
+
+/* Whoever is connected has them from there alone. */
+bool socket_datagram_is_welcome(struct socket_end *entrance, const struct socket_message *m)
+{
+	const struct socket_pair *to = entrance->pair;
+
+	if (to->family == AF_INET)
+		return !to->peer.size || socket_name_is_same(&to->peer, m->name);
+	return !to->destination || to->destination == m->sender;
+}
