@@ -10,9 +10,10 @@
  *
  * (To begin with: slice_us is that of level 0.)
  *
- * A task that has waited age_ms on a lower level starts again at the top: so nothing starves, and a
- * computation that becomes a dialogue is noticed.  (The paper's cure, and better here than lifting
- * everybody now and then, since a callback must be short.)
+ * A task that wakes age_ms after it left the top starts there again: so a computation that has become a dialogue
+ * is noticed, and a dialogue that has used up its time on all levels is one again.  And whoever has waited age_ms
+ * is next, and starts at the top: so nothing starves.  (Lifting everybody at once, as the textbook does, would be a
+ * long callback, and put what computes among what answers.)
  *
  * Good at: response without knowing anything about the tasks.  Bad at: promises.  Nice values and
  * policies are not looked at.
@@ -39,6 +40,7 @@ struct cpu {
 struct history {
 	int level;
 	uint64_t used_ns; /* on this level */
+	uint64_t left_ns; /* when it last left the top */
 };
 
 static void mlfq_enqueue(int cpu, struct task *t, enum sched_why why)
@@ -46,6 +48,8 @@ static void mlfq_enqueue(int cpu, struct task *t, enum sched_why why)
 	struct cpu *c = sched_cpu_private(cpu);
 	struct history *h = sched_private(t);
 
+	if (why == SCHED_WOKEN && h->level && sched_now_ns() - h->left_ns > AGE_NS)
+		*h = (struct history){ 0 };
 	if (why == SCHED_DONATED)
 		sched_fifo_push_front(&c->level[h->level], t);
 	else
@@ -125,6 +129,8 @@ static void mlfq_charge(int cpu, struct task *t, uint64_t ns)
 	if (h->used_ns < SLICE_NS(h->level))
 		return;
 	h->used_ns = 0;
+	if (h->level == 0)
+		h->left_ns = sched_now_ns();
 	if (h->level < LEVELS - 1)
 		h->level++;
 }

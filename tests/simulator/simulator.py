@@ -145,6 +145,12 @@ def priorities_hold_everywhere(work):
         assert run.returncode == 1 and "which has a higher priority" in run.stdout, run
 
 
+def feedback_is_for_who_answers_now():
+    """It wants 1 ms in 5 and has used up its time on every level; four that compute would have the rest of the CPU."""
+    ran = tasks_of(simulate("mlfq", "server"))
+    assert ran["answers"] > 500, ran
+
+
 def a_central_queue_does_not_grow_with_the_machine():
     """Sixteen times the CPUs, and the same work: sixteen times as fast, or not."""
     def ends_at(library, cpus):
@@ -404,6 +410,7 @@ def main():
         case(round_robin_misses_some),
         case(greed_costs_nobody_else_a_deadline),
         *(case(priorities_hold_everywhere, work) for work in ("realtime", "priorities")),
+        case(feedback_is_for_who_answers_now),
         case(a_central_queue_does_not_grow_with_the_machine),
         *(case(the_same_work_gives_the_same_run, library) for library in LIBRARIES),
         *(case(chatter_starves_nobody, library) for library in LIBRARIES),
