@@ -16,6 +16,7 @@
 #include "core/usercopy.h"
 #include "fs/descriptor.h"
 #include "fs/poll.h"
+#include "fs/socket_rights.h"
 #include "proc/signal.h"
 #include "time/timespec.h"
 
@@ -193,7 +194,7 @@ static long await_room(const struct transfer *t)
 	}
 }
 
-static long put(struct transfer *t)
+static long put_bytes(struct transfer *t)
 {
 	struct socket_message *m = t->message;
 	struct socket_queue *q = &socket_other(t->end)->queue;
@@ -204,6 +205,20 @@ static long put(struct transfer *t)
 	if (n > t->end->send_limit - q->ring.used)
 		n = t->end->send_limit - q->ring.used;
 	return socket_queue_put(q, m, t->done, n < BATCH_BYTES ? n : BATCH_BYTES);
+}
+
+/* With the descriptors that go with the first of them. */
+static long put(struct transfer *t)
+{
+	struct rights *rights = t->message->rights;
+	long result = flight_begin(t->end->pair, rights);
+
+	if (result)
+		return result;
+	result = put_bytes(t);
+	if (result < 0)
+		flight_end(rights);
+	return result;
 }
 
 /* One hold of the lock. */
@@ -310,6 +325,8 @@ static long receive_some(struct transfer *t, bool *more)
 	if (result > 0) {
 		result = take(t);
 		if (result >= 0) {
+			if (!(m->flags & MSG_PEEK))
+				flight_end(m->rights);
 			t->done += (size_t)result;
 			t->touches = 0;
 			*more = is_stream(e) && !m->rights && !(m->flags & MSG_PEEK) &&

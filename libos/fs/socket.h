@@ -127,6 +127,12 @@ struct socket_pair {
 	struct list backlog_link;
 	struct file *accepted; /* end 1's, counted */
 
+	/* Under the lock of flights (fs/socket_flight.c). */
+	struct {
+		unsigned passed, carries;     /* messages that it lies in; sockets that lie in its queues */
+		struct socket_pair *listener; /* in whose backlog it is, or NULL */
+	} flight;
+
 	struct socket_binding binding;
 };
 

@@ -18,6 +18,7 @@
 #include "fs/descriptor.h"
 #include "fs/poll.h"
 #include "fs/socket.h"
+#include "fs/socket_rights.h"
 #include "time/timespec.h"
 
 #define BACKLOG_MAX 4096 /* Linux's net.core.somaxconn */
@@ -70,8 +71,10 @@ void socket_drop_backlog(struct list *taken)
 {
 	while (!list_empty(taken)) {
 		struct list *first = list_pop_front(taken);
+		struct socket_pair *pair = list_entry(first, struct socket_pair, backlog_link);
 
-		file_put(list_entry(first, struct socket_pair, backlog_link)->accepted);
+		flight_leave_backlog(pair);
+		file_put(pair->accepted);
 	}
 }
 
@@ -176,6 +179,7 @@ static long join(struct file *f, struct socket_pair *listener, const struct sock
 		other->maker = listener->ends[0].maker;
 		for (unsigned i = 0; i < SOCKET_OPTIONS; i++)
 			other->options[i] = listener->ends[0].options[i];
+		flight_enter_backlog(pair, listener);
 		list_push_back(&listener->backlog, &pair->backlog_link);
 		listener->backlog_count++;
 		wake_acceptor(listener);
@@ -275,9 +279,11 @@ struct file *socket_accept(struct file *f, long *error)
 	*error = await_connection(listener, file_flags(f) & O_NONBLOCK, deadline_ns);
 	if (!*error) {
 		struct list *first = list_pop_front(&listener->backlog);
+		struct socket_pair *pair = list_entry(first, struct socket_pair, backlog_link);
 
 		listener->backlog_count--;
-		accepted = list_entry(first, struct socket_pair, backlog_link)->accepted;
+		flight_leave_backlog(pair);
+		accepted = pair->accepted;
 	}
 	wake_connector(listener);
 	wake_acceptor(listener);

@@ -152,6 +152,8 @@ void socket_release(struct file *f)
 			other->error = ECONNRESET;
 	}
 	rights = socket_queue_drop(&e->queue);
+	for (struct rights *r = rights; r; r = r->next)
+		flight_end(r);
 	if (e == &pair->ends[0]) {
 		socket_take_backlog(pair, &not_accepted);
 		destination = pair->destination;

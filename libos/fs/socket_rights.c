@@ -68,12 +68,12 @@ static int rights_add(struct rights *r, int fd)
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	if (socket_of_file(f) ||
-	    !user_add_passed(r->user, current_process()->limits[RLIMIT_NOFILE][0])) {
+	if (!user_add_passed(r->user, current_process()->limits[RLIMIT_NOFILE][0])) {
 		file_put(f);
 		return -ETOOMANYREFS;
 	}
 	r->files[r->count++] = f;
+	r->sockets += socket_of_file(f) != NULL;
 	return 0;
 }
 

@@ -3,9 +3,9 @@
  * Descriptors that are passed in messages (SCM_RIGHTS): open files on their way.
  *
  * A message on its way holds its files, and a file that nobody could receive any more would never be
- * closed.  So there are no circles: sockets are not passed, and nothing else holds messages.  The files are
- * counted with the user who sends them, up to his RLIMIT_NOFILE, as on Linux; who receives them has
- * descriptors of his own.
+ * closed.  So there are no circles: a socket that is on its way carries none (fs/socket_flight.c), and nothing else
+ * holds messages.  The files are counted with the user who sends them, up to his RLIMIT_NOFILE, as on Linux; who
+ * receives them has descriptors of his own.
  */
 #ifndef LIBOS_SOCKET_RIGHTS_H
 #define LIBOS_SOCKET_RIGHTS_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct file;
+struct socket_pair;
 struct user;
 
 /* In one message, as on Linux. */
@@ -25,11 +26,13 @@ struct rights {
 	struct rights *next;
 	uint64_t start, end;
 
+	struct socket_pair *carrier; /* under the lock of flights: whose queue it is in, if `sockets` */
+
 	_Atomic uint32_t references; /* the queue or who has taken it, and each who only looks */
 
 	/* Fixed. */
 	struct user *user; /* held: who has sent them */
-	unsigned count;
+	unsigned count, sockets; /* how many files; how many of them are sockets */
 	struct file *files[]; /* counted */
 };
 
@@ -44,6 +47,17 @@ size_t rights_write(const struct rights *rights, uint64_t control, size_t size, 
 		    unsigned *came);
 void rights_put(struct rights *rights);
 void rights_put_all(struct rights *rights); /* a queue's, with all that follow */
+
+/* ---------------------------------------------------------------- fs/socket_flight.c: under the carrier's lock */
+
+/* Before the message is put into a queue of the pair, and if that has failed, or when it is taken out.
+ * -ETOOMANYREFS: a socket among the files carries others, or the carrier is itself on its way. */
+int flight_begin(struct socket_pair *carrier, struct rights *rights);
+void flight_end(struct rights *rights); /* NULL: nothing */
+
+/* A pair whose other end waits in a listener's backlog: that holds it, as a message would. */
+void flight_enter_backlog(struct socket_pair *pair, struct socket_pair *listener);
+void flight_leave_backlog(struct socket_pair *pair);
 
 /* Whoever keeps the message where it is. */
 static inline void rights_get(struct rights *rights)

@@ -984,13 +984,6 @@ static void bad_control_messages_are_refused(void)
 }
 
 /* A socket in a message could hold itself: here it is refused, Linux looks for such circles later. */
-static void sockets_are_not_passed(void)
-{
-	make(SOCK_STREAM);
-	FAILS(send_descriptors(ends[0], ends, 1), ETOOMANYREFS);
-	end();
-}
-
 /* ---------------------------------------------------------------- waiting */
 
 static int fd_of_thread;
@@ -1441,8 +1434,6 @@ int main(void)
 	RUN(too_many_descriptors_are_not_passed);
 	RUN(descriptors_on_their_way_are_counted);
 	RUN(bad_control_messages_are_refused);
-	if (here)
-		RUN(sockets_are_not_passed);
 	RUN(who_waits_is_woken);
 	if (here) /* on Linux who only looks may come too late, and then sleeps on */
 		RUN(what_is_left_wakes_the_next);
