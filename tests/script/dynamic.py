@@ -82,12 +82,73 @@ print("status", child.exitcode)
 """
 
 
-def cpythons_pairs_of_sockets_work():
+SERVERS = """
+import asyncio, http.server, threading, urllib.request
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path.encode() * 1000)
+    def log_message(self, *arguments):
+        pass
+
+web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+web.daemon_threads = False
+server = threading.Thread(target=web.serve_forever)
+server.start()
+def visit(number):
+    address = "http://localhost:%d/%d" % (web.server_port, number)
+    with urllib.request.urlopen(address) as page:
+        assert page.read() == b"/%d" % number * 1000
+visitors = [threading.Thread(target=visit, args=(n,)) for n in range(20)]
+for v in visitors:
+    v.start()
+for v in visitors:
+    v.join()
+web.shutdown()
+server.join()
+web.server_close()
+
+async def serve(reader, writer):
+    while line := await reader.readline():
+        writer.write(line.upper())
+    writer.close()
+
+async def talk(streams):
+    reader, writer = await streams
+    for i in range(20):
+        writer.write(b"line %d\\n" % i)
+        assert await reader.readline() == b"LINE %d\\n" % i
+    writer.write_eof()
+    assert await reader.read() == b""
+
+async def main():
+    port = (await asyncio.start_server(serve, "127.0.0.1", 0)).sockets[0].getsockname()[1]
+    await asyncio.start_unix_server(serve, "/tmp/socket")
+    await asyncio.gather(*[talk(asyncio.open_connection("127.0.0.1", port)) for _ in range(20)],
+                         *[talk(asyncio.open_unix_connection("/tmp/socket")) for _ in range(20)])
+
+asyncio.run(main())
+print("all")
+"""
+
+
+def cpython(program):
     python = os.path.realpath("/usr/bin/python3")
     library = f"/usr/lib/{os.path.basename(python)}"
-    run = exo_run("--cpus", "4", "--mem", "512M", "--libraries", "--file", f"{python}:/usr/bin/python3",
-                  "--file", f"{library}:{library}", "--", "python3", "-c", EVENT_LOOP)
+    return exo_run("--cpus", "4", "--mem", "512M", "--libraries", "--file", f"{python}:/usr/bin/python3",
+                   "--file", f"{library}:{library}", "--", "python3", "-c", program)
+
+
+def cpythons_pairs_of_sockets_work():
+    run = cpython(EVENT_LOOP)
     assert run.returncode == 0 and run.stdout == b"status 0\n", run
+
+
+def cpythons_servers_are_found():
+    run = cpython(SERVERS)
+    assert run.returncode == 0 and run.stdout == b"all\n", run
 
 
 def without_its_linker_there_is_no_program():
@@ -139,6 +200,7 @@ def libraries_of_its_own_come_along():
 build("dynamic")
 run_cases([*per_cpu_count(a_program_is_linked), ("the_hosts_shell_runs", the_hosts_shell_runs),
            ("cpythons_pairs_of_sockets_work", cpythons_pairs_of_sockets_work),
+           ("cpythons_servers_are_found", cpythons_servers_are_found),
            ("without_its_linker_there_is_no_program", without_its_linker_there_is_no_program),
            ("a_text_is_no_linker", lambda: a_linker_must_be_one("/text")),
            ("a_static_program_is_no_linker", lambda: a_linker_must_be_one("/static")),

@@ -45,6 +45,21 @@ def eight_busy_processes_use_every_cpu(cpus):
         assert user > 0, lines
 
 
+def a_web_server_answers(cpus):
+    """BusyBox's: httpd listens before it leaves the shell alone."""
+    run = shell(cpus, "mkdir /tmp/www; seq 1 20000 > /tmp/www/numbers; httpd -p 127.0.0.1:8080 -h /tmp/www; "
+                      "for i in 1 2 3 4; do wget -q -O - http://localhost:8080/numbers | cksum & done; wait; "
+                      "cksum < /tmp/www/numbers; wget -q -O - http://127.0.0.1:8080/none 2> /dev/null; echo $?")
+    assert run.returncode == 0 and run.stdout == b"3231941463 108894\n" * 5 + b"1\n", run
+
+
+def netcat_finds_netcat(cpus):
+    run = shell(cpus, "nc -l -p 9000 > /tmp/got & until seq 1 1000 | nc 127.0.0.1 9000 2> /dev/null; do :; done; "
+                      "wait; cksum < /tmp/got; seq 1 1000 | cksum")
+    first, second = run.stdout.splitlines()
+    assert run.returncode == 0 and first == second, run
+
+
 def a_segmentation_fault_gives_139():
     with tempfile.TemporaryDirectory() as folder:
         source, program = os.path.join(folder, "crash.c"), os.path.join(folder, "crash")
@@ -99,6 +114,8 @@ run_cases([
     *per_cpu_count(the_exit_status_arrives),
     *per_cpu_count(random_bytes_come_back),
     *per_cpu_count(eight_busy_processes_use_every_cpu),
+    *per_cpu_count(a_web_server_answers),
+    *per_cpu_count(netcat_finds_netcat),
     *((case.__name__, case) for case in (
         a_segmentation_fault_gives_139, a_loop_ends_with_124, standard_error_is_apart,
         a_missing_program_gives_127, an_unknown_scheduler_is_refused, a_directory_of_ours_is_there)),
