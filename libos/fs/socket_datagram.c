@@ -97,12 +97,14 @@ static long deliver(struct file *f, struct socket_pair *to, struct socket_messag
 	return result;
 }
 
-/* Whoever is connected hears of it the next time. */
+/* Whoever is connected hears of it the next time; and who waits, now: one, as it is told once. */
 static long lose(struct socket_end *e, const struct socket_message *m, bool connected)
 {
 	if (connected) {
 		lock_acquire(&e->pair->lock);
 		e->error = ECONNREFUSED;
+		wake_one(&e->receivers, WAKE_ANY);
+		wake_all(&e->pollers, WAKE_ANY);
 		lock_release(&e->pair->lock);
 	}
 	return (long)m->size;

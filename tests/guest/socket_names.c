@@ -835,6 +835,41 @@ static void datagrams_to_nobody(void)
 	close(fd);
 }
 
+static int waiting_socket;
+
+static void *receive_one(void *unused)
+{
+	errno = 0;
+	return (void *)(long)(read(waiting_socket, &(char){ 0 }, 1) == -1 ? errno : 0);
+}
+
+/* That nobody has it is told to who waits, too. */
+static void a_lost_datagram_wakes_who_waits(void)
+{
+	int gone = make_bound(SOCK_DGRAM, loopback(0)), epoll = epoll_create1(0), fd;
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
+	struct name n = own_name(gone);
+	pthread_t thread;
+	void *error;
+
+	close(gone);
+	fd = make_connected(SOCK_DGRAM, n);
+	CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e), 0);
+	CHECK_EQ(epoll_wait(epoll, &e, 1, 0), 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(epoll_wait(epoll, &e, 1, 10000), 1);
+	CHECK_EQ(e.events, EPOLLERR);
+	CHECK_EQ(option(fd, SOL_SOCKET, SO_ERROR), ECONNREFUSED);
+	waiting_socket = fd;
+	CHECK_EQ(pthread_create(&thread, NULL, receive_one, NULL), 0);
+	usleep(20000);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	pthread_join(thread, &error);
+	CHECK_EQ((long)error, ECONNREFUSED);
+	close(epoll);
+	close(fd);
+}
+
 static void a_stream_is_no_datagram(void)
 {
 	struct name n = path_name();
@@ -939,6 +974,7 @@ int main(void)
 	RUN(listeners_come_and_go_beside_connections);
 	RUN(datagrams_have_senders);
 	RUN(datagrams_to_nobody);
+	RUN(a_lost_datagram_wakes_who_waits);
 	RUN(a_stream_is_no_datagram);
 	RUN(rights_are_looked_at);
 	RUN(hosts_have_names);
