@@ -140,7 +140,8 @@ static void finish(struct socket_pair *pair, bool connected)
 	lock_acquire(&pair->lock);
 	set_state(pair, connected ? SOCKET_CONNECTED : SOCKET_FRESH);
 	if (connected) {
-		socket_wake_senders(&pair->ends[0]);
+		/* Who was called for what came before has looked, and saw that it was alone. */
+		wake_all(&pair->ends[0].pollers, WAKE_ANY);
 	} else {
 		pair->ends[0].shut = 0;
 		pair->ends[0].error = 0;

@@ -624,12 +624,72 @@ static void epoll_tells_of_connections(void)
 	close(listener);
 }
 
+static _Atomic int failures;
+
+enum { GREETINGS = 400 };
+
+static int greeted_epoll, greeters[GREETINGS];
+
+static void *greet(void *listener)
+{
+	/* They stay open: a close would be told, too. */
+	for (int i = 0; i < GREETINGS; i++) {
+		greeters[i] = accept((int)(long)listener, NULL, NULL);
+		if (write(greeters[i], "x", 1) != 1)
+			failures++;
+	}
+	return NULL;
+}
+
+/* What comes before connect() has returned is told of again when it can be received. */
+static void *await_greetings(void *unused)
+{
+	struct epoll_event e;
+	char c;
+
+	for (int i = 0; i < GREETINGS && !failures;) {
+		if (epoll_wait(greeted_epoll, &e, 1, 10000) != 1) {
+			failures++;
+		} else if ((e.events & EPOLLIN) && read(e.data.fd, &c, 1) == 1) {
+			close(e.data.fd);
+			i++;
+		}
+	}
+	return NULL;
+}
+
+static void an_answer_before_connect_returns_is_told_of(void)
+{
+	struct name n = abstract_name(15);
+	int listener = make_listener(SOCK_STREAM, n, 5);
+	pthread_t threads[2];
+
+	failures = 0;
+	greeted_epoll = epoll_create1(0);
+	CHECK_EQ(pthread_create(&threads[0], NULL, greet, (void *)(long)listener), 0);
+	CHECK_EQ(pthread_create(&threads[1], NULL, await_greetings, NULL), 0);
+	for (int i = 0; i < GREETINGS && !failures; i++) {
+		int fd = make(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+		struct epoll_event e = { .events = EPOLLIN | EPOLLET, .data.fd = fd };
+
+		CHECK_EQ(epoll_ctl(greeted_epoll, EPOLL_CTL_ADD, fd, &e), 0);
+		while (connect(fd, &n.any, n.size) != 0 && errno == EAGAIN)
+			sched_yield();
+	}
+	pthread_join(threads[1], NULL);
+	CHECK_EQ(failures, 0);
+	pthread_join(threads[0], NULL);
+	for (int i = 0; i < GREETINGS; i++)
+		close(greeters[i]);
+	close(greeted_epoll);
+	close(listener);
+}
+
 /* ---------------------------------------------------------------- many */
 
 enum { CLIENTS = 4, VISITS = 300, SERVERS = 2 };
 
 static int busy_listener;
-static _Atomic int failures;
 
 static void *serve(void *unused)
 {
@@ -970,6 +1030,7 @@ int main(void)
 	RUN(a_listener_that_goes_ends_what_waits);
 	RUN(a_signal_or_time_ends_the_waits);
 	RUN(epoll_tells_of_connections);
+	RUN(an_answer_before_connect_returns_is_told_of);
 	RUN(many_visit_one_name);
 	RUN(listeners_come_and_go_beside_connections);
 	RUN(datagrams_have_senders);
