@@ -158,7 +158,7 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 		e->lonely = true;
 		return -ECONNREFUSED;
 	}
-	return to->shut & SHUT_IN ? -EPIPE : 0;
+	return to->shut & SHUT_IN && e->pair->family == AF_UNIX ? -EPIPE : 0;
 }
 
 /* Under the lock: room for the message, or of a stream for some of it. */

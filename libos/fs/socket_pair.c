@@ -168,19 +168,33 @@ void socket_release(struct file *f)
 	socket_pair_put(pair);
 }
 
+/* Under the lock, of e as it is now: what its other end is told.  A network does not know of who no longer
+ * receives, until he does not send either. */
+static unsigned shut_of_other(const struct socket_end *e)
+{
+	if (e->pair->family == AF_INET && !(e->shut & SHUT_OUT))
+		return 0;
+	return (e->shut & SHUT_IN ? SHUT_OUT : 0) | (e->shut & SHUT_OUT ? SHUT_IN : 0);
+}
+
 long socket_shut(struct socket_end *e, unsigned how)
 {
 	struct socket_pair *pair = e->pair;
 	struct socket_end *other = socket_other(e);
+	struct list not_accepted = LIST_INIT(not_accepted);
 	bool alone;
 
 	lock_acquire(&pair->lock);
 	alone = pair->family == AF_INET && pair->state == SOCKET_FRESH && !pair->peer.size;
 	e->shut |= how;
 	if (socket_is_connected(e) && socket_is_joined(e))
-		other->shut |= (how & SHUT_IN ? SHUT_OUT : 0) | (how & SHUT_OUT ? SHUT_IN : 0);
+		other->shut |= shut_of_other(e);
+	/* Of AF_UNIX they stay, as on Linux, until it is closed. */
+	if (pair->state == SOCKET_LISTENING && pair->family == AF_INET && (how & SHUT_IN))
+		socket_take_backlog(pair, &not_accepted);
 	wake_everybody(pair);
 	lock_release(&pair->lock);
+	socket_drop_backlog(&not_accepted);
 	return alone ? -ENOTCONN : 0;
 }
 

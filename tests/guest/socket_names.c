@@ -484,6 +484,34 @@ static void both_sides_know_whose_they_are(void)
 	close(listener);
 }
 
+/* Whoever receives no more is not known to a network until he sends no more either; to AF_UNIX at once. */
+static void who_does_not_receive_may_be_sent_to(void)
+{
+	int listener = make_listener(SOCK_STREAM, loopback(0), 5), client, server;
+
+	signal(SIGPIPE, SIG_IGN);
+	client = make_connected(SOCK_STREAM, own_name(listener));
+	server = accept(listener, NULL, NULL);
+	CHECK_EQ(shutdown(client, SHUT_RD), 0);
+	CHECK_EQ(read(client, (char[8]){ 0 }, 8), 0);
+	CHECK_EQ(ready(server), POLLOUT);
+	CHECK_EQ(write(server, "abc", 3), 3);
+	says(client, server, "still sent");
+	CHECK_EQ(shutdown(client, SHUT_WR), 0);
+	CHECK_EQ(read(server, (char[8]){ 0 }, 8), 0);
+	close(client);
+	close(server);
+	close(listener);
+	listener = make_listener(SOCK_STREAM, abstract_name(16), 5);
+	client = make_connected(SOCK_STREAM, own_name(listener));
+	server = accept(listener, NULL, NULL);
+	CHECK_EQ(shutdown(client, SHUT_RD), 0);
+	FAILS(write(server, "abc", 3), EPIPE);
+	close(client);
+	close(server);
+	close(listener);
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 static void a_full_backlog_makes_wait(void)
@@ -1025,6 +1053,7 @@ int main(void)
 	RUN(one_that_is_alone_says_so);
 	RUN(it_says_what_it_is);
 	RUN(both_sides_know_whose_they_are);
+	RUN(who_does_not_receive_may_be_sent_to);
 	RUN(a_full_backlog_makes_wait);
 	RUN(a_listener_that_is_shut_ends_accept);
 	RUN(a_listener_that_goes_ends_what_waits);
