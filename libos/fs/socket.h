@@ -125,7 +125,7 @@ struct socket_pair {
 
 	/* While it is in a backlog, under its listener's lock; before and after, who has put or taken it. */
 	struct list backlog_link;
-	struct file *accepted; /* end 1's, counted */
+	struct file *accepted; /* end 1's, counted; NULL once it is had by who accepts */
 
 	/* Under the lock of flights (fs/socket_flight.c). */
 	struct {

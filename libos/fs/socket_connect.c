@@ -285,6 +285,7 @@ struct file *socket_accept(struct file *f, long *error)
 		listener->backlog_count--;
 		flight_leave_backlog(pair);
 		accepted = pair->accepted;
+		pair->accepted = NULL;
 	}
 	wake_connector(listener);
 	wake_acceptor(listener);

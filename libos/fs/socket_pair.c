@@ -148,7 +148,7 @@ void socket_release(struct file *f)
 	/* One that has not come to be connected may try again. */
 	if (socket_is_connected(e) && pair->state != SOCKET_FRESH) {
 		other->shut = SHUT_BOTH;
-		if (e->queue.ring.used)
+		if (e->queue.ring.used || (e == &pair->ends[1] && pair->accepted))
 			other->error = ECONNRESET;
 	}
 	rights = socket_queue_drop(&e->queue);

@@ -512,6 +512,29 @@ static void who_does_not_receive_may_be_sent_to(void)
 	close(listener);
 }
 
+static void is_reset(int type, struct name n, bool shut)
+{
+	int listener = make_listener(type, n, 5), client = make_connected(type, own_name(listener));
+
+	if (shut)
+		CHECK_EQ(shutdown(listener, SHUT_RD), 0);
+	else
+		close(listener);
+	CHECK(ready(client) & POLLERR);
+	FAILS(read(client, (char[1]){ 0 }, 1), ECONNRESET);
+	close(client);
+	if (shut)
+		close(listener);
+}
+
+static void what_is_not_accepted_is_reset(void)
+{
+	is_reset(SOCK_STREAM, abstract_name(17), false);
+	is_reset(SOCK_SEQPACKET, abstract_name(17), false);
+	is_reset(SOCK_STREAM, loopback(0), false);
+	is_reset(SOCK_STREAM, loopback(0), true);
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 static void a_full_backlog_makes_wait(void)
@@ -1054,6 +1077,7 @@ int main(void)
 	RUN(it_says_what_it_is);
 	RUN(both_sides_know_whose_they_are);
 	RUN(who_does_not_receive_may_be_sent_to);
+	RUN(what_is_not_accepted_is_reset);
 	RUN(a_full_backlog_makes_wait);
 	RUN(a_listener_that_is_shut_ends_accept);
 	RUN(a_listener_that_goes_ends_what_waits);
