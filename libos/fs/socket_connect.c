@@ -105,8 +105,7 @@ long socket_listen(struct socket_end *e, int backlog)
 		pair->backlog_limit = backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET ?
 					      BACKLOG_MAX :
 					      (unsigned)backlog + 1;
-		while (has_room(pair) && !list_empty(&pair->ends[1].senders.waiters))
-			wake_one(&pair->ends[1].senders, WAKE_ANY);
+		wake_connector(pair); /* who wakes the next */
 	}
 	lock_release(&pair->lock);
 	return error;
@@ -165,6 +164,21 @@ static long await_backlog(struct socket_pair *listener, bool at_once, uint64_t d
 	}
 }
 
+/* Nobody else looks at the other end yet. */
+static void inherit(struct socket_end *e, const struct socket_end *from)
+{
+	e->maker = from->maker;
+	for (unsigned i = 0; i < SOCKET_OPTIONS; i++)
+		e->options[i] = from->options[i];
+	if (e->pair->family != AF_INET)
+		return;
+	e->send_limit = from->send_limit;
+	e->receive_limit = from->receive_limit;
+	e->receive_timeout_ns = from->receive_timeout_ns;
+	e->send_timeout_ns = from->send_timeout_ns;
+	e->linger = from->linger;
+}
+
 static long join(struct file *f, struct socket_pair *listener, const struct socket_name *listeners_name)
 {
 	struct socket_end *e = f->private, *other = socket_other(e);
@@ -175,11 +189,8 @@ static long join(struct file *f, struct socket_pair *listener, const struct sock
 	lock_acquire(&listener->lock);
 	error = await_backlog(listener, file_flags(f) & O_NONBLOCK, timeout_ns ? deadline_after(timeout_ns) : 0);
 	if (!error) {
-		/* Nobody else looks at the other end yet. */
 		other->name = *listeners_name;
-		other->maker = listener->ends[0].maker;
-		for (unsigned i = 0; i < SOCKET_OPTIONS; i++)
-			other->options[i] = listener->ends[0].options[i];
+		inherit(other, &listener->ends[0]);
 		flight_enter_backlog(pair, listener);
 		list_push_back(&listener->backlog, &pair->backlog_link);
 		listener->backlog_count++;

@@ -535,6 +535,25 @@ static void what_is_not_accepted_is_reset(void)
 	is_reset(SOCK_STREAM, loopback(0), true);
 }
 
+static void what_is_accepted_has_the_listeners_limits(void)
+{
+	int listener = make_listener(SOCK_STREAM, loopback(0), 5), client, server, size = 10000;
+	struct timeval time = { 3, 0 };
+	socklen_t room = sizeof(time);
+
+	CHECK_EQ(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)), 0);
+	CHECK_EQ(setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	client = make_connected(SOCK_STREAM, own_name(listener));
+	server = accept(listener, NULL, NULL);
+	time.tv_sec = 0;
+	CHECK_EQ(getsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &time, &room), 0);
+	CHECK_EQ(time.tv_sec, 3);
+	CHECK_EQ(option(server, SOL_SOCKET, SO_SNDBUF), 2 * size);
+	close(client);
+	close(server);
+	close(listener);
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 static void a_full_backlog_makes_wait(void)
@@ -1078,6 +1097,7 @@ int main(void)
 	RUN(both_sides_know_whose_they_are);
 	RUN(who_does_not_receive_may_be_sent_to);
 	RUN(what_is_not_accepted_is_reset);
+	RUN(what_is_accepted_has_the_listeners_limits);
 	RUN(a_full_backlog_makes_wait);
 	RUN(a_listener_that_is_shut_ends_accept);
 	RUN(a_listener_that_goes_ends_what_waits);
