@@ -103,13 +103,13 @@ int socket_protocol(int family, int type)
 	return family != AF_INET ? 0 : type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
-/* Who is at the other side; as on Linux nobody while that is not known. */
+/* Who is at the other side; as on Linux nobody while that is not known, or by a network. */
 static struct socket_maker maker_of_other(struct socket_end *e)
 {
 	struct socket_maker maker = { 0, (uint32_t)-1, (uint32_t)-1 };
 
 	lock_acquire(&e->pair->lock);
-	if (socket_is_joined(e))
+	if (socket_is_joined(e) && e->pair->family == AF_UNIX)
 		maker = socket_other(e)->maker;
 	lock_release(&e->pair->lock);
 	return maker;

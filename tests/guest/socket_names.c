@@ -554,6 +554,40 @@ static void what_is_accepted_has_the_listeners_limits(void)
 	close(listener);
 }
 
+/* Neither descriptors nor whose it is. */
+static void a_network_passes_bytes_alone(void)
+{
+	int listener = make_listener(SOCK_STREAM, loopback(0), 5), client, server;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
+	struct iovec one = { (char[1]){ 0 }, 1 };
+	struct msghdr m = { .msg_iov = &one,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	struct ucred who;
+	socklen_t size = sizeof(who);
+
+	client = make_connected(SOCK_STREAM, own_name(listener));
+	server = accept(listener, NULL, NULL);
+	memcpy(CMSG_DATA(&control.header), &(int){ 0 }, sizeof(int));
+	CHECK_EQ(sendmsg(client, &m, 0), 1);
+	m.msg_controllen = sizeof(control);
+	CHECK_EQ(recvmsg(server, &m, MSG_DONTWAIT), 1);
+	CHECK_EQ(m.msg_controllen, 0);
+	CHECK_EQ(m.msg_flags, 0);
+	CHECK_EQ(getsockopt(server, SOL_SOCKET, SO_PEERCRED, &who, &size), 0);
+	CHECK_EQ(who.pid, 0);
+	CHECK_EQ(who.uid, -1u);
+	close(client);
+	close(server);
+	close(listener);
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 static void a_full_backlog_makes_wait(void)
@@ -1098,6 +1132,7 @@ int main(void)
 	RUN(who_does_not_receive_may_be_sent_to);
 	RUN(what_is_not_accepted_is_reset);
 	RUN(what_is_accepted_has_the_listeners_limits);
+	RUN(a_network_passes_bytes_alone);
 	RUN(a_full_backlog_makes_wait);
 	RUN(a_listener_that_is_shut_ends_accept);
 	RUN(a_listener_that_goes_ends_what_waits);
