@@ -51,6 +51,13 @@ static long send_to(struct socket_ref r, uint64_t address, int size, struct sock
 						 socket_send(r.fd.file, r.end, m);
 }
 
+/* What came over AF_UNIX came from the one at the other side; of a network's streams that is not told. */
+static void find_sender(struct socket_end *e, struct socket_name *sender)
+{
+	if (socket_is_connected(e) && e->pair->family == AF_UNIX)
+		*sender = socket_name_of(socket_other(e));
+}
+
 /* ---------------------------------------------------------------- one buffer */
 
 static struct socket_message one_buffer(const struct iovec *one, unsigned flags)
@@ -89,8 +96,11 @@ long sys_recvfrom(int fd, uint64_t buf, uint64_t n, unsigned flags, uint64_t add
 		result = socket_receive(r.fd.file, &m);
 	rights_put(m.rights);
 	if (result >= 0 && address) {
-		int refused = socket_name_write_sender(&sender, address, size_user);
+		int refused;
 
+		if (result > 0)
+			find_sender(r.end, &sender);
+		refused = socket_name_write_sender(&sender, address, size_user);
 		if (refused)
 			result = refused;
 	}
@@ -189,6 +199,8 @@ static long receive_message(struct socket_ref r, uint64_t user, unsigned flags)
 	if (result)
 		return result;
 	result = socket_receive(r.fd.file, &m);
+	if (result > 0 && l.name)
+		find_sender(r.end, &sender);
 	if (result >= 0 && tell_message(user, &l, &m))
 		result = -EFAULT;
 	rights_put(m.rights);

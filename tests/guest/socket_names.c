@@ -588,6 +588,35 @@ static void a_network_passes_bytes_alone(void)
 	close(listener);
 }
 
+static void what_is_received_has_a_sender(int type, struct name n, bool is_told)
+{
+	int listener = make_listener(type, n, 5), client = make_connected(type, own_name(listener)),
+	    server = accept(listener, NULL, NULL);
+	struct name from = { .size = sizeof(from.bytes) };
+	struct iovec one = { (char[8]){ 0 }, 8 };
+	struct msghdr m = {
+		.msg_iov = &one, .msg_iovlen = 1, .msg_name = &from.any, .msg_namelen = from.size
+	};
+
+	n = is_told ? own_name(server) : (struct name){ 0 };
+	CHECK_EQ(write(server, "abc", 3), 3);
+	CHECK_EQ(recvfrom(client, (char[8]){ 0 }, 8, MSG_PEEK, &from.any, &from.size), 3);
+	CHECK_EQ(from.size, n.size);
+	CHECK(!is_told || is_same(from, n));
+	CHECK_EQ(recvmsg(client, &m, 0), 3);
+	CHECK_EQ(m.msg_namelen, n.size);
+	close(client);
+	close(server);
+	close(listener);
+}
+
+static void streams_say_who_sends(void)
+{
+	what_is_received_has_a_sender(SOCK_STREAM, abstract_name(18), true);
+	what_is_received_has_a_sender(SOCK_SEQPACKET, abstract_name(18), true);
+	what_is_received_has_a_sender(SOCK_STREAM, loopback(0), false);
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 static void a_full_backlog_makes_wait(void)
@@ -1133,6 +1162,7 @@ int main(void)
 	RUN(what_is_not_accepted_is_reset);
 	RUN(what_is_accepted_has_the_listeners_limits);
 	RUN(a_network_passes_bytes_alone);
+	RUN(streams_say_who_sends);
 	RUN(a_full_backlog_makes_wait);
 	RUN(a_listener_that_is_shut_ends_accept);
 	RUN(a_listener_that_goes_ends_what_waits);
