@@ -125,9 +125,7 @@ static long connect_to(struct socket_ref r, uint64_t address, int size)
 	error = error ?: socket_name_check(&name, r.end->pair->family);
 	if (error)
 		return error;
-	/* All of this machine's addresses are one of them. */
-	if (name.family == AF_INET && name.internet.sin_addr.s_addr == INADDR_ANY)
-		name.internet.sin_addr.s_addr = SOCKET_LOOPBACK;
+	socket_name_aim(&name);
 	return connected ? socket_connect(r.fd.file, &name) : socket_datagram_connect(r.end, &name);
 }
 

@@ -27,13 +27,26 @@ struct linux_messages {
 
 /* ---------------------------------------------------------------- addresses */
 
+static long send_datagram_to_name(struct socket_ref r, struct socket_name *to,
+				  struct socket_message *m)
+{
+	long error = socket_name_check(to, r.end->pair->family);
+
+	if (error)
+		return error;
+	if (to->family == AF_INET && !to->internet.sin_port)
+		return -EINVAL;
+	socket_name_aim(to);
+	return socket_send_to(r.fd.file, to, m);
+}
+
 /* Under no lock: one that is connected stays so. */
 static long send_to_name(struct socket_ref r, struct socket_name *to, struct socket_message *m)
 {
 	struct socket_end *e = r.end;
 
 	if (e->pair->type == SOCK_DGRAM)
-		return socket_name_check(to, e->pair->family) ?: socket_send_to(r.fd.file, to, m);
+		return send_datagram_to_name(r, to, m);
 	if (e->pair->type == SOCK_STREAM && e->pair->family == AF_UNIX)
 		return socket_is_joined(e) ? -EISCONN : -EOPNOTSUPP;
 	/* The other kinds do not look at it. */

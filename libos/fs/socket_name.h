@@ -66,6 +66,13 @@ static inline bool socket_name_is_path(const struct socket_name *n)
 }
 
 bool socket_name_is_same(const struct socket_name *a, const struct socket_name *b);
+/* As a destination: all of this machine's addresses are one of them. */
+static inline void socket_name_aim(struct socket_name *n)
+{
+	if (n->family == AF_INET && n->internet.sin_addr.s_addr == INADDR_ANY)
+		n->internet.sin_addr.s_addr = SOCKET_LOOPBACK;
+}
+
 /* Of AF_INET: one of this machine's. */
 bool socket_name_is_here(const struct socket_name *n);
 

@@ -1028,6 +1028,19 @@ static void datagrams_to_nobody(void)
 	close(fd);
 }
 
+static void any_address_is_this_machine(void)
+{
+	int to = make_bound(SOCK_DGRAM, loopback(0)), fd = make(AF_INET, SOCK_DGRAM);
+	struct name n = port_name(INADDR_ANY, port_of(own_name(to)));
+
+	CHECK_EQ(sendto(fd, "x", 1, 0, &n.any, n.size), 1);
+	CHECK_EQ(recv(to, (char[8]){ 0 }, 8, MSG_DONTWAIT), 1);
+	n = loopback(0);
+	FAILS(sendto(fd, "x", 1, 0, &n.any, n.size), EINVAL);
+	close(fd);
+	close(to);
+}
+
 static int waiting_socket;
 
 static void *receive_one(void *unused)
@@ -1173,6 +1186,7 @@ int main(void)
 	RUN(listeners_come_and_go_beside_connections);
 	RUN(datagrams_have_senders);
 	RUN(datagrams_to_nobody);
+	RUN(any_address_is_this_machine);
 	RUN(a_lost_datagram_wakes_who_waits);
 	RUN(a_stream_is_no_datagram);
 	RUN(rights_are_looked_at);
