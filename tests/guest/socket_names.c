@@ -894,7 +894,7 @@ static void *come_and_go(void *name)
 
 		if (connect(fd, &n.any, n.size) != 0 && errno != EAGAIN && errno != ECONNREFUSED)
 			failures++;
-		if (write(fd, "x", 1) < 0 && errno != EPIPE && errno != ENOTCONN)
+		if (write(fd, "x", 1) < 0 && errno != EPIPE && errno != ENOTCONN && errno != ECONNRESET)
 			failures++;
 		close(fd);
 	}
