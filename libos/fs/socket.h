@@ -71,11 +71,12 @@ struct socket_end {
 	struct socket_name name;
 
 	/* Under pair->lock. */
-	struct socket_maker maker; /* as SO_PEERCRED shows it at the other end: who last connected or listened */
+	struct socket_maker
+		maker; /* as SO_PEERCRED shows it at the other end: who last connected or listened */
 	struct socket_queue queue; /* what has come */
 	unsigned shut;             /* SHUT_IN, SHUT_OUT; if they are connected, at both ends */
 	int error;                 /* to be told once, or 0 */
-	bool closed; /* or not opened yet */
+	bool closed;               /* or not opened yet */
 	bool lonely; /* it has been told that datagrams have nobody any more to go to */
 	/*
 	 * Who waits for what comes is woken one at a time, and hands on what he leaves.  Who waits for
@@ -90,8 +91,9 @@ struct socket_end {
 	/* Any CPU, numbers by themselves. */
 	_Atomic size_t receive_limit; /* SO_RCVBUF, as on Linux of no effect */
 	_Atomic uint64_t receive_timeout_ns, send_timeout_ns; /* 0: for ever */
-	_Atomic uint64_t linger; /* kept, as the following */
-	_Atomic int options[SOCKET_OPTIONS]; /* those that are kept, and do nothing: fs/socket_option.c */
+	_Atomic uint64_t linger;                              /* kept, as the following */
+	_Atomic int options
+		[SOCKET_OPTIONS]; /* those that are kept, and do nothing: fs/socket_option.c */
 };
 
 /*
@@ -117,11 +119,12 @@ struct socket_pair {
 
 	/* Of end 0, under the lock. */
 	enum socket_state state;
-	bool being_named;            /* by one task, which does not hold the lock meanwhile */
-	struct list backlog;         /* of a listener: struct socket_pair.backlog_link, the oldest first */
+	bool being_named;    /* by one task, which does not hold the lock meanwhile */
+	struct list backlog; /* of a listener: struct socket_pair.backlog_link, the oldest first */
 	unsigned backlog_count, backlog_limit;
-	struct socket_pair *destination; /* counted: where a datagram without an address goes, of AF_UNIX */
-	struct socket_name peer;         /* the same of AF_INET, whose name may be another's by then */
+	struct socket_pair
+		*destination;    /* counted: where a datagram without an address goes, of AF_UNIX */
+	struct socket_name peer; /* the same of AF_INET, whose name may be another's by then */
 
 	/* While it is in a backlog, under its listener's lock; before and after, who has put or taken it. */
 	struct list backlog_link;
@@ -129,7 +132,8 @@ struct socket_pair {
 
 	/* Under the lock of flights (fs/socket_flight.c). */
 	struct {
-		unsigned passed, carries;     /* messages that it lies in; sockets that lie in its queues */
+		unsigned passed,
+			carries; /* messages that it lies in; sockets that lie in its queues */
 		struct socket_pair *listener; /* in whose backlog it is, or NULL */
 	} flight;
 
@@ -144,7 +148,8 @@ static inline struct socket_end *socket_other(struct socket_end *e)
 /* An end that datagrams of many come through: the other one has a name. */
 static inline bool socket_is_entrance(const struct socket_end *e)
 {
-	return e == &e->pair->ends[1] && e->pair->type == SOCK_DGRAM && e->pair->state == SOCKET_FRESH;
+	return e == &e->pair->ends[1] && e->pair->type == SOCK_DGRAM &&
+	       e->pair->state == SOCKET_FRESH;
 }
 
 /* Under the lock.  Of one that was not accepted its other end has not said yet that it is. */
@@ -218,7 +223,8 @@ void socket_init_options(struct socket_end *e);
 long socket_listen(struct socket_end *e, int backlog);
 /* Both may sleep. */
 long socket_connect(struct file *f, const struct socket_name *to);
-struct file *socket_accept(struct file *f, long *error); /* the new end's, counted; NULL with *error */
+struct file *socket_accept(struct file *f,
+			   long *error); /* the new end's, counted; NULL with *error */
 /* Under the lock, of a listener that goes: the files that were not accepted, to be put by the caller one by one. */
 void socket_take_backlog(struct socket_pair *listener, struct list *taken);
 void socket_drop_backlog(struct list *taken);

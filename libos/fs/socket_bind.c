@@ -69,7 +69,8 @@ static bool in_each_others_way(const struct socket_pair *a, const struct socket_
 		return false;
 	if (a->family != AF_INET)
 		return socket_name_is_same(name, name_of(b));
-	return name->internet.sin_port == name_of(b)->internet.sin_port && overlaps(name, name_of(b)) &&
+	return name->internet.sin_port == name_of(b)->internet.sin_port &&
+	       overlaps(name, name_of(b)) &&
 	       !(a->binding.shares && b->binding.shares && !b->binding.listens);
 }
 
@@ -155,7 +156,8 @@ static bool bind_free_port(struct socket_pair *pair, uint32_t address)
 
 static bool bind_free_name(struct socket_pair *pair)
 {
-	struct socket_name name = { .size = offsetof(struct sockaddr_un, sun_path) + 1 + NAME_DIGITS };
+	struct socket_name name = { .size = offsetof(struct sockaddr_un, sun_path) + 1 +
+					    NAME_DIGITS };
 
 	name.family = AF_UNIX;
 	for (unsigned tried = 0; tried < NAMES; tried++) {
@@ -252,7 +254,8 @@ long socket_bind_listener(struct socket_pair *pair)
 	for (struct named *n = first; n && !another; n = named_next(n, last)) {
 		const struct socket_pair *other = pair_of(n);
 
-		another = other != pair && other->binding.listens && in_each_others_way(pair, name_of(pair), other);
+		another = other != pair && other->binding.listens &&
+			  in_each_others_way(pair, name_of(pair), other);
 	}
 	if (!another)
 		pair->binding.listens = true;
@@ -295,7 +298,8 @@ void socket_settle_address(struct socket_end *e)
 }
 
 /* Under the lock: how well it answers to the name; 0: not. */
-static int answers(const struct socket_pair *pair, const struct socket_name *n, const struct inode *inode, int type)
+static int answers(const struct socket_pair *pair, const struct socket_name *n,
+		   const struct inode *inode, int type)
 {
 	const struct socket_name *name = name_of(pair);
 
@@ -305,7 +309,8 @@ static int answers(const struct socket_pair *pair, const struct socket_name *n, 
 		return 0;
 	if (n->family == AF_UNIX)
 		return socket_name_is_same(name, n);
-	if (name->internet.sin_port != n->internet.sin_port || (type == SOCK_STREAM && !pair->binding.listens))
+	if (name->internet.sin_port != n->internet.sin_port ||
+	    (type == SOCK_STREAM && !pair->binding.listens))
 		return 0;
 	if (name->internet.sin_addr.s_addr == n->internet.sin_addr.s_addr)
 		return 2;

@@ -14,7 +14,9 @@ static int refuse_local(int type, int protocol)
 {
 	if (protocol && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
-	return type == SOCK_STREAM || type == SOCK_DGRAM || type == SOCK_SEQPACKET ? 0 : -ESOCKTNOSUPPORT;
+	return type == SOCK_STREAM || type == SOCK_DGRAM || type == SOCK_SEQPACKET
+		       ? 0
+		       : -ESOCKTNOSUPPORT;
 }
 
 static int refuse_internet(int type, int protocol)
@@ -203,7 +205,8 @@ long sys_getpeername(int fd, uint64_t address, uint64_t size_user)
 /* ---------------------------------------------------------------- accept */
 
 /* Into `fd`, which is reserved: it, or -errno. */
-static long accept_into(int fd, struct socket_ref r, uint64_t address, uint64_t size_user, unsigned flags)
+static long accept_into(int fd, struct socket_ref r, uint64_t address, uint64_t size_user,
+			unsigned flags)
 {
 	struct socket_name name;
 	long error;

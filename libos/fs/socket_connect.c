@@ -46,7 +46,8 @@ static bool has_room(const struct socket_pair *listener)
 
 static bool is_listening(const struct socket_pair *pair)
 {
-	return pair->state == SOCKET_LISTENING && !pair->ends[0].closed && !(pair->ends[0].shut & SHUT_IN);
+	return pair->state == SOCKET_LISTENING && !pair->ends[0].closed &&
+	       !(pair->ends[0].shut & SHUT_IN);
 }
 
 static void wake_acceptor(struct socket_pair *listener)
@@ -102,9 +103,10 @@ long socket_listen(struct socket_end *e, int backlog)
 			set_state(pair, SOCKET_LISTENING);
 		e->maker = socket_maker_now();
 		/* As on Linux one more, and those of a network, which tries again, as many as there may be. */
-		pair->backlog_limit = backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET ?
-					      BACKLOG_MAX :
-					      (unsigned)backlog + 1;
+		pair->backlog_limit =
+			backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET
+				? BACKLOG_MAX
+				: (unsigned)backlog + 1;
 		wake_connector(pair); /* who wakes the next */
 	}
 	lock_release(&pair->lock);
@@ -179,7 +181,8 @@ static void inherit(struct socket_end *e, const struct socket_end *from)
 	e->linger = from->linger;
 }
 
-static long join(struct file *f, struct socket_pair *listener, const struct socket_name *listeners_name)
+static long join(struct file *f, struct socket_pair *listener,
+		 const struct socket_name *listeners_name)
 {
 	struct socket_end *e = f->private, *other = socket_other(e);
 	struct socket_pair *pair = e->pair;
@@ -187,7 +190,8 @@ static long join(struct file *f, struct socket_pair *listener, const struct sock
 	long error;
 
 	lock_acquire(&listener->lock);
-	error = await_backlog(listener, file_flags(f) & O_NONBLOCK, timeout_ns ? deadline_after(timeout_ns) : 0);
+	error = await_backlog(listener, file_flags(f) & O_NONBLOCK,
+			      timeout_ns ? deadline_after(timeout_ns) : 0);
 	if (!error) {
 		other->name = *listeners_name;
 		inherit(other, &listener->ends[0]);
@@ -203,7 +207,8 @@ static long join(struct file *f, struct socket_pair *listener, const struct sock
 }
 
 /* The other end, in the listener's backlog. */
-static long make_other_end(struct file *f, struct socket_pair *listener, const struct socket_name *to)
+static long make_other_end(struct file *f, struct socket_pair *listener,
+			   const struct socket_name *to)
 {
 	struct socket_end *e = f->private;
 	struct socket_name name = socket_name_of(&listener->ends[0]);
@@ -250,8 +255,8 @@ long socket_connect(struct file *f, const struct socket_name *to)
 	error = begin(e);
 	if (error)
 		return error;
-	error = to->family == AF_INET && !socket_name_is_here(to) ? -ENETUNREACH :
-								    connect_to_listener(f, to);
+	error = to->family == AF_INET && !socket_name_is_here(to) ? -ENETUNREACH
+								  : connect_to_listener(f, to);
 	finish(e->pair, !error);
 	return error;
 }
@@ -278,7 +283,8 @@ struct file *socket_accept(struct file *f, long *error)
 {
 	struct socket_end *e = f->private;
 	struct socket_pair *listener = e->pair;
-	uint64_t timeout_ns = e->receive_timeout_ns, deadline_ns = timeout_ns ? deadline_after(timeout_ns) : 0;
+	uint64_t timeout_ns = e->receive_timeout_ns,
+		 deadline_ns = timeout_ns ? deadline_after(timeout_ns) : 0;
 	struct file *accepted = NULL;
 
 	*error = -EOPNOTSUPP;

@@ -13,7 +13,8 @@
 
 /* ---------------------------------------------------------------- connect */
 
-static void set_destination(struct socket_pair *pair, struct socket_pair *to, const struct socket_name *peer)
+static void set_destination(struct socket_pair *pair, struct socket_pair *to,
+			    const struct socket_name *peer)
 {
 	struct socket_pair *before;
 
@@ -110,7 +111,8 @@ static long lose(struct socket_end *e, const struct socket_message *m, bool conn
 	return (long)m->size;
 }
 
-static long send_internet(struct file *f, const struct socket_name *to, struct socket_message *m, bool connected)
+static long send_internet(struct file *f, const struct socket_name *to, struct socket_message *m,
+			  bool connected)
 {
 	struct socket_end *e = f->private;
 	struct socket_pair *found;
@@ -149,8 +151,8 @@ static void forget_destination(struct socket_pair *pair, const struct socket_pai
 		socket_pair_put(dropped);
 }
 
-static long send_local(struct file *f, const struct socket_name *to, struct socket_pair *destination,
-		       struct socket_message *m)
+static long send_local(struct file *f, const struct socket_name *to,
+		       struct socket_pair *destination, struct socket_message *m)
 {
 	struct socket_end *e = f->private;
 	struct socket_pair *found;
@@ -183,8 +185,8 @@ long socket_send_to(struct file *f, const struct socket_name *to, struct socket_
 		return socket_send(f, e, m);
 	result = leave(e, m, &destination, &peer);
 	if (!result)
-		result = e->pair->family == AF_INET ? send_internet(f, to ?: &peer, m, !to) :
-						      send_local(f, to, destination, m);
+		result = e->pair->family == AF_INET ? send_internet(f, to ?: &peer, m, !to)
+						    : send_local(f, to, destination, m);
 	if (destination)
 		socket_pair_put(destination);
 	return result;

@@ -17,8 +17,9 @@ static long transfer_vector(struct file *f, bool write, const struct iovec *vect
 	if (m.size > IO_BYTES_MAX)
 		m.size = IO_BYTES_MAX;
 	if (write)
-		return ((struct socket_end *)f->private)->pair->type == SOCK_DGRAM ? socket_send_to(f, NULL, &m) :
-								     socket_send(f, f->private, &m);
+		return ((struct socket_end *)f->private)->pair->type == SOCK_DGRAM
+			       ? socket_send_to(f, NULL, &m)
+			       : socket_send(f, f->private, &m);
 	/* To read nothing is to do nothing, though there may be a datagram. */
 	result = m.size ? socket_receive(f, &m) : 0;
 	rights_put(m.rights);

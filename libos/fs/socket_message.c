@@ -60,8 +60,8 @@ static long send_to(struct socket_ref r, uint64_t address, int size, struct sock
 
 	if (address && size)
 		return socket_name_fetch(&to, address, size) ?: send_to_name(r, &to, m);
-	return r.end->pair->type == SOCK_DGRAM ? socket_send_to(r.fd.file, NULL, m) :
-						 socket_send(r.fd.file, r.end, m);
+	return r.end->pair->type == SOCK_DGRAM ? socket_send_to(r.fd.file, NULL, m)
+					       : socket_send(r.fd.file, r.end, m);
 }
 
 /* What came over AF_UNIX came from the one at the other side; of a network's streams that is not told. */

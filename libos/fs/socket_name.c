@@ -25,7 +25,8 @@ int socket_name_fetch(struct socket_name *n, uint64_t user, int size)
 		return -EINVAL;
 	*n = (struct socket_name){ .size = (uint32_t)size };
 	/* What is longer than any name is not looked at. */
-	return copy_from_user(n->bytes, user, n->size < sizeof(n->bytes) ? n->size : sizeof(n->bytes));
+	return copy_from_user(n->bytes, user,
+			      n->size < sizeof(n->bytes) ? n->size : sizeof(n->bytes));
 }
 
 int socket_name_check(struct socket_name *n, int family)
@@ -58,7 +59,8 @@ static int write_name(const struct socket_name *n, int whole, uint64_t user, uin
 		return -EINVAL;
 	if (room > whole)
 		room = whole;
-	return copy_to_user(user, n->bytes, (size_t)room) ?: copy_to_user(size_user, &whole, sizeof(whole));
+	return copy_to_user(user, n->bytes, (size_t)room)
+		       ?: copy_to_user(size_user, &whole, sizeof(whole));
 }
 
 int socket_name_write(const struct socket_name *n, int family, uint64_t user, uint64_t size_user)

@@ -27,7 +27,8 @@ struct socket_pair;
 #define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2
-#define SOCKET_LOOPBACK __builtin_bswap32(INADDR_LOOPBACK) /* as addresses are written, like INADDR_ANY */
+#define SOCKET_LOOPBACK                                                                            \
+	__builtin_bswap32(INADDR_LOOPBACK) /* as addresses are written, like INADDR_ANY */
 
 struct socket_name {
 	uint32_t size; /* as the calls count it; 0: it has none */
@@ -35,7 +36,8 @@ struct socket_name {
 		uint16_t family;
 		struct sockaddr_un local; /* one that is a path ends with a NUL, which is counted */
 		struct sockaddr_in internet;
-		char bytes[sizeof(struct sockaddr_un) + 1]; /* a path of full length is given without its NUL */
+		char bytes[sizeof(struct sockaddr_un) +
+			   1]; /* a path of full length is given without its NUL */
 	};
 };
 

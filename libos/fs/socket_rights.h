@@ -26,7 +26,8 @@ struct rights {
 	struct rights *next;
 	uint64_t start, end;
 
-	struct socket_pair *carrier; /* under the lock of flights: whose queue it is in, if `sockets` */
+	struct socket_pair
+		*carrier; /* under the lock of flights: whose queue it is in, if `sockets` */
 
 	_Atomic uint32_t references; /* the queue or who has taken it, and each who only looks */
 

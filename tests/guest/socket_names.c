@@ -63,7 +63,8 @@ static struct name abstract_name(int number)
 	struct name n = { .local = { .sun_family = AF_UNIX } };
 
 	n.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-			     (size_t)snprintf(n.local.sun_path + 1, 64, "socket_names %d %d", test_process, number));
+			     (size_t)snprintf(n.local.sun_path + 1, 64, "socket_names %d %d",
+					      test_process, number));
 	return n;
 }
 
@@ -318,7 +319,8 @@ static void addresses_are_this_machines(void)
 	close(client);
 	close(all);
 	close(one);
-	FAILS(try_bind(SOCK_STREAM, port_name(0xc0000201, 0)), EADDRNOTAVAIL); /* 192.0.2.1, nobody's */
+	FAILS(try_bind(SOCK_STREAM, port_name(0xc0000201, 0)),
+	      EADDRNOTAVAIL); /* 192.0.2.1, nobody's */
 }
 
 static void a_port_is_had_by_one(void)
@@ -472,8 +474,8 @@ static void both_sides_know_whose_they_are(void)
 
 	if (child == 0) {
 		client = make_connected(SOCK_STREAM, abstract_name(3));
-		_exit(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &size) || who.pid != getppid() ||
-		      read(client, &who, 1) != 0);
+		_exit(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &size) ||
+		      who.pid != getppid() || read(client, &who, 1) != 0);
 	}
 	server = accept(listener, NULL, NULL);
 	CHECK_EQ(getsockopt(server, SOL_SOCKET, SO_PEERCRED, &who, &size), 0);
@@ -674,7 +676,8 @@ static void a_listener_that_is_shut_ends_accept(void)
 static void a_listener_that_goes_ends_what_waits(void)
 {
 	struct name n = abstract_name(6);
-	int listener = make_listener(SOCK_STREAM, n, 0), client = make_connected(SOCK_STREAM, n), status;
+	int listener = make_listener(SOCK_STREAM, n, 0), client = make_connected(SOCK_STREAM, n),
+	    status;
 	pid_t child = fork();
 
 	signal(SIGPIPE, SIG_IGN);
@@ -699,7 +702,8 @@ static void nothing(int number)
 static void a_signal_or_time_ends_the_waits(void)
 {
 	struct name n = abstract_name(7);
-	int listener = make_listener(SOCK_STREAM, n, 0), client = make_connected(SOCK_STREAM, n), late;
+	int listener = make_listener(SOCK_STREAM, n, 0), client = make_connected(SOCK_STREAM, n),
+	    late;
 	struct sigaction action = { .sa_handler = nothing };
 	struct timeval moment = { 0, 10000 };
 	struct itimerval often = { { 0, 5000 }, { 0, 5000 } };
@@ -848,8 +852,8 @@ static void *visit(void *name)
 		int fd = socket(n->any.sa_family, SOCK_STREAM, 0);
 
 		c = (char)i;
-		if (connect(fd, &n->any, n->size) != 0 || write(fd, &c, 1) != 1 || read(fd, &c, 1) != 1 ||
-		    c != (char)i || read(fd, &c, 1) != 0)
+		if (connect(fd, &n->any, n->size) != 0 || write(fd, &c, 1) != 1 ||
+		    read(fd, &c, 1) != 1 || c != (char)i || read(fd, &c, 1) != 0)
 			failures++;
 		close(fd);
 	}
@@ -894,7 +898,8 @@ static void *come_and_go(void *name)
 
 		if (connect(fd, &n.any, n.size) != 0 && errno != EAGAIN && errno != ECONNREFUSED)
 			failures++;
-		if (write(fd, "x", 1) < 0 && errno != EPIPE && errno != ENOTCONN && errno != ECONNRESET)
+		if (write(fd, "x", 1) < 0 && errno != EPIPE && errno != ENOTCONN &&
+		    errno != ECONNRESET)
 			failures++;
 		close(fd);
 	}
@@ -953,7 +958,9 @@ static void datagrams_find_their_names(struct name a, struct name b)
 	CHECK_EQ(connect(other, &n.any, n.size), 0);
 	CHECK(is_same(others_name(other), n));
 	says(other, one, "answer");
-	CHECK_EQ(connect(other, &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr)), 0);
+	CHECK_EQ(connect(other, &(struct sockaddr){ .sa_family = AF_UNSPEC },
+			 sizeof(struct sockaddr)),
+		 0);
 	FAILS(getpeername(other, &from.any, &from.size), ENOTCONN);
 	close(one);
 	close(other);
@@ -1123,7 +1130,9 @@ static void rights_are_looked_at(void)
 
 static void hosts_have_names(void)
 {
-	struct addrinfo wanted = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	struct addrinfo wanted = { .ai_family = AF_INET,
+				   .ai_socktype = SOCK_STREAM,
+				   .ai_flags = AI_ADDRCONFIG };
 	struct addrinfo *found;
 
 	CHECK_EQ(getaddrinfo("localhost", "80", &wanted, &found), 0);

@@ -30,10 +30,12 @@ union control {
 static int pass(int to, int fd)
 {
 	union control control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
-						.cmsg_level = SOL_SOCKET,
-						.cmsg_type = SCM_RIGHTS } };
+					      .cmsg_level = SOL_SOCKET,
+					      .cmsg_type = SCM_RIGHTS } };
 	struct iovec byte = { "x", 1 };
-	struct msghdr m = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr m = { .msg_iov = &byte,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
@@ -45,7 +47,9 @@ static int take_flags(int from, int flags)
 	union control control;
 	char c;
 	struct iovec byte = { &c, 1 };
-	struct msghdr m = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr m = { .msg_iov = &byte,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 	int fd = -1;
 
@@ -94,7 +98,8 @@ static int make_listener(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	name_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-				(size_t)snprintf(name.sun_path + 1, 64, "sockets_passed %d", test_process));
+				(size_t)snprintf(name.sun_path + 1, 64, "sockets_passed %d",
+						 test_process));
 	CHECK_EQ(bind(fd, (void *)&name, name_size), 0);
 	CHECK_EQ(listen(fd, 5), 0);
 	return fd;
@@ -299,7 +304,8 @@ static void *pass_among(void *seed)
 		int fd;
 
 		state = state * 1103515245 + 12345;
-		if (pass(crowd[state >> 16 & 1][0], crowd[(state >> 17) % PAIRS][state >> 20 & 1]) == 1)
+		if (pass(crowd[state >> 16 & 1][0],
+			 crowd[(state >> 17) % PAIRS][state >> 20 & 1]) == 1)
 			passed_on++;
 		fd = take_flags(crowd[state >> 21 & 1][1], MSG_DONTWAIT);
 		if (fd >= 0)

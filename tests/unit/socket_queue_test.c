@@ -79,7 +79,9 @@ static void nothing_fails(void)
 /* A sender's; half of them have none. */
 static struct socket_name some_name(void)
 {
-	struct socket_name name = { .size = below(2) ? 0 : 2 + (uint32_t)below(sizeof(name.bytes) - 1) };
+	struct socket_name name = { .size = below(2)
+						    ? 0
+						    : 2 + (uint32_t)below(sizeof(name.bytes) - 1) };
 
 	memset(name.bytes, 1 + (int)below(255), name.size);
 	return name;
