@@ -221,8 +221,8 @@ void task_put_all(struct task *t, unsigned count);
 void task_charge(void);
 /* Give up the CPU; the task stays runnable. */
 void task_yield(void);
-/* Ask the CPU that runs `t` to look at its work bits soon (IPI if it runs elsewhere).  For who is masked, as with
- * a lock held. */
+/* Ask the CPU that runs `t` to look at its work bits soon (IPI if it runs elsewhere).  For who is
+ * masked, as with a lock held. */
 void task_notice_masked(struct task *t, uint32_t work_bits);
 
 /*

@@ -60,19 +60,20 @@ static long add_new(struct path *at, struct inode *i, int error)
 	return error;
 }
 
-/* What the walk to the directory has said. */
-static int expect_name(struct path *at, int error)
+/* Where the walk to the directory has ended well. */
+static int expect_name(struct path *at)
 {
-	if (!error && at->last != LAST_NAME) {
-		path_release(at);
-		error = -EEXIST;
-	}
-	return error;
+	if (at->last == LAST_NAME)
+		return 0;
+	path_release(at);
+	return -EEXIST;
 }
 
 static int walk_to_new(int dirfd, uint64_t path, struct path *at)
 {
-	return expect_name(at, path_at(dirfd, path, PATH_PARENT, at));
+	int error = path_at(dirfd, path, PATH_PARENT, at);
+
+	return error ? error : expect_name(at);
 }
 
 long sys_mkdirat(int dirfd, uint64_t path, uint32_t mode)
@@ -115,7 +116,9 @@ struct inode *name_make_socket(const char *path, int *error)
 	struct inode *i;
 	struct path at;
 
-	*error = expect_name(&at, path_kernel(path, PATH_PARENT, &at));
+	*error = path_kernel(path, PATH_PARENT, &at);
+	if (!*error)
+		*error = expect_name(&at);
 	if (*error)
 		return NULL;
 	i = memfs_create(S_IFSOCK | context_mask(0777), 0, error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets within the machine: pairs (socketpair(2)), and those that find each other by name (unix(7), tcp(7) and
- * udp(7) over this machine's own addresses).
+ * Sockets within the machine: pairs (socketpair(2)), and those that find each other by name (unix(7),
+ * tcp(7) and udp(7) over this machine's own addresses).
  *
  *	file --private--> [end 0: queue] <--------- sends --- [end 1] <--private-- file
  *	                  [end 0] --- sends ---> [end 1: queue]
@@ -188,7 +188,8 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 long socket_receive(struct file *f, struct socket_message *m);
 /* Under the lock: those who send at e, if there is room now. */
 void socket_wake_senders(struct socket_end *e);
-/* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still nothing. */
+/* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still
+ * nothing. */
 long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns);
 
 /* ---------------------------------------------------------------- fs/socket_pair.c: that it is there */
@@ -218,14 +219,15 @@ int socket_option(struct socket_end *e, int level, int name); /* one of those th
 int socket_protocol(int family, int type);
 void socket_init_options(struct socket_end *e);
 
-/* ---------------------------------------------------------------- fs/socket_connect.c: streams find each other */
+/* ------------------------------------------------------------ fs/socket_connect.c: streams find each other */
 
 long socket_listen(struct socket_end *e, int backlog);
 /* Both may sleep. */
 long socket_connect(struct file *f, const struct socket_name *to);
 struct file *socket_accept(struct file *f,
 			   long *error); /* the new end's, counted; NULL with *error */
-/* Under the lock, of a listener that goes: the files that were not accepted, to be put by the caller one by one. */
+/* Under the lock, of a listener that goes: the files that were not accepted, to be put by the caller
+ * one by one. */
 void socket_take_backlog(struct socket_pair *listener, struct list *taken);
 void socket_drop_backlog(struct list *taken);
 

@@ -102,7 +102,8 @@ long socket_listen(struct socket_end *e, int backlog)
 		if (pair->state == SOCKET_FRESH)
 			set_state(pair, SOCKET_LISTENING);
 		e->maker = socket_maker_now();
-		/* As on Linux one more, and those of a network, which tries again, as many as there may be. */
+		/* As on Linux one more, and those of a network, which tries again, as many as there
+		 * may be. */
 		pair->backlog_limit =
 			backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET
 				? BACKLOG_MAX

@@ -2,8 +2,9 @@
 /*
  * Datagrams between sockets with names: each is sent through the entrance of who is to have it.
  *
- * Who is connected has a destination.  Of AF_UNIX that is a socket, whatever becomes of its name; of AF_INET a
- * name, whoever has it.  A network loses what finds nobody, or no room; AF_UNIX says so, or waits.
+ * Who is connected has a destination.  Of AF_UNIX that is a socket, whatever becomes of its name; of
+ * AF_INET a name, whoever has it.  A network loses what finds nobody, or no room; AF_UNIX says so, or
+ * waits.
  */
 #include "abi/errno.h"
 #include "fs/descriptor.h"

@@ -5,8 +5,9 @@
  *	a pair in flight     an end of it lies in a queue
  *	a pair that carries  such a queue is its own; or, of a listener, that of one in its backlog
  *
- * No pair is both, so what is in flight is held by one that a descriptor leads to, or by a listener that one leads
- * to, and closing that ends all: there are no circles, and no chains that closing would have to go down.
+ * No pair is both, so what is in flight is held by one that a descriptor leads to, or by a listener
+ * that one leads to, and closing that ends all: there are no circles, and no chains that closing would
+ * have to go down.
  */
 #include "abi/errno.h"
 #include "core/lock.h"

@@ -6,8 +6,8 @@
  *	         \0x       any bytes, in no directory
  *	AF_INET  port      of this machine's own addresses: 127.0.0.0/8, and 0.0.0.0 for all of them
  *
- * A name is had by end 0 of a pair (fs/socket.h), from bind(2) or connect(2) to the socket's end.  What has been
- * accepted shows the name that it was reached by, and does not have it.
+ * A name is had by end 0 of a pair (fs/socket.h), from bind(2) or connect(2) to the socket's end.  What
+ * has been accepted shows the name that it was reached by, and does not have it.
  */
 #ifndef LIBOS_SOCKET_NAME_H
 #define LIBOS_SOCKET_NAME_H
@@ -41,7 +41,8 @@ struct socket_name {
 	};
 };
 
-/* Of a socket, which may have a name: all under the table's lock, but for `inode`, once it is in the table. */
+/* Of a socket, which may have a name: all under the table's lock, but for `inode`, once it is in the
+ * table. */
 struct socket_binding {
 	struct named node;
 	bool is_there;
@@ -78,12 +79,14 @@ static inline void socket_name_aim(struct socket_name *n)
 /* Of AF_INET: one of this machine's. */
 bool socket_name_is_here(const struct socket_name *n);
 
-/* ---------------------------------------------------------------- fs/socket_bind.c.  Task context, no lock held */
+/* ----------------------------------------------------------- fs/socket_bind.c.  Task context, no lock held */
 
-/* Gives end 0 the name, or of AF_UNIX without bytes, or of AF_INET with port 0, one that is free.  0, -EINVAL (it
- * has one, or is not to have one), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, or what making a path's inode says. */
+/* Gives end 0 the name, or of AF_UNIX without bytes, or of AF_INET with port 0, one that is free.  0,
+ * -EINVAL (it has one, or is not to have one), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, or what making a
+ * path's inode says. */
 long socket_bind(struct socket_end *e, const struct socket_name *n);
-/* For who has to have a port, at `address`, and has none yet; any other: nothing.  0, or -EAGAIN: none is free. */
+/* For who has to have a port, at `address`, and has none yet; any other: nothing.  0, or -EAGAIN:
+ * none is free. */
 long socket_bind_any(struct socket_end *e, uint32_t address);
 /* It listens from now on.  0, or -EADDRINUSE: another one does. */
 long socket_bind_listener(struct socket_pair *pair);

@@ -209,7 +209,7 @@ long socket_queue_put_record(struct socket_queue *q, struct socket_message *m)
 
 static struct record take_head(struct socket_queue *q, struct socket_message *m)
 {
-	struct record r;
+	struct record r = { 0 };
 	size_t none;
 
 	ring_read(&q->ring, io_kernel(&r), sizeof(r), &none);

@@ -3,7 +3,7 @@
  * What has come to a socket and has not been taken: bytes in a ring of pages, as in a pipe.
  *
  *	stream      [ab][c][defg]                  one after the other, with no trace of the calls
- *	datagrams   [2|name|ab][1|name|c]          each behind its length and its sender's name, if that has one
+ *	datagrams   [2|name|ab][1|name|c]          each behind its length and its sender's name
  *
  * Descriptors that were passed along are beside the ring, in the order of the bytes that they came with.  A
  * place is the number of bytes that had been put into the ring before, since it was made.

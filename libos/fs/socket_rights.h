@@ -3,9 +3,9 @@
  * Descriptors that are passed in messages (SCM_RIGHTS): open files on their way.
  *
  * A message on its way holds its files, and a file that nobody could receive any more would never be
- * closed.  So there are no circles: a socket that is on its way carries none (fs/socket_flight.c), and nothing else
- * holds messages.  The files are counted with the user who sends them, up to his RLIMIT_NOFILE, as on Linux; who
- * receives them has descriptors of his own.
+ * closed.  So there are no circles: a socket that is on its way carries none (fs/socket_flight.c), and
+ * nothing else holds messages.  The files are counted with the user who sends them, up to his
+ * RLIMIT_NOFILE, as on Linux; who receives them has descriptors of his own.
  */
 #ifndef LIBOS_SOCKET_RIGHTS_H
 #define LIBOS_SOCKET_RIGHTS_H
@@ -49,7 +49,7 @@ size_t rights_write(const struct rights *rights, uint64_t control, size_t size, 
 void rights_put(struct rights *rights);
 void rights_put_all(struct rights *rights); /* a queue's, with all that follow */
 
-/* ---------------------------------------------------------------- fs/socket_flight.c: under the carrier's lock */
+/* ------------------------------------------------------------ fs/socket_flight.c: under the carrier's lock */
 
 /* Before the message is put into a queue of the pair, and if that has failed, or when it is taken out.
  * -ETOOMANYREFS: a socket among the files carries others, or the carrier is itself on its way. */

@@ -10,10 +10,10 @@
  *
  * (To begin with: slice_us is that of level 0.)
  *
- * A task that wakes age_ms after it left the top starts there again: so a computation that has become a dialogue
- * is noticed, and a dialogue that has used up its time on all levels is one again.  And whoever has waited age_ms
- * is next, and starts at the top: so nothing starves.  (Lifting everybody at once, as the textbook does, would be a
- * long callback, and put what computes among what answers.)
+ * A task that wakes age_ms after it left the top starts there again: so a computation that has become a
+ * dialogue is noticed, and a dialogue that has used up its time on all levels is one again.  And
+ * whoever has waited age_ms is next, and starts at the top: so nothing starves.  (Lifting everybody at
+ * once, as the textbook does, would be a long callback, and put what computes among what answers.)
  *
  * Good at: response without knowing anything about the tasks.  Bad at: promises.  Nice values and
  * policies are not looked at.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets with names: streams that listen, connect and are accepted, and datagrams, over AF_UNIX and over this
- * machine's own addresses.  All of it but what /proc/exo is asked for holds on Linux as well:
+ * Sockets with names: streams that listen, connect and are accepted, and datagrams, over AF_UNIX and
+ * over this machine's own addresses.  All of it but what /proc/exo is asked for holds on Linux as well:
  * gcc -pthread tests/guest/socket_names.c tries it there.
  */
 #define _GNU_SOURCE

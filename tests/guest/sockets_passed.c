@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets that are passed in messages of other sockets (SCM_RIGHTS).  What may be passed is narrower here than on
- * Linux, which searches for circles: those cases are left out there.
+ * Sockets that are passed in messages of other sockets (SCM_RIGHTS).  What may be passed is narrower
+ * here than on Linux, which searches for circles: those cases are left out there.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
