@@ -29,6 +29,9 @@ static int refuse_internet(int type, int protocol)
 /* C libraries try others in passing and look at the error. */
 static int refuse(int family, int type, int protocol)
 {
+	if (type & ~(SOCK_TYPE_MASK | TYPE_FLAGS))
+		return -EINVAL;
+	type &= SOCK_TYPE_MASK;
 	if (family != AF_UNIX && family != AF_INET)
 		return -EAFNOSUPPORT;
 	return family == AF_UNIX ? refuse_local(type, protocol) : refuse_internet(type, protocol);
@@ -36,17 +39,13 @@ static int refuse(int family, int type, int protocol)
 
 long sys_socket(int family, int type, int protocol)
 {
-	unsigned flags = (unsigned)type & ~SOCK_TYPE_MASK;
+	unsigned flags = (unsigned)type & TYPE_FLAGS;
+	long error = refuse(family, type, protocol);
 	struct file *f;
-	long error;
 
-	type &= SOCK_TYPE_MASK;
-	if (flags & ~TYPE_FLAGS)
-		return -EINVAL;
-	error = refuse(family, type, protocol);
 	if (error)
 		return error;
-	f = socket_create(family, type, flags & SOCK_NONBLOCK);
+	f = socket_create(family, type & SOCK_TYPE_MASK, flags & SOCK_NONBLOCK);
 	return f ? fd_install(f, 0, flags & SOCK_CLOEXEC) : -ENOMEM;
 }
 
@@ -83,17 +82,13 @@ static long make_pair(int type, unsigned flags, uint64_t user)
 
 long sys_socketpair(int family, int type, int protocol, uint64_t user)
 {
-	unsigned flags = (unsigned)type & ~SOCK_TYPE_MASK;
+	long error = refuse(family, type, protocol);
 
-	long error;
-
-	type &= SOCK_TYPE_MASK;
-	if (flags & ~TYPE_FLAGS)
-		return -EINVAL;
-	error = refuse(family, type, protocol);
 	if (error)
 		return error;
-	return family == AF_UNIX ? make_pair(type, flags, user) : -EOPNOTSUPP;
+	if (family != AF_UNIX)
+		return -EOPNOTSUPP;
+	return make_pair(type & SOCK_TYPE_MASK, (unsigned)type & TYPE_FLAGS, user);
 }
 
 /* ---------------------------------------------------------------- names */

@@ -195,14 +195,18 @@ long sys_getsockopt(int fd, int level, int option, uint64_t to, uint64_t size_us
 
 /* ---------------------------------------------------------------- what it is to be */
 
+static long read_value(void *value, size_t wanted, uint64_t from, unsigned size)
+{
+	return size < wanted ? -EINVAL : copy_from_user(value, from, wanted);
+}
+
 static long set_timeout(_Atomic uint64_t *timeout_ns, uint64_t from, unsigned size)
 {
 	struct linux_timeval t;
+	long error = read_value(&t, sizeof(t), from, size);
 
-	if (size < sizeof(t))
-		return -EINVAL;
-	if (copy_from_user(&t, from, sizeof(t)))
-		return -EFAULT;
+	if (error)
+		return error;
 	if (t.microseconds < 0 || t.microseconds >= 1000000)
 		return -EDOM;
 	/* As on Linux, a negative one has passed at once. */
@@ -219,31 +223,28 @@ static long set_timeout(_Atomic uint64_t *timeout_ns, uint64_t from, unsigned si
 static long set_kept(_Atomic int *option, bool is_truth, uint64_t from, unsigned size)
 {
 	int number;
+	long error = read_value(&number, sizeof(number), from, size);
 
-	if (size < sizeof(number))
-		return -EINVAL;
-	if (copy_from_user(&number, from, sizeof(number)))
-		return -EFAULT;
-	*option = is_truth ? number != 0 : number;
-	return 0;
+	if (!error)
+		*option = is_truth ? number != 0 : number;
+	return error;
 }
 
 static long set_linger(struct socket_end *e, uint64_t from, unsigned size)
 {
 	union linger_word word;
+	long error = read_value(&word, sizeof(word), from, size);
 
-	if (size < sizeof(word))
-		return -EINVAL;
-	if (copy_from_user(&word, from, sizeof(word)))
-		return -EFAULT;
-	e->linger = word.both;
-	return 0;
+	if (!error)
+		e->linger = word.both;
+	return error;
 }
 
 static long set_option(struct socket_end *e, int level, int option, uint64_t from, unsigned size)
 {
 	_Atomic int *of_kept = find_kept(e, level, option);
 	int number;
+	long error;
 
 	if (of_kept)
 		return set_kept(of_kept, level == SOL_SOCKET && option != SO_PRIORITY, from, size);
@@ -255,10 +256,9 @@ static long set_option(struct socket_end *e, int level, int option, uint64_t fro
 		return set_timeout(&e->receive_timeout_ns, from, size);
 	if (option == SO_SNDTIMEO_OLD || option == SO_SNDTIMEO_NEW)
 		return set_timeout(&e->send_timeout_ns, from, size);
-	if (size < sizeof(number))
-		return -EINVAL;
-	if (copy_from_user(&number, from, sizeof(number)))
-		return -EFAULT;
+	error = read_value(&number, sizeof(number), from, size);
+	if (error)
+		return error;
 	if (option == SO_SNDBUF)
 		socket_set_send_limit(e, limit_of(number));
 	else if (option == SO_RCVBUF)

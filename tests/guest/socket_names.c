@@ -26,26 +26,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "asleep.h"
+#include "fails.h"
 #include "in_child.h"
+#include "socket_name.h"
 #include "test.h"
-
-/* A call that must fail. */
-#define FAILS(call, error)                                                                         \
-	do {                                                                                       \
-		errno = 0;                                                                         \
-		CHECK_EQ(call, -1);                                                                \
-		CHECK_EQ(errno, error);                                                            \
-	} while (0)
-
-struct name {
-	socklen_t size;
-	union {
-		struct sockaddr any;
-		struct sockaddr_un local;
-		struct sockaddr_in internet;
-		char bytes[128];
-	};
-};
 
 static const char path[] = "/tmp/socket_names.socket";
 

@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "held.h"
+#include "socket_name.h"
 #include "test.h"
 
 #define DIRECTORY "/tmp/socket_storm"
@@ -39,15 +40,6 @@
 static unsigned seed = 20261130, rounds = 20;
 
 static _Atomic unsigned long *calls, *connections, *messages; /* of all workers */
-
-struct name {
-	socklen_t size;
-	union {
-		struct sockaddr any;
-		struct sockaddr_un local;
-		struct sockaddr_in internet;
-	};
-};
 
 static uint64_t random_word(uint64_t *state)
 {

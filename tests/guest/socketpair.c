@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "asleep.h"
+#include "fails.h"
 #include "in_child.h"
 #include "test.h"
 
@@ -44,14 +45,6 @@ static void end(void)
 	close(ends[0]);
 	close(ends[1]);
 }
-
-/* A call that must fail. */
-#define FAILS(call, error)                                                                         \
-	do {                                                                                       \
-		errno = 0;                                                                         \
-		CHECK_EQ(call, -1);                                                                \
-		CHECK_EQ(errno, error);                                                            \
-	} while (0)
 
 static short ready(int fd)
 {

@@ -12,15 +12,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include "fails.h"
 #include "test.h"
-
-/* A call that must fail. */
-#define FAILS(call, error)                                                                         \
-	do {                                                                                       \
-		errno = 0;                                                                         \
-		CHECK_EQ(call, -1);                                                                \
-		CHECK_EQ(errno, error);                                                            \
-	} while (0)
 
 union control {
 	struct cmsghdr header;
