@@ -58,14 +58,6 @@ void socket_wake_senders(struct socket_end *e)
 	wake_pollers(e, POLLOUT | POLLWRNORM | POLLWRBAND);
 }
 
-static int take_error(struct socket_end *e)
-{
-	int error = e->error;
-
-	e->error = 0;
-	return error;
-}
-
 /* ---------------------------------------------------------------- waiting */
 
 /* One call that may wait. */
@@ -78,13 +70,18 @@ struct transfer {
 	unsigned touches;
 };
 
+uint64_t socket_deadline(uint64_t timeout_ns)
+{
+	return timeout_ns ? deadline_after(timeout_ns) : 0;
+}
+
 static struct transfer begin(struct file *f, struct socket_end *e, struct socket_message *m,
 			     uint64_t timeout_ns)
 {
 	return (struct transfer){
 		.end = e,
 		.message = m,
-		.deadline_ns = timeout_ns ? deadline_after(timeout_ns) : 0,
+		.deadline_ns = socket_deadline(timeout_ns),
 		.at_once = (file_flags(f) & O_NONBLOCK) || (m->flags & MSG_DONTWAIT),
 	};
 }
@@ -151,7 +148,7 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 	if (e->lonely)
 		return -ENOTCONN;
 	if (!is_stream(e) && e->error)
-		return -take_error(e);
+		return -socket_take_error_locked(e);
 	if (e->shut & SHUT_OUT)
 		return -EPIPE;
 	if (to->closed) {
@@ -284,7 +281,7 @@ static long await_message(const struct transfer *t)
 
 	for (;;) {
 		if (e->error && !(is_stream(e) && e->queue.ring.used))
-			return -take_error(e);
+			return -socket_take_error_locked(e);
 		if (e->queue.ring.used)
 			return 1;
 		if (e->shut & SHUT_IN)

@@ -71,8 +71,7 @@ struct socket_end {
 	struct socket_name name;
 
 	/* Under pair->lock. */
-	struct socket_maker
-		maker; /* as SO_PEERCRED shows it at the other end: who last connected or listened */
+	struct socket_maker maker; /* who last connected or listened: the other end's SO_PEERCRED */
 	struct socket_queue queue; /* what has come */
 	unsigned shut;             /* SHUT_IN, SHUT_OUT; if they are connected, at both ends */
 	int error;                 /* to be told once, or 0 */
@@ -80,7 +79,8 @@ struct socket_end {
 	bool lonely; /* it has been told that datagrams have nobody any more to go to */
 	/*
 	 * Who waits for what comes is woken one at a time, and hands on what he leaves.  Who waits for
-	 * room wants more or less of it: all of them are woken, and so are all pollers.
+	 * room wants more or less of it: all of them are woken, and so are all pollers.  At a listener
+	 * who waits, to accept or to connect, is woken one at a time (fs/socket_connect.c).
 	 */
 	struct wait_queue receivers, senders, pollers;
 
@@ -91,9 +91,9 @@ struct socket_end {
 	/* Any CPU, numbers by themselves. */
 	_Atomic size_t receive_limit; /* SO_RCVBUF, as on Linux of no effect */
 	_Atomic uint64_t receive_timeout_ns, send_timeout_ns; /* 0: for ever */
-	_Atomic uint64_t linger;                              /* kept, as the following */
-	_Atomic int options
-		[SOCKET_OPTIONS]; /* those that are kept, and do nothing: fs/socket_option.c */
+	/* Those that are kept, and do nothing: fs/socket_option.c. */
+	_Atomic uint64_t linger;
+	_Atomic int options[SOCKET_OPTIONS];
 };
 
 /*
@@ -103,9 +103,9 @@ struct socket_end {
  *	  |  ------------------------   nobody listens, or a signal came
  *	   ------> LISTENING
  *
- * Sockets of datagrams from socket(2) stay FRESH; a socketpair(2) begins CONNECTED.
+ * Sockets of datagrams from socket(2) stay FRESH; a socketpair(2) begins CONNECTED.  Up to CONNECTING it may
+ * be given a name.
  */
-/* Up to CONNECTING it may be given a name. */
 enum socket_state { SOCKET_FRESH, SOCKET_CONNECTING, SOCKET_CONNECTED, SOCKET_LISTENING };
 
 struct socket_pair {
@@ -117,14 +117,16 @@ struct socket_pair {
 	struct lock lock; /* RANK_PIPE */
 	struct socket_end ends[2];
 
+	/* Of end 0: changed under the lock; read by anyone. */
+	_Atomic(enum socket_state) state;
+
 	/* Of end 0, under the lock. */
-	enum socket_state state;
 	bool being_named;    /* by one task, which does not hold the lock meanwhile */
 	struct list backlog; /* of a listener: struct socket_pair.backlog_link, the oldest first */
 	unsigned backlog_count, backlog_limit;
-	struct socket_pair
-		*destination;    /* counted: where a datagram without an address goes, of AF_UNIX */
-	struct socket_name peer; /* the same of AF_INET, whose name may be another's by then */
+	/* Where a datagram without an address goes: of AF_UNIX, counted; of AF_INET, whoever has the name. */
+	struct socket_pair *destination;
+	struct socket_name peer;
 
 	/* While it is in a backlog, under its listener's lock; before and after, who has put or taken it. */
 	struct list backlog_link;
@@ -132,8 +134,8 @@ struct socket_pair {
 
 	/* Under the lock of flights (fs/socket_flight.c). */
 	struct {
-		unsigned passed,
-			carries; /* messages that it lies in; sockets that lie in its queues */
+		unsigned passed;              /* messages that it lies in */
+		unsigned carries;             /* sockets that lie in its queues */
 		struct socket_pair *listener; /* in whose backlog it is, or NULL */
 	} flight;
 
@@ -152,7 +154,7 @@ static inline bool socket_is_entrance(const struct socket_end *e)
 	       e->pair->state == SOCKET_FRESH;
 }
 
-/* Under the lock.  Of one that was not accepted its other end has not said yet that it is. */
+/* It has somebody at the other side: who was accepted may have, before connect() says so there. */
 static inline bool socket_is_joined(const struct socket_end *e)
 {
 	return e->pair->state == SOCKET_CONNECTED || e == &e->pair->ends[1];
@@ -162,6 +164,15 @@ static inline bool socket_is_joined(const struct socket_end *e)
 static inline bool socket_is_connected(const struct socket_end *e)
 {
 	return e->pair->type != SOCK_DGRAM;
+}
+
+/* Under the lock: what it has to tell, which is told once; or 0. */
+static inline int socket_take_error_locked(struct socket_end *e)
+{
+	int error = e->error;
+
+	e->error = 0;
+	return error;
 }
 
 /* Under the lock. */
@@ -191,6 +202,7 @@ void socket_wake_senders(struct socket_end *e);
 /* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still
  * nothing. */
 long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns);
+uint64_t socket_deadline(uint64_t timeout_ns); /* of a call that begins now; 0: none */
 
 /* ---------------------------------------------------------------- fs/socket_pair.c: that it is there */
 
@@ -219,13 +231,13 @@ int socket_option(struct socket_end *e, int level, int name); /* one of those th
 int socket_protocol(int family, int type);
 void socket_init_options(struct socket_end *e);
 
-/* ------------------------------------------------------------ fs/socket_connect.c: streams find each other */
+/* -------------------------------------------------------- fs/socket_connect.c: streams find each other */
 
 long socket_listen(struct socket_end *e, int backlog);
 /* Both may sleep. */
 long socket_connect(struct file *f, const struct socket_name *to);
-struct file *socket_accept(struct file *f,
-			   long *error); /* the new end's, counted; NULL with *error */
+/* The new end's, counted; NULL with *error. */
+struct file *socket_accept(struct file *f, long *error);
 /* Under the lock, of a listener that goes: the files that were not accepted, to be put by the caller
  * one by one. */
 void socket_take_backlog(struct socket_pair *listener, struct list *taken);

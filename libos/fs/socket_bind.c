@@ -292,8 +292,7 @@ struct socket_name socket_name_of(struct socket_end *e)
 void socket_settle_address(struct socket_end *e)
 {
 	lock_acquire(&table_lock);
-	if (e->name.internet.sin_addr.s_addr == INADDR_ANY)
-		e->name.internet.sin_addr.s_addr = SOCKET_LOOPBACK;
+	socket_name_aim(&e->name);
 	lock_release(&table_lock);
 }
 

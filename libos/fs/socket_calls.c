@@ -144,31 +144,38 @@ long sys_listen(int fd, int backlog)
 	return result;
 }
 
-/* Whoever it is at the other side: 0 or -ENOTCONN. */
-static long name_of_other(struct socket_end *e, struct socket_name *name)
+/* Where datagrams go from a socket that was not made for another: 0 or -ENOTCONN. */
+static long name_of_destination(struct socket_pair *pair, struct socket_name *name)
 {
-	struct socket_pair *pair = e->pair, *destination = NULL;
-	long error = 0;
+	struct socket_pair *destination;
 
 	lock_acquire(&pair->lock);
 	*name = pair->peer;
-	if (socket_is_connected(e) ? !socket_is_joined(e) : e->lonely)
-		error = -ENOTCONN;
-	else if (!socket_is_connected(e) && pair->state == SOCKET_FRESH) {
-		destination = pair->destination;
-		if (destination)
-			socket_pair_get(destination);
-		else if (!name->size)
-			error = -ENOTCONN;
-	}
+	destination = pair->destination;
+	if (destination)
+		socket_pair_get(destination);
 	lock_release(&pair->lock);
-	if (destination) {
-		*name = socket_name_of(&destination->ends[0]);
-		socket_pair_put(destination);
-	} else if (!error && !name->size) {
+	if (!destination)
+		return name->size ? 0 : -ENOTCONN;
+	*name = socket_name_of(&destination->ends[0]);
+	socket_pair_put(destination);
+	return 0;
+}
+
+/* Whoever it is at the other side: 0 or -ENOTCONN. */
+static long name_of_other(struct socket_end *e, struct socket_name *name)
+{
+	struct socket_pair *pair = e->pair;
+	bool lonely;
+
+	if (!socket_is_connected(e) && pair->state == SOCKET_FRESH)
+		return name_of_destination(pair, name);
+	lock_acquire(&pair->lock);
+	lonely = e->lonely || !socket_is_joined(e);
+	lock_release(&pair->lock);
+	if (!lonely)
 		*name = socket_name_of(socket_other(e));
-	}
-	return error;
+	return lonely ? -ENOTCONN : 0;
 }
 
 long sys_getsockname(int fd, uint64_t address, uint64_t size_user)

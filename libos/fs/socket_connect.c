@@ -19,7 +19,6 @@
 #include "fs/poll.h"
 #include "fs/socket.h"
 #include "fs/socket_rights.h"
-#include "time/timespec.h"
 
 #define BACKLOG_MAX 4096 /* Linux's net.core.somaxconn */
 
@@ -187,12 +186,11 @@ static long join(struct file *f, struct socket_pair *listener,
 {
 	struct socket_end *e = f->private, *other = socket_other(e);
 	struct socket_pair *pair = e->pair;
-	uint64_t timeout_ns = e->send_timeout_ns;
+	uint64_t deadline_ns = socket_deadline(e->send_timeout_ns);
 	long error;
 
 	lock_acquire(&listener->lock);
-	error = await_backlog(listener, file_flags(f) & O_NONBLOCK,
-			      timeout_ns ? deadline_after(timeout_ns) : 0);
+	error = await_backlog(listener, file_flags(f) & O_NONBLOCK, deadline_ns);
 	if (!error) {
 		other->name = *listeners_name;
 		inherit(other, &listener->ends[0]);
@@ -284,8 +282,7 @@ struct file *socket_accept(struct file *f, long *error)
 {
 	struct socket_end *e = f->private;
 	struct socket_pair *listener = e->pair;
-	uint64_t timeout_ns = e->receive_timeout_ns,
-		 deadline_ns = timeout_ns ? deadline_after(timeout_ns) : 0;
+	uint64_t deadline_ns = socket_deadline(e->receive_timeout_ns);
 	struct file *accepted = NULL;
 
 	*error = -EOPNOTSUPP;

@@ -67,15 +67,12 @@ static long leave(struct socket_end *e, struct socket_message *m, struct socket_
 		  struct socket_name *peer)
 {
 	struct socket_pair *pair = e->pair;
-	long error = 0;
+	long error;
 
 	lock_acquire(&pair->lock);
-	if (e->error) {
-		error = -e->error;
-		e->error = 0;
-	} else if (e->shut & SHUT_OUT) {
+	error = -socket_take_error_locked(e);
+	if (!error && (e->shut & SHUT_OUT))
 		error = -EPIPE;
-	}
 	*destination = error ? NULL : pair->destination;
 	if (*destination)
 		socket_pair_get(*destination);
@@ -90,8 +87,7 @@ static long deliver(struct file *f, struct socket_pair *to, struct socket_messag
 	struct socket_name name = socket_name_of(f->private);
 	long result;
 
-	if (name.family == AF_INET && name.internet.sin_addr.s_addr == INADDR_ANY)
-		name.internet.sin_addr.s_addr = SOCKET_LOOPBACK;
+	socket_name_aim(&name);
 	m->name = &name;
 	result = socket_send(f, &to->ends[1], m);
 	m->name = NULL;

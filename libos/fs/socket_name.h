@@ -41,8 +41,8 @@ struct socket_name {
 	};
 };
 
-/* Of a socket, which may have a name: all under the table's lock, but for `inode`, once it is in the
- * table. */
+/* Of a socket, which may have a name.  While it is in the table all of it is under the table's lock, and
+ * `inode` fixed; before and after it is the task's that gives the name, or closes the socket. */
 struct socket_binding {
 	struct named node;
 	bool is_there;
@@ -69,7 +69,7 @@ static inline bool socket_name_is_path(const struct socket_name *n)
 }
 
 bool socket_name_is_same(const struct socket_name *a, const struct socket_name *b);
-/* As a destination: all of this machine's addresses are one of them. */
+/* As others see it, or go there: all of this machine's addresses are one of them. */
 static inline void socket_name_aim(struct socket_name *n)
 {
 	if (n->family == AF_INET && n->internet.sin_addr.s_addr == INADDR_ANY)
@@ -79,7 +79,7 @@ static inline void socket_name_aim(struct socket_name *n)
 /* Of AF_INET: one of this machine's. */
 bool socket_name_is_here(const struct socket_name *n);
 
-/* ----------------------------------------------------------- fs/socket_bind.c.  Task context, no lock held */
+/* -------------------------------------------------------- fs/socket_bind.c.  Task context, no lock held */
 
 /* Gives end 0 the name, or of AF_UNIX without bytes, or of AF_INET with port 0, one that is free.  0,
  * -EINVAL (it has one, or is not to have one), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, or what making a

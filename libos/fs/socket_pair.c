@@ -203,8 +203,7 @@ int socket_take_error(struct socket_end *e)
 	int error;
 
 	lock_acquire(&e->pair->lock);
-	error = e->error;
-	e->error = 0;
+	error = socket_take_error_locked(e);
 	lock_release(&e->pair->lock);
 	return error;
 }

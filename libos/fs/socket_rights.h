@@ -49,7 +49,7 @@ size_t rights_write(const struct rights *rights, uint64_t control, size_t size, 
 void rights_put(struct rights *rights);
 void rights_put_all(struct rights *rights); /* a queue's, with all that follow */
 
-/* ------------------------------------------------------------ fs/socket_flight.c: under the carrier's lock */
+/* -------------------------------------------------------- fs/socket_flight.c: under the carrier's lock */
 
 /* Before the message is put into a queue of the pair, and if that has failed, or when it is taken out.
  * -ETOOMANYREFS: a socket among the files carries others, or the carrier is itself on its way. */

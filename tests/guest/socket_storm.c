@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random calls on sockets with names: threads of several processes listen, connect, accept, send, shut and
- * close at a few names, on descriptors that the others of their process use at the same time, and are killed at
- * any moment.  Everything is there again afterwards.
+ * close at a few names, on descriptors that the others of their process use at the same time, and are killed
+ * at any moment.  Everything is there again afterwards.
  *
  *     socket_storm [SEED [ROUNDS]]
  */
