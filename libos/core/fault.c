@@ -37,9 +37,12 @@
 #define VECTOR_PAGE_FAULT 14
 #define VECTORS 32
 
-/* OVERRUNs in a row before they count: a virtual CPU's host may have been busy elsewhere while the
- * clock went on, so that the first says little. */
-#define OVERRUNS_IN_CALLBACK_MAX 2
+/*
+ * OVERRUNs in a row before they count: a virtual CPU's host may have been busy elsewhere while the
+ * clock went on, so that one says little.  A callback answers for its own only; as what ran before it may
+ * have used up the limit, its first may come at once, and its third comes when the limit has passed twice.
+ */
+#define OVERRUNS_IN_CALLBACK_MAX 3
 #define OVERRUNS_MAX 50
 
 
@@ -267,15 +270,15 @@ static bool may_abandon(const struct vcore *v)
 
 static void masked_overrun(struct vcore *v, struct exo_regs *regs)
 {
-	bool in_callback = may_abandon(v);
+	struct sched_guard *g = &v->queue.guard;
 
 	v->stats.overruns++;
-	if (++v->overruns < (in_callback ? OVERRUNS_IN_CALLBACK_MAX : OVERRUNS_MAX))
-		return;
-	if (!in_callback)
+	if (may_abandon(v)) {
+		if (++g->overruns >= OVERRUNS_IN_CALLBACK_MAX)
+			guard_abandon(g, regs, SCHED_EXIT_OVERRUN, 0);
+	} else if (++v->overruns >= OVERRUNS_MAX) {
 		bug("masked for too long", regs, 0);
-	v->overruns = 0;
-	guard_abandon(&v->queue.guard, regs, SCHED_EXIT_OVERRUN, 0);
+	}
 }
 
 static void masked_exception(struct vcore *v, struct exo_regs *regs, uint64_t address)

@@ -18,6 +18,7 @@ static void halt(struct vcore *v, uint64_t token)
 	uint64_t start = rdtsc();
 
 	race_point();
+	v->overruns = 0;
 	timers_program(v);
 	atomic_store_explicit(&v->stats.idle_clock, (idle - start) | IDLE_HALTED,
 			      memory_order_relaxed);

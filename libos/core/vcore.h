@@ -64,7 +64,7 @@ struct vcore {
 				    * the current task leaves of its slice (sched/donate.c) */
 	/* These four are looked at as one word when the CPU unmasks (masking.asm). */
 	bool need_resched;         /* switch before the current task goes on */
-	uint8_t overruns;          /* OVERRUNs in a row with no unmasking between them */
+	uint8_t overruns;          /* OVERRUNs of the core, neither unmasked nor idle between them */
 	bool must_wake;            /* somebody is deferred */
 	uint8_t zero;
 	/* These four, too, by who promises a slice or hands it over (sched/donate.c, hand_over.c). */

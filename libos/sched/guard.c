@@ -96,6 +96,7 @@ struct sched_run guard_call(struct vcore *v, const char *name, void *callback,
 	ASSERT_INVARIANT(vcore_is_mine(v) && v->held_count == 0);
 	g->callback = name;
 	g->task = t ? t->self : (struct task_ref){ 0 };
+	g->overruns = 0;
 	watch(v);
 	run = sched_guarded_call(g, callback, a, b, c);
 	remember(v, kind, run);

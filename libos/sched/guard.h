@@ -30,6 +30,7 @@ struct sched_guard {
 	bool failed;            /* it was abandoned */
 	enum sched_exit_reason reason;
 	uint64_t detail;
+	uint8_t overruns; /* OVERRUNs of the callback that runs */
 };
 
 /* What a callback's result means. */
