@@ -190,7 +190,11 @@ struct task *task_next(uint32_t id)
 	struct task *t = NULL;
 
 	lock_acquire(&table_lock);
-	id = first_with(true, id, TASK_IDS);
+	/* No program's id is beyond the round, and the libos's own are behind all that programs may have. */
+	if (id < round_end)
+		id = first_with(true, id, round_end);
+	if (id >= round_end)
+		id = first_with(true, id < TASK_PROGRAM_IDS ? TASK_PROGRAM_IDS : id, TASK_IDS);
 	if (id < TASK_IDS) {
 		t = task_of(id);
 		t->references++;

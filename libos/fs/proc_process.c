@@ -37,19 +37,23 @@ struct process *proc_process_get(uint64_t identity)
 	return p;
 }
 
+/* By the table of tasks, where the next one is near: a listing of all is not a walk over all for each. */
 uint32_t proc_next_pid(uint32_t from)
 {
-	uint32_t lowest = 0;
+	struct task *t;
 
-	lock_acquire(&process_tree_lock);
-	list_for_each(link, &all_processes) {
-		uint32_t pid = list_entry(link, struct process, all_link)->pid;
+	for (; (t = task_next(from)); from++) {
+		bool found;
 
-		if (pid >= from && (!lowest || pid < lowest))
-			lowest = pid;
+		from = t->self.id;
+		lock_acquire(&process_tree_lock);
+		found = t->names != NULL;
+		lock_release(&process_tree_lock);
+		task_put(t);
+		if (found)
+			return from;
 	}
-	lock_release(&process_tree_lock);
-	return lowest;
+	return 0;
 }
 
 long proc_parse_number(const char *name, size_t length)

@@ -37,28 +37,47 @@ static const struct thread_file *file_of(const struct inode *i)
 	return &files[(i->number >> FILE_SHIFT & 0xff) - 1];
 }
 
-/* The lowest thread id >= from, or 0.  A process has its main thread, also one that has ended, until it is
- * reaped. */
+/* Is the task's own number that of one of p's threads?  A process has its main thread, also one that has
+ * ended, until it is reaped; another that has called exec goes by that one's number. */
+static bool is_thread_of(const struct process *p, const struct task *t)
+{
+	lock_acquire(&process_tree_lock);
+	bool is = t->names == p || (t->process == p && !list_empty(&t->thread_link) && p->leader != t);
+
+	lock_release(&process_tree_lock);
+	return is;
+}
+
+/* The lowest thread id >= from, or 0: found as proc_next_pid() does. */
 static uint32_t next_thread(const struct inode *task_directory, uint32_t from)
 {
 	struct process *p = proc_process_get((uint64_t)task_directory->private);
-	uint32_t lowest = 0;
+	uint32_t found = 0;
+	struct task *t;
 
 	if (!p)
 		return 0;
-	lock_acquire(&process_tree_lock);
-	list_for_each(link, &p->tasks) {
-		uint32_t id = task_thread_id(list_entry(link, struct task, thread_link));
-
-		if (id >= from && (!lowest || id < lowest))
-			lowest = id;
+	for (; !found && (t = task_next(from)); from++) {
+		from = t->self.id;
+		if (is_thread_of(p, t))
+			found = from;
+		task_put(t);
 	}
-	if ((list_empty(&p->tasks) || process_main_has_ended_locked(p)) && p->pid >= from &&
-	    (!lowest || p->pid < lowest))
-		lowest = p->pid;
-	lock_release(&process_tree_lock);
 	process_put(p);
-	return lowest;
+	return found;
+}
+
+static bool is_thread(const struct inode *task_directory, uint32_t id)
+{
+	struct process *p = proc_process_get((uint64_t)task_directory->private);
+	struct task *t = p ? task_find(id) : NULL;
+	bool is = t && is_thread_of(p, t);
+
+	if (t)
+		task_put(t);
+	if (p)
+		process_put(p);
+	return is;
 }
 
 static void thread_file_print(struct inode *i, struct text *out)
@@ -149,7 +168,7 @@ static struct inode *task_lookup(struct inode *dir, const char *name, size_t len
 {
 	long thread = proc_parse_number(name, length);
 
-	if (thread <= 0 || next_thread(dir, (uint32_t)thread) != (uint32_t)thread) {
+	if (thread <= 0 || !is_thread(dir, (uint32_t)thread)) {
 		*error = -ENOENT;
 		return NULL;
 	}

@@ -11,11 +11,13 @@
  *	fork      fork + _exit + wait4 while another process has N sleeping threads
  *	children  the same while the process has N sleeping children
  *	mmap      mmap + munmap of a page in a process that has N mappings
+ *	list      a name of /proc/self/task is read and looked at, of N
  *	thread    a thread is made and ends while N sleep (reported by the way: kB for each of the N)
  *
  * A line is "NAME_N VALUE UNIT".  Numbers of iterations are fixed, so that instruction counts repeat.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,6 +30,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -632,6 +635,35 @@ static void cost_mmap(unsigned n)
 	print_cost("mmap", n, now_ns() - start, TIMES);
 }
 
+/* The names that were there; all of them are looked at. */
+static unsigned list(DIR *directory)
+{
+	struct dirent *entry;
+	unsigned names = 0;
+	struct stat s;
+
+	rewinddir(directory);
+	while ((entry = readdir(directory)))
+		names += fstatat(dirfd(directory), entry->d_name, &s, 0) == 0;
+	return names;
+}
+
+static void cost_list(unsigned n)
+{
+	unsigned times = 1000 / n + 1, names = 0;
+	DIR *threads = opendir("/proc/self/task");
+	uint64_t start;
+
+	if (!threads)
+		fail("/proc/self/task");
+	make_threads(n, sleeper);
+	list(threads);
+	start = now_ns();
+	for (unsigned i = 0; i < times; i++)
+		names += list(threads);
+	print_cost("list", n, now_ns() - start, names);
+}
+
 static void *ends_at_once(void *argument)
 {
 	return argument;
@@ -668,7 +700,8 @@ static const struct cost {
 	void (*measure)(unsigned n);
 } costs[] = {
 	{ "wake", cost_wake }, { "pick", cost_pick }, { "fork", cost_fork },
-	{ "children", cost_children }, { "mmap", cost_mmap }, { "thread", cost_thread },
+	{ "children", cost_children }, { "mmap", cost_mmap }, { "list", cost_list },
+	{ "thread", cost_thread },
 };
 
 /* In a process of its own, which takes with it what it has made. */

@@ -29,7 +29,8 @@ def more(instructions):
 # row: how many are many, and how much may be needed then.  A wake and its answer find, put in and take out four
 # times among the others whose words share a bucket: that takes the same, whatever else a wake takes.
 ROWS = {"thread": (10000, times(1.15)), "wake": (5000, more(290)), "pick": (5000, times(1.1)),
-        "fork": (5000, times(1.1)), "children": (1000, times(1.1)), "mmap": (10000, times(3))}
+        "fork": (5000, times(1.1)), "children": (1000, times(1.1)), "mmap": (10000, times(3)),
+        "list": (2000, times(1.1))}
 RESULT_LINE = re.compile(r"^(\w+)_(\d+) ([\d.]+) (ns|kB)$", re.MULTILINE)
 THREAD_KB_MAX = 20.5  # 16 of a slot, 4 of its own stack
 
