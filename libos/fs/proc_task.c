@@ -42,7 +42,8 @@ static const struct thread_file *file_of(const struct inode *i)
 static bool is_thread_of(const struct process *p, const struct task *t)
 {
 	lock_acquire(&process_tree_lock);
-	bool is = t->names == p || (t->process == p && !list_empty(&t->thread_link) && p->leader != t);
+	bool is = t->names == p ||
+		  (t->process == p && !list_empty(&t->thread_link) && p->leader != t);
 
 	lock_release(&process_tree_lock);
 	return is;

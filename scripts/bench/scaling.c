@@ -699,7 +699,7 @@ static const struct cost {
 	const char *name;
 	void (*measure)(unsigned n);
 } costs[] = {
-	{ "wake", cost_wake }, { "pick", cost_pick }, { "fork", cost_fork },
+	{ "wake", cost_wake },         { "pick", cost_pick }, { "fork", cost_fork },
 	{ "children", cost_children }, { "mmap", cost_mmap }, { "list", cost_list },
 	{ "thread", cost_thread },
 };
