@@ -118,7 +118,8 @@ __attribute__((cold)) int64_t call_domain_create(struct exo_regs *regs, struct h
 
 	if (error)
 		return error;
-	if (!domain_entries_ok(&args.entries))
+	/* The vcore is the maker's own: another's would be held by a domain that does not end with its domain. */
+	if (!domain_entries_ok(&args.entries) || h->vcore->object.owner != parent)
 		return -EINVAL;
 	if (children_of(h->vcore) >= CHILDREN_PER_VCORE)
 		return -ENOSPC;

@@ -46,9 +46,7 @@ static struct line lines[LINES];
 
 static bool is_level(unsigned line)
 {
-	if (line >= MSI_FIRST)
-		return false;
-	return line >= ACPI_ISA_LINES || boot_info.acpi.isa_lines[line].level;
+	return line < MSI_FIRST && (line >= ACPI_ISA_LINES || boot_info.acpi.isa_lines[line].level);
 }
 
 static void report(struct line *line)

@@ -11,17 +11,12 @@
 #define PORT_BYTES_MAX 256
 #define PORTS_END 65536ul
 
-static bool is_kept(uint64_t port)
-{
-	return (port >= 0x20 && port <= 0x23) || port == 0xa0 || port == 0xa1;
-}
-
 static int check(uint64_t port, unsigned width)
 {
 	if (port > PORTS_END - width)
 		return -EPERM;
-	for (unsigned i = 0; i < width; i++)
-		if (is_kept(port + i))
+	for (uint64_t end = port + width; port < end; port++)
+		if ((port >= 0x20 && port <= 0x23) || port == 0xa0 || port == 0xa1)
 			return -EPERM;
 	return 0;
 }

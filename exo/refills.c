@@ -180,7 +180,8 @@ void refills_change(struct refills *refills, uint64_t budget, uint64_t period, u
 	ASSERT_INVARIANT(refills_ok(refills) && budget < period);
 	if (first.time < now)
 		first.time = now;
-	if (first.time > now + period)
+	/* A long period is not waited for; what is owed beyond it is. */
+	if (first.time > now + period && first.time <= now + refills->period)
 		first.time = now + period;
 	if (first.amount > budget)
 		first.amount = budget;

@@ -70,11 +70,6 @@ static _Alignas(64) _Atomic uint64_t tlb_clock;
 /* Any CPU sets its own bit; any CPU clears any. */
 static _Alignas(64) _Atomic uint64_t waiting;
 
-static uint64_t cpu_bit(unsigned cpu)
-{
-	return 1ul << cpu;
-}
-
 static tlb_stamp stamp_make(uint64_t epoch, uint64_t cpus)
 {
 	uint64_t folded = cpus | cpus >> 32;
@@ -191,7 +186,7 @@ static void end_wait(unsigned cpu, bool ring)
 {
 	struct vcore *v;
 
-	atomic_fetch_and(&waiting, ~cpu_bit(cpu));
+	atomic_fetch_and(&waiting, ~(1ul << cpu));
 	v = atomic_exchange(&tlb_cpus[cpu].waiter, NULL);
 	if (v && ring)
 		vcore_ring(v, EXO_EVENT_TLB);
@@ -203,10 +198,10 @@ static void end_wait(unsigned cpu, bool ring)
  * that he is on (call_tlb_poll). */
 static void waiters_ring(unsigned self)
 {
-	uint64_t set = atomic_load(&waiting) & ~cpu_bit(self);
+	uint64_t set = atomic_load(&waiting) & ~(1ul << self);
 
 	for (unsigned cpu = 0; set && cpu < cpu_count; cpu++)
-		if ((set & cpu_bit(cpu)) && tlb_acknowledged(atomic_load(&tlb_cpus[cpu].awaited)))
+		if ((set >> cpu & 1) && tlb_acknowledged(atomic_load(&tlb_cpus[cpu].awaited)))
 			end_wait(cpu, true);
 }
 
@@ -219,9 +214,9 @@ static __attribute__((noinline)) void acknowledge(unsigned cpu, uint64_t clock)
 /* Clears this CPU's bit; was it set? */
 static bool take_behind(struct space *s, unsigned cpu)
 {
-	if (!(atomic_load(&s->behind) & cpu_bit(cpu)))
+	if (!(atomic_load(&s->behind) >> cpu & 1))
 		return false;
-	atomic_fetch_and(&s->behind, ~cpu_bit(cpu));
+	atomic_fetch_and(&s->behind, ~(1ul << cpu));
 	return true;
 }
 
@@ -282,7 +277,7 @@ static void wait_for(tlb_stamp stamp, struct vcore *v)
 	object_get(&v->object);
 	atomic_store(&me->waiter, v);
 	atomic_store(&me->awaited, stamp);
-	atomic_fetch_or(&waiting, cpu_bit(v->cpu));
+	atomic_fetch_or(&waiting, 1ul << v->cpu);
 	tlb_remind(stamp);
 }
 

@@ -49,7 +49,7 @@ static int decode_map(struct domain *d, struct update_plan *plan)
 static int decode_clone(struct domain *d, struct update_plan *plan)
 {
 	const struct exo_op *op = &plan->op;
-	int error = hold(d, OBJECT_SPACE, op->flags & EXO_OP_COW, plan);
+	int error = hold(d, OBJECT_SPACE, true, plan);
 
 	if (error)
 		return error;

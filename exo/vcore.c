@@ -59,6 +59,8 @@ void vcore_save(struct vcore *vcore, const struct exo_regs *frame)
 /* The selectors before the bases, as loading one changes its base: a vcore finds them null, but for ES. */
 void vcore_restore(const struct vcore *vcore)
 {
+	/* Some processors do not load where the x87 unit erred last: that was not in another domain. */
+	asm volatile("fnclex; emms; fildl %0" : : "m"(vcore->cpu));
 	asm volatile("xrstor64 (%0)" : : "r"(vcore->vector_state), "a"(~0u), "d"(~0u) : "memory");
 	asm volatile("movl %0, %%ds; movl %1, %%es; movl %0, %%fs"
 		     : : "r"(0), "r"(EXO_CPU_SELECTOR + (vcore->cpu << EXO_CPU_SELECTOR_SHIFT)));

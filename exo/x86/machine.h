@@ -66,7 +66,7 @@ _Noreturn void trap_return(struct exo_regs *regs);
 
 /* Sleeps until the next interrupt, which is latched, with interrupts off before and after.
  * The interrupt cannot come between the caller's last look and the sleep unnoticed: STI takes
- * effect only after the HLT has begun. */
+ * effect only after the HLT has begun, or after an NMI, which does not go back to the HLT (trap.c). */
 void cpu_idle_wait(void);
 
 /* ------------------------------------------------------------------- inside exo/x86 */

@@ -62,7 +62,7 @@ static void dispatch_interrupt(unsigned vector)
 	if (vector == VECTOR_TIMER) {
 		cpu->run.attention = true;
 		cpu->run.armed = 0;
-	} else if (vector >= VECTOR_DEVICE_FIRST) {
+	} else if (vector >= VECTOR_DEVICE_FIRST && vector <= VECTOR_DEVICE_LAST) {
 		irq_latch(vector);
 	} else {
 		cpu->stats.ipis_received++; /* VECTOR_RESCHEDULE: its sender has rung a vcore (rung.c) */
@@ -118,6 +118,9 @@ void trap_paranoid(struct exo_regs *regs)
 	if (regs->vector != VECTOR_NMI)
 		panic_with_regs(regs, "%s", exception_names[regs->vector]);
 	this_cpu()->stats.nmis++; /* nobody else writes it, and NMIs do not nest */
+	/* Behind us STI does not hold interrupts back any more: who is about to halt looks for work again. */
+	if (regs->rip == (uint64_t)cpu_idle_wait + 1)
+		regs->rip++;
 	debug_nmi_taken(regs);
 	panic_stop_if_asked(regs);
 }

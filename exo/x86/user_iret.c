@@ -6,6 +6,9 @@
  * from user mode to user mode with SMAP" repaired it).  Giving up SMAP would be worse; instead the
  * kernel does what the instruction should have done.
  *
+ * A far return is read with the kernel's rights too.  Of what is no return address to ring 3 the processor
+ * tells two bytes in the error code of the exception that it raises: fault_entry() keeps that to itself.
+ *
  * Such a fault cannot be mistaken for another: its error code says that the access was the
  * supervisor's, while the code that made it runs in ring 3.
  */

@@ -9,6 +9,7 @@
 global copy_from_user, copy_to_user
 
 USER_END equ 0x800000000000
+KERNEL_TABLES equ 0x7effc0000000 >> 30
 EFAULT equ 14
 
 section .text
@@ -31,6 +32,12 @@ copy:
 	mov rax, USER_END
 	cmp rdx, rax
 	ja .refuse
+	; The window on a space's own tables (space.c) leads at its end to the kernel's, and through them to all
+	; memory: ring 3 may not go there, and we would read it for ring 3.  To look where the range ends is
+	; enough, as the last of those tables is empty: nothing is copied across it.
+	shr rdx, 30
+	cmp edx, KERNEL_TABLES
+	je .refuse
 	shr rcx, 3
 	and r8d, 7
 	ALLOW_USER_ACCESS

@@ -299,7 +299,8 @@ enum exo_op_code {
 	/*
 	 * For each entry present at source_va in the space `source`, map the same frame at va here.
 	 * With EXO_OP_COW, entries become read-only with EXO_PTE_SOFT0 in both, also those that
-	 * were read-only before.
+	 * were read-only before.  Without it clones may be written to where the source's pages may: the right
+	 * to write to it is needed in either case.
 	 * Entries already present here stay as they are, and so do those that they would be clones of.
 	 * With EXO_OP_COW, a page table that is cloned as a whole to where none is may become both
 	 * spaces' until one changes an entry in it.  Then EXO_PDE has EXO_PTE_WRITE clear in both, and
@@ -372,7 +373,7 @@ enum exo_call {
 	/* (domain handle, frame): one more page for its handle table, out of the caller's frames. */
 	EXO_CALL_HANDLE_FEED = 5,
 
-	/* (vcore whose mailbox gets the DEATH message, struct exo_domain_create *) -> handle. */
+	/* (one's own vcore, whose mailbox gets the DEATH message, struct exo_domain_create *) -> handle. */
 	EXO_CALL_DOMAIN_CREATE = 6,
 	/* (domain handle, status).  Also for oneself.  Returns 1 while there is more to take apart.  Of a
 	 * status the lower 63 bits are kept.

@@ -98,14 +98,22 @@ static void answer(struct mailbox_call *question)
 
 /* ---------------------------------------------------------------- the one that leaves */
 
-/* Not the last one: then there would be nobody to do anything. */
+/*
+ * Not the last one: then there would be nobody to do anything.
+ *
+ * It traces no more from before its bit is clear: whoever turns tracing off, or the rings over, asks those
+ * that have theirs, and gives the rings' memory away when all of these have answered.
+ */
 static bool take_out_of_mask(struct vcore *v)
 {
 	uint64_t online = atomic_load(&online_cpus);
 
+	v->traced = false;
 	do {
-		if (!(online & ~bit(v)))
+		if (!(online & ~bit(v))) {
+			trace_cpu_start(v);
 			return false;
+		}
 	} while (!atomic_compare_exchange_weak(&online_cpus, &online, online & ~bit(v)));
 	atomic_fetch_or(&away_cpus, bit(v));
 	idle_ends(v);
@@ -235,7 +243,6 @@ void cpu_leave(struct vcore *v)
 	/* If it has set one of its own timers meanwhile. */
 	vcore_ring((unsigned)__builtin_ctzl(atomic_load(&online_cpus)));
 	v->handle = 0;
-	v->traced = false; /* whoever turns tracing off, or the rings over, does not ask us any more */
 	given_up[v->cpu] = handle;
 	exo_handle_drop(machine()->cpus[v->cpu].sc);
 	atomic_store(&leaver, 0);

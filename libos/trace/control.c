@@ -126,7 +126,8 @@ static void change_here(struct mailbox_call *call)
 {
 	struct vcore *v = this_vcore();
 
-	v->traced = container_of(call, struct change, call)->on;
+	/* One that is on its way out was asked before it was none of us any more, and is not asked again. */
+	v->traced = container_of(call, struct change, call)->on && cpu_is_online(v->cpu);
 	trace(v, TRACE_SCHED, 0, 0, 0, trace_word(v->queue.instance->ops->name));
 	lock_acquire(&change_lock);
 	if (--change_left == 0)

@@ -87,6 +87,8 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 /* The library is told when there is nothing of its own there any more. */
 void heap_give_back(void) {}
 
+void trace_cpu_start(struct vcore *v) {}
+
 void sched_cpu_stop(struct vcore *v)
 {
 	EXPLORE_CHECK(list_empty(&v->queue.ready));

@@ -479,7 +479,7 @@ static void setup_old_stamp(void)
 	memset(&elsewhere, 0, sizeof(elsewhere));
 	elsewhere.object.owner = &domain;
 	tlb_clock = tlb_cpus[1].seen = 1;
-	frames[FRAME] = stamp_make(1, cpu_bit(1));
+	frames[FRAME] = stamp_make(1, 1ul << 1);
 }
 
 static bool is_in_no_space(void *unused)

@@ -6,7 +6,7 @@ bits 64
 extern test_vcore, test_fault
 
 global text_start, event_entry, fault_entry, fault_masked_entry, foreign_entry
-global resume_start, resume_end, touch_read, touch_write, touch_end, touch_faulted
+global resume_start, resume_end, touch_read, touch_write, touch_end, touch_faulted, far_return, far_return_end
 global foreign_call, foreign_return
 
 section .text.first
@@ -54,6 +54,13 @@ touch_write:
 	xor eax, eax
 	mov byte [rdi], 1
 	ret
+; bool far_return(const void *to): a far return to what lies there.  What is told of the fault goes on with
+; the stack in RCX.
+far_return:
+	mov rcx, rsp
+	mov rsp, rdi
+	retfq
+far_return_end:
 touch_end:
 touch_faulted:
 	mov eax, 1

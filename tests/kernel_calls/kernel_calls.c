@@ -11,7 +11,7 @@
 
 extern const char text_start[], text_end[], event_entry[], fault_entry[], fault_masked_entry[],
 	foreign_entry[], resume_start[], resume_end[], touch_read_start[], touch_end[],
-	touch_faulted[];
+	touch_faulted[], far_return_end[];
 bool touch_read(const void *address);
 bool touch_write(void *address);
 
@@ -116,6 +116,9 @@ static unsigned this_cpu(void)
 	return (selector - EXO_CPU_SELECTOR) >> EXO_CPU_SELECTOR_SHIFT;
 }
 
+bool far_return(const void *to);
+static uint64_t fault_vector, fault_error; /* of the last that was expected */
+
 struct exo_regs *test_fault(struct exo_vcore_page *page);
 struct exo_regs *test_fault(struct exo_vcore_page *page)
 {
@@ -134,6 +137,10 @@ struct exo_regs *test_fault(struct exo_vcore_page *page)
 			print("\n");
 			exo_reset();
 		}
+		if (regs->rip >= (uint64_t)far_return && regs->rip < (uint64_t)far_return_end)
+			regs->rsp = regs->rcx;
+		fault_vector = regs->vector;
+		fault_error = regs->error;
 		regs->rip = (uint64_t)touch_faulted;
 	}
 	page->cause = 0;
@@ -288,6 +295,34 @@ static void unknown_calls_and_handles_are_refused(void)
 	CHECK_EQ(exo_debug_write((void *)0xffffff8000000000ul, 16), -EFAULT);
 	CHECK_EQ(exo_debug_write((void *)0x1000, 16), -EFAULT);
 	CHECK_EQ(exo_debug_write("", 1ul << 20), -E2BIG);
+}
+
+/* Where the window on our own tables ends it leads to the kernel's, and what they map: frame 0 at the least. */
+static void the_window_shows_nothing_of_the_kernel(void)
+{
+	const uint64_t window = 0x7effc0000000;
+
+	for (uint64_t gib = 0; gib < 4; gib++) {
+		CHECK(touch_read((void *)(window + (gib << 21))));
+		CHECK_EQ(exo_debug_write((void *)(window + (gib << 21)), 16), -EFAULT);
+		CHECK_EQ(exo_debug_write((void *)(window + (gib << 21) + 4096), 16), -EFAULT);
+	}
+	CHECK_EQ(exo_debug_write((void *)(window - 8), 16), -EFAULT);
+	CHECK_EQ(exo_debug_write((void *)(window + (1ul << 30) - 8), 8), -EFAULT);
+}
+
+/* An emulator may read the return address with the kernel's rights: what lies there is not told. */
+static void an_error_code_shows_nothing_of_the_kernel(void)
+{
+	uint64_t frame = frame_alloc(), *word = (uint64_t *)0x400000;
+
+	CHECK_EQ(map(SPACE, (uint64_t)word, frame, 1, RW), 0);
+	word[0] = (uint64_t)text_start;
+	word[1] = 0x1234;
+	CHECK(far_return(word));
+	CHECK(far_return((void *)(0xffffff8000000000 + frame * 4096)));
+	CHECK(fault_vector == 14 || fault_error == 0);
+	CHECK_EQ(unmap(SPACE, (uint64_t)word, 1), 0);
 }
 
 static void mapping_counts_frames(void)
@@ -1577,7 +1612,6 @@ static void a_child_s_handle_table_is_fed_by_its_parent(void)
 	CHECK_EQ(kernel_frames(), before);
 }
 
-/* An object is made whole or not at all: its frames stay what they are when there is no slot for its name. */
 /* The message does not say who is behind it: only for vcores that are one's own to direct. */
 static void nobody_is_told_of_timeouts_who_has_not_asked(void)
 {
@@ -1608,6 +1642,41 @@ static void a_program_s_page_is_not_cloned_into_what_all_share(void)
 	CHECK_EQ(unmap(SPACE, va, 1), 0);
 }
 
+/* Its clones are as writable as its own pages. */
+static void a_space_that_may_only_be_used_is_not_cloned(void)
+{
+	uint64_t va = 0x600000, frame = frame_alloc();
+	int64_t used = exo_handle_copy(SPACE, DOMAIN, EXO_RIGHT_USE);
+	struct exo_op op = { .code = EXO_OP_CLONE, .count = 1, .va = va + 4096, .source = (uint64_t)used,
+			     .source_va = va };
+
+	CHECK(used > 0);
+	CHECK_EQ(map(SPACE, va, frame, 1, RW), 0);
+	CHECK_EQ(update(SPACE, op), -EPERM);
+	op.source = SPACE;
+	CHECK_EQ(update(SPACE, op), 0);
+	CHECK_EQ(unmap(SPACE, va, 2), 0);
+	CHECK_EQ(exo_handle_drop((exo_handle)used), 0);
+}
+
+/* Else it would hold another domain's vcore, which could not end before it. */
+static void a_domain_tells_of_its_end_to_its_maker_s_own_vcore(void)
+{
+	unsigned before = kernel_frames();
+	struct child child;
+	struct exo_domain_create create = {
+		.object_frame = frame_alloc(), .handle_frame = frame_alloc(),
+		.shared_object_frame = frame_alloc(), .shared_root_frame = frame_alloc(),
+		.entries = ENTRIES, .parent_word = 555,
+	};
+
+	child_begin(&child);
+	CHECK_EQ(exo_domain_create(child.vcore, &create), -EINVAL);
+	child_bury(&child, 42);
+	CHECK_EQ(kernel_frames(), before);
+}
+
+/* An object is made whole or not at all: its frames stay what they are when there is no slot for its name. */
 static void without_a_slot_nothing_is_made(void)
 {
 	static exo_handle copies[1024];
@@ -2165,10 +2234,12 @@ static const struct {
 	TEST(info_describes_the_machine),
 	TEST(low_memory_is_used_but_for_its_beginning),
 	TEST(unknown_calls_and_handles_are_refused),
+	TEST(the_window_shows_nothing_of_the_kernel),
 	TEST(mapping_counts_frames),
 	TEST(what_is_not_ones_own_cannot_be_mapped),
 	TEST(frame_table_can_be_read_by_all_and_written_by_none),
 	TEST(protect_changes_rights),
+	TEST(an_error_code_shows_nothing_of_the_kernel),
 	TEST(few_pages_are_protected_by_one_call),
 	TEST(contents_are_zeroed_and_copied),
 	TEST(pages_are_filled_and_mapped),
@@ -2192,6 +2263,8 @@ static const struct {
 	TEST(a_child_s_handle_table_is_fed_by_its_parent),
 	TEST(nobody_is_told_of_timeouts_who_has_not_asked),
 	TEST(a_program_s_page_is_not_cloned_into_what_all_share),
+	TEST(a_space_that_may_only_be_used_is_not_cloned),
+	TEST(a_domain_tells_of_its_end_to_its_maker_s_own_vcore),
 	TEST(without_a_slot_nothing_is_made),
 	TEST(a_domain_may_end_itself),
 	TEST(loans_end_when_the_borrower_has_let_go),

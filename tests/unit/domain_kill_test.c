@@ -3,6 +3,7 @@
  * frames. */
 #include <asm/errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "check.h"
 #include "kernel.h"
 #include "../../exo/domain_kill.c"
@@ -17,6 +18,10 @@ static struct space shared, spaces[OBJECTS];
 static struct domain domain = { .shared = &shared, .sweep_phase = PHASE_OBJECTS };
 static unsigned ended;
 static int result; /* of a space's end */
+
+/* By number: a domain, its two children, and another. */
+enum { FAMILY = 5 };
+static struct domain *family[FAMILY];
 
 struct object *object_find(const struct domain *d, uint64_t frame)
 {
@@ -44,7 +49,7 @@ void frame_zero(uint64_t frame) {}
 void frame_release(uint64_t frame) {}
 void frame_release_to(uint64_t frame, uint16_t new_owner) {}
 void frame_poison(uint64_t frame) {}
-struct domain *domain_by_id(uint16_t id) { return NULL; }
+struct domain *domain_by_id(uint16_t id) { return id < FAMILY ? family[id] : NULL; }
 struct domain *domain_current(void) { return &domain; }
 struct vcore *domain_vcore_get(struct domain *d, unsigned cpu) { return NULL; }
 void domain_forget(struct domain *d) {}
@@ -91,8 +96,27 @@ static void nor_does_it_try_more_in_vain(void)
 	CHECK_EQ(ended, OBJECTS);
 }
 
+/* One of two siblings may wait for the other's end: each is among those that are taken apart next. */
+static void each_child_has_its_turn(void)
+{
+	static struct domain members[FAMILY];
+	unsigned turns[FAMILY] = { 0 };
+
+	for (uint16_t id = 1; id < FAMILY; id++) {
+		members[id] = (struct domain){ .id = id, .parent_id = id == 2 || id == 4 };
+		family[id] = &members[id];
+	}
+	for (int i = 0; i < 100000 && (!turns[2] || !turns[4]); i++)
+		turns[leaf_below(&members[1])->id]++;
+	CHECK(turns[2] > 0 && turns[4] > 0);
+	CHECK_EQ(turns[1] + turns[3], 0);
+	CHECK_EQ(leaf_below(&members[3])->id, 3);
+	memset(family, 0, sizeof(family));
+}
+
 int main(void)
 {
+	RUN(each_child_has_its_turn);
 	RUN(a_step_ends_few_objects);
 	RUN(nor_does_it_try_more_in_vain);
 	return check_result();

@@ -159,6 +159,22 @@ static void what_is_used_is_not_given_again_by_a_change(void)
 	CHECK_EQ(r.count, 1);
 }
 
+/* What was used beyond the budget has to be waited for, whatever its owner's share is called now. */
+static void a_change_forgives_no_debt(void)
+{
+	struct refills r;
+
+	refills_init(&r, 400, 1000, LEAST, 0);
+	refills_charge(&r, 4000, 4000);
+	CHECK_EQ(refills_head(&r).time, 10000);
+	refills_change(&r, 400, 1000, 4000);
+	CHECK(refills_ok(&r));
+	CHECK_EQ(refills_head(&r).time, 10000);
+	refills_change(&r, 100, 200, 4000);
+	CHECK(refills_ok(&r));
+	CHECK_EQ(refills_head(&r).time, 10000);
+}
+
 /* An owner that always wants to run gets no more than its share, and loses nothing of it. */
 static void greed_gets_exactly_the_share(void)
 {
@@ -291,6 +307,7 @@ int main(int argc, char **argv)
 	RUN(a_smaller_budget_is_cut_from_the_end);
 	RUN(a_larger_budget_is_not_given_early);
 	RUN(what_is_used_is_not_given_again_by_a_change);
+	RUN(a_change_forgives_no_debt);
 	RUN(greed_gets_exactly_the_share);
 	RUN(no_behaviour_gets_more_than_the_share);
 	RUN(budgets_may_change_at_any_time);
