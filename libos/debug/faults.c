@@ -124,7 +124,7 @@ static int write_faults(const char *data, size_t n, void *unused)
 		data = number_read(data, &word[i]);
 	if (word[0] == 0)
 		return 0;
-	if (word[1] == 0)
+	if (word[1] == 0 || word[1] > UINT32_MAX)
 		return -EINVAL;
 	config.seed = word[0];
 	config.every = (uint32_t)word[1];

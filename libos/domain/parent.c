@@ -12,6 +12,7 @@
 #include "domain/boot.h"
 #include "domain/pressure.h"
 #include "fs/device.h"
+#include "proc/process.h"
 #include "tty/tty.h"
 
 #define MAJOR_EXIT 243 /* Linux's range for local use */
@@ -170,6 +171,8 @@ static long exit_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
 	int status;
 
+	if (current_process()->euid != 0)
+		return -EPERM;
 	if (n != sizeof(status))
 		return -EINVAL;
 	if (copy_from_user(&status, user, sizeof(status)) != 0)

@@ -3,6 +3,7 @@
  * LIMIT_STACK in vm/, LIMIT_NOFILE and LIMIT_FSIZE in fs/, LIMIT_CPU in time/. */
 #include <linux/resource.h>
 #include "abi/errno.h"
+#include "core/memory.h"
 #include "core/usercopy.h"
 #include "proc/calls.h"
 #include "proc/process.h"
@@ -77,15 +78,21 @@ long sys_setrlimit(unsigned which, uint64_t in)
 
 long sys_prlimit64(int id, unsigned which, uint64_t in, uint64_t out)
 {
+	struct process_timers *fresh = NULL;
 	struct rlimit64 wanted, old;
 	uint32_t pid = (uint32_t)id;
 
 	if (in && copy_from_user(&wanted, in, sizeof(wanted)) < 0)
 		return -EFAULT;
+	/* Before the limit is changed: then it may not fail any more. */
+	if (in && which == LIMIT_CPU && !(fresh = time_process_timers_new()))
+		return -ENOMEM;
 	int r = exchange(&pid, which, in ? &wanted : NULL, &old);
 
-	if (r == 0 && in && which == LIMIT_CPU)
-		r = time_limit_changed(pid);
+	if (r == 0 && fresh)
+		time_limit_changed(pid, fresh);
+	else
+		heap_free(fresh);
 	if (r == 0 && out)
 		r = copy_to_user(out, &old, sizeof(old));
 	return r;

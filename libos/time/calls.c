@@ -156,6 +156,8 @@ long sys_settimeofday(uint64_t time_user, uint64_t zone_user)
 	if (time_user != 0 && (t.microseconds < 0 || t.microseconds >= 1000000))
 		return -EINVAL;
 	r = zone_refused(zone_user);
+	if (r != -EFAULT && time_user == 0 && current_process()->euid != 0)
+		return -EPERM;
 	if (r != 0 || time_user == 0)
 		return r;
 	day = (struct linux_timespec){ t.seconds, t.microseconds * (int64_t)NS_PER_US };

@@ -61,20 +61,21 @@ static void watch_locked(struct process *p, struct process_timers **fresh)
 					  expiry != TIME_NEVER_NS ? expiry : 0);
 }
 
-int time_limit_changed(uint32_t pid)
+struct process_timers *time_process_timers_new(void)
 {
-	struct process_timers *fresh = heap_alloc(sizeof(*fresh));
+	return heap_alloc(sizeof(struct process_timers));
+}
+
+void time_limit_changed(uint32_t pid, struct process_timers *fresh)
+{
 	struct process *p;
 
-	if (fresh == NULL)
-		return -ENOMEM;
 	lock_acquire(&process_tree_lock);
 	p = pid ? process_find(pid) : current_process();
 	if (p != NULL)
 		watch_locked(p, &fresh);
 	lock_release(&process_tree_lock);
 	heap_free(fresh);
-	return 0;
 }
 
 int time_process_fork(struct process *child)
@@ -83,7 +84,7 @@ int time_process_fork(struct process *child)
 
 	if (next_expiry(child) == TIME_NEVER_NS)
 		return 0;
-	fresh = heap_alloc(sizeof(*fresh));
+	fresh = time_process_timers_new();
 	if (fresh == NULL)
 		return -ENOMEM;
 	lock_acquire(&process_tree_lock);

@@ -20,10 +20,11 @@
 #include "time/timespec.h"
 
 #define TIMERS 3
-/* CPU time is charged slice by slice: looking more often than this shows nothing new; nor at a process that
- * sleeps. */
+/* CPU time is charged slice by slice: looking more often than this shows nothing new; at a process that
+ * sleeps less and less often, so that thousands of those do not keep a CPU from others. */
 #define CPU_LOOK_NS 1000000ul
 #define SLEEPER_LOOK_NS (10 * CPU_LOOK_NS)
+#define SLEPT_MAX 4
 
 static const int timer_signal[TIMERS] = {
 	[ITIMER_REAL] = SIGALRM,
@@ -48,8 +49,10 @@ static void look_later(struct interval_timer *it, uint64_t now)
 	uint64_t left = it->expiry_ns > now ? it->expiry_ns - now : 0;
 
 	if (it->which != ITIMER_REAL) {
-		uint64_t least = now == it->looked_ns ? SLEEPER_LOOK_NS : CPU_LOOK_NS;
+		bool slept = now == it->looked_ns;
+		uint64_t least = slept ? SLEEPER_LOOK_NS << it->slept : CPU_LOOK_NS;
 
+		it->slept = slept ? it->slept + (it->slept < SLEPT_MAX) : 0;
 		it->looked_ns = now;
 		left /= vcore_count;
 		if (left < least)
@@ -194,11 +197,9 @@ struct user_setting {
 
 static int decode_timeval(const struct linux_timeval *t, uint64_t *ns)
 {
-	struct linux_timespec same = { t->seconds, t->microseconds * (int64_t)NS_PER_US };
-
 	if (t->microseconds < 0 || t->microseconds >= 1000000 || t->seconds < 0)
 		return -EINVAL;
-	*ns = timespec_to_ns(&same);
+	*ns = timespec_to_ns(&(struct linux_timespec){ t->seconds, t->microseconds * (int64_t)NS_PER_US });
 	return 0;
 }
 

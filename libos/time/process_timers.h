@@ -32,7 +32,8 @@ struct interval_timer {
 	/* Under process_tree_lock.  On the timer's clock: monotonic, or CPU time used by the process. */
 	uint64_t expiry_ns;      /* 0: disarmed */
 	uint64_t interval_ns;    /* 0: once */
-	uint64_t looked_ns;      /* what the clock said when we looked last */
+	uint64_t looked_ns;      /* CPU time: what the clock said when we looked last */
+	unsigned slept;          /* CPU time: looks in a row since it went on */
 	unsigned unheard;        /* ITIMER_REAL: expiries since the last that somebody heard of */
 };
 

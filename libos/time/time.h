@@ -59,11 +59,13 @@ void load_average(uint64_t out[LOAD_AVERAGES]);
 
 struct process;
 
-/* A child, which nobody sees yet, has its parent's limits, and the hard or soft RLIMIT_CPU of
- * process `pid` (0: the caller) has changed: 0 or -ENOMEM.  exec: POSIX timers go, interval timers
- * stay.  exit: all go.  Task context, no lock held. */
+/* A child, which nobody sees yet, has its parent's limits: 0 or -ENOMEM.  exec: POSIX timers go, interval
+ * timers stay.  exit: all go.  Task context, no lock held. */
 int time_process_fork(struct process *child);
-int time_limit_changed(uint32_t pid);
+/* Timers for a process that may have none; NULL: out of memory. */
+struct process_timers *time_process_timers_new(void);
+/* The hard or soft RLIMIT_CPU of process `pid` (0: the caller) has changed; uses up `fresh`. */
+void time_limit_changed(uint32_t pid, struct process_timers *fresh);
 void time_process_exec(struct process *p);
 void time_process_release(struct process *p);
 

@@ -10,6 +10,7 @@
 #include "core/wait.h"
 #include "fs/device.h"
 #include "fs/poll.h"
+#include "proc/process.h"
 #include "proc/signal.h"
 #include "time/timespec.h"
 #include "tty/host_frames.h"
@@ -18,7 +19,6 @@
 
 #define COM2_PORT 0x2f8
 #define COM2_IRQ 3
-#define ROUNDS_MAX 4096 /* in one interrupt */
 
 #define MAJOR_HOST 240 /* Linux's range for local use */
 
@@ -114,7 +114,7 @@ static void can_send(void)
 
 static void interrupt(void *argument)
 {
-	uart_serve(&channel.uart, ROUNDS_MAX, receive, can_send);
+	uart_serve(&channel.uart, receive, can_send);
 }
 
 /* ------------------------------------------------------------------ standard output, error, trace */
@@ -189,6 +189,18 @@ static size_t take(uint8_t *to, size_t n)
 	return n;
 }
 
+/* What could not be stored is still to be read, unless another has read on from `end`, where it ended.  Its
+ * place has not been given to the host again while it is owed. */
+static void put_back(size_t n, uint32_t end)
+{
+	lock_acquire(&channel.lock);
+	if (channel.read_at == end && channel.owed >= n) {
+		channel.read_at -= (uint32_t)n;
+		channel.owed -= (uint32_t)n;
+	}
+	lock_release(&channel.lock);
+}
+
 /* With the lock held: 0 if there is something to read, or the end. */
 static int wait_input(const struct file *f)
 {
@@ -205,6 +217,7 @@ static long input_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
 	uint8_t bytes[PAYLOAD_MAX];
 	size_t done = 0, got;
+	uint32_t end;
 	int r = 0;
 
 	if (n == 0)
@@ -214,11 +227,14 @@ static long input_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 		if (done == 0)
 			r = wait_input(f);
 		got = r == 0 ? take(bytes, n - done < PAYLOAD_MAX ? n - done : PAYLOAD_MAX) : 0;
+		end = channel.read_at;
 		lock_release(&channel.lock);
 		if (r == 0)
 			r = copy_to_user(user + done, bytes, got);
 		if (r == 0)
 			done += got;
+		else
+			put_back(got, end);
 	} while (r == 0 && got != 0 && done < n);
 	grant();
 	return done != 0 ? (long)done : r;
@@ -284,6 +300,8 @@ static long control_write(struct file *f, uint64_t user, size_t n, uint64_t *pos
 	uint8_t command[1 + sizeof(uint32_t)];
 	uint32_t value;
 
+	if (current_process()->euid != 0)
+		return -EPERM;
 	if (n != sizeof(uint32_t) && n != sizeof(command))
 		return -EINVAL;
 	if (copy_from_user(command, user, n) != 0)

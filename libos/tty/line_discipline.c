@@ -33,9 +33,10 @@ static bool ends_line(const struct line_discipline *l, uint32_t index)
 	return (l->ends[index / 8] & (1u << (index % 8))) != 0;
 }
 
+/* To who reads raw it is the NUL that it is stored as, as on Linux. */
 static bool is_eof(const struct line_discipline *l, uint32_t index)
 {
-	return ends_line(l, index) && l->input[index % LINE_INPUT_SIZE] == EOF_BYTE;
+	return has(l, ICANON) && ends_line(l, index) && l->input[index % LINE_INPUT_SIZE] == EOF_BYTE;
 }
 
 static void set_end(struct line_discipline *l, uint32_t index, bool end)
@@ -148,16 +149,29 @@ static unsigned signal_event(const struct line_discipline *l, uint8_t byte)
 	return 0;
 }
 
+/* Output goes on, unless a program holds it. */
+static unsigned go_on(struct line_discipline *l)
+{
+	if (!l->stopped || l->held)
+		return 0;
+	l->stopped = false;
+	return LINE_RESTARTED;
+}
+
+/* As on Linux, a program does not let go what a user has stopped. */
+void line_hold(struct line_discipline *l, bool hold)
+{
+	if (hold != l->held)
+		l->held = l->stopped = hold;
+}
+
 static unsigned raise_signal(struct line_discipline *l, uint8_t byte, unsigned event)
 {
 	if (!has(l, NOFLSH)) {
 		line_flush_input(l);
 		event |= LINE_FLUSHED;
 	}
-	if (l->stopped) {
-		l->stopped = false;
-		event |= LINE_RESTARTED;
-	}
+	event |= go_on(l);
 	if (has(l, ECHO))
 		line_echo_byte(l, byte);
 	return event;
@@ -174,10 +188,8 @@ static bool flow_control(struct line_discipline *l, uint8_t byte, unsigned *even
 		l->stopped = true;
 		return true;
 	}
-	if (l->stopped && (start || (l->settings.c_iflag & IXANY) != 0)) {
-		l->stopped = false;
-		*event |= LINE_RESTARTED;
-	}
+	if (start || (l->settings.c_iflag & IXANY) != 0)
+		*event |= go_on(l);
 	return start;
 }
 
@@ -273,7 +285,7 @@ void line_change_settings(struct line_discipline *l, const struct termios *setti
 	l->settings = *settings;
 	l->literal = false;
 	if ((settings->c_iflag & IXON) == 0)
-		l->stopped = false;
+		go_on(l);
 	if (was_canonical == has(l, ICANON))
 		return;
 	if (!was_canonical && used(l) != 0 && !ends_line(l, l->write_at - 1)) {

@@ -50,7 +50,8 @@ struct line_discipline {
 	uint32_t lines;      /* ends in [read_at, committed) */
 
 	bool literal;        /* the next byte is data whatever it is (VLNEXT) */
-	bool stopped;        /* output is held back (VSTOP) */
+	bool stopped;        /* output is held back */
+	bool held;           /* by a program (TCOOFF), so that nothing that is typed lets it go on */
 	unsigned column;     /* of the cursor, as far as output shows it */
 	unsigned line_start; /* column at which the line being edited begins */
 };
@@ -80,6 +81,9 @@ size_t line_read(struct line_discipline *l, uint8_t *to, size_t n, bool *ended);
  */
 size_t line_output(struct line_discipline *l, const uint8_t *from, size_t n, uint8_t *to,
 		   size_t room, size_t *used);
+
+/* Output is held back, or goes on if that was done (TCOOFF, TCOON). */
+void line_hold(struct line_discipline *l, bool hold);
 
 void line_change_settings(struct line_discipline *l, const struct termios *settings);
 void line_flush_input(struct line_discipline *l);

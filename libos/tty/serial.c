@@ -7,7 +7,6 @@
 
 #define COM1_PORT 0x3f8
 #define COM1_IRQ 4
-#define ROUNDS_MAX 256 /* in one interrupt: enough for any burst */
 
 static struct uart uart;
 static struct tty terminal;
@@ -55,7 +54,7 @@ static void can_send(void)
 
 static void interrupt(void *argument)
 {
-	uart_serve(&uart, ROUNDS_MAX, receive, can_send);
+	uart_serve(&uart, receive, can_send);
 }
 
 struct tty *serial_init(void)

@@ -147,7 +147,7 @@ static long flow(struct tty *t, uint64_t action)
 	if (action != TCOOFF && action != TCOON)
 		return action == TCIOFF || action == TCION ? 0 : -EINVAL;
 	lock_acquire(&t->lock);
-	t->line.stopped = action == TCOOFF;
+	line_hold(&t->line, action == TCOOFF);
 	tty_push(t);
 	lock_release(&t->lock);
 	return 0;
@@ -197,6 +197,8 @@ static long control(struct tty *t, unsigned command, uint64_t argument)
 		if (copy_from_user(&number, argument, sizeof(number)) != 0)
 			return -EFAULT;
 		r = tty_check_foreground(t, SIGTTOU);
+		if (r == -EIO) /* of an orphaned group: as Linux says it here */
+			return -ENOTTY;
 		return r != 0 ? r : tty_set_foreground(t, number);
 	}
 }

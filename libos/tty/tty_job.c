@@ -171,7 +171,7 @@ static void hang_up_files(struct tty *t)
 	lock_acquire(&t->lock);
 	t->hangups++;
 	line_flush_input(&t->line);
-	t->line.stopped = false;
+	t->line.stopped = t->line.held = false;
 	wake_all(&t->readers, WAKE_ANY);
 	wake_all(&t->writers, WAKE_ANY);
 	lock_release(&t->lock);
@@ -238,7 +238,7 @@ int tty_set_foreground(struct tty *t, uint32_t group)
 	lock_acquire(&process_tree_lock);
 	if (p->controlling_tty != t || t->session != p->session)
 		r = -ENOTTY;
-	else if ((int32_t)group <= 0)
+	else if ((int32_t)group < 0)
 		r = -EINVAL;
 	else
 		r = look_for_group(group, p->session);

@@ -21,6 +21,8 @@ enum { DATA = 0, IER = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, 
 
 /* Looks at the status before the interrupt is asked for: QEMU is ready at the first. */
 #define SEND_LOOKS 8
+/* In one interrupt: enough for most bursts, and not for so many that other events wait for long. */
+#define ROUNDS_MAX 64
 
 static uint8_t in(const struct uart *u, unsigned reg)
 {
@@ -158,9 +160,21 @@ static enum uart_interrupt ask(struct uart *u)
 	return why;
 }
 
-void uart_serve(struct uart *u, int rounds, void (*receive)(enum uart_interrupt why), void (*can_send)(void))
+/* A port that has still something to say when its interrupts come on raises its line anew. */
+static void interrupt_again(struct uart *u)
 {
-	while (rounds-- > 0) {
+	uint8_t enabled;
+
+	lock_acquire(&u->lock);
+	enabled = u->enabled;
+	enable(u, 0);
+	enable(u, enabled);
+	lock_release(&u->lock);
+}
+
+void uart_serve(struct uart *u, void (*receive)(enum uart_interrupt why), void (*can_send)(void))
+{
+	for (int round = 0; round < ROUNDS_MAX; round++) {
 		enum uart_interrupt why = ask(u);
 
 		switch (why) {
@@ -177,4 +191,5 @@ void uart_serve(struct uart *u, int rounds, void (*receive)(enum uart_interrupt 
 			return;
 		}
 	}
+	interrupt_again(u);
 }

@@ -207,6 +207,27 @@ static void the_time_of_day_can_be_set(void)
 	CHECK(settimeofday(&later, NULL) == -1 && errno == EINVAL);
 }
 
+static int tries_to_set_the_zone(void)
+{
+	struct timezone zone = { 0 };
+
+	if (syscall(SYS_settimeofday, NULL, &zone) != 0 || seteuid(1000) != 0)
+		return 1;
+	errno = 0;
+	return syscall(SYS_settimeofday, NULL, &zone) != -1 || errno != EPERM;
+}
+
+static void the_zone_is_not_everybodys(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(tries_to_set_the_zone());
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
 static void an_absolute_timer_of_the_day_fires(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
@@ -299,6 +320,7 @@ int main(void)
 	RUN(a_descriptor_that_is_not_open_is_told_by_poll);
 	RUN(vectors_go_where_the_file_is);
 	RUN(the_time_of_day_can_be_set);
+	RUN(the_zone_is_not_everybodys);
 	RUN(an_absolute_timer_of_the_day_fires);
 	RUN(the_time_of_another_thread_can_be_read);
 	RUN(kinds_of_file_systems_are_listed);

@@ -439,6 +439,28 @@ static void being_dumped_is_remembered(void)
 	CHECK_EQ(in_child(remembers_that_it_is_not_dumped), 0);
 }
 
+/* As reboot(2) is not. */
+static int cannot_end_the_machine(void)
+{
+	int control = open("/dev/host/ctl", O_WRONLY);
+	unsigned nobody = 999999;
+	char group[5] = "g";
+
+	if (control < 0)
+		return 0; /* nobody to tell */
+	memcpy(group + 1, &nobody, 4);
+	if (seteuid(1000) != 0)
+		return 1;
+	if (write(control, group, 5) != -1 || errno != EPERM)
+		return 2;
+	return write(control, &nobody, 4) != -1 || errno != EPERM;
+}
+
+static void the_machine_is_not_everybodys_to_end(void)
+{
+	CHECK_EQ(in_child(cannot_end_the_machine), 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -461,5 +483,6 @@ int main(int argc, char **argv)
 	RUN(a_limit_is_found_by_any_thread);
 	RUN(a_main_thread_that_has_ended_is_still_there);
 	RUN(being_dumped_is_remembered);
+	RUN(the_machine_is_not_everybodys_to_end);
 	return test_result();
 }

@@ -274,6 +274,9 @@ static int lead_a_session(void)
 	errno = 0;
 	if (tcsetpgrp(own, 999999) != -1 || errno != ESRCH)
 		return 11;
+	errno = 0;
+	if (tcsetpgrp(own, 0) != -1 || errno != ESRCH)
+		return 14;
 	return 0;
 }
 

@@ -70,6 +70,35 @@ def a_segmentation_fault_gives_139():
         assert run.returncode == 139, run
 
 
+# Reads to where there is room for a hundred bytes only, and then the rest; writes what it was given.
+READS_PAST_THE_END = """
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+	char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ssize_t n;
+	int rest = 0;
+	munmap(page + 4096, 4096);
+	n = read(0, page + 3996, 2000);
+	do
+		if (n > 0)
+			write(1, rest ? page : page + 3996, n);
+	while (rest = 1, (n = read(0, page, 64)) > 0);
+	return 0;
+}
+"""
+
+
+def input_that_cannot_be_stored_is_not_lost():
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "reads")
+        subprocess.run([EXO_CC, "-x", "c", "-o", program, "-"], input=READS_PAST_THE_END.encode(), check=True)
+        data = os.urandom(5000)
+        run = exo_run("--file", f"{program}:/tmp/reads", "--", "/tmp/reads", stdin=data)
+        assert run.stdout == data, (len(run.stdout), run)
+
+
 def a_loop_ends_with_124():
     run = exo_run("--timeout", "5", "--", "sh", "-c", "while :; do :; done")
     assert run.returncode == 124, run
@@ -118,5 +147,6 @@ run_cases([
     *per_cpu_count(netcat_finds_netcat),
     *((case.__name__, case) for case in (
         a_segmentation_fault_gives_139, a_loop_ends_with_124, standard_error_is_apart,
+        input_that_cannot_be_stored_is_not_lost,
         a_missing_program_gives_127, an_unknown_scheduler_is_refused, a_directory_of_ours_is_there)),
 ])

@@ -207,6 +207,28 @@ static void stop_and_start(void)
 	CHECK_EQ(type("\x03"), LINE_INTERRUPT | LINE_FLUSHED | LINE_RESTARTED);
 }
 
+/* As tried on Linux. */
+static void what_a_program_holds_is_not_let_go_by_what_is_typed(void)
+{
+	struct termios settings;
+
+	start();
+	line_hold(&l, true);
+	CHECK_EQ(type("\x11"), 0);
+	CHECK_EQ(type("\x03"), LINE_INTERRUPT | LINE_FLUSHED);
+	settings = l.settings;
+	settings.c_iflag &= ~(tcflag_t)IXON;
+	line_change_settings(&l, &settings);
+	CHECK(l.stopped);
+	line_hold(&l, false);
+	CHECK(!l.stopped);
+
+	start();
+	type("\x13");
+	line_hold(&l, false);
+	CHECK(l.stopped);
+}
+
 static void raw_mode_gives_every_byte(void)
 {
 	start();
@@ -377,6 +399,20 @@ static void an_end_of_file_is_no_data(void)
 	CHECK_EQ(line_count(&l), 0);
 }
 
+static void an_end_of_file_that_is_read_raw_is_a_nul(void)
+{
+	bool ended;
+	uint8_t bytes[8];
+
+	start();
+	type("a\4\4");
+	set_local(ICANON, 0);
+	CHECK_EQ(line_count(&l), 3);
+	CHECK_EQ(line_read(&l, bytes, sizeof(bytes), &ended), 3);
+	CHECK(memcmp(bytes, "a\0\0", 3) == 0);
+	CHECK(!line_is_readable(&l, 1));
+}
+
 int main(void)
 {
 	RUN(a_line_is_readable_when_it_is_complete);
@@ -391,6 +427,7 @@ int main(void)
 	RUN(signals_are_reported_and_flush);
 	RUN(literal_next_takes_away_the_meaning);
 	RUN(stop_and_start);
+	RUN(what_a_program_holds_is_not_let_go_by_what_is_typed);
 	RUN(raw_mode_gives_every_byte);
 	RUN(switching_modes_keeps_what_was_typed);
 	RUN(a_nul_is_data_when_the_line_turns_canonical);
@@ -400,5 +437,6 @@ int main(void)
 	RUN(random_use_keeps_the_ring_sound);
 	RUN(what_is_erased_without_echoe_or_not_there);
 	RUN(an_end_of_file_is_no_data);
+	RUN(an_end_of_file_that_is_read_raw_is_a_nul);
 	return check_result();
 }
