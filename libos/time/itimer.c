@@ -199,7 +199,8 @@ static int decode_timeval(const struct linux_timeval *t, uint64_t *ns)
 {
 	if (t->microseconds < 0 || t->microseconds >= 1000000 || t->seconds < 0)
 		return -EINVAL;
-	*ns = timespec_to_ns(&(struct linux_timespec){ t->seconds, t->microseconds * (int64_t)NS_PER_US });
+	*ns = timespec_to_ns(
+		&(struct linux_timespec){ t->seconds, t->microseconds * (int64_t)NS_PER_US });
 	return 0;
 }
 

@@ -36,7 +36,8 @@ static bool ends_line(const struct line_discipline *l, uint32_t index)
 /* To who reads raw it is the NUL that it is stored as, as on Linux. */
 static bool is_eof(const struct line_discipline *l, uint32_t index)
 {
-	return has(l, ICANON) && ends_line(l, index) && l->input[index % LINE_INPUT_SIZE] == EOF_BYTE;
+	return has(l, ICANON) && ends_line(l, index) &&
+	       l->input[index % LINE_INPUT_SIZE] == EOF_BYTE;
 }
 
 static void set_end(struct line_discipline *l, uint32_t index, bool end)

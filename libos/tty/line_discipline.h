@@ -51,7 +51,7 @@ struct line_discipline {
 
 	bool literal;        /* the next byte is data whatever it is (VLNEXT) */
 	bool stopped;        /* output is held back */
-	bool held;           /* by a program (TCOOFF), so that nothing that is typed lets it go on */
+	bool held;           /* by a program (TCOOFF): nothing that is typed lets it go on */
 	unsigned column;     /* of the cursor, as far as output shows it */
 	unsigned line_start; /* column at which the line being edited begins */
 };
