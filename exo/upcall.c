@@ -69,9 +69,6 @@ struct exo_regs *fault_entry(struct exo_regs *regs, uint64_t address)
 
 	if (user_iret_repair(regs))
 		return run_exit(regs);
-	/* There may be something in it that was read with our rights (user_iret.c). */
-	if (regs->vector != VECTOR_PAGE_FAULT)
-		regs->error = 0;
 	trace("fault", regs->vector, regs->rip);
 	cpu->stats.faults++;
 	page->faults++;

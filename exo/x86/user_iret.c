@@ -7,7 +7,7 @@
  * kernel does what the instruction should have done.
  *
  * A far return is read with the kernel's rights too.  Of what is no return address to ring 3 the processor
- * tells two bytes in the error code of the exception that it raises: fault_entry() keeps that to itself.
+ * tells two bytes in the error code of the exception that it raises: these are not handed on.
  *
  * Such a fault cannot be mistaken for another: its error code says that the access was the
  * supervisor's, while the code that made it runs in ring 3.
@@ -25,6 +25,8 @@ bool user_iret_repair(struct exo_regs *regs)
 	} frame;
 	uint16_t code;
 
+	if (regs->vector != VECTOR_PAGE_FAULT)
+		regs->error = 0;
 	if (regs->vector != VECTOR_PAGE_FAULT || (regs->error & PAGE_FAULT_USER))
 		return false;
 	regs->error |= PAGE_FAULT_USER; /* as it should have been, if it is reported after all */

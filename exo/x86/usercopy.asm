@@ -8,7 +8,7 @@
 
 global copy_from_user, copy_to_user
 
-USER_END equ 0x800000000000
+USER_GIBS equ 0x800000000000 >> 30
 KERNEL_TABLES equ 0x7effc0000000 >> 30
 EFAULT equ 14
 
@@ -29,13 +29,12 @@ copy:
 	mov r8d, edx
 	add rdx, rax			; the end of the user's range
 	jc .refuse
-	mov rax, USER_END
-	cmp rdx, rax
-	ja .refuse
+	shr rdx, 30			; in GiB, of which the last has no page that ends it
+	cmp rdx, USER_GIBS
+	jae .refuse
 	; The window on a space's own tables (space.c) leads at its end to the kernel's, and through them to all
 	; memory: ring 3 may not go there, and we would read it for ring 3.  To look where the range ends is
 	; enough, as the last of those tables is empty: nothing is copied across it.
-	shr rdx, 30
 	cmp edx, KERNEL_TABLES
 	je .refuse
 	shr rcx, 3
