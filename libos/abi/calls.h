@@ -26,6 +26,8 @@ long sys_raise(int number);                                /* LIBOS_CALL_RAISE *
 long sys_mask_changed(uint64_t old, uint64_t old_user); /* LIBOS_CALL_MASK_CHANGED */
 long sys_action_changed(void);                          /* LIBOS_CALL_ACTION_CHANGED */
 long sys_pause(void);
+long sys_signalfd(int fd, uint64_t set_user, uint64_t set_size);
+long sys_signalfd4(int fd, uint64_t set_user, uint64_t set_size, int flags);
 
 /* time/ */
 long sys_clock_gettime(int clock, uint64_t user);

@@ -226,8 +226,8 @@ static struct epoll_item *item_alloc(struct epoll *ep, struct file *f, int fd,
 	return item;
 }
 
-/* The file is asked what is ready, from now on and before. */
-static void ask_first(struct epoll_item *item, struct file *f)
+/* The file is asked what is ready, from now on and before.  false: it will not be watched by one more. */
+static bool ask_first(struct epoll_item *item, struct file *f)
 {
 	struct poll_waiter w = { .entries = item->entries, .room = POLL_QUEUES_PER_FILE, .key = WAKE_ANY,
 				 .callback = &item->callback };
@@ -236,7 +236,10 @@ static void ask_first(struct epoll_item *item, struct file *f)
 	item->entry_count = w.count;
 	if (events & atomic_load_explicit(&item->wanted, memory_order_relaxed))
 		call(item);
+	return !w.refused;
 }
+
+static void item_remove(struct epoll_item *item, struct file *f);
 
 int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
 {
@@ -266,8 +269,10 @@ int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event
 	named_insert(&ep->items, &item->named, key_of(f, fd));
 	list_push_back(&ep->all, &item->link);
 	lock_release(&ep->lock);
-	ask_first(item, f);
-	return 0;
+	if (ask_first(item, f))
+		return 0;
+	item_remove(item, f);
+	return -ENOMEM;
 }
 
 int epoll_change(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)

@@ -37,7 +37,8 @@ static uint32_t ask(struct file *f, struct poll_waiter *w)
 	return f->ops->poll(f, w);
 }
 
-/* Asks every file; registers with w if there is one and nothing is ready so far. */
+/* Asks every file; registers with w if there is one and nothing is ready so far.  -> how many are ready, or
+ * -ENOMEM. */
 static long look(struct poll_item *items, unsigned count, struct poll_waiter *w)
 {
 	long ready = 0;
@@ -53,7 +54,7 @@ static long look(struct poll_item *items, unsigned count, struct poll_waiter *w)
 		item->ready = ask(item->file, ready ? NULL : w) & (item->wanted | ALWAYS_REPORTED);
 		ready += item->ready != 0;
 	}
-	return ready;
+	return !ready && w && w->refused ? -ENOMEM : ready;
 }
 
 static bool passed(struct poll_limit limit)
@@ -85,8 +86,9 @@ static long sleep_registered(const struct poll_waiter *w, struct poll_limit limi
 	return wait_sleep(WAIT_INTERRUPTIBLE, limit.deadline_ns) == -EINTR ? -EINTR : 0;
 }
 
-/* Registers, and sleeps if nothing is ready.  Ready items, 0 (look again), or -EINTR.  Files are asked before
- * wait_begin(), since an epoll asks others in turn, and may be the last to have one of them, and close it. */
+/* Registers, and sleeps if nothing is ready.  Ready items, 0 (look again), -EINTR or -ENOMEM.  Files are
+ * asked before wait_begin(), since an epoll asks others in turn, and may be the last to have one of
+ * them, and close it. */
 static long register_and_sleep(struct poll_item *items, unsigned count, struct poll_waiter *w,
 			       struct poll_limit limit)
 {

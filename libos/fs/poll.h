@@ -13,6 +13,7 @@
 #ifndef LIBOS_POLL_H
 #define LIBOS_POLL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/lock.h"
 #include "core/wait.h"
@@ -32,6 +33,7 @@ struct poll_waiter {
 	struct poll_entry *entries;
 	unsigned count, room;
 	uint32_t key; /* events wanted of the file being asked now */
+	bool refused; /* a file has so many pollers that it would not have another: out */
 	/* Called instead of waking the task, from now until the entries are taken out again: that is before
 	 * the file is released, whose queues and locks last until then (fs/epoll.c).  Or NULL. */
 	struct wait_callback *callback;

@@ -4,6 +4,7 @@
 #ifndef LIBOS_SIGNAL_PRIVATE_H
 #define LIBOS_SIGNAL_PRIVATE_H
 
+#include <asm/poll.h>
 #include <asm/signal.h>
 #include "core/cpu.h"
 #include "proc/process.h"
@@ -32,6 +33,17 @@ int signal_queue_add(struct process *p, struct task *t, int number, const struct
 void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_t set);
 /* From the task's own queue first, then from its process's. */
 int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);
+
+/* signal_file.c */
+/* Who waits for signals of p, which is ending, is woken by none any more. */
+void signal_watchers_release_locked(struct process *p);
+
+/* One has become pending for p or a task of it: who waits for one to read looks at it. */
+static inline void signal_tell_watchers(struct process *p)
+{
+	if (!list_empty(&p->signal_watchers.waiters))
+		wake_all(&p->signal_watchers, POLLIN);
+}
 
 /* signal_info.c; no lock held */
 /* Linux's siginfo_t at `user`.  0 or -EFAULT. */

@@ -103,6 +103,7 @@ int signal_queue_add(struct process *p, struct task *t, int number, const struct
 		list_push_back(queue, &entry->link);
 	}
 	*pending |= SIGNAL_BIT(number);
+	signal_tell_watchers(p);
 	return 0;
 }
 

@@ -52,6 +52,9 @@ void task_notice_masked(struct task *t, uint32_t work_bits)
 }
 
 void wake_task_signal(struct task *t) {}
+void wake_all(struct wait_queue *q, uint32_t key)
+{
+}
 bool signal_ignored(const struct process *p, int number) { return false; }
 void signal_discard_everywhere(struct process *p, uint64_t set) {}
 void process_kill_locked(struct process *p, int number) {}
@@ -96,6 +99,7 @@ static void setup(void)
 	process.signal_actions = &actions;
 	list_init(&process.tasks);
 	list_init(&process.signal_queue);
+	wait_queue_init(&process.signal_watchers);
 	for (unsigned i = 0; i < TASKS; i++) {
 		struct task *t = &tasks[i];
 
