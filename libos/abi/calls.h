@@ -47,6 +47,9 @@ long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user);
 long sys_timer_gettime(int id, uint64_t user);
 long sys_timer_getoverrun(int id);
 long sys_timer_delete(int id);
+long sys_timerfd_create(int clock, int flags);
+long sys_timerfd_settime(int fd, int flags, uint64_t new_user, uint64_t old_user);
+long sys_timerfd_gettime(int fd, uint64_t user);
 
 /* abi/system.c */
 long sys_uname(uint64_t user);

@@ -12,15 +12,16 @@
 enum mutex_rank {
 	MUTEX_EPOLL = 1, /* one epoll: its items are changed, or asked and told with user copies */
 	MUTEX_POSITION = 2, /* one open file's position, while it is read or written */
-	MUTEX_EXEC = 3,  /* one process: exec and exit against each other */
+	MUTEX_EXEC = 3,     /* one process: exec and exit against each other */
 	MUTEX_LINKS = 4, /* the names of channels and servers: looked up and made, one at a time */
 	MUTEX_FS = 5,    /* the directory tree */
 	MUTEX_INODE = 6, /* one inode's data, while it is read or written with user copies */
 	MUTEX_TRACE = 7, /* the trace rings: turned on and off, read with user copies */
-	MUTEX_VM = 8,    /* one address space: regions and page tables together; never held over a user
+	MUTEX_VM = 8, /* one address space: regions and page tables together; never held over a user
 			  * copy */
 	MUTEX_SCHED = 9, /* scheduler libraries: load, unload, swap and tune, one at a time */
 	MUTEX_NEST = 10, /* which epoll watches which; files are closed under any mutex */
+	MUTEX_DAY = 11,  /* which timerfds are set to a time of day: likewise */
 };
 
 /* In struct mutex.owner: somebody waits, or is about to. */

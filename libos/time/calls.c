@@ -94,6 +94,7 @@ static long set_clock(const struct linux_timespec *t)
 		return -EINVAL;
 	time_set_real_ns(ns);
 	posix_timers_clock_set();
+	timer_files_clock_set();
 	return 0;
 }
 

@@ -65,7 +65,7 @@ static inline void timer_arm_after_pause(struct timer *t, uint64_t expiry_ns, un
 	timer_arm(t, expiry_ns > earliest_ns ? expiry_ns : earliest_ns);
 }
 
-/* itimer.c, posix_timer.c, cpu_limit.c */
+/* itimer.c, posix_timer.c, cpu_limit.c, timer_file.c */
 void interval_timers_init(struct process_timers *timers, struct process *p);
 void interval_timers_end(struct process_timers *timers);
 /* Sets the expiry on the timer's own clock, 0 to disarm. */
@@ -78,5 +78,6 @@ uint64_t cpu_limit_reached_locked(struct process *p, uint64_t used_ns);
 void posix_timers_end(struct process_timers *timers, bool revoke);
 /* Real time is another than it was.  Task context, no lock held. */
 void posix_timers_clock_set(void);
+void timer_files_clock_set(void);
 
 #endif

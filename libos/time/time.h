@@ -24,7 +24,7 @@ uint64_t rtc_unix_seconds(void); /* rtc.c; 0 if it makes no sense */
 /* Any context, no kernel entry.  Monotonic since boot; real since 1970. */
 uint64_t time_now_ns(void);
 uint64_t time_real_ns(void);
-void time_set_real_ns(uint64_t ns);  /* who does tells posix_timers_clock_set() */
+void time_set_real_ns(uint64_t ns);  /* who does tells those of process_timers.h */
 uint64_t ns_to_tsc(uint64_t ns);     /* durations */
 uint64_t tsc_to_ns(uint64_t ticks);
 uint64_t time_ns_per_tick(void);                   /* 32.32 */

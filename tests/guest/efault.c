@@ -111,6 +111,8 @@ static void make_files(void)
 	CHECK_EQ(lseek(file, 0, SEEK_SET), 0);
 	put_at(file, TEXT_FILE);
 	make_epoll();
+	put_at((int)syscall(SYS_signalfd4, -1, &empty_set, 8, 0), SIGNALS);
+	put_at((int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, 0), TIMER);
 	make_socket();
 	put_at(open("/bin", O_RDONLY), DIRECTORY);
 	put_at(open("/dev/zero", O_RDWR), ZERO);

@@ -33,7 +33,18 @@
 #define STRING 24 /* bytes of a string that runs into the end of its page */
 
 /* Descriptors that the rows name. */
-enum { FILLED_PIPE = 100, EMPTY_PIPE, TEXT_FILE, DIRECTORY, ZERO, TERMINAL, EPOLL, SOCKET };
+enum {
+	FILLED_PIPE = 100,
+	EMPTY_PIPE,
+	TEXT_FILE,
+	DIRECTORY,
+	ZERO,
+	TERMINAL,
+	EPOLL,
+	SOCKET,
+	SIGNALS,
+	TIMER
+};
 
 enum {
 	IN = 0,
@@ -48,6 +59,7 @@ static long good[64]; /* for the pointers that are not in question */
 static char file_name[] = "/tmp/efault-name";
 static struct timespec no_time;
 static struct pollfd no_poll = { .fd = -1 };
+static struct itimerspec no_timer;
 static uint64_t empty_set;
 /* Their first word is the pointer in question. */
 static struct iovec vector = { NULL, 64 };
@@ -164,6 +176,11 @@ static const struct call file_calls[] = {
 	CALL(epoll_pwait, MAY_NULL, 8, EPOLL, GOOD, 1, 0, BAD, 8),
 	CALL(epoll_pwait2, OUT, 12, EPOLL, BAD, 1, NO_TIME, 0, 8),
 	CALL(epoll_pwait2, MAY_NULL, 16, EPOLL, GOOD, 1, BAD, 0, 8),
+	CALL(signalfd, IN, 8, SIGNALS, BAD, 8),
+	CALL(signalfd4, IN, 8, SIGNALS, BAD, 8, 0),
+	CALL(timerfd_settime, IN, 32, TIMER, 0, BAD, 0),
+	CALL(timerfd_settime, OUT | MAY_NULL, 32, TIMER, 0, (long)&no_timer, BAD),
+	CALL(timerfd_gettime, OUT, 32, TIMER, BAD),
 	CALL(select, OUT | MAY_NULL, 8, 64, BAD, 0, 0, NO_TIME),
 	CALL(select, OUT | MAY_NULL, 8, 64, 0, BAD, 0, NO_TIME),
 	CALL(select, OUT | MAY_NULL, 8, 64, 0, 0, BAD, NO_TIME),
