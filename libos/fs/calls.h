@@ -41,6 +41,7 @@ long sys_getdents64(int fd, uint64_t buf, uint64_t n);
 long sys_sync(void);
 long sys_syncfs(int fd);
 long sys_fsync(int fd);
+long sys_sync_file_range(int fd, int64_t offset, int64_t n, unsigned flags);
 long sys_fdatasync(int fd);
 long sys_readv(int fd, uint64_t vector, int count);
 long sys_writev(int fd, uint64_t vector, int count);

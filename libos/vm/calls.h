@@ -19,4 +19,10 @@ long sys_munlock(uint64_t addr, uint64_t len);
 long sys_mlockall(int flags);
 long sys_munlockall(void);
 
+/* segment.c */
+long sys_shmget(int32_t key, uint64_t size, int flags);
+long sys_shmat(int id, uint64_t address, int flags);
+long sys_shmdt(uint64_t address);
+long sys_shmctl(int id, int command, uint64_t user);
+
 #endif

@@ -159,6 +159,29 @@ long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, str
 	return at;
 }
 
+long vm_map_memory(struct vm *v, struct shared_memory *s, uint64_t address, uint64_t len, int prot,
+		   int flags)
+{
+	struct mapping *m = space_take_node(v);
+	uint64_t epoch = 0;
+	long at;
+
+	if (!m) {
+		shared_memory_put(s);
+		return -ENOMEM;
+	}
+	*m = (struct mapping){ .prot = (uint8_t)prot,
+			       .shared = true,
+			       .memory = s,
+			       .stays_read_only = !(prot & PROT_WRITE) };
+	mutex_lock(&v->mutex);
+	at = place(v, m, address, len, flags, &epoch);
+	vm_unlock(v, epoch);
+	if (at < 0)
+		mapping_free(m);
+	return at;
+}
+
 long vm_munmap(struct vm *v, uint64_t addr, uint64_t len)
 {
 	uint64_t epoch = 0;

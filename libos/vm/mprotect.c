@@ -20,9 +20,11 @@ static int decode_range(uint64_t addr, uint64_t len, uint64_t *end)
 	return *end > EXO_USER_TOP ? -ENOMEM : 0;
 }
 
-/* A shared file opened for reading only may not become writable. */
+/* A shared file opened for reading only may not become writable, nor a segment that was attached so. */
 static bool may_have(const struct mapping *m, int prot)
 {
+	if ((prot & PROT_WRITE) && m->stays_read_only)
+		return false;
 	if (!(prot & PROT_WRITE) || !m->shared || !m->file)
 		return true;
 	return (atomic_load_explicit(&m->file->flags, memory_order_relaxed) & O_ACCMODE) == O_RDWR;

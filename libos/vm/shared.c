@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that processes share without a file: MAP_SHARED | MAP_ANONYMOUS.
+ * Memory that processes share without a file: MAP_SHARED | MAP_ANONYMOUS, and System V's segments.
  *
  *	shared_memory -> chunk[] -> page[] (heap pages)
  *
@@ -12,6 +12,7 @@
 #include "vm/space.h"
 #include "abi/errno.h"
 #include "core/memory.h"
+#include "vm/segment.h"
 
 #define CHUNK_PAGES 512
 
@@ -22,6 +23,8 @@ struct chunk {
 struct shared_memory {
 	_Atomic uint32_t references;
 	uint64_t pages, number; /* fixed */
+	struct segment
+		*segment; /* that it is the memory of, or NULL; fixed once others can find it */
 	struct chunk *_Atomic chunk[];
 };
 
@@ -54,9 +57,36 @@ uint64_t shared_memory_number(const struct shared_memory *s)
 	return s->number;
 }
 
+void shared_memory_name(struct shared_memory *s, struct segment *g)
+{
+	s->segment = g;
+}
+
+bool shared_memory_is_segment(const struct shared_memory *s)
+{
+	return s->segment != NULL;
+}
+
+uint64_t shared_memory_pages(const struct shared_memory *s)
+{
+	return s->pages;
+}
+
+uint32_t shared_memory_references(const struct shared_memory *s)
+{
+	return atomic_load_explicit(&s->references, memory_order_relaxed);
+}
+
+static bool was_last(struct shared_memory *s)
+{
+	if (s->segment)
+		return segment_let_go(s->segment, &s->references);
+	return atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) == 1;
+}
+
 void shared_memory_put(struct shared_memory *s)
 {
-	if (atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1)
+	if (!was_last(s))
 		return;
 	for (uint64_t c = 0; c < chunks_of(s->pages); c++) {
 		struct chunk *chunk = s->chunk[c];

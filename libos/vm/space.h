@@ -63,6 +63,7 @@ struct mapping {
 	uint8_t prot;  /* PROT_ */
 	uint8_t kind;  /* enum mapping_kind */
 	bool shared;
+	bool stays_read_only;         /* of a segment that was attached so */
 	struct file *file;            /* counted, or NULL */
 	struct shared_memory *memory; /* counted, or NULL: MAP_SHARED without a file */
 	uint64_t page;                /* of file or memory, at region.start */
@@ -146,13 +147,25 @@ bool vm_may_grow(const struct vm *v, uint64_t bytes);
 
 /* ---- shared.c: memory shared without a file. */
 
+struct segment;
 struct shared_memory *shared_memory_create(uint64_t pages);
 void shared_memory_get(struct shared_memory *s);
 void shared_memory_put(struct shared_memory *s);
+/* It is, or is not any more, that of a segment (vm/segment.c), before anybody else can find it, or after. */
+void shared_memory_name(struct shared_memory *s, struct segment *g);
+bool shared_memory_is_segment(const struct shared_memory *s);
+uint64_t shared_memory_pages(const struct shared_memory *s);
+uint32_t shared_memory_references(
+	const struct shared_memory *s); /* may be others by the time of the answer */
 /* Of no other memory, before or after. */
 uint64_t shared_memory_number(const struct shared_memory *s);
 /* The frame of a page, made on first use; 0: beyond the end, or -ENOMEM. */
 long shared_memory_frame(struct shared_memory *s, uint64_t page);
+
+/* ---- mmap.c: all of it is mapped, shared, with the caller's reference, which is dropped if it cannot
+ * be.  Where, or -errno; `flags` say whether it has to be at `address`.  No lock held. */
+long vm_map_memory(struct vm *v, struct shared_memory *s, uint64_t address, uint64_t len, int prot,
+		   int flags);
 
 /* ---- vm.c */
 

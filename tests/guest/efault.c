@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "pointer_calls.h"
@@ -276,6 +278,19 @@ static void timers_refuse_bad_pointers(void)
 	CHECK_EQ(syscall(SYS_timer_delete, timer_id), 0);
 }
 
+static void segments_refuse_bad_pointers(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGE, 0600);
+	const struct call calls[] = {
+		CALL(shmctl, OUT, 112, id, IPC_STAT, BAD),
+		CALL(shmctl, IN, 112, id, IPC_SET, BAD),
+	};
+
+	CHECK(id >= 0);
+	EXPECT_ALL(calls);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+}
+
 /* A signal whose frame finds no place ends the process, and only it. */
 static void on_signal(int number)
 {
@@ -406,6 +421,7 @@ int main(void)
 	RUN(a_name_may_end_with_its_page);
 	RUN(waiting_refuses_bad_pointers);
 	RUN(timers_refuse_bad_pointers);
+	RUN(segments_refuse_bad_pointers);
 	RUN(a_bad_stack_pointer_ends_the_process);
 	RUN(a_bad_signal_frame_ends_the_process);
 	RUN(calls_survive_a_mapping_that_changes);

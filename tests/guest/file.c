@@ -510,6 +510,23 @@ static void devices_do_what_they_are_for(void)
 	close(random);
 }
 
+static void a_range_is_synchronized(void)
+{
+	int fd = open("/tmp/range", O_RDWR | O_CREAT | O_TRUNC, 0600), end[2], all = 7;
+
+	CHECK(fd >= 0 && write(fd, "words", 5) == 5 && pipe(end) == 0);
+	CHECK(sync_file_range(fd, 0, 5, all) == 0 && sync_file_range(fd, 100, 0, 0) == 0);
+	CHECK(sync_file_range(fd, -1, 5, all) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(fd, 5, -1, all) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(fd, 0, 5, all + 1) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(end[0], 0, 5, all) == -1 && errno == ESPIPE);
+	close(end[0]);
+	close(end[1]);
+	close(fd);
+	CHECK(sync_file_range(fd, 0, 5, all) == -1 && errno == EBADF);
+	unlink("/tmp/range");
+}
+
 int main(void)
 {
 	RUN(data_comes_back);
@@ -537,5 +554,6 @@ int main(void)
 	RUN(cutting_races_with_use_harmlessly);
 	RUN(full_file_system_leaves_the_machine_usable);
 	unlink(PATH);
+	RUN(a_range_is_synchronized);
 	return test_result();
 }
