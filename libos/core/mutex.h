@@ -19,9 +19,10 @@ enum mutex_rank {
 	MUTEX_TRACE = 7, /* the trace rings: turned on and off, read with user copies */
 	MUTEX_VM = 8, /* one address space: regions and page tables together; never held over a user
 			  * copy */
-	MUTEX_SCHED = 9, /* scheduler libraries: load, unload, swap and tune, one at a time */
-	MUTEX_NEST = 10, /* which epoll watches which; files are closed under any mutex */
-	MUTEX_DAY = 11,  /* which timerfds are set to a time of day: likewise */
+	MUTEX_SCHED = 9,    /* scheduler libraries: load, unload, swap and tune, one at a time */
+	MUTEX_NEST = 10,    /* which epoll watches which; files are closed under any mutex */
+	MUTEX_DAY = 11,     /* which timerfds are set to a time of day: likewise */
+	MUTEX_NOTICES = 12, /* which files have notices for SIGIO; files are asked under it */
 };
 
 /* In struct mutex.owner: somebody waits, or is about to. */

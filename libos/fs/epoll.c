@@ -21,6 +21,7 @@
 #include "fs/epoll.h"
 #include "abi/errno.h"
 #include "core/memory.h"
+#include "fs/async.h"
 #include "proc/user.h"
 
 /* Guards struct epoll.pollers of all. */
@@ -180,7 +181,7 @@ static struct epoll_item *find_unlocked(struct epoll *ep, const struct file *f, 
 }
 
 /* With a reference on f, so that it has none or keeps the same. */
-static struct file_watches *watches_of(struct file *f)
+struct file_watches *file_watches_of(struct file *f)
 {
 	struct file_watches *w = atomic_load_explicit(&f->watches, memory_order_acquire), *none = NULL;
 
@@ -243,7 +244,7 @@ static void item_remove(struct epoll_item *item, struct file *f);
 
 int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
 {
-	struct file_watches *watches = watches_of(f);
+	struct file_watches *watches = file_watches_of(f);
 	struct epoll_item *item = watches ? item_alloc(ep, f, fd, event) : NULL;
 	int error = item ? 0 : -ENOMEM;
 
@@ -339,6 +340,7 @@ __attribute__((noinline, cold)) void epoll_forget(struct file *f)
 	/* Nobody else adds or removes any. */
 	while (!list_empty(&watches->items))
 		item_remove(list_entry(watches->items.next, struct epoll_item, watch_link), f);
+	async_forget(watches->notice);
 	heap_free(watches);
 }
 

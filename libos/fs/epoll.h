@@ -86,8 +86,9 @@ struct epoll_item {
 	struct list inner_link, outer_link; /* under the mutex of fs/epoll_nest.c */
 };
 
-/* The items of a file.  Made with the first, and then there as long as the file. */
+/* The items of a file, and its notice.  Made with the first, and then there as long as the file. */
 struct file_watches {
+	struct async_notice *notice; /* for SIGIO: fs/async.c, under its mutex; or NULL */
 	struct lock lock;   /* RANK_LEAF; guards: */
 	struct list items;
 };
@@ -111,6 +112,8 @@ int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event
 int epoll_change(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event);
 int epoll_delete(struct epoll *ep, struct file *f, int fd);
 
+/* With a reference on f; NULL when out of memory. */
+struct file_watches *file_watches_of(struct file *f);
 /* Under ep->lock. */
 struct epoll_item *epoll_find(const struct epoll *ep, const struct file *f, int fd);
 /* No lock held: the item may be ready, and is looked at by whoever waits. */

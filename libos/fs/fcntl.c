@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls on descriptors and open files themselves: dup, fcntl, flock, ioctl, close_range. */
 #include "core/usercopy.h"
+#include "fs/async.h"
 #include "fs/calls.h"
 #include "fs/descriptor.h"
 #include "fs/inode.h"
@@ -10,7 +11,7 @@
 #include <linux/close_range.h>
 
 /* What F_SETFL may change. */
-#define FLAGS_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT)
+#define FLAGS_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | O_ASYNC)
 
 long sys_dup(int fd)
 {
@@ -48,6 +49,26 @@ static void change_flags(struct file *f, uint32_t mask, uint32_t value)
 						      (old & ~mask) | (value & mask),
 						      memory_order_relaxed, memory_order_relaxed))
 		;
+}
+
+/* As on Linux O_ASYNC may be set of a file that never has news, and says nothing. */
+static int set_flags(struct file *f, uint32_t flags)
+{
+	int error = flags & O_ASYNC ? async_prepare(f) : 0;
+
+	if (error && error != -ENOTTY)
+		return error;
+	change_flags(f, FLAGS_SETTABLE, flags);
+	return 0;
+}
+
+static long set_async(struct file *f, bool on)
+{
+	int error = async_prepare(f);
+
+	if (!error)
+		change_flags(f, O_ASYNC, on ? O_ASYNC : 0);
+	return error;
 }
 
 /* The bytes that a struct flock names, from first to last. */
@@ -145,10 +166,15 @@ static long fcntl_file(struct file *f, int fd, int command, uint64_t argument)
 	case F_GETFL:
 		return f->flags;
 	case F_SETFL:
-		change_flags(f, FLAGS_SETTABLE, (uint32_t)argument);
-		return 0;
+		return set_flags(f, (uint32_t)argument);
+	case F_SETOWN:
+		return async_set_owner(f, (int)argument);
 	case F_GETOWN:
-		return 0; /* there is no F_SETOWN; musl takes an error for somebody's number */
+		return async_owner(f);
+	case F_SETOWN_EX:
+		return async_set_owner_ex(f, argument);
+	case F_GETOWN_EX:
+		return async_owner_ex(f, argument);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -234,6 +260,8 @@ static long ioctl_file(struct file *f, int fd, unsigned command, uint64_t argume
 			return -EFAULT;
 		change_flags(f, O_NONBLOCK, value ? O_NONBLOCK : 0);
 		return 0;
+	case FIOASYNC:
+		return copy_from_user(&value, argument, sizeof(value)) ?: set_async(f, value != 0);
 	case FIONREAD:
 		if (f->inode && inode_is_regular(f->inode)) {
 			uint64_t size = file_size(f);

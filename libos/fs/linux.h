@@ -24,6 +24,8 @@
 #include <linux/stat.h>
 #pragma pop_macro("__GLIBC__")
 
+#define O_ASYNC FASYNC
+
 #define R_OK 4
 #define W_OK 2
 #define X_OK 1

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A socket as an open file: read and write, poll, ioctl. */
+#include <linux/sockios.h>
 #include "core/usercopy.h"
+#include "fs/async.h"
 #include "fs/poll.h"
 #include "fs/read_write.h"
 #include "fs/socket.h"
@@ -105,17 +107,52 @@ static uint32_t socket_poll(struct file *f, struct poll_waiter *w)
 	return events;
 }
 
-static long socket_ioctl(struct file *f, unsigned command, uint64_t argument)
+static int bytes_to_read(struct socket_end *e)
 {
-	struct socket_end *e = f->private;
 	int bytes;
 
-	if (command != FIONREAD)
-		return -ENOTTY;
 	lock_acquire(&e->pair->lock);
 	bytes = (int)socket_queue_bytes(&e->queue, !socket_is_connected(e));
 	lock_release(&e->pair->lock);
-	return copy_to_user(argument, &bytes, sizeof(bytes));
+	return bytes;
+}
+
+/* What has been sent and not arrived is nothing, of TCP and UDP; of AF_UNIX Linux counts what has not been
+ * taken.  What goes to many is not kept apart. */
+static int bytes_on_their_way(struct socket_end *e)
+{
+	int bytes = 0;
+
+	lock_acquire(&e->pair->lock);
+	if (e->pair->family == AF_UNIX && socket_is_joined(e))
+		bytes = (int)socket_queue_bytes(&socket_other(e)->queue, false);
+	lock_release(&e->pair->lock);
+	return bytes;
+}
+
+static long socket_ioctl(struct file *f, unsigned command, uint64_t argument)
+{
+	struct socket_end *e = f->private;
+	int value;
+
+	switch (command) {
+	case FIONREAD:
+		value = bytes_to_read(e);
+		break;
+	case SIOCOUTQ:
+		value = bytes_on_their_way(e);
+		break;
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		value = async_owner(f);
+		break;
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		return copy_from_user(&value, argument, sizeof(value)) ?: async_set_owner(f, value);
+	default:
+		return -ENOTTY;
+	}
+	return copy_to_user(argument, &value, sizeof(value));
 }
 
 const struct file_ops socket_file_ops = {
