@@ -159,7 +159,6 @@ struct process *process_create(const struct process *parent)
 	list_init(&p->all_link);
 	list_init(&p->tasks);
 	list_init(&p->signal_queue);
-	wait_queue_init(&p->signal_watchers);
 	wait_queue_init(&p->child_wait);
 	wait_queue_init(&p->stop_wait);
 	wait_queue_init(&p->vfork_wait);

@@ -89,7 +89,8 @@ struct process {
 	_Atomic uint64_t signal_pending;       /* for the process as a whole; its tasks may read it without
 						* the lock */
 	struct list signal_queue;
-	struct wait_queue signal_watchers; /* who waits for signals to read (signal_file.c) */
+	/* Who waits for signals to read (signal_file.c); its links are NULL until somebody does. */
+	struct wait_queue signal_watchers;
 
 	/* Changed by exec and exit in the only remaining task, under exec_mutex; read by its own tasks,
 	 * and by others under exec_mutex.  vm, files and fs are NULL in a zombie. */

@@ -255,7 +255,8 @@ void signal_exec(struct process *p)
 
 void signal_release_locked(struct process *p)
 {
-	signal_queue_discard(&p->signal_pending, &p->signal_queue, ~0ul);
+	if (p->signal_pending)
+		signal_queue_discard(&p->signal_pending, &p->signal_queue, ~0ul);
 	signal_watchers_release_locked(p);
 	actions_put(p);
 }

@@ -47,7 +47,15 @@ struct signal_file {
 /* Of processes that have ended; under process_tree_lock. */
 static struct list left_behind = LIST_INIT(left_behind);
 
-void signal_watchers_release_locked(struct process *p)
+/* Most processes never have any, and need not make the queue for them. */
+static struct wait_queue *watchers_of(struct process *p)
+{
+	if (!p->signal_watchers.waiters.next)
+		wait_queue_init(&p->signal_watchers);
+	return &p->signal_watchers;
+}
+
+void signal_watchers_leave_locked(struct process *p)
 {
 	list_splice_front(&left_behind, &p->signal_watchers.waiters);
 }
@@ -103,8 +111,8 @@ static int take_next(struct file *f, bool wait, struct signal_info *info)
 	while ((number = signal_take(t, file->set, info)) == 0 && !error) {
 		if (!wait)
 			error = -EAGAIN;
-		else if (wait_on(&t->process->signal_watchers, &process_tree_lock,
-				 WAIT_INTERRUPTIBLE, 0) == -EINTR)
+		else if (wait_on(watchers_of(t->process), &process_tree_lock, WAIT_INTERRUPTIBLE,
+				 0) == -EINTR)
 			error = -ERESTARTSYS;
 	}
 	lock_release(&process_tree_lock);
@@ -150,10 +158,10 @@ static uint32_t signal_file_poll(struct file *f, struct poll_waiter *w)
 	bool ready;
 
 	lock_acquire(&process_tree_lock);
-	if (w && !has_room(&p->signal_watchers))
+	if (w && !has_room(watchers_of(p)))
 		w->refused = true;
 	else if (w)
-		poll_wait(w, &p->signal_watchers, &process_tree_lock);
+		poll_wait(w, watchers_of(p), &process_tree_lock);
 	ready = ((t->signal_pending | p->signal_pending) & file->set) != 0;
 	lock_release(&process_tree_lock);
 	return ready ? POLLIN : 0;
@@ -202,7 +210,7 @@ static long change_set(int fd, uint64_t set)
 
 		lock_acquire(&process_tree_lock);
 		file->set = set;
-		wake_all(&current_process()->signal_watchers, POLLIN);
+		wake_all(watchers_of(current_process()), POLLIN);
 		lock_release(&process_tree_lock);
 		result = fd;
 	}

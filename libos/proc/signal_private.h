@@ -36,12 +36,17 @@ int signal_take(struct task *t, uint64_t wanted, struct signal_info *info);
 
 /* signal_file.c */
 /* Who waits for signals of p, which is ending, is woken by none any more. */
-void signal_watchers_release_locked(struct process *p);
+void signal_watchers_leave_locked(struct process *p);
+static inline void signal_watchers_release_locked(struct process *p)
+{
+	if (p->signal_watchers.waiters.next)
+		signal_watchers_leave_locked(p);
+}
 
 /* One has become pending for p or a task of it: who waits for one to read looks at it. */
 static inline void signal_tell_watchers(struct process *p)
 {
-	if (!list_empty(&p->signal_watchers.waiters))
+	if (p->signal_watchers.waiters.next)
 		wake_all(&p->signal_watchers, POLLIN);
 }
 

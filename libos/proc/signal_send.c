@@ -92,7 +92,8 @@ void signal_task_release_locked(struct task *t)
 {
 	struct process *p = t->process;
 
-	signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
+	if (t->signal_pending)
+		signal_queue_discard(&t->signal_pending, &t->signal_queue, ~0ul);
 	t->signal_blocked = ~0ul; /* nobody chooses it any more */
 	/* What it blocked too: it may have been told, and have blocked it since (core/quick.asm).  If all
 	 * are to end, nobody takes any. */

@@ -117,7 +117,7 @@ static bool continues(const struct mapping *lower, const struct mapping *upper)
 {
 	if (lower->prot != upper->prot || lower->kind != upper->kind ||
 	    lower->shared != upper->shared || lower->file != upper->file ||
-	    lower->memory != upper->memory || lower->stays_read_only != upper->stays_read_only ||
+	    lower->memory != upper->memory ||
 	    upper->region.end - lower->region.start > VM_LENGTH_MAX)
 		return false;
 	if (!lower->file && !lower->memory)

@@ -173,7 +173,7 @@ long vm_map_memory(struct vm *v, struct shared_memory *s, uint64_t address, uint
 	*m = (struct mapping){ .prot = (uint8_t)prot,
 			       .shared = true,
 			       .memory = s,
-			       .stays_read_only = !(prot & PROT_WRITE) };
+			       .kind = prot & PROT_WRITE ? MAPPING_PLAIN : MAPPING_READ_ONLY };
 	mutex_lock(&v->mutex);
 	at = place(v, m, address, len, flags, &epoch);
 	vm_unlock(v, epoch);

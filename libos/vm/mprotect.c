@@ -23,7 +23,7 @@ static int decode_range(uint64_t addr, uint64_t len, uint64_t *end)
 /* A shared file opened for reading only may not become writable, nor a segment that was attached so. */
 static bool may_have(const struct mapping *m, int prot)
 {
-	if ((prot & PROT_WRITE) && m->stays_read_only)
+	if ((prot & PROT_WRITE) && m->kind == MAPPING_READ_ONLY)
 		return false;
 	if (!(prot & PROT_WRITE) || !m->shared || !m->file)
 		return true;

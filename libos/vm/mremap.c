@@ -67,7 +67,8 @@ static long move(struct vm *v, struct mapping *m, uint64_t old, uint64_t len, ui
 
 	if (!moved)
 		return -ENOMEM;
-	moved->kind = MAPPING_PLAIN;
+	if (moved->kind != MAPPING_READ_ONLY)
+		moved->kind = MAPPING_PLAIN;
 	moved->page += (old - m->region.start) / PAGE;
 	moved->region.start = to;
 	moved->region.end = to + new_len;

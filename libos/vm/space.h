@@ -55,7 +55,8 @@ struct vm {
 	struct list spare_link;
 };
 
-enum mapping_kind { MAPPING_PLAIN, MAPPING_HEAP, MAPPING_STACK };
+/* MAPPING_READ_ONLY: of a segment that was attached so, and stays so. */
+enum mapping_kind { MAPPING_PLAIN, MAPPING_HEAP, MAPPING_STACK, MAPPING_READ_ONLY };
 
 /* Pages with the same rights and the same contents behind them.  All under vm.mutex. */
 struct mapping {
@@ -63,7 +64,6 @@ struct mapping {
 	uint8_t prot;  /* PROT_ */
 	uint8_t kind;  /* enum mapping_kind */
 	bool shared;
-	bool stays_read_only;         /* of a segment that was attached so */
 	struct file *file;            /* counted, or NULL */
 	struct shared_memory *memory; /* counted, or NULL: MAP_SHARED without a file */
 	uint64_t page;                /* of file or memory, at region.start */

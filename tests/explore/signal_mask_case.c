@@ -99,7 +99,6 @@ static void setup(void)
 	process.signal_actions = &actions;
 	list_init(&process.tasks);
 	list_init(&process.signal_queue);
-	wait_queue_init(&process.signal_watchers);
 	for (unsigned i = 0; i < TASKS; i++) {
 		struct task *t = &tasks[i];
 
