@@ -17,7 +17,8 @@
  *
  * One that is set to a time of day keeps that as what it is, and is armed for the monotonic time at
  * which the clock will say so.  Who sets such a one arms it by the clock and puts it into the list, with
- * the mutex held; who sets the clock does that, and then arms all in the list anew, with the mutex held.  So either he finds it there, or it is armed by the clock as he has set it.
+ * the mutex held; who sets the clock does that, and then arms all in the list anew, with the mutex
+ * held.  So either he finds it there, or it is armed by the clock as he has set it.
  */
 #include <linux/time.h>
 #include <linux/timerfd.h>

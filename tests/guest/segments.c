@@ -229,7 +229,8 @@ static void rights_are_kept(void)
 	CHECK(is_gone(shared_id));
 }
 
-/* Threads that make, find, attach, remove and detach one by its name: none is left over, or used when it is gone. */
+/* Threads that make, find, attach, remove and detach one by its name: none is left over, or used when it
+ * is gone. */
 #define THREADS 4
 #define ROUNDS 200
 
