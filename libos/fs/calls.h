@@ -101,6 +101,20 @@ long sys_truncate(uint64_t path, int64_t size);
 long sys_ftruncate(int fd, int64_t size);
 long sys_fallocate(int fd, int mode, int64_t offset, int64_t size);
 
+/* extended_attribute.c */
+long sys_setxattr(uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags);
+long sys_lsetxattr(uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags);
+long sys_fsetxattr(int fd, uint64_t name, uint64_t value, uint64_t size, int flags);
+long sys_getxattr(uint64_t path, uint64_t name, uint64_t value, uint64_t size);
+long sys_lgetxattr(uint64_t path, uint64_t name, uint64_t value, uint64_t size);
+long sys_fgetxattr(int fd, uint64_t name, uint64_t value, uint64_t size);
+long sys_listxattr(uint64_t path, uint64_t list, uint64_t size);
+long sys_llistxattr(uint64_t path, uint64_t list, uint64_t size);
+long sys_flistxattr(int fd, uint64_t list, uint64_t size);
+long sys_removexattr(uint64_t path, uint64_t name);
+long sys_lremovexattr(uint64_t path, uint64_t name);
+long sys_fremovexattr(int fd, uint64_t name);
+
 /* pipe.c, eventfd.c */
 long sys_pipe(uint64_t user);
 long sys_pipe2(uint64_t user, int flags);

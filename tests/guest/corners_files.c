@@ -15,8 +15,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "fails.h"
 #include "test.h"
 
 #define FILE_NAME "/tmp/corners_files"
@@ -377,6 +379,39 @@ static void a_file_may_be_older_than_1970(void)
 	CHECK(close(fd) == 0 && unlink(FILE_NAME) == 0);
 }
 
+/* xattr(7), of a file system that does not keep any: who copies a file finds that it has none. */
+static void no_file_has_extended_attributes(void)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0600), named = open(FILE_NAME, O_PATH);
+	char list[64], long_name[300];
+
+	CHECK(fd >= 0 && named >= 0);
+	CHECK_EQ(listxattr(FILE_NAME, list, sizeof(list)), 0);
+	CHECK_EQ(llistxattr(FILE_NAME, NULL, 0), 0);
+	CHECK_EQ(flistxattr(fd, list, sizeof(list)), 0);
+	FAILS(getxattr(FILE_NAME, "user.a", list, sizeof(list)), EOPNOTSUPP);
+	FAILS(lgetxattr(FILE_NAME, "user.a", list, sizeof(list)), EOPNOTSUPP);
+	FAILS(fgetxattr(fd, "user.a", list, sizeof(list)), EOPNOTSUPP);
+	FAILS(setxattr(FILE_NAME, "user.a", "x", 1, 0), EOPNOTSUPP);
+	FAILS(lsetxattr(FILE_NAME, "user.a", "x", 1, XATTR_CREATE), EOPNOTSUPP);
+	FAILS(fsetxattr(fd, "user.a", NULL, 0, XATTR_REPLACE), EOPNOTSUPP);
+	FAILS(removexattr(FILE_NAME, "user.a"), EOPNOTSUPP);
+	FAILS(lremovexattr(FILE_NAME, "user.a"), EOPNOTSUPP);
+	FAILS(fremovexattr(fd, "user.a"), EOPNOTSUPP);
+
+	FAILS(listxattr("/nowhere", list, sizeof(list)), ENOENT);
+	FAILS(getxattr("/nowhere", "user.a", list, sizeof(list)), ENOENT);
+	FAILS(flistxattr(named, list, sizeof(list)), EBADF);
+	FAILS(fgetxattr(-1, "user.a", list, sizeof(list)), EBADF);
+	FAILS(getxattr(FILE_NAME, "", list, sizeof(list)), ERANGE);
+	memset(long_name, 'a', sizeof(long_name));
+	long_name[sizeof(long_name) - 1] = 0;
+	FAILS(removexattr(FILE_NAME, long_name), ERANGE);
+	FAILS(setxattr(FILE_NAME, "user.a", "x", 1, 4), EINVAL);
+	FAILS(setxattr(FILE_NAME, "user.a", "x", 65537, 0), E2BIG);
+	CHECK(close(fd) == 0 && close(named) == 0 && unlink(FILE_NAME) == 0);
+}
+
 int main(void)
 {
 	RUN(an_owner_makes_no_member_of_a_group_of_others);
@@ -398,5 +433,6 @@ int main(void)
 	RUN(no_path_fits_into_a_byte);
 	RUN(a_mapping_goes_where_it_is_wanted);
 	RUN(a_file_may_be_older_than_1970);
+	RUN(no_file_has_extended_attributes);
 	return test_result();
 }
