@@ -50,7 +50,7 @@ static long change_mode(struct inode *i, uint32_t mode, int error)
 	if (i && !error) {
 		lock_acquire(&i->lock);
 		/* Nobody makes a program run as a group that he is not in. */
-		if (p->euid != 0 && i->gid != p->egid)
+		if (p->euid != 0 && !process_is_in_group(p, i->gid))
 			mode &= ~S_ISGID;
 		i->permissions = mode & 07777;
 		lock_release(&i->lock);
@@ -71,7 +71,7 @@ static long change_owner(struct inode *i, uint32_t uid, uint32_t gid, int error)
 	lock_acquire(&i->lock);
 	if (p->euid != 0 &&
 	    ((uid != KEEP_ID && (uid != i->uid || i->uid != p->euid)) ||
-	     (gid != KEEP_ID && (i->uid != p->euid || (gid != p->egid && gid != i->gid)))))
+	     (gid != KEEP_ID && (i->uid != p->euid || (gid != i->gid && !process_is_in_group(p, gid))))))
 		error = -EPERM;
 	if (!error) {
 		if (uid != KEEP_ID)

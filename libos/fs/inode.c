@@ -78,8 +78,9 @@ static bool may_do_all(const struct inode *i, unsigned wanted, uint32_t uid)
 	return uid == 0 && (inode_is_directory(i) || !(wanted & X_OK));
 }
 
-static __attribute__((noinline)) int access_as(struct inode *i, unsigned wanted, uint32_t uid,
-					       uint32_t gid)
+/* As this user, in this group and in all others that p is in. */
+static __attribute__((noinline)) int access_as(struct inode *i, unsigned wanted, const struct process *p,
+					       uint32_t uid, uint32_t gid)
 {
 	uint32_t permissions, granted;
 	bool owner, group;
@@ -87,7 +88,7 @@ static __attribute__((noinline)) int access_as(struct inode *i, unsigned wanted,
 	lock_acquire(&i->lock);
 	permissions = i->permissions;
 	owner = i->uid == uid;
-	group = i->gid == gid;
+	group = i->gid == gid || process_is_in_more_group(p, i->gid);
 	lock_release(&i->lock);
 	if (uid == 0)
 		return permissions & 0111 ? 0 : -EACCES;
@@ -99,14 +100,14 @@ int inode_access(struct inode *i, unsigned wanted)
 {
 	struct process *p = current_process();
 
-	return p && !may_do_all(i, wanted, p->euid) ? access_as(i, wanted, p->euid, p->egid) : 0;
+	return p && !may_do_all(i, wanted, p->euid) ? access_as(i, wanted, p, p->euid, p->egid) : 0;
 }
 
 int inode_access_real(struct inode *i, unsigned wanted)
 {
 	struct process *p = current_process();
 
-	return p && !may_do_all(i, wanted, p->uid) ? access_as(i, wanted, p->uid, p->gid) : 0;
+	return p && !may_do_all(i, wanted, p->uid) ? access_as(i, wanted, p, p->uid, p->gid) : 0;
 }
 
 bool inode_owned(struct inode *i)

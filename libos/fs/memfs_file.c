@@ -47,7 +47,7 @@ static void drop_privilege_bits(struct inode *i)
 		return;
 	lock_acquire(&i->lock);
 	i->permissions &= ~S_ISUID;
-	if ((i->permissions & S_IXGRP) || i->gid != p->egid)
+	if ((i->permissions & S_IXGRP) || !process_is_in_group(p, i->gid))
 		i->permissions &= ~S_ISGID;
 	lock_release(&i->lock);
 }

@@ -280,7 +280,10 @@ void proc_print_thread_status(struct process *p, uint32_t thread, struct text *o
 	text_print(out, "Pid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", pic.id, pic.parent);
 	text_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
 		   p->euid, p->gid, p->egid, p->sgid, p->egid);
-	text_print(out, "Groups:\t \n");
+	text_print(out, "Groups:\t");
+	for (uint32_t i = 0; i < p->more_group_count; i++)
+		text_print(out, i ? " %u" : "%u", p->more_groups[i]);
+	text_print(out, " \n");
 	if (pic.bytes)
 		text_print(out, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 			   pic.bytes / 1024, pic.peak_pages * PAGE_KIB, pic.pages * PAGE_KIB);

@@ -299,7 +299,7 @@ static const struct {
 	{ "sys/kernel/ostype", print_name, offsetof(struct new_utsname, sysname) },
 	{ "sys/kernel/version", print_name, offsetof(struct new_utsname, version) },
 	{ "sys/kernel/pid_max", print_number, TASK_PROGRAM_IDS },
-	{ "sys/kernel/ngroups_max", print_number, 0 },
+	{ "sys/kernel/ngroups_max", print_number, PROCESS_GROUPS_MAX },
 	{ "sys/kernel/cap_last_cap", print_number, CAP_LAST_CAP },
 	{ "sys/kernel/threads-max", print_number, TASK_PROGRAM_IDS },
 	{ "sys/kernel/random/uuid", print_uuid, 0 },

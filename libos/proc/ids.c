@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User and group ids: credentials(7).  A process holds one group and no capabilities but root's.
+ * User and group ids: credentials(7); the other groups of a process are in more_groups.c.  It has no
+ * capabilities but root's.
  * The fields are words that only the process's own tasks write, those of one call under one hold of
  * process_tree_lock.
  */
@@ -205,26 +206,6 @@ long sys_setfsuid(uint32_t id)
 long sys_setfsgid(uint32_t id)
 {
 	return current_process()->egid;
-}
-
-long sys_getgroups(int size, uint64_t list)
-{
-	return size < 0 ? -EINVAL : 0;
-}
-
-/* Accepted from root, who may enter any file anyhow, so that programs that drop rights go on. */
-long sys_setgroups(int size, uint64_t list)
-{
-	uint32_t group;
-
-	if (!privileged())
-		return -EPERM;
-	if (size < 0 || size > 65536)
-		return -EINVAL;
-	for (int i = 0; i < size; i++)
-		if (load_user32(&group, list + i * sizeof(group)) < 0)
-			return -EFAULT;
-	return 0;
 }
 
 /* Linux's version 3: two words for each of effective, permitted and inheritable. */

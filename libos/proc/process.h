@@ -44,6 +44,9 @@ struct fs_context {
 	uint32_t mask;
 };
 
+/* Linux has 65536; more than all groups of most systems, and as many as musl's NGROUPS_MAX. */
+#define PROCESS_GROUPS_MAX 32
+
 struct process {
 	/* Fixed after creation. */
 	uint32_t pid, generation;
@@ -108,6 +111,7 @@ struct process {
 	/* Identity: written by the process's own tasks under process_tree_lock, all that one call changes
 	 * together; a word by itself is read without. */
 	uint32_t uid, euid, suid, gid, egid, sgid;
+	uint32_t more_group_count; /* of more_groups (more_groups.c) */
 
 	/* Timers and limits: under the process tree lock. */
 	void *interval_timer;     /* time/process_timers.h */
@@ -117,6 +121,7 @@ struct process {
 	/* The last ones, which need not be cleared. */
 	uint64_t limits[16][2];    /* enum process_limit; soft, hard */
 	struct fs_context own_fs;  /* of use while it has references; any process that it is the `fs` of */
+	uint32_t more_groups[PROCESS_GROUPS_MAX]; /* part of its identity, as above */
 };
 
 /* Its main task has ended, and others go on: under process_tree_lock. */
@@ -220,6 +225,28 @@ static inline uint32_t task_thread_id(const struct task *t)
 /* tty/: the session leader `p` ends; called without locks before its children are given away.
  * Hangs up its controlling terminal. */
 void tty_session_leader_exit(struct process *p);
+
+/*
+ * Is p, the calling process, in this group beside its effective one?  Whatever lock is held, and without one of its
+ * own: the words are written one after the other, under process_tree_lock, so a look meanwhile, by another task
+ * of the process, sees some of the old list and some of the new one.  Each of them was its group just before, or is
+ * just after, and a call that runs at the same time as setgroups() may be judged by either.
+ */
+static inline bool process_is_in_more_group(const struct process *p, uint32_t gid)
+{
+	for (uint32_t i = 0; i < p->more_group_count; i++)
+		if (p->more_groups[i] == gid)
+			return true;
+	return false;
+}
+
+static inline bool process_is_in_group(const struct process *p, uint32_t gid)
+{
+	return p->egid == gid || process_is_in_more_group(p, gid);
+}
+
+/* more_groups.c, with process_tree_lock held: a child is in the groups of who makes it. */
+void more_groups_copy_locked(struct process *child, const struct process *from);
 
 /* group.c: with process_tree_lock held.  No process is given the number of this group, though all of it end,
  * until n lets it go. */

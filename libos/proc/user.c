@@ -156,6 +156,7 @@ void user_hand_over_locked(struct process *from, struct process *child)
 	child->gid = from->gid;
 	child->egid = from->egid;
 	child->sgid = from->sgid;
+	more_groups_copy_locked(child, from);
 }
 
 bool user_change_locked(struct process *p, uint32_t uid)

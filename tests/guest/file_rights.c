@@ -175,10 +175,45 @@ static void descriptors_are_shown_to_their_owner(void)
 	CHECK_EQ(as_users(OTHER, OTHER, owns_its_memory_file), 0);
 }
 
+/* By a user who is in GROUP beside his own: 0 if what it gives him holds. */
+static int is_in_a_second_group(void)
+{
+	gid_t second = GROUP;
+	struct stat s;
+
+	if (setgroups(1, &second) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 || setresuid(OTHER, OTHER, 0) < 0)
+		return 1;
+	if (open(PATH, O_RDONLY) < 0 || open(PATH, O_WRONLY) >= 0 || errno != EACCES)
+		return 2;
+	if (access(PATH, R_OK) != 0 || access(PATH, W_OK) == 0)
+		return 3;
+	/* What is his he may give to it, and mark as to be run by its members. */
+	if (chown(PATH ".own", (uid_t)-1, GROUP) < 0 || chmod(PATH ".own", 02750) < 0 ||
+	    stat(PATH ".own", &s) < 0 || s.st_gid != GROUP || (s.st_mode & 07777) != 02750)
+		return 4;
+	return chown(PATH ".own", (uid_t)-1, GROUP + 1) == 0 || errno != EPERM ? 5 : 0;
+}
+
+static void a_second_group_gives_its_rights(void)
+{
+	int status, fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int own = open(PATH ".own", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	pid_t child;
+
+	CHECK(fchown(fd, 0, GROUP) == 0 && fchmod(fd, 0640) == 0 && fchown(own, OTHER, OTHER) == 0);
+	child = fork();
+	if (child == 0)
+		_exit(is_in_a_second_group());
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 0);
+	CHECK(close(fd) == 0 && close(own) == 0 && unlink(PATH) == 0 && unlink(PATH ".own") == 0);
+}
+
 int main(void)
 {
 	RUN(access_walks_as_the_real_user);
 	RUN(descriptors_are_shown_to_their_owner);
 	RUN(changed_contents_lose_their_rights);
+	RUN(a_second_group_gives_its_rights);
 	return test_result();
 }

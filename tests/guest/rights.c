@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a process that is not root may do to itself and to others: credentials(7), getrlimit(2), sched(7). */
 #define _GNU_SOURCE
+#include <grp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -32,6 +33,57 @@ static int changes_ids(void)
 static void an_effective_id_alone_is_not_set(void)
 {
 	CHECK_EQ(in_child(changes_ids), 0);
+}
+
+static int is_in_groups(void)
+{
+	gid_t groups[4] = { 7, 1001, 5, 9 }, found[4] = { 0 }, many[33] = { 0 };
+
+	if (setgroups(0, NULL) < 0 || getgroups(0, NULL) != 0 || setgroups(4, groups) < 0)
+		return 1;
+	if (getgroups(0, NULL) != 4 || getgroups(4, found) != 4 || memcmp(groups, found, sizeof(groups)))
+		return 2;
+	if (getgroups(3, found) != -1 || errno != EINVAL || getgroups(-1, found) != -1 || errno != EINVAL)
+		return 3;
+	if (setgroups(33, many) != -1 || errno != EINVAL || getgroups(4, found) != 4)
+		return 4;
+	/* They stay when the identity changes, and then nobody else can be chosen. */
+	if (setresgid(1001, 1001, 1001) < 0 || setresuid(1001, 1001, 1001) < 0)
+		return 5;
+	if (setgroups(0, NULL) != -1 || errno != EPERM)
+		return 6;
+	memset(found, 0, sizeof(found));
+	return getgroups(4, found) != 4 || memcmp(groups, found, sizeof(groups)) ? 7 : 0;
+}
+
+static int hands_its_groups_on(void)
+{
+	gid_t groups[2] = { 7, 5 };
+	char line[64] = "";
+	FILE *status;
+	pid_t child;
+	int ended;
+
+	if (setgroups(2, groups) < 0)
+		return 1;
+	child = fork();
+	if (child == 0) {
+		/* A program that is started has them, too. */
+		execl("/bin/sh", "sh", "-c", "test \"$(id -G)\" = '0 7 5'", NULL);
+		_exit(1);
+	}
+	if (waitpid(child, &ended, 0) != child || ended != 0)
+		return 2;
+	status = fopen("/proc/self/status", "r");
+	while (status && fgets(line, sizeof(line), status) && strncmp(line, "Groups:", 7))
+		;
+	return strcmp(line, "Groups:\t7 5 \n") ? 3 : 0;
+}
+
+static void a_process_is_in_several_groups(void)
+{
+	CHECK_EQ(in_child(is_in_groups), 0);
+	CHECK_EQ(in_child(hands_its_groups_on), 0);
 }
 
 static int has_own_limits(void)
@@ -175,6 +227,7 @@ static void who_has_joined_a_thread_finds_it_gone(void)
 int main(void)
 {
 	RUN(an_effective_id_alone_is_not_set);
+	RUN(a_process_is_in_several_groups);
 	RUN(limits_are_ones_own_whatever_the_ids);
 	RUN(a_death_signal_is_not_kept_by_another_user);
 	RUN(more_of_the_cpu_needs_a_limit_that_allows_it);
