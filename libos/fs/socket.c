@@ -143,6 +143,8 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 
 	if (socket_is_entrance(e))
 		return refuse_entrance(e, m);
+	if (e->error && is_stream(e) && e->pair->family == AF_INET)
+		return -socket_take_error_locked(e);
 	if (!socket_is_joined(e))
 		return e->pair->family == AF_INET ? -EPIPE : -ENOTCONN;
 	if (e->lonely)
@@ -151,7 +153,7 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 		return -socket_take_error_locked(e);
 	if (e->shut & SHUT_OUT)
 		return -EPIPE;
-	if (to->closed) {
+	if (to->closed && !is_stream(e)) {
 		e->lonely = true;
 		return -ECONNREFUSED;
 	}
@@ -181,7 +183,7 @@ static long await_room(const struct transfer *t)
 			return error;
 		if (!is_stream(e) && t->message->size > e->send_limit - SOCKET_OVERHEAD)
 			return -EMSGSIZE;
-		if (has_room(t))
+		if (has_room(t) || socket_is_left(e))
 			return 1;
 		if (t->at_once || ended)
 			return ended ?: -EAGAIN;
@@ -208,8 +210,13 @@ static long put_bytes(struct transfer *t)
 static long put(struct transfer *t)
 {
 	struct rights *rights = t->message->rights;
-	long result = flight_begin(t->end->pair, rights);
+	long result;
 
+	if (socket_is_left(t->end)) {
+		socket_reset_locked(t->end);
+		return (long)(t->message->size - t->done);
+	}
+	result = flight_begin(t->end->pair, rights);
 	if (result)
 		return result;
 	result = put_bytes(t);
@@ -280,7 +287,8 @@ static long await_message(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
-		if (e->error && !(is_stream(e) && e->queue.ring.used))
+		/* EPIPE is for who sends: he was told before that nothing more will come. */
+		if (e->error && e->error != EPIPE && !(is_stream(e) && e->queue.ring.used))
 			return -socket_take_error_locked(e);
 		if (e->queue.ring.used)
 			return 1;

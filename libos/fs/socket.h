@@ -122,6 +122,9 @@ struct socket_pair {
 
 	/* Of end 0, under the lock. */
 	bool being_named;    /* by one task, which does not hold the lock meanwhile */
+	/* connect() on a stream of a network did not wait and has said EINPROGRESS; what became of it is told by
+	 * the next one. */
+	bool connect_untold;
 	struct list backlog; /* of a listener: struct socket_pair.backlog_link, the oldest first */
 	unsigned backlog_count, backlog_limit;
 	/* Where a datagram without an address goes: of AF_UNIX, counted; of AF_INET, whoever has the name. */
@@ -164,6 +167,16 @@ static inline bool socket_is_joined(const struct socket_end *e)
 static inline bool socket_is_connected(const struct socket_end *e)
 {
 	return e->pair->type != SOCK_DGRAM;
+}
+
+/* Under the lock: the other side of a network's stream has ended the connection, and may not have heard of
+ * everything that was sent. */
+static inline bool socket_is_left(struct socket_end *e)
+{
+	const struct socket_end *other = socket_other(e);
+
+	return e->pair->family == AF_INET && socket_is_connected(e) &&
+	       (other->closed || other->shut == SHUT_BOTH);
 }
 
 /* Under the lock: what it has to tell, which is told once; or 0. */
@@ -222,6 +235,8 @@ void socket_release(struct file *f); /* the end is closed */
 /* `how` of SHUT_IN, SHUT_OUT. */
 long socket_shut(struct socket_end *e, unsigned how);
 struct socket_maker socket_maker_now(void); /* the current process */
+/* Under the lock, of a network's stream: something was sent to who has ended the connection. */
+void socket_reset_locked(struct socket_end *e);
 /* What SO_ERROR says, which is told once. */
 int socket_take_error(struct socket_end *e);
 void socket_set_send_limit(struct socket_end *e, size_t limit);

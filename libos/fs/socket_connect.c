@@ -93,7 +93,7 @@ long socket_listen(struct socket_end *e, int backlog)
 	if (!socket_name_of(e).size || e != &pair->ends[0])
 		return -EINVAL;
 	lock_acquire(&pair->lock);
-	if (pair->state == SOCKET_FRESH)
+	if (pair->state == SOCKET_FRESH && !pair->connect_untold)
 		error = socket_bind_listener(pair);
 	else if (pair->state != SOCKET_LISTENING)
 		error = -EINVAL;
@@ -115,39 +115,83 @@ long socket_listen(struct socket_end *e, int backlog)
 
 /* ---------------------------------------------------------------- connect */
 
-static long begin(struct socket_end *e)
+/* Under the lock: what became of the connection that was in progress.  If nothing did, there may be another. */
+static long tell_locked(struct socket_end *e)
+{
+	int error;
+
+	e->pair->connect_untold = false;
+	if (e->pair->state == SOCKET_CONNECTED)
+		return 0;
+	e->shut = 0;
+	error = socket_take_error_locked(e);
+	return error ? -error : -ECONNABORTED;
+}
+
+/* *more: the connection is to be made. */
+static long begin(struct socket_end *e, bool *more)
 {
 	struct socket_pair *pair = e->pair;
 	long error = 0;
 
+	*more = false;
 	lock_acquire(&pair->lock);
-	if (e != &pair->ends[0] || pair->state == SOCKET_CONNECTED)
+	if (e == &pair->ends[0] && pair->connect_untold)
+		error = tell_locked(e);
+	else if (e != &pair->ends[0] || pair->state == SOCKET_CONNECTED)
 		error = -EISCONN;
 	else if (pair->state == SOCKET_LISTENING)
 		error = pair->family == AF_INET ? -EISCONN : -EINVAL;
 	else if (pair->state == SOCKET_CONNECTING)
 		error = -EALREADY;
 	else
+		*more = true;
+	if (*more) {
 		set_state(pair, SOCKET_CONNECTING);
-	if (!error)
 		e->maker = socket_maker_now();
+	}
 	lock_release(&pair->lock);
 	return error;
 }
 
-/* If it has failed, the other end has been made and closed again, and this one is as if nothing had been. */
-static void finish(struct socket_pair *pair, bool connected)
+/*
+ * Over a network there is an answer only after connect() has come back, if it does not wait, as late as it may be
+ * looked for: programs know of EINPROGRESS, and some of nothing else.  Here the answer is there at once; it is
+ * not told before poll, SO_ERROR or the next call ask.
+ */
+static long leave_untold(struct socket_pair *pair, long error)
 {
+	struct socket_end *e = &pair->ends[0];
+
+	if (error && error != -ECONNREFUSED)
+		return error;
+	pair->connect_untold = true;
+	if (error) {
+		e->error = ECONNREFUSED;
+		e->shut = SHUT_BOTH;
+		wake_all(&e->pollers, WAKE_ANY);
+	}
+	return -EINPROGRESS;
+}
+
+/* If it has failed, the other end has been made and closed again, and this one is as if nothing had been. */
+static long finish(struct file *f, long error)
+{
+	struct socket_pair *pair = ((struct socket_end *)f->private)->pair;
+
 	lock_acquire(&pair->lock);
-	set_state(pair, connected ? SOCKET_CONNECTED : SOCKET_FRESH);
-	if (connected) {
+	set_state(pair, error ? SOCKET_FRESH : SOCKET_CONNECTED);
+	if (!error) {
 		/* Who was called for what came before has looked, and saw that it was alone. */
 		wake_all(&pair->ends[0].pollers, WAKE_ANY);
 	} else {
 		pair->ends[0].shut = 0;
 		pair->ends[0].error = 0;
 	}
+	if (pair->family == AF_INET && file_flags(f) & O_NONBLOCK)
+		error = leave_untold(pair, error);
 	lock_release(&pair->lock);
+	return error;
 }
 
 /* Waits under the listener's lock until there is room: 0 or -errno. */
@@ -247,17 +291,17 @@ static long connect_to_listener(struct file *f, const struct socket_name *to)
 long socket_connect(struct file *f, const struct socket_name *to)
 {
 	struct socket_end *e = f->private;
+	bool more;
 	long error;
 
 	if (to->size == sizeof(to->family))
 		return -EINVAL;
-	error = begin(e);
-	if (error)
+	error = begin(e, &more);
+	if (!more)
 		return error;
 	error = to->family == AF_INET && !socket_name_is_here(to) ? -ENETUNREACH
 								  : connect_to_listener(f, to);
-	finish(e->pair, !error);
-	return error;
+	return finish(f, error);
 }
 
 /* ---------------------------------------------------------------- accept */

@@ -69,7 +69,8 @@ static long socket_write_vector(struct file *f, const struct iovec *vector, unsi
 static uint32_t poll_alone(struct socket_end *e)
 {
 	if (e->pair->state != SOCKET_LISTENING)
-		return POLLOUT | POLLWRNORM | POLLWRBAND | POLLHUP;
+		return POLLOUT | POLLWRNORM | POLLWRBAND | POLLHUP | (e->error ? POLLERR : 0) |
+		       (e->shut & SHUT_IN ? POLLIN | POLLRDNORM | POLLRDHUP : 0);
 	if (e->shut & SHUT_IN)
 		return POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP;
 	return list_empty(&e->pair->backlog) ? 0 : POLLIN | POLLRDNORM;

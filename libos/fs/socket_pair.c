@@ -147,8 +147,11 @@ void socket_release(struct file *f)
 	e->closed = true;
 	/* One that has not come to be connected may try again. */
 	if (socket_is_connected(e) && pair->state != SOCKET_FRESH) {
-		other->shut = SHUT_BOTH;
-		if (e->queue.ring.used || (e == &pair->ends[1] && pair->accepted))
+		bool lost = e->queue.ring.used || (e == &pair->ends[1] && pair->accepted);
+
+		/* A network says only that nothing more will come. */
+		other->shut |= pair->family == AF_INET && !lost ? SHUT_IN : SHUT_BOTH;
+		if (lost)
 			other->error = ECONNRESET;
 	}
 	rights = socket_queue_drop(&e->queue);
@@ -169,12 +172,23 @@ void socket_release(struct file *f)
 }
 
 /* Under the lock, of e as it is now: what its other end is told.  A network does not know of who no longer
- * receives, until he does not send either. */
+ * receives, until something is sent to him and he does not send either. */
 static unsigned shut_of_other(const struct socket_end *e)
 {
-	if (e->pair->family == AF_INET && !(e->shut & SHUT_OUT))
-		return 0;
-	return (e->shut & SHUT_IN ? SHUT_OUT : 0) | (e->shut & SHUT_OUT ? SHUT_IN : 0);
+	return (e->shut & SHUT_IN && e->pair->family != AF_INET ? SHUT_OUT : 0) |
+	       (e->shut & SHUT_OUT ? SHUT_IN : 0);
+}
+
+/* Who has sent it is told when he sends the next time. */
+void socket_reset_locked(struct socket_end *e)
+{
+	struct socket_end *other = socket_other(e);
+
+	e->error = EPIPE;
+	other->error = ECONNRESET;
+	e->shut = SHUT_BOTH;
+	other->shut = SHUT_BOTH;
+	wake_everybody(e->pair);
 }
 
 long socket_shut(struct socket_end *e, unsigned how)
