@@ -69,9 +69,9 @@ static long change_owner(struct inode *i, uint32_t uid, uint32_t gid, int error)
 	if (!i)
 		return error;
 	lock_acquire(&i->lock);
-	if (p->euid != 0 &&
-	    ((uid != KEEP_ID && (uid != i->uid || i->uid != p->euid)) ||
-	     (gid != KEEP_ID && (i->uid != p->euid || (gid != i->gid && !process_is_in_group(p, gid))))))
+	if (p->euid != 0 && ((uid != KEEP_ID && (uid != i->uid || i->uid != p->euid)) ||
+			     (gid != KEEP_ID && (i->uid != p->euid ||
+						 (gid != i->gid && !process_is_in_group(p, gid))))))
 		error = -EPERM;
 	if (!error) {
 		if (uid != KEEP_ID)

@@ -79,8 +79,8 @@ static bool may_do_all(const struct inode *i, unsigned wanted, uint32_t uid)
 }
 
 /* As this user, in this group and in all others that p is in. */
-static __attribute__((noinline)) int access_as(struct inode *i, unsigned wanted, const struct process *p,
-					       uint32_t uid, uint32_t gid)
+static __attribute__((noinline)) int access_as(struct inode *i, unsigned wanted,
+					       const struct process *p, uint32_t uid, uint32_t gid)
 {
 	uint32_t permissions, granted;
 	bool owner, group;

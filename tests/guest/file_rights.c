@@ -181,7 +181,8 @@ static int is_in_a_second_group(void)
 	gid_t second = GROUP;
 	struct stat s;
 
-	if (setgroups(1, &second) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 || setresuid(OTHER, OTHER, 0) < 0)
+	if (setgroups(1, &second) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 ||
+	    setresuid(OTHER, OTHER, 0) < 0)
 		return 1;
 	if (open(PATH, O_RDONLY) < 0 || open(PATH, O_WRONLY) >= 0 || errno != EACCES)
 		return 2;

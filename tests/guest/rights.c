@@ -41,9 +41,11 @@ static int is_in_groups(void)
 
 	if (setgroups(0, NULL) < 0 || getgroups(0, NULL) != 0 || setgroups(4, groups) < 0)
 		return 1;
-	if (getgroups(0, NULL) != 4 || getgroups(4, found) != 4 || memcmp(groups, found, sizeof(groups)))
+	if (getgroups(0, NULL) != 4 || getgroups(4, found) != 4 ||
+	    memcmp(groups, found, sizeof(groups)))
 		return 2;
-	if (getgroups(3, found) != -1 || errno != EINVAL || getgroups(-1, found) != -1 || errno != EINVAL)
+	if (getgroups(3, found) != -1 || errno != EINVAL || getgroups(-1, found) != -1 ||
+	    errno != EINVAL)
 		return 3;
 	if (setgroups(33, many) != -1 || errno != EINVAL || getgroups(4, found) != 4)
 		return 4;

@@ -43,7 +43,8 @@ static struct name name_of(int fd)
 
 static int make_listener(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	CHECK(fd >= 0 && bind(fd, (void *)&address, sizeof(address)) == 0 && listen(fd, 5) == 0);
