@@ -12,7 +12,8 @@
 
 struct device {
 	struct device *next; /* fixed once it is in the list */
-	uint64_t number;     /* the rest is fixed */
+	uint64_t number;     /* the rest is fixed; the first of */
+	uint64_t count;      /* that one registration covers */
 	const struct file_ops *ops;
 	void *private;
 };
@@ -26,7 +27,7 @@ static struct device *device_find(uint64_t number)
 {
 	struct device *d = atomic_load_explicit(&devices, memory_order_acquire);
 
-	while (d && d->number != number)
+	while (d && number - d->number >= d->count)
 		d = d->next;
 	return d;
 }
@@ -56,25 +57,40 @@ static int device_publish(struct device *d)
 	return taken ? -EEXIST : 0;
 }
 
-int device_register(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
-		    void *private)
+static int add(uint64_t number, uint64_t count, const struct file_ops *ops, void *private)
 {
 	struct device *d = heap_alloc(sizeof(*d));
-	char path[DEVICE_PATH_MAX];
-	struct inode *node;
 	int error;
 
 	if (!d)
 		return -ENOMEM;
-	d->number = device_number(major, minor);
+	d->number = number;
+	d->count = count;
 	d->ops = ops;
 	d->private = private;
 	error = device_publish(d);
-	if (error) {
+	if (error)
 		heap_free(d);
+	return error;
+}
+
+int device_register_range(unsigned major, unsigned minor, unsigned count,
+			  const struct file_ops *ops)
+{
+	return add(device_number(major, minor), count, ops, NULL);
+}
+
+int device_register(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
+		    void *private)
+{
+	uint64_t number = device_number(major, minor);
+	char path[DEVICE_PATH_MAX];
+	struct inode *node;
+	int error = add(number, 1, ops, private);
+
+	if (error)
 		return error;
-	}
-	node = memfs_create(S_IFCHR | DEVICE_PERMISSIONS, d->number, &error);
+	node = memfs_create(S_IFCHR | DEVICE_PERMISSIONS, number, &error);
 	if (!node)
 		return error;
 	format(path, sizeof(path), "/dev/%s", name);

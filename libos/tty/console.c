@@ -7,6 +7,7 @@
 #include "core/string.h"
 #include "domain/parent.h"
 #include "fs/device.h"
+#include "tty/pty.h"
 #include "tty/serial.h"
 #include "tty/tty.h"
 #include "tty/vga.h"
@@ -57,4 +58,5 @@ void console_init(void)
 	if (console != NULL)
 		add("console", MAJOR_CONSOLE, MINOR_CONSOLE, &tty_console_ops, console);
 	add("tty", MAJOR_CONSOLE, MINOR_TTY_OWN, &tty_own_ops, NULL);
+	pty_init();
 }

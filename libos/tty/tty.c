@@ -29,6 +29,7 @@ void tty_init(struct tty *t, const struct tty_driver *driver, void *device)
 {
 	t->driver = driver;
 	t->device = device;
+	t->references = 1;
 	lock_init(&t->lock, "tty", RANK_TTY);
 	line_init(&t->line, echo, t);
 	wait_queue_init(&t->readers);
@@ -36,6 +37,29 @@ void tty_init(struct tty *t, const struct tty_driver *driver, void *device)
 	wait_queue_init(&t->turn);
 	t->window.ws_row = DEFAULT_ROWS;
 	t->window.ws_col = DEFAULT_COLUMNS;
+}
+
+void tty_let_go(struct tty *t)
+{
+	/* Release, so that what others did to it comes before; acquire, so that who frees it sees that. */
+	if (atomic_fetch_sub_explicit(&t->references, 1, memory_order_acq_rel) == 1)
+		t->driver->free(t);
+}
+
+static void wake_writers(struct tty *t)
+{
+	if (output_room(t) >= TTY_OUTPUT_SIZE / 2)
+		wake_all(&t->writers, POLLOUT | POLLWRNORM);
+}
+
+size_t tty_take_output(struct tty *t, uint8_t *to, size_t n)
+{
+	size_t taken = 0;
+
+	while (taken < n && tty_output_used(t) != 0)
+		to[taken++] = t->output[t->output_read++ % TTY_OUTPUT_SIZE];
+	wake_writers(t);
+	return taken;
 }
 
 void tty_push(struct tty *t)
@@ -52,8 +76,7 @@ void tty_push(struct tty *t)
 		if (taken < n)
 			break;
 	}
-	if (output_room(t) >= TTY_OUTPUT_SIZE / 2)
-		wake_all(&t->writers, POLLOUT | POLLWRNORM);
+	wake_writers(t);
 }
 
 void tty_output_ready(struct tty *t)
@@ -81,8 +104,10 @@ void tty_resume_input(struct tty *t)
 }
 
 /* The terminal's lock has been dropped: signal state ranks before it. */
-static void send_signals(struct tty *t, unsigned events)
+void tty_tell(struct tty *t, unsigned events)
 {
+	if ((events & (LINE_INTERRUPT | LINE_QUIT | LINE_SUSPEND)) == 0)
+		return;
 	lock_acquire(&process_tree_lock);
 	if (t->foreground != 0) {
 		if ((events & LINE_INTERRUPT) != 0)
@@ -95,11 +120,10 @@ static void send_signals(struct tty *t, unsigned events)
 	lock_release(&process_tree_lock);
 }
 
-void tty_input(struct tty *t, const uint8_t *bytes, size_t n)
+unsigned tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n)
 {
 	unsigned events = 0;
 
-	lock_acquire(&t->lock);
 	for (size_t i = 0; i < n; i++) {
 		unsigned event = line_input(&t->line, bytes[i]);
 
@@ -114,7 +138,15 @@ void tty_input(struct tty *t, const uint8_t *bytes, size_t n)
 	if ((events & LINE_READABLE) != 0)
 		wake_all(&t->readers, POLLIN | POLLRDNORM);
 	tty_push(t);
+	return events;
+}
+
+void tty_input(struct tty *t, const uint8_t *bytes, size_t n)
+{
+	unsigned events;
+
+	lock_acquire(&t->lock);
+	events = tty_input_locked(t, bytes, n);
 	lock_release(&t->lock);
-	if ((events & (LINE_INTERRUPT | LINE_QUIT | LINE_SUSPEND)) != 0)
-		send_signals(t, events);
+	tty_tell(t, events);
 }

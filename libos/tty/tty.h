@@ -13,6 +13,7 @@
 #define LIBOS_TTY_H
 
 #include <asm/termios.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,12 +35,23 @@ struct tty_driver {
 	size_t (*send)(struct tty *t, const uint8_t *bytes, size_t n);
 	/* No lock held; there is room again after tty_wants_input() has said no.  May be NULL. */
 	void (*resume_input)(struct tty *t);
+
+	/* The rest is of pseudo-terminals alone (tty/pty.c), whose device is a program: what has been written
+	 * counts as sent, and a session that ends leaves them to that program. */
+	bool is_program;
+	/* With t->lock held: nobody has it open any more. */
+	void (*left)(struct tty *t);
+	/* No lock held: nobody knows it any more. */
+	void (*free)(struct tty *t);
 };
 
 struct tty {
 	/* Fixed after tty_init(). */
 	const struct tty_driver *driver;
 	void *device; /* of the driver */
+
+	/* Any CPU: the device's, those of open files, and of who uses it otherwise (tty_hold). */
+	_Atomic uint32_t references;
 
 	struct lock lock;
 
@@ -55,6 +67,9 @@ struct tty {
 	/* Files opened before the last one are dead.  Changed under process_tree_lock as well, so either is
 	 * enough to read it. */
 	uint32_t hangups;
+	bool gone; /* its device, for good: nobody opens it any more.  Changed and read as `hangups` */
+	bool opened; /* once; and `open_files` are open that are not dead, the console's not counted */
+	uint32_t open_files;
 
 	/* Under process_tree_lock. */
 	uint32_t session, foreground;       /* 0: none */
@@ -63,6 +78,16 @@ struct tty {
 
 void tty_init(struct tty *t, const struct tty_driver *driver, void *device);
 
+static inline void tty_hold(struct tty *t)
+{
+	/* Relaxed: who holds it already, or process_tree_lock and finds it as a controlling terminal. */
+	atomic_fetch_add_explicit(&t->references, 1, memory_order_relaxed);
+}
+void tty_let_go(struct tty *t); /* task context, no lock held */
+
+/* With t->lock held: n bytes, for which there is room; what tty_tell() is to do when it has been dropped. */
+unsigned tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n);
+void tty_tell(struct tty *t, unsigned events);
 /* Any context, no lock of rank >= RANK_PROCESS held. */
 void tty_input(struct tty *t, const uint8_t *bytes, size_t n);
 /* Is there room for n more bytes?  If not the driver holds them back until resume_input(). */
@@ -74,6 +99,8 @@ void tty_output_ready(struct tty *t);
 
 /* With t->lock held: hands as much of the ring as it takes to the device. */
 void tty_push(struct tty *t);
+/* With t->lock held, of a device that is a program: it takes up to n bytes of the ring. */
+size_t tty_take_output(struct tty *t, uint8_t *to, size_t n);
 static inline uint32_t tty_output_used(const struct tty *t)
 {
 	return t->output_write - t->output_read;
@@ -82,6 +109,7 @@ static inline uint32_t tty_output_used(const struct tty *t)
 /* The operations of a file opened on a terminal (private = the struct tty, replaced by open), of
  * /dev/console (likewise), and of /dev/tty, which is whatever terminal controls the caller. */
 extern const struct file_ops tty_file_ops;
+int tty_open(struct file *f); /* that of tty_file_ops */
 extern const struct file_ops tty_console_ops;
 extern const struct file_ops tty_own_ops;
 
@@ -99,7 +127,11 @@ int tty_give_up(struct tty *t);
 int tty_get_foreground(struct tty *t, uint32_t *group);
 int tty_set_foreground(struct tty *t, uint32_t group);
 int tty_get_session(struct tty *t, uint32_t *session);
-/* The caller's terminal, and what its `hangups` are while it is that; or NULL. */
+int tty_get_foreground_of(struct tty *t, uint32_t *group); /* whoever asks */
+int tty_get_session_of(struct tty *t, uint32_t *session);  /* likewise; -ENOTTY: it has none */
+/* The caller's terminal, counted, and what its `hangups` are while it is that; or NULL. */
 struct tty *tty_of_caller(uint32_t *hangups);
+/* The device has gone: its session hears of it, and all files are dead.  Task context, no lock held. */
+void tty_device_goes(struct tty *t);
 
 #endif

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Files opened on terminals.
- *
- * Each open file has a struct tty_open: a hangup makes the files that were open at that time dead
- * (reads give end of file, everything else EIO), except /dev/console; one opened later works.
- */
+/* Files opened on terminals: reading, writing, waiting.  How they are opened: tty_open.h. */
 #include <asm/signal.h>
 #include <stddef.h>
 #include "abi/errno.h"
-#include "core/memory.h"
 #include "core/string.h"
 #include "core/usercopy.h"
 #include "fs/file.h"
@@ -17,90 +11,11 @@
 #include "proc/signal.h"
 #include "time/timespec.h"
 #include "tty/tty.h"
+#include "tty/tty_open.h"
 
 #define PIECE 256 /* bytes moved with the lock held, so that masked time stays short */
 #define RESUME_ROOM 1024 /* held-back input goes on when there is so much room */
 #define VTIME_UNIT_NS 100000000ul
-
-/* Fixed after opening. */
-struct tty_open {
-	struct tty *tty;
-	bool survives;    /* a hangup does not concern it */
-	uint32_t hangups; /* tty->hangups at that time */
-};
-
-static struct tty_open *open_on(struct file *f, struct tty *t)
-{
-	struct tty_open *o = heap_alloc(sizeof(*o));
-
-	if (o != NULL) {
-		o->tty = t;
-		f->private = o;
-	}
-	return o;
-}
-
-static void remember_hangups(struct tty_open *o)
-{
-	lock_acquire(&o->tty->lock);
-	o->hangups = o->tty->hangups;
-	lock_release(&o->tty->lock);
-}
-
-/* The hangups are those of after the terminal has become ours: the end of the session that had it before is
- * among them. */
-static int tty_open(struct file *f)
-{
-	struct tty_open *o = open_on(f, f->private);
-
-	if (o == NULL)
-		return -ENOMEM;
-	if ((f->flags & O_NOCTTY) == 0)
-		tty_acquire_by_open(o->tty);
-	remember_hangups(o);
-	return 0;
-}
-
-/* As on Linux, the console becomes nobody's controlling terminal by being opened: process 1, which
- * leads a session, would keep it from the shells that it starts.  And a hangup leaves it alone:
- * the next shell inherits process 1's. */
-static int console_open(struct file *f)
-{
-	struct tty_open *o = open_on(f, f->private);
-
-	if (o == NULL)
-		return -ENOMEM;
-	o->survives = true;
-	f->ops = &tty_file_ops;
-	return 0;
-}
-
-/* /dev/tty becomes the terminal that controls the process which opens it. */
-static int own_open(struct file *f)
-{
-	uint32_t hangups;
-	struct tty *t = tty_of_caller(&hangups);
-	struct tty_open *o;
-
-	if (t == NULL)
-		return -ENXIO;
-	o = open_on(f, t);
-	if (o == NULL)
-		return -ENOMEM;
-	o->hangups = hangups;
-	f->ops = &tty_file_ops;
-	return 0;
-}
-
-static void tty_release(struct file *f)
-{
-	heap_free(f->private);
-}
-
-static bool is_dead(const struct tty_open *o)
-{
-	return !o->survives && o->hangups != o->tty->hangups;
-}
 
 /* ------------------------------------------------------------------ reading */
 
@@ -145,8 +60,9 @@ static int wait_readable(struct tty_open *o, const struct file *f, size_t n)
 		size_t available = line_available(&t->line);
 		int r;
 
-		if (is_dead(o) || plan.least == 0 || line_is_readable(&t->line, plan.least))
-			return !is_dead(o);
+		if (tty_open_is_dead(o) || plan.least == 0 ||
+		    line_is_readable(&t->line, plan.least))
+			return !tty_open_is_dead(o);
 		if ((f->flags & O_NONBLOCK) != 0)
 			return !plan.canonical && available != 0 ? 1 : -EAGAIN;
 		/* What our time began with may have been read by another. */
@@ -220,7 +136,7 @@ static long take_pieces(struct tty_open *o, uint64_t user, size_t n)
 			return (long)done;
 		lock_acquire(&t->lock);
 		/* Hung up meanwhile: what has come since is the next session's. */
-		if (is_dead(o)) {
+		if (tty_open_is_dead(o)) {
 			lock_release(&t->lock);
 			return (long)done;
 		}
@@ -281,14 +197,14 @@ static int wait_writable(struct tty_open *o, const struct file *f)
 	struct tty *t = o->tty;
 
 	while (tty_output_used(t) > TTY_OUTPUT_SIZE / 2) {
-		if (is_dead(o))
+		if (tty_open_is_dead(o))
 			return -EIO;
 		if ((f->flags & O_NONBLOCK) != 0)
 			return -EAGAIN;
 		if (wait_on(&t->writers, &t->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR)
 			return -ERESTARTSYS;
 	}
-	return is_dead(o) ? -EIO : 0;
+	return tty_open_is_dead(o) ? -EIO : 0;
 }
 
 /* With the lock held: into the ring, through output processing; returns the bytes used up. */
@@ -369,7 +285,7 @@ static uint32_t tty_poll(struct file *f, struct poll_waiter *w)
 		events |= POLLIN | POLLRDNORM;
 	if (tty_output_used(t) <= TTY_OUTPUT_SIZE / 2)
 		events |= POLLOUT | POLLWRNORM;
-	if (is_dead(o))
+	if (tty_open_is_dead(o))
 		events |= POLLIN | POLLHUP | POLLERR;
 	lock_release(&t->lock);
 	return events;
@@ -379,7 +295,7 @@ static long tty_file_ioctl(struct file *f, unsigned command, uint64_t argument)
 {
 	struct tty_open *o = f->private;
 
-	return is_dead(o) ? -EIO : tty_ioctl(o->tty, command, argument);
+	return tty_open_is_dead(o) ? -EIO : tty_ioctl(o->tty, command, argument);
 }
 
 const struct file_ops tty_file_ops = {
@@ -390,12 +306,4 @@ const struct file_ops tty_file_ops = {
 	.poll = tty_poll,
 	.ioctl = tty_file_ioctl,
 	.release = tty_release,
-};
-
-const struct file_ops tty_console_ops = {
-	.open = console_open,
-};
-
-const struct file_ops tty_own_ops = {
-	.open = own_open,
 };

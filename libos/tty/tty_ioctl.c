@@ -15,6 +15,8 @@ static int drain_output(struct tty *t)
 {
 	int r = 0;
 
+	if (t->driver->is_program)
+		return 0;
 	lock_acquire(&t->lock);
 	while (r == 0 && tty_output_used(t) != 0)
 		r = wait_on(&t->writers, &t->lock, WAIT_INTERRUPTIBLE, 0);

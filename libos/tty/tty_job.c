@@ -24,8 +24,10 @@ struct tty *tty_of_caller(uint32_t *hangups)
 
 	lock_acquire(&process_tree_lock);
 	t = current_process()->controlling_tty;
-	if (t != NULL)
+	if (t != NULL) {
+		tty_hold(t);
 		*hangups = t->hangups;
+	}
 	lock_release(&process_tree_lock);
 	return t;
 }
@@ -99,7 +101,7 @@ void tty_acquire_by_open(struct tty *t)
 	struct process *p = current_process();
 
 	lock_acquire(&process_tree_lock);
-	if (is_leader(p) && p->controlling_tty == NULL && t->session == 0)
+	if (is_leader(p) && p->controlling_tty == NULL && t->session == 0 && !t->gone)
 		attach(t, p);
 	lock_release(&process_tree_lock);
 }
@@ -113,7 +115,7 @@ int tty_acquire(struct tty *t, bool steal)
 	if (is_leader(p) && p->controlling_tty == t && t->session == p->session)
 		goto out;
 	r = -EPERM;
-	if (!is_leader(p) || p->controlling_tty != NULL)
+	if (!is_leader(p) || p->controlling_tty != NULL || t->gone)
 		goto out;
 	if (t->session != 0) {
 		if (!steal || p->euid != 0)
@@ -170,6 +172,7 @@ static void hang_up_files(struct tty *t)
 {
 	lock_acquire(&t->lock);
 	t->hangups++;
+	t->open_files = 0;
 	line_flush_input(&t->line);
 	t->line.stopped = t->line.held = false;
 	wake_all(&t->readers, WAKE_ANY);
@@ -184,8 +187,10 @@ void tty_session_leader_exit(struct process *p)
 	lock_acquire(&process_tree_lock);
 	t = p->controlling_tty;
 	if (t != NULL && is_leader(p)) {
+		tty_hold(t);
 		hang_up_session(t, true);
-		hang_up_files(t);
+		if (!t->driver->is_program)
+			hang_up_files(t);
 	} else {
 		t = NULL;
 	}
@@ -194,6 +199,34 @@ void tty_session_leader_exit(struct process *p)
 		return;
 	tty_output_ready(t); /* it is not stopped any more */
 	tty_resume_input(t);
+	tty_let_go(t);
+}
+
+/* With process_tree_lock held: who leads the session, if the foreground group is another one, which is told. */
+static void tell_leader(struct tty *t)
+{
+	struct process *leader = t->session != 0 ? process_find(t->session) : NULL;
+
+	if (leader == NULL || leader->process_group == t->foreground)
+		return;
+	signal_send_process_locked(leader, SIGHUP, NULL);
+	signal_send_process_locked(leader, SIGCONT, NULL);
+}
+
+/*
+ * Why nobody has it for a controlling terminal any more when it is freed: `gone` is set under process_tree_lock,
+ * under which it is looked at by whoever would make it his; and who had it loses it under the same hold.
+ */
+void tty_device_goes(struct tty *t)
+{
+	lock_acquire(&process_tree_lock);
+	lock_acquire(&t->lock);
+	t->gone = true;
+	lock_release(&t->lock);
+	tell_leader(t);
+	hang_up_session(t, false);
+	hang_up_files(t);
+	lock_release(&process_tree_lock);
 }
 
 /* -ENOTTY: it is not the caller's controlling terminal. */
@@ -218,6 +251,22 @@ int tty_get_foreground(struct tty *t, uint32_t *group)
 int tty_get_session(struct tty *t, uint32_t *session)
 {
 	return get_of_own(t, &t->session, session);
+}
+
+int tty_get_foreground_of(struct tty *t, uint32_t *group)
+{
+	lock_acquire(&process_tree_lock);
+	*group = t->foreground;
+	lock_release(&process_tree_lock);
+	return 0;
+}
+
+int tty_get_session_of(struct tty *t, uint32_t *session)
+{
+	lock_acquire(&process_tree_lock);
+	*session = t->session;
+	lock_release(&process_tree_lock);
+	return *session != 0 ? 0 : -ENOTTY;
 }
 
 /* 0 if there is such a group in the session, -EPERM if it is in another, -ESRCH if there is none. */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pseudo-terminals: terminals whose device is a program.
+ *
+ *	program <--- read of the master <---- output ring <---- line discipline <--- program that has opened
+ *	        ---> write to the master ---------------------> line discipline ---> /dev/pts/N, the slave
+ *
+ * Opening /dev/ptmx makes one, with a number and its name in /dev/pts; it goes when that file is closed. The slave's
+ * output ring is what the master reads: nothing is taken out of it but by him.
+ *
+ * The master's file holds the terminal, and so does each open file of the slave: the last one frees it. The table is
+ * where numbers are looked up; what it has is held by the master.
+ */
+#include "tty/pty.h"
+#include "abi/errno.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "fs/device.h"
+#include "fs/directory.h"
+#include "fs/memfs.h"
+#include "fs/poll.h"
+#include "fs/tree_build.h"
+#include "tty/pty_private.h"
+
+#define MAJOR_OWN 5
+#define MINOR_PTMX 2
+#define MAJOR_SLAVES 136 /* Linux's, with as many minor numbers as there are in one byte */
+#define PTYS 256
+#define SLAVE_PERMISSIONS 0620
+#define SLAVE_GROUP 5 /* tty */
+#define NAME_SIZE 4
+
+static struct lock table_lock = LOCK_INIT("pseudo-terminals", RANK_LEAF);
+static struct pty *table[PTYS];     /* under table_lock */
+static struct inode *pts_directory; /* fixed after pty_init() */
+
+/* ---------------------------------------------------------------- as a terminal's device */
+
+static size_t send(struct tty *t, const uint8_t *bytes, size_t n)
+{
+	wake_all(&((struct pty *)t->device)->readers, POLLIN | POLLRDNORM);
+	return 0;
+}
+
+static void resume_input(struct tty *t)
+{
+	lock_acquire(&t->lock);
+	wake_all(&((struct pty *)t->device)->writers, POLLOUT | POLLWRNORM);
+	lock_release(&t->lock);
+}
+
+static void left(struct tty *t)
+{
+	wake_all(&((struct pty *)t->device)->readers, WAKE_ANY);
+}
+
+static void free_pty(struct tty *t)
+{
+	struct pty *p = t->device;
+
+	inode_put(p->node);
+	heap_free(p);
+}
+
+static const struct tty_driver driver = {
+	.send = send,
+	.resume_input = resume_input,
+	.is_program = true,
+	.left = left,
+	.free = free_pty,
+};
+
+/* ---------------------------------------------------------------- numbers and names */
+
+static int take_number(struct pty *p)
+{
+	int r = -ENOSPC;
+
+	lock_acquire(&table_lock);
+	for (unsigned n = 0; n < PTYS && r != 0; n++) {
+		if (table[n] == NULL) {
+			table[n] = p;
+			p->number = n;
+			r = 0;
+		}
+	}
+	lock_release(&table_lock);
+	return r;
+}
+
+static void give_number(struct pty *p)
+{
+	lock_acquire(&table_lock);
+	table[p->number] = NULL;
+	lock_release(&table_lock);
+}
+
+static int add_name(struct pty *p)
+{
+	char name[NAME_SIZE];
+	size_t length = format(name, sizeof(name), "%u", p->number);
+	int error;
+
+	p->node = memfs_create(S_IFCHR | SLAVE_PERMISSIONS, device_number(MAJOR_SLAVES, p->number),
+			       &error);
+	if (p->node == NULL)
+		return error;
+	inode_set_owner(p->node, NULL);
+	p->node->gid = SLAVE_GROUP; /* nobody else knows it yet */
+	mutex_lock(&tree_mutex);
+	error = memfs_link(pts_directory, name, length, p->node);
+	mutex_unlock(&tree_mutex);
+	return error;
+}
+
+/* Unless somebody has done it. */
+static void remove_name(struct pty *p)
+{
+	char name[NAME_SIZE];
+	size_t length = format(name, sizeof(name), "%u", p->number);
+	struct directory_entry *e;
+
+	mutex_lock(&tree_mutex);
+	e = memfs_find(pts_directory, name, length);
+	if (e != NULL && e->inode == p->node)
+		memfs_unlink(e);
+	mutex_unlock(&tree_mutex);
+}
+
+/* ---------------------------------------------------------------- the master is opened and closed */
+
+/* A size that nobody has set is none: the program that shows it will say. */
+static struct pty *create(void)
+{
+	struct pty *p = heap_alloc(sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	tty_init(&p->tty, &driver, p);
+	p->tty.window = (struct winsize){ 0 };
+	p->locked = true;
+	wait_queue_init(&p->readers);
+	wait_queue_init(&p->writers);
+	return p;
+}
+
+int pty_open_master(struct file *f)
+{
+	struct pty *p = create();
+	int r = p != NULL ? take_number(p) : -ENOMEM;
+
+	if (p == NULL)
+		return r;
+	if (r == 0) {
+		r = add_name(p);
+		if (r != 0)
+			give_number(p);
+	}
+	if (r != 0)
+		tty_let_go(&p->tty);
+	else
+		f->private = p;
+	return r;
+}
+
+/* The name goes before the number, which is another one's then. */
+void pty_release_master(struct file *f)
+{
+	struct pty *p = f->private;
+
+	remove_name(p);
+	give_number(p);
+	tty_device_goes(&p->tty);
+	tty_let_go(&p->tty);
+}
+
+/* ---------------------------------------------------------------- the slave is opened */
+
+static struct pty *find(unsigned number)
+{
+	struct pty *p;
+
+	lock_acquire(&table_lock);
+	p = number < PTYS ? table[number] : NULL;
+	if (p != NULL)
+		tty_hold(&p->tty);
+	lock_release(&table_lock);
+	return p;
+}
+
+static int slave_open(struct file *f)
+{
+	struct pty *p = find(device_minor(f->inode->rdev));
+	int r = -EIO;
+	bool locked;
+
+	if (p == NULL)
+		return r;
+	lock_acquire(&p->tty.lock);
+	locked = p->locked;
+	lock_release(&p->tty.lock);
+	if (!locked) {
+		f->ops = &tty_file_ops;
+		f->private = &p->tty;
+		r = tty_open(f);
+	}
+	tty_let_go(&p->tty);
+	return r;
+}
+
+static const struct file_ops slave_ops = {
+	.open = slave_open,
+};
+
+void pty_init(void)
+{
+	int r;
+
+	pts_directory = tree_directory("/dev/pts", 0755, &r);
+	if (pts_directory != NULL)
+		r = device_register_range(MAJOR_SLAVES, 0, PTYS, &slave_ops);
+	if (r == 0)
+		r = device_register("ptmx", MAJOR_OWN, MINOR_PTMX, &pty_master_ops, NULL);
+	if (r != 0)
+		log_print("there are no pseudo-terminals (%d)\n", r);
+}
