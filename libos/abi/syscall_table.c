@@ -290,6 +290,8 @@ system_call *const syscall_table[SYSCALL_COUNT] = {
 	CALL(pwritev2),
 	CALL(statx),
 	CALL_FRAMED(clone3),
+	CALL(pidfd_send_signal),
+	CALL(pidfd_open),
 	CALL(close_range),
 	CALL(faccessat2),
 	CALL(epoll_pwait2),

@@ -53,6 +53,10 @@ long sys_setgroups(int size, uint64_t list);
 long sys_capget(uint64_t header, uint64_t data);
 long sys_capset(uint64_t header, uint64_t data);
 
+/* pidfd.c */
+long sys_pidfd_open(int pid, unsigned flags);
+long sys_pidfd_send_signal(int fd, int number, uint64_t info_user, unsigned flags);
+
 /* limits.c */
 long sys_getrlimit(unsigned which, uint64_t out);
 long sys_setrlimit(unsigned which, uint64_t in);

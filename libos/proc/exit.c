@@ -14,6 +14,7 @@
  * is not the process's any more (task->process is NULL), and its slot is used again only after
  * on_cpu is clear.
  */
+#include <asm/poll.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include "abi/errno.h"
@@ -303,6 +304,8 @@ static bool post_zombie(struct process *p, struct list *dead)
 	p->state = PROCESS_ZOMBIE;
 	p->vfork_done = true;
 	wake_all(&p->vfork_wait, WAKE_ANY);
+	if (p->end_wait)
+		wake_all(p->end_wait, POLLIN | POLLRDNORM);
 	bool unwanted = p->exit_signal == SIGCHLD && signal_children_discarded_locked(p->parent);
 
 	tell_of_end_locked(p);

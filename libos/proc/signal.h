@@ -143,6 +143,9 @@ int signal_send_group(uint32_t process_group, int number, const struct signal_in
 /* To the current task, as if its process had sent it: for a call that ends with a signal. */
 void signal_raise(int number);
 /* The same with process_tree_lock held. */
+/* Of a process that the caller holds, whoever has its number now; as kill(), or with what the program has at
+ * `info_user`, if that is not 0.  No lock held. */
+long signal_send_known(struct process *p, int number, uint64_t info_user);
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info);
 int signal_send_task_locked(struct task *t, int number, const struct signal_info *info);
 /* p is one of several that are sent it, a group's or all: a child that p is making gets it as well. */

@@ -257,6 +257,23 @@ static int read_info(uint64_t user, int number, bool to_self, struct signal_info
 	return 0;
 }
 
+long signal_send_known(struct process *p, int number, uint64_t info_user)
+{
+	struct signal_info info = info_of_sender(number, SI_USER);
+	int r = info_user != 0 ? signal_info_read(&info, info_user) : 0;
+
+	if (r != 0)
+		return r;
+	if (number < 0 || number > SIGNAL_COUNT || info.number != number)
+		return -EINVAL;
+	if (info_user != 0 && p != current_process() && (info.code >= 0 || info.code == SI_TKILL))
+		return -EPERM;
+	lock_acquire(&process_tree_lock);
+	r = p->state == PROCESS_REAPED ? -ESRCH : send_checked(p, NULL, number, &info);
+	lock_release(&process_tree_lock);
+	return r;
+}
+
 long sys_rt_sigqueueinfo(int pid, int number, uint64_t info_user)
 {
 	struct signal_info info;

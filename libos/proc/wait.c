@@ -12,14 +12,18 @@
 #include "abi/errno.h"
 #include "core/task.h"
 #include "core/usercopy.h"
+#include "fs/descriptor.h"
+#include "fs/file.h"
 #include "proc/calls.h"
+#include "proc/pidfd.h"
 #include "proc/proc_private.h"
 #include "proc/signal.h"
 #include "proc/usage.h"
 
 struct wait_request {
-	int type;    /* P_ALL, P_PID, P_PGID */
+	int type; /* P_ALL, P_PID, P_PGID, P_PIDFD */
 	uint32_t id;
+	struct process *process; /* that a descriptor is of, which is held meanwhile */
 	int options;
 };
 
@@ -163,12 +167,14 @@ static int look_at_locked(const struct wait_request *w, struct process *child,
 /* 1: found; 0: none has anything to tell yet; -ECHILD: there is none. */
 static int scan_locked(const struct wait_request *w, struct wait_result *r)
 {
-	struct process *p = current_process(), *one = w->type == P_PID ? process_find(w->id) : NULL;
+	struct process *p = current_process(),
+		       *one = w->type == P_PID ? process_find(w->id) : w->process;
 	int found = -ECHILD;
 
+	/* Who has been reaped has no parent. */
 	if (one && one->parent == p && is_meant(w, one))
 		return look_at_locked(w, one, r);
-	if (w->type == P_PID)
+	if (w->type == P_PID || w->process)
 		return found;
 	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
@@ -266,6 +272,26 @@ static int put_info(const struct wait_result *r, bool found, uint64_t user)
 	return copy_to_user(user, &info, offsetof(struct signal_info, child.utime));
 }
 
+/* What does not wait says so, where wait4() would say that there is nothing. */
+static int wait_for_descriptor(struct wait_request *w, struct wait_result *r)
+{
+	struct file *f = fd_get((int)w->id);
+	bool at_once = f && (file_flags(f) & O_NONBLOCK);
+	int found = -EBADF;
+
+	*r = (struct wait_result){ 0 };
+	if (f)
+		w->process = process_of_file(f);
+	if (w->process) {
+		if (at_once)
+			w->options |= WNOHANG;
+		found = wait_for_child(w, r);
+	}
+	if (f)
+		file_put(f);
+	return found == 0 && at_once ? -EAGAIN : found;
+}
+
 static int wait_for_id(int type, int id, int options, struct wait_result *r)
 {
 	struct wait_request w = { .type = type, .id = (uint32_t)id, .options = options };
@@ -275,6 +301,8 @@ static int wait_for_id(int type, int id, int options, struct wait_result *r)
 		return -EINVAL;
 	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
+	if (type == P_PIDFD)
+		return id < 0 ? -EINVAL : wait_for_descriptor(&w, r);
 	if (type == P_PGID && id == 0)
 		w.id = current_process()->process_group;
 	else if (type != P_ALL && (id <= 0 || (type != P_PID && type != P_PGID)))

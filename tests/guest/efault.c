@@ -86,7 +86,7 @@ static void make_epoll(void)
 	CHECK_EQ(epoll_ctl(EPOLL, EPOLL_CTL_ADD, EMPTY_PIPE, &e), 0);
 }
 
-/* With a message in it, to be looked at. */
+/* With a message in it, to be looked at; and ourselves. */
 static void make_socket(void)
 {
 	int ends[2];
@@ -94,6 +94,7 @@ static void make_socket(void)
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
 	CHECK_EQ(write(ends[1], good, 64), 64);
 	put_at(ends[0], SOCKET);
+	put_at((int)syscall(SYS_pidfd_open, getpid(), 0), PROCESS);
 }
 
 static void make_files(void)
