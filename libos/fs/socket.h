@@ -125,6 +125,7 @@ struct socket_pair {
 	/* connect() on a stream of a network did not wait and has said EINPROGRESS; what became of it is told by
 	 * the next one. */
 	bool connect_untold;
+	bool is_reset;       /* a network's stream: it was broken off, and is one no more */
 	struct list backlog; /* of a listener: struct socket_pair.backlog_link, the oldest first */
 	unsigned backlog_count, backlog_limit;
 	/* Where a datagram without an address goes: of AF_UNIX, counted; of AF_INET, whoever has the name. */

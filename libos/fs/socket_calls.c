@@ -171,7 +171,7 @@ static long name_of_other(struct socket_end *e, struct socket_name *name)
 	if (!socket_is_connected(e) && pair->state == SOCKET_FRESH)
 		return name_of_destination(pair, name);
 	lock_acquire(&pair->lock);
-	lonely = e->lonely || !socket_is_joined(e);
+	lonely = e->lonely || pair->is_reset || !socket_is_joined(e);
 	lock_release(&pair->lock);
 	if (!lonely)
 		*name = socket_name_of(socket_other(e));

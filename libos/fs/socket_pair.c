@@ -132,6 +132,14 @@ static void wake_everybody(struct socket_pair *pair)
 	}
 }
 
+/* socket(7): to linger for no time at all is not to wait until what was sent has come. */
+static bool breaks_off(const struct socket_end *e)
+{
+	uint64_t linger = e->linger; /* struct linger: whether, and how many seconds */
+
+	return e->pair->family == AF_INET && (uint32_t)linger != 0 && linger >> 32 == 0;
+}
+
 /* What nobody can receive any more goes.  The other end is told, and whether something was lost; that of
  * datagrams finds out when it sends. */
 void socket_release(struct file *f)
@@ -147,12 +155,14 @@ void socket_release(struct file *f)
 	e->closed = true;
 	/* One that has not come to be connected may try again. */
 	if (socket_is_connected(e) && pair->state != SOCKET_FRESH) {
-		bool lost = e->queue.ring.used || (e == &pair->ends[1] && pair->accepted);
+		bool lost = e->queue.ring.used || (e == &pair->ends[1] && pair->accepted) ||
+			    breaks_off(e);
 
 		/* A network says only that nothing more will come. */
 		other->shut |= pair->family == AF_INET && !lost ? SHUT_IN : SHUT_BOTH;
 		if (lost)
 			other->error = ECONNRESET;
+		pair->is_reset |= lost && pair->family == AF_INET;
 	}
 	rights = socket_queue_drop(&e->queue);
 	for (struct rights *r = rights; r; r = r->next)
@@ -184,6 +194,7 @@ void socket_reset_locked(struct socket_end *e)
 {
 	struct socket_end *other = socket_other(e);
 
+	e->pair->is_reset = true;
 	e->error = EPIPE;
 	other->error = ECONNRESET;
 	e->shut = SHUT_BOTH;
@@ -199,7 +210,8 @@ long socket_shut(struct socket_end *e, unsigned how)
 	bool alone;
 
 	lock_acquire(&pair->lock);
-	alone = pair->family == AF_INET && pair->state == SOCKET_FRESH && !pair->peer.size;
+	alone = pair->is_reset ||
+		(pair->family == AF_INET && pair->state == SOCKET_FRESH && !pair->peer.size);
 	e->shut |= how;
 	if (socket_is_connected(e) && socket_is_joined(e))
 		other->shut |= shut_of_other(e);

@@ -303,7 +303,8 @@ static bool post_zombie(struct process *p, struct list *dead)
 	orphan_group_locked(p, p->parent, p);
 	p->state = PROCESS_ZOMBIE;
 	p->vfork_done = true;
-	wake_all(&p->vfork_wait, WAKE_ANY);
+	if (!list_empty(&p->vfork_wait.waiters))
+		wake_all(&p->vfork_wait, WAKE_ANY);
 	if (p->end_wait)
 		wake_all(p->end_wait, POLLIN | POLLRDNORM);
 	bool unwanted = p->exit_signal == SIGCHLD && signal_children_discarded_locked(p->parent);

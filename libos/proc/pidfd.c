@@ -39,9 +39,18 @@ static const struct file_ops pidfd_ops = {
 	.release = pidfd_release,
 };
 
-struct process *process_of_file(const struct file *f)
+struct process *process_of_descriptor(int fd, bool *at_once)
 {
-	return f->ops == &pidfd_ops ? f->private : NULL;
+	struct file *f = fd_get(fd);
+	struct process *p = f && f->ops == &pidfd_ops ? f->private : NULL;
+
+	if (p) {
+		process_get(p);
+		*at_once = file_flags(f) & O_NONBLOCK;
+	}
+	if (f)
+		file_put(f);
+	return p;
 }
 
 /* Counted, with a queue for who waits for its end: the one given, if it has none yet, which is then NULL. */
@@ -92,18 +101,16 @@ long sys_pidfd_open(int pid, unsigned flags)
 
 long sys_pidfd_send_signal(int fd, int number, uint64_t info_user, unsigned flags)
 {
-	struct file *f;
 	struct process *p;
-	long r = -EBADF;
+	bool unused;
+	long r;
 
 	if (flags)
 		return -EINVAL;
-	f = fd_get(fd);
-	if (!f)
-		return r;
-	p = process_of_file(f);
-	if (p)
-		r = signal_send_known(p, number, info_user);
-	file_put(f);
+	p = process_of_descriptor(fd, &unused);
+	if (!p)
+		return -EBADF;
+	r = signal_send_known(p, number, info_user);
+	process_put(p);
 	return r;
 }

@@ -3,10 +3,11 @@
 #ifndef LIBOS_PIDFD_H
 #define LIBOS_PIDFD_H
 
-struct file;
+#include <stdbool.h>
+
 struct process;
 
-/* The one that it is a descriptor of, which it holds; or NULL. */
-struct process *process_of_file(const struct file *f);
+/* The one that it is a descriptor of, counted, or NULL.  *at_once: it is not waited for (O_NONBLOCK). */
+struct process *process_of_descriptor(int fd, bool *at_once);
 
 #endif

@@ -109,7 +109,8 @@ void process_put(struct process *p)
 	if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) != 1)
 		return;
 	command_line_put(p->command_line);
-	heap_free(p->end_wait);
+	if (p->end_wait)
+		heap_free(p->end_wait);
 	heap_free(p);
 }
 

@@ -247,7 +247,7 @@ static inline bool process_is_in_group(const struct process *p, uint32_t gid)
 	return p->egid == gid || process_is_in_more_group(p, gid);
 }
 
-/* more_groups.c, with process_tree_lock held: a child is in the groups of who makes it. */
+/* more_groups.c, with process_tree_lock held: a child, which is new, is in the groups of who makes it. */
 void more_groups_copy_locked(struct process *child, const struct process *from);
 
 /* group.c: with process_tree_lock held.  No process is given the number of this group, though all of it end,

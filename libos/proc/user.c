@@ -156,7 +156,8 @@ void user_hand_over_locked(struct process *from, struct process *child)
 	child->gid = from->gid;
 	child->egid = from->egid;
 	child->sgid = from->sgid;
-	more_groups_copy_locked(child, from);
+	if (from->more_group_count)
+		more_groups_copy_locked(child, from);
 }
 
 bool user_change_locked(struct process *p, uint32_t uid)

@@ -12,8 +12,6 @@
 #include "abi/errno.h"
 #include "core/task.h"
 #include "core/usercopy.h"
-#include "fs/descriptor.h"
-#include "fs/file.h"
 #include "proc/calls.h"
 #include "proc/pidfd.h"
 #include "proc/proc_private.h"
@@ -106,7 +104,8 @@ void process_tell_parent_locked(struct process *p, int code, int status)
 	 * that at once, and then ends a little later: it has left its address space already. */
 	if (ended)
 		wake_one_donate(&parent->child_wait, WAKE_ANY, DONATION_WAIT4);
-	wake_all(&parent->child_wait, WAKE_ANY);
+	if (!list_empty(&parent->child_wait.waiters))
+		wake_all(&parent->child_wait, WAKE_ANY);
 }
 
 static bool is_meant(const struct wait_request *w, const struct process *child)
@@ -167,15 +166,16 @@ static int look_at_locked(const struct wait_request *w, struct process *child,
 /* 1: found; 0: none has anything to tell yet; -ECHILD: there is none. */
 static int scan_locked(const struct wait_request *w, struct wait_result *r)
 {
-	struct process *p = current_process(),
-		       *one = w->type == P_PID ? process_find(w->id) : w->process;
+	struct process *p = current_process();
 	int found = -ECHILD;
 
-	/* Who has been reaped has no parent. */
-	if (one && one->parent == p && is_meant(w, one))
-		return look_at_locked(w, one, r);
-	if (w->type == P_PID || w->process)
-		return found;
+	if (w->type == P_PID || w->type == P_PIDFD) {
+		struct process *one = w->type == P_PID ? process_find(w->id) : w->process;
+
+		/* Who has been reaped has no parent. */
+		return one && one->parent == p && is_meant(w, one) ? look_at_locked(w, one, r)
+								   : found;
+	}
 	list_for_each(node, &p->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
 		int told = is_meant(w, child) ? look_at_locked(w, child, r) : -ECHILD;
@@ -193,7 +193,7 @@ static int wait_for_child(const struct wait_request *w, struct wait_result *r)
 	struct process *p = current_process();
 	int found;
 
-	*r = (struct wait_result){ 0 };
+	r->reaped = NULL; /* the rest is of use when something is found */
 	lock_acquire(&process_tree_lock);
 	while ((found = scan_locked(w, r)) == 0 && !(w->options & WNOHANG)) {
 		if (wait_on(&p->child_wait, &process_tree_lock, WAIT_INTERRUPTIBLE, 0) == -EINTR) {
@@ -275,20 +275,16 @@ static int put_info(const struct wait_result *r, bool found, uint64_t user)
 /* What does not wait says so, where wait4() would say that there is nothing. */
 static int wait_for_descriptor(struct wait_request *w, struct wait_result *r)
 {
-	struct file *f = fd_get((int)w->id);
-	bool at_once = f && (file_flags(f) & O_NONBLOCK);
-	int found = -EBADF;
+	bool at_once;
+	int found;
 
-	*r = (struct wait_result){ 0 };
-	if (f)
-		w->process = process_of_file(f);
-	if (w->process) {
-		if (at_once)
-			w->options |= WNOHANG;
-		found = wait_for_child(w, r);
-	}
-	if (f)
-		file_put(f);
+	w->process = process_of_descriptor((int)w->id, &at_once);
+	if (!w->process)
+		return -EBADF;
+	if (at_once)
+		w->options |= WNOHANG;
+	found = wait_for_child(w, r);
+	process_put(w->process);
 	return found == 0 && at_once ? -EAGAIN : found;
 }
 

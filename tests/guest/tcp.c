@@ -186,6 +186,7 @@ static void the_first_that_is_sent_to_nobody_is_lost(void)
 	CHECK_EQ(ready(client), ALL);
 	CHECK_EQ(write(client, "xx", 2), 2);
 	CHECK_EQ(ready(client), ALL | POLLERR | POLLHUP);
+	FAILS(shutdown(client, SHUT_WR), ENOTCONN);
 	/* What had come before is there still; the end of it is no error. */
 	CHECK_EQ(read(client, (char[8]){ 0 }, 8), 4);
 	CHECK_EQ(read(client, (char[8]){ 0 }, 8), 0);
@@ -214,6 +215,25 @@ static void who_was_not_read_is_reset(void)
 	FAILS(write(client, "xx", 2), ECONNRESET);
 	CHECK_EQ(read(client, (char[8]){ 0 }, 8), 4);
 	CHECK_EQ(read(client, (char[8]){ 0 }, 8), 0);
+	FAILS(write(client, "xx", 2), EPIPE);
+	close(client);
+}
+
+static void who_does_not_linger_resets(void)
+{
+	struct linger none = { .l_onoff = 1 };
+	struct name n = { .size = sizeof(n.bytes) };
+	int client, server;
+
+	make_two(&client, &server);
+	CHECK_EQ(setsockopt(server, SOL_SOCKET, SO_LINGER, &none, sizeof(none)), 0);
+	CHECK_EQ(write(server, "last", 4), 4);
+	CHECK_EQ(getpeername(client, &n.any, &n.size), 0);
+	close(server);
+	CHECK_EQ(ready(client), ALL | POLLERR | POLLHUP);
+	FAILS(getpeername(client, &n.any, &n.size), ENOTCONN);
+	CHECK_EQ(read(client, (char[8]){ 0 }, 8), 4);
+	CHECK(read(client, (char[8]){ 0 }, 8) <= 0);
 	FAILS(write(client, "xx", 2), EPIPE);
 	close(client);
 }
@@ -260,6 +280,7 @@ int main(void)
 	RUN(a_refusal_is_an_event);
 	RUN(the_first_that_is_sent_to_nobody_is_lost);
 	RUN(who_was_not_read_is_reset);
+	RUN(who_does_not_linger_resets);
 	RUN(who_does_neither_resets_when_something_comes);
 	RUN(one_that_sends_no_more_hears_of_the_end);
 	return test_result();
