@@ -264,7 +264,7 @@ static const struct call process_calls[] = {
 	CALL(getresgid, OUT, 4, BAD, GOOD, GOOD),
 	CALL(getresgid, OUT, 4, GOOD, BAD, GOOD),
 	CALL(setgroups, IN, 8, 2, BAD),
-	CALL(pidfd_send_signal, IN, 128, PROCESS, 0, BAD, 0),
+	CALL(pidfd_send_signal, MAY_NULL, 128, PROCESS, 0, BAD, 0),
 	CALL(capget, ALIGNED, 8, BAD, GOOD),
 	CALL(capset, ALIGNED, 8, BAD, GOOD),
 	CALL(capset, IN, 24, (long)capability_version, BAD),
