@@ -15,8 +15,8 @@
 int device_register(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
 		    void *private);
 
-/* The same of `count` minor numbers from `minor` on, without a name and with private = NULL: what nodes there are, and
- * what each stands for, the driver says itself. */
+/* The same of `count` minor numbers from `minor` on, without a name and with private = NULL: what nodes
+ * there are, and what each stands for, the driver says itself. */
 int device_register_range(unsigned major, unsigned minor, unsigned count,
 			  const struct file_ops *ops);
 

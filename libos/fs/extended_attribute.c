@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended attributes: xattr(7).  No file has any, nor can be given one, as on a file system of Linux's that does
- * not keep them; what copies files asks for them, goes on then, and would not if the calls were not there.
+ * Extended attributes: xattr(7).  No file has any, nor can be given one, as on a file system of Linux's
+ * that does not keep them; what copies files asks for them, goes on then, and would not if the calls were
+ * not there.
  */
 #include <linux/limits.h>
 #include <linux/xattr.h>

@@ -122,8 +122,8 @@ struct socket_pair {
 
 	/* Of end 0, under the lock. */
 	bool being_named;    /* by one task, which does not hold the lock meanwhile */
-	/* connect() on a stream of a network did not wait and has said EINPROGRESS; what became of it is told by
-	 * the next one. */
+	/* connect() on a stream of a network did not wait and has said EINPROGRESS; what became of it is
+	 * told by the next one. */
 	bool connect_untold;
 	bool is_reset;       /* a network's stream: it was broken off, and is one no more */
 	struct list backlog; /* of a listener: struct socket_pair.backlog_link, the oldest first */

@@ -115,7 +115,8 @@ long socket_listen(struct socket_end *e, int backlog)
 
 /* ---------------------------------------------------------------- connect */
 
-/* Under the lock: what became of the connection that was in progress.  If nothing did, there may be another. */
+/* Under the lock: what became of the connection that was in progress.  If nothing did, there may be
+ * another. */
 static long tell_locked(struct socket_end *e)
 {
 	int error;
@@ -155,9 +156,9 @@ static long begin(struct socket_end *e, bool *more)
 }
 
 /*
- * Over a network there is an answer only after connect() has come back, if it does not wait, as late as it may be
- * looked for: programs know of EINPROGRESS, and some of nothing else.  Here the answer is there at once; it is
- * not told before poll, SO_ERROR or the next call ask.
+ * Over a network there is an answer only after connect() has come back, if it does not wait, as late as it
+ * may be looked for: programs know of EINPROGRESS, and some of nothing else.  Here the answer is there at
+ * once; it is not told before poll, SO_ERROR or the next call ask.
  */
 static long leave_untold(struct socket_pair *pair, long error)
 {

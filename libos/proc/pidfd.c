@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors of processes: pidfd_open(2).  Its file holds the process, so it means that one for good, also when it
- * has been waited for and another has its number.
+ * Descriptors of processes: pidfd_open(2).  Its file holds the process, so it means that one for good, also
+ * when it has been waited for and another has its number.
  */
 #include "proc/pidfd.h"
 #include "abi/calls.h"

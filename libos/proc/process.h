@@ -229,10 +229,11 @@ static inline uint32_t task_thread_id(const struct task *t)
 void tty_session_leader_exit(struct process *p);
 
 /*
- * Is p, the calling process, in this group beside its effective one?  Whatever lock is held, and without one of its
- * own: the words are written one after the other, under process_tree_lock, so a look meanwhile, by another task
- * of the process, sees some of the old list and some of the new one.  Each of them was its group just before, or is
- * just after, and a call that runs at the same time as setgroups() may be judged by either.
+ * Is p, the calling process, in this group beside its effective one?  Whatever lock is held, and without
+ * one of its own: the words are written one after the other, under process_tree_lock, so a look meanwhile,
+ * by another task of the process, sees some of the old list and some of the new one.  Each of them was its
+ * group just before, or is just after, and a call that runs at the same time as setgroups() may be judged
+ * by either.
  */
 static inline bool process_is_in_more_group(const struct process *p, uint32_t gid)
 {

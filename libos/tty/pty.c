@@ -5,11 +5,11 @@
  *	program <--- read of the master <---- output ring <---- line discipline <--- program that has opened
  *	        ---> write to the master ---------------------> line discipline ---> /dev/pts/N, the slave
  *
- * Opening /dev/ptmx makes one, with a number and its name in /dev/pts; it goes when that file is closed. The slave's
- * output ring is what the master reads: nothing is taken out of it but by him.
+ * Opening /dev/ptmx makes one, with a number and its name in /dev/pts; it goes when that file is closed.
+ * The slave's output ring is what the master reads: nothing is taken out of it but by him.
  *
- * The master's file holds the terminal, and so does each open file of the slave: the last one frees it. The table is
- * where numbers are looked up; what it has is held by the master.
+ * The master's file holds the terminal, and so does each open file of the slave: the last one frees it. The
+ * table is where numbers are looked up; what it has is held by the master.
  */
 #include "tty/pty.h"
 #include "abi/errno.h"

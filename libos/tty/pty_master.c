@@ -62,8 +62,8 @@ static long master_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	return done != 0 ? (long)done : r;
 }
 
-/* With the lock held, which it drops while it sleeps: 0 or an error.  Why no room is missed: who reads looks for
- * `input_refused` under the lock, after he has made the room. */
+/* With the lock held, which it drops while it sleeps: 0 or an error.  Why no room is missed: who reads
+ * looks for `input_refused` under the lock, after he has made the room. */
 static int wait_for_room(struct pty *p, const struct file *f)
 {
 	while (!line_has_room(&p->tty.line, 1)) {

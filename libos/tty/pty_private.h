@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two files of pseudo-terminals share: pty.c, how they come and go; pty_master.c, how the master is used. */
+/* What the two files of pseudo-terminals share: pty.c, how they come and go; pty_master.c, how the master
+ * is used. */
 #ifndef LIBOS_PTY_PRIVATE_H
 #define LIBOS_PTY_PRIVATE_H
 

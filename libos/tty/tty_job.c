@@ -202,7 +202,8 @@ void tty_session_leader_exit(struct process *p)
 	tty_let_go(t);
 }
 
-/* With process_tree_lock held: who leads the session, if the foreground group is another one, which is told. */
+/* With process_tree_lock held: who leads the session, if the foreground group is another one, which is
+ * told. */
 static void tell_leader(struct tty *t)
 {
 	struct process *leader = t->session != 0 ? process_find(t->session) : NULL;
@@ -214,8 +215,9 @@ static void tell_leader(struct tty *t)
 }
 
 /*
- * Why nobody has it for a controlling terminal any more when it is freed: `gone` is set under process_tree_lock,
- * under which it is looked at by whoever would make it his; and who had it loses it under the same hold.
+ * Why nobody has it for a controlling terminal any more when it is freed: `gone` is set under
+ * process_tree_lock, under which it is looked at by whoever would make it his; and who had it loses it
+ * under the same hold.
  */
 void tty_device_goes(struct tty *t)
 {

@@ -2,8 +2,8 @@
 /*
  * What an open file has of its terminal.
  *
- * A hangup makes the files that were open at that time dead (reads give end of file, everything else EIO), except
- * /dev/console; one opened later works.
+ * A hangup makes the files that were open at that time dead (reads give end of file, everything else EIO),
+ * except /dev/console; one opened later works.
  */
 #ifndef LIBOS_TTY_OPEN_H
 #define LIBOS_TTY_OPEN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two sides of a network's stream are told of each other, and when: the answers are those of Linux over its
- * loopback device.
+ * What the two sides of a network's stream are told of each other, and when: the answers are those of Linux
+ * over its loopback device.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
