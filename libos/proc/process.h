@@ -60,8 +60,7 @@ struct process {
 	uint32_t process_group, session;
 	struct named group_named, session_named; /* of its process group, its session (group.c) */
 	struct wait_queue child_wait;       /* of this process's wait4 callers */
-	struct wait_queue
-		*end_wait; /* who polls its descriptors (pidfd.c); NULL while it has had none */
+	struct wait_queue *end_wait;        /* who polls its descriptors (pidfd.c); NULL: has had none */
 	int exit_status;                    /* Linux wait status, of use when ZOMBIE */
 	int exit_signal;                    /* to the parent: SIGCHLD, or 0 */
 	bool stopped, stop_reported, continued_unreported;
