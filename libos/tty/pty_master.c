@@ -157,16 +157,21 @@ static long master_ioctl(struct file *f, unsigned command, uint64_t argument)
 {
 	struct pty *p = f->private;
 	struct tty *t = &p->tty;
-	uint32_t value;
+	uint32_t value, waiting;
+	bool is_locked;
 	long r;
 
+	lock_acquire(&t->lock);
+	is_locked = p->locked;
+	waiting = tty_output_used(t);
+	lock_release(&t->lock);
 	switch (command) {
 	case TIOCGPTN:
 		return put_int(argument, 0, p->number);
 	case TIOCSPTLCK:
 		return set_locked(p, argument);
 	case TIOCGPTLCK:
-		return put_int(argument, 0, p->locked);
+		return put_int(argument, 0, is_locked);
 	case TIOCGPGRP:
 		r = tty_get_foreground_of(t, &value);
 		return put_int(argument, r, value);
@@ -174,7 +179,7 @@ static long master_ioctl(struct file *f, unsigned command, uint64_t argument)
 		r = tty_get_session_of(t, &value);
 		return put_int(argument, r, value);
 	case FIONREAD:
-		return put_int(argument, 0, tty_output_used(t));
+		return put_int(argument, 0, waiting);
 	case TIOCOUTQ:
 		return put_int(argument, 0, 0);
 	case TCFLSH:
