@@ -118,7 +118,7 @@ __attribute__((cold)) int64_t call_domain_create(struct exo_regs *regs, struct h
 
 	if (error)
 		return error;
-	/* The vcore is the maker's own: another's would be held by a domain that does not end with its domain. */
+	/* The vcore is the maker's own: another's would be held by who does not end with its domain. */
 	if (!domain_entries_ok(&args.entries) || h->vcore->object.owner != parent)
 		return -EINVAL;
 	if (children_of(h->vcore) >= CHILDREN_PER_VCORE)

@@ -257,7 +257,10 @@ static __attribute__((cold)) int dismantle_step(struct domain *d)
 /* One after the other gets its turn: some can be ended only when a sibling has been. */
 static uint16_t child_of(uint16_t parent)
 {
-	for (uint16_t n = 0, id = tsc_read() % DOMAINS_MAX; n < DOMAINS_MAX; n++, id = (id + 1) % DOMAINS_MAX) {
+	uint64_t first = tsc_read();
+
+	for (unsigned n = 0; n < DOMAINS_MAX; n++) {
+		uint16_t id = (first + n) % DOMAINS_MAX;
 		const struct domain *d = domain_by_id(id);
 
 		if (d && d->parent_id == parent)

@@ -32,9 +32,9 @@ copy:
 	shr rdx, 30			; in GiB, of which the last has no page that ends it
 	cmp rdx, USER_GIBS
 	jae .refuse
-	; The window on a space's own tables (space.c) leads at its end to the kernel's, and through them to all
-	; memory: ring 3 may not go there, and we would read it for ring 3.  To look where the range ends is
-	; enough, as the last of those tables is empty: nothing is copied across it.
+	; The window on a space's own tables (space.c) leads at its end to the kernel's, and through
+	; them to all memory: ring 3 may not go there, and we would read it for ring 3.  To look where
+	; the range ends is enough, as the last of those tables is empty: nothing is copied across it.
 	cmp edx, KERNEL_TABLES
 	je .refuse
 	shr rcx, 3

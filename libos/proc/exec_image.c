@@ -248,8 +248,8 @@ int exec_image_map(struct exec_image *image, struct vm *v)
 
 	if (r < 0)
 		return r;
-	vm_set_brk(v, image->bias + image->elf.high);
-	return image->linker ? map_linker(image->linker, v) : 0;
+	r = vm_set_brk(v, image->bias + image->elf.high);
+	return r == 0 && image->linker ? map_linker(image->linker, v) : r;
 }
 
 /* Has the segment zeros behind the file's bytes, in the same page? */

@@ -4,7 +4,7 @@
  *
  * The fault that finds no frame may be anybody's, the shell's as well as that of the program that
  * took all there was.  So the one that is ended is, as on Linux, the process that holds the most:
- * its resident pages, and oom_score_adj thousandths of all memory more or less.  Never init, nor a
+ * its resident pages with its page tables, and oom_score_adj thousandths of all memory more or less.  Never init, nor a
  * process whose oom_score_adj is -1000; if only such are left, the one that faults.
  *
  * The same rule holds when the domain is to give memory back and has nothing else to give
@@ -36,7 +36,7 @@ static uint64_t weight_locked(const struct process *p)
 
 	if (p == init_process || p->state != PROCESS_ALIVE || !p->vm || adjust == -MEMORY_ADJUST_MAX)
 		return 0;
-	weight = (int64_t)vm_resident_pages(p->vm) +
+	weight = (int64_t)vm_held_pages(p->vm) +
 		 adjust * (int64_t)(frames_total_count() / MEMORY_ADJUST_MAX);
 	return weight > 1 ? (uint64_t)weight : 1;
 }
@@ -73,7 +73,7 @@ static bool memory_is_coming_back_locked(void)
 static void end_locked(struct process *p, const char *why)
 {
 	log_print("%s; %s (pid %u) is ended, which holds %lu of %lu pages\n", why, p->name, p->pid,
-		  vm_resident_pages(p->vm), frames_total_count());
+		  vm_held_pages(p->vm), frames_total_count());
 	process_kill_locked(p, SIGKILL);
 }
 

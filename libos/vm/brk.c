@@ -2,13 +2,15 @@
 /* brk(2): the heap, one mapping that starts where the program's image ends. */
 #include "vm/space.h"
 #include <asm/mman.h>
+#include "abi/errno.h"
 #include "core/memory.h"
 #include "proc/process.h"
 #include "vm/calls.h"
 
-void vm_set_brk(struct vm *v, uint64_t start)
+int vm_set_brk(struct vm *v, uint64_t start)
 {
 	v->brk_start = v->brk = PAGE_UP(start);
+	return v->brk <= v->mmap_top ? 0 : -ENOMEM;
 }
 
 /* From `from` up to `to`, both page aligned. */
@@ -17,8 +19,8 @@ static bool grow(struct vm *v, uint64_t from, uint64_t to)
 	struct mapping *next = mapping_at_or_after(v, from);
 	uint64_t data_limit = process_limit(current_process(), LIMIT_DATA);
 
-	if (to > v->mmap_top || (next && next->region.start < to) || !vm_may_grow(v, to - from) ||
-	    to - v->brk_start > data_limit)
+	if (to > v->mmap_top || to - from > VM_LENGTH_MAX || (next && next->region.start < to) ||
+	    !vm_may_grow(v, to - from) || to - v->brk_start > data_limit)
 		return false;
 	struct mapping *m = heap_alloc(sizeof(*m));
 

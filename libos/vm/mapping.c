@@ -76,6 +76,7 @@ void mapping_free(struct mapping *m)
 
 void mapping_insert(struct vm *v, struct mapping *m)
 {
+	ASSERT_INVARIANT(m->region.end - m->region.start <= VM_LENGTH_MAX);
 	v->size += m->region.end - m->region.start;
 	region_insert(&v->regions, &m->region);
 }
@@ -90,18 +91,19 @@ static void take_out(struct vm *v, struct mapping *m)
 
 void mapping_resize(struct vm *v, struct mapping *m, uint64_t start, uint64_t end)
 {
+	ASSERT_INVARIANT(end - start <= VM_LENGTH_MAX);
 	v->size += (end - start) - (m->region.end - m->region.start);
 	m->page += (int64_t)(start - m->region.start) / (int64_t)PAGE;
 	region_resize(&v->regions, &m->region, start, end);
 }
 
-int mapping_split(struct vm *v, uint64_t at)
+static int split(struct vm *v, uint64_t at, uint64_t most)
 {
 	struct mapping *m = mapping_find(v, at);
 
 	if (!m || m->region.start == at)
 		return 0;
-	if (v->regions.count >= VM_MAPPINGS_MAX)
+	if (v->regions.count >= most)
 		return -ENOMEM;
 	struct mapping *upper = mapping_copy(m);
 
@@ -110,6 +112,11 @@ int mapping_split(struct vm *v, uint64_t at)
 	upper->page += (at - m->region.start) / PAGE;
 	region_split(&v->regions, &m->region, &upper->region, at);
 	return 0;
+}
+
+int mapping_split(struct vm *v, uint64_t at)
+{
+	return split(v, at, VM_MAPPINGS_MAX);
 }
 
 /* `upper` begins where `lower` ends: does nothing else tell them apart? */
@@ -159,14 +166,29 @@ bool mapping_covers(struct vm *v, uint64_t start, uint64_t end)
 	return true;
 }
 
-/* Pages first: a page of a file must not lose its owner while it is mapped. */
+/* [start, end) lies inside one mapping, of which there is something left on both sides. */
+static bool is_hole(struct vm *v, uint64_t start, uint64_t end)
+{
+	const struct mapping *m = mapping_find(v, start);
+
+	return m && m->region.start < start && end < m->region.end;
+}
+
+/*
+ * Pages first: a page of a file must not lose its owner while it is mapped.  A space that has no pages need
+ * not be loaded, as one that exec builds: then the window shows another's.
+ *
+ * Only a hole makes mappings more: what is cut off otherwise goes at once.
+ */
 int mapping_remove_range(struct vm *v, uint64_t start, uint64_t end, uint64_t *epoch)
 {
-	int r = mapping_split(v, start);
+	int r = v->regions.count >= VM_MAPPINGS_MAX && is_hole(v, start, end) ? -ENOMEM : 0;
 
 	if (r == 0)
-		r = mapping_split(v, end);
+		r = split(v, start, VM_MAPPINGS_MAX + 2);
 	if (r == 0)
+		r = split(v, end, VM_MAPPINGS_MAX + 2);
+	if (r == 0 && v->resident)
 		r = space_unmap(v, start, end, epoch);
 	if (r < 0)
 		return r;

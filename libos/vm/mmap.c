@@ -93,6 +93,20 @@ static long choose_address(struct vm *v, uint64_t wish, uint64_t len, int flags)
 	return place ? (long)place : -ENOMEM;
 }
 
+/* Bytes of [start, end) that are mapped. */
+static uint64_t mapped_bytes(struct vm *v, uint64_t start, uint64_t end)
+{
+	struct mapping *m = mapping_at_or_after(v, start);
+	uint64_t bytes = 0;
+
+	for (; m && m->region.start < end; m = mapping_next(v, m)) {
+		uint64_t from = m->region.start > start ? m->region.start : start;
+
+		bytes += (m->region.end < end ? m->region.end : end) - from;
+	}
+	return bytes;
+}
+
 static long place(struct vm *v, struct mapping *m, uint64_t wish, uint64_t len, int flags,
 		  uint64_t *epoch)
 {
@@ -100,9 +114,12 @@ static long place(struct vm *v, struct mapping *m, uint64_t wish, uint64_t len, 
 
 	if (at < 0)
 		return at;
-	if (!vm_may_grow(v, len) || v->regions.count >= VM_MAPPINGS_MAX)
+	bool replaces = !is_free(v, (uint64_t)at, len);
+	uint64_t gone = replaces ? mapped_bytes(v, (uint64_t)at, (uint64_t)at + len) : 0;
+
+	if (!vm_may_grow(v, len - gone) || v->regions.count >= VM_MAPPINGS_MAX)
 		return -ENOMEM;
-	if (!is_free(v, (uint64_t)at, len)) {
+	if (replaces) {
 		int r = mapping_remove_range(v, (uint64_t)at, (uint64_t)at + len, epoch);
 
 		if (r < 0)

@@ -96,6 +96,8 @@ static bool grow_in_place(struct vm *v, struct mapping *m, uint64_t old_end, uin
 		return false;
 	if (next && next->region.start < new_end)
 		return false;
+	if (new_end - m->region.start > VM_LENGTH_MAX)
+		return false;
 	mapping_resize(v, m, m->region.start, new_end);
 	mapping_merge(v, m);
 	return true;

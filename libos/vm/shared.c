@@ -37,6 +37,9 @@ static uint64_t chunks_of(uint64_t pages)
 
 struct shared_memory *shared_memory_create(uint64_t pages)
 {
+	/* More could never be there at once, and the table for them is made now. */
+	if (pages > frames_total_count())
+		return NULL;
 	struct shared_memory *s = heap_alloc(sizeof(*s) + chunks_of(pages) * sizeof(s->chunk[0]));
 
 	if (s) {

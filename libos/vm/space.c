@@ -19,6 +19,8 @@ static int feed(struct vm *v)
 
 	while (n < TABLE_STOCK && (frames[n] = frame_alloc()) != 0)
 		n++;
+	if (n == 0 && (frames[0] = frame_take_or_spare()) != 0)
+		n = 1;
 	if (n == 0)
 		return -ENOMEM;
 	int64_t r = frames_into_tables(v->space, frames, n);

@@ -307,6 +307,15 @@ uint64_t vm_resident_pages(struct vm *v)
 	return v->resident;
 }
 
+/* Tables are counted when they come.  Most go when what they are for is unmapped, so there are no more than
+ * its mappings could have. */
+uint64_t vm_held_pages(const struct vm *v)
+{
+	uint64_t most = v->size / TABLE_SPAN + 4 * (uint64_t)v->regions.count;
+
+	return v->resident + (v->tables < most ? v->tables : most);
+}
+
 uint64_t vm_resident_peak(struct vm *v)
 {
 	return v->resident_peak;

@@ -66,8 +66,8 @@ int vm_fault_go_on(struct vm *v, struct mapping *m, uint64_t address, uint64_t e
 
 /*
  * The calls below take the arguments of the system calls of the same name, and give the same
- * results.  All but vm_mmap() of a space that has never run need v's space to be loaded: they
- * read page table entries through the window.
+ * results.  They need v's space to be loaded, as they read page table entries through the window; but for
+ * vm_mmap() of a space that has no pages yet.
  */
 long vm_mmap(struct vm *v, uint64_t addr, uint64_t len, int prot, int flags, struct file *f, uint64_t offset);
 long vm_munmap(struct vm *v, uint64_t addr, uint64_t len);
@@ -77,7 +77,7 @@ long vm_madvise(struct vm *v, uint64_t addr, uint64_t len, int advice);
 long vm_brk(struct vm *v, uint64_t addr);
 
 /* For exec, on a new address space: where the heap begins, and the stack below EXO_USER_TOP. */
-void vm_set_brk(struct vm *v, uint64_t start);
+int vm_set_brk(struct vm *v, uint64_t start); /* -ENOMEM: that is where the stack is, or may be */
 int vm_map_stack(struct vm *v, uint64_t limit, bool executable);
 
 /* Also for exec: pages that will be touched at once, brought together.  v is loaded.  Whether there was
@@ -118,6 +118,8 @@ void vm_copy_begin_locked(void);
 void vm_copy_end_locked(void);
 
 uint64_t vm_resident_pages(struct vm *v);
+/* Those, and about as many as its page tables take: what it would give back.  Any context. */
+uint64_t vm_held_pages(const struct vm *v);
 uint64_t vm_resident_peak(struct vm *v);
 uint64_t vm_fault_count(struct vm *v);
 uint64_t vm_size_bytes(struct vm *v);

@@ -432,6 +432,73 @@ static void address_space_limit_holds(void)
 	CHECK_EQ(status, 0);
 }
 
+/* As allocators commit what they have reserved. */
+static void what_is_replaced_counts_once(void)
+{
+	size_t reserved = 64 << 20;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		char *p = anonymous(reserved, PROT_NONE);
+		struct rlimit limit = { 100 << 20, 100 << 20 };
+
+		setrlimit(RLIMIT_AS, &limit);
+		p = mmap(p, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		_exit(p == MAP_FAILED || anonymous(reserved, PROT_READ) != MAP_FAILED);
+	}
+	waitpid(child, &status, 0);
+	CHECK_EQ(status, 0);
+}
+
+/* What was there would be left in the space when its pages are given up by their number. */
+static void no_mapping_is_longer_than_its_pages_can_be_counted(void)
+{
+	const size_t most = 1ul << 43;
+	char *p = mmap((void *)0x100000000000, most, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	char *end = p + most, *here = sbrk(0);
+
+	CHECK(p != MAP_FAILED);
+	errno = 0;
+	CHECK(mremap(end - PAGE, PAGE, most, 0) == MAP_FAILED && errno == ENOMEM);
+	CHECK(munmap(p, most) == 0);
+	CHECK_EQ(syscall(SYS_brk, here + 2 * most), (long)here);
+}
+
+static void no_more_is_shared_than_there_is(void)
+{
+	errno = 0;
+	CHECK(mmap(NULL, (1ul << 40) - (64 << 20), PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) ==
+	      MAP_FAILED);
+	CHECK_EQ(errno, ENOMEM);
+}
+
+#define MAPPINGS_MAX 65530
+
+/* Neighbours differ in their rights.  At the limit a hole is refused, and what makes no more is not. */
+static void at_the_limit_memory_can_be_given_back(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		char *block = anonymous(8 * PAGE, PROT_READ), *p = anonymous(MAPPINGS_MAX * PAGE, PROT_NONE);
+		long i = 0;
+
+		while (i < MAPPINGS_MAX && mprotect(p + i * PAGE, PAGE, PROT_READ) == 0)
+			i += 2;
+		errno = 0;
+		if (munmap(block + 2 * PAGE, PAGE) != -1 || errno != ENOMEM)
+			_exit(1);
+		if (munmap(block, PAGE) != 0 || munmap(block + 7 * PAGE, PAGE) != 0)
+			_exit(2);
+		_exit(munmap(p, MAPPINGS_MAX * PAGE) != 0 || munmap(block + 2 * PAGE, PAGE) != 0);
+	}
+	waitpid(child, &status, 0);
+	CHECK_EQ(status, 0);
+}
+
 static void huge_reservations_cost_nothing(void)
 {
 	size_t size = 1ul << 38;
@@ -509,6 +576,10 @@ int main(int argc, char **argv)
 	RUN(brk_grows_and_shrinks);
 	RUN(the_stack_grows_to_its_limit);
 	RUN(address_space_limit_holds);
+	RUN(what_is_replaced_counts_once);
+	RUN(no_mapping_is_longer_than_its_pages_can_be_counted);
+	RUN(no_more_is_shared_than_there_is);
+	RUN(at_the_limit_memory_can_be_given_back);
 	RUN(huge_reservations_cost_nothing);
 	RUN(many_regions_stay_apart);
 	if (argc == 1) /* an argument: not on a machine that other people need */

@@ -216,6 +216,49 @@ static void the_largest_is_ended(void)
 	CHECK_EQ(status, SIGKILL);
 }
 
+#define SPAN (512l * PAGE) /* of a page table */
+
+/* All but `left` pages as page tables: each is for one page, which is given back again. */
+static void take_tables(long left)
+{
+	const size_t size = 1ul << 40;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	for (size_t at = 0; p != MAP_FAILED && at < size && free_pages() > left; at += SPAN) {
+		p[at] = 1;
+		madvise(p + at, PAGE, MADV_DONTNEED);
+	}
+}
+
+static void tables_count_as_what_they_are_for(void)
+{
+	enum { WANTED = 4000 };
+	pid_t greedy = fork(), modest;
+	int status;
+
+	if (greedy == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		take_tables(300);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(greedy, &status, WUNTRACED), greedy);
+	CHECK(WIFSTOPPED(status));
+	modest = fork();
+	if (modest == 0) {
+		char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (long i = 0; p != MAP_FAILED && i < WANTED; i++)
+			p[i * PAGE] = 1;
+		_exit(p == MAP_FAILED);
+	}
+	CHECK_EQ(waitpid(modest, &status, 0), modest);
+	CHECK_EQ(status, 0);
+	kill(greedy, SIGCONT); /* it ends by itself, if it was not ended */
+	CHECK_EQ(waitpid(greedy, &status, 0), greedy);
+	CHECK_EQ(status, SIGKILL);
+}
+
 #define FILES 900
 
 /* Takes nearly all there is, and more as soon as the last of the other ends is closed. */
@@ -350,6 +393,7 @@ static void protection_is_inherited_and_checked(void)
 int main(void)
 {
 	RUN(the_largest_is_ended);
+	RUN(tables_count_as_what_they_are_for);
 	RUN(who_ends_by_himself_is_waited_for);
 	RUN(protection_is_inherited_and_checked);
 	RUN(an_exit_has_the_last_word);

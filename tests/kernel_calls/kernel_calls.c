@@ -297,7 +297,7 @@ static void unknown_calls_and_handles_are_refused(void)
 	CHECK_EQ(exo_debug_write("", 1ul << 20), -E2BIG);
 }
 
-/* Where the window on our own tables ends it leads to the kernel's, and what they map: frame 0 at the least. */
+/* Where the window on our own tables ends it leads to the kernel's, and what they map, as frame 0. */
 static void the_window_shows_nothing_of_the_kernel(void)
 {
 	const uint64_t window = 0x7effc0000000;

@@ -3,6 +3,7 @@
 """Programs of the host with the host's dynamic linker and libraries: exec starts the linker that they name."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,14 @@ def the_hosts_shell_runs():
                   "for i in {1..200}; do echo $((i * i)); done | while read n; do ((sum += n)); "
                   "echo $sum; done | (while read n; do last=$n; done; echo $last; exec /bin/bash -c 'exit 9')")
     assert run.returncode == 9 and run.stdout == b"2686700\n", run
+
+
+def what_a_program_took_is_not_its_successors():
+    """Both have their libraries at the same addresses; the second's are mapped while the first's are there."""
+    run = exo_run("--cpus", "1", "--libraries", "--file", "/bin/bash:/bin/bash", "--file", "/bin/grep:/bin/grep",
+                  "--", "/bin/bash", "-c", "exec /bin/grep -E '^Vm(RSS|HWM)' /proc/self/status")
+    taken = [int(kib) for kib in re.findall(rb"(\d+) kB", run.stdout)]
+    assert len(taken) == 2 and all(0 < kib < 100000 for kib in taken), run
 
 
 EVENT_LOOP = """
@@ -199,6 +208,7 @@ def libraries_of_its_own_come_along():
 
 build("dynamic")
 run_cases([*per_cpu_count(a_program_is_linked), ("the_hosts_shell_runs", the_hosts_shell_runs),
+           ("what_a_program_took_is_not_its_successors", what_a_program_took_is_not_its_successors),
            ("cpythons_pairs_of_sockets_work", cpythons_pairs_of_sockets_work),
            ("cpythons_servers_are_found", cpythons_servers_are_found),
            ("without_its_linker_there_is_no_program", without_its_linker_there_is_no_program),
