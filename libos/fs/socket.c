@@ -273,6 +273,15 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 
 /* ---------------------------------------------------------------- receiving */
 
+/* Under the lock: is this call the one that hears of the error?  What came before it is had first, and not
+ * forgotten over it. */
+static bool is_told(const struct transfer *t)
+{
+	const struct socket_end *e = t->end;
+
+	return e->error && !t->done && !(is_stream(e) && e->queue.ring.used);
+}
+
 /* Waits under the lock until something has come: 1, 0 if nothing will, or -errno. */
 static long await_message(const struct transfer *t)
 {
@@ -280,10 +289,13 @@ static long await_message(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
-		if (e->error && !(is_stream(e) && e->queue.ring.used))
+		if (is_told(t))
 			return -socket_take_error_locked(e);
 		if (e->queue.ring.used)
 			return 1;
+		/* The next call is told. */
+		if (t->done && e->error)
+			return 0;
 		if (e->shut & SHUT_IN)
 			return t->at_once && !socket_is_connected(e) ? -EAGAIN : 0;
 		if (socket_is_connected(e) && !socket_is_joined(e))
