@@ -147,15 +147,24 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 		return e->pair->family == AF_INET ? -EPIPE : -ENOTCONN;
 	if (e->lonely)
 		return -ENOTCONN;
-	if (!is_stream(e) && e->error)
+	if ((!is_stream(e) || e->pair->family == AF_INET) && e->error)
 		return -socket_take_error_locked(e);
 	if (e->shut & SHUT_OUT)
 		return -EPIPE;
-	if (to->closed) {
+	if (to->closed && !is_stream(e)) {
 		e->lonely = true;
 		return -ECONNREFUSED;
 	}
 	return to->shut & SHUT_IN && e->pair->family == AF_UNIX ? -EPIPE : 0;
+}
+
+/* Under the lock, where it may send.  That nobody receives any more a network's sender finds out by sending:
+ * it is taken, and refused at the other side. */
+static bool goes_nowhere(const struct socket_end *e)
+{
+	const struct socket_end *to = socket_other(e);
+
+	return e->pair->family == AF_INET && is_stream(e) && (to->closed || to->shut == SHUT_BOTH);
 }
 
 /* Under the lock: room for the message, or of a stream for some of it. */
@@ -175,10 +184,13 @@ static long await_room(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
-		long error = refuse_send(e, t->message);
+		/* What has been sent is what this call says: the next one is told. */
+		long error = t->done && e->error ? -EPIPE : refuse_send(e, t->message);
 
 		if (error)
 			return error;
+		if (goes_nowhere(e))
+			return 1;
 		if (!is_stream(e) && t->message->size > e->send_limit - SOCKET_OVERHEAD)
 			return -EMSGSIZE;
 		if (has_room(t))
@@ -197,6 +209,10 @@ static long put_bytes(struct transfer *t)
 	struct socket_queue *q = &socket_other(t->end)->queue;
 	size_t n = m->size - t->done;
 
+	if (goes_nowhere(t->end)) {
+		socket_reset(t->end);
+		return (long)n;
+	}
 	if (!is_stream(t->end))
 		return socket_queue_put_record(q, m);
 	if (n > t->end->send_limit - q->ring.used)
@@ -274,12 +290,12 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 /* ---------------------------------------------------------------- receiving */
 
 /* Under the lock: is this call the one that hears of the error?  What came before it is had first, and not
- * forgotten over it. */
+ * forgotten over it; and of what came behind the end (EPIPE) who receives hears nothing. */
 static bool is_told(const struct transfer *t)
 {
 	const struct socket_end *e = t->end;
 
-	return e->error && !t->done && !(is_stream(e) && e->queue.ring.used);
+	return e->error && e->error != EPIPE && !t->done && !(is_stream(e) && e->queue.ring.used);
 }
 
 /* Waits under the lock until something has come: 1, 0 if nothing will, or -errno. */

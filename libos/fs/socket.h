@@ -221,6 +221,9 @@ void socket_pair_put(struct socket_pair *pair); /* task context, no lock held */
 void socket_release(struct file *f); /* the end is closed */
 /* `how` of SHUT_IN, SHUT_OUT. */
 long socket_shut(struct socket_end *e, unsigned how);
+/* Under the lock, of a network's stream: e has sent to one who does not receive any more, and both find out:
+ * e the next time that it sends. */
+void socket_reset(struct socket_end *e);
 struct socket_maker socket_maker_now(void); /* the current process */
 /* What SO_ERROR says, which is told once. */
 int socket_take_error(struct socket_end *e);

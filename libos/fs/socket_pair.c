@@ -132,11 +132,36 @@ static void wake_everybody(struct socket_pair *pair)
 	}
 }
 
+/* Under the lock, when both follow each other: e is closed, and has lost what has not been received, or
+ * accepted.  A network tells of the loss at once; of the end alone it says that no more will come.  A loss
+ * behind that end is for who sends (see is_told() in fs/socket.c). */
+static void tell_of_close(struct socket_end *e)
+{
+	struct socket_end *other = socket_other(e);
+	bool lost = e->queue.ring.used || (e == &e->pair->ends[1] && e->pair->accepted),
+	     network = e->pair->family == AF_INET;
+
+	if (lost)
+		other->error = network && other->shut & SHUT_IN ? EPIPE : ECONNRESET;
+	other->shut |= lost || !network ? SHUT_BOTH : SHUT_IN;
+}
+
+void socket_reset(struct socket_end *e)
+{
+	struct socket_end *other = socket_other(e);
+
+	e->shut = SHUT_BOTH;
+	e->error = EPIPE;
+	if (!other->closed)
+		other->error = ECONNRESET;
+	wake_everybody(e->pair);
+}
+
 /* What nobody can receive any more goes.  The other end is told, and whether something was lost; that of
  * datagrams finds out when it sends. */
 void socket_release(struct file *f)
 {
-	struct socket_end *e = f->private, *other = socket_other(e);
+	struct socket_end *e = f->private;
 	struct socket_pair *pair = e->pair, *destination = NULL;
 	struct list not_accepted = LIST_INIT(not_accepted);
 	struct rights *rights;
@@ -146,11 +171,8 @@ void socket_release(struct file *f)
 	lock_acquire(&pair->lock);
 	e->closed = true;
 	/* One that has not come to be connected may try again. */
-	if (socket_is_connected(e) && pair->state != SOCKET_FRESH) {
-		other->shut = SHUT_BOTH;
-		if (e->queue.ring.used || (e == &pair->ends[1] && pair->accepted))
-			other->error = ECONNRESET;
-	}
+	if (socket_is_connected(e) && pair->state != SOCKET_FRESH)
+		tell_of_close(e);
 	rights = socket_queue_drop(&e->queue);
 	for (struct rights *r = rights; r; r = r->next)
 		flight_end(r);
@@ -169,12 +191,12 @@ void socket_release(struct file *f)
 }
 
 /* Under the lock, of e as it is now: what its other end is told.  A network does not know of who no longer
- * receives, until he does not send either. */
+ * receives, until something is sent to him. */
 static unsigned shut_of_other(const struct socket_end *e)
 {
-	if (e->pair->family == AF_INET && !(e->shut & SHUT_OUT))
-		return 0;
-	return (e->shut & SHUT_IN ? SHUT_OUT : 0) | (e->shut & SHUT_OUT ? SHUT_IN : 0);
+	unsigned out = e->shut & SHUT_IN && e->pair->family == AF_UNIX ? SHUT_OUT : 0;
+
+	return out | (e->shut & SHUT_OUT ? SHUT_IN : 0);
 }
 
 long socket_shut(struct socket_end *e, unsigned how)
