@@ -99,9 +99,9 @@ struct socket_end {
 /*
  *	            connect             accepted, or will be
  *	FRESH ----------------> CONNECTING --------> CONNECTED
- *	  | ^                        |
- *	  |  ------------------------   nobody listens, or a signal came
- *	   ------> LISTENING
+ *	 ^ ^                         |
+ *	 |  -------------------------   nobody listens, or a signal came
+ *	  -------> LISTENING            and back, of AF_INET: it is shut
  *
  * Sockets of datagrams from socket(2) stay FRESH; a socketpair(2) begins CONNECTED.  Up to CONNECTING it may
  * be given a name.
@@ -245,6 +245,9 @@ struct file *socket_accept(struct file *f, long *error);
  * one by one. */
 void socket_take_backlog(struct socket_pair *listener, struct list *taken);
 void socket_drop_backlog(struct list *taken);
+/* The same of one of a network's that is shut: as if it had never listened, it may listen again, or
+ * connect. */
+void socket_stop_listening(struct socket_pair *listener, struct list *taken);
 
 /* ---------------------------------------------------------------- fs/socket_datagram.c: datagrams do */
 

@@ -263,6 +263,13 @@ long socket_bind_listener(struct socket_pair *pair)
 	return another ? -EADDRINUSE : 0;
 }
 
+void socket_unbind_listener(struct socket_pair *pair)
+{
+	lock_acquire(&table_lock);
+	pair->binding.listens = false;
+	lock_release(&table_lock);
+}
+
 void socket_unbind(struct socket_pair *pair)
 {
 	struct socket_binding *b = &pair->binding;

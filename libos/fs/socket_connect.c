@@ -29,7 +29,7 @@ static void set_state(struct socket_pair *pair, enum socket_state to)
 		[SOCKET_FRESH] = 1 << SOCKET_CONNECTING | 1 << SOCKET_LISTENING,
 		[SOCKET_CONNECTING] = 1 << SOCKET_CONNECTED | 1 << SOCKET_FRESH,
 		[SOCKET_CONNECTED] = 0,
-		[SOCKET_LISTENING] = 0,
+		[SOCKET_LISTENING] = 1 << SOCKET_FRESH,
 	};
 
 	ASSERT_INVARIANT(allowed[pair->state] & 1 << to);
@@ -98,8 +98,12 @@ long socket_listen(struct socket_end *e, int backlog)
 	else if (pair->state != SOCKET_LISTENING)
 		error = -EINVAL;
 	if (!error) {
-		if (pair->state == SOCKET_FRESH)
+		if (pair->state == SOCKET_FRESH) {
 			set_state(pair, SOCKET_LISTENING);
+			/* Of AF_UNIX it stays shut, as on Linux. */
+			if (pair->family == AF_INET)
+				e->shut = 0;
+		}
 		e->maker = socket_maker_now();
 		/* As on Linux one more, and those of a network, which tries again, as many as there
 		 * may be. */
@@ -111,6 +115,14 @@ long socket_listen(struct socket_end *e, int backlog)
 	}
 	lock_release(&pair->lock);
 	return error;
+}
+
+void socket_stop_listening(struct socket_pair *listener, struct list *taken)
+{
+	socket_take_backlog(listener, taken);
+	socket_unbind_listener(listener);
+	listener->ends[0].shut = 0;
+	set_state(listener, SOCKET_FRESH);
 }
 
 /* ---------------------------------------------------------------- connect */

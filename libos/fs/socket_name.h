@@ -90,6 +90,7 @@ long socket_bind(struct socket_end *e, const struct socket_name *n);
 long socket_bind_any(struct socket_end *e, uint32_t address);
 /* It listens from now on.  0, or -EADDRINUSE: another one does. */
 long socket_bind_listener(struct socket_pair *pair);
+void socket_unbind_listener(struct socket_pair *pair); /* not any more */
 void socket_unbind(struct socket_pair *pair); /* before it goes; harmless if it has no name */
 struct socket_name socket_name_of(struct socket_end *e);
 /* Of AF_INET: it talks from SOCKET_LOOPBACK from now on, if it could from everywhere. */

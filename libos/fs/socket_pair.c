@@ -213,7 +213,7 @@ long socket_shut(struct socket_end *e, unsigned how)
 		other->shut |= shut_of_other(e);
 	/* Of AF_UNIX they stay, as on Linux, until it is closed. */
 	if (pair->state == SOCKET_LISTENING && pair->family == AF_INET && (how & SHUT_IN))
-		socket_take_backlog(pair, &not_accepted);
+		socket_stop_listening(pair, &not_accepted);
 	wake_everybody(pair);
 	lock_release(&pair->lock);
 	socket_drop_backlog(&not_accepted);
