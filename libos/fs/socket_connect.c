@@ -280,10 +280,11 @@ static long await_connection(struct socket_pair *listener, bool at_once, uint64_
 	long ended = 0;
 
 	for (;;) {
-		if (!is_listening(listener))
-			return -EINVAL;
+		/* Those that came before it was shut are still there. */
 		if (!list_empty(&listener->backlog))
 			return 0;
+		if (!is_listening(listener))
+			return -EINVAL;
 		if (at_once || ended)
 			return ended ?: -EAGAIN;
 		ended = socket_sleep(&listener->ends[0].receivers, &listener->lock, deadline_ns);
