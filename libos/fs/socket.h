@@ -224,6 +224,8 @@ long socket_shut(struct socket_end *e, unsigned how);
 /* Under the lock, of a network's stream: e has sent to one who does not receive any more, and both find out:
  * e the next time that it sends. */
 void socket_reset(struct socket_end *e);
+/* Under the lock, of one that is joined: its other end follows it. */
+void socket_tell_shut(struct socket_end *e);
 struct socket_maker socket_maker_now(void); /* the current process */
 /* What SO_ERROR says, which is told once. */
 int socket_take_error(struct socket_end *e);

@@ -153,6 +153,8 @@ static void finish(struct socket_pair *pair, bool connected)
 	lock_acquire(&pair->lock);
 	set_state(pair, connected ? SOCKET_CONNECTED : SOCKET_FRESH);
 	if (connected) {
+		/* Another thread may have shut it, when there was nobody yet to be told. */
+		socket_tell_shut(&pair->ends[0]);
 		/* Who was called for what came before has looked, and saw that it was alone. */
 		wake_all(&pair->ends[0].pollers, WAKE_ANY);
 	} else {

@@ -190,19 +190,23 @@ void socket_release(struct file *f)
 	socket_pair_put(pair);
 }
 
-/* Under the lock, of e as it is now: what its other end is told.  A network does not know of who no longer
- * receives, until something is sent to him. */
-static unsigned shut_of_other(const struct socket_end *e)
+/* A network does not know of who no longer receives, until something is sent to him. */
+void socket_tell_shut(struct socket_end *e)
 {
-	unsigned out = e->shut & SHUT_IN && e->pair->family == AF_UNIX ? SHUT_OUT : 0;
+	struct socket_end *other = socket_other(e);
+	unsigned before = other->shut;
 
-	return out | (e->shut & SHUT_OUT ? SHUT_IN : 0);
+	if (e->shut & SHUT_IN && e->pair->family == AF_UNIX)
+		other->shut |= SHUT_OUT;
+	if (e->shut & SHUT_OUT)
+		other->shut |= SHUT_IN;
+	if (other->shut != before)
+		wake_everybody(e->pair);
 }
 
 long socket_shut(struct socket_end *e, unsigned how)
 {
 	struct socket_pair *pair = e->pair;
-	struct socket_end *other = socket_other(e);
 	struct list not_accepted = LIST_INIT(not_accepted);
 	bool alone;
 
@@ -210,7 +214,7 @@ long socket_shut(struct socket_end *e, unsigned how)
 	alone = pair->family == AF_INET && pair->state == SOCKET_FRESH && !pair->peer.size;
 	e->shut |= how;
 	if (socket_is_connected(e) && socket_is_joined(e))
-		other->shut |= shut_of_other(e);
+		socket_tell_shut(e);
 	/* Of AF_UNIX they stay, as on Linux, until it is closed. */
 	if (pair->state == SOCKET_LISTENING && pair->family == AF_INET && (how & SHUT_IN))
 		socket_stop_listening(pair, &not_accepted);
