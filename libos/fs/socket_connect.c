@@ -21,6 +21,7 @@
 #include "fs/socket_rights.h"
 
 #define BACKLOG_MAX 4096 /* Linux's net.core.somaxconn */
+#define BACKLOG_OF_NETWORK 128 /* at least: there is nobody here who would try again later */
 
 /* Under the lock. */
 static void set_state(struct socket_pair *pair, enum socket_state to)
@@ -80,6 +81,16 @@ void socket_drop_backlog(struct list *taken)
 
 /* ---------------------------------------------------------------- listen */
 
+/* As on Linux one more than is asked for. */
+static unsigned backlog_limit(const struct socket_pair *listener, int backlog)
+{
+	if (backlog < 0 || backlog > BACKLOG_MAX)
+		return BACKLOG_MAX;
+	if (listener->family == AF_INET && backlog < BACKLOG_OF_NETWORK)
+		return BACKLOG_OF_NETWORK;
+	return (unsigned)backlog + 1;
+}
+
 long socket_listen(struct socket_end *e, int backlog)
 {
 	struct socket_pair *pair = e->pair;
@@ -105,12 +116,7 @@ long socket_listen(struct socket_end *e, int backlog)
 				e->shut = 0;
 		}
 		e->maker = socket_maker_now();
-		/* As on Linux one more, and those of a network, which tries again, as many as there
-		 * may be. */
-		pair->backlog_limit =
-			backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET
-				? BACKLOG_MAX
-				: (unsigned)backlog + 1;
+		pair->backlog_limit = backlog_limit(pair, backlog);
 		wake_connector(pair); /* who wakes the next */
 	}
 	lock_release(&pair->lock);
@@ -174,6 +180,9 @@ static long await_backlog(struct socket_pair *listener, bool at_once, uint64_t d
 			return -ECONNREFUSED;
 		if (has_room(listener))
 			return 0;
+		/* A network's connection is there at once, or refused: nothing would come of it later. */
+		if (at_once && listener->family == AF_INET)
+			return -ECONNREFUSED;
 		if (at_once || ended)
 			return ended ?: -EAGAIN;
 		ended = socket_sleep(&listener->ends[1].senders, &listener->lock, deadline_ns);
