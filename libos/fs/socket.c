@@ -18,7 +18,6 @@
 #include "fs/poll.h"
 #include "fs/socket_rights.h"
 #include "proc/signal.h"
-#include "time/timespec.h"
 
 #define SIGPIPE 13
 /* Of a stream, under one hold of the lock; how often memory is touched for the same bytes: as in pipe.c. */
@@ -66,14 +65,10 @@ struct transfer {
 	struct socket_message *message;
 	uint64_t deadline_ns; /* 0: none */
 	bool at_once;
+	bool elsewhere; /* the sender is to be told that it may send to another */
 	size_t done;
 	unsigned touches;
 };
-
-uint64_t socket_deadline(uint64_t timeout_ns)
-{
-	return timeout_ns ? deadline_after(timeout_ns) : 0;
-}
 
 static struct transfer begin(struct file *f, struct socket_end *e, struct socket_message *m,
 			     uint64_t timeout_ns)
@@ -84,19 +79,6 @@ static struct transfer begin(struct file *f, struct socket_end *e, struct socket
 		.deadline_ns = socket_deadline(timeout_ns),
 		.at_once = (file_flags(f) & O_NONBLOCK) || (m->flags & MSG_DONTWAIT),
 	};
-}
-
-/* One with a time limit is not made again. */
-long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns)
-{
-	switch (wait_on(q, lock, WAIT_INTERRUPTIBLE, deadline_ns)) {
-	case -EINTR:
-		return deadline_ns ? -EINTR : -ERESTARTSYS;
-	case -ETIMEDOUT:
-		return -EAGAIN;
-	default:
-		return 0;
-	}
 }
 
 /* The copy has met memory that is not there: 1, try again; or -EFAULT. */
@@ -160,7 +142,7 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 
 /* Under the lock, where it may send.  That nobody receives any more a network's sender finds out by sending:
  * it is taken, and refused at the other side. */
-static bool goes_nowhere(const struct socket_end *e)
+static bool goes_nowhere(struct socket_end *e)
 {
 	const struct socket_end *to = socket_other(e);
 
@@ -234,6 +216,16 @@ static long put(struct transfer *t)
 	return result;
 }
 
+/* Under the lock, of an entrance: a network loses what finds no room.  Who sends here, and polls elsewhere, is
+ * told when there is room. */
+static void refuse_sender(struct transfer *t)
+{
+	struct socket_pair *to = t->end->pair;
+
+	if (socket_is_entrance(t->end) && to->family == AF_UNIX)
+		t->elsewhere = socket_refused_enter(to, t->message->sender);
+}
+
 /* One hold of the lock. */
 static long send_some(struct transfer *t)
 {
@@ -244,6 +236,8 @@ static long send_some(struct transfer *t)
 	result = await_room(t);
 	if (result > 0)
 		result = put(t);
+	if (result == -EAGAIN)
+		refuse_sender(t);
 	if (result >= 0) {
 		t->done += (size_t)result;
 		t->touches = 0;
@@ -282,6 +276,8 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 		else if (t.done == m->size)
 			break;
 	}
+	if (t.elsewhere)
+		socket_tell_writable(m->sender);
 	if (result == -EPIPE && is_stream(e) && !t.done && !(m->flags & MSG_NOSIGNAL))
 		signal_raise(SIGPIPE);
 	return t.done ? (long)t.done : result;
@@ -342,6 +338,8 @@ static long receive_some(struct transfer *t, bool *more)
 {
 	struct socket_end *e = t->end;
 	struct socket_message *m = t->message;
+	struct list refused = LIST_INIT(refused);
+	bool tell = false;
 	long result;
 
 	*more = false;
@@ -359,9 +357,14 @@ static long receive_some(struct transfer *t, bool *more)
 		}
 		if (!(m->flags & MSG_PEEK))
 			socket_wake_senders(socket_other(e));
+		tell = e->pair->refused.any && socket_is_writable(socket_other(e));
+		if (tell)
+			socket_refused_take(e->pair, &refused);
 	}
 	wake_receiver(e, false);
 	lock_release(&e->pair->lock);
+	if (tell)
+		socket_refused_tell(&refused);
 	return result;
 }
 

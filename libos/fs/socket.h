@@ -128,6 +128,15 @@ struct socket_pair {
 	struct socket_pair *destination;
 	struct socket_name peer;
 
+	struct {
+		/* Under the lock of those who were refused (fs/socket_refused.c). */
+		struct list senders;    /* struct socket_pair.refused.link: there was no room for them */
+		struct list link;       /* in one such, or in that of who tells them */
+		struct socket_pair *by; /* in whose; NULL: in none.  Not counted, and only compared */
+		/* Under the pair's lock: there may be senders.  They enter under it. */
+		bool any;
+	} refused;
+
 	/* While it is in a backlog, under its listener's lock; before and after, who has put or taken it. */
 	struct list backlog_link;
 	struct file *accepted; /* end 1's, counted; NULL once it is had by who accepts */
@@ -199,6 +208,9 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 long socket_receive(struct file *f, struct socket_message *m);
 /* Under the lock: those who send at e, if there is room now. */
 void socket_wake_senders(struct socket_end *e);
+
+/* ---------------------------------------------------------------- fs/socket_wait.c */
+
 /* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still
  * nothing. */
 long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns);
@@ -251,12 +263,26 @@ void socket_drop_backlog(struct list *taken);
  * connect. */
 void socket_stop_listening(struct socket_pair *listener, struct list *taken);
 
+/* -------------------------------------------------------- fs/socket_refused.c: who polls for room elsewhere */
+
+/* Under the lock of `to`, which has no room.  True: the caller is to call socket_tell_writable() when he
+ * holds no lock. */
+bool socket_refused_enter(struct socket_pair *to, struct socket_pair *sender);
+/* Under the lock of `to`: there is room, or sending fails; those in `taken` are to be told. */
+void socket_refused_take(struct socket_pair *to, struct list *taken);
+/* The rest with no lock held. */
+void socket_refused_tell(struct list *taken);
+void socket_refused_leave(struct socket_pair *sender); /* before it goes */
+void socket_tell_writable(struct socket_pair *sender);
+
 /* ---------------------------------------------------------------- fs/socket_datagram.c: datagrams do */
 
 /* connect(2): where they go that have no address.  Of no family, with `to` NULL: nowhere. */
 long socket_datagram_connect(struct socket_end *e, const struct socket_name *to);
 /* socket_send() through the end that leads to that name; NULL: where e is connected to. */
 long socket_send_to(struct file *f, const struct socket_name *to, struct socket_message *m);
+/* No lock held: is there no room where it is connected to?  Then its pollers are told when there is. */
+bool socket_datagram_has_to_wait(struct socket_pair *sender);
 /* Under e's lock, where a datagram is to be put into the queue at the other side. */
 bool socket_datagram_is_welcome(struct socket_end *entrance, const struct socket_message *m);
 

@@ -8,6 +8,7 @@
  */
 #include "abi/errno.h"
 #include "fs/descriptor.h"
+#include "fs/poll.h"
 #include "fs/socket.h"
 
 #define INTERNET_BYTES_MAX 65507
@@ -17,13 +18,18 @@
 static void set_destination(struct socket_pair *pair, struct socket_pair *to,
 			    const struct socket_name *peer)
 {
+	struct list refused = LIST_INIT(refused);
 	struct socket_pair *before;
 
 	lock_acquire(&pair->lock);
 	before = pair->destination;
 	pair->destination = to;
 	pair->peer = *peer;
+	/* There may be room now where it sends to, and others may not send here any more. */
+	socket_refused_take(pair, &refused);
+	wake_all(&pair->ends[0].pollers, POLLOUT | POLLWRNORM | POLLWRBAND);
 	lock_release(&pair->lock);
+	socket_refused_tell(&refused);
 	if (before)
 		socket_pair_put(before);
 }
@@ -187,6 +193,38 @@ long socket_send_to(struct file *f, const struct socket_name *to, struct socket_
 	if (destination)
 		socket_pair_put(destination);
 	return result;
+}
+
+/* Under the lock of `to`. */
+static bool has_to_wait(struct socket_pair *sender, struct socket_pair *to)
+{
+	const struct socket_end *receiver = &to->ends[0];
+
+	return !receiver->closed && !(receiver->shut & SHUT_IN) &&
+	       (!to->destination || to->destination == sender) && !socket_is_writable(&to->ends[1]);
+}
+
+bool socket_datagram_has_to_wait(struct socket_pair *sender)
+{
+	struct socket_pair *to;
+	bool has_to, elsewhere = false;
+
+	lock_acquire(&sender->lock);
+	to = sender->destination;
+	if (to)
+		socket_pair_get(to);
+	lock_release(&sender->lock);
+	if (!to)
+		return false;
+	lock_acquire(&to->lock);
+	has_to = has_to_wait(sender, to);
+	if (has_to)
+		elsewhere = socket_refused_enter(to, sender);
+	lock_release(&to->lock);
+	socket_pair_put(to);
+	if (elsewhere)
+		socket_tell_writable(sender);
+	return has_to;
 }
 
 /* ---------------------------------------------------------------- receiving */

@@ -60,6 +60,7 @@ static struct socket_pair *make_pair(int family, int type, enum socket_state sta
 	pair->references = 1;
 	pair->state = state;
 	list_init(&pair->backlog);
+	list_init(&pair->refused.senders);
 	lock_init(&pair->lock, "socket", RANK_PIPE);
 	if (init_end(pair, &pair->ends[0])) {
 		if (init_end(pair, &pair->ends[1]))
@@ -163,7 +164,7 @@ void socket_release(struct file *f)
 {
 	struct socket_end *e = f->private;
 	struct socket_pair *pair = e->pair, *destination = NULL;
-	struct list not_accepted = LIST_INIT(not_accepted);
+	struct list not_accepted = LIST_INIT(not_accepted), refused = LIST_INIT(refused);
 	struct rights *rights;
 
 	if (e == &pair->ends[0])
@@ -178,12 +179,17 @@ void socket_release(struct file *f)
 		flight_end(r);
 	if (e == &pair->ends[0]) {
 		socket_take_backlog(pair, &not_accepted);
+		socket_refused_take(pair, &refused);
 		destination = pair->destination;
 		pair->destination = NULL;
 	}
 	wake_everybody(pair);
 	lock_release(&pair->lock);
 	rights_put_all(rights);
+	socket_refused_tell(&refused);
+	/* It sends no more, and nobody asks it any more whether it could. */
+	if (e == &pair->ends[0])
+		socket_refused_leave(pair);
 	socket_drop_backlog(&not_accepted);
 	if (destination)
 		socket_pair_put(destination);
@@ -207,7 +213,7 @@ void socket_tell_shut(struct socket_end *e)
 long socket_shut(struct socket_end *e, unsigned how)
 {
 	struct socket_pair *pair = e->pair;
-	struct list not_accepted = LIST_INIT(not_accepted);
+	struct list not_accepted = LIST_INIT(not_accepted), refused = LIST_INIT(refused);
 	bool alone;
 
 	lock_acquire(&pair->lock);
@@ -218,8 +224,10 @@ long socket_shut(struct socket_end *e, unsigned how)
 	/* Of AF_UNIX they stay, as on Linux, until it is closed. */
 	if (pair->state == SOCKET_LISTENING && pair->family == AF_INET && (how & SHUT_IN))
 		socket_stop_listening(pair, &not_accepted);
+	socket_refused_take(pair, &refused);
 	wake_everybody(pair);
 	lock_release(&pair->lock);
+	socket_refused_tell(&refused);
 	socket_drop_backlog(&not_accepted);
 	return alone ? -ENOTCONN : 0;
 }

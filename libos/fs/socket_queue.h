@@ -31,7 +31,7 @@ struct socket_message {
 	/* Those to be sent, until they are in the queue; or that came, which are the caller's. */
 	struct rights *rights;
 	/* Of a datagram.  The sender, and its name or NULL; or where the name of one that comes is to be. */
-	const struct socket_pair *sender;
+	struct socket_pair *sender;
 	struct socket_name *name;
 	size_t touch_at, touch; /* with -EFAULT: what has to be touched before it is tried again */
 };
