@@ -122,6 +122,7 @@ struct socket_pair {
 
 	/* Of end 0, under the lock. */
 	bool being_named;    /* by one task, which does not hold the lock meanwhile */
+	struct wait_queue named; /* who waits for that one, all of whom are woken */
 	struct list backlog; /* of a listener: struct socket_pair.backlog_link, the oldest first */
 	unsigned backlog_count, backlog_limit;
 	/* Where a datagram without an address goes: of AF_UNIX, counted; of AF_INET, whoever has the name. */

@@ -198,13 +198,17 @@ static long bind_local(struct socket_pair *pair, const struct socket_name *name)
 	return add_if_free(pair, name) ? 0 : -EADDRINUSE;
 }
 
-/* One at a time gives it a name, if it has none; so whoever has begun may look without the table's lock. */
+/* One at a time gives it a name, if it has none; so whoever has begun may look without the table's lock.  Who
+ * comes second waits until that is through: he goes on with the name, or with none.  That is not long, and
+ * nothing that he holds is wanted for it. */
 static bool begin(struct socket_pair *pair)
 {
 	bool begun;
 
 	lock_acquire(&pair->lock);
-	begun = pair->state <= SOCKET_CONNECTING && !pair->being_named && !name_of(pair)->size;
+	while (pair->being_named)
+		wait_on(&pair->named, &pair->lock, 0, 0);
+	begun = pair->state <= SOCKET_CONNECTING && !name_of(pair)->size;
 	if (begun)
 		pair->being_named = true;
 	lock_release(&pair->lock);
@@ -215,6 +219,7 @@ static void finish(struct socket_pair *pair)
 {
 	lock_acquire(&pair->lock);
 	pair->being_named = false;
+	wake_all(&pair->named, WAKE_ANY);
 	lock_release(&pair->lock);
 }
 

@@ -61,6 +61,7 @@ static struct socket_pair *make_pair(int family, int type, enum socket_state sta
 	pair->state = state;
 	list_init(&pair->backlog);
 	list_init(&pair->refused.senders);
+	wait_queue_init(&pair->named);
 	lock_init(&pair->lock, "socket", RANK_PIPE);
 	if (init_end(pair, &pair->ends[0])) {
 		if (init_end(pair, &pair->ends[1]))
