@@ -308,9 +308,32 @@ void socket_settle_address(struct socket_end *e)
 	lock_release(&table_lock);
 }
 
+/* A copy of the pair's, for who looks for it under the table's lock alone.  Both change under the pair's lock,
+ * so they are the same whichever of two calls comes last. */
+void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer)
+{
+	lock_acquire(&table_lock);
+	pair->binding.peer = *peer;
+	lock_release(&table_lock);
+}
+
+/* Under the lock, of one with that port: how well the address is its own, and whether it is connected, which
+ * counts for more; 0: not at all. */
+static int answers_to_address(const struct socket_pair *pair, const struct socket_name *n,
+			      const struct socket_name *sender)
+{
+	uint32_t address = name_of(pair)->internet.sin_addr.s_addr;
+	const struct socket_name *peer = &pair->binding.peer;
+	int how_well = address == n->internet.sin_addr.s_addr ? 2 : address == INADDR_ANY;
+
+	if (!how_well || !sender || !peer->size)
+		return how_well;
+	return socket_name_is_same(peer, sender) ? how_well + 2 : 0;
+}
+
 /* Under the lock: how well it answers to the name; 0: not. */
 static int answers(const struct socket_pair *pair, const struct socket_name *n,
-		   const struct inode *inode, int type)
+		   const struct inode *inode, int type, const struct socket_name *sender)
 {
 	const struct socket_name *name = name_of(pair);
 
@@ -323,12 +346,11 @@ static int answers(const struct socket_pair *pair, const struct socket_name *n,
 	if (name->internet.sin_port != n->internet.sin_port ||
 	    (type == SOCK_STREAM && !pair->binding.listens))
 		return 0;
-	if (name->internet.sin_addr.s_addr == n->internet.sin_addr.s_addr)
-		return 2;
-	return name->internet.sin_addr.s_addr == INADDR_ANY;
+	return answers_to_address(pair, n, sender);
 }
 
-static struct socket_pair *find(const struct socket_name *name, const struct inode *inode, int type)
+static struct socket_pair *find(const struct socket_name *name, const struct inode *inode, int type,
+				const struct socket_name *sender)
 {
 	struct socket_pair *best = NULL;
 	struct named *n, *last;
@@ -337,7 +359,7 @@ static struct socket_pair *find(const struct socket_name *name, const struct ino
 	lock_acquire(&table_lock);
 	n = named_find(&table, key_of(name, inode));
 	for (last = n ? named_last(n) : NULL; n; n = named_next(n, last)) {
-		int this_well = answers(pair_of(n), name, inode, type);
+		int this_well = answers(pair_of(n), name, inode, type, sender);
 
 		if (this_well > how_well) {
 			best = pair_of(n);
@@ -360,7 +382,7 @@ static struct socket_pair *find_path(const struct socket_name *n, int type, int 
 		return NULL;
 	*error = inode_access(at.inode, W_OK);
 	if (!*error)
-		pair = find(n, at.inode, type);
+		pair = find(n, at.inode, type, NULL);
 	path_release(&at);
 	if (pair && pair->type != type) {
 		socket_pair_put(pair);
@@ -370,12 +392,13 @@ static struct socket_pair *find_path(const struct socket_name *n, int type, int 
 	return pair;
 }
 
-struct socket_pair *socket_find(const struct socket_name *n, int type, int *error)
+struct socket_pair *socket_find(const struct socket_name *n, int type,
+				const struct socket_name *sender, int *error)
 {
 	struct socket_pair *pair;
 
 	*error = 0;
-	pair = socket_name_is_path(n) ? find_path(n, type, error) : find(n, NULL, type);
+	pair = socket_name_is_path(n) ? find_path(n, type, error) : find(n, NULL, type, sender);
 	if (!pair && !*error)
 		*error = -ECONNREFUSED;
 	return pair;

@@ -257,7 +257,7 @@ static long connect_to_listener(struct file *f, const struct socket_name *to)
 
 	if (error)
 		return error;
-	listener = socket_find(to, e->pair->type, &none);
+	listener = socket_find(to, e->pair->type, NULL, &none);
 	if (!listener)
 		return none;
 	if (to->family == AF_INET)

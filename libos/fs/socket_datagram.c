@@ -25,6 +25,8 @@ static void set_destination(struct socket_pair *pair, struct socket_pair *to,
 	before = pair->destination;
 	pair->destination = to;
 	pair->peer = *peer;
+	if (pair->family == AF_INET)
+		socket_bind_peer(pair, peer);
 	/* There may be room now where it sends to, and others may not send here any more. */
 	socket_refused_take(pair, &refused);
 	wake_all(&pair->ends[0].pollers, POLLOUT | POLLWRNORM | POLLWRBAND);
@@ -54,7 +56,7 @@ long socket_datagram_connect(struct socket_end *e, const struct socket_name *to)
 	}
 	if (to->size == sizeof(to->family))
 		return -EINVAL;
-	found = socket_find(to, SOCK_DGRAM, &error);
+	found = socket_find(to, SOCK_DGRAM, NULL, &error);
 	if (!found)
 		return error;
 	/* Two that were made for each other stay together. */
@@ -88,12 +90,19 @@ static long leave(struct socket_end *e, struct socket_message *m, struct socket_
 	return error;
 }
 
-static long deliver(struct file *f, struct socket_pair *to, struct socket_message *m)
+static struct socket_name name_of_sender(struct socket_end *e)
 {
-	struct socket_name name = socket_name_of(f->private);
-	long result;
+	struct socket_name name = socket_name_of(e);
 
 	socket_name_aim(&name);
+	return name;
+}
+
+static long deliver(struct file *f, struct socket_pair *to, struct socket_message *m)
+{
+	struct socket_name name = name_of_sender(f->private);
+	long result;
+
 	m->name = &name;
 	result = socket_send(f, &to->ends[1], m);
 	m->name = NULL;
@@ -118,6 +127,7 @@ static long send_internet(struct file *f, const struct socket_name *to, struct s
 			  bool connected)
 {
 	struct socket_end *e = f->private;
+	struct socket_name sender;
 	struct socket_pair *found;
 	int none;
 	long error;
@@ -131,7 +141,8 @@ static long send_internet(struct file *f, const struct socket_name *to, struct s
 	error = socket_bind_any(e, INADDR_ANY);
 	if (error)
 		return error;
-	found = socket_find(to, SOCK_DGRAM, &none);
+	sender = name_of_sender(e);
+	found = socket_find(to, SOCK_DGRAM, &sender, &none);
 	m->flags |= MSG_DONTWAIT;
 	error = found ? deliver(f, found, m) : -ECONNREFUSED;
 	if (error == -ECONNREFUSED)
@@ -173,7 +184,7 @@ static long send_local(struct file *f, const struct socket_name *to,
 	}
 	if (to->size == sizeof(to->family))
 		return -EINVAL;
-	found = socket_find(to, SOCK_DGRAM, &error);
+	found = socket_find(to, SOCK_DGRAM, NULL, &error);
 	return found ? deliver(f, found, m) : error;
 }
 

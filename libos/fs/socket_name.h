@@ -48,6 +48,7 @@ struct socket_binding {
 	bool is_there;
 	bool listens;
 	bool shares;         /* SO_REUSEADDR, when it was bound */
+	struct socket_name peer; /* of a network's datagrams: from whom alone they come; or of no size */
 	struct inode *inode; /* the name's, counted; NULL: it has none */
 };
 
@@ -96,7 +97,12 @@ struct socket_name socket_name_of(struct socket_end *e);
 /* Of AF_INET: it talks from SOCKET_LOOPBACK from now on, if it could from everywhere. */
 void socket_settle_address(struct socket_end *e);
 
-/* Who has it, counted; NULL with *error: -ECONNREFUSED, -EPROTOTYPE, or what the path's walk says. */
-struct socket_pair *socket_find(const struct socket_name *n, int type, int *error);
+/* Under the pair's lock: it is connected to that name, of a network, or to none. */
+void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer);
+
+/* Who has it, counted; NULL with *error: -ECONNREFUSED, -EPROTOTYPE, or what the path's walk says.  `sender`: of
+ * a datagram over a network, whose it is; or NULL. */
+struct socket_pair *socket_find(const struct socket_name *n, int type,
+				const struct socket_name *sender, int *error);
 
 #endif
