@@ -36,6 +36,17 @@ static void set_destination(struct socket_pair *pair, struct socket_pair *to,
 		socket_pair_put(before);
 }
 
+/* Of AF_UNIX: is it connected to nobody else? */
+static bool is_open_to(struct socket_pair *to, const struct socket_pair *sender)
+{
+	bool open;
+
+	lock_acquire(&to->lock);
+	open = !to->destination || to->destination == sender;
+	lock_release(&to->lock);
+	return open;
+}
+
 long socket_datagram_connect(struct socket_end *e, const struct socket_name *to)
 {
 	static const struct socket_name none;
@@ -63,6 +74,10 @@ long socket_datagram_connect(struct socket_end *e, const struct socket_name *to)
 	if (e->pair->state != SOCKET_FRESH) {
 		socket_pair_put(found);
 		return -EISCONN;
+	}
+	if (!is_open_to(found, e->pair)) {
+		socket_pair_put(found);
+		return -EPERM;
 	}
 	set_destination(e->pair, found, &none);
 	return 0;
@@ -199,8 +214,10 @@ long socket_send_to(struct file *f, const struct socket_name *to, struct socket_
 		return socket_send(f, e, m);
 	result = leave(e, m, &destination, &peer);
 	if (!result)
-		result = e->pair->family == AF_INET ? send_internet(f, to ?: &peer, m, !to)
-						    : send_local(f, to, destination, m);
+		result = e->pair->family == AF_INET
+				 ? send_internet(f, to ?: &peer, m,
+						 !to || socket_name_is_same(to, &peer))
+				 : send_local(f, to, destination, m);
 	if (destination)
 		socket_pair_put(destination);
 	return result;
