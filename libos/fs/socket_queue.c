@@ -28,6 +28,27 @@ static void set_back(struct pipe_ring *r, struct bounds b)
 	r->used = b.used;
 }
 
+/* What an empty queue keeps: as much as a pipe has.  A burst does not cost pages as long as the socket is open. */
+#define KEPT_BYTES 65536
+
+/* Something has been put.  Beyond the end of the ring is all of it. */
+static void note_reach(struct socket_queue *q)
+{
+	size_t end = q->ring.start + q->ring.used;
+
+	if (end > q->reach)
+		q->reach = end;
+}
+
+/* Something has been taken. */
+static void give_back_pages(struct socket_queue *q)
+{
+	if (q->ring.used || q->reach <= KEPT_BYTES)
+		return;
+	ring_trim(&q->ring, KEPT_BYTES);
+	q->reach = 0;
+}
+
 bool socket_queue_init(struct socket_queue *q, size_t capacity)
 {
 	q->end_of_rights = &q->first_rights;
@@ -42,6 +63,7 @@ struct rights *socket_queue_drop(struct socket_queue *q)
 	q->end_of_rights = &q->first_rights;
 	q->taken += q->ring.used;
 	q->heads = 0;
+	q->reach = 0;
 	ring_empty(&q->ring);
 	return rights;
 }
@@ -137,6 +159,7 @@ long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t a
 
 	if (moved > 0)
 		put_rights(q, m, start, start + (size_t)moved);
+	note_reach(q);
 	return moved;
 }
 
@@ -159,6 +182,7 @@ long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t 
 		set_back(&q->ring, before);
 	else if (moved > 0)
 		q->taken += (size_t)moved;
+	give_back_pages(q);
 	return moved;
 }
 
@@ -202,6 +226,7 @@ long socket_queue_put_record(struct socket_queue *q, struct socket_message *m)
 		not_all(q, m, before, r.length);
 		return faulted ? -EFAULT : -ENOMEM;
 	}
+	note_reach(q);
 	put_rights(q, m, start, start + size_of(r));
 	q->heads += sizeof(r) + r.name_size;
 	return (long)r.length;
@@ -240,6 +265,7 @@ long socket_queue_take_record(struct socket_queue *q, struct socket_message *m)
 		ring_skip(&q->ring, r.length - n);
 		q->taken += size_of(r);
 		q->heads -= sizeof(r) + r.name_size;
+		give_back_pages(q);
 	}
 	if (n < r.length)
 		m->came |= MSG_TRUNC;

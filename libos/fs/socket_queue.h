@@ -40,6 +40,7 @@ struct socket_queue {
 	/* All under the lock of the pair. */
 	struct pipe_ring ring;
 	uint64_t taken;   /* place of the first byte in the ring */
+	size_t reach;     /* how far into the ring bytes have come since pages were given back */
 	size_t heads;     /* bytes in the ring that are no datagram's own; 0 of a stream */
 	struct rights *first_rights, **end_of_rights;
 };

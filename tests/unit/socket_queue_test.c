@@ -276,10 +276,59 @@ static void streams_stop_at_descriptors(void)
 	fill_and_empty(true);
 }
 
+/* ---------------------------------------------------------------- pages */
+
+#define MANY_PAGES 53
+
+static unsigned pages_of(const struct socket_queue *q)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MANY_PAGES; i++)
+		n += q->ring.pages[i] != NULL;
+	return n;
+}
+
+/* Whatever it is that filled it: much at a time, or little that went around and was never all taken. */
+static void an_empty_queue_has_few_pages(void)
+{
+	static char many[MANY_PAGES * EXO_PAGE_SIZE];
+	struct iovec one = { many, sizeof(many) };
+	struct socket_message m = { .vector = &one, .size = sizeof(many), .is_user = true };
+	struct socket_queue q = { 0 };
+
+	nothing_fails();
+	CHECK(socket_queue_init(&q, sizeof(many)));
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK_EQ(socket_queue_put(&q, &m, 0, 200000), 200000);
+		CHECK(pages_of(&q) > 48);
+		CHECK_EQ(socket_queue_take(&q, &m, 0, 199999), 199999);
+		CHECK(pages_of(&q) > 48);
+		CHECK_EQ(socket_queue_take(&q, &m, 0, 1), 1);
+		CHECK(pages_of(&q) <= 16);
+		CHECK_EQ(socket_queue_put(&q, &m, 0, 1), 1);
+		for (unsigned i = 0; i < MANY_PAGES; i++) {
+			CHECK_EQ(socket_queue_put(&q, &m, 0, EXO_PAGE_SIZE), EXO_PAGE_SIZE);
+			CHECK_EQ(socket_queue_take(&q, &m, 0, EXO_PAGE_SIZE), EXO_PAGE_SIZE);
+		}
+		CHECK(pages_of(&q) > 48);
+		CHECK_EQ(socket_queue_take(&q, &m, 0, 1), 1);
+		CHECK(pages_of(&q) <= 16);
+		m.size = 150000;
+		CHECK_EQ(socket_queue_put_record(&q, &m), 150000);
+		CHECK_EQ(socket_queue_take_record(&q, &m), 150000);
+		CHECK(pages_of(&q) <= 16);
+		m.size = sizeof(many);
+	}
+	CHECK(!socket_queue_drop(&q));
+	socket_queue_destroy(&q);
+}
+
 static void run(void)
 {
 	RUN(datagrams_come_out_as_they_went_in);
 	RUN(streams_stop_at_descriptors);
+	RUN(an_empty_queue_has_few_pages);
 	CHECK_EQ(shim_blocks, 0);
 }
 
