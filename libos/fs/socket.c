@@ -67,6 +67,7 @@ struct transfer {
 	bool at_once;
 	bool elsewhere; /* the sender is to be told that it may send to another */
 	size_t done;
+	uint64_t place; /* where what has only been looked at begins in the queue */
 	unsigned touches;
 };
 
@@ -294,6 +295,14 @@ static bool is_told(const struct transfer *t)
 	return e->error && e->error != EPIPE && !t->done && !(is_stream(e) && e->queue.ring.used);
 }
 
+/* Under the lock, of a stream that is looked at: behind what was seen, if nobody has taken that meanwhile. */
+static bool has_more_to_see(const struct transfer *t)
+{
+	const struct socket_queue *q = &t->end->queue;
+
+	return q->taken == t->place && q->ring.used > t->done;
+}
+
 /* Waits under the lock until something has come: 1, 0 if nothing will, or -errno. */
 static long await_message(const struct transfer *t)
 {
@@ -301,6 +310,8 @@ static long await_message(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
+		if (t->done && (t->message->flags & MSG_PEEK))
+			return has_more_to_see(t);
 		if (is_told(t))
 			return -socket_take_error_locked(e);
 		if (e->queue.ring.used)
@@ -328,9 +339,9 @@ static long take(struct transfer *t)
 
 	if (!is_stream(t->end))
 		return socket_queue_take_record(&t->end->queue, m);
-	/* What is only looked at is looked at from the beginning, at once. */
-	return socket_queue_take(&t->end->queue, m, t->done,
-				 n < BATCH_BYTES || (m->flags & MSG_PEEK) ? n : BATCH_BYTES);
+	if (!t->done)
+		t->place = t->end->queue.taken;
+	return socket_queue_take(&t->end->queue, m, t->done, n < BATCH_BYTES ? n : BATCH_BYTES);
 }
 
 /* One hold of the lock; *more: it may go on. */
@@ -352,8 +363,7 @@ static long receive_some(struct transfer *t, bool *more)
 				flight_end(m->rights);
 			t->done += (size_t)result;
 			t->touches = 0;
-			*more = is_stream(e) && !m->rights && !(m->flags & MSG_PEEK) &&
-				t->done < m->size;
+			*more = is_stream(e) && !m->rights && t->done < m->size;
 		}
 		if (!(m->flags & MSG_PEEK))
 			socket_wake_senders(socket_other(e));

@@ -163,20 +163,30 @@ long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t a
 	return moved;
 }
 
+/* Those n bytes are had from the ring, without the message where they are not wanted. */
+static long move_out(struct socket_queue *q, struct socket_message *m, size_t at, size_t n)
+{
+	if (!m->discards)
+		return move_bytes(&q->ring, m, at, n, false);
+	ring_skip(&q->ring, n);
+	return (long)n;
+}
+
 long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n)
 {
 	const struct rights *rights = q->first_rights;
 	struct bounds before = bounds_of(&q->ring);
+	size_t seen = m->flags & MSG_PEEK ? at : 0;
 	long moved;
 
-	if (n > q->ring.used)
-		n = q->ring.used;
-	if (rights && n > rights->end - q->taken)
-		n = rights->end - q->taken;
-	moved = move_bytes(&q->ring, m, at, n, false);
-	if ((m->flags & MSG_PEEK) && moved < (long)n)
-		return not_all(q, m, before, n);
-	if (rights && moved > 0 && (size_t)moved > rights->start - q->taken)
+	if (n > q->ring.used - seen)
+		n = q->ring.used - seen;
+	if (rights && n > rights->end - q->taken - seen)
+		n = rights->end - q->taken - seen;
+	if (seen)
+		ring_skip(&q->ring, seen);
+	moved = move_out(q, m, at, n);
+	if (rights && moved > 0 && seen + (size_t)moved > rights->start - q->taken)
 		take_rights(q, m);
 	if (m->flags & MSG_PEEK)
 		set_back(&q->ring, before);

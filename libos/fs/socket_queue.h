@@ -26,6 +26,7 @@ struct socket_message {
 	const struct iovec *vector;
 	size_t size;    /* of all buffers together */
 	bool is_user;   /* whose memory: the program's, or the libos's */
+	bool discards;  /* of a stream: what is taken goes nowhere */
 	unsigned flags; /* MSG_DONTWAIT ... */
 	unsigned came;  /* out: MSG_TRUNC */
 	/* Those to be sent, until they are in the queue; or that came, which are the caller's. */
@@ -62,7 +63,8 @@ void socket_queue_destroy(struct socket_queue *q); /* of an empty one */
  */
 /* Of a stream: bytes from `at` on, up to n; how many, or -ENOMEM. */
 long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
-/* Up to n, and not beyond rights, which end a transfer; with MSG_PEEK they stay. */
+/* Up to n, and not beyond rights, which end a transfer.  With MSG_PEEK they stay, and `at` of them, which are
+ * there, have been looked at already. */
 long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
 /* How much room a datagram needs. */
 size_t socket_queue_record_size(const struct socket_message *m);
