@@ -85,24 +85,7 @@ static struct transfer begin(struct file *f, struct socket_end *e, struct socket
 /* The copy has met memory that is not there: 1, try again; or -EFAULT. */
 static long touch(struct transfer *t, bool write)
 {
-	struct socket_message *m = t->message;
-	const struct iovec *v = m->vector;
-	size_t at = m->touch_at, left = m->touch;
-
-	m->touch = 0;
-	if (t->touches++ == TOUCHES_MAX)
-		return -EFAULT;
-	for (; left; v++) {
-		size_t n = at < v->iov_len ? v->iov_len - at : 0;
-
-		if (n > left)
-			n = left;
-		if (n && user_touch((uint64_t)v->iov_base + at, n, write))
-			return -EFAULT;
-		at = n ? 0 : at - v->iov_len;
-		left -= n;
-	}
-	return 1;
+	return t->touches++ == TOUCHES_MAX ? -EFAULT : socket_touch(t->message, write) ?: 1;
 }
 
 /* ---------------------------------------------------------------- sending */
@@ -387,6 +370,12 @@ long socket_receive(struct file *f, struct socket_message *m)
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	if (e->pair->family == AF_INET) {
+		/* Errors are told as such: there are none with more to them. */
+		if (m->flags & MSG_ERRQUEUE)
+			return -EAGAIN;
+		m->discards = is_stream(e) && (m->flags & MSG_TRUNC);
+	}
 	do {
 		result = receive_some(&t, &more);
 		if (result == -EFAULT) {

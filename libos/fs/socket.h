@@ -43,6 +43,7 @@
 #define MSG_TRUNC 0x20
 #define MSG_DONTWAIT 0x40
 #define MSG_WAITALL 0x100
+#define MSG_ERRQUEUE 0x2000
 #define MSG_NOSIGNAL 0x4000
 #define MSG_WAITFORONE 0x10000
 #define MSG_CMSG_CLOEXEC 0x40000000
@@ -215,6 +216,8 @@ void socket_wake_senders(struct socket_end *e);
 /* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still
  * nothing. */
 long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns);
+/* No lock held: where a copy has met memory that is not there.  0 or -EFAULT. */
+long socket_touch(struct socket_message *m, bool write);
 uint64_t socket_deadline(uint64_t timeout_ns); /* of a call that begins now; 0: none */
 
 /* ---------------------------------------------------------------- fs/socket_pair.c: that it is there */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping in a call on a socket, with the time limits that a socket has. */
+/* What a call on a socket waits for: that something comes about, within the socket's time limit; and the program's
+ * memory. */
+#include "core/usercopy.h"
 #include "fs/socket.h"
 #include "proc/signal.h"
 #include "time/timespec.h"
@@ -20,4 +22,23 @@ long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns)
 	default:
 		return 0;
 	}
+}
+
+long socket_touch(struct socket_message *m, bool write)
+{
+	const struct iovec *v = m->vector;
+	size_t at = m->touch_at, left = m->touch;
+
+	m->touch = 0;
+	for (; left; v++) {
+		size_t n = at < v->iov_len ? v->iov_len - at : 0;
+
+		if (n > left)
+			n = left;
+		if (n && user_touch((uint64_t)v->iov_base + at, n, write))
+			return -EFAULT;
+		at = n ? 0 : at - v->iov_len;
+		left -= n;
+	}
+	return 0;
 }
