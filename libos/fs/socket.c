@@ -200,8 +200,8 @@ static long put(struct transfer *t)
 	return result;
 }
 
-/* Under the lock, of an entrance: a network loses what finds no room.  Who sends here, and polls elsewhere, is
- * told when there is room. */
+/* Under the lock.  Who sends through an entrance polls elsewhere, and is told when there is room; a network
+ * loses what finds none. */
 static void refuse_sender(struct transfer *t)
 {
 	struct socket_pair *to = t->end->pair;

@@ -132,9 +132,11 @@ struct socket_pair {
 
 	struct {
 		/* Under the lock of those who were refused (fs/socket_refused.c). */
-		struct list senders;    /* struct socket_pair.refused.link: there was no room for them */
-		struct list link;       /* in one such, or in that of who tells them */
-		struct socket_pair *by; /* in whose; NULL: in none.  Not counted, and only compared */
+		struct list
+			senders;  /* struct socket_pair.refused.link: there was no room for them */
+		struct list link; /* in one such, or in that of who tells them */
+		struct socket_pair
+			*by; /* in whose; NULL: in none.  Not counted, and only compared */
 		/* Under the pair's lock: there may be senders.  They enter under it. */
 		bool any;
 	} refused;
@@ -267,7 +269,7 @@ void socket_drop_backlog(struct list *taken);
  * connect. */
 void socket_stop_listening(struct socket_pair *listener, struct list *taken);
 
-/* -------------------------------------------------------- fs/socket_refused.c: who polls for room elsewhere */
+/* ---------------------------------------------------------------- fs/socket_refused.c: who found no room */
 
 /* Under the lock of `to`, which has no room.  True: the caller is to call socket_tell_writable() when he
  * holds no lock. */

@@ -199,8 +199,7 @@ static long bind_local(struct socket_pair *pair, const struct socket_name *name)
 }
 
 /* One at a time gives it a name, if it has none; so whoever has begun may look without the table's lock.  Who
- * comes second waits until that is through: he goes on with the name, or with none.  That is not long, and
- * nothing that he holds is wanted for it. */
+ * comes second waits for that one, who wants nothing that he holds, and goes on with what came of it. */
 static bool begin(struct socket_pair *pair)
 {
 	bool begun;
@@ -308,8 +307,7 @@ void socket_settle_address(struct socket_end *e)
 	lock_release(&table_lock);
 }
 
-/* A copy of the pair's, for who looks for it under the table's lock alone.  Both change under the pair's lock,
- * so they are the same whichever of two calls comes last. */
+/* The pair's own changes under the same hold of its lock: they are one, whichever of two calls comes last. */
 void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer)
 {
 	lock_acquire(&table_lock);
@@ -317,18 +315,16 @@ void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer)
 	lock_release(&table_lock);
 }
 
-/* Under the lock, of one with that port: how well the address is its own, and whether it is connected, which
- * counts for more; 0: not at all. */
+/* Under the lock, of one with that port: the address is its own, or it is connected to the sender; 0: no. */
 static int answers_to_address(const struct socket_pair *pair, const struct socket_name *n,
 			      const struct socket_name *sender)
 {
 	uint32_t address = name_of(pair)->internet.sin_addr.s_addr;
-	const struct socket_name *peer = &pair->binding.peer;
 	int how_well = address == n->internet.sin_addr.s_addr ? 2 : address == INADDR_ANY;
 
-	if (!how_well || !sender || !peer->size)
-		return how_well;
-	return socket_name_is_same(peer, sender) ? how_well + 2 : 0;
+	if (how_well && sender && pair->binding.peer.size)
+		return socket_name_is_same(&pair->binding.peer, sender) ? how_well + 2 : 0;
+	return how_well;
 }
 
 /* Under the lock: how well it answers to the name; 0: not. */

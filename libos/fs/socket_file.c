@@ -86,7 +86,7 @@ static uint32_t poll_joined(struct socket_end *e)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (e->shut == SHUT_BOTH)
 		events |= POLLHUP;
-	/* What goes to many has no room of its own that could be missing; socket_poll() asks where it goes. */
+	/* What goes to many has no room of its own to be missing: socket_poll() asks where it goes. */
 	if (socket_is_writable(e) || e->pair->state == SOCKET_FRESH)
 		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	return events;

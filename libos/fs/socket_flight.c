@@ -14,8 +14,8 @@
  *	carrier ---> listener in flight ---> in its backlog ---> in flight, did not listen then
  *
  * The last holds nothing: one that did not listen when it was sent had no backlog, and what comes into that
- * while it is in flight carries nothing.  And the first is not in flight.  So closing it ends all: there are no
- * circles, and no chains that closing would have to go down for long.
+ * while it is in flight carries nothing.  And the first is not in flight.  So closing it ends all: there are
+ * no circles, and no chains that closing would have to go down for long.
  */
 #include "abi/errno.h"
 #include "core/lock.h"

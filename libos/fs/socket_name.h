@@ -48,7 +48,8 @@ struct socket_binding {
 	bool is_there;
 	bool listens;
 	bool shares;         /* SO_REUSEADDR, when it was bound */
-	struct socket_name peer; /* of a network's datagrams: from whom alone they come; or of no size */
+	struct socket_name
+		peer; /* of a network's datagrams: from whom alone they come; or of no size */
 	struct inode *inode; /* the name's, counted; NULL: it has none */
 };
 
@@ -100,8 +101,8 @@ void socket_settle_address(struct socket_end *e);
 /* Under the pair's lock: it is connected to that name, of a network, or to none. */
 void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer);
 
-/* Who has it, counted; NULL with *error: -ECONNREFUSED, -EPROTOTYPE, or what the path's walk says.  `sender`: of
- * a datagram over a network, whose it is; or NULL. */
+/* Who has it, counted; NULL with *error: -ECONNREFUSED, -EPROTOTYPE, or what the path's walk says.
+ * `sender`: of a datagram over a network, whose it is; or NULL. */
 struct socket_pair *socket_find(const struct socket_name *n, int type,
 				const struct socket_name *sender, int *error);
 

@@ -28,7 +28,7 @@ static void set_back(struct pipe_ring *r, struct bounds b)
 	r->used = b.used;
 }
 
-/* What an empty queue keeps: as much as a pipe has.  A burst does not cost pages as long as the socket is open. */
+/* What an empty queue keeps: as much as a pipe has.  A burst costs pages until it has been taken. */
 #define KEPT_BYTES 65536
 
 /* Something has been put.  Beyond the end of the ring is all of it. */

@@ -4,14 +4,15 @@
  *
  *	refused.senders of who has no room <-> refused.link of each sender, counted
  *
- * A sender polls his own socket, and what he waits for happens at another, of which he knows by name or as his
- * destination.  No task holds the locks of both.  So he leaves himself there, under that one's lock, when he
- * finds no room; and whoever makes room takes all that are there, lets go of the lock, and calls the pollers of
- * each under the lock of his own.
+ * A sender polls his own socket, and what he waits for happens at another, which he names or is connected to.
+ * No task holds the locks of both.  So he leaves himself there, under that one's lock, when he finds no room;
+ * and whoever makes room takes all that are there, lets go of the lock, and calls the pollers of each under
+ * the lock of his own.
  *
  * Why nobody waits for ever: he is among the pollers of his socket before he looks (socket_poll()), or looks
- * after that (epoll).  He looks and leaves himself under the lock under which room is made: if he saw none, who
- * makes it comes later, and finds him.  Nobody is taken out without being told, and who is told looks again.
+ * after that (epoll).  He looks and leaves himself under the lock under which room is made: if he saw none,
+ * who makes it comes later, and finds him.  Nobody is taken out without being told, and who is told looks
+ * again.
  *
  * He stands in one list at a time.  One who is refused elsewhere meanwhile, as he may be if he names his
  * receivers, goes there, and is told at once, as if there were room at the first: he tries both again.

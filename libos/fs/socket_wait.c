@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a call on a socket waits for: that something comes about, within the socket's time limit; and the program's
- * memory. */
+/* What a call on a socket waits for: for others, within the socket's time limit; for the program's memory. */
 #include "core/usercopy.h"
 #include "fs/socket.h"
 #include "proc/signal.h"

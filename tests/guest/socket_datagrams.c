@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Datagrams between sockets with names: who has no room, who is connected to whom, whose name they have.  All of
- * it but what is marked holds on Linux as well: gcc -pthread tests/guest/socket_datagrams.c tries it there.
+ * Datagrams between sockets with names: who has no room, who is connected to whom, whose name they have.
+ * All of it but what is marked holds on Linux as well: gcc -pthread tests/guest/socket_datagrams.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -24,7 +24,8 @@ static void begin(bool connected)
 	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
 
 	receiver = make_bound(SOCK_DGRAM, abstract_name(1));
-	sender = connected ? make_connected(SOCK_DGRAM, abstract_name(1)) : make(AF_UNIX, SOCK_DGRAM);
+	sender = connected ? make_connected(SOCK_DGRAM, abstract_name(1))
+			   : make(AF_UNIX, SOCK_DGRAM);
 	epoll = epoll_create1(0);
 	CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, sender, &e), 0);
 	CHECK_EQ(epoll_wait(epoll, &e, 1, 0), 1);
@@ -299,7 +300,8 @@ static void who_is_connected_has_what_comes_from_there(void)
 
 static void who_is_connected_elsewhere_is_nobody(void)
 {
-	int joined = make_bound(SOCK_DGRAM, loopback(0)), one = make_bound(SOCK_DGRAM, loopback(0)), other;
+	int joined = make_bound(SOCK_DGRAM, loopback(0)), one = make_bound(SOCK_DGRAM, loopback(0)),
+	    other;
 	struct name n = own_name(joined), ones = own_name(one);
 
 	CHECK_EQ(connect(joined, &ones.any, ones.size), 0);

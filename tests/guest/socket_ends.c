@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How streams end, and listeners: what is told of a close, a shutdown and a loss, to whom and when.  All of it
- * but what is marked holds on Linux as well: gcc -pthread tests/guest/socket_ends.c tries it there.
+ * How streams end, and listeners: what is told of a close, a shutdown and a loss, to whom and when.
+ * All of it but what is marked holds on Linux as well: gcc -pthread tests/guest/socket_ends.c.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -263,7 +263,7 @@ static void a_listener_does_not_hold_itself(void)
 	make(other);
 	FAILS(pass(client, listener), ETOOMANYREFS);
 	CHECK_EQ(pass(client, carrier[0]), 1);
-	/* It holds what waits in its backlog, with what that carries; that does not keep it from being passed. */
+	/* It holds what waits in its backlog, with what that carries, and is passed all the same. */
 	CHECK_EQ(pass(other[0], listener), 1);
 	close(take(other[1]));
 	server = accept(listener, NULL, NULL);

@@ -242,7 +242,8 @@ static void take_bytes(struct socket_queue *q)
 	CHECK(taken > 0 && taken <= (long)most);
 	CHECK(taken == (long)most || m.touch);
 	CHECK_EQ(memcmp(bytes + seen, model + seen, (size_t)taken), 0);
-	most_of_stream(seen + (size_t)taken, &rights); /* of what was taken, if a copy has faulted */
+	most_of_stream(seen + (size_t)taken,
+		       &rights); /* of what was taken, if a copy has faulted */
 	check_rights(&m, rights);
 	if (m.flags & MSG_PEEK)
 		return;
