@@ -13,13 +13,18 @@ bool ring_init(struct pipe_ring *r, size_t capacity)
 	return r->pages != NULL;
 }
 
-void ring_empty(struct pipe_ring *r)
+void ring_trim(struct pipe_ring *r, size_t kept)
 {
-	for (size_t i = 0; i < r->capacity / EXO_PAGE_SIZE; i++) {
+	for (size_t i = kept / EXO_PAGE_SIZE; i < r->capacity / EXO_PAGE_SIZE; i++) {
 		if (r->pages[i])
 			pages_free(r->pages[i], 1);
 		r->pages[i] = NULL;
 	}
+}
+
+void ring_empty(struct pipe_ring *r)
+{
+	ring_trim(r, 0);
 	r->start = r->used = r->restart = 0;
 }
 

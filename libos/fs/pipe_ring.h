@@ -49,6 +49,8 @@ bool ring_init(struct pipe_ring *r, size_t capacity);
 void ring_destroy(struct pipe_ring *r);
 /* Drops what is in it. */
 void ring_empty(struct pipe_ring *r);
+/* Of an empty one: gives back the pages behind the first `kept` bytes. */
+void ring_trim(struct pipe_ring *r, size_t kept);
 /* Moves up to n bytes out; stops at a fault, and then sets *faulted to how many bytes were to be
  * copied next. */
 size_t ring_read(struct pipe_ring *r, struct io_buffer to, size_t n, size_t *faulted);

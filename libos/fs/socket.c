@@ -18,7 +18,6 @@
 #include "fs/poll.h"
 #include "fs/socket_rights.h"
 #include "proc/signal.h"
-#include "time/timespec.h"
 
 #define SIGPIPE 13
 /* Of a stream, under one hold of the lock; how often memory is touched for the same bytes: as in pipe.c. */
@@ -66,14 +65,11 @@ struct transfer {
 	struct socket_message *message;
 	uint64_t deadline_ns; /* 0: none */
 	bool at_once;
+	bool elsewhere; /* the sender is to be told that it may send to another */
 	size_t done;
+	uint64_t place; /* where what has only been looked at begins in the queue */
 	unsigned touches;
 };
-
-uint64_t socket_deadline(uint64_t timeout_ns)
-{
-	return timeout_ns ? deadline_after(timeout_ns) : 0;
-}
 
 static struct transfer begin(struct file *f, struct socket_end *e, struct socket_message *m,
 			     uint64_t timeout_ns)
@@ -86,40 +82,10 @@ static struct transfer begin(struct file *f, struct socket_end *e, struct socket
 	};
 }
 
-/* One with a time limit is not made again. */
-long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns)
-{
-	switch (wait_on(q, lock, WAIT_INTERRUPTIBLE, deadline_ns)) {
-	case -EINTR:
-		return deadline_ns ? -EINTR : -ERESTARTSYS;
-	case -ETIMEDOUT:
-		return -EAGAIN;
-	default:
-		return 0;
-	}
-}
-
 /* The copy has met memory that is not there: 1, try again; or -EFAULT. */
 static long touch(struct transfer *t, bool write)
 {
-	struct socket_message *m = t->message;
-	const struct iovec *v = m->vector;
-	size_t at = m->touch_at, left = m->touch;
-
-	m->touch = 0;
-	if (t->touches++ == TOUCHES_MAX)
-		return -EFAULT;
-	for (; left; v++) {
-		size_t n = at < v->iov_len ? v->iov_len - at : 0;
-
-		if (n > left)
-			n = left;
-		if (n && user_touch((uint64_t)v->iov_base + at, n, write))
-			return -EFAULT;
-		at = n ? 0 : at - v->iov_len;
-		left -= n;
-	}
-	return 1;
+	return t->touches++ == TOUCHES_MAX ? -EFAULT : socket_touch(t->message, write) ?: 1;
 }
 
 /* ---------------------------------------------------------------- sending */
@@ -160,6 +126,15 @@ static int refuse_send(struct socket_end *e, const struct socket_message *m)
 	return to->shut & SHUT_IN && e->pair->family == AF_UNIX ? -EPIPE : 0;
 }
 
+/* Under the lock, where it may send.  That nobody receives any more a network's sender finds out by sending:
+ * it is taken, and refused at the other side. */
+static bool goes_nowhere(struct socket_end *e)
+{
+	const struct socket_end *to = socket_other(e);
+
+	return e->pair->family == AF_INET && is_stream(e) && (to->closed || to->shut == SHUT_BOTH);
+}
+
 /* Under the lock: room for the message, or of a stream for some of it. */
 static bool has_room(const struct transfer *t)
 {
@@ -177,13 +152,16 @@ static long await_room(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
-		long error = refuse_send(e, t->message);
+		/* What has been sent is what this call says: the next one is told. */
+		long error = t->done && e->error ? -EPIPE : refuse_send(e, t->message);
 
 		if (error)
 			return error;
+		if (goes_nowhere(e))
+			return 1;
 		if (!is_stream(e) && t->message->size > e->send_limit - SOCKET_OVERHEAD)
 			return -EMSGSIZE;
-		if (has_room(t) || socket_is_left(e))
+		if (has_room(t))
 			return 1;
 		if (t->at_once || ended)
 			return ended ?: -EAGAIN;
@@ -199,6 +177,10 @@ static long put_bytes(struct transfer *t)
 	struct socket_queue *q = &socket_other(t->end)->queue;
 	size_t n = m->size - t->done;
 
+	if (goes_nowhere(t->end)) {
+		socket_reset(t->end);
+		return (long)n;
+	}
 	if (!is_stream(t->end))
 		return socket_queue_put_record(q, m);
 	if (n > t->end->send_limit - q->ring.used)
@@ -210,19 +192,24 @@ static long put_bytes(struct transfer *t)
 static long put(struct transfer *t)
 {
 	struct rights *rights = t->message->rights;
-	long result;
+	long result = flight_begin(t->end->pair, rights);
 
-	if (socket_is_left(t->end)) {
-		socket_reset_locked(t->end);
-		return (long)(t->message->size - t->done);
-	}
-	result = flight_begin(t->end->pair, rights);
 	if (result)
 		return result;
 	result = put_bytes(t);
 	if (result < 0)
 		flight_end(rights);
 	return result;
+}
+
+/* Under the lock.  Who sends through an entrance polls elsewhere, and is told when there is room; a network
+ * loses what finds none. */
+static void refuse_sender(struct transfer *t)
+{
+	struct socket_pair *to = t->end->pair;
+
+	if (socket_is_entrance(t->end) && to->family == AF_UNIX)
+		t->elsewhere = socket_refused_enter(to, t->message->sender);
 }
 
 /* One hold of the lock. */
@@ -235,6 +222,8 @@ static long send_some(struct transfer *t)
 	result = await_room(t);
 	if (result > 0)
 		result = put(t);
+	if (result == -EAGAIN)
+		refuse_sender(t);
 	if (result >= 0) {
 		t->done += (size_t)result;
 		t->touches = 0;
@@ -273,12 +262,31 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 		else if (t.done == m->size)
 			break;
 	}
+	if (t.elsewhere)
+		socket_tell_writable(m->sender);
 	if (result == -EPIPE && is_stream(e) && !t.done && !(m->flags & MSG_NOSIGNAL))
 		signal_raise(SIGPIPE);
 	return t.done ? (long)t.done : result;
 }
 
 /* ---------------------------------------------------------------- receiving */
+
+/* Under the lock: is this call the one that hears of the error?  What came before it is had first, and not
+ * forgotten over it; and of what came behind the end (EPIPE) who receives hears nothing. */
+static bool is_told(const struct transfer *t)
+{
+	const struct socket_end *e = t->end;
+
+	return e->error && e->error != EPIPE && !t->done && !(is_stream(e) && e->queue.ring.used);
+}
+
+/* Under the lock, of a stream that is looked at: behind what was seen, if nobody has taken that meanwhile. */
+static bool has_more_to_see(const struct transfer *t)
+{
+	const struct socket_queue *q = &t->end->queue;
+
+	return q->taken == t->place && q->ring.used > t->done;
+}
 
 /* Waits under the lock until something has come: 1, 0 if nothing will, or -errno. */
 static long await_message(const struct transfer *t)
@@ -287,11 +295,15 @@ static long await_message(const struct transfer *t)
 	long ended = 0;
 
 	for (;;) {
-		/* EPIPE is for who sends: he was told before that nothing more will come. */
-		if (e->error && e->error != EPIPE && !(is_stream(e) && e->queue.ring.used))
+		if (t->done && (t->message->flags & MSG_PEEK))
+			return has_more_to_see(t);
+		if (is_told(t))
 			return -socket_take_error_locked(e);
 		if (e->queue.ring.used)
 			return 1;
+		/* The next call is told. */
+		if (t->done && e->error)
+			return 0;
 		if (e->shut & SHUT_IN)
 			return t->at_once && !socket_is_connected(e) ? -EAGAIN : 0;
 		if (socket_is_connected(e) && !socket_is_joined(e))
@@ -312,9 +324,9 @@ static long take(struct transfer *t)
 
 	if (!is_stream(t->end))
 		return socket_queue_take_record(&t->end->queue, m);
-	/* What is only looked at is looked at from the beginning, at once. */
-	return socket_queue_take(&t->end->queue, m, t->done,
-				 n < BATCH_BYTES || (m->flags & MSG_PEEK) ? n : BATCH_BYTES);
+	if (!t->done)
+		t->place = t->end->queue.taken;
+	return socket_queue_take(&t->end->queue, m, t->done, n < BATCH_BYTES ? n : BATCH_BYTES);
 }
 
 /* One hold of the lock; *more: it may go on. */
@@ -322,6 +334,8 @@ static long receive_some(struct transfer *t, bool *more)
 {
 	struct socket_end *e = t->end;
 	struct socket_message *m = t->message;
+	struct list refused = LIST_INIT(refused);
+	bool tell = false;
 	long result;
 
 	*more = false;
@@ -334,14 +348,18 @@ static long receive_some(struct transfer *t, bool *more)
 				flight_end(m->rights);
 			t->done += (size_t)result;
 			t->touches = 0;
-			*more = is_stream(e) && !m->rights && !(m->flags & MSG_PEEK) &&
-				t->done < m->size;
+			*more = is_stream(e) && !m->rights && t->done < m->size;
 		}
 		if (!(m->flags & MSG_PEEK))
 			socket_wake_senders(socket_other(e));
+		tell = e->pair->refused.any && socket_is_writable(socket_other(e));
+		if (tell)
+			socket_refused_take(e->pair, &refused);
 	}
 	wake_receiver(e, false);
 	lock_release(&e->pair->lock);
+	if (tell)
+		socket_refused_tell(&refused);
 	return result;
 }
 
@@ -354,6 +372,12 @@ long socket_receive(struct file *f, struct socket_message *m)
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	if (e->pair->family == AF_INET) {
+		/* Errors are told as such: there are none with more to them. */
+		if (m->flags & MSG_ERRQUEUE)
+			return -EAGAIN;
+		m->discards = is_stream(e) && (m->flags & MSG_TRUNC);
+	}
 	do {
 		result = receive_some(&t, &more);
 		if (result == -EFAULT) {

@@ -43,6 +43,7 @@
 #define MSG_TRUNC 0x20
 #define MSG_DONTWAIT 0x40
 #define MSG_WAITALL 0x100
+#define MSG_ERRQUEUE 0x2000
 #define MSG_NOSIGNAL 0x4000
 #define MSG_WAITFORONE 0x10000
 #define MSG_CMSG_CLOEXEC 0x40000000
@@ -99,9 +100,9 @@ struct socket_end {
 /*
  *	            connect             accepted, or will be
  *	FRESH ----------------> CONNECTING --------> CONNECTED
- *	  | ^                        |
- *	  |  ------------------------   nobody listens, or a signal came
- *	   ------> LISTENING
+ *	 ^ ^                         |
+ *	 |  -------------------------   nobody listens, or a signal came
+ *	  -------> LISTENING            and back, of AF_INET: it is shut
  *
  * Sockets of datagrams from socket(2) stay FRESH; a socketpair(2) begins CONNECTED.  Up to CONNECTING it may
  * be given a name.
@@ -122,6 +123,7 @@ struct socket_pair {
 
 	/* Of end 0, under the lock. */
 	bool being_named;    /* by one task, which does not hold the lock meanwhile */
+	struct wait_queue named; /* who waits for that one, all of whom are woken */
 	/* connect() on a stream of a network did not wait and has said EINPROGRESS; what became of it is
 	 * told by the next one. */
 	bool connect_untold;
@@ -131,6 +133,17 @@ struct socket_pair {
 	/* Where a datagram without an address goes: of AF_UNIX, counted; of AF_INET, whoever has the name. */
 	struct socket_pair *destination;
 	struct socket_name peer;
+
+	struct {
+		/* Under the lock of those who were refused (fs/socket_refused.c). */
+		struct list
+			senders;  /* struct socket_pair.refused.link: there was no room for them */
+		struct list link; /* in one such, or in that of who tells them */
+		struct socket_pair
+			*by; /* in whose; NULL: in none.  Not counted, and only compared */
+		/* Under the pair's lock: there may be senders.  They enter under it. */
+		bool any;
+	} refused;
 
 	/* While it is in a backlog, under its listener's lock; before and after, who has put or taken it. */
 	struct list backlog_link;
@@ -170,16 +183,6 @@ static inline bool socket_is_connected(const struct socket_end *e)
 	return e->pair->type != SOCK_DGRAM;
 }
 
-/* Under the lock: the other side of a network's stream has ended the connection, and may not have heard of
- * everything that was sent. */
-static inline bool socket_is_left(struct socket_end *e)
-{
-	const struct socket_end *other = socket_other(e);
-
-	return e->pair->family == AF_INET && socket_is_connected(e) &&
-	       (other->closed || other->shut == SHUT_BOTH);
-}
-
 /* Under the lock: what it has to tell, which is told once; or 0. */
 static inline int socket_take_error_locked(struct socket_end *e)
 {
@@ -213,9 +216,14 @@ long socket_send(struct file *f, struct socket_end *via, struct socket_message *
 long socket_receive(struct file *f, struct socket_message *m);
 /* Under the lock: those who send at e, if there is room now. */
 void socket_wake_senders(struct socket_end *e);
+
+/* ---------------------------------------------------------------- fs/socket_wait.c */
+
 /* Under the lock, which is dropped meanwhile: 0 when woken, or what the call says if there is still
  * nothing. */
 long socket_sleep(struct wait_queue *q, struct lock *lock, uint64_t deadline_ns);
+/* No lock held: where a copy has met memory that is not there.  0 or -EFAULT. */
+long socket_touch(struct socket_message *m, bool write);
 uint64_t socket_deadline(uint64_t timeout_ns); /* of a call that begins now; 0: none */
 
 /* ---------------------------------------------------------------- fs/socket_pair.c: that it is there */
@@ -235,9 +243,12 @@ void socket_pair_put(struct socket_pair *pair); /* task context, no lock held */
 void socket_release(struct file *f); /* the end is closed */
 /* `how` of SHUT_IN, SHUT_OUT. */
 long socket_shut(struct socket_end *e, unsigned how);
+/* Under the lock, of a network's stream: e has sent to one who does not receive any more, and both find out:
+ * e the next time that it sends. */
+void socket_reset(struct socket_end *e);
+/* Under the lock, of one that is joined: its other end follows it. */
+void socket_tell_shut(struct socket_end *e);
 struct socket_maker socket_maker_now(void); /* the current process */
-/* Under the lock, of a network's stream: something was sent to who has ended the connection. */
-void socket_reset_locked(struct socket_end *e);
 /* What SO_ERROR says, which is told once. */
 int socket_take_error(struct socket_end *e);
 void socket_set_send_limit(struct socket_end *e, size_t limit);
@@ -258,6 +269,21 @@ struct file *socket_accept(struct file *f, long *error);
  * one by one. */
 void socket_take_backlog(struct socket_pair *listener, struct list *taken);
 void socket_drop_backlog(struct list *taken);
+/* The same of one of a network's that is shut: as if it had never listened, it may listen again, or
+ * connect. */
+void socket_stop_listening(struct socket_pair *listener, struct list *taken);
+
+/* ---------------------------------------------------------------- fs/socket_refused.c: who found no room */
+
+/* Under the lock of `to`, which has no room.  True: the caller is to call socket_tell_writable() when he
+ * holds no lock. */
+bool socket_refused_enter(struct socket_pair *to, struct socket_pair *sender);
+/* Under the lock of `to`: there is room, or sending fails; those in `taken` are to be told. */
+void socket_refused_take(struct socket_pair *to, struct list *taken);
+/* The rest with no lock held. */
+void socket_refused_tell(struct list *taken);
+void socket_refused_leave(struct socket_pair *sender); /* before it goes */
+void socket_tell_writable(struct socket_pair *sender);
 
 /* ---------------------------------------------------------------- fs/socket_datagram.c: datagrams do */
 
@@ -265,6 +291,8 @@ void socket_drop_backlog(struct list *taken);
 long socket_datagram_connect(struct socket_end *e, const struct socket_name *to);
 /* socket_send() through the end that leads to that name; NULL: where e is connected to. */
 long socket_send_to(struct file *f, const struct socket_name *to, struct socket_message *m);
+/* No lock held: is there no room where it is connected to?  Then its pollers are told when there is. */
+bool socket_datagram_has_to_wait(struct socket_pair *sender);
 /* Under e's lock, where a datagram is to be put into the queue at the other side. */
 bool socket_datagram_is_welcome(struct socket_end *entrance, const struct socket_message *m);
 

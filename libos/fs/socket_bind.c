@@ -198,13 +198,16 @@ static long bind_local(struct socket_pair *pair, const struct socket_name *name)
 	return add_if_free(pair, name) ? 0 : -EADDRINUSE;
 }
 
-/* One at a time gives it a name, if it has none; so whoever has begun may look without the table's lock. */
+/* One at a time gives it a name, if it has none; so whoever has begun may look without the table's lock.  Who
+ * comes second waits for that one, who wants nothing that he holds, and goes on with what came of it. */
 static bool begin(struct socket_pair *pair)
 {
 	bool begun;
 
 	lock_acquire(&pair->lock);
-	begun = pair->state <= SOCKET_CONNECTING && !pair->being_named && !name_of(pair)->size;
+	while (pair->being_named)
+		wait_on(&pair->named, &pair->lock, 0, 0);
+	begun = pair->state <= SOCKET_CONNECTING && !name_of(pair)->size;
 	if (begun)
 		pair->being_named = true;
 	lock_release(&pair->lock);
@@ -215,6 +218,7 @@ static void finish(struct socket_pair *pair)
 {
 	lock_acquire(&pair->lock);
 	pair->being_named = false;
+	wake_all(&pair->named, WAKE_ANY);
 	lock_release(&pair->lock);
 }
 
@@ -263,6 +267,13 @@ long socket_bind_listener(struct socket_pair *pair)
 	return another ? -EADDRINUSE : 0;
 }
 
+void socket_unbind_listener(struct socket_pair *pair)
+{
+	lock_acquire(&table_lock);
+	pair->binding.listens = false;
+	lock_release(&table_lock);
+}
+
 void socket_unbind(struct socket_pair *pair)
 {
 	struct socket_binding *b = &pair->binding;
@@ -296,9 +307,29 @@ void socket_settle_address(struct socket_end *e)
 	lock_release(&table_lock);
 }
 
+/* The pair's own changes under the same hold of its lock: they are one, whichever of two calls comes last. */
+void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer)
+{
+	lock_acquire(&table_lock);
+	pair->binding.peer = *peer;
+	lock_release(&table_lock);
+}
+
+/* Under the lock, of one with that port: the address is its own, or it is connected to the sender; 0: no. */
+static int answers_to_address(const struct socket_pair *pair, const struct socket_name *n,
+			      const struct socket_name *sender)
+{
+	uint32_t address = name_of(pair)->internet.sin_addr.s_addr;
+	int how_well = address == n->internet.sin_addr.s_addr ? 2 : address == INADDR_ANY;
+
+	if (how_well && sender && pair->binding.peer.size)
+		return socket_name_is_same(&pair->binding.peer, sender) ? how_well + 2 : 0;
+	return how_well;
+}
+
 /* Under the lock: how well it answers to the name; 0: not. */
 static int answers(const struct socket_pair *pair, const struct socket_name *n,
-		   const struct inode *inode, int type)
+		   const struct inode *inode, int type, const struct socket_name *sender)
 {
 	const struct socket_name *name = name_of(pair);
 
@@ -311,12 +342,11 @@ static int answers(const struct socket_pair *pair, const struct socket_name *n,
 	if (name->internet.sin_port != n->internet.sin_port ||
 	    (type == SOCK_STREAM && !pair->binding.listens))
 		return 0;
-	if (name->internet.sin_addr.s_addr == n->internet.sin_addr.s_addr)
-		return 2;
-	return name->internet.sin_addr.s_addr == INADDR_ANY;
+	return answers_to_address(pair, n, sender);
 }
 
-static struct socket_pair *find(const struct socket_name *name, const struct inode *inode, int type)
+static struct socket_pair *find(const struct socket_name *name, const struct inode *inode, int type,
+				const struct socket_name *sender)
 {
 	struct socket_pair *best = NULL;
 	struct named *n, *last;
@@ -325,7 +355,7 @@ static struct socket_pair *find(const struct socket_name *name, const struct ino
 	lock_acquire(&table_lock);
 	n = named_find(&table, key_of(name, inode));
 	for (last = n ? named_last(n) : NULL; n; n = named_next(n, last)) {
-		int this_well = answers(pair_of(n), name, inode, type);
+		int this_well = answers(pair_of(n), name, inode, type, sender);
 
 		if (this_well > how_well) {
 			best = pair_of(n);
@@ -348,7 +378,7 @@ static struct socket_pair *find_path(const struct socket_name *n, int type, int 
 		return NULL;
 	*error = inode_access(at.inode, W_OK);
 	if (!*error)
-		pair = find(n, at.inode, type);
+		pair = find(n, at.inode, type, NULL);
 	path_release(&at);
 	if (pair && pair->type != type) {
 		socket_pair_put(pair);
@@ -358,12 +388,13 @@ static struct socket_pair *find_path(const struct socket_name *n, int type, int 
 	return pair;
 }
 
-struct socket_pair *socket_find(const struct socket_name *n, int type, int *error)
+struct socket_pair *socket_find(const struct socket_name *n, int type,
+				const struct socket_name *sender, int *error)
 {
 	struct socket_pair *pair;
 
 	*error = 0;
-	pair = socket_name_is_path(n) ? find_path(n, type, error) : find(n, NULL, type);
+	pair = socket_name_is_path(n) ? find_path(n, type, error) : find(n, NULL, type, sender);
 	if (!pair && !*error)
 		*error = -ECONNREFUSED;
 	return pair;

@@ -21,6 +21,7 @@
 #include "fs/socket_rights.h"
 
 #define BACKLOG_MAX 4096 /* Linux's net.core.somaxconn */
+#define BACKLOG_OF_NETWORK 128 /* at least: there is nobody here who would try again later */
 
 /* Under the lock. */
 static void set_state(struct socket_pair *pair, enum socket_state to)
@@ -29,7 +30,7 @@ static void set_state(struct socket_pair *pair, enum socket_state to)
 		[SOCKET_FRESH] = 1 << SOCKET_CONNECTING | 1 << SOCKET_LISTENING,
 		[SOCKET_CONNECTING] = 1 << SOCKET_CONNECTED | 1 << SOCKET_FRESH,
 		[SOCKET_CONNECTED] = 0,
-		[SOCKET_LISTENING] = 0,
+		[SOCKET_LISTENING] = 1 << SOCKET_FRESH,
 	};
 
 	ASSERT_INVARIANT(allowed[pair->state] & 1 << to);
@@ -80,6 +81,16 @@ void socket_drop_backlog(struct list *taken)
 
 /* ---------------------------------------------------------------- listen */
 
+/* As on Linux one more than is asked for. */
+static unsigned backlog_limit(const struct socket_pair *listener, int backlog)
+{
+	if (backlog < 0 || backlog > BACKLOG_MAX)
+		return BACKLOG_MAX;
+	if (listener->family == AF_INET && backlog < BACKLOG_OF_NETWORK)
+		return BACKLOG_OF_NETWORK;
+	return (unsigned)backlog + 1;
+}
+
 long socket_listen(struct socket_end *e, int backlog)
 {
 	struct socket_pair *pair = e->pair;
@@ -98,19 +109,26 @@ long socket_listen(struct socket_end *e, int backlog)
 	else if (pair->state != SOCKET_LISTENING)
 		error = -EINVAL;
 	if (!error) {
-		if (pair->state == SOCKET_FRESH)
+		if (pair->state == SOCKET_FRESH) {
 			set_state(pair, SOCKET_LISTENING);
+			/* Of AF_UNIX it stays shut, as on Linux. */
+			if (pair->family == AF_INET)
+				e->shut = 0;
+		}
 		e->maker = socket_maker_now();
-		/* As on Linux one more, and those of a network, which tries again, as many as there
-		 * may be. */
-		pair->backlog_limit =
-			backlog < 0 || backlog > BACKLOG_MAX || pair->family == AF_INET
-				? BACKLOG_MAX
-				: (unsigned)backlog + 1;
+		pair->backlog_limit = backlog_limit(pair, backlog);
 		wake_connector(pair); /* who wakes the next */
 	}
 	lock_release(&pair->lock);
 	return error;
+}
+
+void socket_stop_listening(struct socket_pair *listener, struct list *taken)
+{
+	socket_take_backlog(listener, taken);
+	socket_unbind_listener(listener);
+	listener->ends[0].shut = 0;
+	set_state(listener, SOCKET_FRESH);
 }
 
 /* ---------------------------------------------------------------- connect */
@@ -183,6 +201,8 @@ static long finish(struct file *f, long error)
 	lock_acquire(&pair->lock);
 	set_state(pair, error ? SOCKET_FRESH : SOCKET_CONNECTED);
 	if (!error) {
+		/* Another thread may have shut it, when there was nobody yet to be told. */
+		socket_tell_shut(&pair->ends[0]);
 		/* Who was called for what came before has looked, and saw that it was alone. */
 		wake_all(&pair->ends[0].pollers, WAKE_ANY);
 	} else {
@@ -205,6 +225,9 @@ static long await_backlog(struct socket_pair *listener, bool at_once, uint64_t d
 			return -ECONNREFUSED;
 		if (has_room(listener))
 			return 0;
+		/* A network's connection is there at once, or refused: nothing would come of it later. */
+		if (at_once && listener->family == AF_INET)
+			return -ECONNREFUSED;
 		if (at_once || ended)
 			return ended ?: -EAGAIN;
 		ended = socket_sleep(&listener->ends[1].senders, &listener->lock, deadline_ns);
@@ -279,7 +302,7 @@ static long connect_to_listener(struct file *f, const struct socket_name *to)
 
 	if (error)
 		return error;
-	listener = socket_find(to, e->pair->type, &none);
+	listener = socket_find(to, e->pair->type, NULL, &none);
 	if (!listener)
 		return none;
 	if (to->family == AF_INET)
@@ -313,10 +336,11 @@ static long await_connection(struct socket_pair *listener, bool at_once, uint64_
 	long ended = 0;
 
 	for (;;) {
-		if (!is_listening(listener))
-			return -EINVAL;
+		/* Those that came before it was shut are still there. */
 		if (!list_empty(&listener->backlog))
 			return 0;
+		if (!is_listening(listener))
+			return -EINVAL;
 		if (at_once || ended)
 			return ended ?: -EAGAIN;
 		ended = socket_sleep(&listener->ends[0].receivers, &listener->lock, deadline_ns);

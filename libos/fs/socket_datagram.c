@@ -8,6 +8,7 @@
  */
 #include "abi/errno.h"
 #include "fs/descriptor.h"
+#include "fs/poll.h"
 #include "fs/socket.h"
 
 #define INTERNET_BYTES_MAX 65507
@@ -17,15 +18,33 @@
 static void set_destination(struct socket_pair *pair, struct socket_pair *to,
 			    const struct socket_name *peer)
 {
+	struct list refused = LIST_INIT(refused);
 	struct socket_pair *before;
 
 	lock_acquire(&pair->lock);
 	before = pair->destination;
 	pair->destination = to;
 	pair->peer = *peer;
+	if (pair->family == AF_INET)
+		socket_bind_peer(pair, peer);
+	/* There may be room now where it sends to, and others may not send here any more. */
+	socket_refused_take(pair, &refused);
+	wake_all(&pair->ends[0].pollers, POLLOUT | POLLWRNORM | POLLWRBAND);
 	lock_release(&pair->lock);
+	socket_refused_tell(&refused);
 	if (before)
 		socket_pair_put(before);
+}
+
+/* Of AF_UNIX: is it connected to nobody else? */
+static bool is_open_to(struct socket_pair *to, const struct socket_pair *sender)
+{
+	bool open;
+
+	lock_acquire(&to->lock);
+	open = !to->destination || to->destination == sender;
+	lock_release(&to->lock);
+	return open;
 }
 
 long socket_datagram_connect(struct socket_end *e, const struct socket_name *to)
@@ -48,13 +67,17 @@ long socket_datagram_connect(struct socket_end *e, const struct socket_name *to)
 	}
 	if (to->size == sizeof(to->family))
 		return -EINVAL;
-	found = socket_find(to, SOCK_DGRAM, &error);
+	found = socket_find(to, SOCK_DGRAM, NULL, &error);
 	if (!found)
 		return error;
 	/* Two that were made for each other stay together. */
 	if (e->pair->state != SOCKET_FRESH) {
 		socket_pair_put(found);
 		return -EISCONN;
+	}
+	if (!is_open_to(found, e->pair)) {
+		socket_pair_put(found);
+		return -EPERM;
 	}
 	set_destination(e->pair, found, &none);
 	return 0;
@@ -82,12 +105,19 @@ static long leave(struct socket_end *e, struct socket_message *m, struct socket_
 	return error;
 }
 
-static long deliver(struct file *f, struct socket_pair *to, struct socket_message *m)
+static struct socket_name name_of_sender(struct socket_end *e)
 {
-	struct socket_name name = socket_name_of(f->private);
-	long result;
+	struct socket_name name = socket_name_of(e);
 
 	socket_name_aim(&name);
+	return name;
+}
+
+static long deliver(struct file *f, struct socket_pair *to, struct socket_message *m)
+{
+	struct socket_name name = name_of_sender(f->private);
+	long result;
+
 	m->name = &name;
 	result = socket_send(f, &to->ends[1], m);
 	m->name = NULL;
@@ -112,6 +142,7 @@ static long send_internet(struct file *f, const struct socket_name *to, struct s
 			  bool connected)
 {
 	struct socket_end *e = f->private;
+	struct socket_name sender;
 	struct socket_pair *found;
 	int none;
 	long error;
@@ -125,7 +156,8 @@ static long send_internet(struct file *f, const struct socket_name *to, struct s
 	error = socket_bind_any(e, INADDR_ANY);
 	if (error)
 		return error;
-	found = socket_find(to, SOCK_DGRAM, &none);
+	sender = name_of_sender(e);
+	found = socket_find(to, SOCK_DGRAM, &sender, &none);
 	m->flags |= MSG_DONTWAIT;
 	error = found ? deliver(f, found, m) : -ECONNREFUSED;
 	if (error == -ECONNREFUSED)
@@ -167,7 +199,7 @@ static long send_local(struct file *f, const struct socket_name *to,
 	}
 	if (to->size == sizeof(to->family))
 		return -EINVAL;
-	found = socket_find(to, SOCK_DGRAM, &error);
+	found = socket_find(to, SOCK_DGRAM, NULL, &error);
 	return found ? deliver(f, found, m) : error;
 }
 
@@ -182,11 +214,45 @@ long socket_send_to(struct file *f, const struct socket_name *to, struct socket_
 		return socket_send(f, e, m);
 	result = leave(e, m, &destination, &peer);
 	if (!result)
-		result = e->pair->family == AF_INET ? send_internet(f, to ?: &peer, m, !to)
-						    : send_local(f, to, destination, m);
+		result = e->pair->family == AF_INET
+				 ? send_internet(f, to ?: &peer, m,
+						 !to || socket_name_is_same(to, &peer))
+				 : send_local(f, to, destination, m);
 	if (destination)
 		socket_pair_put(destination);
 	return result;
+}
+
+/* Under the lock of `to`. */
+static bool has_to_wait(struct socket_pair *sender, struct socket_pair *to)
+{
+	const struct socket_end *receiver = &to->ends[0];
+
+	return !receiver->closed && !(receiver->shut & SHUT_IN) &&
+	       (!to->destination || to->destination == sender) && !socket_is_writable(&to->ends[1]);
+}
+
+bool socket_datagram_has_to_wait(struct socket_pair *sender)
+{
+	struct socket_pair *to;
+	bool has_to, elsewhere = false;
+
+	lock_acquire(&sender->lock);
+	to = sender->destination;
+	if (to)
+		socket_pair_get(to);
+	lock_release(&sender->lock);
+	if (!to)
+		return false;
+	lock_acquire(&to->lock);
+	has_to = has_to_wait(sender, to);
+	if (has_to)
+		elsewhere = socket_refused_enter(to, sender);
+	lock_release(&to->lock);
+	socket_pair_put(to);
+	if (elsewhere)
+		socket_tell_writable(sender);
+	return has_to;
 }
 
 /* ---------------------------------------------------------------- receiving */

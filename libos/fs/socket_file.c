@@ -89,7 +89,7 @@ static uint32_t poll_joined(struct socket_end *e)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (e->shut == SHUT_BOTH)
 		events |= POLLHUP;
-	/* What goes to many has no room of its own that could be missing. */
+	/* What goes to many has no room of its own to be missing: socket_poll() asks where it goes. */
 	if (socket_is_writable(e) || e->pair->state == SOCKET_FRESH)
 		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	return events;
@@ -105,6 +105,10 @@ static uint32_t socket_poll(struct file *f, struct poll_waiter *w)
 		poll_wait(w, &e->pollers, &e->pair->lock);
 	events = socket_is_joined(e) || !socket_is_connected(e) ? poll_joined(e) : poll_alone(e);
 	lock_release(&e->pair->lock);
+	/* It has been registered before the other one is asked (fs/socket_refused.c). */
+	if ((events & POLLOUT) && !socket_is_connected(e) && e->pair->state == SOCKET_FRESH &&
+	    socket_datagram_has_to_wait(e->pair))
+		events &= ~(uint32_t)(POLLOUT | POLLWRNORM | POLLWRBAND);
 	return events;
 }
 

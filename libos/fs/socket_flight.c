@@ -3,11 +3,19 @@
  * Sockets that are on their way to somebody, in messages of other sockets.
  *
  *	a pair in flight     an end of it lies in a queue
- *	a pair that carries  such a queue is its own; or, of a listener, that of one in its backlog
+ *	a pair that carries  such a queue is its own
  *
- * No pair is both, so what is in flight is held by one that a descriptor leads to, or by a listener
- * that one leads to, and closing that ends all: there are no circles, and no chains that closing would
- * have to go down.
+ * No pair is both.  A listener holds what waits in its backlog, with all that those carry: so they carry no
+ * listener, and nothing while theirs is in flight itself.  It may be in flight with what they carried before,
+ * or a stranger who has sent them something could keep it from being passed.  So these are all the ways in
+ * which one is held by another:
+ *
+ *	carrier ---> in flight
+ *	carrier ---> listener in flight ---> in its backlog ---> in flight, did not listen then
+ *
+ * The last holds nothing: one that did not listen when it was sent had no backlog, and what comes into that
+ * while it is in flight carries nothing.  And the first is not in flight.  So closing it ends all: there are
+ * no circles, and no chains that closing would have to go down for long.
  */
 #include "abi/errno.h"
 #include "core/lock.h"
@@ -19,7 +27,9 @@ static struct lock flight_lock = LOCK_INIT("sockets in flight", RANK_LEAF);
 /* Under the lock. */
 static bool may_fly(const struct socket_pair *passed, const struct socket_pair *carrier)
 {
-	return !passed->flight.carries && passed != carrier && passed != carrier->flight.listener;
+	/* If it is seen not to listen, nothing of its backlog has come here before under this lock. */
+	return !passed->flight.carries && passed != carrier &&
+	       !(carrier->flight.listener && passed->state == SOCKET_LISTENING);
 }
 
 static bool may_carry(const struct socket_pair *carrier)
@@ -27,14 +37,6 @@ static bool may_carry(const struct socket_pair *carrier)
 	const struct socket_pair *listener = carrier->flight.listener;
 
 	return !carrier->flight.passed && !(listener && listener->flight.passed);
-}
-
-/* How many more sockets it carries, or fewer. */
-static void load(struct socket_pair *carrier, int sockets)
-{
-	carrier->flight.carries += (unsigned)sockets;
-	if (carrier->flight.listener)
-		carrier->flight.listener->flight.carries += (unsigned)sockets;
 }
 
 static void count_passed(const struct rights *r, int once)
@@ -62,7 +64,7 @@ int flight_begin(struct socket_pair *carrier, struct rights *r)
 	}
 	if (allowed) {
 		r->carrier = carrier;
-		load(carrier, (int)r->sockets);
+		carrier->flight.carries += r->sockets;
 		count_passed(r, 1);
 	}
 	lock_release(&flight_lock);
@@ -74,7 +76,7 @@ void flight_end(struct rights *r)
 	if (!r || !r->sockets)
 		return;
 	lock_acquire(&flight_lock);
-	load(r->carrier, -(int)r->sockets);
+	r->carrier->flight.carries -= r->sockets;
 	count_passed(r, -1);
 	r->carrier = NULL;
 	lock_release(&flight_lock);
@@ -91,8 +93,6 @@ void flight_enter_backlog(struct socket_pair *pair, struct socket_pair *listener
 void flight_leave_backlog(struct socket_pair *pair)
 {
 	lock_acquire(&flight_lock);
-	if (pair->flight.listener)
-		pair->flight.listener->flight.carries -= pair->flight.carries;
 	pair->flight.listener = NULL;
 	lock_release(&flight_lock);
 }

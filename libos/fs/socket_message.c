@@ -149,9 +149,13 @@ static long send_message(struct socket_ref r, const struct linux_message *l, uns
 			 bool *all)
 {
 	struct socket_message m = { .is_user = true, .flags = flags };
+	int name_size = l->name_size;
 	struct io_vector v;
 	long result;
 
+	/* As on Linux: here what is too long is cut off. */
+	if (name_size > SOCKET_NAME_BYTES_MAX)
+		name_size = SOCKET_NAME_BYTES_MAX;
 	if (l->control_size > CONTROL_MAX)
 		return -ENOBUFS;
 	result = fetch_vector(&v, l, &m);
@@ -161,7 +165,7 @@ static long send_message(struct socket_ref r, const struct linux_message *l, uns
 	if (r.end->pair->family == AF_UNIX)
 		result = rights_read(l->control, l->control_size, &m.rights);
 	if (!result)
-		result = send_to(r, l->name, l->name_size, &m);
+		result = send_to(r, l->name, name_size, &m);
 	*all = result == (long)m.size;
 	rights_put(m.rights); /* if they have not been sent */
 	io_vector_drop(&v);

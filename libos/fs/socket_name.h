@@ -48,6 +48,8 @@ struct socket_binding {
 	bool is_there;
 	bool listens;
 	bool shares;         /* SO_REUSEADDR, when it was bound */
+	struct socket_name
+		peer; /* of a network's datagrams: from whom alone they come; or of no size */
 	struct inode *inode; /* the name's, counted; NULL: it has none */
 };
 
@@ -90,12 +92,18 @@ long socket_bind(struct socket_end *e, const struct socket_name *n);
 long socket_bind_any(struct socket_end *e, uint32_t address);
 /* It listens from now on.  0, or -EADDRINUSE: another one does. */
 long socket_bind_listener(struct socket_pair *pair);
+void socket_unbind_listener(struct socket_pair *pair); /* not any more */
 void socket_unbind(struct socket_pair *pair); /* before it goes; harmless if it has no name */
 struct socket_name socket_name_of(struct socket_end *e);
 /* Of AF_INET: it talks from SOCKET_LOOPBACK from now on, if it could from everywhere. */
 void socket_settle_address(struct socket_end *e);
 
-/* Who has it, counted; NULL with *error: -ECONNREFUSED, -EPROTOTYPE, or what the path's walk says. */
-struct socket_pair *socket_find(const struct socket_name *n, int type, int *error);
+/* Under the pair's lock: it is connected to that name, of a network, or to none. */
+void socket_bind_peer(struct socket_pair *pair, const struct socket_name *peer);
+
+/* Who has it, counted; NULL with *error: -ECONNREFUSED, -EPROTOTYPE, or what the path's walk says.
+ * `sender`: of a datagram over a network, whose it is; or NULL. */
+struct socket_pair *socket_find(const struct socket_name *n, int type,
+				const struct socket_name *sender, int *error);
 
 #endif

@@ -60,6 +60,8 @@ static struct socket_pair *make_pair(int family, int type, enum socket_state sta
 	pair->references = 1;
 	pair->state = state;
 	list_init(&pair->backlog);
+	list_init(&pair->refused.senders);
+	wait_queue_init(&pair->named);
 	lock_init(&pair->lock, "socket", RANK_PIPE);
 	if (init_end(pair, &pair->ends[0])) {
 		if (init_end(pair, &pair->ends[1]))
@@ -140,13 +142,40 @@ static bool breaks_off(const struct socket_end *e)
 	return e->pair->family == AF_INET && (uint32_t)linger != 0 && linger >> 32 == 0;
 }
 
+/* Under the lock, when both follow each other: e is closed, and has lost what has not been received, or
+ * accepted.  A network tells of the loss at once; of the end alone it says that no more will come.  A loss
+ * behind that end is for who sends (see is_told() in fs/socket.c). */
+static void tell_of_close(struct socket_end *e)
+{
+	struct socket_end *other = socket_other(e);
+	bool lost = e->queue.ring.used || (e == &e->pair->ends[1] && e->pair->accepted) || breaks_off(e),
+	     network = e->pair->family == AF_INET;
+
+	e->pair->is_reset |= lost && network;
+	if (lost)
+		other->error = network && other->shut & SHUT_IN ? EPIPE : ECONNRESET;
+	other->shut |= lost || !network ? SHUT_BOTH : SHUT_IN;
+}
+
+void socket_reset(struct socket_end *e)
+{
+	struct socket_end *other = socket_other(e);
+
+	e->pair->is_reset = true;
+	e->shut = SHUT_BOTH;
+	e->error = EPIPE;
+	if (!other->closed)
+		other->error = ECONNRESET;
+	wake_everybody(e->pair);
+}
+
 /* What nobody can receive any more goes.  The other end is told, and whether something was lost; that of
  * datagrams finds out when it sends. */
 void socket_release(struct file *f)
 {
-	struct socket_end *e = f->private, *other = socket_other(e);
+	struct socket_end *e = f->private;
 	struct socket_pair *pair = e->pair, *destination = NULL;
-	struct list not_accepted = LIST_INIT(not_accepted);
+	struct list not_accepted = LIST_INIT(not_accepted), refused = LIST_INIT(refused);
 	struct rights *rights;
 
 	if (e == &pair->ends[0])
@@ -154,59 +183,48 @@ void socket_release(struct file *f)
 	lock_acquire(&pair->lock);
 	e->closed = true;
 	/* One that has not come to be connected may try again. */
-	if (socket_is_connected(e) && pair->state != SOCKET_FRESH) {
-		bool lost = e->queue.ring.used || (e == &pair->ends[1] && pair->accepted) ||
-			    breaks_off(e);
-
-		/* A network says only that nothing more will come. */
-		other->shut |= pair->family == AF_INET && !lost ? SHUT_IN : SHUT_BOTH;
-		if (lost)
-			other->error = ECONNRESET;
-		pair->is_reset |= lost && pair->family == AF_INET;
-	}
+	if (socket_is_connected(e) && pair->state != SOCKET_FRESH)
+		tell_of_close(e);
 	rights = socket_queue_drop(&e->queue);
 	for (struct rights *r = rights; r; r = r->next)
 		flight_end(r);
 	if (e == &pair->ends[0]) {
 		socket_take_backlog(pair, &not_accepted);
+		socket_refused_take(pair, &refused);
 		destination = pair->destination;
 		pair->destination = NULL;
 	}
 	wake_everybody(pair);
 	lock_release(&pair->lock);
 	rights_put_all(rights);
+	socket_refused_tell(&refused);
+	/* It sends no more, and nobody asks it any more whether it could. */
+	if (e == &pair->ends[0])
+		socket_refused_leave(pair);
 	socket_drop_backlog(&not_accepted);
 	if (destination)
 		socket_pair_put(destination);
 	socket_pair_put(pair);
 }
 
-/* Under the lock, of e as it is now: what its other end is told.  A network does not know of who no longer
- * receives, until something is sent to him and he does not send either. */
-static unsigned shut_of_other(const struct socket_end *e)
-{
-	return (e->shut & SHUT_IN && e->pair->family != AF_INET ? SHUT_OUT : 0) |
-	       (e->shut & SHUT_OUT ? SHUT_IN : 0);
-}
-
-/* Who has sent it is told when he sends the next time. */
-void socket_reset_locked(struct socket_end *e)
+/* A network does not know of who no longer receives, until something is sent to him. */
+void socket_tell_shut(struct socket_end *e)
 {
 	struct socket_end *other = socket_other(e);
+	unsigned before = other->shut;
 
-	e->pair->is_reset = true;
-	e->error = EPIPE;
-	other->error = ECONNRESET;
-	e->shut = SHUT_BOTH;
-	other->shut = SHUT_BOTH;
-	wake_everybody(e->pair);
+	if (e->shut & SHUT_IN && e->pair->family == AF_UNIX)
+		other->shut |= SHUT_OUT;
+	if (e->shut & SHUT_OUT)
+		other->shut |= SHUT_IN;
+	if (other->shut != before)
+		wake_everybody(e->pair);
 }
 
 long socket_shut(struct socket_end *e, unsigned how)
 {
 	struct socket_pair *pair = e->pair;
-	struct socket_end *other = socket_other(e);
-	struct list not_accepted = LIST_INIT(not_accepted);
+	struct list not_accepted = LIST_INIT(not_accepted), refused = LIST_INIT(refused);
 	bool alone;
 
 	lock_acquire(&pair->lock);
@@ -214,12 +232,14 @@ long socket_shut(struct socket_end *e, unsigned how)
 		(pair->family == AF_INET && pair->state == SOCKET_FRESH && !pair->peer.size);
 	e->shut |= how;
 	if (socket_is_connected(e) && socket_is_joined(e))
-		other->shut |= shut_of_other(e);
+		socket_tell_shut(e);
 	/* Of AF_UNIX they stay, as on Linux, until it is closed. */
 	if (pair->state == SOCKET_LISTENING && pair->family == AF_INET && (how & SHUT_IN))
-		socket_take_backlog(pair, &not_accepted);
+		socket_stop_listening(pair, &not_accepted);
+	socket_refused_take(pair, &refused);
 	wake_everybody(pair);
 	lock_release(&pair->lock);
+	socket_refused_tell(&refused);
 	socket_drop_backlog(&not_accepted);
 	return alone ? -ENOTCONN : 0;
 }

@@ -28,6 +28,27 @@ static void set_back(struct pipe_ring *r, struct bounds b)
 	r->used = b.used;
 }
 
+/* What an empty queue keeps: as much as a pipe has.  A burst costs pages until it has been taken. */
+#define KEPT_BYTES 65536
+
+/* Something has been put.  Beyond the end of the ring is all of it. */
+static void note_reach(struct socket_queue *q)
+{
+	size_t end = q->ring.start + q->ring.used;
+
+	if (end > q->reach)
+		q->reach = end;
+}
+
+/* Something has been taken. */
+static void give_back_pages(struct socket_queue *q)
+{
+	if (q->ring.used || q->reach <= KEPT_BYTES)
+		return;
+	ring_trim(&q->ring, KEPT_BYTES);
+	q->reach = 0;
+}
+
 bool socket_queue_init(struct socket_queue *q, size_t capacity)
 {
 	q->end_of_rights = &q->first_rights;
@@ -42,6 +63,7 @@ struct rights *socket_queue_drop(struct socket_queue *q)
 	q->end_of_rights = &q->first_rights;
 	q->taken += q->ring.used;
 	q->heads = 0;
+	q->reach = 0;
 	ring_empty(&q->ring);
 	return rights;
 }
@@ -137,28 +159,40 @@ long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t a
 
 	if (moved > 0)
 		put_rights(q, m, start, start + (size_t)moved);
+	note_reach(q);
 	return moved;
+}
+
+/* Those n bytes are had from the ring, without the message where they are not wanted. */
+static long move_out(struct socket_queue *q, struct socket_message *m, size_t at, size_t n)
+{
+	if (!m->discards)
+		return move_bytes(&q->ring, m, at, n, false);
+	ring_skip(&q->ring, n);
+	return (long)n;
 }
 
 long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n)
 {
 	const struct rights *rights = q->first_rights;
 	struct bounds before = bounds_of(&q->ring);
+	size_t seen = m->flags & MSG_PEEK ? at : 0;
 	long moved;
 
-	if (n > q->ring.used)
-		n = q->ring.used;
-	if (rights && n > rights->end - q->taken)
-		n = rights->end - q->taken;
-	moved = move_bytes(&q->ring, m, at, n, false);
-	if ((m->flags & MSG_PEEK) && moved < (long)n)
-		return not_all(q, m, before, n);
-	if (rights && moved > 0 && (size_t)moved > rights->start - q->taken)
+	if (n > q->ring.used - seen)
+		n = q->ring.used - seen;
+	if (rights && n > rights->end - q->taken - seen)
+		n = rights->end - q->taken - seen;
+	if (seen)
+		ring_skip(&q->ring, seen);
+	moved = move_out(q, m, at, n);
+	if (rights && moved > 0 && seen + (size_t)moved > rights->start - q->taken)
 		take_rights(q, m);
 	if (m->flags & MSG_PEEK)
 		set_back(&q->ring, before);
 	else if (moved > 0)
 		q->taken += (size_t)moved;
+	give_back_pages(q);
 	return moved;
 }
 
@@ -202,6 +236,7 @@ long socket_queue_put_record(struct socket_queue *q, struct socket_message *m)
 		not_all(q, m, before, r.length);
 		return faulted ? -EFAULT : -ENOMEM;
 	}
+	note_reach(q);
 	put_rights(q, m, start, start + size_of(r));
 	q->heads += sizeof(r) + r.name_size;
 	return (long)r.length;
@@ -240,6 +275,7 @@ long socket_queue_take_record(struct socket_queue *q, struct socket_message *m)
 		ring_skip(&q->ring, r.length - n);
 		q->taken += size_of(r);
 		q->heads -= sizeof(r) + r.name_size;
+		give_back_pages(q);
 	}
 	if (n < r.length)
 		m->came |= MSG_TRUNC;

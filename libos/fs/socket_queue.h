@@ -26,12 +26,13 @@ struct socket_message {
 	const struct iovec *vector;
 	size_t size;    /* of all buffers together */
 	bool is_user;   /* whose memory: the program's, or the libos's */
+	bool discards;  /* of a stream: what is taken goes nowhere */
 	unsigned flags; /* MSG_DONTWAIT ... */
 	unsigned came;  /* out: MSG_TRUNC */
 	/* Those to be sent, until they are in the queue; or that came, which are the caller's. */
 	struct rights *rights;
 	/* Of a datagram.  The sender, and its name or NULL; or where the name of one that comes is to be. */
-	const struct socket_pair *sender;
+	struct socket_pair *sender;
 	struct socket_name *name;
 	size_t touch_at, touch; /* with -EFAULT: what has to be touched before it is tried again */
 };
@@ -40,6 +41,7 @@ struct socket_queue {
 	/* All under the lock of the pair. */
 	struct pipe_ring ring;
 	uint64_t taken;   /* place of the first byte in the ring */
+	size_t reach;     /* how far into the ring bytes have come since pages were given back */
 	size_t heads;     /* bytes in the ring that are no datagram's own; 0 of a stream */
 	struct rights *first_rights, **end_of_rights;
 };
@@ -61,7 +63,8 @@ void socket_queue_destroy(struct socket_queue *q); /* of an empty one */
  */
 /* Of a stream: bytes from `at` on, up to n; how many, or -ENOMEM. */
 long socket_queue_put(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
-/* Up to n, and not beyond rights, which end a transfer; with MSG_PEEK they stay. */
+/* Up to n, and not beyond rights, which end a transfer.  With MSG_PEEK they stay, and `at` of them, which are
+ * there, have been looked at already. */
 long socket_queue_take(struct socket_queue *q, struct socket_message *m, size_t at, size_t n);
 /* How much room a datagram needs. */
 size_t socket_queue_record_size(const struct socket_message *m);

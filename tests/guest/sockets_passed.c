@@ -263,11 +263,13 @@ static void a_listener_does_not_hold_itself(void)
 	make(other);
 	FAILS(pass(client, listener), ETOOMANYREFS);
 	CHECK_EQ(pass(client, carrier[0]), 1);
-	/* It holds what waits in its backlog, with what that carries. */
-	FAILS(pass(other[0], listener), ETOOMANYREFS);
-	server = accept(listener, NULL, NULL);
+	/* It holds what waits in its backlog, with what that carries, and is passed all the same. */
 	CHECK_EQ(pass(other[0], listener), 1);
 	close(take(other[1]));
+	server = accept(listener, NULL, NULL);
+	/* Nothing waits for it any more that it could hold. */
+	CHECK_EQ(pass(client, listener), 1);
+	close(take(server));
 	close(take(server));
 	close(client);
 	close(server);
@@ -279,6 +281,31 @@ static void a_listener_does_not_hold_itself(void)
 	close(client);
 	close(listener);
 	end(carrier);
+	end(other);
+}
+
+/* One that is passed holds what waits in its backlog, with what that carries. */
+static void the_end_of_one_is_the_end_of_all(void)
+{
+	int listener = make_listener(), client = make_client(), carrier[2], passed[2], other[2];
+
+	make(carrier);
+	make(passed);
+	make(other);
+	CHECK_EQ(pass(client, passed[0]), 1);
+	close(passed[0]);
+	CHECK_EQ(pass(carrier[0], listener), 1);
+	close(listener);
+	/* What comes now carries nothing, nor does who carries go anywhere. */
+	FAILS(pass(client, other[0]), ETOOMANYREFS);
+	FAILS(pass(other[0], carrier[0]), ETOOMANYREFS);
+	close(carrier[0]);
+	CHECK(!is_over(passed[1]));
+	close(carrier[1]);
+	CHECK(is_over(passed[1]));
+	FAILS(recv(client, (char[1]){ 0 }, 1, 0), ECONNRESET); /* with what it had sent */
+	close(passed[1]);
+	close(client);
 	end(other);
 }
 
@@ -355,6 +382,7 @@ int main(void)
 	if (here) {
 		RUN(nothing_holds_itself);
 		RUN(a_listener_does_not_hold_itself);
+		RUN(the_end_of_one_is_the_end_of_all);
 		RUN(whoever_passes_what_all_of_it_ends);
 	}
 	return test_result();
