@@ -148,7 +148,8 @@ static bool breaks_off(const struct socket_end *e)
 static void tell_of_close(struct socket_end *e)
 {
 	struct socket_end *other = socket_other(e);
-	bool lost = e->queue.ring.used || (e == &e->pair->ends[1] && e->pair->accepted) || breaks_off(e),
+	bool lost = e->queue.ring.used || (e == &e->pair->ends[1] && e->pair->accepted) ||
+		    breaks_off(e),
 	     network = e->pair->family == AF_INET;
 
 	e->pair->is_reset |= lost && network;

@@ -4,8 +4,8 @@
  *
  * The fault that finds no frame may be anybody's, the shell's as well as that of the program that
  * took all there was.  So the one that is ended is, as on Linux, the process that holds the most:
- * its resident pages with its page tables, and oom_score_adj thousandths of all memory more or less.  Never init, nor a
- * process whose oom_score_adj is -1000; if only such are left, the one that faults.
+ * its resident pages with its page tables, and oom_score_adj thousandths of all memory more or
+ * less.  Never init, nor a process whose oom_score_adj is -1000; if only such are left, the one that faults.
  *
  * The same rule holds when the domain is to give memory back and has nothing else to give
  * (memory_is_asked_back): then nobody faults, and if only such are left, nobody is ended.

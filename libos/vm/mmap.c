@@ -67,8 +67,8 @@ static bool is_free(struct vm *v, uint64_t start, uint64_t len)
 }
 
 /* Where the mapping goes: address, -ENOMEM, -EEXIST or -EINVAL.  In place, as place() is: exec maps much. */
-__attribute__((always_inline)) static inline long choose_address(struct vm *v, uint64_t wish, uint64_t len,
-								 int flags)
+__attribute__((always_inline)) static inline long choose_address(struct vm *v, uint64_t wish,
+								 uint64_t len, int flags)
 {
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
 		if (wish % PAGE)
@@ -108,8 +108,8 @@ static uint64_t mapped_bytes(struct vm *v, uint64_t start, uint64_t end)
 	return bytes;
 }
 
-__attribute__((always_inline)) static inline long place(struct vm *v, struct mapping *m, uint64_t wish,
-							uint64_t len, int flags, uint64_t *epoch)
+__attribute__((always_inline)) static inline long
+place(struct vm *v, struct mapping *m, uint64_t wish, uint64_t len, int flags, uint64_t *epoch)
 {
 	long at = choose_address(v, wish, len, flags);
 

@@ -444,7 +444,8 @@ static void what_is_replaced_counts_once(void)
 		struct rlimit limit = { 100 << 20, 100 << 20 };
 
 		setrlimit(RLIMIT_AS, &limit);
-		p = mmap(p, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		p = mmap(p, reserved, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		_exit(p == MAP_FAILED || anonymous(reserved, PROT_READ) != MAP_FAILED);
 	}
 	waitpid(child, &status, 0);
@@ -483,7 +484,8 @@ static void at_the_limit_memory_can_be_given_back(void)
 	int status;
 
 	if (child == 0) {
-		char *block = anonymous(8 * PAGE, PROT_READ), *p = anonymous(MAPPINGS_MAX * PAGE, PROT_NONE);
+		char *block = anonymous(8 * PAGE, PROT_READ),
+		     *p = anonymous(MAPPINGS_MAX * PAGE, PROT_NONE);
 		long i = 0;
 
 		while (i < MAPPINGS_MAX && mprotect(p + i * PAGE, PAGE, PROT_READ) == 0)

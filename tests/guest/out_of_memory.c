@@ -222,7 +222,8 @@ static void the_largest_is_ended(void)
 static void take_tables(long left)
 {
 	const size_t size = 1ul << 40;
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	for (size_t at = 0; p != MAP_FAILED && at < size && free_pages() > left; at += SPAN) {
 		p[at] = 1;
@@ -246,7 +247,8 @@ static void tables_count_as_what_they_are_for(void)
 	CHECK(WIFSTOPPED(status));
 	modest = fork();
 	if (modest == 0) {
-		char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		for (long i = 0; p != MAP_FAILED && i < WANTED; i++)
 			p[i * PAGE] = 1;
