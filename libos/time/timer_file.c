@@ -257,7 +257,7 @@ static void encode_setting(struct timer_file *t, struct user_timer_setting *out)
 	out->left = timespec_from_ns(left);
 }
 
-/* POSIX, clock_settime(): so long from now is as long as it is, however the clock is set meanwhile. 
+/* POSIX, clock_settime(): so long from now is as long as it is, however the clock is set meanwhile.
  * What was counted, and that it was cancelled, is of the old setting. */
 static void set_locked(struct timer_file *t, int flags, const struct user_timer_setting *new)
 {

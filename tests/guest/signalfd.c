@@ -429,7 +429,7 @@ static void *read_many(void *argument)
 	return NULL;
 }
 
-/* Each is sent when the one before has been received: one wake that is lost, and it goes no further. 
+/* Each is sent when the one before has been received: one wake that is lost, and it goes no further.
  * The half of them is for a thread that polls. */
 static void no_wake_is_lost_by(enum ready_way way)
 {
