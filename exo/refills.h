@@ -72,9 +72,9 @@ void refills_resize(struct refills *refills, uint64_t budget, uint64_t now);
 
 /*
  * Another budget and period, budget < period, when nobody consumes it.  What could be consumed first stays
- * as far as the budget reaches, but comes at most a new period from now; the rest completes the
- * budget one new period later.  So neither what has been used is given again, nor does an owner wait
- * for the end of an old period that was longer.
+ * as far as the budget reaches, but comes at most a new period from now, unless more than an old one is
+ * owed; the rest completes the budget one new period later.  So neither what has been used is given
+ * again, nor does an owner wait for the end of an old period that was longer.
  */
 void refills_change(struct refills *refills, uint64_t budget, uint64_t period, uint64_t now);
 

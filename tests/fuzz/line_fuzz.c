@@ -35,7 +35,7 @@ size_t fuzz_seed(unsigned number, uint8_t *out)
 struct cell {
 	uint8_t byte;
 	bool end;  /* of a line */
-	bool data; /* false: an end of file, which is no part of it */
+	bool data; /* false: an end of file, which is no part of it, but to who reads raw a NUL */
 };
 
 struct model {
@@ -191,8 +191,10 @@ static void change_settings(struct model *m, struct fuzz_input *in)
 	all_is_ready(m);
 	if (canonical || m->ready_count == 0 || m->ready[m->ready_count - 1].end)
 		return;
-	if (m->ready[m->ready_count - 1].byte == 0)
+	if (m->ready[m->ready_count - 1].byte == 0) {
 		m->ready[m->ready_count++] = (struct cell){ 0, true, false };
+		m->typed++; /* as if it had been */
+	}
 	m->ready[m->ready_count - 1].end = true;
 }
 
@@ -204,10 +206,11 @@ static void read_some(struct model *m, size_t n)
 
 	while (taken < m->ready_count && !end) {
 		struct cell c = m->ready[taken];
+		bool data = c.data || !flag(m, ICANON);
 
-		if (c.data && count == n)
+		if (data && count == n)
 			break;
-		if (c.data)
+		if (data)
 			wanted[count++] = c.byte;
 		end = c.end && flag(m, ICANON);
 		taken++;

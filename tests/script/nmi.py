@@ -30,7 +30,7 @@ PAUSE_MAX_S = 0.004
 QEMU = """#!/bin/sh
 exec {qemu} "$@" -qmp unix:{socket},server=on,wait=off
 """
-SHORT = ["/nmi 10000", "/tests/kill_storm {0} 3", "domainctl create --mem 12M --cpus 0 -- true"]
+SHORT = ["/nmi 10000", "/tests/kill_storm {0} 3", "domainctl create --mem 16M --cpus 0 -- true"]
 LONG = ["/nmi 50000", "/tests/registers", "/tests/signal", "/tests/sigreturn", "/tests/pipe", "/tests/fork",
         "/tests/kill_storm {0} 40", "domainctl create --mem 24M --cpus 0 -- /tests/pipe"]
 # The first line of output says that NMIs may come, the last how many did.
