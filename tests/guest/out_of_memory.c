@@ -191,26 +191,33 @@ static void with_little_left(void)
 	adjust_all(0);
 }
 
-/* Who takes little is not ended in the place of who took all. */
-static void the_largest_is_ended(void)
+/* A child takes so many pages, and is not ended. */
+static void modest_has(long wanted)
 {
-	enum { WANTED = 16000 }; /* more than the stacks of ended tasks and the like would give */
-	pid_t greedy = hog(300, false), modest;
+	pid_t modest = fork();
 	int status;
 
-	CHECK(greedy > 0);
-	modest = fork();
 	if (modest == 0) {
-		char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE,
+		char *p = mmap(NULL, (size_t)wanted * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-		for (long i = 0; p != MAP_FAILED && i < WANTED; i++)
+		for (long i = 0; p != MAP_FAILED && i < wanted; i++)
 			p[i * PAGE] = 1;
 		_exit(p == MAP_FAILED);
 	}
 	CHECK(modest > 0);
 	CHECK_EQ(waitpid(modest, &status, 0), modest);
 	CHECK_EQ(status, 0);
+}
+
+/* Who takes little is not ended in the place of who took all. */
+static void the_largest_is_ended(void)
+{
+	pid_t greedy = hog(300, false);
+	int status;
+
+	CHECK(greedy > 0);
+	modest_has(16000); /* more than the stacks of ended tasks and the like would give */
 	kill(greedy, SIGCONT); /* it ends by itself, if it was not ended */
 	CHECK_EQ(waitpid(greedy, &status, 0), greedy);
 	CHECK_EQ(status, SIGKILL);
@@ -233,8 +240,7 @@ static void take_tables(long left)
 
 static void tables_count_as_what_they_are_for(void)
 {
-	enum { WANTED = 4000 };
-	pid_t greedy = fork(), modest;
+	pid_t greedy = fork();
 	int status;
 
 	if (greedy == 0) {
@@ -245,17 +251,7 @@ static void tables_count_as_what_they_are_for(void)
 	}
 	CHECK_EQ(waitpid(greedy, &status, WUNTRACED), greedy);
 	CHECK(WIFSTOPPED(status));
-	modest = fork();
-	if (modest == 0) {
-		char *p = mmap(NULL, WANTED * PAGE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		for (long i = 0; p != MAP_FAILED && i < WANTED; i++)
-			p[i * PAGE] = 1;
-		_exit(p == MAP_FAILED);
-	}
-	CHECK_EQ(waitpid(modest, &status, 0), modest);
-	CHECK_EQ(status, 0);
+	modest_has(4000);
 	kill(greedy, SIGCONT); /* it ends by itself, if it was not ended */
 	CHECK_EQ(waitpid(greedy, &status, 0), greedy);
 	CHECK_EQ(status, SIGKILL);

@@ -22,12 +22,7 @@ static void count_signal(int number)
 
 static void join(struct name n)
 {
-	int listener = make_listener(SOCK_STREAM, n, 5);
-
-	client = make_connected(SOCK_STREAM, own_name(listener));
-	server = accept(listener, NULL, NULL);
-	CHECK(server >= 0);
-	close(listener);
+	make_joined(n, &client, &server);
 	signal(SIGPIPE, count_signal);
 	pipe_signals = 0;
 }

@@ -81,6 +81,17 @@ static inline int try_connect(int type, struct name n)
 	return result;
 }
 
+/* Both ends of a connection by way of that name. */
+static inline void make_joined(struct name n, int *client, int *server)
+{
+	int listener = make_listener(SOCK_STREAM, n, 5);
+
+	*client = make_connected(SOCK_STREAM, own_name(listener));
+	*server = accept(listener, NULL, NULL);
+	CHECK(*server >= 0);
+	close(listener);
+}
+
 static inline short ready(int fd)
 {
 	struct pollfd item = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP };

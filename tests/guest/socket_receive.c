@@ -13,16 +13,6 @@
 
 static int client, server;
 
-static void join(struct name n)
-{
-	int listener = make_listener(SOCK_STREAM, n, 5);
-
-	client = make_connected(SOCK_STREAM, own_name(listener));
-	server = accept(listener, NULL, NULL);
-	CHECK(server >= 0);
-	close(listener);
-}
-
 static void end(void)
 {
 	close(client);
@@ -35,7 +25,7 @@ static void what_is_looked_at_stays(void)
 	size_t size = BYTES + 4096;
 	char *out = malloc(BYTES), *in;
 
-	join(abstract_name(1));
+	make_joined(abstract_name(1), &client, &server);
 	for (int i = 0; i < BYTES; i++)
 		out[i] = (char)(i * 7 + i / 256);
 	CHECK_EQ(write(client, out, BYTES), BYTES);
@@ -73,7 +63,7 @@ static void errors_are_asked_for_in_vain(int sender, int receiver)
 
 static void there_are_no_errors_with_more_to_them(void)
 {
-	join(loopback(0));
+	make_joined(loopback(0), &client, &server);
 	errors_are_asked_for_in_vain(client, server);
 	end();
 	server = make_bound(SOCK_DGRAM, loopback(0));
@@ -86,7 +76,7 @@ static void a_networks_bytes_may_be_dropped(void)
 {
 	char got[16];
 
-	join(loopback(0));
+	make_joined(loopback(0), &client, &server);
 	CHECK_EQ(write(client, "abcdefgh", 8), 8);
 	CHECK(ready_to_receive(server) & POLLIN);
 	CHECK_EQ(recv(server, NULL, 3, MSG_TRUNC | MSG_PEEK), 3);
@@ -94,7 +84,7 @@ static void a_networks_bytes_may_be_dropped(void)
 	CHECK_EQ(recv(server, got, sizeof(got), 0), 5);
 	CHECK_EQ(memcmp(got, "defgh", 5), 0);
 	end();
-	join(abstract_name(1));
+	make_joined(abstract_name(1), &client, &server);
 	CHECK_EQ(write(client, "abc", 3), 3);
 	CHECK_EQ(recv(server, got, sizeof(got), MSG_TRUNC), 3);
 	CHECK_EQ(memcmp(got, "abc", 3), 0);
