@@ -6,7 +6,7 @@
  *
  * A notice waits in the file's queues as an epoll's item does (fs/epoll.h), from when it is first wanted
  * until the file is closed.  Who has news holds the file's lock, under which no signal can be sent: so
- * he arms a timer for now, which fires with no lock held.
+ * he arms a timer that is due at once, and that fires with no lock held.
  */
 #ifndef LIBOS_FS_ASYNC_H
 #define LIBOS_FS_ASYNC_H

@@ -314,20 +314,10 @@ static struct posix_timer *timer_lock(int id)
 	return NULL;
 }
 
-struct user_timer_setting {
-	struct linux_timespec interval, left;
-};
-
-static void encode_setting(struct posix_timer *pt, struct user_timer_setting *out)
+static void encode_setting(struct posix_timer *pt, struct linux_itimerspec *out)
 {
-	uint64_t now, left = 0;
-
 	catch_up(pt);
-	now = clock_of(pt);
-	if (pt->expiry_ns != 0)
-		left = pt->expiry_ns > now ? pt->expiry_ns - now : 1;
-	out->interval = timespec_from_ns(pt->interval_ns);
-	out->left = timespec_from_ns(left);
+	*out = itimerspec_from_ns(pt->expiry_ns, pt->interval_ns, clock_of(pt));
 }
 
 /* POSIX, clock_settime(): so long from now is as long as it is, however the clock is set meanwhile. */
@@ -347,7 +337,7 @@ static void timer_set_locked(struct posix_timer *pt, uint64_t ns, uint64_t inter
 
 long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user)
 {
-	struct user_timer_setting new, old;
+	struct linux_itimerspec new, old;
 	struct posix_timer *pt;
 
 	if (new_user == 0)
@@ -370,7 +360,7 @@ long sys_timer_settime(int id, int flags, uint64_t new_user, uint64_t old_user)
 
 long sys_timer_gettime(int id, uint64_t user)
 {
-	struct user_timer_setting now;
+	struct linux_itimerspec now;
 	struct posix_timer *pt = timer_lock(id);
 
 	if (pt == NULL)

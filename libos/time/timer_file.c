@@ -240,26 +240,16 @@ long sys_timerfd_create(int clock, int flags)
 	return fd_install(f, 0, flags & TFD_CLOEXEC);
 }
 
-struct user_timer_setting {
-	struct linux_timespec interval, left;
-};
-
 /* Under the timer's lock. */
-static void encode_setting(struct timer_file *t, struct user_timer_setting *out)
+static void encode_setting(struct timer_file *t, struct linux_itimerspec *out)
 {
-	uint64_t now, left = 0;
-
 	count(t);
-	now = clock_of(t);
-	if (t->expiry_ns)
-		left = t->expiry_ns > now ? t->expiry_ns - now : 1;
-	out->interval = timespec_from_ns(t->interval_ns);
-	out->left = timespec_from_ns(left);
+	*out = itimerspec_from_ns(t->expiry_ns, t->interval_ns, clock_of(t));
 }
 
 /* POSIX, clock_settime(): so long from now is as long as it is, however the clock is set meanwhile.
  * What was counted, and that it was cancelled, is of the old setting. */
-static void set_locked(struct timer_file *t, int flags, const struct user_timer_setting *new)
+static void set_locked(struct timer_file *t, int flags, const struct linux_itimerspec *new)
 {
 	uint64_t ns = timespec_to_ns(&new->left);
 	bool absolute = flags & TFD_TIMER_ABSTIME;
@@ -273,8 +263,8 @@ static void set_locked(struct timer_file *t, int flags, const struct user_timer_
 	arm(t);
 }
 
-static void set(struct timer_file *t, int flags, const struct user_timer_setting *new,
-		struct user_timer_setting *old)
+static void set(struct timer_file *t, int flags, const struct linux_itimerspec *new,
+		struct linux_itimerspec *old)
 {
 	mutex_lock(&day_mutex);
 	lock_acquire(&t->lock);
@@ -301,7 +291,7 @@ static struct file *timer_file_get(int fd, int *error)
 
 long sys_timerfd_settime(int fd, int flags, uint64_t new_user, uint64_t old_user)
 {
-	struct user_timer_setting new, old;
+	struct linux_itimerspec new, old;
 	struct file *f;
 	int error;
 
@@ -320,7 +310,7 @@ long sys_timerfd_settime(int fd, int flags, uint64_t new_user, uint64_t old_user
 
 long sys_timerfd_gettime(int fd, uint64_t user)
 {
-	struct user_timer_setting now;
+	struct linux_itimerspec now;
 	int error;
 	struct file *f = timer_file_get(fd, &error);
 	struct timer_file *t = f ? f->private : NULL;

@@ -39,6 +39,19 @@ static inline struct linux_timespec timespec_from_ns(uint64_t ns)
 	return (struct linux_timespec){ (int64_t)seconds, (int64_t)(ns - seconds * NS_PER_SECOND) };
 }
 
+struct linux_itimerspec {
+	struct linux_timespec interval, left;
+};
+
+/* Of a timer that expires next at expiry_ns, 0: never.  One that is armed never reads as if it were not. */
+static inline struct linux_itimerspec itimerspec_from_ns(uint64_t expiry_ns, uint64_t interval_ns,
+							 uint64_t now_ns)
+{
+	uint64_t left = expiry_ns > now_ns ? expiry_ns - now_ns : expiry_ns != 0;
+
+	return (struct linux_itimerspec){ timespec_from_ns(interval_ns), timespec_from_ns(left) };
+}
+
 /* The monotonic time that lies `ns` ahead; never 0, which means "no deadline". */
 static inline uint64_t deadline_after(uint64_t ns)
 {

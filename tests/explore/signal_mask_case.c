@@ -8,7 +8,7 @@
 #include <string.h>
 #include "core/memory.h"
 #include "core/wait.h"
-#include "explore.h"
+#include "libos_lock.h"
 #include "proc/signal_private.h"
 #include "proc/user.h"
 #include "time/process_timers.h"
@@ -25,26 +25,6 @@ struct process *init_process;
 struct lock process_tree_lock = LOCK_INIT("process tree", RANK_PROCESS);
 
 /* ---------------------------------------------------------------- what the code under test calls */
-
-static bool lock_is_free(void *l)
-{
-	return ((struct lock *)l)->holder == 0;
-}
-
-void lock_take(struct lock *l)
-{
-	uint8_t free = 0;
-
-	while (!atomic_compare_exchange_strong(&l->holder, &free, 1)) {
-		explore_wait(lock_is_free, l, "waits for the lock");
-		free = 0;
-	}
-}
-
-void lock_drop(struct lock *l)
-{
-	atomic_store_explicit(&l->holder, 0, memory_order_release);
-}
 
 void task_notice_masked(struct task *t, uint32_t work_bits)
 {

@@ -3,7 +3,7 @@
  * as it has been set, or who waits for it is told */
 #include <string.h>
 #include "core/usercopy.h"
-#include "explore.h"
+#include "libos_lock.h"
 #include "../../libos/time/timer_file.c"
 
 #define NOW 1000ul
@@ -21,25 +21,6 @@ static _Atomic uint64_t armed;     /* for when; 0: not */
 
 /* ---------------------------------------------------------------- what the code under test calls */
 
-static bool lock_is_free(void *l)
-{
-	return ((struct lock *)l)->holder == 0;
-}
-
-void lock_take(struct lock *l)
-{
-	uint8_t free = 0;
-
-	while (!atomic_compare_exchange_strong(&l->holder, &free, 1)) {
-		explore_wait(lock_is_free, l, "waits for the lock");
-		free = 0;
-	}
-}
-
-void lock_drop(struct lock *l)
-{
-	atomic_store_explicit(&l->holder, 0, memory_order_release);
-}
 void lock_init(struct lock *l, const char *name, enum lock_rank rank)
 {
 	l->holder = 0;
@@ -165,7 +146,7 @@ static struct timer_file *the_timer(void)
 
 static void set_to(uint64_t ns, uint64_t interval, int flags)
 {
-	struct user_timer_setting new = { timespec_from_ns(interval), timespec_from_ns(ns) };
+	struct linux_itimerspec new = { timespec_from_ns(interval), timespec_from_ns(ns) };
 
 	EXPLORE_CHECK(sys_timerfd_settime(3, flags, (uint64_t) & new, 0) == 0);
 }
