@@ -168,6 +168,19 @@ static void forget_links(struct unpacking *u)
 	}
 }
 
+/* Once more, when all that is in them is there: what was added to a directory changed its time. */
+static void set_directory_times(const struct exo_module *module)
+{
+	struct cpio_reader reader;
+	struct cpio_entry e;
+	char path[PATH_LENGTH_MAX];
+
+	cpio_open(&reader, (const void *)module->address, module->size);
+	while (cpio_next(&reader, &e) == CPIO_ENTRY)
+		if ((e.mode & S_IFMT) == S_IFDIR && normalise(e.name, path, sizeof(path)))
+			unpack_directory(path, &e);
+}
+
 static int unpack(const struct exo_module *module)
 {
 	struct unpacking u = { .archive = module->name };
@@ -188,6 +201,7 @@ static int unpack(const struct exo_module *module)
 	if (result == CPIO_DAMAGED)
 		log_print("%s: damaged at offset %lu, after \"%s\": %s\n", u.archive, reader.offset,
 			  e.name, reader.damage);
+	set_directory_times(module);
 	forget_links(&u);
 	log_print("%s: %u entries\n", u.archive, u.entries);
 	return error == -ENOMEM ? error : 0;

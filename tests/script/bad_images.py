@@ -57,7 +57,8 @@ def archive(files):
 
 
 def small_archive():
-    return bytearray(archive({"/a": (0o100644, b"x" * 100), "/b": (0o100644, b"y" * 100)})[2])
+    file = run_disk.load_exo_run().MachineFile
+    return bytearray(archive({"/a": file(0o100644, b"x" * 100), "/b": file(0o100644, b"y" * 100)})[2])
 
 
 def bad_libos(data, *words):

@@ -124,10 +124,12 @@ def a_directory_of_ours_is_there():
         os.symlink("sub/data", os.path.join(folder, "link"))
         os.chmod(folder, 0o700)
         os.chmod(os.path.join(folder, "sub"), 0o3771)
+        os.utime(os.path.join(folder, "sub/data"), (0, 1_100_000_000))
+        os.utime(os.path.join(folder, "sub"), (0, -1))
         run = exo_run("--file", f"{folder}:/deep/er", "--", "sh", "-c",
                       "cat /deep/er/link; readlink /deep/er/link; ls /deep/er/sub/empty;"
-                      "stat -c '%a %s %F' /deep/er/sub/data; stat -c %a /deep/er /deep/er/sub")
-    assert run.stdout == bytes(range(256)) + b"sub/data\n640 256 regular file\n700\n3771\n", run
+                      "stat -c '%a %s %Y %F' /deep/er/sub/data; stat -c %a /deep/er; stat -c '%a %Y' /deep/er/sub")
+    assert run.stdout == bytes(range(256)) + b"sub/data\n640 256 1100000000 regular file\n700\n3771 0\n", run
 
 
 def an_unknown_scheduler_is_refused():
