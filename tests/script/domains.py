@@ -161,7 +161,7 @@ def one_that_is_being_made_is_not_there_yet(cpus):
 
 def one_that_cannot_be_made_is_never_there(cpus):
     """Not even until what there was of it has been taken apart: it has no console to be looked at."""
-    result = run_program("making", cpus, "40", "much")
+    result = run_program("making", cpus, "12", "much")
     assert (result.returncode, result.stdout) == (0, b"made\n"), result
 
 

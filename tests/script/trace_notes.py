@@ -139,13 +139,13 @@ def who_never_stops_talking_is_ejected_and_the_trace_goes_on():
     instructions, since otherwise the emulator would stop it between a few of them only."""
     with tempfile.TemporaryDirectory() as folder:
         line = ("schedctl load /notes.so >/dev/null; while :; do :; done & "
-                "for pause in $(seq 32); do schedctl param notes pause $pause; exotrace -s 64 sh -c "
+                "for pause in $(seq 1 3 32); do schedctl param notes pause $pause; exotrace -s 64 sh -c "
                 "'schedctl use notes; while schedctl current | grep -q notes; do :; done; seq 9' > /lines; "
                 "sed -n '/ eject /,$p' /lines | grep -c ' run '; done; kill $!")
         run = exo_run("--cpus", "1", *make_library(folder, TALKS), "--", "sh", "-c", line,
                       environment={"ACCEL": "icount"})
         seen = run.stdout.split()
-        assert len(seen) == 32 and all(int(runs) > 0 for runs in seen), run
+        assert len(seen) == 11 and all(int(runs) > 0 for runs in seen), run
 
 
 run_cases([(case.__name__, case) for case in (
