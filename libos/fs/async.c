@@ -3,11 +3,15 @@
  * Files whose news is told by SIGIO; see async.h.
  *
  * Why no news is lost: the flag is set when the notice is in the file's queues, so who has news from
- * then on calls it, and it arms the timer.  That fires after the news; if it has begun to fire for
- * earlier news, arming makes it fire once more.
+ * then on calls it, and it comes into the list of those that have some, if it is not there.  While anything is
+ * in the list the timer is armed, or fire() is at work, and arms it when it is done.  A notice leaves the
+ * list before its owner is told; so if there is news meanwhile, it comes into the list once more.
  *
  * Until when a notice is there: who closes the file takes it out of the queues, under the lock of each,
- * so that nobody arms the timer any more, and then waits until that does not fire.
+ * so that nobody puts it into the list any more, then out of the list, and waits until fire() is not at it.
+ *
+ * However many have news at once: who wakes a file's pollers does no more for a notice than for an item of
+ * an epoll, as which it is counted (epoll_limit.c), and fire() tells a few at a time.
  */
 #include "fs/async.h"
 #include <asm/signal.h>
@@ -20,6 +24,7 @@
 #include "fs/poll.h"
 #include "proc/process.h"
 #include "proc/signal.h"
+#include "proc/user.h"
 #include "time/time.h"
 
 #define NEWS_IN (POLLIN | POLLRDNORM | POLLPRI | POLLRDHUP)
@@ -31,9 +36,9 @@ struct async_notice {
 	struct wait_callback callback;
 	struct poll_entry entries[POLL_QUEUES_PER_FILE];
 	unsigned entry_count;
+	struct user *user; /* held; whose it is */
 
-	struct lock lock; /* RANK_LEAF; guards: */
-	struct timer timer;
+	struct list link; /* under news.lock: in news.notices */
 
 	/* Under process_tree_lock. */
 	int owner;           /* a process, or a group if negative; 0: nobody */
@@ -48,6 +53,23 @@ static struct mutex making = {
 	.queue = { LIST_INIT(making.queue.waiters) },
 	.rank = MUTEX_NOTICES,
 };
+
+static void fire(struct timer *timer);
+
+/* Those that have news of which nobody has been told yet. */
+static struct {
+	struct lock lock; /* RANK_LEAF; guards the others */
+	struct list notices;
+	const struct async_notice *telling; /* fire() is at this one */
+	struct timer timer;
+} news = {
+	.lock = LOCK_INIT("news", RANK_LEAF),
+	.notices = LIST_INIT(news.notices),
+	.timer = { .fire = fire },
+};
+
+#define TOLD_AT_ONCE 16
+#define TURN_NS 100000ul /* between two times: several times what it takes to tell so many */
 
 /* ---------------------------------------------------------------- news */
 
@@ -74,10 +96,8 @@ static void tell_member_locked(const struct async_notice *n, struct process *p)
 	signal_send_process_locked(p, SIGIO, NULL);
 }
 
-/* Event context. */
-static void fire(struct timer *timer)
+static void tell(const struct async_notice *n)
 {
-	const struct async_notice *n = container_of(timer, struct async_notice, timer);
 	struct process *p;
 
 	lock_acquire(&process_tree_lock);
@@ -92,6 +112,34 @@ static void fire(struct timer *timer)
 	lock_release(&process_tree_lock);
 }
 
+/* Under news.lock, which is dropped meanwhile: the first is told.  False: there is none. */
+static bool tell_first(void)
+{
+	struct list *first = list_pop_front(&news.notices);
+
+	if (!first)
+		return false;
+	news.telling = list_entry(first, struct async_notice, link);
+	lock_release(&news.lock);
+	tell(news.telling);
+	lock_acquire(&news.lock);
+	news.telling = NULL;
+	return true;
+}
+
+/* Event context.  It may begin on another CPU while it is at work: whoever is at work arms it again. */
+static void fire(struct timer *timer)
+{
+	lock_acquire(&news.lock);
+	if (!news.telling) {
+		for (int i = 0; i < TOLD_AT_ONCE && tell_first(); i++)
+			;
+		if (!list_empty(&news.notices))
+			timer_arm(timer, time_now_ns() + TURN_NS);
+	}
+	lock_release(&news.lock);
+}
+
 /* Under the lock of the queue.  It wakes nobody itself. */
 static bool called(struct wait_callback *c, uint32_t key)
 {
@@ -99,9 +147,12 @@ static bool called(struct wait_callback *c, uint32_t key)
 
 	if (!(atomic_load_explicit(&n->file->flags, memory_order_relaxed) & O_ASYNC))
 		return false;
-	lock_acquire(&n->lock);
-	timer_arm(&n->timer, time_now_ns());
-	lock_release(&n->lock);
+	lock_acquire(&news.lock);
+	if (list_empty(&news.notices) && !news.telling)
+		timer_arm(&news.timer, time_now_ns());
+	if (list_empty(&n->link))
+		list_push_back(&news.notices, &n->link);
+	lock_release(&news.lock);
 	return false;
 }
 
@@ -116,18 +167,31 @@ static uint32_t news_of(const struct file *f)
 	return always | (mode == O_WRONLY ? 0 : NEWS_IN) | (mode == O_RDONLY ? 0 : NEWS_OUT);
 }
 
-/* Under `making`. */
-static struct async_notice *make(struct file *f)
+/* Nobody has the file any more, or none has been made for it. */
+static void put_away(struct async_notice *n)
+{
+	user_let_go(n->user);
+	heap_free(n);
+}
+
+/* Under `making`; NULL with an error. */
+static struct async_notice *make(struct file *f, int *error)
 {
 	struct async_notice *n = heap_alloc(sizeof(*n));
 	struct poll_waiter w = { .room = POLL_QUEUES_PER_FILE, .key = news_of(f) };
 
+	*error = -ENOMEM;
 	if (!n)
 		return NULL;
 	n->file = f;
 	n->callback.call = called;
-	n->timer.fire = fire;
-	lock_init(&n->lock, "notice", RANK_LEAF);
+	n->user = user_hold_own();
+	list_init(&n->link);
+	if (!epoll_watch_begin(n->user)) {
+		*error = -ENOSPC;
+		put_away(n);
+		return NULL;
+	}
 	w.entries = n->entries;
 	w.callback = &n->callback;
 	f->ops->poll(f, &w);
@@ -152,7 +216,7 @@ static struct async_notice *notice_of(struct file *f, int *error)
 		return NULL;
 	mutex_lock(&making);
 	if (!watches->notice)
-		watches->notice = make(f);
+		watches->notice = make(f, error);
 	n = watches->notice;
 	mutex_unlock(&making);
 	return n;
@@ -171,8 +235,17 @@ void async_forget(struct async_notice *n)
 		return;
 	for (unsigned i = 0; i < n->entry_count; i++)
 		poll_entry_remove(&n->entries[i]);
-	timer_cancel(&n->timer);
-	heap_free(n);
+	lock_acquire(&news.lock);
+	list_remove(&n->link);
+	/* Not by this CPU: fire() closes nothing. */
+	while (news.telling == n) {
+		lock_release(&news.lock);
+		__builtin_ia32_pause();
+		lock_acquire(&news.lock);
+	}
+	lock_release(&news.lock);
+	epoll_watch_end(n->user);
+	put_away(n);
 }
 
 /* ---------------------------------------------------------------- owners */

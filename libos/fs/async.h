@@ -2,7 +2,7 @@
 /*
  * O_ASYNC: a file whose news is told by SIGIO, of fcntl(2) and ioctl(2).
  *
- *	news --wakes--> [notice] --arms--> timer --fires--> SIGIO to the owner
+ *	news --wakes--> [notice] --is put into--> list --timer--> SIGIO to the owner
  *
  * A notice waits in the file's queues as an epoll's item does (fs/epoll.h), from when it is first wanted
  * until the file is closed.  Who has news holds the file's lock, under which no signal can be sent: so
@@ -18,7 +18,8 @@ struct file;
 
 /* All but the last in task context, with no lock held and a reference on f. */
 
-/* From now on O_ASYNC among the flags of f has an effect: 0 or -ENOMEM; -ENOTTY: f never has news. */
+/* From now on O_ASYNC among the flags of f has an effect: 0, -ENOMEM, or -ENOSPC: the user has too many;
+ * -ENOTTY: f never has news. */
 int async_prepare(struct file *f);
 /* F_SETOWN, with who may be a process, or a group if negative; 0: nobody.  0, or -ESRCH, -EINVAL or as
  * above. */

@@ -253,7 +253,7 @@ int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event
 	if (!error) {
 		if (find_unlocked(ep, f, fd))
 			error = -EEXIST;
-		else if (!epoll_watch_begin(ep))
+		else if (!epoll_watch_begin(ep->user))
 			error = -ENOSPC;
 		if (error && item->inner)
 			epoll_unnest(item);
@@ -319,7 +319,7 @@ static void item_remove(struct epoll_item *item, struct file *f)
 	lock_release(&ep->lock);
 	if (unused)
 		heap_free(item);
-	epoll_watch_end(ep);
+	epoll_watch_end(ep->user);
 	epoll_put(ep);
 }
 

@@ -133,9 +133,9 @@ bool epoll_is_ready(struct epoll *ep);
 /* ---------------------------------------------------------------- fs/epoll_limit.c: how many there may be */
 
 void epoll_limit_init(void); /* once, when there is /proc */
-/* Another item of its user's; false: he has as many as he may. */
-bool epoll_watch_begin(struct epoll *ep);
-void epoll_watch_end(struct epoll *ep);
+/* Another item of a user's, or a notice (fs/async.h); false: he has as many as he may. */
+bool epoll_watch_begin(struct user *u);
+void epoll_watch_end(struct user *u);
 
 /* ---------------------------------------------------------------- fs/epoll_nest.c: epolls in epolls */
 

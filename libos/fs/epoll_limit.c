@@ -17,14 +17,14 @@
 /* Any CPU; a number by itself. */
 static _Atomic uint64_t watches_max;
 
-bool epoll_watch_begin(struct epoll *ep)
+bool epoll_watch_begin(struct user *u)
 {
-	return user_add_watch(ep->user, atomic_load_explicit(&watches_max, memory_order_relaxed));
+	return user_add_watch(u, atomic_load_explicit(&watches_max, memory_order_relaxed));
 }
 
-void epoll_watch_end(struct epoll *ep)
+void epoll_watch_end(struct user *u)
 {
-	user_remove_watch(ep->user);
+	user_remove_watch(u);
 }
 
 static void print_limit(struct text *out, void *unused)

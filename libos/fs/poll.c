@@ -15,11 +15,14 @@
 #include "fs/poll_wait.h"
 #include "proc/process.h"
 #include "proc/signal.h"
+#include "proc/user.h"
 #include "time/timespec.h"
 
 #define ALWAYS_REPORTED (POLLERR | POLLHUP | POLLNVAL)
 /* poll() of few descriptors needs no heap memory. */
 #define ITEMS_ON_STACK 8
+/* One user's, in polls of more than that, all his tasks' together; as many as items of epolls at most. */
+#define POLLED_MOST (1ul << 18)
 
 static void unregister_all(struct poll_waiter *w)
 {
@@ -100,11 +103,44 @@ static long register_and_sleep(struct poll_item *items, unsigned count, struct p
 	return ready;
 }
 
+static long wait_for_items(struct poll_item *items, unsigned count, struct poll_waiter *w,
+			   struct poll_limit limit)
+{
+	long ready = 0, ended;
+
+	while (ready == 0 && !passed(limit))
+		ready = register_and_sleep(items, count, w, limit);
+	/* Neither a signal nor the end of the time hides what became ready before: who was woken by that may
+	 * have had to wait for a CPU until then. */
+	ended = ready;
+	if (ended <= 0)
+		ready = look(items, count, NULL) ?: ended;
+	return ready;
+}
+
+/* They count with the user: who wakes a file's pollers looks at all their entries under its lock. */
+static long wait_for_many(struct poll_item *items, unsigned count, struct poll_limit limit)
+{
+	struct poll_waiter w = { .room = count * POLL_QUEUES_PER_FILE };
+	struct user *u = user_hold_own();
+	long ready = -ENOMEM;
+
+	if (user_add_polled(u, count, POLLED_MOST)) {
+		w.entries = heap_alloc(w.room * sizeof(*w.entries));
+		if (w.entries)
+			ready = wait_for_items(items, count, &w, limit);
+		heap_free(w.entries);
+		user_remove_polled(u, count);
+	}
+	user_let_go(u);
+	return ready;
+}
+
 long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit)
 {
 	struct poll_entry on_stack[ITEMS_ON_STACK * POLL_QUEUES_PER_FILE];
 	struct poll_waiter w = { .entries = on_stack, .room = count * POLL_QUEUES_PER_FILE };
-	long ready = look(items, count, NULL), ended;
+	long ready = look(items, count, NULL);
 
 	if (ready)
 		return ready;
@@ -112,19 +148,8 @@ long poll_items(struct poll_item *items, unsigned count, struct poll_limit limit
 	if (limit.at_once)
 		return signal_is_pending() ? -EINTR : 0;
 	if (count > ITEMS_ON_STACK)
-		w.entries = heap_alloc(w.room * sizeof(*w.entries));
-	if (!w.entries)
-		return -ENOMEM;
-	while (ready == 0 && !passed(limit))
-		ready = register_and_sleep(items, count, &w, limit);
-	/* Neither a signal nor the end of the time hides what became ready before: who was woken by that may
-	 * have had to wait for a CPU until then. */
-	ended = ready;
-	if (ended <= 0)
-		ready = look(items, count, NULL) ?: ended;
-	if (w.entries != on_stack)
-		heap_free(w.entries);
-	return ready;
+		return wait_for_many(items, count, limit);
+	return wait_for_items(items, count, &w, limit);
 }
 
 struct poll_limit poll_limit_ms(int timeout_ms)

@@ -220,6 +220,8 @@ void process_unlink_locked(struct process *p)
 	user_give_place_locked(p);
 	p->pid_holder->names = NULL;
 	p->parent = NULL;
+	/* Who still looks at it, as /proc does, is in no session that keeps the terminal there. */
+	p->controlling_tty = NULL;
 }
 
 void process_bury(struct process *p)

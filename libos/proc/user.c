@@ -18,7 +18,7 @@ struct user {
 	uint64_t holders;
 	uint64_t signals;
 
-	_Atomic uint64_t watches, passed; /* any CPU; numbers by themselves */
+	_Atomic uint64_t watches, polled, passed; /* any CPU; numbers by themselves */
 };
 
 static struct named *users; /* under process_tree_lock */
@@ -70,21 +70,21 @@ void user_let_go(struct user *u)
 	lock_release(&process_tree_lock);
 }
 
-/* Another one, if there are less. */
-static bool add(_Atomic uint64_t *number, uint64_t most)
+/* So many more, if with them there are no more than `most`. */
+static bool add(_Atomic uint64_t *number, uint64_t n, uint64_t most)
 {
 	uint64_t now = atomic_load_explicit(number, memory_order_relaxed);
 
-	while (now < most)
+	while (n <= most && now <= most - n)
 		if (atomic_compare_exchange_weak_explicit(
-			    number, &now, now + 1, memory_order_relaxed, memory_order_relaxed))
+			    number, &now, now + n, memory_order_relaxed, memory_order_relaxed))
 			return true;
 	return false;
 }
 
 bool user_add_watch(struct user *u, uint64_t most)
 {
-	return add(&u->watches, most);
+	return add(&u->watches, 1, most);
 }
 
 void user_remove_watch(struct user *u)
@@ -92,9 +92,19 @@ void user_remove_watch(struct user *u)
 	atomic_fetch_sub_explicit(&u->watches, 1, memory_order_relaxed);
 }
 
+bool user_add_polled(struct user *u, uint64_t n, uint64_t most)
+{
+	return add(&u->polled, n, most);
+}
+
+void user_remove_polled(struct user *u, uint64_t n)
+{
+	atomic_fetch_sub_explicit(&u->polled, n, memory_order_relaxed);
+}
+
 bool user_add_passed(struct user *u, uint64_t most)
 {
-	return add(&u->passed, most);
+	return add(&u->passed, 1, most);
 }
 
 void user_remove_passed(struct user *u, uint64_t n)

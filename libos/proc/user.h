@@ -39,6 +39,9 @@ struct user *user_hold_own(void); /* that of the calling process */
 void user_let_go(struct user *u);
 bool user_add_watch(struct user *u, uint64_t most); /* false: he has that many */
 void user_remove_watch(struct user *u);
+/* So many files that a task of his waits for at once. */
+bool user_add_polled(struct user *u, uint64_t n, uint64_t most);
+void user_remove_polled(struct user *u, uint64_t n);
 bool user_add_passed(struct user *u, uint64_t most); /* likewise: another file that he sends */
 void user_remove_passed(struct user *u, uint64_t n);
 

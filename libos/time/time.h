@@ -47,7 +47,8 @@ struct timer {
 /* Re-arms if armed; a fire() that has begun is not waited for.  One caller at a time per timer. */
 void timer_arm(struct timer *t, uint64_t deadline_ns);
 /* After this returns fire() is not running and will not run, unless fire() itself calls it.  Waits
- * for a fire() that runs on another CPU: so hold no lock that fire() takes. */
+ * for a fire() that runs on another CPU: so hold no lock that fire() takes.  One that arms its timer itself
+ * must have been told to stop that before. */
 void timer_cancel(struct timer *t);
 
 /* load_average.c: tasks over the last 1, 5 and 15 minutes, in units of 1 / 2^LOAD_SHIFT.  Started

@@ -168,6 +168,10 @@ static void timer_file_release(struct file *f)
 	mutex_lock(&day_mutex);
 	list_remove(&t->day_link);
 	mutex_unlock(&day_mutex);
+	/* A fire() that has begun, and waits for the lock, must not arm it once more. */
+	lock_acquire(&t->lock);
+	t->expiry_ns = 0;
+	lock_release(&t->lock);
 	timer_cancel(&t->timer);
 	heap_free(t);
 }

@@ -105,7 +105,7 @@ static bool may(const struct segment *g, unsigned want)
 		return true;
 	if (p->euid == g->uid || p->euid == g->creator_uid)
 		mode >>= 6;
-	else if (p->egid == g->gid || p->egid == g->creator_gid)
+	else if (process_is_in_group(p, g->gid) || process_is_in_group(p, g->creator_gid))
 		mode >>= 3;
 	return (want & ~mode & 7) == 0;
 }
@@ -303,23 +303,32 @@ long sys_shmat(int id, uint64_t address, int flags)
 	return result == -EEXIST || result == -EPERM ? -EINVAL : result;
 }
 
+/* Does it lie where it would if the whole segment was mapped at `address`? */
+static bool is_in_place(const struct mapping *m, uint64_t address)
+{
+	return m->memory && shared_memory_is_segment(m->memory) && m->region.start >= address &&
+	       m->page == (m->region.start - address) / PAGE;
+}
+
 /* What is left, in its place, of the mapping that began at `address`. */
 static int detach(struct vm *v, uint64_t address, uint64_t *epoch)
 {
-	struct mapping *m = mapping_find(v, address), *next;
-	const struct shared_memory *memory = m ? m->memory : NULL;
+	struct mapping *m = mapping_at_or_after(v, address), *next;
+	const struct shared_memory *memory;
 	uint64_t end;
 	int r = 0;
 
-	if (!memory || !shared_memory_is_segment(memory) || m->region.start != address ||
-	    m->page != 0)
+	while (m && !is_in_place(m, address))
+		m = mapping_next(v, m);
+	if (!m)
 		return -EINVAL;
+	memory = m->memory;
 	end = address + shared_memory_pages(memory) * PAGE;
 	for (; m && m->region.start < end && r == 0; m = next) {
 		uint64_t start = m->region.start;
 
 		next = mapping_next(v, m);
-		if (m->memory == memory && m->page == (start - address) / PAGE)
+		if (m->memory == memory && is_in_place(m, address))
 			r = mapping_remove_range(v, start, m->region.end, epoch);
 	}
 	return r;

@@ -19,6 +19,10 @@ static _Atomic uint64_t offset;    /* of the clock of the day */
 static _Atomic uint64_t monotonic; /* now */
 static _Atomic uint64_t armed;     /* for when; 0: not */
 
+/* As in libos/core/timer.c a timer begins to fire as it leaves its CPU's heap. */
+static struct lock heap_lock; /* guards, and what has to do with it in `armed`: */
+static _Atomic bool firing;
+
 /* ---------------------------------------------------------------- what the code under test calls */
 
 void lock_init(struct lock *l, const char *name, enum lock_rank rank)
@@ -47,9 +51,18 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	armed = deadline_ns;
 }
 
+static bool has_fired(void *unused)
+{
+	return !firing;
+}
+
 void timer_cancel(struct timer *t)
 {
+	lock_take(&heap_lock);
 	armed = 0;
+	lock_drop(&heap_lock);
+	if (firing)
+		explore_wait(has_fired, NULL, "waits for fire()");
 }
 
 uint64_t timer_advance(uint64_t *expiry_ns, uint64_t interval_ns, uint64_t now_ns)
@@ -159,6 +172,8 @@ static void make(int clock)
 
 static void setup(void)
 {
+	heap_lock.holder = 0;
+	firing = false;
 	offset = 0;
 	monotonic = NOW;
 	armed = 0;
@@ -169,6 +184,8 @@ static void setup(void)
 	explore_name(&offset, sizeof(offset), "offset of the clock");
 	explore_name(&monotonic, sizeof(monotonic), "now");
 	explore_name(&armed, sizeof(armed), "armed");
+	explore_name(&heap_lock, sizeof(heap_lock), "heap");
+	explore_name(&firing, sizeof(firing), "firing");
 	explore_name(&file, sizeof(file), "file");
 	make(CLOCK_REALTIME);
 }
@@ -274,6 +291,33 @@ static void armed_for_the_new(void)
 	file.ops->release(&file);
 }
 
+/* It is closed as it goes off, when it has just been put off.  As fire() finds it not due, it would arm it. */
+static void go_off_if_armed(void)
+{
+	lock_take(&heap_lock);
+	firing = atomic_exchange(&armed, 0) != 0;
+	lock_drop(&heap_lock);
+	if (!firing)
+		return;
+	go_off();
+	firing = false;
+}
+
+static void one_closes(unsigned cpu)
+{
+	if (cpu == 1) {
+		go_off_if_armed();
+		return;
+	}
+	set_to(DAY, 0, 0);
+	file.ops->release(&file);
+}
+
+static void it_is_not_armed(void)
+{
+	EXPLORE_CHECK(armed == 0);
+}
+
 int main(void)
 {
 	static const struct explore_case cases[] = {
@@ -286,6 +330,8 @@ int main(void)
 		{ "it_is_armed_again", 2, 3, 2, setup_poller, one_reads, ready_or_armed, NULL },
 		{ "it_is_armed_as_it_was_set_last", 2, 3, 2, setup_poller, one_puts_it_off,
 		  armed_for_the_new, NULL },
+		{ "one_that_is_closed_is_not_armed", 2, 3, 2, setup_poller, one_closes, it_is_not_armed,
+		  NULL },
 	};
 
 	return explore(cases, sizeof(cases) / sizeof(cases[0]));

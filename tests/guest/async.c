@@ -244,6 +244,44 @@ static void files_come_and_go(void)
 	what_comes_is_told();
 }
 
+/* More than are told at once: each of them is told. */
+#define LISTENERS 40
+
+static void many_are_told(void)
+{
+	sigset_t news, before;
+	int ends[2], copy[LISTENERS], status;
+	pid_t child[LISTENERS];
+	char path[64];
+
+	listen_for_news();
+	sigemptyset(&news);
+	sigaddset(&news, SIGIO);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &news, &before), 0);
+	CHECK_EQ(pipe(ends), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	for (int n = 0; n < LISTENERS; n++) {
+		child[n] = fork();
+		if (child[n] == 0) {
+			while (heard == 0)
+				sigsuspend(&before);
+			_exit(0);
+		}
+		copy[n] = open(path, O_RDONLY | O_NONBLOCK);
+		CHECK(copy[n] >= 0 && fcntl(copy[n], F_SETOWN, child[n]) == 0);
+		CHECK_EQ(fcntl(copy[n], F_SETFL, O_ASYNC | O_NONBLOCK), 0);
+	}
+	heard = 0;
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	for (int n = 0; n < LISTENERS; n++) {
+		CHECK(waitpid(child[n], &status, 0) == child[n] && status == 0);
+		close(copy[n]);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 int main(void)
 {
 	RUN(what_comes_is_told);
@@ -254,5 +292,6 @@ int main(void)
 	RUN(owners_are_named);
 	RUN(what_is_on_its_way_is_counted);
 	RUN(files_come_and_go);
+	RUN(many_are_told);
 	return test_result();
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* poll, select and their relatives: readiness, time-outs, signals, many waiters. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -15,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "asleep.h"
+#include "in_child.h"
 #include "test.h"
 
 static long now_ms(void)
@@ -362,6 +365,57 @@ static void what_came_in_time_is_told(void)
 	CHECK(sched_setaffinity(0, sizeof(before), &before) == 0);
 }
 
+/* ---- limits */
+
+/* What one user may wait for at once is limited here, but not on Linux, as who wakes a file's pollers looks at
+ * all their entries: so many threads of one user, each of which names as many files as it may, but one. */
+#define NAMED 4096
+#define WAITING 64
+
+static int counter;
+static _Atomic int refused, woken;
+
+static void *wait_for_many(void *unused)
+{
+	struct pollfd *own = malloc(NAMED * sizeof(*own));
+
+	if (!own)
+		return NULL;
+	for (int i = 0; i < NAMED; i++)
+		own[i] = (struct pollfd){ counter, POLLIN, 0 };
+	if (poll(own, NAMED, -1) > 0)
+		woken++;
+	else if (errno == ENOMEM)
+		refused++;
+	free(own);
+	return NULL;
+}
+
+static int as_one_user(void)
+{
+	struct rlimit files = { NAMED, NAMED };
+	pthread_t thread[WAITING + 1];
+
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || setuid(1000) != 0)
+		return 1;
+	counter = eventfd(0, 0);
+	for (int i = 0; i <= WAITING; i++)
+		if (pthread_create(&thread[i], NULL, wait_for_many, NULL) != 0)
+			return 2;
+	while (!refused)
+		sched_yield();
+	if (eventfd_write(counter, 1) != 0)
+		return 3;
+	for (int i = 0; i <= WAITING; i++)
+		pthread_join(thread[i], NULL);
+	return refused != 1 || woken != WAITING ? 4 : 0;
+}
+
+static void one_users_polls_are_limited(void)
+{
+	CHECK_EQ(in_child(as_one_user), 0);
+}
+
 int main(void)
 {
 	RUN(ready_files_are_told);
@@ -376,5 +430,6 @@ int main(void)
 	RUN(select_tells_sets_and_time);
 	RUN(select_looks_no_further_than_the_table);
 	RUN(event_counter_adds_up);
+	RUN(one_users_polls_are_limited);
 	return test_result();
 }

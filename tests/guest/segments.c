@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* System V shared memory: names, rights, who is attached, and until when a segment is there. */
 #define _GNU_SOURCE
+#include <grp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -172,6 +173,20 @@ static void what_is_left_of_it_is_detached(void)
 	CHECK_EQ(munmap(between, PAGE), 0);
 }
 
+/* Its beginning is gone, but where that was the rest is known by. */
+static void what_has_lost_its_beginning_is_detached(void)
+{
+	int id = make(IPC_PRIVATE, 3 * PAGE, 0600);
+	char *at = attach(id);
+
+	CHECK_EQ(munmap(at, PAGE), 0);
+	CHECK(failed(shmdt(at + PAGE), EINVAL));
+	CHECK_EQ(about(id).shm_nattch, 1);
+	CHECK_EQ(shmdt(at), 0);
+	CHECK_EQ(about(id).shm_nattch, 0);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+}
+
 static void one_for_reading_is_not_written(void)
 {
 	int id = make(IPC_PRIVATE, PAGE, 0600);
@@ -213,6 +228,27 @@ static int as_its_new_owner(void)
 	if (shmat(shared_id, NULL, 0) == (void *)-1)
 		return 2;
 	return shmctl(shared_id, IPC_STAT, &s) != 0 || shmctl(shared_id, IPC_RMID, NULL) != 0;
+}
+
+static int as_a_member(void)
+{
+	gid_t group = 2000;
+
+	if (setgroups(1, &group) != 0 || setgid(1000) != 0 || setuid(1000) != 0)
+		return 1;
+	return shmat(shared_id, NULL, 0) == (void *)-1 ? 2 : 0;
+}
+
+static void a_member_has_the_rights_of_the_group(void)
+{
+	struct shmid_ds s;
+
+	shared_id = make(IPC_PRIVATE, PAGE, 0660);
+	s = about(shared_id);
+	s.shm_perm.gid = 2000;
+	CHECK_EQ(shmctl(shared_id, IPC_SET, &s), 0);
+	CHECK_EQ(in_child(as_a_member), 0);
+	CHECK_EQ(shmctl(shared_id, IPC_RMID, NULL), 0);
 }
 
 static void rights_are_kept(void)
@@ -285,8 +321,10 @@ int main(int count, char **arguments)
 	RUN(one_that_is_removed_lasts_until_all_are_detached);
 	RUN(processes_are_counted);
 	RUN(what_is_left_of_it_is_detached);
+	RUN(what_has_lost_its_beginning_is_detached);
 	RUN(one_for_reading_is_not_written);
 	RUN(rights_are_kept);
+	RUN(a_member_has_the_rights_of_the_group);
 	RUN(several_come_and_go);
 	return test_result();
 }
