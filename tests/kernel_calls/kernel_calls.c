@@ -1095,7 +1095,7 @@ static void map_and_unmap_much(unsigned cpu)
 			     .frame = frame };
 	struct exo_op out = { .code = EXO_OP_UNMAP, .count = 64, .va = va };
 
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned i = 0; i < 150; i++) {
 		uint64_t list[64];
 		struct exo_update in = { .ops = (uint64_t)&op, .op_count = 1 };
 		struct exo_update un = { .ops = (uint64_t)&out, .op_count = 1,
@@ -2186,7 +2186,7 @@ static void what_a_destroyed_space_leaves_may_be_used(void)
 	CHECK_EQ(feed(SPACE, 8), 0);
 	start_work(1, unmap_rounds);
 	start_work(2, idle_round);
-	for (unsigned round = 1; round <= 1000 && !early; round++) {
+	for (unsigned round = 1; round <= 400 && !early; round++) {
 		exo_handle space = exo_space_create(DOMAIN, object, root);
 		int64_t n;
 		bool got = false;
@@ -2196,7 +2196,7 @@ static void what_a_destroyed_space_leaves_may_be_used(void)
 			CHECK(false);
 			break;
 		}
-		delay1 = round % 400;
+		delay1 = round;
 		go_round = round;
 		for (volatile unsigned i = 0; i < 100; i++)
 			;
