@@ -88,6 +88,17 @@ static void switch_space(struct process *p, struct vm *v, const char *path, stru
 	command_line_put(old_line);
 }
 
+/* What was saved to come back to is not for another program: that begins with its effective ids saved, as POSIX
+ * has it.  One that has not its real user's rights is as one whose rights have changed (ids.c). */
+static void settle_identity_locked(struct process *p)
+{
+	p->suid = p->euid;
+	p->sgid = p->egid;
+	p->dumpable = p->euid == p->uid && p->egid == p->gid;
+	if (!p->dumpable)
+		p->parent_death_signal = 0;
+}
+
 /* What POSIX and Linux reset, and the parent in vfork goes on. */
 static void reset_process(struct process *p)
 {
@@ -101,7 +112,8 @@ static void reset_process(struct process *p)
 	lock_acquire(&process_tree_lock);
 	p->has_executed = true;
 	p->exit_signal = SIGCHLD;
-	p->vfork_done = p->dumpable = true;
+	p->vfork_done = true;
+	settle_identity_locked(p);
 	wake_all(&p->vfork_wait, WAKE_ANY);
 	lock_release(&process_tree_lock);
 }

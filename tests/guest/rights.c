@@ -7,6 +7,8 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -128,6 +130,69 @@ static void a_death_signal_is_not_kept_by_another_user(void)
 	CHECK_EQ(in_child(loses_its_death_signal), 0);
 }
 
+/* ---- what an exec leaves of an identity */
+
+static const char *self;
+
+/* The program that is executed, with the ids that it is to have: 0, or what was wrong. */
+static int finds_its_ids(char **ids)
+{
+	uid_t real, effective, saved, user = (uid_t)atoi(ids[0]), acts_as = (uid_t)atoi(ids[1]);
+	gid_t real_group, effective_group, saved_group;
+	int signal = -1;
+
+	if (getresuid(&real, &effective, &saved) < 0 ||
+	    getresgid(&real_group, &effective_group, &saved_group) < 0)
+		return 11;
+	if (real != user || real_group != user || effective != acts_as || effective_group != acts_as)
+		return 12;
+	if (saved != acts_as || saved_group != acts_as)
+		return 13;
+	if (acts_as != 0 && (seteuid(0) != -1 || errno != EPERM || setegid(0) != -1))
+		return 14;
+	/* suid_dumpable of proc(5) may be 0 or 2. */
+	if ((prctl(PR_GET_DUMPABLE) == 1) != (user == acts_as))
+		return 15;
+	if (prctl(PR_GET_PDEATHSIG, &signal) < 0 || signal != (user == acts_as ? SIGUSR1 : 0))
+		return 16;
+	return 0;
+}
+
+static int executes(const char *user, const char *acts_as)
+{
+	uid_t real = (uid_t)atoi(user), effective = (uid_t)atoi(acts_as);
+
+	if (setresgid(real, effective, 0) < 0 || setresuid(real, effective, 0) < 0)
+		return 1;
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	prctl(PR_SET_DUMPABLE, 0);
+	execl(self, self, "ids", user, acts_as, NULL);
+	return 2;
+}
+
+static int executes_as_a_user(void)
+{
+	return executes("1001", "1001");
+}
+
+static int executes_for_a_user(void)
+{
+	return executes("1001", "1002");
+}
+
+static int executes_as_root(void)
+{
+	return executes("0", "0");
+}
+
+/* execve(2): the effective ids are saved, so what was saved to come back to is not the new program's. */
+static void an_exec_saves_the_effective_ids(void)
+{
+	CHECK_EQ(in_child(executes_as_a_user), 0);
+	CHECK_EQ(in_child(executes_for_a_user), 0);
+	CHECK_EQ(in_child(executes_as_root), 0);
+}
+
 static int set_policy(int policy, int priority)
 {
 	struct sched_param p = { .sched_priority = priority };
@@ -226,12 +291,16 @@ static void who_has_joined_a_thread_finds_it_gone(void)
 		CHECK_EQ(found[i], 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	self = (const char *)getauxval(AT_EXECFN);
+	if (argc == 4)
+		return finds_its_ids(argv + 2);
 	RUN(an_effective_id_alone_is_not_set);
 	RUN(a_process_is_in_several_groups);
 	RUN(limits_are_ones_own_whatever_the_ids);
 	RUN(a_death_signal_is_not_kept_by_another_user);
+	RUN(an_exec_saves_the_effective_ids);
 	RUN(more_of_the_cpu_needs_a_limit_that_allows_it);
 	RUN(a_thread_is_as_good_a_name_as_its_process);
 	RUN(who_has_joined_a_thread_finds_it_gone);
