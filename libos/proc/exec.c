@@ -76,6 +76,7 @@ static void switch_space(struct process *p, struct vm *v, const char *path, stru
 	if (p->parent)
 		vm_tell_origin(old_vm, p->parent->vm);
 	p->vm = v;
+	p->execs++;
 	lock_release(&process_tree_lock);
 	p->command_line = line;
 	set_name(p->name, path);

@@ -307,7 +307,8 @@ static bool post_zombie(struct process *p, struct list *dead)
 		wake_all(&p->vfork_wait, WAKE_ANY);
 	if (p->end_wait)
 		wake_all(p->end_wait, POLLIN | POLLRDNORM);
-	bool unwanted = p->exit_signal == SIGCHLD && signal_children_discarded_locked(p->parent);
+	bool unwanted = process_exit_signal_locked(p) == SIGCHLD &&
+			signal_children_discarded_locked(p->parent);
 
 	tell_of_end_locked(p);
 	if (unwanted)

@@ -253,6 +253,7 @@ static bool link_process(struct process *child, struct task *t, uint64_t flags)
 	user_hand_over_locked(here, child);
 	process_link_locked(child, flags & CLONE_PARENT ? here->parent : here, t);
 	child->parent_thread = flags & CLONE_PARENT ? here->parent_thread : current()->self.id;
+	child->parent_execs = flags & CLONE_PARENT ? here->parent_execs : here->execs;
 	current()->has_children = true;
 	/* Of the forking process, whoever becomes the parent. */
 	process_set_group_locked(child, here->process_group);

@@ -49,6 +49,8 @@ struct usage usage_of_process_locked(const struct process *p);
 /* SIGCHLD, or what p sends instead, and a wake for p's parent; code: CLD_..., status: the exit
  * code or a signal's number. */
 void process_tell_parent_locked(struct process *p, int code, int status);
+/* What p's parent, if it has one, is sent when p ends. */
+int process_exit_signal_locked(const struct process *p);
 /* The two for a process that has ended, from its wait status. */
 int exit_code_of(int wait_status, int *status);
 

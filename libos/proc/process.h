@@ -62,7 +62,8 @@ struct process {
 	struct wait_queue child_wait;       /* of this process's wait4 callers */
 	struct wait_queue *end_wait;        /* who polls its descriptors (pidfd.c); NULL: has had none */
 	int exit_status;                    /* Linux wait status, of use when ZOMBIE */
-	int exit_signal;                    /* to the parent: SIGCHLD, or 0 */
+	int exit_signal;                    /* to the parent that made it: SIGCHLD, another, or 0 */
+	uint32_t execs, parent_execs;       /* programs begun by it; by its parent, when that made it */
 	bool stopped, stop_reported, continued_unreported;
 	int stop_signal;
 	struct wait_queue stop_wait;        /* its tasks, while stopped */

@@ -79,14 +79,22 @@ static void tell_times_locked(const struct process *p, bool ended, struct signal
 	info->child.stime = usage->system_ns / 10000000;
 }
 
+/* What another program chose may mean anything to the one that its parent has begun since: that gets SIGCHLD. */
+int process_exit_signal_locked(const struct process *p)
+{
+	return p->parent->execs == p->parent_execs ? p->exit_signal : SIGCHLD;
+}
+
 void process_tell_parent_locked(struct process *p, int code, int status)
 {
 	struct process *parent = p->parent;
 	bool ended = code != CLD_STOPPED && code != CLD_CONTINUED;
-	int number = ended ? p->exit_signal : SIGCHLD;
+	int number = SIGCHLD;
 
 	if (!parent)
 		return;
+	if (ended)
+		number = process_exit_signal_locked(p);
 	if (parent_wants_signal(parent, number, ended)) {
 		struct signal_info info = {
 			.number = number,

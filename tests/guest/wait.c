@@ -4,9 +4,12 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "asleep.h"
@@ -361,8 +364,97 @@ static void children_of_other_threads_can_be_left_out(void)
 	CHECK(wait4(-1, &status, 0, NULL) == -1 && errno == ECHILD);
 }
 
-int main(void)
+/* ---- the signal that a program chose for its child's end, and the next program */
+
+static const char *self;
+
+static void block_both(void)
 {
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* In the program that has been executed, which lets the child end: 0, or what was wrong. */
+static int is_told_by_sigchld(pid_t child, int child_waits_for)
+{
+	bool ignores = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
+	sigset_t pending;
+	siginfo_t info;
+
+	if (ignores)
+		signal(SIGCHLD, SIG_IGN);
+	close(child_waits_for);
+	if (ignores) /* it is reaped by itself */
+		return waitpid(child, NULL, __WALL) != -1 || errno != ECHILD ? 11 : 0;
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT | __WALL) != 0)
+		return 12;
+	sigpending(&pending);
+	if (sigismember(&pending, SIGUSR1) || !sigismember(&pending, SIGCHLD))
+		return 13;
+	/* It is waited for as what it was made as. */
+	if (waitpid(child, NULL, WNOHANG) != -1 || errno != ECHILD)
+		return 14;
+	return waitpid(child, NULL, __WCLONE) == child ? 0 : 15;
+}
+
+static int executes_beside_a_child(void)
+{
+	char child[16], end[16], byte;
+	int ends[2];
+	pid_t made;
+
+	block_both();
+	if (pipe(ends) != 0)
+		return 1;
+	made = (pid_t)syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0);
+	if (made == 0) {
+		close(ends[1]);
+		_exit((int)read(ends[0], &byte, 1));
+	}
+	snprintf(child, sizeof(child), "%d", made);
+	snprintf(end, sizeof(end), "%d", ends[1]);
+	execl(self, self, child, end, NULL);
+	return 2;
+}
+
+static int executes_without_wanting_to_know(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	return executes_beside_a_child();
+}
+
+static int is_told_as_it_chose(void)
+{
+	sigset_t pending;
+	siginfo_t info;
+	pid_t child;
+
+	block_both();
+	child = (pid_t)syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0);
+	if (child == 0)
+		_exit(0);
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT | __WALL) != 0)
+		return 1;
+	sigpending(&pending);
+	return !sigismember(&pending, SIGUSR1) || sigismember(&pending, SIGCHLD);
+}
+
+static void another_program_is_told_by_sigchld(void)
+{
+	CHECK_EQ(in_child(is_told_as_it_chose), 0);
+	CHECK_EQ(in_child(executes_beside_a_child), 0);
+	CHECK_EQ(in_child(executes_without_wanting_to_know), 0);
+}
+
+int main(int argc, char **argv)
+{
+	self = (const char *)getauxval(AT_EXECFN);
+	if (argc == 3)
+		return is_told_by_sigchld(atoi(argv[1]), atoi(argv[2]));
 	RUN(exit_codes_and_signals_are_told_apart);
 	RUN(nohang_returns_at_once);
 	RUN(stops_and_continuations_are_reported_once);
@@ -377,6 +469,7 @@ int main(void)
 	RUN(one_that_has_ended_stops_no_more);
 	RUN(ignored_sigchld_is_not_pending);
 	RUN(waits_and_exits_race);
+	RUN(another_program_is_told_by_sigchld);
 	RUN(children_of_other_threads_can_be_left_out);
 	return test_result();
 }
