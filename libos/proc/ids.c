@@ -211,28 +211,62 @@ long sys_setfsgid(uint32_t id)
 /* Linux's version 3: two words for each of effective, permitted and inheritable. */
 #define CAPABILITY_VERSION_3 0x20080522u
 
-long sys_capget(uint64_t header, uint64_t data)
-{
-	uint32_t version, all = privileged() ? ~0u : 0;
-	uint32_t sets[6] = { all, all, 0, all & 0x1ff, all & 0x1ff, 0 };
+struct capability_words {
+	uint32_t effective, permitted, inheritable;
+};
+#define CAPABILITIES_HIGH 0x1ffu /* of the second word: as many as Linux has */
 
-	if (load_user32(&version, header) < 0)
-		return -EFAULT;
-	if (version != CAPABILITY_VERSION_3)
-		return store_user32(header, CAPABILITY_VERSION_3) < 0 ? -EFAULT : -EINVAL;
-	return data ? copy_to_user(data, sets, sizeof(sets)) : 0;
+struct capability_sets {
+	struct capability_words low, high;
+};
+
+static struct capability_sets own_capabilities(void)
+{
+	uint32_t all = privileged() ? ~0u : 0, high = all & CAPABILITIES_HIGH;
+
+	return (struct capability_sets){ { all, all, 0 }, { high, high, 0 } };
 }
 
-/* Root keeps what it has, others have nothing to keep. */
-long sys_capset(uint64_t header, uint64_t data)
+/* Another version is told which one is known here. */
+static int check_version(uint64_t header)
 {
-	uint32_t version, sets[6];
+	uint32_t version;
 
 	if (load_user32(&version, header) < 0)
 		return -EFAULT;
-	if (version != CAPABILITY_VERSION_3)
-		return store_user32(header, CAPABILITY_VERSION_3) < 0 ? -EFAULT : -EINVAL;
-	if (copy_from_user(sets, data, sizeof(sets)) < 0)
+	if (version == CAPABILITY_VERSION_3)
+		return 0;
+	return store_user32(header, CAPABILITY_VERSION_3) < 0 ? -EFAULT : -EINVAL;
+}
+
+long sys_capget(uint64_t header, uint64_t data)
+{
+	struct capability_sets own = own_capabilities();
+	int r = check_version(header);
+
+	if (!data) /* it is asked for the version */
+		return r == -EINVAL ? 0 : r;
+	return r < 0 ? r : copy_to_user(data, &own, sizeof(own));
+}
+
+static bool are_the_same(struct capability_words a, struct capability_words b, uint32_t known)
+{
+	return ((a.effective ^ b.effective) & known) == 0 && ((a.permitted ^ b.permitted) & known) == 0 &&
+	       ((a.inheritable ^ b.inheritable) & known) == 0;
+}
+
+/* They follow from the user and cannot be changed: who was told that he has dropped some would trust in it. */
+long sys_capset(uint64_t header, uint64_t data)
+{
+	struct capability_sets own = own_capabilities(), wanted;
+	int r = check_version(header);
+
+	if (r < 0)
+		return r;
+	if (copy_from_user(&wanted, data, sizeof(wanted)) < 0)
 		return -EFAULT;
-	return privileged() ? 0 : -EPERM;
+	return are_the_same(wanted.low, own.low, ~0u) &&
+			       are_the_same(wanted.high, own.high, CAPABILITIES_HIGH)
+		       ? 0
+		       : -EPERM;
 }

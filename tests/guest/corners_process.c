@@ -50,6 +50,62 @@ static void a_user_changes_between_his_numbers(void)
 	CHECK_EQ(in_child(becomes_a_user), 0);
 }
 
+/* capget(2): "if the version is unknown and the data is NULL", as libraries look for the version. */
+static void the_version_of_capabilities_is_told(void)
+{
+	struct __user_cap_header_struct header = { 0 };
+	struct __user_cap_data_struct sets[2];
+
+	CHECK_EQ(syscall(SYS_capget, &header, NULL), 0);
+	CHECK_EQ(header.version, _LINUX_CAPABILITY_VERSION_3);
+	CHECK_EQ(syscall(SYS_capget, &header, NULL), 0);
+	header.version = 0;
+	CHECK(syscall(SYS_capget, &header, sets) == -1 && errno == EINVAL);
+	CHECK_EQ(header.version, _LINUX_CAPABILITY_VERSION_3);
+	header.version = 1;
+	CHECK(syscall(SYS_capset, &header, sets) == -1 && errno == EINVAL);
+	CHECK_EQ(header.version, _LINUX_CAPABILITY_VERSION_3);
+	CHECK(syscall(SYS_capget, 8, NULL) == -1 && errno == EFAULT);
+}
+
+/* What is said to be gone is gone: here no single one can be dropped. */
+static int drops_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2], none[2] = { 0 };
+	long r;
+
+	if (syscall(SYS_capget, &header, sets) < 0 || sets[0].effective == 0 ||
+	    syscall(SYS_capset, &header, sets) < 0)
+		return 1;
+	sets[1].inheritable = 1u << 31; /* that there is not */
+	if (syscall(SYS_capset, &header, sets) < 0)
+		return 2;
+	r = syscall(SYS_capset, &header, none);
+	if (r < 0 && errno != EPERM)
+		return 3;
+	if (syscall(SYS_capget, &header, sets) < 0 || (sets[0].effective == 0) != (r == 0))
+		return 4;
+	return (setresuid(1000, 1000, 1000) < 0) != (r == 0) ? 5 : 0;
+}
+
+static int has_none_to_drop(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { 0 };
+
+	if (setresuid(1000, 1000, 1000) < 0 || syscall(SYS_capset, &header, sets) < 0)
+		return 1;
+	sets[0].effective = sets[0].permitted = 1;
+	return syscall(SYS_capset, &header, sets) != -1 || errno != EPERM;
+}
+
+static void capabilities_are_dropped_or_it_is_an_error(void)
+{
+	CHECK_EQ(in_child(drops_capabilities), 0);
+	CHECK_EQ(in_child(has_none_to_drop), 0);
+}
+
 static void nobody_gains_rights_by_exec(void)
 {
 	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
@@ -466,6 +522,8 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return has_no_timer(atoi(argv[1]));
 	RUN(a_user_changes_between_his_numbers);
+	RUN(the_version_of_capabilities_is_told);
+	RUN(capabilities_are_dropped_or_it_is_an_error);
 	RUN(nobody_gains_rights_by_exec);
 	RUN(a_session_may_be_continued);
 	RUN(a_script_gets_its_arguments);
