@@ -32,11 +32,15 @@ struct clone_request {
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                     \
 	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO)
 
+/* A thread has its process's memory, actions, files and directory, and nobody waits for it as for a child. */
+#define THREAD_SHARES (CLONE_VM | CLONE_SIGHAND | CLONE_FILES | CLONE_FS)
+
 static int decode(const struct clone_request *c)
 {
 	if (c->flags & ~(uint64_t)CLONE_SUPPORTED)
 		return -EINVAL; /* name spaces, pidfds, tracing */
-	if ((c->flags & CLONE_THREAD) && !(c->flags & CLONE_SIGHAND))
+	if ((c->flags & CLONE_THREAD) &&
+	    (c->flags & (THREAD_SHARES | CLONE_VFORK)) != THREAD_SHARES)
 		return -EINVAL;
 	if ((c->flags & CLONE_SIGHAND) && !(c->flags & CLONE_VM))
 		return -EINVAL;

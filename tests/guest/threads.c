@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* POSIX threads on the system: creation, ids, locks, ends, and what is shared. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -161,6 +162,60 @@ static void ids_are_right(void)
 	CHECK(r == -1 && errno == ESRCH);
 }
 
+static char thread_stack[65536] __attribute__((aligned(16)));
+static _Atomic int has_moved;
+
+static int moves_away(void *unused)
+{
+	close(0);
+	has_moved = chdir("/tmp") == 0 ? 1 : -1;
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* Files and a directory that a thread would have for itself: it has them (Linux), or it is not made. */
+static int makes_a_thread_without(int shared)
+{
+	const int all = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FILES | CLONE_FS;
+	char cwd[64];
+
+	if (chdir("/") != 0 || dup2(1, 0) != 0)
+		return 1;
+	if (clone(moves_away, thread_stack + sizeof(thread_stack), all & ~shared, NULL) < 0)
+		return errno == EINVAL ? 0 : 2;
+	while (!has_moved)
+		sched_yield();
+	if ((shared & CLONE_FILES) && fcntl(0, F_GETFD) < 0)
+		return 3;
+	return (shared & CLONE_FS) && (!getcwd(cwd, sizeof(cwd)) || strcmp(cwd, "/")) ? 4 : 0;
+}
+
+static int status_of(pid_t child)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+static void a_thread_shares_no_more_than_was_asked(void)
+{
+	static const int without[] = { CLONE_FILES, CLONE_FS, CLONE_FILES | CLONE_FS };
+
+	for (int i = 0; i < 3; i++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(makes_a_thread_without(without[i]));
+		CHECK_EQ(status_of(child), 0);
+	}
+	errno = 0;
+	CHECK(syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_FILES | CLONE_FS, 0, 0, 0, 0) == -1);
+	CHECK_EQ(errno, EINVAL);
+	CHECK(syscall(SYS_clone, CLONE_SIGHAND | CLONE_THREAD | CLONE_FILES | CLONE_FS, 0, 0, 0, 0) == -1);
+	CHECK_EQ(errno, EINVAL);
+}
+
 /* The kernel's floating point state goes with each thread. */
 static void *compute(void *argument)
 {
@@ -220,13 +275,6 @@ static void threads_map_at_the_same_time(void)
 		bad |= (long)result;
 	}
 	CHECK_EQ(bad, 0);
-}
-
-static int status_of(pid_t child)
-{
-	int status;
-
-	return waitpid(child, &status, 0) == child ? status : -1;
 }
 
 static void *sleep_for_ever(void *argument)
@@ -371,6 +419,7 @@ int main(void)
 	RUN(timed_waits_end);
 	RUN(thread_local_storage_is_local);
 	RUN(ids_are_right);
+	RUN(a_thread_shares_no_more_than_was_asked);
 	RUN(vector_registers_are_kept);
 	RUN(threads_map_at_the_same_time);
 	RUN(exit_ends_all_threads);
