@@ -68,6 +68,17 @@ struct task *thread_find(uint32_t tid)
 	return leader;
 }
 
+/* Of a process that has the same number since, it is not the leader: that is another task while t is held. */
+struct process *process_of_thread_locked(const struct task *t)
+{
+	struct process *p = t->process;
+
+	if (p)
+		return p;
+	p = process_find(t->pid);
+	return p && p->leader == t ? p : NULL;
+}
+
 /* One that is being made belongs to no process yet, and may never do so (link_process() in fork.c): then
  * nobody would release what it has been taken for the owner of. */
 struct task *thread_find_holder(uint32_t tid)

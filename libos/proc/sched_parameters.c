@@ -19,10 +19,6 @@ struct task *sched_find_task(int tid, int *error)
 		t = task_get(current()->self);
 	else if (tid > 0)
 		t = thread_find((uint32_t)tid);
-	if (t && !t->process) { /* one of the libos's own, or ended */
-		task_put(t);
-		t = NULL;
-	}
 	return t;
 }
 
@@ -156,10 +152,9 @@ void sched_gather_bound(unsigned cpu)
 	}
 }
 
-/* An ended task has no process; one that has not is kept from ending by the lock. */
 int sched_may_change_locked(const struct task *t)
 {
-	const struct process *me = current_process(), *p = t->process;
+	const struct process *me = current_process(), *p = process_of_thread_locked(t);
 
 	if (!p)
 		return -ESRCH;
@@ -179,5 +174,5 @@ int sched_may_change(const struct task *t)
 /* setrlimit(2): RLIMIT_NICE is 20 minus the lowest value. */
 bool sched_nice_allowed_locked(const struct task *t, int nice)
 {
-	return (uint64_t)(20 - nice) <= process_limit(t->process, LIMIT_NICE);
+	return (uint64_t)(20 - nice) <= process_limit(process_of_thread_locked(t), LIMIT_NICE);
 }

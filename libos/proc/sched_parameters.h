@@ -21,7 +21,8 @@ struct sched_parameters {
 	(PARAM_BIT(SCHED_PARAM_NICE) | PARAM_BIT(SCHED_PARAM_POLICY) | PARAM_BIT(SCHED_PARAM_PRIORITY) | \
 	 PARAM_BIT(SCHED_PARAM_RUNTIME) | PARAM_BIT(SCHED_PARAM_DEADLINE) | PARAM_BIT(SCHED_PARAM_PERIOD))
 
-/* A program's task, counted, or NULL and -EINVAL or -ESRCH.  tid 0: the caller. */
+/* A program's task, counted, or NULL and -EINVAL or -ESRCH.  tid 0: the caller.  One that has ended is found
+ * while its process goes by its id: what it was set to can be asked, and set. */
 struct task *sched_find_task(int tid, int *error);
 
 /* What was set for any task that is counted; no lock from RANK_TASK on held. */
@@ -60,8 +61,8 @@ void sched_gather_bound(unsigned cpu);
  * user.  0, -EPERM or -ESRCH. */
 int sched_may_change(const struct task *t);
 int sched_may_change_locked(const struct task *t); /* under process_tree_lock */
-/* Does its process's limit let t have this nice value without root's right?  Under process_tree_lock; t has
- * not ended. */
+/* Does its process's limit let t have this nice value without root's right?  Under process_tree_lock,
+ * when the caller may change t. */
 bool sched_nice_allowed_locked(const struct task *t, int nice);
 
 #endif

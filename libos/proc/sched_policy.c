@@ -91,7 +91,7 @@ static int admit_locked(const struct task *t, const struct sched_parameters *p)
 static bool rises_to_real_time(const struct task *t, const struct sched_parameters *from,
 			       const struct sched_parameters *to)
 {
-	uint64_t limit = process_limit(t->process, LIMIT_RTPRIO);
+	uint64_t limit = process_limit(process_of_thread_locked(t), LIMIT_RTPRIO);
 
 	return (to->policy != from->policy && limit == 0) ||
 	       (to->priority > from->priority && (uint64_t)to->priority > limit);

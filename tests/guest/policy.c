@@ -6,11 +6,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "sched_attr.h"
 #include "test.h"
 
@@ -338,8 +340,138 @@ static void zombies_do_not_spoil_a_group(void)
 	CHECK_EQ(status, 0);
 }
 
-int main(void)
+/* ---- by the id of one that has ended */
+
+static const char *self;
+
+/* As of any other: 0, or what was wrong. */
+static int is_asked_and_set(pid_t pid)
 {
+	struct sched_attr attr = { 0 };
+	unsigned long mask[16] = { 0 };
+	struct timespec interval;
+	long size = syscall(SYS_sched_getaffinity, pid, sizeof(mask), mask);
+
+	if (size <= 0 || syscall(SYS_sched_setaffinity, pid, size, mask) != 0)
+		return 1;
+	if (get_scheduler(pid) != SCHED_OTHER || set_scheduler(pid, SCHED_BATCH, 0) != 0 ||
+	    get_scheduler(pid) != SCHED_BATCH)
+		return 2;
+	if (setpriority(PRIO_PROCESS, (id_t)pid, 7) != 0 || getpriority(PRIO_PROCESS, (id_t)pid) != 7)
+		return 3;
+	if (get_attr(pid, &attr) != 0 || attr.sched_nice != 7 || attr.sched_policy != SCHED_BATCH)
+		return 4;
+	attr.sched_nice = 8;
+	if (set_attr(pid, &attr) != 0 || getpriority(PRIO_PROCESS, (id_t)pid) != 8)
+		return 5;
+	return sched_rr_get_interval(pid, &interval) != 0 ? 6 : 0;
+}
+
+/* His own, but not beyond his limits; and no longer when it is another's. */
+static int is_set_by_its_user(pid_t pid)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_RTPRIO, &none) != 0 || setresuid(1000, 1000, 1000) != 0)
+		return 7;
+	if (setpriority(PRIO_PROCESS, (id_t)pid, 9) != -1 || errno != EPERM)
+		return 8;
+	return set_scheduler(pid, SCHED_BATCH, 0) != -1 || errno != EPERM ? 9 : 0;
+}
+
+static int schedules_a_zombie(void)
+{
+	siginfo_t info;
+	pid_t child = fork();
+	int r;
+
+	if (child == 0)
+		_exit(0);
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0)
+		return 10;
+	r = is_asked_and_set(child);
+	if (r == 0)
+		r = is_set_by_its_user(child);
+	if (waitpid(child, NULL, 0) != child)
+		return 11;
+	return r == 0 && (getpriority(PRIO_PROCESS, (id_t)child) != -1 || errno != ESRCH) ? 12 : r;
+}
+
+static int schedules_its_zombie(void)
+{
+	struct rlimit none = { 0, 0 };
+	siginfo_t info;
+	pid_t child;
+
+	if (setrlimit(RLIMIT_RTPRIO, &none) != 0 || setrlimit(RLIMIT_NICE, &none) != 0 ||
+	    setresuid(1000, 1000, 1000) != 0)
+		return 13;
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0)
+		return 14;
+	if (setpriority(PRIO_PROCESS, (id_t)child, 6) != 0 ||
+	    setpriority(PRIO_PROCESS, (id_t)child, 5) != -1 || errno != EACCES)
+		return 15;
+	return set_scheduler(child, SCHED_FIFO, 1) != -1 || errno != EPERM ? 16 : 0;
+}
+
+/* Until the main thread is seen to have ended. */
+static void *judges_the_main_thread(void *unused)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	while (state != 'Z') {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
+		f = fopen(path, "r");
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			_exit(17);
+		fclose(f);
+	}
+	_exit(is_asked_and_set(getpid()));
+}
+
+static int ends_its_main_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, judges_the_main_thread, NULL) != 0)
+		return 18;
+	pthread_exit(NULL);
+}
+
+static void *executes(void *unused)
+{
+	execl(self, self, "main thread ends", NULL);
+	_exit(19);
+}
+
+/* The thread that executes becomes the main one, which ends then. */
+static int executes_in_another_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, executes, NULL) != 0)
+		return 20;
+	for (;;)
+		pause();
+}
+
+static void who_has_ended_can_be_asked_and_set(void)
+{
+	CHECK_EQ(in_child(schedules_a_zombie), 0);
+	CHECK_EQ(in_child(schedules_its_zombie), 0);
+	CHECK_EQ(in_child(ends_its_main_thread), 0);
+	CHECK_EQ(in_child(executes_in_another_thread), 0);
+}
+
+int main(int argc, char **argv)
+{
+	self = (const char *)getauxval(AT_EXECFN);
+	if (argc > 1)
+		return ends_its_main_thread();
 	RUN(policies_are_kept);
 	RUN(only_those_who_take_turns_have_an_interval);
 	RUN(priorities_out_of_range_are_refused);
@@ -351,6 +483,7 @@ int main(void)
 	RUN(children_inherit_or_are_reset);
 	RUN(only_root_raises_itself_and_others_tasks);
 	RUN(zombies_do_not_spoil_a_group);
+	RUN(who_has_ended_can_be_asked_and_set);
 	RUN(tasks_in_every_state_are_changed);
 	return test_result();
 }
