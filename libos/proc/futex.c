@@ -125,7 +125,7 @@ static inline long futex_wake(uint64_t address, bool private, uint32_t bitset, u
 	struct futex_bucket *b = futex_bucket_of(&name);
 
 	lock_acquire(&b->lock);
-	unsigned woken = wake_locked(b, &name, bitset, count);
+	unsigned woken = wake_locked(b, &name, bitset, futex_wake_count(count));
 
 	lock_release(&b->lock);
 	return woken;
@@ -326,7 +326,8 @@ static __attribute__((noinline)) long other_command(uint64_t address, int op, ui
 	bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
 	uint64_t deadline_ns = 0;
 
-	if (real && !waits && command != FUTEX_LOCK_PI2)
+	/* FUTEX_WAIT takes how long it waits, which is by no clock but one. */
+	if (real && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	if (waits) {
 		int r = read_deadline(timeout, command == FUTEX_WAIT_BITSET, real, &deadline_ns);

@@ -79,6 +79,13 @@ static inline void futex_enter(struct futex_bucket *b, struct futex_waiter *w)
 /* 0, -EINVAL or -EFAULT. */
 int futex_name_word(uint64_t address, bool private, struct futex_name *name);
 
+/* How many a command that wakes is to wake: on Linux each counts the first before it looks whether that is
+ * enough, and the number has a sign. */
+static inline unsigned futex_wake_count(unsigned count)
+{
+	return (int)count > 0 ? count : 1;
+}
+
 /* Under the bucket's lock: wakes up to `count` that wait for the word, and tells how many. */
 unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_name *name, uint32_t bitset,
 			   unsigned count);

@@ -62,7 +62,7 @@ static int change_word(uint64_t address, uint32_t from, uint32_t to)
 	return found == from ? 0 : AGAIN;
 }
 
-/* Somebody is to wait for the first time. */
+/* Somebody is to wait for the first time; or only tries, and is told whether he could have waited. */
 static int make_contended(struct request *q, uint32_t word, struct contended_lock **l)
 {
 	int r;
@@ -74,6 +74,8 @@ static int make_contended(struct request *q, uint32_t word, struct contended_loc
 		return -ESRCH;
 	if (q->owner_is_elsewhere)
 		return -EPERM;
+	if (q->only_try)
+		return -EAGAIN;
 	r = change_word(q->address, word, word | FUTEX_WAITERS);
 	if (r)
 		return r;
@@ -89,7 +91,7 @@ static int join(const struct request *q, const struct contended_lock *l, uint32_
 {
 	if (id_in(word) && id_in(word) != task_thread_id(l->owner) && !l->unsettled)
 		return -EINVAL;
-	return change_word(q->address, word, word | FUTEX_WAITERS);
+	return q->only_try ? -EAGAIN : change_word(q->address, word, word | FUTEX_WAITERS);
 }
 
 /* Under inheritance_lock, BLOCKING. */
@@ -105,8 +107,6 @@ static int try_locked(struct request *q)
 		return change_word(q->address, word, q->self | (word & FUTEX_OWNER_DIED));
 	if (l ? l->owner == current() : id_in(word) == q->self)
 		return -EDEADLK;
-	if (q->only_try)
-		return -EAGAIN;
 	r = l ? join(q, l, word) : make_contended(q, word, &l);
 	if (r)
 		return r;

@@ -113,9 +113,11 @@ long futex_wake_op(uint64_t first, uint64_t second, bool private, unsigned count
 		bucket_lock_two(a, b);
 		r = futex_change_word(second, code, &old);
 		if (r == 0) {
-			r = (int)futex_wake_locked(a, &name, FUTEX_BITSET_MATCH_ANY, count);
+			r = (int)futex_wake_locked(a, &name, FUTEX_BITSET_MATCH_ANY,
+						   futex_wake_count(count));
 			if (futex_word_was(code, old))
-				r += (int)futex_wake_locked(b, &name2, FUTEX_BITSET_MATCH_ANY, count2);
+				r += (int)futex_wake_locked(b, &name2, FUTEX_BITSET_MATCH_ANY,
+							    futex_wake_count(count2));
 		}
 		bucket_unlock_two(a, b);
 		if (r != -EFAULT)

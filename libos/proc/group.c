@@ -108,6 +108,8 @@ static int set_group_locked(struct process *caller, uint32_t pid, uint32_t group
 {
 	struct process *p = process_find(pid);
 
+	if (!p && process_find_by_thread(pid))
+		return -EINVAL; /* a thread is in no group of its own */
 	if (!p || (p != caller && p->parent != caller))
 		return -ESRCH;
 	if (p != caller) {

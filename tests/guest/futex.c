@@ -42,7 +42,7 @@ static void another_value_does_not_wait(void)
 
 static void bad_arguments_are_errors(void)
 {
-	struct timespec bad = { 0, 2000000000 };
+	struct timespec bad = { 0, 2000000000 }, soon = { 0, 1000 };
 
 	CHECK(syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT, 0, NULL) == -1 && errno == EINVAL);
 	CHECK(syscall(SYS_futex, 8, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL) == -1);
@@ -51,6 +51,11 @@ static void bad_arguments_are_errors(void)
 	CHECK(futex(&word, FUTEX_WAIT, word, &bad, NULL, 0) == -1 && errno == EINVAL);
 	CHECK(futex(&word, FUTEX_WAIT_BITSET, word, NULL, NULL, 0) == -1 && errno == EINVAL);
 	CHECK(futex(&word, 99, 0, NULL, NULL, 0) == -1 && errno == ENOSYS);
+	/* It takes how long it waits, by no clock of the caller's choice: Linux from 5.14 on. */
+	CHECK(futex(&word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, word, &soon, NULL, 0) == -1 &&
+	      errno == ENOSYS);
+	CHECK(futex(&word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0) == -1 &&
+	      errno == ENOSYS);
 }
 
 static void waits_time_out(void)
@@ -125,6 +130,28 @@ static void wakes_count(void)
 		CHECK(result == NULL);
 	}
 	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
+}
+
+/* futex(2) says nothing of it: who asks for no wake, or fewer, gets one. */
+static void a_wake_wakes_one_at_least(void)
+{
+	static const uint32_t none = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+	enum { N = 6 };
+	pthread_t thread[N];
+
+	word = other = 0;
+	for (int i = 0; i < N; i++)
+		pthread_create(&thread[i], NULL, wait_once, NULL);
+	wait_for_waiters(N);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 0, NULL, NULL, 0), 1);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, (uint32_t)-1, NULL, NULL, 0), 1);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 0, NULL, NULL, 1), 1);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 0, NULL, &other, none), 1);
+	CHECK_EQ(futex(&other, FUTEX_WAKE_OP_PRIVATE, 0, NULL, &word, none), 1);
+	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, NULL, &other, 0), 0);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 1);
+	for (int i = 0; i < N; i++)
+		pthread_join(thread[i], NULL);
 }
 
 static _Atomic int up; /* how many have been woken */
@@ -529,6 +556,7 @@ int main(void)
 	RUN(bad_arguments_are_errors);
 	RUN(waits_time_out);
 	RUN(wakes_count);
+	RUN(a_wake_wakes_one_at_least);
 	RUN(the_most_urgent_is_woken_first);
 	RUN(bitsets_choose);
 	RUN(requeue_moves_waiters);

@@ -203,6 +203,7 @@ static void what_is_wrong_is_an_error(void)
 	enter_with(&other, 0);
 	word = NOBODY;
 	CHECK(futex(&word, FUTEX_LOCK_PI, NULL) == -1 && errno == ESRCH);
+	CHECK(futex(&word, FUTEX_TRYLOCK_PI, NULL) == -1 && errno == ESRCH);
 	word = self_id();
 	CHECK(futex(&word, FUTEX_LOCK_PI, NULL) == -1 && errno == EDEADLK);
 	CHECK(futex(&word, FUTEX_TRYLOCK_PI, NULL) == -1 && errno == EDEADLK);
@@ -232,10 +233,12 @@ static void no_other_process_has_a_private_lock(void)
 	word = (uint32_t)child;
 	CHECK(futex(&word, FUTEX_LOCK_PI, NULL) == -1 && errno == EPERM);
 	CHECK(futex(&word, FUTEX_LOCK_PI, NULL) == -1 && errno == EPERM);
+	CHECK(futex(&word, FUTEX_TRYLOCK_PI, NULL) == -1 && errno == EPERM);
 	CHECK_EQ(word & FUTEX_TID_MASK, (uint32_t)child);
 	/* One that may be shared is waited for. */
 	CHECK(syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, &past, NULL, 0) == -1 &&
 	      errno == ETIMEDOUT);
+	CHECK(syscall(SYS_futex, &word, FUTEX_TRYLOCK_PI, 0, NULL, NULL, 0) == -1 && errno == EAGAIN);
 	CHECK(kill(child, SIGKILL) == 0);
 	CHECK_EQ(waitpid(child, NULL, 0), child);
 	word = 0;

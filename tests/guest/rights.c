@@ -255,6 +255,7 @@ static void a_thread_is_as_good_a_name_as_its_process(void)
 	CHECK_EQ(kill(tid, 0), 0);
 	CHECK_EQ(getpgid(tid), getpgid(0));
 	CHECK_EQ(getsid(tid), getsid(0));
+	CHECK(setpgid(tid, 0) == -1 && errno == EINVAL); /* it is in its process's group */
 	CHECK(waitpid(tid, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD);
 	CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)tid, 5), 0);
 	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)tid), 5);
