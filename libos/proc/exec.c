@@ -103,14 +103,10 @@ static void settle_identity_locked(struct process *p)
 /* What POSIX and Linux reset, and the parent in vfork goes on. */
 static void reset_process(struct process *p)
 {
-	struct task *t = current();
-
 	file_table_close_on_exec(p->files);
-	signal_exec(p);
 	time_process_exec(p);
-	t->signal_stack.sp = t->signal_stack.size = 0;
-	t->signal_stack.flags = 0;
 	lock_acquire(&process_tree_lock);
+	signal_exec_locked(p);
 	p->has_executed = true;
 	p->exit_signal = SIGCHLD;
 	p->vfork_done = true;

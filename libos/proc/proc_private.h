@@ -3,6 +3,7 @@
 #ifndef LIBOS_PROC_PRIVATE_H
 #define LIBOS_PROC_PRIVATE_H
 
+#include <asm/signal.h>
 #include "proc/process.h"
 
 /* ---- process.c */
@@ -49,8 +50,12 @@ struct usage usage_of_process_locked(const struct process *p);
 /* SIGCHLD, or what p sends instead, and a wake for p's parent; code: CLD_..., status: the exit
  * code or a signal's number. */
 void process_tell_parent_locked(struct process *p, int code, int status);
-/* What p's parent, if it has one, is sent when p ends. */
-int process_exit_signal_locked(const struct process *p);
+/* What the parent of p, which has one, is sent when p ends.  What another program chose may mean anything to the
+ * one that the parent has begun since: that gets SIGCHLD. */
+static inline int process_exit_signal_locked(const struct process *p)
+{
+	return p->parent->execs == p->parent_execs ? p->exit_signal : SIGCHLD;
+}
 /* The two for a process that has ended, from its wait status. */
 int exit_code_of(int wait_status, int *status);
 

@@ -185,7 +185,7 @@ static inline bool signal_is_pending(void)
 int signal_fork(struct process *child, struct process *parent, bool share);
 /* exec calls _prepare while it can still fail, in the only task: 0 or -ENOMEM. */
 int signal_exec_prepare(struct process *p);
-void signal_exec(struct process *p);
+void signal_exec_locked(struct process *p);
 void signal_release_locked(struct process *p);
 /* The task is leaving its process, under one hold of process_tree_lock: nothing is sent to it any more. */
 void signal_task_release_locked(struct task *t);

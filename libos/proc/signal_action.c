@@ -227,13 +227,12 @@ int signal_exec_prepare(struct process *p)
  * where POSIX leaves one).  Actions that are common with another process stay with that one: a copy
  * that cannot be allocated would come too late to fail, so the old ones are reset for both.
  */
-void signal_exec(struct process *p)
+void signal_exec_locked(struct process *p)
 {
 	struct task *t = current();
 	struct signal_actions *actions, *own = &initial;
 	uint64_t ignored;
 
-	lock_acquire(&process_tree_lock);
 	actions = p->signal_actions;
 	ignored = ignored_in(actions);
 	if (ignored != 0)
@@ -248,7 +247,6 @@ void signal_exec(struct process *p)
 	}
 	if (ignored != 0 && !p->signal_actions->is_reset)
 		actions_reset(p->signal_actions, ignored);
-	lock_release(&process_tree_lock);
 	t->signal_stack.sp = t->signal_stack.size = 0;
 	t->signal_stack.flags = 0;
 }

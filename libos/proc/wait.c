@@ -79,12 +79,6 @@ static void tell_times_locked(const struct process *p, bool ended, struct signal
 	info->child.stime = usage->system_ns / 10000000;
 }
 
-/* What another program chose may mean anything to the one that its parent has begun since: that gets SIGCHLD. */
-int process_exit_signal_locked(const struct process *p)
-{
-	return p->parent->execs == p->parent_execs ? p->exit_signal : SIGCHLD;
-}
-
 void process_tell_parent_locked(struct process *p, int code, int status)
 {
 	struct process *parent = p->parent;

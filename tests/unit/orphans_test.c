@@ -77,11 +77,6 @@ void process_tell_parent_locked(struct process *p, int code, int status)
 	CHECK(p->parent == &init);
 }
 
-int process_exit_signal_locked(const struct process *p)
-{
-	return p->exit_signal;
-}
-
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info)
 {
 	return 0;
