@@ -139,6 +139,42 @@ static bool dropped(const struct process *p, const struct task *t, int number)
 	return ((t->signal_blocked | (t->signal_restore_mask ? t->signal_saved_mask : 0)) & bit) == 0;
 }
 
+/* Who would be told of it first: t, or of all tasks of p the one that process_tell() comes to first. */
+static const struct task *who_accepts(const struct process *p, const struct task *t, uint64_t bit)
+{
+	if (t != NULL)
+		return task_accepts(t, bit) != 0 ? t : NULL;
+	if (p->leader != NULL && task_accepts(p->leader, bit) != 0)
+		return p->leader;
+	list_for_each(node, &p->tasks) {
+		t = list_entry(node, struct task, thread_link);
+		if (task_accepts(t, bit) != 0)
+			return t;
+	}
+	return NULL;
+}
+
+/*
+ * A signal without a handler that ends the process, which somebody accepts, ends it as it is sent.  Who is told
+ * might look only much later, as he waits in vfork, and the others would run on.
+ *
+ * Not one that is pending already: then nobody accepted it, or who does now looks for himself, as he has opened
+ * his mask since.  Nor one that somebody waits for who had shut it out before: he takes it.  Who is stopped
+ * hears of it when he goes on.
+ */
+static bool ends_at_once(const struct process *p, const struct task *t, int number)
+{
+	uint64_t bit = SIGNAL_BIT(number);
+
+	if (p->signal_actions->action[number - 1].handler != 0 ||
+	    signal_default_of(number) != DEFAULT_TERMINATE || p->stopped || p == init_process)
+		return false;
+	if (((t != NULL ? t->signal_pending : p->signal_pending) & bit) != 0)
+		return false;
+	t = who_accepts(p, t, bit);
+	return t != NULL && !(t->signal_restore_mask && (t->signal_saved_mask & bit) != 0);
+}
+
 static int send_locked(struct process *p, struct task *t, int number,
 		       const struct signal_info *info, struct signal_entry *entry)
 {
@@ -150,6 +186,10 @@ static int send_locked(struct process *p, struct task *t, int number,
 		act_at_once(p, number);
 	if (number == SIGKILL || dropped(p, t, number))
 		return 0;
+	if (ends_at_once(p, t, number)) {
+		process_kill_locked(p, number);
+		return 0;
+	}
 	r = signal_queue_add(p, t, number, info, entry);
 	/* Who accepts one that is pending already has been told, or has found it since: see above. */
 	if (r != 0)

@@ -36,6 +36,7 @@ void wake_all(struct wait_queue *q, uint32_t key)
 {
 }
 bool signal_ignored(const struct process *p, int number) { return false; }
+enum signal_default signal_default_of(int number) { return DEFAULT_TERMINATE; }
 void signal_discard_everywhere(struct process *p, uint64_t set) {}
 void process_kill_locked(struct process *p, int number) {}
 void process_continue_locked(struct process *p) {}
@@ -74,6 +75,7 @@ static void setup(void)
 
 	memset(&process, 0, sizeof(process));
 	memset(&actions, 0, sizeof(actions));
+	actions.action[SIGNAL - 1].handler = HANDLER_LAST_SPECIAL + 1;
 	process_tree_lock.holder = 0;
 	process.state = PROCESS_ALIVE;
 	process.signal_actions = &actions;

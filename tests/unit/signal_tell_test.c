@@ -52,6 +52,11 @@ bool signal_ignored(const struct process *p, int number)
 	return false;
 }
 
+enum signal_default signal_default_of(int number)
+{
+	return number == SIGCHLD ? DEFAULT_IGNORE : DEFAULT_TERMINATE;
+}
+
 void signal_discard_everywhere(struct process *p, uint64_t set)
 {
 }
@@ -63,6 +68,7 @@ void signal_queue_discard(_Atomic uint64_t *pending, struct list *queue, uint64_
 
 void process_kill_locked(struct process *p, int wait_status)
 {
+	p->group_exit = true;
 }
 
 void process_continue_locked(struct process *p)
