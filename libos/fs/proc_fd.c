@@ -17,14 +17,20 @@ static int fd_of(const struct inode *link)
 	return (int)(link->number >> FD_NUMBER_SHIFT) - 1;
 }
 
-/* The process's table, counted, or NULL. */
-static struct file_table *table_of(const struct inode *i)
+/* The process's table, counted, or NULL with *error: who may not look into the process finds nothing. */
+static struct file_table *table_of(const struct inode *i, int *error)
 {
 	struct process *p = proc_process_get((uint64_t)i->private);
 	struct file_table *t;
 
+	*error = -ENOENT;
 	if (!p)
 		return NULL;
+	if (!proc_process_may_look(p)) {
+		*error = -EACCES;
+		process_put(p);
+		return NULL;
+	}
 	mutex_lock(&p->exec_mutex);
 	t = p->files;
 	if (t)
@@ -34,9 +40,9 @@ static struct file_table *table_of(const struct inode *i)
 	return t;
 }
 
-static struct file *file_of(const struct inode *link)
+static struct file *file_of(const struct inode *link, int *error)
 {
-	struct file_table *t = table_of(link);
+	struct file_table *t = table_of(link, error);
 	struct file *f;
 
 	if (!t)
@@ -48,23 +54,24 @@ static struct file *file_of(const struct inode *link)
 
 static struct inode *link_follow(struct inode *link, int *error)
 {
-	struct file *f = file_of(link);
+	struct file *f = file_of(link, error);
 	struct inode *i = f && f->inode ? inode_get(f->inode) : NULL;
 
-	if (!i)
-		*error = f ? -ENXIO : -ENOENT;
-	if (f)
+	if (f) {
+		*error = i ? 0 : -ENXIO;
 		file_put(f);
+	}
 	return i;
 }
 
 static long link_read(struct inode *link, char *buf, size_t size)
 {
-	struct file *f = file_of(link);
+	int error;
+	struct file *f = file_of(link, &error);
 	long length;
 
 	if (!f)
-		return -ENOENT;
+		return error;
 	if (!f->inode)
 		length = format(buf, size, "anon_inode:%s", f->ops->name);
 	else if (f->inode->device == DEVICE_NAMELESS)
@@ -85,13 +92,14 @@ static const struct inode_ops link_ops = {
 static struct inode *fd_lookup(struct inode *dir, const char *name, size_t length, int *error)
 {
 	long fd = proc_parse_number(name, length);
-	struct file_table *t = table_of(dir);
+	struct file_table *t = table_of(dir, error);
 	struct file *f = t && fd >= 0 ? file_table_get_file(t, (int)fd) : NULL;
 	uint32_t mode = S_IFLNK;
 
-	if (t)
+	if (t) {
 		file_table_put(t);
-	*error = -ENOENT;
+		*error = -ENOENT;
+	}
 	if (!f)
 		return NULL;
 	/* For people to read: what the descriptor may be used for. */
@@ -103,11 +111,11 @@ static struct inode *fd_lookup(struct inode *dir, const char *name, size_t lengt
 
 static int fd_list(struct inode *dir, uint64_t position, struct listing *l)
 {
-	struct file_table *t = table_of(dir);
-	int fd = position > 2 ? (int)position - 2 : 0;
+	int fd = position > 2 ? (int)position - 2 : 0, error;
+	struct file_table *t = table_of(dir, &error);
 
 	if (!t)
-		return -ENOENT;
+		return error;
 	if ((position >= 1 || l->add(l, ".", 1, dir->number, S_IFDIR, 1)) &&
 	    (position >= 2 || l->add(l, "..", 2, dir->number & ~0xfffful, S_IFDIR, 2)))
 		while ((fd = file_table_next(t, fd)) >= 0) {

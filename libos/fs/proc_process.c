@@ -37,6 +37,22 @@ struct process *proc_process_get(uint64_t identity)
 	return p;
 }
 
+/* As Linux's ptrace_may_access() for reading.  All ids that p has, so that it has no other right to go back to;
+ * under the lock, as they and `dumpable` change together. */
+bool proc_process_may_look(const struct process *p)
+{
+	const struct process *me = current_process();
+	bool may;
+
+	if (!me || me == p || me->euid == 0)
+		return true;
+	lock_acquire(&process_tree_lock);
+	may = p->uid == me->euid && p->euid == me->euid && p->suid == me->euid && p->gid == me->egid &&
+	      p->egid == me->egid && p->sgid == me->egid && p->dumpable;
+	lock_release(&process_tree_lock);
+	return may;
+}
+
 /* By the table of tasks, where the next one is near: a listing of all is not a walk over all for each. */
 uint32_t proc_next_pid(uint32_t from)
 {
@@ -96,6 +112,7 @@ struct process_entry {
 	uint32_t mode;
 	void (*print)(struct process *p, struct text *out); /* of a regular file */
 	int (*write)(struct process *p, const char *data, size_t n); /* likewise, or NULL */
+	bool looks_inside; /* opened only by who may */
 };
 
 static const struct process_entry entries[] = {
@@ -105,7 +122,7 @@ static const struct process_entry entries[] = {
 	{ "exe", S_IFLNK | 0777, NULL, NULL },
 	{ "fd", S_IFDIR | 0500, NULL, NULL },
 	{ "limits", S_IFREG | 0444, proc_print_limits, NULL },
-	{ "maps", S_IFREG | 0444, proc_print_maps, NULL },
+	{ "maps", S_IFREG | 0444, proc_print_maps, NULL, .looks_inside = true },
 	{ "mountinfo", S_IFREG | 0444, proc_print_mount_info, NULL },
 	{ "mounts", S_IFREG | 0444, proc_print_mounts, NULL },
 	{ "oom_score_adj", S_IFREG | 0644, proc_print_memory_adjust, proc_write_memory_adjust },
@@ -151,8 +168,20 @@ static int entry_write(struct inode *i, const char *data, size_t n)
 	return r;
 }
 
+static bool may_look_inside(struct inode *i)
+{
+	struct process *p = proc_process_get((uint64_t)i->private);
+	bool may = !p || proc_process_may_look(p);
+
+	if (p)
+		process_put(p);
+	return may;
+}
+
 static int entry_open(struct inode *i, struct file *f)
 {
+	if (entry_of(i)->looks_inside && !may_look_inside(i))
+		return -EACCES;
 	return proc_open(i, f, entry_print, entry_of(i)->write ? entry_write : NULL);
 }
 
@@ -164,12 +193,18 @@ static const struct inode_ops entry_file_ops = {
 static struct inode *link_follow(struct inode *i, int *error)
 {
 	struct process *p = proc_process_get((uint64_t)i->private);
-	struct inode *target = p ? inode_of(p, entry_of(i)->name) : NULL;
+	struct inode *target = NULL;
 
-	if (p)
-		process_put(p);
-	if (!target)
-		*error = -ENOENT;
+	*error = -ENOENT;
+	if (!p)
+		return NULL;
+	if (proc_process_may_look(p))
+		target = inode_of(p, entry_of(i)->name);
+	else
+		*error = -EACCES;
+	process_put(p);
+	if (target)
+		*error = 0;
 	return target;
 }
 
@@ -191,14 +226,19 @@ static const struct inode_ops entry_link_ops = {
 	.follow = link_follow,
 };
 
-/* The directory of a process belongs to its effective user, which is where ps looks, and all below it: else
- * only the superuser could look at his own descriptors. */
+/*
+ * The directory of a process belongs to its effective user, which is where ps looks, and all below it: else
+ * only the superuser could look at his own descriptors.  But as on Linux, what is not for all to read and
+ * enter belongs to the superuser while the process is not dumpable, except that it finds its own descriptors.
+ */
 static void set_owner(struct inode *i)
 {
 	struct process *p = proc_process_get((uint64_t)i->private);
+	bool own = p && (p->dumpable || i->permissions == 0555 ||
+			 (inode_is_directory(i) && p == current_process()));
 
-	i->uid = p ? p->euid : 0;
-	i->gid = p ? p->egid : 0;
+	i->uid = own ? p->euid : 0;
+	i->gid = own ? p->egid : 0;
 	if (p)
 		process_put(p);
 }

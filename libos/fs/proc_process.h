@@ -3,6 +3,7 @@
 #ifndef LIBOS_PROC_PROCESS_H
 #define LIBOS_PROC_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct inode;
@@ -16,5 +17,12 @@ static inline uint64_t process_identity(uint32_t pid, uint32_t generation)
 
 /* Counted; NULL if it has been reaped. */
 struct process *proc_process_get(uint64_t identity);
+
+/*
+ * May the calling process look into p, at its memory and at what it has open?  The superuser, p itself, and
+ * who has its user and group may; but no user may look into who was somebody else, and has not called exec
+ * since (p->dumpable).
+ */
+bool proc_process_may_look(const struct process *p);
 
 #endif
