@@ -316,7 +316,7 @@ static int publish(struct channel *c)
 	if (number >= CHANNELS_MAX)
 		return -ENOSPC;
 	format(path, sizeof(path), CHANNEL_KIND "/%s", c->name);
-	r = device_register(path, MAJOR_CHANNEL, number, &channel_ops, c);
+	r = device_register(path, DEVICE_FOR_ALL, MAJOR_CHANNEL, number, &channel_ops, c);
 	if (r)
 		return r;
 	lock_acquire(&names);

@@ -375,7 +375,7 @@ static void print_domains(struct text *out, void *unused)
 
 void domain_device_init(void)
 {
-	if (device_register("domain", MAJOR_DOMAIN, 0, &domain_ops, NULL) != 0 ||
+	if (device_register("domain", DEVICE_FOR_ROOT, MAJOR_DOMAIN, 0, &domain_ops, NULL) != 0 ||
 	    proc_register("exo/domains", print_domains, NULL, NULL) != 0)
 		log_print("domain: /dev/domain cannot be made\n");
 }

@@ -363,7 +363,7 @@ void lines_init(void)
 		wait_queue_init(&lines[n].changed);
 		lines[n].answer_later.fire = answer_later;
 		format(path, sizeof(path), "irq/%u", n);
-		if (device_register(path, MAJOR_LINE, n, &line_ops, &lines[n]) != 0)
+		if (device_register(path, DEVICE_FOR_ROOT, MAJOR_LINE, n, &line_ops, &lines[n]) != 0)
 			log_print("line: /dev/%s cannot be made\n", path);
 	}
 	atomic_store_explicit(&ready, true, memory_order_release);

@@ -203,7 +203,7 @@ struct tty *parent_console_init(void)
 	listening = true;
 	receive(&terminal);
 	pressure_init();
-	if (device_register("exo/exit", MAJOR_EXIT, 0, &exit_ops, NULL) != 0)
+	if (device_register("exo/exit", DEVICE_FOR_ROOT, MAJOR_EXIT, 0, &exit_ops, NULL) != 0)
 		log_print("domain: /dev/exo/exit cannot be made\n");
 	return &terminal;
 }

@@ -58,7 +58,7 @@ static int publish(struct service *s)
 	if (number >= SERVICES_MAX)
 		return -ENOSPC;
 	format(path, sizeof(path), "server/%s", s->name);
-	r = device_register(path, MAJOR_SERVER, number, &service_ops, s);
+	r = device_register(path, DEVICE_FOR_ALL, MAJOR_SERVER, number, &service_ops, s);
 	if (r)
 		return r;
 	lock_acquire(&names);

@@ -7,7 +7,6 @@
 #include "fs/memfs.h"
 #include "fs/tree_build.h"
 
-#define DEVICE_PERMISSIONS 0666
 #define DEVICE_PATH_MAX 64
 
 struct device {
@@ -80,8 +79,8 @@ int device_register_range(unsigned major, unsigned minor, unsigned count,
 	return add(device_number(major, minor), count, ops, NULL);
 }
 
-int device_register(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
-		    void *private)
+int device_register(const char *name, uint32_t permissions, unsigned major, unsigned minor,
+		    const struct file_ops *ops, void *private)
 {
 	uint64_t number = device_number(major, minor);
 	char path[DEVICE_PATH_MAX];
@@ -90,7 +89,7 @@ int device_register(const char *name, unsigned major, unsigned minor, const stru
 
 	if (error)
 		return error;
-	node = memfs_create(S_IFCHR | DEVICE_PERMISSIONS, number, &error);
+	node = memfs_create(S_IFCHR | permissions, number, &error);
 	if (!node)
 		return error;
 	format(path, sizeof(path), "/dev/%s", name);

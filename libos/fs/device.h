@@ -11,9 +11,14 @@
 
 #include "fs/file.h"
 
+/* The node belongs to root.  What stands for a piece of the machine, or for a terminal, is for root only; what
+ * every program may use, and which tells nothing of others, is for all. */
+#define DEVICE_FOR_ROOT 0600
+#define DEVICE_FOR_ALL 0666
+
 /* After fs_init(); task context.  0, -EEXIST (the number is taken) or -ENOMEM. */
-int device_register(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
-		    void *private);
+int device_register(const char *name, uint32_t permissions, unsigned major, unsigned minor,
+		    const struct file_ops *ops, void *private);
 
 /* The same of `count` minor numbers from `minor` on, without a name and with private = NULL: what nodes
  * there are, and what each stands for, the driver says itself. */

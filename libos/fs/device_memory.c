@@ -123,7 +123,7 @@ int device_init(void)
 	int error = 0;
 
 	for (size_t n = 0; n < sizeof(memory_devices) / sizeof(memory_devices[0]) && !error; n++)
-		error = device_register(memory_devices[n].name, MAJOR_MEMORY,
+		error = device_register(memory_devices[n].name, DEVICE_FOR_ALL, MAJOR_MEMORY,
 					memory_devices[n].minor, memory_devices[n].ops, NULL);
 	for (size_t n = 0; n < sizeof(links) / sizeof(links[0]) && !error; n++) {
 		struct inode *link = memfs_create_link(links[n][1], strlen(links[n][1]), &error);

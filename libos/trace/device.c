@@ -128,5 +128,5 @@ static const struct file_ops trace_ops = {
 
 int trace_device_init(void)
 {
-	return device_register("exo/trace", MAJOR_TRACE, 0, &trace_ops, NULL);
+	return device_register("exo/trace", DEVICE_FOR_ROOT, MAJOR_TRACE, 0, &trace_ops, NULL);
 }

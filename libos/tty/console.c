@@ -32,10 +32,10 @@ static bool command_line_has(const char *word)
 	return false;
 }
 
-static void add(const char *name, unsigned major, unsigned minor, const struct file_ops *ops,
-		struct tty *t)
+static void add(const char *name, uint32_t permissions, unsigned major, unsigned minor,
+		const struct file_ops *ops, struct tty *t)
 {
-	int r = device_register(name, major, minor, ops, t);
+	int r = device_register(name, permissions, major, minor, ops, t);
 
 	if (r != 0)
 		log_print("console: /dev/%s cannot be made (%d)\n", name, r);
@@ -48,15 +48,15 @@ void console_init(void)
 	struct tty *console = serial;
 
 	if (serial != NULL)
-		add("ttyS0", MAJOR_TTY, MINOR_TTYS0, &tty_file_ops, serial);
+		add("ttyS0", DEVICE_FOR_ROOT, MAJOR_TTY, MINOR_TTYS0, &tty_file_ops, serial);
 	if (vga != NULL)
-		add("tty1", MAJOR_TTY, MINOR_TTY1, &tty_file_ops, vga);
+		add("tty1", DEVICE_FOR_ROOT, MAJOR_TTY, MINOR_TTY1, &tty_file_ops, vga);
 	if (vga != NULL && (serial == NULL || command_line_has("console=vga")))
 		console = vga;
 	if (console == NULL)
 		console = parent_console_init();
 	if (console != NULL)
-		add("console", MAJOR_CONSOLE, MINOR_CONSOLE, &tty_console_ops, console);
-	add("tty", MAJOR_CONSOLE, MINOR_TTY_OWN, &tty_own_ops, NULL);
+		add("console", DEVICE_FOR_ROOT, MAJOR_CONSOLE, MINOR_CONSOLE, &tty_console_ops, console);
+	add("tty", DEVICE_FOR_ALL, MAJOR_CONSOLE, MINOR_TTY_OWN, &tty_own_ops, NULL);
 	pty_init();
 }

@@ -342,11 +342,11 @@ void host_channel_init(void)
 	host_send_init(&channel.uart, &channel.lock);
 	if (irq_register(COM2_IRQ, interrupt, NULL) != 0)
 		return;
-	device_register("host/0", MAJOR_HOST, 0, &input_ops, NULL);
-	device_register("host/1", MAJOR_HOST, 1, &output_ops, (void *)(uint64_t)HOST_OUTPUT);
-	device_register("host/2", MAJOR_HOST, 2, &output_ops, (void *)(uint64_t)HOST_ERROR);
-	device_register("host/ctl", MAJOR_HOST, 3, &control_ops, NULL);
-	device_register("host/trace", MAJOR_HOST, 4, &output_ops, (void *)(uint64_t)HOST_TRACE);
+	device_register("host/0", DEVICE_FOR_ROOT, MAJOR_HOST, 0, &input_ops, NULL);
+	device_register("host/1", DEVICE_FOR_ROOT, MAJOR_HOST, 1, &output_ops, (void *)(uint64_t)HOST_OUTPUT);
+	device_register("host/2", DEVICE_FOR_ROOT, MAJOR_HOST, 2, &output_ops, (void *)(uint64_t)HOST_ERROR);
+	device_register("host/ctl", DEVICE_FOR_ROOT, MAJOR_HOST, 3, &control_ops, NULL);
+	device_register("host/trace", DEVICE_FOR_ROOT, MAJOR_HOST, 4, &output_ops, (void *)(uint64_t)HOST_TRACE);
 	host_send_frame(ready, HOST_READY, 0, 0);
 	host_send_number(HOST_GRANT, INPUT_SIZE);
 }

@@ -220,7 +220,7 @@ void pty_init(void)
 	if (pts_directory != NULL)
 		r = device_register_range(MAJOR_SLAVES, 0, PTYS, &slave_ops);
 	if (r == 0)
-		r = device_register("ptmx", MAJOR_OWN, MINOR_PTMX, &pty_master_ops, NULL);
+		r = device_register("ptmx", DEVICE_FOR_ALL, MAJOR_OWN, MINOR_PTMX, &pty_master_ops, NULL);
 	if (r != 0)
 		log_print("there are no pseudo-terminals (%d)\n", r);
 }

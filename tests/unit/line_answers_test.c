@@ -83,8 +83,8 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	armed_for_ns = deadline_ns;
 }
 
-int device_register(const char *path, unsigned major, unsigned minor, const struct file_ops *ops,
-		    void *private)
+int device_register(const char *path, uint32_t permissions, unsigned major, unsigned minor,
+		    const struct file_ops *ops, void *private)
 {
 	return 0;
 }
