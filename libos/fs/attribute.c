@@ -62,27 +62,43 @@ static long change_mode(struct inode *i, uint32_t mode, int error)
 
 #define KEEP_ID UINT32_MAX
 
+/*
+ * Under its lock: the bits that a file does not keep, as they are what the old owner allowed to be done in his
+ * name; for root's own change as well.  Without the right to execute, the group's bit is a mark that those in
+ * the group may set.
+ */
+static uint32_t bits_to_drop(const struct inode *i, const struct process *p)
+{
+	uint32_t bits = S_ISUID;
+
+	if (inode_is_directory(i))
+		return 0;
+	if ((i->permissions & S_IXGRP) || (p->euid != 0 && !process_is_in_group(p, i->gid)))
+		bits |= S_ISGID;
+	return i->permissions & bits;
+}
+
+/* To change neither owner nor group is everybody's right, as on Linux, but not to take bits away by it. */
 static long change_owner(struct inode *i, uint32_t uid, uint32_t gid, int error)
 {
 	struct process *p = current_process();
+	uint32_t dropped;
 
 	if (!i)
 		return error;
 	lock_acquire(&i->lock);
+	dropped = bits_to_drop(i, p);
 	if (p->euid != 0 && ((uid != KEEP_ID && (uid != i->uid || i->uid != p->euid)) ||
 			     (gid != KEEP_ID && (i->uid != p->euid ||
-						 (gid != i->gid && !process_is_in_group(p, gid))))))
+						 (gid != i->gid && !process_is_in_group(p, gid)))) ||
+			     (dropped && i->uid != p->euid)))
 		error = -EPERM;
 	if (!error) {
 		if (uid != KEEP_ID)
 			i->uid = uid;
 		if (gid != KEEP_ID)
 			i->gid = gid;
-		/* What the old owner allowed to be done in his name; for root's own change as well. */
-		if (i->type != S_IFDIR)
-			i->permissions &= ~S_ISUID;
-		if (i->type != S_IFDIR && (p->euid != 0 || (i->permissions & S_IXGRP)))
-			i->permissions &= ~S_ISGID;
+		i->permissions &= ~dropped;
 	}
 	lock_release(&i->lock);
 	if (!error)

@@ -51,11 +51,20 @@ static void change_flags(struct file *f, uint32_t mask, uint32_t value)
 		;
 }
 
+/* Only the owner may read unseen.  What has no inode is root's. */
+static bool may_leave_no_time(const struct file *f)
+{
+	return (file_flags(f) & O_NOATIME) || (f->inode ? inode_owned(f->inode) : current_process()->euid == 0);
+}
+
 /* As on Linux O_ASYNC may be set of a file that never has news, and says nothing. */
 static int set_flags(struct file *f, uint32_t flags)
 {
-	int error = flags & O_ASYNC ? async_prepare(f) : 0;
+	int error;
 
+	if ((flags & O_NOATIME) && !may_leave_no_time(f))
+		return -EPERM;
+	error = flags & O_ASYNC ? async_prepare(f) : 0;
 	if (error && error != -ENOTTY)
 		return error;
 	change_flags(f, FLAGS_SETTABLE, flags);

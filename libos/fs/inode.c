@@ -141,6 +141,9 @@ void inode_set_owner(struct inode *i, struct inode *directory)
 		i->gid = directory_gid;
 		if (inode_is_directory(i))
 			i->permissions |= S_ISGID;
+		/* Nobody makes a program run as a group that he is not in. */
+		else if ((i->permissions & S_IXGRP) && p && p->euid != 0 && !process_is_in_group(p, i->gid))
+			i->permissions &= ~S_ISGID;
 	}
 	lock_release(&i->lock);
 }

@@ -32,7 +32,7 @@ static int check_open(struct inode *i, uint32_t flags)
 		return -EISDIR;
 	if (!i->ops->open)
 		return -ENXIO;
-	return inode_access(i, wanted);
+	return inode_access(i, wanted) ?: (flags & O_NOATIME) && !inode_owned(i) ? -EPERM : 0;
 }
 
 struct file *open_inode(struct inode *i, uint32_t flags, int *error)

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "test.h"
 
 #define PATH "/tmp/file_rights"
@@ -210,11 +211,146 @@ static void a_second_group_gives_its_rights(void)
 	CHECK(close(fd) == 0 && close(own) == 0 && unlink(PATH) == 0 && unlink(PATH ".own") == 0);
 }
 
+static int names_itself(int fd)
+{
+	return fchown(fd, (uid_t)-1, (gid_t)-1);
+}
+
+static int may_not_name_itself(int fd)
+{
+	return names_itself(fd) == 0 || errno != EPERM ? -1 : 0;
+}
+
+/* Who changes neither owner nor group takes no bits from files that are not his. */
+static void only_the_owner_takes_bits_away(void)
+{
+	const unsigned kept[] = { 06755, 04755, 02755, 02644, 04644 };
+
+	CHECK_EQ(mode_after(0755, OTHER, names_itself), 0755);
+	CHECK_EQ(mode_after(01755, OTHER, names_itself), 01755);
+	/* To its group it is no program's bit, but a mark. */
+	CHECK_EQ(mode_after(02644, GROUP, names_itself), 02644);
+	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		CHECK_EQ(mode_after(kept[i], OTHER, may_not_name_itself), kept[i]);
+	CHECK_EQ(mode_after(02755, GROUP, may_not_name_itself), 02755);
+	unlink(PATH);
+}
+
+/* In a set-group-ID directory of GROUP. */
+static int makes_no_program_of_the_group(void)
+{
+	struct stat s;
+	int fd = open(HIDDEN "/program", O_RDWR | O_CREAT | O_EXCL, 02770);
+
+	if (fd < 0 || fstat(fd, &s) < 0 || s.st_gid != GROUP || (s.st_mode & 07777) != 0770)
+		return 1;
+	fd = open(HIDDEN "/mark", O_RDWR | O_CREAT | O_EXCL, 02660);
+	if (fd < 0 || fstat(fd, &s) < 0 || s.st_gid != GROUP || (s.st_mode & 07777) != 02660)
+		return 2;
+	if (mknod(HIDDEN "/node", S_IFREG | 02770, 0) < 0 || stat(HIDDEN "/node", &s) < 0 ||
+	    (s.st_mode & 07777) != 0770)
+		return 3;
+	fd = open(HIDDEN, O_RDWR | O_TMPFILE, 02770);
+	if (fd < 0 || fstat(fd, &s) < 0 || s.st_gid != GROUP || (s.st_mode & 07777) != 0770)
+		return 4;
+	if (mkdir(HIDDEN "/directory", 0770) < 0 || stat(HIDDEN "/directory", &s) < 0 || s.st_gid != GROUP ||
+	    (s.st_mode & 07777) != 02770)
+		return 5;
+	return 0;
+}
+
+static int makes_a_program_of_its_group(void)
+{
+	gid_t group = GROUP;
+	struct stat s;
+	int fd;
+
+	if (setgroups(1, &group) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 || setresuid(OTHER, OTHER, OTHER) < 0)
+		return 1;
+	fd = open(HIDDEN "/own", O_RDWR | O_CREAT | O_EXCL, 02770);
+	return fd < 0 || fstat(fd, &s) < 0 || s.st_gid != GROUP || (s.st_mode & 07777) != 02770;
+}
+
+/* CVE-2018-13405: what is made there belongs to the directory's group. */
+static void a_program_of_a_group_is_made_by_its_members(void)
+{
+	const char *const made[] = { HIDDEN "/program", HIDDEN "/mark", HIDDEN "/node", HIDDEN "/own" };
+	mode_t mask = umask(0);
+
+	CHECK_EQ(mkdir(HIDDEN, 0700), 0);
+	CHECK(chown(HIDDEN, 0, GROUP) == 0 && chmod(HIDDEN, 02777) == 0);
+	CHECK_EQ(as_users(OTHER, OTHER, makes_no_program_of_the_group), 0);
+	CHECK_EQ(in_child(makes_a_program_of_its_group), 0);
+	umask(mask);
+	for (unsigned i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		CHECK_EQ(unlink(made[i]), 0);
+	CHECK(rmdir(HIDDEN "/directory") == 0 && rmdir(HIDDEN) == 0);
+}
+
+static int reads_seen_only(void)
+{
+	int fd = open(PATH, O_RDONLY);
+
+	if (open(PATH, O_RDONLY | O_NOATIME) >= 0 || errno != EPERM)
+		return 1;
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NOATIME) == 0 || errno != EPERM)
+		return 2;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || (fcntl(fd, F_GETFL) & (O_NOATIME | O_NONBLOCK)) != O_NONBLOCK)
+		return 3;
+	fd = open(PATH ".own", O_RDWR | O_NOATIME);
+	return fd < 0 || fcntl(fd, F_SETFL, 0) < 0 || fcntl(fd, F_SETFL, O_NOATIME) < 0 ? 4 : 0;
+}
+
+static void only_the_owner_reads_unseen(void)
+{
+	int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	int own = open(PATH ".own", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CHECK(fd >= 0 && own >= 0 && fchown(own, OTHER, OTHER) == 0);
+	CHECK_EQ(as_users(OTHER, OTHER, reads_seen_only), 0);
+	CHECK(fcntl(fd, F_SETFL, O_NOATIME) == 0 && open(PATH ".own", O_RDONLY | O_NOATIME) >= 0);
+	CHECK(close(fd) == 0 && close(own) == 0 && unlink(PATH) == 0 && unlink(PATH ".own") == 0);
+}
+
+static int opens_what_is_for_all(void)
+{
+	const char *const all[] = { "null", "zero", "full", "random", "urandom", "ptmx" };
+	const char *const roots[] = { "console", "tty1", "ttyS0", "host/0", "host/1", "host/2", "host/ctl",
+				      "host/trace", "domain", "exo/trace", "irq/0", "mem" };
+	char path[32];
+	struct stat s;
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		snprintf(path, sizeof(path), "/dev/%s", all[i]);
+		if (open(path, O_RDWR) < 0)
+			return (int)i + 1;
+	}
+	if (stat("/dev/tty", &s) < 0 || (s.st_mode & 0777) != 0666)
+		return 50;
+	for (unsigned i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		snprintf(path, sizeof(path), "/dev/%s", roots[i]);
+		for (int way = O_RDONLY; way <= O_RDWR; way++)
+			if (open(path, way | O_NONBLOCK | O_NOCTTY) >= 0 || (errno != EACCES && errno != ENOENT))
+				return (int)i + 100;
+	}
+	return 0;
+}
+
+/* Terminals and what stands for the machine are root's: who types a password there is read by nobody else. */
+static void devices_are_roots(void)
+{
+	CHECK_EQ(as_users(OTHER, OTHER, opens_what_is_for_all), 0);
+}
+
 int main(void)
 {
 	RUN(access_walks_as_the_real_user);
 	RUN(descriptors_are_shown_to_their_owner);
 	RUN(changed_contents_lose_their_rights);
 	RUN(a_second_group_gives_its_rights);
+	RUN(only_the_owner_takes_bits_away);
+	RUN(a_program_of_a_group_is_made_by_its_members);
+	RUN(only_the_owner_reads_unseen);
+	RUN(devices_are_roots);
 	return test_result();
 }
