@@ -112,7 +112,6 @@ struct process_entry {
 	uint32_t mode;
 	void (*print)(struct process *p, struct text *out); /* of a regular file */
 	int (*write)(struct process *p, const char *data, size_t n); /* likewise, or NULL */
-	bool looks_inside; /* opened only by who may */
 };
 
 static const struct process_entry entries[] = {
@@ -122,7 +121,7 @@ static const struct process_entry entries[] = {
 	{ "exe", S_IFLNK | 0777, NULL, NULL },
 	{ "fd", S_IFDIR | 0500, NULL, NULL },
 	{ "limits", S_IFREG | 0444, proc_print_limits, NULL },
-	{ "maps", S_IFREG | 0444, proc_print_maps, NULL, .looks_inside = true },
+	{ "maps", S_IFREG | 0444, proc_print_maps, NULL },
 	{ "mountinfo", S_IFREG | 0444, proc_print_mount_info, NULL },
 	{ "mounts", S_IFREG | 0444, proc_print_mounts, NULL },
 	{ "oom_score_adj", S_IFREG | 0644, proc_print_memory_adjust, proc_write_memory_adjust },
@@ -180,7 +179,7 @@ static bool may_look_inside(struct inode *i)
 
 static int entry_open(struct inode *i, struct file *f)
 {
-	if (entry_of(i)->looks_inside && !may_look_inside(i))
+	if (entry_of(i)->print == proc_print_maps && !may_look_inside(i))
 		return -EACCES;
 	return proc_open(i, f, entry_print, entry_of(i)->write ? entry_write : NULL);
 }
