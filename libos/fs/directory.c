@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/string.h"
 #include "fs/name_words.h"
+#include "fs/space.h"
 
 #define HASH_BITS 32
 #define BITS_PER_LEVEL 4
@@ -19,6 +20,7 @@ struct directory *directory_create(void)
 	if (!d)
 		return NULL;
 	list_init(&d->order);
+	list_init(&d->groups);
 	d->next_position = DIRECTORY_FIRST_POSITION;
 	return d;
 }
@@ -28,9 +30,34 @@ void directory_free(struct directory *d)
 	heap_free(d);
 }
 
+/* Fixed after start; others than these only need to be unknown. */
+static uint64_t hash_secret[2] = { 0xa0761d6478bd642ful, 0xe7037ed1a0b428dbul };
+
+void directory_set_secret(const uint64_t secret[2])
+{
+	hash_secret[0] = secret[0];
+	hash_secret[1] = secret[1] | 1;
+}
+
+/* Both halves of a product depend on the secret factor in all bits of `a`: there is no other word that is known
+ * to lead to the same, nor a difference that is known to come out (as there is of the low half alone, where the
+ * highest bit changes the highest bit). */
+static uint64_t mix(uint64_t a)
+{
+	unsigned __int128 product = (unsigned __int128)a * hash_secret[1];
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 static uint32_t hash_of(const char *name, size_t length)
 {
-	return (uint32_t)name_hash(length, name, length);
+	uint64_t h = hash_secret[0] ^ length, word;
+
+	for (; length >= 8; name += 8, length -= 8) {
+		__builtin_memcpy(&word, name, 8);
+		h = mix(h ^ word);
+	}
+	return (uint32_t)mix(h ^ (length ? name_tail(name, length) : 0));
 }
 
 static bool name_is(const struct directory_entry *e, const char *name, size_t length)
@@ -84,15 +111,36 @@ struct directory_entry *directory_find(const struct directory *d, const char *na
 	return NULL;
 }
 
+static struct directory_node *node_create(int *error)
+{
+	struct directory_node *node;
+
+	*error = -ENOSPC;
+	if (!space_charge(sizeof(*node)))
+		return NULL;
+	node = heap_alloc(sizeof(*node));
+	*error = -ENOMEM;
+	if (!node)
+		space_uncharge(sizeof(*node));
+	return node;
+}
+
+static void node_free(struct directory_node *node)
+{
+	heap_free(node);
+	space_uncharge(sizeof(*node));
+}
+
 /*
  * Two different hashes differ in some level's bits, so an entry is pushed down at most LEVELS - 1
- * times before the two part.
+ * times before the two part.  Nodes that were made for nothing stay above the other entry, and go with it.
  */
 int directory_insert(struct directory *d, struct directory_entry *e)
 {
 	struct directory_node *node = &d->top, *below;
 	struct directory_entry *other;
 	uintptr_t *slot;
+	int error;
 
 	for (unsigned level = 0;; level++) {
 		slot = &node->slot[slot_index(e->hash, level)];
@@ -103,17 +151,18 @@ int directory_insert(struct directory *d, struct directory_entry *e)
 		other = (struct directory_entry *)*slot;
 		if (!other || other->hash == e->hash)
 			break;
-		below = heap_alloc(sizeof(*below));
+		below = node_create(&error);
 		if (!below)
-			return -ENOMEM;
+			return error;
 		below->slot[slot_index(other->hash, level + 1)] = *slot;
 		*slot = (uintptr_t)below | NODE_TAG;
 		node = below;
 	}
+	error = directory_order_append(d, e);
+	if (error)
+		return error;
 	e->same_hash = (struct directory_entry *)*slot;
 	*slot = (uintptr_t)e;
-	e->position = d->next_position++;
-	list_push_back(&d->order, &e->order);
 	d->count++;
 	return 0;
 }
@@ -147,9 +196,9 @@ void directory_remove(struct directory *d, struct directory_entry *e)
 	e->same_hash = NULL;
 	while (depth && node_empty(as_node(*path[depth - 1]))) {
 		depth--;
-		heap_free(as_node(*path[depth]));
+		node_free(as_node(*path[depth]));
 		*path[depth] = 0;
 	}
-	list_remove(&e->order);
+	directory_order_remove(d, e);
 	d->count--;
 }

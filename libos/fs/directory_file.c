@@ -47,6 +47,7 @@ static long directory_read(struct file *f, uint64_t user, size_t n)
 {
 	struct record_listing to = {
 		.listing.add = add_record,
+		.listing.end = (uint64_t)f->private,
 		.size = n < LISTING_BYTES_MAX ? n : LISTING_BYTES_MAX,
 		.next_position = f->position,
 	};
@@ -64,6 +65,7 @@ static long directory_read(struct file *f, uint64_t user, size_t n)
 		result = copy_to_user(user, to.records, to.used);
 	if (result == 0) {
 		f->position = to.next_position;
+		f->private = (void *)to.listing.end; /* under position_mutex as well */
 		result = (long)to.used;
 		inode_touch_access(f->inode);
 	}

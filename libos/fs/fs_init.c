@@ -2,9 +2,11 @@
 /* Start-up of the file systems: the root, the archives, /dev and /proc. */
 #include "fs/fs.h"
 #include <exo/abi.h>
+#include "abi/random.h"
 #include "core/memory.h"
 #include "fs/archive.h"
 #include "fs/device_open.h"
+#include "fs/directory.h"
 #include "fs/epoll.h"
 #include "fs/inode.h"
 #include "fs/memfs.h"
@@ -52,8 +54,11 @@ static int add_proc(void)
 
 int fs_init(void)
 {
+	uint64_t secret[2];
 	int error;
 
+	random_bytes(secret, sizeof(secret));
+	directory_set_secret(secret);
 	mutex_init(&tree_mutex, "tree", MUTEX_FS);
 	space_init(frames_free_count() * EXO_PAGE_SIZE / SPACE_SHARE);
 	error = make_root();

@@ -37,18 +37,18 @@ static int memfs_list(struct inode *dir, uint64_t position, struct listing *l)
 		error = -ENOENT; /* removed: not even "." is there */
 		goto out;
 	}
+	/* A file that is renamed comes to the end: who renames what he lists is not to meet it again. */
+	if (position == 0 || !l->end)
+		l->end = d->next_position;
 	if (position < 1 && !l->add(l, ".", 1, dir->number, S_IFDIR, 1))
 		goto out;
 	if (position < 2 && !l->add(l, "..", 2, dir->parent ? dir->parent->number : dir->number,
 				    S_IFDIR, DIRECTORY_FIRST_POSITION))
 		goto out;
-	list_for_each(link, &d->order) {
-		struct directory_entry *e = list_entry(link, struct directory_entry, order);
-
-		if (e->position >= position && !l->add(l, e->name, e->length, e->inode->number,
-						       e->inode->type, e->position + 1))
+	for (struct directory_entry *e = directory_from(d, position); e; e = directory_next(d, e))
+		if (e->position >= l->end || !l->add(l, e->name, e->length, e->inode->number,
+						     e->inode->type, e->position + 1))
 			break;
-	}
 out:
 	mutex_unlock(&tree_mutex);
 	return error;
@@ -117,8 +117,6 @@ static const struct inode_ops link_inode_ops = {
 
 static void memfs_free_special(struct inode *i)
 {
-	if (i->type == S_IFIFO)
-		fifo_free(i);
 	space_uncharge(sizeof(*i));
 	space_count_inode(-1);
 }

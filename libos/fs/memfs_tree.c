@@ -11,10 +11,10 @@
 #include "fs/path_cache.h"
 #include "fs/space.h"
 
-/* With its share of the directory's trie. */
+/* What the directory needs beside it, it charges itself. */
 static uint64_t entry_bytes(size_t length)
 {
-	return sizeof(struct directory_entry) + length + sizeof(struct directory_node) / 2;
+	return sizeof(struct directory_entry) + length;
 }
 
 struct directory_entry *memfs_find(struct inode *dir, const char *name, size_t length)

@@ -306,6 +306,91 @@ static void listing_survives_removal(void)
 	CHECK(chdir("/") == 0 && rmdir(HERE) == 0);
 }
 
+#define MANY 300
+
+static void make_many(void)
+{
+	char path[64];
+
+	start();
+	for (int n = 0; n < MANY; n++) {
+		snprintf(path, sizeof(path), "f%d", n);
+		make(path);
+	}
+}
+
+static void clear_all(void)
+{
+	struct dirent *e;
+	DIR *d = opendir(".");
+
+	CHECK(d != NULL);
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			CHECK(unlink(e->d_name) == 0);
+	closedir(d);
+	CHECK(chdir("/") == 0 && rmdir(HERE) == 0);
+}
+
+/* Who gives each file that he finds another name does not find it again for ever. */
+static void a_listing_ends_though_its_names_change(void)
+{
+	char path[64];
+	struct dirent *e;
+	int seen = 0;
+	DIR *d;
+
+	make_many();
+	d = opendir(".");
+	CHECK(d != NULL);
+	while ((e = readdir(d)) && seen <= 10 * MANY) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "g%d", seen++);
+		CHECK(rename(e->d_name, path) == 0);
+		snprintf(path, sizeof(path), "h%d", seen);
+		make(path);
+	}
+	CHECK(seen >= MANY && seen <= 10 * MANY);
+	/* Who begins again finds all. */
+	rewinddir(d);
+	for (seen = 0; (e = readdir(d));)
+		seen += e->d_name[0] != '.';
+	CHECK(seen >= 2 * MANY);
+	closedir(d);
+	clear_all();
+}
+
+/* In pieces of a few names, with others going and coming between them: what stays is listed once. */
+static void what_stays_is_listed_once(void)
+{
+	char path[64], buffer[160];
+	int seen[MANY] = { 0 }, fd, calls = 0;
+	long n;
+
+	make_many();
+	fd = open(".", O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0);
+	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
+		for (long at = 0; at < n; at += *(unsigned short *)(buffer + at + 16))
+			if (buffer[at + 19] == 'f')
+				seen[atoi(buffer + at + 20)]++;
+		/* Every third goes, from both ends and where the listing is. */
+		for (int i = 0; i < 3; i++) {
+			snprintf(path, sizeof(path), "f%d", (i == 0 ? calls : i == 1 ? MANY - calls : 3 * calls) / 3 * 3);
+			unlink(path);
+		}
+		snprintf(path, sizeof(path), "new%d", calls++);
+		make(path);
+		CHECK(calls < 2 * MANY);
+	}
+	CHECK_EQ(n, 0);
+	close(fd);
+	for (int i = 0; i < MANY; i++)
+		CHECK(i % 3 ? seen[i] == 1 : seen[i] <= 1);
+	clear_all();
+}
+
 static void *rename_round(void *stop)
 {
 	while (!*(volatile int *)stop) {
@@ -404,6 +489,8 @@ int main(void)
 	RUN(access_asks_for_the_real_user);
 	RUN(times_are_kept);
 	RUN(listing_survives_removal);
+	RUN(a_listing_ends_though_its_names_change);
+	RUN(what_stays_is_listed_once);
 	RUN(lookup_during_rename_finds_one);
 	RUN(files_made_by_many_are_all_there);
 	RUN(exclusive_creation_has_one_winner);
