@@ -36,6 +36,9 @@ struct pipe;
 struct listing {
 	bool (*add)(struct listing *l, const char *name, size_t length, uint64_t inode_number,
 		    uint32_t mode, uint64_t next_position);
+	/* What comes to stand here or behind was not there when the listing began; 0: it has not begun.
+	 * Directories whose positions are never new leave it. */
+	uint64_t end;
 };
 
 /* What kinds of inode differ in.  Operations that a kind does not have are NULL. */
@@ -74,7 +77,7 @@ struct inode {
 		struct directory *directory;
 		struct file_data *data;
 		char *target;  /* of a symbolic link */
-		struct pipe *pipe; /* of a fifo, once opened; under tree_mutex */
+		struct pipe *pipe; /* of a fifo, while it is open: under `lock` */
 		void *private;
 	};
 
@@ -87,6 +90,7 @@ struct inode {
 
 	struct lock lock;            /* RANK_INODE; guards: */
 	uint32_t permissions, uid, gid; /* permissions: mode without the type */
+	uint32_t record_lock_count;
 	struct inode_times times;
 	struct list record_locks;    /* fs/record_lock.c */
 	struct wait_queue record_lock_wait;

@@ -20,9 +20,15 @@ static int pipe_reopen(struct inode *i, struct file *f)
 	return pipe_attach(i->pipe, f, false);
 }
 
+static void pipe_inode_free(struct inode *i)
+{
+	if (i->pipe)
+		pipe_free(i->pipe);
+}
+
 static const struct inode_ops pipe_inode_ops = {
 	.open = pipe_reopen,
-	.free = fifo_free,
+	.free = pipe_inode_free,
 };
 
 /* A nameless inode with a pipe behind it. */
@@ -148,18 +154,54 @@ long pipe_set_capacity(struct file *f, uint64_t bytes)
 	return result;
 }
 
-/* The pipe is made when the fifo is first opened; tree_mutex lets one opener do it. */
-int fifo_open(struct inode *i, struct file *f)
+/* The fifo's pipe, held for the caller, who is about to open an end: `fresh` if there is none, and then *fresh is
+ * NULL. */
+static struct pipe *fifo_hold(struct inode *i, struct pipe **fresh)
 {
-	mutex_lock(&tree_mutex);
-	if (!i->pipe)
-		i->pipe = pipe_create();
-	mutex_unlock(&tree_mutex);
-	return i->pipe ? pipe_attach(i->pipe, f, true) : -ENOMEM;
+	struct pipe *p;
+
+	lock_acquire(&i->lock);
+	if (!i->pipe) {
+		i->pipe = *fresh;
+		*fresh = NULL;
+	}
+	p = i->pipe;
+	if (p)
+		p->holders++;
+	lock_release(&i->lock);
+	return p;
 }
 
-void fifo_free(struct inode *i)
+void fifo_drop(struct inode *i)
 {
-	if (i->pipe)
-		pipe_free(i->pipe);
+	struct pipe *p;
+
+	lock_acquire(&i->lock);
+	p = i->pipe;
+	if (--p->holders == 0)
+		i->pipe = NULL; /* whoever opens it next makes another */
+	else
+		p = NULL;
+	lock_release(&i->lock);
+	if (p)
+		pipe_free(p);
+}
+
+int fifo_open(struct inode *i, struct file *f)
+{
+	struct pipe *fresh = NULL, *p = fifo_hold(i, &fresh);
+	int error;
+
+	if (!p) {
+		fresh = pipe_create();
+		if (!fresh)
+			return -ENOMEM;
+		p = fifo_hold(i, &fresh);
+	}
+	if (fresh)
+		pipe_free(fresh);
+	error = pipe_attach(p, f, true);
+	if (error)
+		fifo_drop(i);
+	return error;
 }

@@ -2,13 +2,14 @@
 /* The ends of a pipe: opening them, which may mean to wait for the other, and closing them. */
 #include "core/memory.h"
 #include "fs/descriptor.h"
+#include "fs/fifo.h"
 #include "fs/pipe.h"
 #include "fs/pipe_ring.h"
 #include "proc/signal.h"
 
 /*
- * Under the lock: f is no end any more.  All sleepers look again.  The pipe itself goes with its inode; what
- * nobody can read any more goes now, and a fifo begins anew with whoever opens it next.
+ * Under the lock: f is no end any more.  All sleepers look again.  The pipe itself goes with its inode, a fifo's
+ * with its last end; what nobody can read any more goes now.
  */
 static void detach(struct pipe *p, struct file *f)
 {
@@ -33,6 +34,8 @@ void pipe_release(struct file *f)
 	lock_acquire(&p->lock);
 	detach(p, f);
 	lock_release(&p->lock);
+	if (p->holders) /* of a fifo: at least ours, so it does not become 0 meanwhile */
+		fifo_drop(f->inode);
 }
 
 /* Fixed before anybody else has the file.  Only who opens a fifo without waiting can be without a writer. */

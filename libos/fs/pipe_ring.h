@@ -121,6 +121,7 @@ struct pipe {
 	uint32_t readers, writers; /* open ends */
 	bool calm; /* there is a reader, and nobody in a queue but the last: there is nobody to wake */
 	uint32_t reader_opens, writer_opens; /* so far; for those who wait for the other end */
+	uint32_t holders; /* under the lock of a fifo's inode: its ends, and who is opening one; 0: it is no fifo's */
 	/*
 	 * Readers and writers sleep in queues of their own, and one is woken at a time; pollers
 	 * have a third, and all of them are woken: a wake spent on a poller would be lost for a

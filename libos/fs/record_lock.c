@@ -11,6 +11,10 @@
 #include "fs/inode.h"
 #include "proc/signal.h"
 
+/* A file's locks are walked with upcalls masked: some 20 us of that, if there are so many.  Whoever wants to be in
+ * the way of others can do so by one. */
+#define LOCKS_MAX 2048
+
 struct record_lock {
 	struct list link; /* struct inode.record_locks */
 	struct record_lock_request held;
@@ -43,6 +47,13 @@ static struct record_lock *find_conflict(struct inode *i, const struct record_lo
 	return NULL;
 }
 
+static void take_out(struct inode *i, struct list *link, struct list *dead)
+{
+	list_remove(link);
+	list_push_back(dead, link);
+	i->record_lock_count--;
+}
+
 static struct record_lock *add(struct inode *i, struct record_lock **spare,
 			       const struct record_lock_request *r)
 {
@@ -52,6 +63,7 @@ static struct record_lock *add(struct inode *i, struct record_lock **spare,
 	*spare = NULL;
 	l->held = *r;
 	list_push_back(&i->record_locks, &l->link);
+	i->record_lock_count++;
 	return l;
 }
 
@@ -87,9 +99,28 @@ static void make_room(struct inode *i, struct record_lock_request *r, struct rec
 			l->held.first = r->last + 1;
 			continue;
 		}
-		list_remove(link);
-		list_push_back(dead, link);
+		take_out(i, link, dead);
 	}
+}
+
+/* How many locks more there will be when make_room() and the request have had their way; may be below 0. */
+static int growth(struct inode *i, const struct record_lock_request *r)
+{
+	int more = r->type != F_UNLCK;
+
+	list_for_each(link, &i->record_locks) {
+		const struct record_lock_request *l = &list_entry(link, struct record_lock, link)->held;
+
+		if (l->kind != r->kind || l->owner != r->owner)
+			continue;
+		if (l->type == r->type && touches(l, r))
+			more--;
+		else if (l->first < r->first && l->last > r->last)
+			more++;
+		else if (l->first >= r->first && l->last <= r->last)
+			more--;
+	}
+	return more;
 }
 
 /*
@@ -112,8 +143,7 @@ static void give_up(struct inode *i, const struct record_lock_request *r, struct
 
 		if (l->held.kind != r->kind || l->held.owner != r->owner)
 			continue;
-		list_remove(link);
-		list_push_back(dead, link);
+		take_out(i, link, dead);
 		wake_all(&i->record_lock_wait, WAKE_ANY);
 		return;
 	}
@@ -149,6 +179,9 @@ int record_lock_set(struct inode *i, const struct record_lock_request *request, 
 		else if (wait_on(&i->record_lock_wait, &i->lock, WAIT_INTERRUPTIBLE, 0) == -EINTR)
 			error = -ERESTARTSYS;
 	}
+	/* What is changed in place, and given up, needs no more room. */
+	if (!error && i->record_lock_count >= LOCKS_MAX && growth(i, &r) > 0)
+		error = -ENOLCK;
 	if (!error) {
 		/* Nobody's until its place is known, but there before others go: to who looks without the
 		 * lock, the list is not empty meanwhile (record_lock_release). */
@@ -190,8 +223,7 @@ static __attribute__((noinline)) void release_all(struct inode *i, const void *o
 	list_for_each_safe(link, next, &i->record_locks) {
 		if (list_entry(link, struct record_lock, link)->held.owner != owner)
 			continue;
-		list_remove(link);
-		list_push_back(&dead, link);
+		take_out(i, link, &dead);
 	}
 	if (!list_empty(&dead))
 		wake_all(&i->record_lock_wait, WAKE_ANY);
