@@ -12,7 +12,6 @@ struct process;
 void proc_print_command_line(struct process *p, struct text *out);
 void proc_print_name(struct process *p, struct text *out);
 void proc_print_limits(struct process *p, struct text *out);
-void proc_print_maps(struct process *p, struct text *out);
 void proc_print_memory_adjust(struct process *p, struct text *out);
 /* 0 or -errno, as write(2). */
 int proc_write_memory_adjust(struct process *p, const char *data, size_t n);

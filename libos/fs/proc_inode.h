@@ -28,6 +28,9 @@ struct inode *proc_process_inode(const struct inode_ops *ops, struct inode *pare
 int proc_open(struct inode *i, struct file *f, void (*print)(struct inode *i, struct text *out),
 	      int (*write)(struct inode *i, const char *data, size_t n));
 
+/* Opens f, whose inode is about a process, on the map of its memory (fs/proc_maps.c). */
+int proc_maps_open(struct file *f);
+
 /* Processes (fs/proc_process.c): the directory of one by its name; the lowest pid >= from or 0. */
 struct inode *proc_process_lookup(struct inode *root, const char *name, size_t length, int *error);
 uint32_t proc_next_pid(uint32_t from);

@@ -333,25 +333,6 @@ void proc_print_name(struct process *p, struct text *out)
 	proc_print_thread_name(p, 0, out);
 }
 
-/* The address space is kept by a reference, so that exec_mutex is not held while it prints. */
-void proc_print_maps(struct process *p, struct text *out)
-{
-	struct vm *v;
-
-	mutex_lock(&p->exec_mutex);
-	v = p->vm;
-	if (v)
-		vm_get(v);
-	mutex_unlock(&p->exec_mutex);
-	if (!v)
-		return;
-	out->used += vm_print_maps(v, out->data + out->used, out->size - out->used);
-	/* It leaves out the line that does not fit. */
-	if (out->size - out->used < PATH_MAX)
-		out->overflow = true;
-	vm_put(v);
-}
-
 void proc_print_mounts(struct process *p, struct text *out)
 {
 	text_print(out, "memory / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");

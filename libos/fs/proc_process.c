@@ -94,7 +94,7 @@ static struct inode *inode_of(struct process *p, const char *which)
 
 	mutex_lock(&p->exec_mutex);
 	if (which[0] == 'e' && p->vm)
-		f = vm_first_file(p->vm);
+		f = vm_program(p->vm);
 	else if (which[0] == 'c' && p->fs)
 		i = fs_context_directory(p->fs);
 	else if (which[0] == 'r' && p->fs)
@@ -110,7 +110,7 @@ static struct inode *inode_of(struct process *p, const char *which)
 struct process_entry {
 	const char *name;
 	uint32_t mode;
-	void (*print)(struct process *p, struct text *out); /* of a regular file */
+	void (*print)(struct process *p, struct text *out); /* of a regular file, but for maps */
 	int (*write)(struct process *p, const char *data, size_t n); /* likewise, or NULL */
 };
 
@@ -121,7 +121,7 @@ static const struct process_entry entries[] = {
 	{ "exe", S_IFLNK | 0777, NULL, NULL },
 	{ "fd", S_IFDIR | 0500, NULL, NULL },
 	{ "limits", S_IFREG | 0444, proc_print_limits, NULL },
-	{ "maps", S_IFREG | 0444, proc_print_maps, NULL },
+	{ "maps", S_IFREG | 0444, NULL, NULL },
 	{ "mountinfo", S_IFREG | 0444, proc_print_mount_info, NULL },
 	{ "mounts", S_IFREG | 0444, proc_print_mounts, NULL },
 	{ "oom_score_adj", S_IFREG | 0644, proc_print_memory_adjust, proc_write_memory_adjust },
@@ -179,8 +179,8 @@ static bool may_look_inside(struct inode *i)
 
 static int entry_open(struct inode *i, struct file *f)
 {
-	if (entry_of(i)->print == proc_print_maps && !may_look_inside(i))
-		return -EACCES;
+	if (!entry_of(i)->print)
+		return may_look_inside(i) ? proc_maps_open(f) : -EACCES;
 	return proc_open(i, f, entry_print, entry_of(i)->write ? entry_write : NULL);
 }
 

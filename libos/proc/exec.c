@@ -155,6 +155,7 @@ static void start_program(struct process *p, const struct exec_image *image,
 	lock_release(&process_tree_lock);
 }
 
+/* A new space, which then has the reference on the image's file; NULL, and it has not. */
 static struct vm *build_space(struct exec_image *image, int *error)
 {
 	struct vm *v = vm_create();
@@ -167,8 +168,10 @@ static struct vm *build_space(struct exec_image *image, int *error)
 	if (*error == 0)
 		*error = exec_image_map(image, v);
 	vm_drop_nodes(v);
-	if (*error == 0)
+	if (*error == 0) {
+		vm_set_program(v, image->file);
 		return v;
+	}
 	vm_put(v);
 	return NULL;
 }
@@ -234,12 +237,14 @@ int exec_program(const char *path, struct exec_strings *strings)
 	switch_space(p, v, path, line);
 	reset_process(p);
 	start_program(p, &image, strings, path);
+	image.file = NULL;
 	exec_image_close(&image);
 	return 0;
 
 out_space:
 	command_line_put(line);
 	vm_put(v);
+	image.file = NULL;
 out_image:
 	exec_image_close(&image);
 	return r;

@@ -182,7 +182,8 @@ int exec_image_open(struct exec_image *image, const char *path, struct exec_stri
 
 void exec_image_close(struct exec_image *image)
 {
-	file_put(image->file);
+	if (image->file)
+		file_put(image->file);
 	image->file = NULL;
 	if (!image->linker)
 		return;

@@ -53,6 +53,7 @@ static int copy_mappings(struct vm *child, const struct vm *parent)
 	child->brk_start = parent->brk_start;
 	child->brk = parent->brk;
 	child->mmap_top = parent->mmap_top;
+	child->program = vm_program(parent);
 	return failed ? -ENOMEM : 0;
 }
 

@@ -20,67 +20,48 @@ static struct mapping *snapshot(struct vm *v, uint64_t address)
 	return m;
 }
 
-static const char *name_of(const struct mapping *m, char *path, size_t size)
+/* At most `size` bytes, 20 at least. */
+static size_t print_name(const struct mapping *m, char *buf, size_t size)
 {
 	if (m->kind == MAPPING_HEAP)
-		return "[heap]";
+		return string_copy(buf, "[heap]", size);
 	if (m->kind == MAPPING_STACK)
-		return "[stack]";
+		return string_copy(buf, "[stack]", size);
 	if (m->memory)
-		return "/dev/zero (deleted)";
-	if (!m->file)
-		return "";
-	size_t n = file_path(m->file, path, size - 1);
-
-	path[n < size ? n : size - 1] = '\0';
-	return path;
-}
-
-static size_t print_line(const struct mapping *m, char *buf, size_t size)
-{
-	char path[256];
-
-	return (size_t)format(buf, size, "%08lx-%08lx %c%c%c%c %08lx 00:00 0 %s%s\n",
-			      m->region.start, m->region.end, m->prot & PROT_READ ? 'r' : '-',
-			      m->prot & PROT_WRITE ? 'w' : '-', m->prot & PROT_EXEC ? 'x' : '-',
-			      m->shared ? 's' : 'p', m->file ? m->page * PAGE : 0,
-			      m->file || m->memory || m->kind ? "                 " : "",
-			      name_of(m, path, sizeof(path)));
+		return string_copy(buf, "/dev/zero (deleted)", size);
+	return m->file ? file_path(m->file, buf, size) : 0;
 }
 
 /* The mutex is not held while a name is looked for, which may need the directory tree's. */
-size_t vm_print_maps(struct vm *v, char *buf, size_t size)
+size_t vm_print_mapping(struct vm *v, uint64_t *address, char *buf, size_t size)
 {
-	size_t used = 0;
-	uint64_t at = 0;
+	struct mapping *m = snapshot(v, *address);
+	size_t n;
 
-	for (struct mapping *m; (m = snapshot(v, at)) != NULL;) {
-		char line[384];
-		size_t n = print_line(m, line, sizeof(line));
-
-		at = m->region.end;
-		mapping_free(m);
-		if (n >= sizeof(line) || used + n > size)
-			break;
-		memcpy(buf + used, line, n);
-		used += n;
-	}
-	return used;
+	if (!m)
+		return 0;
+	*address = m->region.end;
+	n = (size_t)format(buf, size, "%08lx-%08lx %c%c%c%c %08lx 00:00 0 %s", m->region.start, m->region.end,
+			   m->prot & PROT_READ ? 'r' : '-', m->prot & PROT_WRITE ? 'w' : '-',
+			   m->prot & PROT_EXEC ? 'x' : '-', m->shared ? 's' : 'p',
+			   m->file ? m->page * PAGE : 0,
+			   m->file || m->memory || m->kind ? "                 " : "");
+	n += print_name(m, buf + n, size - n - 1);
+	buf[n++] = '\n';
+	mapping_free(m);
+	return n;
 }
 
-struct file *vm_first_file(struct vm *v)
+void vm_set_program(struct vm *v, struct file *f)
 {
-	struct file *f = NULL;
-	uint64_t at = 0;
+	v->program = f;
+}
 
-	for (struct mapping *m; !f && (m = snapshot(v, at)) != NULL;) {
-		at = m->region.end;
-		f = m->file;
-		if (f)
-			file_get(f);
-		mapping_free(m);
-	}
-	return f;
+struct file *vm_program(const struct vm *v)
+{
+	if (v->program)
+		file_get(v->program);
+	return v->program;
 }
 
 /* Numbers are made odd for memory and twice odd for files; spaces lie at multiples of eight. */

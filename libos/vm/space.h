@@ -24,6 +24,8 @@ struct vm {
 
 	/* Fixed after vm_create(). */
 	exo_handle space;
+	/* Fixed before others can look at it: the file that exec started; counted, or NULL. */
+	struct file *program;
 
 	struct mutex mutex;
 	/* Under mutex, as are the page tables of `space`. */

@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "core/task_slot.h"
 #include "core/vcore.h"
+#include "fs/file.h"
 #include "vm/space.h"
 
 #define KEEP_PART 128 /* of memory: what the spaces that are kept may have, at most */
@@ -294,6 +295,8 @@ void vm_put(struct vm *v)
 	bool clean = release_pages(v);
 
 	free_tree(v, v->regions.root);
+	if (v->program)
+		file_put(v->program);
 	if (!clean || !keep(v)) {
 		if (this_vcore()->space == v->space) /* a hint: the kernel knows */
 			vm_load(NULL);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -194,11 +195,51 @@ static void locks_of_a_file_are_bounded(void)
 	CHECK(close(fd) == 0 && unlink(HERE) == 0);
 }
 
-int main(void)
+#define READERS 200
+#define LONG_ARGUMENT 100000
+
+/* The program with a long argument: what it holds of memory when it has read one byte of each of many files. */
+static int holds_much_of_proc(void)
 {
+	long before = free_memory();
+	char byte;
+
+	for (int n = 0; n < READERS; n++) {
+		int fd = open("/proc/self/cmdline", O_RDONLY);
+
+		if (fd < 0 || read(fd, &byte, 1) != 1)
+			return 2;
+	}
+	return is_exo() && before - free_memory() > 8l << 20;
+}
+
+/* Who opens many files of /proc and reads on in none has not the memory. */
+static void texts_of_proc_are_not_kept_for_ever(void)
+{
+	char *argument = calloc(1, LONG_ARGUMENT + 1);
+	int status;
+	pid_t child;
+
+	memset(argument, 'a', LONG_ARGUMENT);
+	child = fork();
+	if (child == 0) {
+		execl("/proc/self/exe", "file_memory", argument, NULL);
+		_exit(99);
+	}
+	free(argument);
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+int main(int count, char **arguments)
+{
+	if (count > 1)
+		return holds_much_of_proc();
+	signal(SIGPIPE, SIG_IGN);
 	RUN(fifos_that_were_open_hold_nothing);
 	RUN(a_fifo_is_opened_while_it_is_closed);
 	RUN(ends_of_a_fifo_wait_for_each_other);
 	RUN(locks_of_a_file_are_bounded);
+	RUN(texts_of_proc_are_not_kept_for_ever);
 	return test_result();
 }

@@ -3,12 +3,14 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -422,6 +424,114 @@ static void what_has_ended_says_so(void)
 	}
 }
 
+/* So many mappings of a page each, every other one of which may be written. */
+#define MANY 24000
+
+static char *map_many(void)
+{
+	char *m = mmap(NULL, MANY * 4096ul, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(m != MAP_FAILED);
+	for (long i = 0; i < MANY; i += 2)
+		CHECK(mprotect(m + i * 4096, 4096, PROT_READ | PROT_WRITE) == 0);
+	return m;
+}
+
+#define BEGINNING 5000
+#define PLACE 700001
+
+/* Read in pieces of `size`: the lines of mappings within [m, m + MANY pages). */
+static int count_lines(const char *m, size_t size, char beginning[BEGINNING], char at_place[100])
+{
+	static char buffer[8192];
+	int fd = open("/proc/self/maps", O_RDONLY), lines = 0;
+	size_t kept = 0, position = 0;
+	ssize_t n;
+
+	CHECK(fd >= 0);
+	while ((n = read(fd, buffer + kept, size)) > 0) {
+		for (ssize_t i = 0; i < n; i++, position++) {
+			if (position < BEGINNING)
+				beginning[position] = buffer[kept + (size_t)i];
+			if (position >= PLACE && position < PLACE + 100)
+				at_place[position - PLACE] = buffer[kept + (size_t)i];
+		}
+		kept += (size_t)n;
+		for (char *end, *line = buffer; (end = memchr(line, '\n', kept)); line = end + 1) {
+			unsigned long start = strtoul(line, NULL, 16);
+
+			lines += start >= (unsigned long)m && start < (unsigned long)m + MANY * 4096ul;
+			kept -= (size_t)(end + 1 - line);
+			if (kept == 0 || !memchr(end + 1, '\n', kept)) {
+				memmove(buffer, end + 1, kept);
+				break;
+			}
+		}
+	}
+	CHECK_EQ(n, 0);
+	close(fd);
+	return lines;
+}
+
+/* As many lines as there may be mappings, whatever the pieces are in which they are read. */
+static void maps_are_as_long_as_they_are(void)
+{
+	static char beginning[2][BEGINNING], at_place[2][100], again[BEGINNING];
+	char *m = map_many(), *volatile nowhere = (char *)8;
+	int fd;
+
+	CHECK_EQ(count_lines(m, 4096, beginning[0], at_place[0]), MANY);
+	CHECK_EQ(count_lines(m, 77, beginning[1], at_place[1]), MANY);
+	CHECK(memcmp(beginning[0], beginning[1], 1000) == 0 && memcmp(at_place[0], at_place[1], 100) == 0);
+	/* Whoever goes elsewhere is led there. */
+	fd = open("/proc/self/maps", O_RDONLY);
+	CHECK(fd >= 0 && pread(fd, again, 100, PLACE) == 100 && memcmp(again, at_place[0], 100) == 0);
+	CHECK(pread(fd, again, 500, 301) == 500 && memcmp(again, beginning[0] + 301, 500) == 0);
+	CHECK(read(fd, again, 50) == 50 && memcmp(again, beginning[0], 50) == 0);
+	CHECK(read(fd, nowhere, 50) == -1 && errno == EFAULT);
+	CHECK(read(fd, again, 70) == 70 && memcmp(again, beginning[0] + 50, 70) == 0);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && read(fd, again, 90) == 90 && memcmp(again, beginning[0], 90) == 0);
+	close(fd);
+	munmap(m, MANY * 4096ul);
+}
+
+#define LOW ((void *)0x200000)
+
+/* Whatever else is mapped, and wherever. */
+static void exe_is_the_program(void)
+{
+	char directory[600] = "/tmp", path[620], link[2][PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", link[0], PATH_MAX), again;
+	int fd, status;
+	pid_t child;
+
+	for (int i = 0; i < 2; i++) {
+		size_t end = strlen(directory);
+
+		directory[end++] = '/';
+		memset(directory + end, 'a' + i, 200);
+		directory[end + 200] = 0;
+		CHECK(mkdir(directory, 0700) == 0);
+	}
+	snprintf(path, sizeof(path), "%s/file", directory);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, 4096) == 0);
+	CHECK(mmap(LOW, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == LOW);
+	again = readlink("/proc/self/exe", link[1], PATH_MAX);
+	CHECK(n > 0 && again == n && memcmp(link[0], link[1], (size_t)n) == 0);
+	child = fork();
+	if (child == 0) {
+		again = readlink("/proc/self/exe", link[1], PATH_MAX);
+		_exit(again != n || memcmp(link[0], link[1], (size_t)n) != 0);
+	}
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	/* A long name does not end the map. */
+	CHECK(strstr(contents("/proc/self/maps"), path) && strstr(text, "[stack]"));
+	CHECK(munmap(LOW, 4096) == 0 && close(fd) == 0 && unlink(path) == 0 && rmdir(directory) == 0);
+	*strrchr(directory, '/') = 0;
+	CHECK(rmdir(directory) == 0);
+}
+
 int main(void)
 {
 	RUN(cpuinfo_has_a_block_for_each_cpu);
@@ -439,5 +549,7 @@ int main(void)
 	RUN(threads_find_themselves);
 	RUN(a_name_is_one_line);
 	RUN(what_has_ended_says_so);
+	RUN(maps_are_as_long_as_they_are);
+	RUN(exe_is_the_program);
 	return test_result();
 }
