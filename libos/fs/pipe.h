@@ -11,8 +11,11 @@ struct pipe;
 
 #define PIPE_CAPACITY_DEFAULT 65536
 #define PIPE_CAPACITY_MAX (1u << 20)
+#define PIPE_CAPACITY_SMALL 8192 /* of who has many; on Linux as well two pages */
 
-struct pipe *pipe_create(void); /* no ends open; NULL when out of memory */
+/* No ends open; NULL when out of memory.  It counts with the calling process's user, and is small if he has
+ * many. */
+struct pipe *pipe_create(void);
 void pipe_free(struct pipe *p);
 /*
  * Makes f an end of the pipe, or both, by its access mode.  For a fifo `wait` blocks until the

@@ -10,6 +10,7 @@
 #include "fs/pipe.h"
 #include "fs/pipe_ring.h"
 #include "proc/process.h"
+#include "proc/user.h"
 
 /* Relaxed: only has to differ each time. */
 static _Atomic uint64_t last_number;
@@ -123,35 +124,49 @@ long pipe_capacity(struct file *f)
 	return capacity;
 }
 
+/* `spare` is a page that may be used, and then *spare is NULL.  The capacity that the pipe had, or -errno. */
+static long change_capacity(struct pipe *p, uint64_t capacity, uint8_t **spare)
+{
+	uint8_t **pages = heap_alloc(capacity / EXO_PAGE_SIZE * sizeof(*pages)), **old;
+	long before;
+
+	if (!pages)
+		return -ENOMEM;
+	lock_acquire(&p->lock);
+	before = (long)p->ring.capacity;
+	old = ring_change(&p->ring, pages, capacity, spare);
+	wake_all(&p->write_wait, WAKE_ANY);
+	wake_all(&p->poll_wait, WAKE_ANY);
+	lock_release(&p->lock);
+	/* The array that is not in use: the new one if the change failed. */
+	heap_free(old ? old : pages);
+	return old ? before : -EBUSY;
+}
+
 long pipe_set_capacity(struct file *f, uint64_t bytes)
 {
 	struct pipe *p = pipe_of_file(f);
-	uint64_t capacity = EXO_PAGE_SIZE, room;
-	uint8_t **pages, **old = NULL, *spare;
-	long result = -ENOMEM;
+	uint64_t capacity = EXO_PAGE_SIZE, most = pipe_pages_of_user();
+	uint8_t *spare;
+	long before;
 
 	if (!p)
 		return -EBADF;
 	if (bytes > PIPE_CAPACITY_MAX)
-		return current_process()->euid == 0 ? -EINVAL : -EPERM;
+		return -EPERM;
 	while (capacity < bytes)
 		capacity *= 2;
-	room = capacity > PIPE_CAPACITY_DEFAULT ? capacity : PIPE_CAPACITY_DEFAULT;
-	pages = heap_alloc(room / EXO_PAGE_SIZE * sizeof(*pages));
+	/* The new one counts before the old one goes.  To become smaller is always allowed. */
+	if (capacity <= (uint64_t)pipe_capacity(f))
+		most = UINT64_MAX;
+	if (!user_add_pipe_pages(p->user, capacity / EXO_PAGE_SIZE, most))
+		return -EPERM;
 	spare = pages_alloc(1);
-	if (pages && spare) {
-		lock_acquire(&p->lock);
-		old = ring_change(&p->ring, pages, capacity, &spare);
-		wake_all(&p->write_wait, WAKE_ANY);
-		wake_all(&p->poll_wait, WAKE_ANY);
-		lock_release(&p->lock);
-		result = old ? (long)capacity : -EBUSY;
-	}
+	before = spare ? change_capacity(p, capacity, &spare) : -ENOMEM;
 	if (spare)
 		pages_free(spare, 1);
-	/* The array that is not in use: the new one if the change failed. */
-	heap_free(old ? old : pages);
-	return result;
+	user_remove_pipe_pages(p->user, (before > 0 ? (uint64_t)before : capacity) / EXO_PAGE_SIZE);
+	return before > 0 ? (long)capacity : before;
 }
 
 /* The fifo's pipe, held for the caller, who is about to open an end: `fresh` if there is none, and then *fresh is

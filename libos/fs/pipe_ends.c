@@ -6,6 +6,7 @@
 #include "fs/pipe.h"
 #include "fs/pipe_ring.h"
 #include "proc/signal.h"
+#include "proc/user.h"
 
 /*
  * Under the lock: f is no end any more.  All sleepers look again.  The pipe itself goes with its inode, a fifo's
@@ -21,10 +22,8 @@ static void detach(struct pipe *p, struct file *f)
 	wake_all(&p->read_wait, WAKE_ANY);
 	wake_all(&p->write_wait, WAKE_ANY);
 	wake_all(&p->poll_wait, WAKE_ANY);
-	if (p->readers || p->writers)
-		return;
-	ring_empty(&p->ring);
-	p->ring.capacity = PIPE_CAPACITY_DEFAULT; /* the array has room for that many */
+	if (!p->readers && !p->writers)
+		ring_empty(&p->ring);
 }
 
 void pipe_release(struct file *f)
@@ -86,13 +85,33 @@ int pipe_attach(struct pipe *p, struct file *f, bool wait)
 	return error;
 }
 
+/* The capacity of a new pipe, which counts with u from now on.  A small one is not refused: what there is of
+ * those has another bound, that of descriptors. */
+static size_t count_capacity(struct user *u)
+{
+	if (user_add_pipe_pages(u, PIPE_CAPACITY_DEFAULT / EXO_PAGE_SIZE, pipe_pages_of_user()))
+		return PIPE_CAPACITY_DEFAULT;
+	user_add_pipe_pages(u, PIPE_CAPACITY_SMALL / EXO_PAGE_SIZE, UINT64_MAX);
+	return PIPE_CAPACITY_SMALL;
+}
+
+static void count_no_more(struct user *u, size_t capacity)
+{
+	user_remove_pipe_pages(u, capacity / EXO_PAGE_SIZE);
+	user_let_go(u);
+}
+
 struct pipe *pipe_create(void)
 {
 	struct pipe *p = heap_alloc(sizeof(*p));
+	size_t capacity;
 
 	if (!p)
 		return NULL;
-	if (!ring_init(&p->ring, PIPE_CAPACITY_DEFAULT)) {
+	p->user = user_hold_own();
+	capacity = count_capacity(p->user);
+	if (!ring_init(&p->ring, capacity)) {
+		count_no_more(p->user, capacity);
 		heap_free(p);
 		return NULL;
 	}
@@ -106,6 +125,7 @@ struct pipe *pipe_create(void)
 
 void pipe_free(struct pipe *p)
 {
+	count_no_more(p->user, p->ring.capacity);
 	ring_destroy(&p->ring);
 	heap_free(p);
 }

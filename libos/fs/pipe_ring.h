@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/lock.h"
+#include "core/memory.h"
 #include "core/wait.h"
 #include "fs/io_buffer.h"
 
@@ -23,7 +24,7 @@
 #define RING_HEAD 240
 
 struct pipe_ring {
-	/* Each NULL until first written; as many as the capacity has, or the default one if that is more. */
+	/* Each NULL until first written; as many as the capacity has. */
 	uint8_t **pages;
 	size_t capacity;  /* bytes; whole pages */
 	size_t start, used;
@@ -129,7 +130,16 @@ struct pipe {
 	 */
 	struct wait_queue read_wait, write_wait, poll_wait, open_wait;
 	struct pipe_ring ring;
+	struct user *user; /* fixed; held: the ring's capacity counts with him (proc/user.h) */
 };
+
+/* The pages that the pipes of a user may have together, full as they may be.  Linux has 64 MiB, for others than
+ * root; here it is a part of all memory. */
+#define PIPE_USER_PART 8
+static inline uint64_t pipe_pages_of_user(void)
+{
+	return frames_total_count() / PIPE_USER_PART;
+}
 
 struct file;
 struct file_ops;

@@ -18,7 +18,7 @@ struct user {
 	uint64_t holders;
 	uint64_t signals;
 
-	_Atomic uint64_t watches, polled, passed; /* any CPU; numbers by themselves */
+	_Atomic uint64_t watches, polled, passed, pipe_pages; /* any CPU; numbers by themselves */
 };
 
 static struct named *users; /* under process_tree_lock */
@@ -110,6 +110,16 @@ bool user_add_passed(struct user *u, uint64_t most)
 void user_remove_passed(struct user *u, uint64_t n)
 {
 	atomic_fetch_sub_explicit(&u->passed, n, memory_order_relaxed);
+}
+
+bool user_add_pipe_pages(struct user *u, uint64_t n, uint64_t most)
+{
+	return add(&u->pipe_pages, n, most);
+}
+
+void user_remove_pipe_pages(struct user *u, uint64_t n)
+{
+	atomic_fetch_sub_explicit(&u->pipe_pages, n, memory_order_relaxed);
 }
 
 bool user_enter_locked(struct process *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How many tasks each real user has, for RLIMIT_NPROC, and how many signals are queued for them; how many
- * items of epolls; how many files are on their way in messages of his. */
+ * items of epolls; how many files are on their way in messages of his; how many pages his pipes have. */
 #ifndef LIBOS_PROC_USER_H
 #define LIBOS_PROC_USER_H
 
@@ -44,5 +44,7 @@ bool user_add_polled(struct user *u, uint64_t n, uint64_t most);
 void user_remove_polled(struct user *u, uint64_t n);
 bool user_add_passed(struct user *u, uint64_t most); /* likewise: another file that he sends */
 void user_remove_passed(struct user *u, uint64_t n);
+bool user_add_pipe_pages(struct user *u, uint64_t n, uint64_t most); /* likewise: n more */
+void user_remove_pipe_pages(struct user *u, uint64_t n);
 
 #endif

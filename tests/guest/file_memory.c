@@ -2,14 +2,17 @@
 /* What names and open files hold of the memory: no more than they are charged, and no longer than they must. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "test.h"
 
 #define HERE "/tmp/file_memory.d"
@@ -231,6 +234,76 @@ static void texts_of_proc_are_not_kept_for_ever(void)
 	CHECK_EQ(status, 0);
 }
 
+#define MANY_PIPES 1000
+
+/* As many pipes as descriptors allow, each written full: the bytes that they hold together. */
+static long fill_pipes(int fds[MANY_PIPES][2], int *small)
+{
+	static char page[4096];
+	long sum = 0, n;
+
+	*small = 0;
+	for (int i = 0; i < MANY_PIPES; i++) {
+		CHECK(pipe2(fds[i], O_NONBLOCK) == 0);
+		*small += fcntl(fds[i][0], F_GETPIPE_SZ) == 8192;
+		while ((n = write(fds[i][1], page, sizeof(page))) > 0)
+			sum += n;
+		CHECK(n == -1 && errno == EAGAIN);
+	}
+	return sum;
+}
+
+static void close_pipes(int fds[MANY_PIPES][2])
+{
+	for (int i = 0; i < MANY_PIPES; i++)
+		CHECK(close(fds[i][0]) == 0 && close(fds[i][1]) == 0);
+}
+
+static long all_memory(void)
+{
+	struct sysinfo info;
+
+	sysinfo(&info);
+	return (long)(info.totalram * info.mem_unit);
+}
+
+/* The pipes of a user have a part of memory; those that are made then are small, and work. */
+static int fills_pipes(void)
+{
+	static int fds[MANY_PIPES][2];
+	long bound = is_exo() ? all_memory() / 8 : 64l << 20;
+	int small, ends[2];
+	struct rlimit limit = { 2 * MANY_PIPES + 50, 2 * MANY_PIPES + 50 };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || setgroups(0, NULL) < 0 || setgid(1234) < 0 || setuid(1234) < 0)
+		return 1;
+	for (int round = 0; round < 3; round++) {
+		long sum = fill_pipes(fds, &small);
+
+		CHECK(sum <= bound + MANY_PIPES * 8192l);
+		/* What is not refused: to become smaller. */
+		if (small > 0) {
+			CHECK(pipe(ends) == 0 && fcntl(ends[0], F_GETPIPE_SZ) == 8192);
+			CHECK(fcntl(ends[0], F_SETPIPE_SZ, 65536) == -1 && errno == EPERM);
+			CHECK(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096 && close(ends[0]) == 0 && close(ends[1]) == 0);
+		}
+		if (is_exo())
+			CHECK(small > 0 || bound > MANY_PIPES * 65536l);
+		close_pipes(fds);
+		/* What is closed is counted no more. */
+		CHECK(pipe(ends) == 0 && fcntl(ends[0], F_GETPIPE_SZ) == 65536);
+		CHECK(fcntl(ends[0], F_SETPIPE_SZ, 1 << 20) == 1 << 20);
+		CHECK(fcntl(ends[0], F_SETPIPE_SZ, 2 << 20) == -1 && errno == EPERM);
+		CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+	}
+	return 0;
+}
+
+static void pipes_of_a_user_are_bounded(void)
+{
+	CHECK_EQ(in_child(fills_pipes), 0);
+}
+
 int main(int count, char **arguments)
 {
 	if (count > 1)
@@ -239,6 +312,7 @@ int main(int count, char **arguments)
 	RUN(fifos_that_were_open_hold_nothing);
 	RUN(a_fifo_is_opened_while_it_is_closed);
 	RUN(ends_of_a_fifo_wait_for_each_other);
+	RUN(pipes_of_a_user_are_bounded);
 	RUN(locks_of_a_file_are_bounded);
 	RUN(texts_of_proc_are_not_kept_for_ever);
 	return test_result();
