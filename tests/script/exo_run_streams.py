@@ -5,27 +5,16 @@
 
 import hashlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-EXO_RUN = os.path.join(HERE, "../../scripts/exo-run")
-ENVIRONMENT = dict(os.environ, QEMU=os.path.join(HERE, "fake-machine"), EXO_ISO=__file__,
-                   ACCEL="tcg")
-
-
-def exo_run(*arguments, machine="", stdin=b"", **keywords):
-    return subprocess.run([EXO_RUN, *arguments], input=stdin, capture_output=True, timeout=60,
-                          env=dict(ENVIRONMENT, FAKE_MACHINE=machine), check=False, **keywords)
-
-
-def start(*arguments, machine="", **keywords):
-    return subprocess.Popen([EXO_RUN, *arguments], env=dict(ENVIRONMENT, FAKE_MACHINE=machine),
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from cases import run_cases  # noqa: E402
+from fake import ENVIRONMENT, EXO_RUN, exo_run, start  # noqa: E402
+from run_disk import load_exo_run  # noqa: E402
 
 
 def output_and_error_arrive_apart_and_exact():
@@ -114,21 +103,6 @@ def dead_machine_is_126_and_shows_its_log():
     assert run.returncode == 126 and b"fake machine: started" in run.stderr, run
 
 
-def failures_of_exo_run_are_125():
-    for options in (["--cpus", "none"], ["--cpus", "0"], ["--timeout", "-1"],
-                    ["--timeout", "nan"], ["--env", "A"], ["--bogus"]):
-        run = exo_run(*options, "true")
-        assert run.returncode == 125 and options[0].encode() in run.stderr, run
-    assert exo_run("--file", "/nonexistent", "true").returncode == 125
-    for little in ("4M", "11", "8192k"):
-        run = exo_run("--mem", little, "true")
-        assert run.returncode == 125 and b"the system needs 12M at least" in run.stderr, run
-    assert exo_run().returncode == 125
-    missing = subprocess.run([EXO_RUN, "true"], env=dict(ENVIRONMENT, QEMU="no-such-qemu"),
-                             capture_output=True, timeout=10, check=False)
-    assert missing.returncode == 125, missing
-
-
 def messages_go_to_the_log_alone():
     log = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"exo-run-test-{os.getpid()}.log")
     try:
@@ -149,59 +123,132 @@ def a_log_or_a_stream_that_is_full_is_told():
     assert run.returncode == 128 + signal.SIGPIPE and b"No space left" in run.stderr, run
 
 
+def until(condition):
+    """Only the bound after which it counts as never."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come about")
+
+
+def state(process):
+    """Its letter in /proc; "" if it is gone."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as stream:
+            return stream.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
+
+
 def machine_does_not_outlive_exo_run():
     run = start("sh", "-c", "echo $PPID; sleep 50", stdin=subprocess.DEVNULL)
     machine = int(run.stdout.readline())
     run.kill()
     run.wait()
-    for _ in range(100):
-        try:
-            os.kill(machine, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the machine still runs")
+    until(lambda: state(machine) in ("", "Z"))
 
 
-def dry_run_starts_nothing_and_lists_the_files():
-    run = exo_run("--dry-run", "--file", __file__ + ":/a/b.py", "--sched", "rr", "prog", "x")
-    assert run.returncode == 0 and b" /a/b.py" in run.stdout and b"sched=rr" in run.stdout, run
-
-
-def a_directory_is_brought_with_its_links():
+def nor_does_one_at_a_terminal():
     with tempfile.TemporaryDirectory() as folder:
-        for path in ("tree/sub/empty", "elsewhere"):
-            os.makedirs(os.path.join(folder, path))
-        with open(os.path.join(folder, "tree/sub/a file"), "wb") as stream:
-            stream.write(b"12345")
-        for target, link in (("sub", "link"), ("nowhere", "dangling"), (".", "loop")):
-            os.symlink(target, os.path.join(folder, "tree", link))
-        listed = exo_run("--dry-run", "--file", f"{folder}/tree:/t", "true").stdout.decode()
-        for line in (r"^d\S+ +0 /t/sub/empty$", r"^-\S+ +5 /t/sub/a file$", r"^l\S+ +3 /t/link$",
-                     r"^l\S+ +7 /t/dangling$", r"^l\S+ +1 /t/loop$"):
-            assert re.search(line, listed, re.MULTILINE), (line, listed)
-        # A link that is named itself brings what it leads to.
-        listed = exo_run("--dry-run", "--file", f"{folder}/tree/link:/t", "true").stdout.decode()
-        assert " /t/a file\n" in listed, listed
-        os.mkfifo(os.path.join(folder, "tree/fifo"))
-        run = exo_run("--file", f"{folder}/tree", "true")
-        assert run.returncode == 125 and b"tree/fifo" in run.stderr, run
+        machine = os.path.join(folder, "machine")
+        with open(machine, "w", encoding="ascii") as stream:
+            stream.write("#!/bin/sh\necho $$\nexec sleep 50\n")
+        os.chmod(machine, 0o755)
+        run = start("--interactive", environment={"QEMU": machine}, stdin=subprocess.DEVNULL)
+        assert b"Ctrl-A X" in run.stdout.readline()
+        machine = int(run.stdout.readline())
+        run.kill()
+        run.wait()
+        until(lambda: state(machine) in ("", "Z"))
 
 
-CASES = [value for name, value in list(globals().items())
-         if callable(value) and name not in ("exo_run", "start")]
-
-
-def main():
-    failed = 0
-    for case in CASES:
+def a_stop_stops_the_machine_too():
+    with tempfile.TemporaryDirectory() as folder:
+        goes_on = os.path.join(folder, "goes-on")
+        # A group of its own, whose stops somebody of its session sees: else it would not be stopped.
+        run = start("sh", "-c", f"echo $PPID; until [ -e {goes_on} ]; do sleep 0.05; done; echo done",
+                    stdin=subprocess.DEVNULL, preexec_fn=os.setpgrp)
         try:
-            case()
-            print("ok", case.__name__, flush=True)
-        except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
-            print("not ok", case.__name__ + ":", repr(error)[:500], flush=True)
-            failed += 1
-    return 1 if failed else 0
+            machine = int(run.stdout.readline())
+            run.send_signal(signal.SIGTSTP)
+            os.waitid(os.P_PID, run.pid, os.WSTOPPED)
+            assert state(run.pid) == "T"
+            until(lambda: state(machine) == "T")
+            run.send_signal(signal.SIGCONT)
+            until(lambda: state(machine) != "T")
+            with open(goes_on, "wb"):
+                pass
+            assert run.stdout.read() == b"done\n" and run.wait(30) == 0
+        finally:
+            run.kill()
 
 
-sys.exit(main())
+def a_signal_while_files_are_read_ends_exo_run():
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = os.path.join(folder, "pipe")
+        os.mkfifo(pipe)
+        run = start("--file", pipe, "true")
+        with open(pipe, "wb"):                  # it reads, for as long as this is open
+            run.send_signal(signal.SIGINT)
+            assert run.wait(30) == 128 + signal.SIGINT
+        assert run.stderr.read() == b""
+
+
+def a_signal_leaves_no_files():
+    with tempfile.TemporaryDirectory() as folder:
+        log = os.path.join(folder, "log")
+        own = os.path.join(folder, "own")
+        os.mkfifo(log)
+        os.mkdir(own)
+        # It waits for a reader of its log, with its directory made.
+        run = start("--log", log, "true", environment={"TMPDIR": own})
+        until(lambda: os.listdir(own))
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(30) == 128 + signal.SIGTERM and os.listdir(own) == [], run
+
+
+def a_signal_that_comes_too_late_is_nobodys():
+    module = load_exo_run()
+    handlers = {number: signal.getsignal(number) for number in module.FORWARDED_SIGNALS}
+    try:
+        with module.catch_signals() as receiver:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert receiver.recv(1) == bytes([signal.SIGTERM])
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def an_end_that_is_far_off_is_waited_for():
+    for far in ("inf", "1e10"):
+        run = exo_run("--timeout", far, "sh", "-c", "exit 4")
+        assert run.returncode == 4, run
+
+
+def messages_that_nobody_reads_end_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = start("--keep-console", "sh", "-c", "exit 3", stdin=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    assert run.wait(30) == 3
+
+
+def a_trace_comes_also_when_the_time_is_up():
+    """Of a program that has not ended: it is, first.  Of a machine that says nothing exo-run says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "trace")
+        run = exo_run("--timeout", "4", "--trace", path, "sh", "-c", "trap '' TERM; sleep 50")
+        with open(path, "rb") as stream:
+            assert stream.read() == b"records" and run.returncode == 124 and run.stderr == b"", run
+        run = exo_run("--timeout", "1", "--trace", path, "true", machine="hangs")
+        assert run.returncode == 124 and b"did not tell what it has traced" in run.stderr, run
+        assert os.path.getsize(path) == 0
+        run = exo_run("--trace", path, "sh", "-c", "exit 6")
+        with open(path, "rb") as stream:
+            assert stream.read() == b"records" and run.returncode == 6, run
+
+
+NOT_CASES = ("run_cases", "exo_run", "start", "load_exo_run", "until", "state")
+run_cases([(name, case) for name, case in list(globals().items()) if callable(case) and name not in NOT_CASES])
