@@ -123,6 +123,40 @@ static void connect_streams(void)
 	}
 }
 
+/* The file that a word of a command line means, if it is there; into the text. */
+static bool find_program(const char *word, char *path, size_t size)
+{
+	char folders[4096], *rest;
+
+	if (*word == '\0')
+		return false;
+	if (strchr(word, '/')) {
+		snprintf(path, size, "%s", word);
+		return access(path, F_OK) == 0;
+	}
+	snprintf(folders, sizeof(folders), "%s", getenv("PATH"));
+	for (char *f = strtok_r(folders, ":", &rest); f; f = strtok_r(NULL, ":", &rest)) {
+		snprintf(path, size, "%s/%s", f, word);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ENOENT is also said of a program that is there, when what it is to be started by is not. */
+static const char *what_is_missing(const char *word)
+{
+	char path[4096], begin[2] = "";
+	int fd;
+
+	if (!find_program(word, path, sizeof(path)))
+		return " in the machine (--file HOST[:GUEST] puts one there)";
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, begin, sizeof(begin)) == sizeof(begin) && memcmp(begin, "#!", sizeof(begin)) == 0)
+		return ": the interpreter that its first line names is not in the machine";
+	return ": its dynamic linker is not in the machine (--libraries puts it there; exo-cc needs none)";
+}
+
 /* In the child.  A session of its own, so that a signal from the host meets the program's group
  * and not init; the libos holds signals back until it is told of that group. */
 static _Noreturn void run(int control, char **words, char **environment)
@@ -140,7 +174,7 @@ static _Noreturn void run(int control, char **words, char **environment)
 	bool missing = errno == ENOENT;
 
 	dprintf(2, "exo-run: %s: %s%s\n", words[0], strerror(errno),
-		missing ? " in the machine (--file HOST[:GUEST] puts one there)" : "");
+		missing ? what_is_missing(words[0]) : "");
 	_exit(missing ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
