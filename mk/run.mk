@@ -35,9 +35,12 @@ DETAIL ?=
 ##               look at; CPUS, MEM, SCHED; TRACE_KIB=1024 for each CPU; DETAIL=START:LENGTH in ms
 .PHONY: trace
 trace: $(RUNNABLE)
-	@app="$${APP:-$(TRACE_APP)}"; \
+	@rm -f $(BUILD)/trace.bin $(BUILD)/trace.json $(BUILD)/trace.svg $(BUILD)/trace.work
+	@app="$${APP:-$(TRACE_APP)}"; status=0; \
 	$(BUILD)/bin/exo-run --cpus $(CPUS) --mem $(MEM) --trace $(BUILD)/trace.bin \
-		--trace-size $(TRACE_KIB) -- sh -c "$$app" || echo "$$app: status $$?" >&2; \
+		--trace-size $(TRACE_KIB) -- sh -c "$$app" || status=$$?; \
+	[ $$status = 0 ] || echo "$$app: status $$status" >&2; \
+	[ -s $(BUILD)/trace.bin ] || { echo "there is no trace" >&2; exit 1; }; \
 	scripts/trace $(BUILD)/trace.bin --json $(BUILD)/trace.json --svg $(BUILD)/trace.svg \
 		--calls $(SYSROOT)/include/asm/unistd_64.h --title "$$app" \
 		$(if $(DETAIL),--detail $(DETAIL)); \

@@ -17,6 +17,10 @@ STOPS = ("waits", "preempted", "yielded", "ended")
 WAKES = ("", "woken", "started", "given a slice", "migrated", "stolen")
 # enum sched_exit_reason, likewise.
 EJECTED = ("swapped out", "fault", "overrun", "bad task", "idled", "stalled", "init")
+# Where the detail is an index.
+DETAILS = {"stop": range(len(STOPS)), "wake": range(1, len(WAKES)), "arrive": range(1, len(WAKES)),
+           "eject": range(len(EJECTED))}
+CPUS_MAX = 64                           # EXO_CPUS_MAX
 
 Record = collections.namedtuple("Record", "time kind detail number task value cpu index")
 # A task on a CPU, [start, end) in ns; slice_ns as it was given, stop one of STOPS or "".
@@ -30,9 +34,18 @@ Moment = collections.namedtuple("Moment", "kind time cpu task number value detai
 Note = collections.namedtuple("Note", "time cpu task text value index")
 
 
+def one_line(text):
+    """A program may call itself anything, also what ends a line or is not allowed in a page."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def text_of(data):
+    return one_line(data.split(b"\0")[0].decode("utf-8", "replace"))
+
+
 def word(value):
     """Of eight bytes, the text that they are."""
-    return struct.pack("<Q", value).split(b"\0")[0].decode("utf-8", "replace")
+    return text_of(struct.pack("<Q", value))
 
 
 def printable(data):
@@ -55,6 +68,10 @@ def read_records(data):
         time, kind, detail, number, task, value, cpu, _zero = fields
         if not 0 < kind < len(KINDS):
             raise BadTrace(f"record {index} is of unknown kind {kind}")
+        if detail not in DETAILS.get(KINDS[kind], (detail,)):
+            raise BadTrace(f"record {index} ({KINDS[kind]}) is of unknown detail {detail}")
+        if cpu >= CPUS_MAX:
+            raise BadTrace(f"record {index} is of CPU {cpu}")
         records.append(Record(time, KINDS[kind], detail, number, task, value, cpu, index))
     # Each CPU's are in order, and stay so: a stable sort.
     return sorted(records, key=lambda record: record.time)
@@ -78,7 +95,7 @@ class Names:
                 continue
             parts[record.cpu] = (task, pid, name + struct.pack("<Q", record.value))
             if record.detail == 2:
-                text = parts[record.cpu][2].split(b"\0")[0].decode("utf-8", "replace")
+                text = text_of(parts[record.cpu][2])
                 self.times[task].append(record.time)
                 self.names[task].append((text, pid))
 

@@ -9,7 +9,9 @@
 
 No more arrows than can be told apart; the legend says how many there are."""
 
+import bisect
 import collections
+import itertools
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 1120, 790
@@ -85,7 +87,7 @@ class Axis:
 
     def ticks(self, origin):
         """Round numbers of ns after the origin, 1, 2 or 5 times a power of ten apart."""
-        steps = (digit * 10 ** power for power in range(12) for digit in (1, 2, 5))
+        steps = (digit * 10 ** power for power in itertools.count() for digit in (1, 2, 5))
         step = next(step for step in steps if (self.end - self.start) / step <= 12)
         tick = -((origin - self.start) // step) * step
         while origin + tick <= self.end:
@@ -140,18 +142,20 @@ class Timeline:
         runs = [run for run in self.trace.runs if run.start >= self.origin]
         if len(runs) <= DETAIL_RUNS:
             return self.origin, self.trace.end
-        times = sorted([*((arrow.time, arrow.kind) for arrow in self.trace.arrows
-                          if arrow.kind != "wake" or arrow.cpu != arrow.run.cpu),
-                        *((note.time, "note") for note in self.trace.notes)])
+        times = collections.defaultdict(list)       # of each kind, in order
+        for arrow in self.trace.arrows:
+            if arrow.kind != "wake" or arrow.cpu != arrow.run.cpu:
+                times[arrow.kind].append(arrow.time)
+        times["note"] = [note.time for note in self.trace.notes]
         best, best_score = None, -1
         for first in range(0, len(runs) - DETAIL_RUNS, 4):
             some = runs[first:first + DETAIL_RUNS]
             start, end = some[0].start, some[-1].end
             scale = PLOT / (end - start)
-            kinds = collections.Counter(kind for time, kind in times if start <= time <= end)
             score = sum(min((run.end - run.start) * scale, 40) / 40 for run in some)
             score += 4 * len({run.cpu for run in some}) + 2 * len({run.task for run in some})
-            score += sum(min(count, 6) for count in kinds.values())
+            score += sum(min(bisect.bisect_right(its, end) - bisect.bisect_left(its, start), 6)
+                         for its in times.values())
             if score > best_score:
                 best, best_score = (start, end), score
         margin = (best[1] - best[0]) // 50
@@ -296,9 +300,10 @@ class Timeline:
             if (moment.cpu, moment.number, moment.time // 50000) in told or \
                     moment.time < self.trace.known_from.get(moment.number, 0):
                 continue
-            later = [time for time in by_cpu[moment.number] if time > moment.time]
-            if later:
-                yield moment, min(later)
+            later = by_cpu[moment.number]
+            place = bisect.bisect_right(later, moment.time)
+            if place < len(later):
+                yield moment, later[place]
 
     def arrows(self, top, height):
         bar = self.bar(height)

@@ -152,7 +152,7 @@ def it_is_called_what_it_was_called_by():
     called = os.path.join(BUILD, "bin/exo-trace")
     said = subprocess.run([called, "--help"], check=True, capture_output=True, text=True).stdout
     assert said.startswith("usage: exo-trace "), said
-    said = subprocess.run([called, "/none"], check=False, capture_output=True, text=True).stderr
+    said = subprocess.run([called, "/none", "--json", "-"], check=False, capture_output=True, text=True).stderr
     assert said.startswith("exo-trace: /none: "), said
 
 
@@ -223,22 +223,31 @@ def read(*path):
         return stream.read()
 
 
-def make_trace_leaves_both_files():
+def make_trace(*settings):
     """With the build that is tested, as it is: nothing is to be made again."""
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
     cache = os.path.dirname(os.path.dirname(EXO_CC))
-    run = subprocess.run(
-        ["make", "-s", "-C", TOP, "trace", "CPUS=2", "APP=echo traced; exit 3",
+    return subprocess.run(
+        ["make", "-s", "-C", TOP, "trace", *settings,
          "BUILD=" + os.path.relpath(BUILD, TOP), "CACHE=" + os.path.relpath(cache, TOP),
          "DEBUG=%d" % ("-DEXO_DEBUG=1" in read(BUILD, "libos/flags")),
          "SCHED=" + read(BUILD, "libos/default-sched").strip()],
         env=environment, capture_output=True, check=False)
+
+
+def make_trace_leaves_both_files():
+    run = make_trace("CPUS=2", "APP=echo traced; exit 3")
     assert run.returncode == 0 and run.stdout.startswith(b"traced\n"), run
     assert b"status 3" in run.stderr, run
     check_json(json.loads(read(BUILD, "trace.json")))
     check_picture(os.path.join(BUILD, "trace.svg"), 2)
     assert "echo traced" in read(BUILD, "trace.svg")
+    # Of a run that was none they would show the one before it.
+    run = make_trace("APP=echo second", "TRACE_KIB=9999")
+    assert run.returncode == 2 and b"--trace-size: from 16 to 4096" in run.stderr, run
+    left = [name for name in ("trace.bin", "trace.json", "trace.svg") if os.path.exists(os.path.join(BUILD, name))]
+    assert not left, left
 
 
 def kinds_are_those_of_the_header():
