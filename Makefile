@@ -52,8 +52,9 @@ include $(wildcard mk/sysroot.mk mk/busybox.mk mk/apps.mk mk/image.mk mk/run.mk 
 
 .PHONY: clean distclean help
 clean:
-	$(Q)rm -rf $(addprefix $(BUILD)/,boot exo libos apps guest tests unit fuzz rootfs iso lint debug) \
-		$(addprefix $(BUILD)/,exo.elf libos.elf root.cpio tests.cpio exo.iso compile_commands.json)
+	$(Q)rm -rf $(addprefix $(BUILD)/,boot exo libos apps guest tests unit fuzz explore simulator rootfs iso lint debug) \
+		$(addprefix $(BUILD)/,exo.elf libos.elf libos.module root.cpio root.list tests.cpio tests.list exo.iso) \
+		$(addprefix $(BUILD)/,compile_commands.json trace.bin trace.json trace.svg trace.work)
 
 distclean:
 	$(Q)rm -rf build $(BUILD)

@@ -36,6 +36,7 @@ $(foreach name,$(BROKEN),$(eval $(call simulated_rule,$(name),tests/simulator/$(
 simulators: $(addprefix $(BUILD)/simulator/,$(SIMULATED) $(BROKEN))
 unit: simulators
 
-check-scheduler: $(SIMULATOR_OBJECTS) $(CACHE)/bin/exo-sched
+# By the environment, where what is given to make is: a name may have quotes.
+check-scheduler: $(SIMULATOR_OBJECTS) $(CACHE)/bin/exo-sched $(SYSROOT_READY)
 	@CC='$(CC)' HOST_CFLAGS='$(SIMULATOR_CFLAGS)' EXO_SCHED=$(CACHE)/bin/exo-sched \
-		scripts/check-scheduler $(BUILD)/simulator/objects '$(FILE)' '$(WORK)'
+		scripts/check-scheduler $(BUILD)/simulator/objects "$${FILE-}" "$${WORK-}"
