@@ -9,6 +9,7 @@
 #include "core/vcore.h"
 #include "domain/domain.h"
 #include "domain/lines.h"
+#include "domain/withdrawal.h"
 
 #define HANDLES_PER_CPU 2u
 /* For a CPU that it has never had: the kernel's objects, the page, and page tables for that. */
@@ -35,18 +36,42 @@ static void set_cpus(struct domain *d, uint64_t cpus, bool has_no_time)
 	lock_release(&domains_lock);
 }
 
+static int take(struct domain *d, unsigned cpu, uint64_t patience_ns)
+{
+	int r = domain_take_cpu(d, cpu, patience_ns);
+
+	set_cpus(d, d->cpus & ~(1ul << cpu), d->has_no_time);
+	return r;
+}
+
+/* From now on it counts among its CPUs: if we are to give that one up, it is to lose it before. */
+static bool may_have(struct domain *d, unsigned cpu)
+{
+	bool may;
+
+	lock_acquire(&domains_lock);
+	may = domain_may_have_locked(1ul << cpu);
+	if (may)
+		d->cpus |= 1ul << cpu;
+	lock_release(&domains_lock);
+	return may;
+}
+
 static int grant(struct domain *d, unsigned cpu)
 {
-	int r = handles_make_room(HANDLES_PER_CPU);
+	int r;
 
+	if (!may_have(d, cpu))
+		return -ENODEV;
+	r = handles_make_room(HANDLES_PER_CPU);
 	if (r == 0 && !d->vcores[cpu].next_page_frame)
 		r = take_frames(d, cpu);
 	if (r == 0)
 		r = domain_grant_cpu(d, cpu);
-	if (r == 0)
-		set_cpus(d, d->cpus | 1ul << cpu, false);
+	if (r)
+		(void)take(d, cpu, 0);
 	else
-		(void)domain_take_cpu(d, cpu, 0);
+		set_cpus(d, d->cpus, false);
 	return r;
 }
 
@@ -59,14 +84,6 @@ static int give_time(struct domain *d)
 	set_cpus(d, d->cpus, false);
 	for (uint64_t cpus = d->cpus; cpus && r == 0; cpus &= cpus - 1)
 		r = domain_give_time(d, (unsigned)__builtin_ctzl(cpus));
-	return r;
-}
-
-static int take(struct domain *d, unsigned cpu, uint64_t patience_ns)
-{
-	int r = domain_take_cpu(d, cpu, patience_ns);
-
-	set_cpus(d, d->cpus & ~(1ul << cpu), d->has_no_time);
 	return r;
 }
 

@@ -218,11 +218,12 @@ static long create(struct file *f, uint64_t user)
 	if (!d)
 		return -ENOMEM;
 	r = take_request(&c, d);
+	if (r == 0)
+		r = domain_list(d);
 	if (r) {
 		domain_discard(d);
 		return r;
 	}
-	domain_list(d);
 	r = bring_up(&c, d);
 	domain_busy_end(d);
 	c.id = d->id;

@@ -99,6 +99,7 @@ struct domain_pollers {
 };
 
 extern struct lock domains_lock;
+extern struct list domains_list; /* under domains_lock: struct domain.link */
 
 /* pollers.c */
 /* The file is one of d's, with a reference, until it is detached; its pollers are woken, from now on and
@@ -112,7 +113,8 @@ void domain_tell_locked(struct domain *d);
 /* MAKING, known to nobody else, with two references: the caller's and its own.  NULL: no memory. */
 struct domain *domain_new(void);
 void domain_discard(struct domain *d); /* what has not been listed */
-void domain_list(struct domain *d);    /* gives it its number; busy until domain_busy_end() */
+/* Gives it its number; busy until domain_busy_end().  -ENODEV: it is to have a CPU that we give up. */
+int domain_list(struct domain *d);
 /* With a reference; NULL: there is none of this number, or it has not been made, or its end has been told. */
 struct domain *domain_find(uint32_t id);
 /* The one with the smallest number that is not below this one, made or not; likewise. */
@@ -121,6 +123,9 @@ void domain_put(struct domain *d);
 void domain_told(struct domain *d);  /* nobody needs to be told of its end any more */
 int domain_begin(struct domain *d);  /* MAKING -> ALIVE; -ESRCH: it is to end instead */
 void domain_kill(struct domain *d);  /* unless it is dying already */
+/* Any context, domains_lock held: likewise; and the reaper looks at all of them again. */
+void domain_end_locked(struct domain *d, enum domain_cause cause, int32_t status);
+void domains_reap_locked(void);
 
 /* It is not known to have died. */
 bool domain_is_alive(const struct domain *d);
@@ -133,8 +138,6 @@ void domain_busy_end(struct domain *d);
 
 /* Any context, no lock of rank >= RANK_TTY held: a message has come; and a death among them. */
 void domains_rung(void);
-/* The CPU is to be given up: ends the domains that report to it; true while there is one. */
-bool domains_end_on(unsigned cpu);
 void domain_died(uint64_t id, uint64_t status);
 /* For a message of a death there was no room: whose may it have been? */
 void domains_ask(void);

@@ -12,12 +12,13 @@
 #include "core/memory.h"
 #include "core/task.h"
 #include "domain/domain.h"
+#include "domain/withdrawal.h"
 #include "fs/linux.h"
 #include "time/timespec.h"
 
 struct lock domains_lock = LOCK_INIT("domains", RANK_TTY);
 /* Under domains_lock. */
-static struct list domains = { &domains, &domains };
+struct list domains_list = { &domains_list, &domains_list };
 static uint32_t last_id;
 static struct wait_queue reaper_wait = { { &reaper_wait.waiters, &reaper_wait.waiters } };
 static bool reaper_runs;
@@ -27,7 +28,7 @@ static _Atomic uint32_t count;
 
 static struct domain *find_locked(uint64_t id)
 {
-	list_for_each(link, &domains) {
+	list_for_each(link, &domains_list) {
 		struct domain *d = list_entry(link, struct domain, link);
 
 		if (d->id == id)
@@ -59,9 +60,14 @@ static void free_domain(struct domain *d)
 
 /* ---------------------------------------------------------------- the reaper */
 
+void domains_reap_locked(void)
+{
+	wake_all(&reaper_wait, WAKE_ANY);
+}
+
 static struct domain *dying_locked(void)
 {
-	list_for_each(link, &domains) {
+	list_for_each(link, &domains_list) {
 		struct domain *d = list_entry(link, struct domain, link);
 
 		if (d->state == DOMAIN_DYING && !d->busy)
@@ -79,7 +85,7 @@ static bool gives_time_back(const struct domain *d)
 
 static struct domain *passive_locked(void)
 {
-	list_for_each(link, &domains) {
+	list_for_each(link, &domains_list) {
 		struct domain *d = list_entry(link, struct domain, link);
 
 		if (gives_time_back(d))
@@ -110,21 +116,25 @@ static void reaper(void *unused)
 	}
 	reaper_runs = true;
 	for (;;) {
-		struct domain *d = dying_locked(), *passive = passive_locked();
+		uint64_t again_ns;
+		struct domain *d, *passive;
 
+		if (domains_withdraw_locked(&again_ns))
+			continue;
+		d = dying_locked();
+		passive = passive_locked();
 		if (!d && passive) {
 			take_time_back(passive);
 			continue;
 		}
 		if (!d) {
-			(void)wait_on(&reaper_wait, &domains_lock, 0, 0);
+			(void)wait_on(&reaper_wait, &domains_lock, 0, again_ns);
 			continue;
 		}
 		lock_release(&domains_lock);
 		domain_dismantle(d);
 		lock_acquire(&domains_lock);
 		d->state = DOMAIN_DEAD;
-		vcore_ring(d->reports_to); /* it may wait for that: cpu_leave() */
 		domain_tell_locked(d);
 		lock_release(&domains_lock);
 		domain_put(d);
@@ -176,13 +186,19 @@ void domain_discard(struct domain *d)
 	heap_free(d);
 }
 
-void domain_list(struct domain *d)
+int domain_list(struct domain *d)
 {
+	int r = -ENODEV;
+
 	lock_acquire(&domains_lock);
-	d->id = ++last_id;
-	list_push_back(&domains, &d->link);
-	atomic_fetch_add(&count, 1);
+	if (domain_may_have_locked(d->cpus)) {
+		d->id = ++last_id;
+		list_push_back(&domains_list, &d->link);
+		atomic_fetch_add(&count, 1);
+		r = 0;
+	}
 	lock_release(&domains_lock);
+	return r;
 }
 
 /* domain_begin() has given it its console, which whoever finds it may look at; it keeps it until it is freed.
@@ -211,7 +227,7 @@ struct domain *domain_next(uint32_t id)
 	struct domain *next = NULL;
 
 	lock_acquire(&domains_lock);
-	list_for_each(link, &domains) {
+	list_for_each(link, &domains_list) {
 		struct domain *d = list_entry(link, struct domain, link);
 
 		if (d->id >= id && !d->waited && (!next || d->id < next->id))
@@ -258,14 +274,14 @@ int domain_begin(struct domain *d)
 	return r;
 }
 
-static void end_locked(struct domain *d, enum domain_cause cause, int32_t status)
+void domain_end_locked(struct domain *d, enum domain_cause cause, int32_t status)
 {
 	if (d->state != DOMAIN_ALIVE && d->state != DOMAIN_MAKING)
 		return;
 	d->state = DOMAIN_DYING;
 	d->cause = cause;
 	d->status = status;
-	wake_all(&reaper_wait, WAKE_ANY);
+	domains_reap_locked();
 	domain_tell_locked(d);
 }
 
@@ -303,33 +319,14 @@ void domain_busy_end(struct domain *d)
 {
 	lock_acquire(&domains_lock);
 	d->busy = false;
-	wake_all(&reaper_wait, WAKE_ANY);
+	domains_reap_locked();
 	lock_release(&domains_lock);
-}
-
-bool domains_end_on(unsigned cpu)
-{
-	bool any = false;
-
-	if (atomic_load_explicit(&count, memory_order_relaxed) == 0)
-		return false;
-	lock_acquire(&domains_lock);
-	list_for_each(link, &domains) {
-		struct domain *d = list_entry(link, struct domain, link);
-
-		if (d->reports_to != cpu || d->state == DOMAIN_DEAD)
-			continue;
-		end_locked(d, DOMAIN_CAUSE_KILLED, 0);
-		any = true;
-	}
-	lock_release(&domains_lock);
-	return any;
 }
 
 void domain_kill(struct domain *d)
 {
 	lock_acquire(&domains_lock);
-	end_locked(d, DOMAIN_CAUSE_KILLED, 0);
+	domain_end_locked(d, DOMAIN_CAUSE_KILLED, 0);
 	lock_release(&domains_lock);
 }
 
@@ -343,7 +340,7 @@ static void died_locked(struct domain *d, uint64_t status)
 		cause = DOMAIN_CAUSE_EXIT;
 	else if (status == DOMAIN_STATUS_PANIC)
 		cause = DOMAIN_CAUSE_PANIC;
-	end_locked(d, cause, (int32_t)status);
+	domain_end_locked(d, cause, (int32_t)status);
 }
 
 void domain_died(uint64_t id, uint64_t status)
@@ -364,7 +361,7 @@ void domain_died(uint64_t id, uint64_t status)
 void domains_ask(void)
 {
 	lock_acquire(&domains_lock);
-	list_for_each(link, &domains) {
+	list_for_each(link, &domains_list) {
 		struct domain *d = list_entry(link, struct domain, link);
 		int64_t status = -EAGAIN;
 
@@ -382,12 +379,12 @@ void domains_rung(void)
 	if (atomic_load_explicit(&count, memory_order_relaxed) == 0)
 		return;
 	lock_acquire(&domains_lock);
-	list_for_each(link, &domains) {
+	list_for_each(link, &domains_list) {
 		struct domain *d = list_entry(link, struct domain, link);
 
 		domain_tell_locked(d);
 		if (gives_time_back(d))
-			wake_all(&reaper_wait, WAKE_ANY);
+			domains_reap_locked();
 	}
 	lock_release(&domains_lock);
 }

@@ -4,6 +4,7 @@
  * CPU, so the domain's maker asks its own vcore there to do it.
  */
 #include "domain/domain.h"
+#include "domain/withdrawal.h"
 #include "abi/errno.h"
 #include "core/exo.h"
 #include "core/task.h"
@@ -14,7 +15,7 @@
 #include "time/timespec.h"
 
 #define LOOK_NS 2000000ul      /* between two looks at a vcore that is to be given up, or comes */
-#define LINGER_NS 10000000000ul /* and so long at one that is gone, but named by somebody, or has not come */
+#define COMES_NS 10000000000ul /* and so long at one that has not come */
 
 static const struct exo_info *machine(void)
 {
@@ -53,7 +54,7 @@ static void split(void *argument)
  */
 static int64_t run_on(unsigned cpu, void (*function)(void *argument), struct order *o)
 {
-	uint64_t end = deadline_after(LINGER_NS);
+	uint64_t end = deadline_after(COMES_NS);
 
 	while (!message_call_wait(cpu, function, o)) {
 		if (!(vcores_present() >> cpu & 1) || time_now_ns() > end)
@@ -255,7 +256,7 @@ int domain_grant_cpu(struct domain *d, unsigned cpu)
  * over, it is because a domain below reports to it. */
 static int64_t revoke(struct domain *d, unsigned cpu, uint64_t patience_ns)
 {
-	uint64_t end = time_now_ns() + patience_ns + LINGER_NS;
+	uint64_t end = time_now_ns() + patience_ns + domain_linger_ns(cpu, patience_ns);
 	int64_t r;
 
 	while ((r = exo_revoke(d->vcores[cpu].vcore, patience_ns)) == 1 || r == -EBUSY) {

@@ -3,6 +3,7 @@
  * Giving a CPU up.
  *
  *	the CPU that leaves                    each other CPU
+ *	waits until no child has it
  *	clears its bit in online_cpus
  *	asks all that are online  -----------> answers, between two things that it does
  *	passes on what it has, and what
@@ -43,7 +44,7 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wake.h"
-#include "domain/domain.h"
+#include "domain/withdrawal.h"
 #include "sched/donation.h"
 #include "sched/library.h"
 #include "sched/messages.h"
@@ -53,6 +54,8 @@
 
 /* Each CPU's: the handle that it had when it last went, whose slot is dropped when it comes again. */
 static exo_handle given_up[EXO_CPUS_MAX];
+/* Each CPU's: by when it is to be given up, if it is. */
+static uint64_t leave_by_ns[EXO_CPUS_MAX];
 
 /* Of the one that leaves: its number plus 1, 0: none. */
 static _Atomic unsigned leaver;
@@ -77,10 +80,10 @@ static uint64_t bit(const struct vcore *v)
 
 void cpu_revoked(struct vcore *v, uint64_t deadline_tsc)
 {
-	uint64_t now = rdtsc();
+	uint64_t now = rdtsc(), left_ns = deadline_tsc > now ? tsc_to_ns(deadline_tsc - now) : 0;
 
-	log_print("libos: CPU %d is to be given up within %lu ms\n", v->cpu,
-		  deadline_tsc > now ? tsc_to_ns(deadline_tsc - now) / 1000000 : 0);
+	log_print("libos: CPU %d is to be given up within %lu ms\n", v->cpu, left_ns / 1000000);
+	leave_by_ns[v->cpu] = time_now_ns() + left_ns;
 	v->leaving = v->need_resched = true;
 }
 
@@ -218,9 +221,8 @@ void cpu_leave(struct vcore *v)
 
 	ASSERT_INVARIANT(vcore_is_mine(v) && !v->current && v->held_count == 0);
 	v->left_token = 0; /* the next vcore here begins to count anew */
-	/* Nobody else would be told of their end.  With the end of the last comes a ring, and then we are
-	 * here again. */
-	if (domains_end_on((unsigned)v->cpu)) {
+	/* When they have left it we are here again. */
+	if (domains_leave((unsigned)v->cpu, leave_by_ns[v->cpu])) {
 		wakes_deliver(v);
 		return;
 	}
@@ -232,6 +234,7 @@ void cpu_leave(struct vcore *v)
 	v->leaving = false;
 	if (!may_leave(v)) {
 		atomic_store(&leaver, 0);
+		domains_stay((unsigned)v->cpu);
 		log_print("libos: CPU %d is the last, and is given up when another comes\n", v->cpu);
 		return;
 	}
@@ -255,6 +258,7 @@ void cpu_arrive(struct vcore *v)
 	if (given_up[v->cpu])
 		exo_handle_drop(given_up[v->cpu]);
 	given_up[v->cpu] = 0;
+	domains_stay((unsigned)v->cpu);
 	v->handle = machine()->cpus[v->cpu].vcore;
 	v->space = EXO_HANDLE(EXO_SLOT_SPACE);
 	atomic_store(&v->mailbox.flags, 0);

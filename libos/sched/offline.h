@@ -11,7 +11,7 @@ struct vcore;
 void cpu_revoked(struct vcore *v, uint64_t deadline_tsc);
 
 /* This CPU, masked, on its event stack, no task running.  Ends the vcore, and does not return; unless this is
- * the last CPU, which stays until another arrives, or has first to end domains that report to it. */
+ * the last CPU, which stays until another arrives, or domains that we have made are to leave it first. */
 void cpu_leave(struct vcore *v);
 
 /* This CPU, event context: the kernel has listed what it has taken by force. */

@@ -94,9 +94,18 @@ void sched_cpu_stop(struct vcore *v)
 	EXPLORE_CHECK(list_empty(&v->queue.ready));
 }
 
-bool domains_end_on(unsigned cpu)
+bool domains_leave(unsigned cpu, uint64_t by_ns)
 {
 	return false;
+}
+
+void domains_stay(unsigned cpu)
+{
+}
+
+uint64_t time_now_ns(void)
+{
+	return 0;
 }
 
 void idle_ends(struct vcore *v)

@@ -113,6 +113,59 @@ def a_library_is_told_what_the_contract_says():
     assert out == "all there [strict]\n", out
 
 
+def its_children_leave_a_cpu_first():
+    """What a child has on a CPU runs on the others that it has, when its maker is to give the CPU up: also
+    while one computes there for ever.  What was taken from a child comes back only by its maker."""
+    out = guest(2, """
+        load --cpus 0-1 --mem 128M --budget 90/100ms -- sh -c '/resize spin & /resize spin &
+            exec domainctl create --cpus 0-1 --mem 48M --budget 60/100ms -- /resize load'
+        check 2
+        domainctl resize $id --cpus 0 || echo shrinking $?
+        check 1
+        domainctl resize $id --cpus 0-1 || echo growing $?
+        check 1
+        domainctl resize $id --cpus 0 || echo shrinking $?
+        check 1
+        end
+        """, "--mem", "384M")
+    assert out == "all there\n0\n", out
+
+
+def a_child_that_has_no_other_cpu_ends():
+    """Or whose end would be told there, though one computes there for ever."""
+    out = guest(2, """
+        for cpu in 1 0; do
+            id=$(domainctl create --detach --cpus 0-1 --mem 96M --budget 60/100ms --channel up -- sh -c '
+                taskset 1 /resize spin & taskset 2 /resize spin &
+                id=$(domainctl create --detach --cpus 0 --mem 16M --budget 10/100ms -- sleep 1000)
+                domainctl resize $id --cpus 1; echo > /dev/channel/up
+                domainctl wait $id 2> /dev/null; echo $? > /dev/channel/up; sleep 1000')
+            read up < /dev/channel/up
+            domainctl resize $id --cpus $((1 - cpu)) || echo $?
+            head -n 1 /dev/channel/up
+            domainctl list | awk 'END { print $2, $3 }'
+            domainctl kill $id; domainctl wait $id 2> /dev/null
+        done
+        true
+        """, "--mem", "384M")
+    assert out == "137\nalive 1\n137\nalive 2\n", out
+
+
+def a_child_that_does_not_leave_loses_the_cpu():
+    """In time for its maker, who would lose it while tasks are there, and be at its end."""
+    out = guest(2, """
+        id=$(domainctl create --detach --cpus 0-1 --mem 96M --budget 60/100ms --channel up -- sh -c '
+            for i in 1 2 3; do
+                domainctl create --detach --cpus 0-1 --mem 8M --budget 10/100ms --image /hostile -- masked
+            done
+            echo > /dev/channel/up; sleep 1000')
+        read up < /dev/channel/up
+        domainctl resize $id --cpus 0 --patience 4000 || echo $?
+        domainctl list | awk 'END { print $2, $3 }'
+        """, "--mem", "384M", "--file", f"{HOSTILE}:/hostile")
+    assert out == "alive 1\n", out
+
+
 def what_cannot_be_is_refused():
     out = guest(2, """
         id=$(domainctl create --detach --mem 32M --cpus 0 --budget 30/100ms -- sleep 1000)
@@ -147,11 +200,17 @@ def budgets_are_what_they_are_resized_to():
 
 with tempfile.TemporaryDirectory() as FOLDER:
     PROGRAM = os.path.join(FOLDER, "resize")
+    HOSTILE = os.path.join(FOLDER, "hostile")
+    subprocess.run([f"{TOP}/tests/kernel_harness/bare-module", HOSTILE,
+                    f"{TOP}/tests/hostile_domain/entry.asm", f"{TOP}/tests/hostile_domain/hostile.c"],
+                   check=True)
     subprocess.run([EXO_CC, "-O2", "-pthread", "-I", os.path.join(TOP, "include"), "-o", PROGRAM,
                     os.path.join(TOP, "tests/script/domains_resize.c")], check=True)
     CASES = [(f"it_shrinks_and_grows_under_load-cpus-{cpus}",
               lambda cpus=cpus: it_shrinks_and_grows_under_load(cpus)) for cpus in (2, 4)]
     run_cases(CASES + [(case.__name__, case) for case in (
         it_is_resized_before_it_is_up, who_is_bound_to_a_cpu_follows_it, every_library_copes,
-        a_library_is_told_what_the_contract_says, what_cannot_be_is_refused,
+        a_library_is_told_what_the_contract_says, its_children_leave_a_cpu_first,
+        a_child_that_has_no_other_cpu_ends, a_child_that_does_not_leave_loses_the_cpu,
+        what_cannot_be_is_refused,
         budgets_are_what_they_are_resized_to)])
