@@ -351,6 +351,8 @@ int sched_task_priority(const struct task *t); /* rt_priority */
 uint64_t sched_task_runtime_ns(const struct task *t);  /* see enum sched_parameter */
 uint64_t sched_task_deadline_ns(const struct task *t);
 uint64_t sched_task_period_ns(const struct task *t);
+/* They are such a one's: what a library has reserved for them was for that one, which does not run now. */
+bool sched_task_inherits(const struct task *t);
 bool sched_allowed(const struct task *t, int cpu); /* by affinity */
 uint64_t sched_slice_left_ns(const struct task *t); /* when it was last stopped */
 uint64_t sched_donated_ns(const struct task *t);    /* slice that came as a gift, else 0 */

@@ -142,6 +142,7 @@ struct task {
 	uint64_t affinity_sets;    /* how often somebody has set it; under `lock` */
 	_Atomic int nice, policy, rt_priority;
 	bool reset_on_fork; /* children get SCHED_OTHER, and no nice value below 0 */
+	_Atomic bool inherits; /* what is in force is another's */
 	_Atomic bool locks_released; /* the task itself, as it ends: it is never an owner again */
 	_Atomic uint64_t runtime_ns, deadline_ns, period_ns; /* sched_setattr(2) */
 	_Atomic uint64_t period_start_ns;                    /* when SCHED_DEADLINE was set */

@@ -98,7 +98,8 @@ static bool update_one(struct task *t, uint64_t *key)
 		inherited = in_force(from);
 	lock_acquire(&t->lock);
 	p = t->inheritance->own;
-	if (from && urgency_key(&inherited) < urgency_key(&p))
+	t->inherits = from && urgency_key(&inherited) < urgency_key(&p);
+	if (t->inherits)
 		p = inherited;
 	changed = sched_put_in_force_locked(t, &p);
 	lock_release(&t->lock);
@@ -169,6 +170,7 @@ static void drop_inheritance(struct task *t)
 
 	lock_acquire(&t->lock);
 	sched_put_in_force_locked(t, &i->own);
+	t->inherits = false;
 	t->inheritance = NULL;
 	lock_release(&t->lock);
 	heap_free(i);

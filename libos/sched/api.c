@@ -86,6 +86,11 @@ uint64_t sched_task_period_ns(const struct task *t)
 	return t->period_ns;
 }
 
+bool sched_task_inherits(const struct task *t)
+{
+	return t->inherits;
+}
+
 inline bool sched_allowed(const struct task *t, int cpu)
 {
 	uint64_t online = atomic_load_explicit(&online_cpus, memory_order_relaxed);

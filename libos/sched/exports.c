@@ -31,6 +31,7 @@ static const struct {
 	EXPORT(sched_task_runtime_ns),
 	EXPORT(sched_task_deadline_ns),
 	EXPORT(sched_task_period_ns),
+	EXPORT(sched_task_inherits),
 	EXPORT(sched_allowed),
 	EXPORT(sched_slice_left_ns),
 	EXPORT(sched_donated_ns),

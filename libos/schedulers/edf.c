@@ -14,7 +14,8 @@
  *
  * Deadline tasks stay on one CPU, whose sum of runtime / period is at most 95%; up to that, every
  * deadline is met if the periods end when the deadlines do.  A task for which no CPU has room is
- * one of the others.
+ * one of the others.  Who has a lock that a deadline task waits for runs by that one's parameters, in its
+ * place, so that nothing is counted for it.
  *
  * Good at: periodic work with known needs.  Bad at: needs that nobody knows.
  */
@@ -37,13 +38,20 @@ struct cpu {
 
 enum queue { DUE, THROTTLED, OTHERS };
 
-struct server {
-	uint64_t start_ns;   /* of the period */
+struct period {
+	uint64_t start_ns;
 	int64_t budget_ns;   /* left in it */
-	uint32_t bandwidth;  /* counted on CPU home; 0: not admitted, or no deadline task */
+};
+
+struct server {
+	struct period now;   /* of its own parameters, or of those that it inherits */
+	struct period other; /* of the others, if it has had them */
+	uint32_t bandwidth;  /* 0: not admitted, or no deadline task */
+	uint32_t reserved;   /* counted on CPU home */
 	int16_t home;
 	uint8_t queue;       /* enum queue */
 	bool background;     /* runs without budget */
+	bool inherits;
 };
 
 static uint32_t bandwidth_of(const struct task *t)
@@ -59,12 +67,12 @@ static uint32_t bandwidth_of(const struct task *t)
 
 static uint64_t deadline_of(const struct task *t, const struct server *s)
 {
-	return s->start_ns + sched_task_deadline_ns(t);
+	return s->now.start_ns + sched_task_deadline_ns(t);
 }
 
 static uint64_t period_end(const struct task *t, const struct server *s)
 {
-	return s->start_ns + sched_task_period_ns(t);
+	return s->now.start_ns + sched_task_period_ns(t);
 }
 
 /* ---- admission */
@@ -73,11 +81,11 @@ static void give_back(struct server *s)
 {
 	struct cpu *c;
 
-	if (!s->bandwidth)
+	if (!s->reserved)
 		return;
 	c = sched_cpu_private(s->home);
-	atomic_fetch_sub_explicit(&c->bandwidth, s->bandwidth, memory_order_relaxed);
-	s->bandwidth = 0;
+	atomic_fetch_sub_explicit(&c->bandwidth, s->reserved, memory_order_relaxed);
+	s->reserved = 0;
 }
 
 /* Relaxed: the sum guards nothing but itself. */
@@ -90,20 +98,58 @@ static bool reserve(struct cpu *c, uint32_t bandwidth)
 	return false;
 }
 
-/* Its bandwidth is counted on this CPU, or it has none. */
-static void settle(int cpu, const struct task *t, struct server *s)
+static void begin_period(const struct task *t, struct server *s, uint64_t now)
 {
-	uint32_t asked = bandwidth_of(t);
+	s->now.start_ns = now;
+	s->now.budget_ns = (int64_t)sched_task_runtime_ns(t);
+}
 
-	if (asked == s->bandwidth && (asked == 0 || s->home == cpu))
+/* Its own bandwidth is counted on this CPU, or it has none. */
+static void settle_own(int cpu, const struct task *t, struct server *s, uint32_t asked)
+{
+	s->bandwidth = asked;
+	if (asked == s->reserved && (asked == 0 || s->home == cpu))
 		return;
 	give_back(s);
 	s->home = (int16_t)cpu;
+	s->bandwidth = 0;
 	if (asked && reserve(sched_cpu_private(cpu), asked)) {
-		s->bandwidth = asked;
-		s->start_ns = sched_now_ns();
-		s->budget_ns = (int64_t)sched_task_runtime_ns(t);
+		s->bandwidth = s->reserved = asked;
+		begin_period(t, s, sched_now_ns());
 	}
+}
+
+/*
+ * What it inherits is counted already, with the task that waits for it, and what is its own it keeps.  It
+ * begins with a whole runtime, but once in a period: who is waited for again and again has no more of it.
+ */
+static void settle_inherited(const struct task *t, struct server *s, uint32_t asked, bool begins)
+{
+	uint64_t now = sched_now_ns();
+
+	if (asked == s->bandwidth && !begins)
+		return;
+	s->bandwidth = asked;
+	if (now >= period_end(t, s) || s->now.budget_ns > (int64_t)sched_task_runtime_ns(t) ||
+	    s->now.start_ns == 0)
+		begin_period(t, s, now);
+}
+
+static void settle(int cpu, const struct task *t, struct server *s)
+{
+	bool inherits = sched_task_inherits(t), changes = inherits != s->inherits;
+
+	if (changes) {
+		struct period other = s->other;
+
+		s->other = s->now;
+		s->now = other;
+		s->inherits = inherits;
+	}
+	if (inherits)
+		settle_inherited(t, s, bandwidth_of(t), changes);
+	else
+		settle_own(cpu, t, s, bandwidth_of(t));
 }
 
 static int edf_select_cpu(struct task *t, int prev, enum sched_why why)
@@ -114,8 +160,10 @@ static int edf_select_cpu(struct task *t, int prev, enum sched_why why)
 
 	if (sched_task_policy(t) != SCHED_POLICY_DEADLINE)
 		return -1;
-	if (s->bandwidth)
+	if (s->reserved)
 		return s->home;
+	if (sched_task_inherits(t))
+		return -1;
 	for (int i = 0; i < sched_cpu_count(); i++) {
 		int cpu = (prev + i) % sched_cpu_count();
 		struct cpu *c = sched_cpu_private(cpu);
@@ -135,11 +183,11 @@ static void replenish(const struct task *t, struct server *s, uint64_t now)
 {
 	int64_t runtime_ns = (int64_t)sched_task_runtime_ns(t);
 
-	s->start_ns = period_end(t, s);
+	s->now.start_ns = period_end(t, s);
 	/* It may have had no competitor for many periods. */
 	if (period_end(t, s) <= now)
-		s->start_ns = now;
-	s->budget_ns += runtime_ns; /* it had none left */
+		s->now.start_ns = now;
+	s->now.budget_ns += runtime_ns; /* it had none left */
 }
 
 /* budget / (time to the deadline) > runtime / period: the rest of the old period is too good. */
@@ -149,14 +197,14 @@ static bool needs_new_period(const struct task *t, const struct server *s, uint6
 
 	if (now >= deadline)
 		return true;
-	return s->budget_ns > 0 &&
-	       (uint64_t)s->budget_ns > ((deadline - now) >> 10) * s->bandwidth >>
+	return s->now.budget_ns > 0 &&
+	       (uint64_t)s->now.budget_ns > ((deadline - now) >> 10) * s->bandwidth >>
 						(BANDWIDTH_SHIFT - 10);
 }
 
 static void insert_server(int cpu, struct cpu *c, struct task *t, struct server *s)
 {
-	if (s->budget_ns <= 0) {
+	if (s->now.budget_ns <= 0) {
 		s->queue = THROTTLED;
 		sched_ordered_insert(&c->throttled, t, period_end(t, s));
 		return;
@@ -177,10 +225,9 @@ static void edf_enqueue(int cpu, struct task *t, enum sched_why why)
 	settle(cpu, t, s);
 	s->background = false;
 	if (s->bandwidth) {
-		if (why != SCHED_PREEMPTED && s->budget_ns > 0 && needs_new_period(t, s, now)) {
-			s->start_ns = now;
-			s->budget_ns = (int64_t)sched_task_runtime_ns(t);
-		} else if (s->budget_ns <= 0 && period_end(t, s) <= now) {
+		if (why != SCHED_PREEMPTED && s->now.budget_ns > 0 && needs_new_period(t, s, now)) {
+			begin_period(t, s, now);
+		} else if (s->now.budget_ns <= 0 && period_end(t, s) <= now) {
 			replenish(t, s, now);
 		}
 		insert_server(cpu, c, t, s);
@@ -239,7 +286,7 @@ static struct sched_run edf_pick(int cpu, struct task *prev)
 	if (t) {
 		s = sched_private(t);
 		c->running_deadline = deadline_of(t, s);
-		return (struct sched_run){ t, (uint64_t)s->budget_ns };
+		return (struct sched_run){ t, (uint64_t)s->now.budget_ns };
 	}
 	c->running_deadline = FAR_AWAY;
 	t = sched_fifo_pop(&c->others);
@@ -262,9 +309,9 @@ static void edf_charge(int cpu, struct task *t, uint64_t ns)
 
 	if (!s->bandwidth || s->background)
 		return;
-	s->budget_ns -= (int64_t)ns;
-	if (s->budget_ns < most_owed)
-		s->budget_ns = most_owed;
+	s->now.budget_ns -= (int64_t)ns;
+	if (s->now.budget_ns < most_owed)
+		s->now.budget_ns = most_owed;
 }
 
 /* Who has a deadline runs on its own budget and no other's. */

@@ -80,6 +80,13 @@ uint64_t sched_task_period_ns(const struct task *t)
 	return t->period_ns;
 }
 
+/* There are no locks here with priority inheritance. */
+bool sched_task_inherits(const struct task *t)
+{
+	(void)t;
+	return false;
+}
+
 bool sim_allowed(const struct sim_task *t, int cpu)
 {
 	return t->t.affinity == ~0ul || (cpu < 64 && (t->t.affinity >> cpu & 1));
