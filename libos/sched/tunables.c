@@ -97,7 +97,9 @@ int sched_tunable_write(const char *line)
 		if (!line)
 			return -EINVAL;
 	}
-	if (!parse_number(word[2], &value))
+	while (*line == ' ')
+		line++;
+	if (*line || !parse_number(word[2], &value))
 		return -EINVAL;
 	return sched_set_tunable(word[0], word[1], value);
 }

@@ -7,7 +7,7 @@ struct text;
 
 /* Task context, no lock held. */
 void sched_tunables_print(struct text *out);
-/* "LIBRARY NAME VALUE": 0, -EINVAL if it is not that, or as sched_set_tunable(). */
+/* "LIBRARY NAME VALUE", and no fourth word: 0, -EINVAL if it is not that, or as sched_set_tunable(). */
 int sched_tunable_write(const char *line);
 
 #endif
