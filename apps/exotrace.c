@@ -4,18 +4,26 @@
  *
  * Runs a command while every CPU records what it does, and then prints the records, or puts them
  * into FILE for scripts/trace.  KIB is the memory for each CPU's records; the oldest go first.
- * The status is the command's.
+ * The status is the command's.  Ctrl-C and Ctrl-\ are for the command, and so is what else asks a
+ * process to end: what was recorded until then is kept, and tracing, which is the whole machine's, is off
+ * afterwards.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <libos/sched.h>
 #include <libos/trace.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "program.h"
 
+#define CONTROL "/proc/exo/trace"
+#define KIB_MIN 16
+#define KIB_MAX 4096
 #define EXIT_FAILED 125
 #define EXIT_CANNOT_RUN 126
 #define EXIT_NOT_FOUND 127
@@ -32,32 +40,123 @@ static _Noreturn void die(const char *what)
 	exit(EXIT_FAILED);
 }
 
-static void control(const char *command)
+static void control(int trace, const char *command)
 {
-	int fd = open("/proc/exo/trace", O_WRONLY | O_CLOEXEC);
+	if (pwrite(trace, command, strlen(command), 0) < 0) {
+		fprintf(stderr, "exotrace: " CONTROL ": %s\n", strerror(errno));
+		_exit(EXIT_FAILED); /* exit() may be what has called us */
+	}
+}
 
-	if (fd < 0 || write(fd, command, strlen(command)) < 0)
-		die("/proc/exo/trace");
-	close(fd);
+/* ---------------------------------------------------------------- on and off */
+
+static int trace_on = -1; /* the file that says off, while tracing is on */
+
+static void stop_tracing(void)
+{
+	int trace = trace_on;
+
+	if (trace < 0)
+		return;
+	trace_on = -1;
+	control(trace, "off");
+	close(trace);
+}
+
+/* The lock is one exotrace's, from before it looks until its file is closed.  Somebody else who writes "on"
+ * meanwhile, by hand, has what comes of it. */
+static void start_tracing(unsigned long kib)
+{
+	int trace = open(CONTROL, O_RDWR | O_CLOEXEC);
+	char state[32] = "";
+
+	if (trace < 0)
+		die(CONTROL);
+	if ((flock(trace, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
+	    (pread(trace, state, sizeof(state) - 1, 0) > 0 && strncmp(state, "on ", 3) == 0)) {
+		fprintf(stderr,
+			"exotrace: somebody traces already (echo off > " CONTROL " ends it)\n");
+		exit(EXIT_FAILED);
+	}
+	snprintf(state, sizeof(state), "on %lu", kib);
+	control(trace, state);
+	trace_on = trace;
+	atexit(stop_tracing);
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static const int passed_on[] = { SIGTERM, SIGHUP };
+#define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
+
+static pid_t child; /* set while what is passed on is blocked */
+static sigset_t signals_before;
+static struct sigaction interrupt_before, quit_before;
+
+static void pass_on(int number)
+{
+	int saved = errno;
+
+	kill(child, number);
+	errno = saved;
+}
+
+/* From before tracing is on until the command runs: what is passed on waits. */
+static void hold_signals(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < PASSED_ON; i++)
+		sigaddset(&set, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &set, &signals_before);
+	sigaction(SIGINT, &ignore, &interrupt_before);
+	sigaction(SIGQUIT, &ignore, &quit_before);
+}
+
+static _Noreturn void become(char **command)
+{
+	sigaction(SIGINT, &interrupt_before, NULL);
+	sigaction(SIGQUIT, &quit_before, NULL);
+	sigprocmask(SIG_SETMASK, &signals_before, NULL);
+	execvp(command[0], command);
+	fprintf(stderr, "exotrace: %s: %s\n", command[0], strerror(errno));
+	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
 static int run(char **command)
 {
+	struct sigaction pass = { .sa_handler = pass_on }, before[PASSED_ON];
+	siginfo_t ended;
 	int status;
-	pid_t child = fork();
 
+	child = fork();
 	if (child < 0)
 		die("fork");
-	if (child == 0) {
-		execvp(command[0], command);
-		fprintf(stderr, "exotrace: %s: %s\n", command[0], strerror(errno));
-		_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
+	if (child == 0)
+		become(command);
+	for (size_t i = 0; i < PASSED_ON; i++) {
+		sigaction(passed_on[i], NULL, &before[i]);
+		if (before[i].sa_handler != SIG_IGN)
+			sigaction(passed_on[i], &pass, NULL);
 	}
-	while (waitpid(child, &status, 0) < 0)
+	sigprocmask(SIG_SETMASK, &signals_before, NULL);
+	while (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
-			die("waitpid");
+			die("waitid");
+	stop_tracing();
+	/* Only now does the number become another's, and whoever does not want the records may end us. */
+	for (size_t i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &before[i], NULL);
+	sigaction(SIGINT, &interrupt_before, NULL);
+	sigaction(SIGQUIT, &quit_before, NULL);
+	if (waitpid(child, &status, 0) < 0)
+		die("waitpid");
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
+
+/* ---------------------------------------------------------------- the records */
 
 static struct trace_record *read_all(size_t *count)
 {
@@ -132,44 +231,62 @@ static void print(const struct trace_record *records, size_t count)
 	}
 }
 
-static void save(const char *path, const struct trace_record *records, size_t count)
+static void save(FILE *f, const char *path, const struct trace_record *records, size_t count)
 {
-	FILE *f = fopen(path, "wb");
-
-	if (!f || fwrite(records, sizeof(*records), count, f) != count || fclose(f) != 0)
+	if (fwrite(records, sizeof(*records), count, f) != count || fclose(f) != 0)
 		die(path);
+}
+
+static void show(struct trace_record *records, size_t count)
+{
+	qsort(records, count, sizeof(*records), by_time);
+	print(records, count);
+	if (!program_has_printed("exotrace"))
+		exit(EXIT_FAILED);
+}
+
+static _Noreturn void usage(FILE *to, int status)
+{
+	fprintf(to,
+		"usage: exotrace [-s KIB] [-o FILE] command [argument...]\n"
+		"  -s KIB   memory for each CPU's records: %d to %d (1024)\n"
+		"  -o FILE  puts the records there, for exo-trace\n",
+		KIB_MIN, KIB_MAX);
+	exit(status);
 }
 
 int main(int argc, char **argv)
 {
-	const char *path = NULL, *kib = "1024";
+	const char *path = NULL;
+	unsigned long kib = 1024;
 	struct trace_record *records;
-	char command[32];
+	FILE *file = NULL;
 	int option, status;
 	size_t count;
 
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		usage(stdout, 0);
 	while ((option = getopt(argc, argv, "+s:o:")) > 0) {
-		if (option == 's')
-			kib = optarg;
-		else if (option == 'o')
+		if (option == 's' && !program_number(optarg, KIB_MIN, KIB_MAX, &kib)) {
+			fprintf(stderr, "exotrace: -s: a number of KiB from %d to %d, not %s\n",
+				KIB_MIN, KIB_MAX, optarg);
+			return EXIT_FAILED;
+		} else if (option == 'o')
 			path = optarg;
-		else
-			argc = 0;
+		else if (option != 's')
+			usage(stderr, EXIT_FAILED);
 	}
-	if (optind >= argc) {
-		fprintf(stderr, "usage: exotrace [-s KIB] [-o FILE] command [argument...]\n");
-		return EXIT_FAILED;
-	}
-	snprintf(command, sizeof(command), "on %s", kib);
-	control(command);
+	if (optind >= argc)
+		usage(stderr, EXIT_FAILED);
+	if (path && !(file = fopen(path, "wbe")))
+		die(path);
+	hold_signals();
+	start_tracing(kib);
 	status = run(argv + optind);
-	control("off");
 	records = read_all(&count);
-	if (path) {
-		save(path, records, count);
-	} else {
-		qsort(records, count, sizeof(*records), by_time);
-		print(records, count);
-	}
+	if (path)
+		save(file, path, records, count);
+	else
+		show(records, count);
 	return status;
 }

@@ -203,6 +203,23 @@ def exotrace_prints_and_saves():
         assert re.search(rb"us  cpu 0  call +true ", run.stdout), run.stdout[-400:]
 
 
+def exotrace_leaves_no_tracing_on():
+    """However its command, or it itself, is ended, it keeps what was recorded; and there is one at a time."""
+    run = exo_run("--cpus", "2", "--", "sh", "-c", """
+        state() { echo $1 $(head -n 1 /proc/exo/trace); [ "$(wc -c < /tmp/t)" -gt 99 ] || echo nothing; rm /tmp/t; }
+        exotrace -s 64 -o /tmp/t sh -c 'kill -INT $PPID; kill -QUIT $PPID; kill -INT $$'; state $?
+        for signal in TERM HUP; do
+            exotrace -s 64 -o /tmp/t sh -c "kill -$signal \\$PPID; while :; do :; done"; state $?
+        done
+        exotrace -s 64 -o /tmp/t sh -c 'exotrace -s 16 touch /tmp/ran; echo $?; head -n 1 /proc/exo/trace; ls /tmp'; state $?
+        echo on > /proc/exo/trace; exotrace true; echo $?; head -n 1 /proc/exo/trace
+        """)
+    assert run.stdout.decode().splitlines() == [
+        "130 off 64 KiB", "143 off 64 KiB", "129 off 64 KiB", "125", "on 64 KiB", "t", "0 off 64 KiB",
+        "125", "on 1024 KiB"], run
+    assert run.stderr.count(b"exotrace: somebody traces already") == 2, run.stderr
+
+
 def damaged_records_are_refused():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "bad")
@@ -315,6 +332,7 @@ run_cases([
     *((case.__name__, case) for case in (
         donations_are_arrows, threads_of_a_process_can_have_one_colour, it_is_called_what_it_was_called_by,
         schedulers_are_named, what_is_overwritten_is_told, exotrace_prints_and_saves,
+        exotrace_leaves_no_tracing_on,
         damaged_records_are_refused, make_trace_leaves_both_files,
         kinds_are_those_of_the_header, a_panic_prints_the_last_events)),
 ])
