@@ -4,10 +4,12 @@
  * three tasks that never sleep, at nice 0, 5 and 10.
  *
  *	domains-demo [FILE]          makes the two, prints what each task got, and puts the records of
- *	                             both into FILE, for scripts/trace: a lane for each domain
+ *	                             both into FILE, for scripts/trace: a lane for each domain.  Wants
+ *	                             CPUs 0 and 1
  *	domains-demo load CHANNEL    in a domain: runs the tasks, traced, and sends what came of it
  *	domains-demo tasks           the three tasks
  */
+#include <errno.h>
 #include <libos/channel.h>
 #include <libos/trace.h>
 #include <stdbool.h>
@@ -18,13 +20,16 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "program.h"
 
 #define RUN_MS 300
 #define SPINS 100000 /* between two looks at the clock */
 #define RECORDS "/tmp/records"
 #define TASK_STEP 10000u /* between the ids of one domain's tasks and those of the next's */
+#define DOMAINS 2
 
-static const char *const schedulers[] = { "rr", "stride" };
+static const char *const schedulers[DOMAINS] = { "rr", "stride" };
+static unsigned ids[DOMAINS]; /* 0: it has not been made, or has ended */
 
 static double ms_of(clockid_t clock)
 {
@@ -41,7 +46,11 @@ static int tasks(void)
 	double end = ms_of(CLOCK_MONOTONIC) + RUN_MS;
 
 	for (int n = 0; n <= 10; n += 5) {
-		if (fork() > 0)
+		pid_t child = fork();
+
+		if (child < 0)
+			return 1;
+		if (child > 0)
 			continue;
 		if (nice(n) < 0)
 			return 1;
@@ -70,6 +79,20 @@ static int load(const char *name)
 
 /* ---------------------------------------------------------------- their maker */
 
+/* What has been made ends with us. */
+static _Noreturn void give_up(void)
+{
+	char line[128];
+
+	for (unsigned i = 0; i < DOMAINS; i++) {
+		snprintf(line, sizeof(line), "domainctl kill %u; domainctl wait %u 2>/dev/null",
+			 ids[i], ids[i]);
+		if (ids[i] && system(line) < 0)
+			perror("domains-demo: domainctl");
+	}
+	exit(1);
+}
+
 static void create(unsigned number, const char *scheduler)
 {
 	char line[256];
@@ -78,8 +101,18 @@ static void create(unsigned number, const char *scheduler)
 	snprintf(line, sizeof(line), "domainctl create --detach --mem 16M --cpus %u --budget 90/100ms "
 		 "--sched %s --channel %s -- domains-demo load %s", number, scheduler, scheduler, scheduler);
 	out = popen(line, "r");
-	if (!out || !fgets(line, sizeof(line), out) || pclose(out) != 0)
-		exit(1);
+	if (!out || fscanf(out, "%u", &ids[number]) != 1 || pclose(out) != 0)
+		give_up();
+}
+
+/* Its number is somebody else's afterwards. */
+static bool ended_well(unsigned number)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "domainctl wait %u", ids[number]);
+	ids[number] = 0;
+	return system(line) == 0;
 }
 
 /* Its tasks get numbers of their own, and what it calls its CPU is the lane of that number. */
@@ -144,13 +177,31 @@ int main(int count, char **words)
 		return load(words[2]);
 	if (count == 2 && strcmp(words[1], "tasks") == 0)
 		return tasks();
-	if (count == 2)
-		records = fopen(words[1], "w");
-	for (unsigned i = 0; i < 2; i++)
+	if (count > 2) {
+		fputs("usage: domains-demo [FILE]\n", stderr);
+		return 2;
+	}
+	if (sysconf(_SC_NPROCESSORS_ONLN) < DOMAINS) {
+		fputs("domains-demo: this needs two CPUs: exo-run --cpus 2\n", stderr);
+		return 1;
+	}
+	if (count == 2 && !(records = fopen(words[1], "w"))) {
+		fprintf(stderr, "domains-demo: %s: %s\n", words[1], strerror(errno));
+		return 1;
+	}
+	for (unsigned i = 0; i < DOMAINS; i++)
 		create(i, schedulers[i]);
-	for (unsigned i = 0; i < 2; i++)
-		r |= collect(i, schedulers[i], records);
-	if (records)
-		r |= fclose(records);
-	return r != 0;
+	for (unsigned i = 0; i < DOMAINS; i++) {
+		if (collect(i, schedulers[i], records) != 0) {
+			fprintf(stderr, "domains-demo: %s: %s\n", schedulers[i], strerror(errno));
+			give_up();
+		}
+	}
+	for (unsigned i = 0; i < DOMAINS; i++)
+		r |= !ended_well(i);
+	if (records && fclose(records) != 0) {
+		fprintf(stderr, "domains-demo: %s: %s\n", words[1], strerror(errno));
+		r = 1;
+	}
+	return r || !program_has_printed("domains-demo");
 }

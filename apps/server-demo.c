@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "program.h"
 
 #define NAME "demo"
 #define CALLS 200u
@@ -56,6 +57,34 @@ static int call(const char *channel_name)
 
 /* ---------------------------------------------------------------- their maker */
 
+static struct party parties[3]; /* id 0: not made */
+
+static void end(const struct party *p)
+{
+	char line[64];
+
+	if (p->channel > 0)
+		close(p->channel);
+	snprintf(line, sizeof(line), "domainctl kill %u; domainctl wait %u 2>/dev/null", p->id,
+		 p->id);
+	if (p->id && system(line) < 0)
+		perror("server-demo: domainctl");
+}
+
+static void end_all(void)
+{
+	for (int i = 2; i >= 0; i--)
+		end(&parties[i]);
+}
+
+/* What has been made ends with us. */
+static _Noreturn void give_up(const char *why)
+{
+	fprintf(stderr, "server-demo: %s\n", why);
+	end_all();
+	exit(1);
+}
+
 static unsigned create(const char *options)
 {
 	char line[256];
@@ -65,7 +94,7 @@ static unsigned create(const char *options)
 	snprintf(line, sizeof(line), "domainctl create --detach --mem 12M --budget 25/100ms %s", options);
 	out = popen(line, "r");
 	if (!out || fscanf(out, "%u", &id) != 1)
-		exit(1);
+		give_up("a domain cannot be made");
 	pclose(out);
 	return id;
 }
@@ -74,17 +103,21 @@ static unsigned create(const char *options)
 static unsigned look(unsigned id, int *passive)
 {
 	FILE *list = fopen("/proc/exo/domains", "r");
-	char line[256], state[16];
+	char line[256], state[16] = "";
 	unsigned number, us, had = 0;
+	int there = 0;
 
 	while (list && fgets(line, sizeof(line), list)) {
 		if (sscanf(line, "%u %15s %*s %*s %*s %*s %u", &number, state, &us) == 3 && number == id) {
 			had = us;
 			*passive = strcmp(state, "passive") == 0;
+			there = strcmp(state, "dead") != 0 && strcmp(state, "dying") != 0;
 		}
 	}
 	if (list)
 		fclose(list);
+	if (!there)
+		give_up("a domain has ended too early");
 	return had;
 }
 
@@ -96,33 +129,31 @@ static void show(struct party *p, const char *what)
 	printf("%-8s had %u ms of the CPU\n", what, had / 1000);
 }
 
-static void end(const struct party *p)
+static void make_caller(struct party *p, const char *options, const char *channel)
 {
-	char line[64];
-
-	if (p->channel >= 0)
-		close(p->channel);
-	snprintf(line, sizeof(line), "domainctl kill %u; domainctl wait %u 2>/dev/null", p->id, p->id);
-	if (system(line) < 0)
-		exit(1);
+	p->id = create(options);
+	p->channel = channel_open(channel, 0);
+	if (p->channel < 0)
+		give_up("a channel cannot be opened");
 }
 
 int main(int count, char **words)
 {
-	struct party parties[3];
 	int passive = 0;
 
 	if (count == 2 && strcmp(words[1], "serve") == 0)
 		return -server_run(NAME, sum_up, NULL);
 	if (count == 3 && strcmp(words[1], "call") == 0)
 		return call(words[2]);
+	if (count > 1) {
+		fputs("usage: server-demo\n", stderr);
+		return 2;
+	}
 	parties[0] = (struct party){ create("--passive --serve demo -- server-demo serve"), 0, -1 };
 	while (!passive)
 		look(parties[0].id, &passive);
-	parties[1] = (struct party){ create("--use demo --channel one -- server-demo call one"), 0,
-				     channel_open("one", 0) };
-	parties[2] = (struct party){ create("--use demo --channel two -- server-demo call two"), 0,
-				     channel_open("two", 0) };
+	make_caller(&parties[1], "--use demo --channel one -- server-demo call one", "one");
+	make_caller(&parties[2], "--use demo --channel two -- server-demo call two", "two");
 	for (int i = 0; i < 3; i++)
 		parties[i].had_us = look(parties[i].id, &passive);
 	for (int i = 1; i < 3; i++)
@@ -136,7 +167,6 @@ int main(int count, char **words)
 	show(&parties[0], "server");
 	show(&parties[1], "caller 1");
 	show(&parties[2], "caller 2");
-	for (int i = 2; i >= 0; i--)
-		end(&parties[i]);
-	return 0;
+	end_all();
+	return !program_has_printed("server-demo");
 }

@@ -8,6 +8,8 @@ APP_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -pthread
 APP_DIRECTORIES := $(patsubst %/,%,$(dir $(wildcard apps/*/*.c)))
 APPS := $(sort $(basename $(wildcard apps/*.c)) $(APP_DIRECTORIES))
 GUEST_TESTS := $(sort $(basename $(wildcard tests/guest/*.c)))
+# A program may have been one file before, as what was built then still says: it is made anew.
+$(sort $(addsuffix .c,$(APP_DIRECTORIES))): ;
 PROGRAMS := $(addprefix $(BUILD)/,$(APPS) $(GUEST_TESTS))
 
 app_sources = $(or $(wildcard $(1).c),$(sort $(wildcard $(1)/*.c)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Making domains: other instances of the libos on the same machine.  For programs, by ioctl() on a
- * file opened on /dev/domain (apps/domainctl.c uses all of it):
+ * file opened on /dev/domain (apps/domainctl uses all of it):
  *
  *	int fd = open("/dev/domain", O_RDWR);
  *

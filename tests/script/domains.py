@@ -98,6 +98,52 @@ def a_domain_may_have_many_cpus(cpus):
     assert out == f"{cpus}\n", out
 
 
+def input_arrives_as_it_is(cpus):
+    """Its last line without an end, a line that is longer than a terminal's, control characters, and none at all."""
+    out = run(cpus, f"""
+        make="domainctl create --cpus {cpus - 1} --mem 12M --budget 30/100ms"
+        printf abc | $make -- cat; echo " $?"
+        printf 'a\\003\\004\\021\\023\\025\\026\\027\\032\\034\\177\\r\\nb' > /tmp/bytes
+        $make -- cat < /tmp/bytes | cmp - /tmp/bytes; echo $?
+        head -c 6143 /dev/zero | tr '\\0' y > /tmp/long
+        $make -- wc -c < /tmp/long; echo y >> /tmp/long; $make -- wc -lc < /tmp/long
+        $make -- cat <&-; echo $?
+        """)
+    assert out == "abc 0\n0\n6143\n        1      6145\n0\n", out
+
+
+def who_gets_none_is_told_why(_):
+    """... and nothing is left of one whose number nobody has been told, or whose output nobody takes."""
+    out = run(1, """
+        exec 2>&1
+        make="domainctl create --mem 10M --budget 5/100ms"
+        none() { until [ $(domainctl list | wc -l) = 1 ]; do :; done; }
+        $make --sched nosuch -- true; echo $?
+        $make --detach -- sleep 1000 > /dev/full; echo $?; none
+        $make -- yes > /dev/full; echo $?; none
+        for i in 1 2 3 4 5 6 7 8 9; do $make --detach -- sleep 1000; done | wc -l
+        for id in $(domainctl list | grep -o '^[0-9]*'); do domainctl kill $id; domainctl wait $id; done 2> /dev/null
+        none
+        """)
+    full = "domainctl: standard output: No space left on device\n125\n"
+    assert re.fullmatch(r"domain-init: there is no scheduler nosuch; there are: .*fifo.*\n125\n" + 2 * full +
+                        "domainctl: create: No space left on device: 8 domains at most .*\n8\n", out), out
+
+
+def the_demonstration_leaves_none(cpus):
+    """Whether it can be given or not."""
+    out = run(cpus, """
+        exec 2>&1
+        domains-demo /tmp/records | grep -c nice; [ -s /tmp/records ] && domainctl list | wc -l
+        domains-demo /nodir/records; echo $?; domainctl list | wc -l
+        id=$(domainctl create --cpus 1 --mem 10M --budget 50/100ms --detach -- sleep 1000)
+        domains-demo; echo $?; domainctl list | awk 'NR > 1 { print $1, $8 }'
+        domainctl kill $id
+        """)
+    assert re.fullmatch(r"6\n1\ndomains-demo: /nodir/records: No such file or directory\n1\n1\n"
+                        r"domainctl: create: Resource busy: .*\n1\n\d+ sleep\n", out), out
+
+
 COUNTS = """
     counts() { awk '/^frames free/ { print $3 } /^handle pages/ { print $4 }' /proc/exo/stats; }
 """
@@ -116,8 +162,10 @@ def bad_ends_are_the_domains_own(cpus):
         domainctl kill $id; domainctl wait $id 2>/dev/null; echo $?
         """)
     assert out.splitlines() == ["domainctl: domain 1 died: its libos panicked", "126", "137"] + [
-        "domainctl: create: " + text for text in ("Out of memory", "Resource busy",
-                                                  "Invalid argument", "Exec format error")] + ["137"], out
+        "domainctl: create: " + text for text in (
+            "Out of memory: not as much is free, or its libos and its files do not fit into it",
+            "Resource busy: its CPUs have not as much time left (domainctl list)",
+            f"Invalid argument: there is no CPU {cpus} here", "Exec format error: /bin/busybox")] + ["137"], out
 
 
 def a_hundred_lives_leave_nothing(cpus):
@@ -178,7 +226,10 @@ CASES = [case for function in (a_program_runs_in_a_domain, it_has_what_it_was_gi
                                bad_ends_are_the_domains_own)
          for case in for_cpus(function)]
 CASES += [(f"{function.__name__}-cpus-{cpus}", lambda function=function, cpus=cpus: function(cpus))
-          for function, cpus in ((a_domain_may_have_many_cpus, 32),
+          for function, cpus in ((input_arrives_as_it_is, 2),
+                                 (who_gets_none_is_told_why, 1),
+                                 (the_demonstration_leaves_none, 2),
+                                 (a_domain_may_have_many_cpus, 32),
                                  (a_hundred_lives_leave_nothing, 2),
                                  (one_that_is_being_made_is_not_there_yet, 2),
                                  (one_that_cannot_be_made_is_never_there, 2),

@@ -25,6 +25,9 @@ PROGRAMS = """
     ask() { echo $1 >&5; [ $2 ] && echo $2 >&5; read answer <&5; echo $answer; }
 """
 
+BUSY = ("domainctl: create: Resource busy: its CPUs have not as much time left (domainctl list), or somebody has one "
+        "of the interrupt lines")
+
 
 def run(cpus, lines):
     result = exo_run("--cpus", str(cpus), "--", "sh", "-c", PROGRAMS + lines)
@@ -45,9 +48,8 @@ def a_line_is_whose_it_was_given_to(cpus):
         exec 4</dev/irq/0; create --irq 0 -- true 2>&1; exec 4<&-
         create --irq 4 -- true 2>&1; true
         """)
-    busy = "domainctl: create: Resource busy"
     assert out == ["4", "3", "head: /dev/irq/5: No such device or address",
-                   "head: /dev/irq/0: Resource busy", busy, "125", "4", busy, busy], out
+                   "head: /dev/irq/0: Resource busy", BUSY, "125", "4", BUSY, BUSY], out
 
 
 def each_interrupt_is_an_edge(cpus):
@@ -120,9 +122,8 @@ def a_made_domain_passes_its_line_on(cpus):
             (exec 4</dev/irq/0; make 12M 20 --irq 0 -- true)' 2>&1
         tick
         """)
-    busy = "domainctl: create: Resource busy"
     assert out == ["domainctl: create: No such device or address", "12", "12", "8",
-                   "head: /dev/irq/0: Resource busy", busy, "4", "domainctl: domain 3 was killed", "4", busy,
+                   "head: /dev/irq/0: Resource busy", BUSY, "4", "domainctl: domain 3 was killed", "4", BUSY,
                    "4"], out
 
 

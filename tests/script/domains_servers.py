@@ -69,7 +69,8 @@ def siblings_have_a_channel_by_their_parents_decision(cpus):
     assert out.splitlines() == [
         "0", "ls: /dev/channel: No such file or directory",
         "cat: can't open '/dev/channel/c': No such file or directory",
-        "domainctl: create: Resource busy", "cat: can't open '/dev/channel/c': Resource busy",
+        "domainctl: create: Resource busy: its CPUs have not as much time left (domainctl list), "
+        "or a channel's end or a server's name is taken", "cat: can't open '/dev/channel/c': Resource busy",
         "cat: can't open '/dev/channel/c': No such device or address"], out
 
 
