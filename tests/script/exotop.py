@@ -77,8 +77,34 @@ def keys_work():
         session.type(b"q")
         session.expect(PROMPT)
         session.line(b"stty -a | grep -o ' icanon'", rb" icanon\r+\n")
+        keys_wait_until_there_is_something_to_count(session)
+        the_terminal_is_given_back_while_it_is_stopped(session)
     finally:
         session.close()
+
+
+def keys_wait_until_there_is_something_to_count(session):
+    session.type(b"exotop -d 60\r")
+    for _ in range(5):
+        session.type(b"    ")
+        seconds = session.expect(rb"per second over ([\d.]+) s").rpartition(b"over ")[2]
+        assert float(seconds.split()[0]) >= 0.1, seconds
+    session.type(b"q")
+    session.expect(PROMPT)
+
+
+def the_terminal_is_given_back_while_it_is_stopped(session):
+    """By ^Z, and by whoever ends it."""
+    session.type(b"exotop -d 60\r ")
+    session.expect(rb"exotop: 2 CPUs")
+    session.type(b"\x1a")
+    session.expect(PROMPT)
+    session.line(b"stty -a | grep -o ' icanon'", rb" icanon\r+\n")
+    session.type(b"fg\r")
+    session.expect(rb"(?s)exotop: 2 CPUs.*PID.*exotop")
+    session.type(b"\x1c")
+    session.expect(PROMPT)
+    session.line(b"stty -a | grep -o ' echo'", rb" echo\r+\n")
 
 
 run_cases([*per_cpu_count(a_busy_process_is_seen_where_it_runs),
