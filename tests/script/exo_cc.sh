@@ -139,6 +139,14 @@ static_pie_links()
 		! readelf -lW pie | grep INTERP
 }
 
+# As gcc has it, the last word counts; and what is behind -Xlinker is not ours.
+pie_is_static_here_too()
+{
+	compile pie2 -fPIE -pie program.c && readelf -h pie2 | grep -q 'DYN' &&
+		! readelf -lW pie2 | grep INTERP && compile fixed -pie -no-pie program.c &&
+		readelf -h fixed | grep -q 'EXEC' && compile linker -Xlinker --gc-sections program.c
+}
+
 program_is_static_and_has_no_syscall_instruction()
 {
 	compile plain program.c &&
@@ -175,7 +183,7 @@ linux_headers_are_there()
 failed=0
 write_sources
 for name in program_runs_on_linux_through_a_shim program_runs_without_optimisation \
-	program_runs_with_link_time_optimisation static_pie_links \
+	program_runs_with_link_time_optimisation static_pie_links pie_is_static_here_too \
 	program_is_static_and_has_no_syscall_instruction shared_libraries_are_refused \
 	preprocessing_and_dependencies_work separate_objects_and_archives_link \
 	linux_headers_are_there; do
