@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "program.h"
 
 #define BUSY 3
 #define ROUNDS 50
@@ -52,32 +53,47 @@ static int pass(int from, int to)
 	       write(to, &token, sizeof(token)) == sizeof(token);
 }
 
+static pid_t busy[BUSY], partner; /* 0 or -1: not started */
+
+/* What has been started ends with us. */
+static _Noreturn void die(const char *what)
+{
+	perror(what);
+	for (int i = 0; i < BUSY && busy[i] > 0; i++)
+		kill(busy[i], SIGKILL);
+	if (partner > 0)
+		kill(partner, SIGKILL);
+	exit(1);
+}
+
 /* Microseconds for one round; there[] and back[] are {read end, write end}. */
 static double measure(const int there[2], const int back[2], bool donate)
 {
 	struct task_ref partner_ref;
 	uint64_t token = 1;
-	pid_t partner = fork();
 	double began;
 
+	partner = fork();
 	if (partner == 0) {
 		while (pass(there[0], back[1]))
 			;
 		_exit(0);
 	}
-	sched_find(partner, &partner_ref);
+	if (partner < 0 || sched_find(partner, &partner_ref) < 0)
+		die("donation-demo: a partner");
 	began = seconds();
 	for (int i = 0; i < ROUNDS; i++) {
 		if (write(there[1], &token, sizeof(token)) != sizeof(token))
-			return 0;
+			die("donation-demo: a token");
 		if (donate)
 			sched_donate(partner_ref, SCHED_DONATE_WAIT);
 		if (read(back[0], &token, sizeof(token)) != sizeof(token))
-			return 0;
+			die("donation-demo: a token");
 	}
 	began = seconds() - began;
 	kill(partner, SIGKILL);
 	waitpid(partner, NULL, 0);
+	partner = 0;
 	return began * 1e6 / ROUNDS;
 }
 
@@ -98,7 +114,6 @@ static void print_statistics(void)
 
 int main(void)
 {
-	pid_t busy[BUSY];
 	int there[2], back[2], events[2] = { eventfd(0, 0), eventfd(0, 0) };
 	cpu_set_t first;
 	double pipes, queued, given;
@@ -110,8 +125,11 @@ int main(void)
 		perror("donation-demo");
 		return 2;
 	}
-	for (int i = 0; i < BUSY; i++)
+	for (int i = 0; i < BUSY; i++) {
 		busy[i] = start_busy();
+		if (busy[i] < 0)
+			die("donation-demo: a busy process");
+	}
 	pipes = measure(there, back, false);
 	queued = measure((int[]){ events[0], events[0] }, (int[]){ events[1], events[1] }, false);
 	given = measure((int[]){ events[0], events[0] }, (int[]){ events[1], events[1] }, true);
@@ -125,5 +143,5 @@ int main(void)
 	printf("    %10.1f us over eventfds and sched_donate()\n", given);
 	printf("\nof all that ran since the machine started:\n");
 	print_statistics();
-	return 0;
+	return !program_has_printed("donation-demo");
 }

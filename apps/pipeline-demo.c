@@ -3,14 +3,18 @@
  * A pipeline of processes: each of N stages reads numbers from a pipe, adds one, and passes them
  * on.  Shows fork, pipes and wait, and how long a number takes from one process to the next: a
  * pipe's writer gives the rest of its time slice to the reader that it wakes.
+ *
+ *	pipeline-demo [N]    4, if no number is given
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "program.h"
 
 #define NUMBERS 2000
+#define STAGES_MAX 1000
 
 static _Noreturn void stage(int from, int to)
 {
@@ -62,11 +66,18 @@ static int start(int stages, int *first, int *last)
 
 int main(int argc, char **argv)
 {
-	int stages = argc > 1 ? atoi(argv[1]) : 4, first, last, status, failed = 0;
+	unsigned long wanted = 4;
+	int stages, first, last, status, failed = 0;
 	double began, took;
 	long number;
 
-	if (stages < 1 || start(stages, &first, &last) < 0) {
+	if (argc > 2 || (argc > 1 && !program_number(argv[1], 1, STAGES_MAX, &wanted))) {
+		fprintf(stderr, "usage: pipeline-demo [PROCESSES], from 1 to %d\n", STAGES_MAX);
+		return 2;
+	}
+	stages = (int)wanted;
+	/* Those that there are see the end of their input when we end. */
+	if (start(stages, &first, &last) < 0) {
 		perror("pipeline-demo");
 		return 2;
 	}
@@ -82,5 +93,5 @@ int main(int argc, char **argv)
 		failed |= status != 0;
 	printf("%d numbers through %d processes: %.2f us from each to the next%s\n", NUMBERS, stages,
 	       took * 1e6 / NUMBERS / (stages + 1), failed ? ", but some were wrong" : "");
-	return failed;
+	return failed || !program_has_printed("pipeline-demo");
 }

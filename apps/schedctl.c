@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "program.h"
 
 #define FILES "/proc/exo/"
 
-static _Noreturn void usage(void)
+static void print_usage(FILE *to)
 {
 	fputs("usage: schedctl list                         the libraries; [the one in force]\n"
 	      "       schedctl current                      the one in force\n"
@@ -28,8 +29,7 @@ static _Noreturn void usage(void)
 	      "       schedctl param NAME KEY VALUE         set one\n"
 	      "       schedctl stats                        what the system counts\n"
 	      "       schedctl dump                         every CPU's queue\n",
-	      stderr);
-	exit(2);
+	      to);
 }
 
 static _Noreturn void die(const char *what)
@@ -134,6 +134,10 @@ static void explain(int error)
 	else if (error == EBUSY)
 		fputs("schedctl: the loaded library of that name is in force: put another in force first "
 		      "(schedctl use fifo)\n", stderr);
+	else if (error == EEXIST)
+		fputs("schedctl: its name is fifo: nothing comes before the library of that name, "
+		      "which takes over when another fails\n",
+		      stderr);
 }
 
 /*
@@ -191,6 +195,18 @@ static _Noreturn void no_library(const char *name)
 	exit(1);
 }
 
+static bool is_library(const char *name)
+{
+	char *text = read_text(FILES "sched"), *word = strtok(text, " []\n");
+	bool is;
+
+	while (word && strcmp(word, name) != 0)
+		word = strtok(NULL, " []\n");
+	is = word != NULL;
+	free(text);
+	return is;
+}
+
 static void use(const char *what)
 {
 	char *name = is_file_name(what) ? load(what, true) : strdup(what);
@@ -246,6 +262,8 @@ static void show_params(const char *library)
 	size_t length = strlen(library);
 	char *text = read_text(FILES "sched-param");
 
+	if (!is_library(library))
+		no_library(library);
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		if (strncmp(line, library, length) == 0 && line[length] == ' ')
 			puts(line);
@@ -255,11 +273,11 @@ static void show_params(const char *library)
 static void set_param(char **words)
 {
 	char line[128];
+	size_t n = (size_t)snprintf(line, sizeof(line), "%s %s %s", words[0], words[1], words[2]);
 
-	snprintf(line, sizeof(line), "%s %s %s", words[0], words[1], words[2]);
-	if (write_text(FILES "sched-param", line) == 0)
+	if (n < sizeof(line) && write_text(FILES "sched-param", line) == 0)
 		return;
-	if (errno == ENOENT || errno == ERANGE || errno == EINVAL)
+	if (n >= sizeof(line) || errno == ENOENT || errno == ERANGE || errno == EINVAL)
 		refused_param(words[0], words[1], words[2]);
 	die(line);
 }
@@ -320,7 +338,11 @@ int main(int argc, char **argv)
 		show_statistics();
 	else if (strcmp(command, "dump") == 0 && argc == 2)
 		show(FILES "sched-dump");
-	else
-		usage();
-	return 0;
+	else if (strcmp(command, "--help") == 0)
+		print_usage(stdout);
+	else {
+		print_usage(stderr);
+		return 2;
+	}
+	return !program_has_printed("schedctl");
 }

@@ -890,16 +890,44 @@ static int find(const char *s)
 			return i;
 	return -1;
 }
+static int matches(const char *name, const char *sel)
+{
+	size_t l = strlen(sel);
+	return l && sel[l - 1] == '*' ? !strncmp(sel, name, l - 1) : !strcmp(sel, name);
+}
 static int wanted(const char *name, char **sel)
 {
 	if (!*sel)
 		return 1;
-	for (; *sel; sel++) {
-		size_t l = strlen(*sel);
-		if (l && (*sel)[l - 1] == '*' ? !strncmp(*sel, name, l - 1) : !strcmp(*sel, name))
+	for (; *sel; sel++)
+		if (matches(name, *sel))
 			return 1;
-	}
 	return 0;
+}
+/* a word that names none is a mistake: nothing is measured */
+static int all_known(char **sel)
+{
+	for (; *sel; sel++) {
+		unsigned k = 0;
+		while (k < NTAB && !matches(tab[k].name, *sel))
+			k++;
+		if (k == NTAB) {
+			fprintf(stderr, "bench: %s: no such benchmark (-l lists them)\n", *sel);
+			return 0;
+		}
+	}
+	return 1;
+}
+static long number(const char *text, long least, long most)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	if (end == text || *end || n < least || n > most) {
+		fprintf(stderr, "bench: %s: a number from %ld to %ld is wanted\n", text, least,
+			most);
+		exit(2);
+	}
+	return n;
 }
 static void run(unsigned i)
 {
@@ -948,9 +976,9 @@ int main(int argc, char **argv)
 		return 0;
 	while ((o = getopt(argc, argv, "r:s:nl")) != -1) {
 		if (o == 'r')
-			reps = atoi(optarg);
+			reps = (int)number(optarg, 1, 64);
 		else if (o == 's')
-			scale = atol(optarg);
+			scale = number(optarg, 1, 10000);
 		else if (o == 'n')
 			use_tsc = 0;
 		else if (o == 'l') {
@@ -960,7 +988,8 @@ int main(int argc, char **argv)
 		} else
 			return 2;
 	}
-	reps = reps < 1 ? 1 : reps > 64 ? 64 : reps;
+	if (!all_known(argv + optind))
+		return 2;
 	true_path = getenv("BENCH_TRUE");
 	if (!true_path)
 		true_path = "/bin/true";
@@ -987,5 +1016,5 @@ int main(int argc, char **argv)
 	}
 	unlink(tmpfile_name);
 	printf("# bench done\n");
-	return 0;
+	return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }
