@@ -116,7 +116,7 @@ def who_gets_none_is_told_why(_):
     """... and nothing is left of one whose number nobody has been told, or whose output nobody takes."""
     out = run(1, """
         exec 2>&1
-        make="domainctl create --mem 10M --budget 5/100ms"
+        make="domainctl create --mem 10M --budget 10/100ms"
         none() { until [ $(domainctl list | wc -l) = 1 ]; do :; done; }
         $make --sched nosuch -- true; echo $?
         $make --detach -- sleep 1000 > /dev/full; echo $?; none
