@@ -158,6 +158,7 @@ struct task {
 	bool signal_restore_mask; /* sigsuspend, ppoll: put saved mask back on return */
 	struct list signal_queue; /* siginfo of pending signals */
 	bool makes_child;         /* from taking its place until it is linked (fork.c) */
+	uint32_t stop;            /* the last of its process's stops that it has stopped for (stop.c) */
 	uint64_t child_signals;   /* sent meanwhile to those whom the child will belong to */
 	struct { uint64_t sp, size; int flags; } signal_stack;
 

@@ -50,18 +50,19 @@ static char state_of(const struct process *p, uint32_t thread)
 		return 'Z';
 	if (process_main_has_ended_locked(p) && (!thread || thread == p->pid))
 		return 'Z';
-	if (p->stopped)
-		return 'T';
+	bool stopped = p->stopped;
+
 	list_for_each(link, &p->tasks) {
 		const struct task *t = list_entry(link, struct task, thread_link);
 
-		if (!is_in(t, thread))
+		if (!is_in(t, thread) || task_has_stopped_locked(p, t))
 			continue;
+		stopped = false;
 		/* One that is BLOCKING still runs: it may not be where its waker looks for it yet. */
 		if (t->state != TASK_BLOCKED)
 			return 'R';
 	}
-	return 'S';
+	return stopped ? 'T' : 'S';
 }
 
 /* From 0, the most urgent, to 39 is the nice value; below are real-time priorities, then deadlines. */

@@ -50,7 +50,7 @@ void process_kill_locked(struct process *p, int wait_status)
 		return;
 	p->group_exit = true;
 	p->exit_status = wait_status;
-	p->stopped = false;
+	process_stop_ends_locked(p);
 	end_tasks_locked(p, NULL);
 }
 
@@ -129,7 +129,7 @@ static bool leave_process(struct task *t, struct process *p, int wait_status, bo
 	if (last_word) {
 		p->group_exit = true;
 		p->exit_status = wait_status;
-		p->stopped = false;
+		process_stop_ends_locked(p);
 	}
 	usage_of_task(&p->self_usage, t);
 	signal_task_release_locked(t);
@@ -140,10 +140,12 @@ static bool leave_process(struct task *t, struct process *p, int wait_status, bo
 	if (last) {
 		if (!p->group_exit)
 			p->exit_status = wait_status;
-		p->stopped = false;
+		process_stop_ends_locked(p);
 		vm_tell_origin(p->vm, p->parent ? p->parent->vm : NULL);
 		p->state = PROCESS_EXITING;
 	} else {
+		if (p->stopped)
+			process_stop_excludes_locked(p, t);
 		user_give_place_locked(p);
 		leave_children_locked(p, t);
 		forget_process(t); /* before another task can give up the address space */

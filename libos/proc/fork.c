@@ -219,12 +219,12 @@ static void give_task_place_back(struct process *parent)
 }
 
 /* Work that every task of p has to do also falls to one that joins it now. */
-static void share_work_locked(const struct process *p, struct task *t)
+static void share_work_locked(struct process *p, struct task *t)
 {
-	unsigned bits = (p->group_exit || p->exec_task ? WORK_EXIT : 0) | (p->stopped ? WORK_STOP : 0);
-
-	if (bits)
-		atomic_fetch_or_explicit(&t->work, bits, memory_order_relaxed);
+	if (p->group_exit || p->exec_task)
+		atomic_fetch_or_explicit(&t->work, WORK_EXIT, memory_order_relaxed);
+	if (p->stopped)
+		process_stop_includes_locked(p, t);
 }
 
 /* What its group, or everybody, has been sent while it was made. */

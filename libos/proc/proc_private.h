@@ -38,6 +38,18 @@ bool names_group_or_session(uint32_t id);
 /* For exec: every task of p but the caller ends. */
 void process_end_other_tasks_locked(struct process *p);
 
+/* ---- stop.c, under process_tree_lock */
+
+/* p is not to stop any more: it is continued, or ends. */
+static inline void process_stop_ends_locked(struct process *p)
+{
+	p->stopped = p->stop_unreported = false;
+}
+/* While p is to stop: so is t, which joins it. */
+void process_stop_includes_locked(struct process *p, struct task *t);
+/* Likewise: t leaves it, and is not the last. */
+void process_stop_excludes_locked(struct process *p, const struct task *t);
+
 /* ---- usage.c */
 
 void usage_add(struct usage *sum, const struct usage *more);

@@ -64,9 +64,13 @@ struct process {
 	int exit_status;                    /* Linux wait status, of use when ZOMBIE */
 	int exit_signal;                    /* to the parent that made it: SIGCHLD, another, or 0 */
 	uint32_t execs, parent_execs;       /* programs begun by it; by its parent, when that made it */
-	bool stopped, stop_reported, continued_unreported;
+	bool stopped;                       /* it is to stop, or has stopped (stop.c) */
+	bool stop_unreported;               /* all of it has stopped: to be told by wait4 */
+	bool continued_unreported;
 	int stop_signal;
-	struct wait_queue stop_wait;        /* its tasks, while stopped */
+	unsigned tasks_to_stop;             /* while stopped: those of its tasks that still run */
+	uint32_t stops;                     /* the number of the last stop */
+	struct wait_queue stop_wait;        /* its tasks that have stopped */
 	int parent_death_signal;            /* prctl(PR_SET_PDEATHSIG), 0 for none */
 	struct usage self_usage, children_usage; /* of ended tasks; of reaped children */
 	struct tty *controlling_tty;
@@ -193,11 +197,16 @@ void process_init(void);
 
 /*
  * stop.c, under process_tree_lock: job control.  Stopping asks every task of p to stop before it
- * next runs program code, and tells the parent (SIGCHLD unless SA_NOCLDSTOP, and wait4).
+ * next runs program code; when all have, the parent is told (SIGCHLD unless SA_NOCLDSTOP, and wait4).
  * Continuing lets them run, and tells the parent.  Both are harmless when there is nothing to do.
  */
 void process_stop_locked(struct process *p, int signal);
 void process_continue_locked(struct process *p);
+/* Has t, a task of p, stopped with p?  It runs no program code until p is continued. */
+static inline bool task_has_stopped_locked(const struct process *p, const struct task *t)
+{
+	return p->stopped && t->stop == p->stops;
+}
 /* Work WORK_STOP: sleeps until continued or killed; no lock held. */
 void process_stop_self(void);
 /* Does process group `group` have a member whose parent is in the same session but in another

@@ -152,9 +152,9 @@ static int look_at_locked(const struct wait_request *w, struct process *child,
 		}
 		return 1;
 	}
-	if ((w->options & WSTOPPED) && child->stopped && !child->stop_reported) {
+	if ((w->options & WSTOPPED) && child->stop_unreported) {
 		fill(r, child, CLD_STOPPED, child->stop_signal);
-		child->stop_reported = !keep;
+		child->stop_unreported = keep;
 		return 1;
 	}
 	if ((w->options & WCONTINUED) && child->continued_unreported) {

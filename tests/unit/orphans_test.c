@@ -77,6 +77,10 @@ void process_tell_parent_locked(struct process *p, int code, int status)
 	CHECK(p->parent == &init);
 }
 
+void process_stop_excludes_locked(struct process *p, const struct task *t)
+{
+}
+
 int signal_send_process_locked(struct process *p, int number, const struct signal_info *info)
 {
 	return 0;
