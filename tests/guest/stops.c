@@ -23,6 +23,7 @@
 static struct shared {
 	_Atomic unsigned long count; /* what its threads do */
 	_Atomic int thread;          /* the id of the one that counts */
+	_Atomic bool in_vfork;       /* the main thread waits for its child */
 	char block[BLOCK];           /* what they read into */
 } *shared;
 
@@ -198,7 +199,7 @@ static pid_t child_in_vfork(void)
 {
 	pid_t child;
 
-	shared->thread = 0;
+	shared->in_vfork = false;
 	CHECK_EQ(pipe(gate), 0);
 	child = fork();
 	if (child == 0) {
@@ -208,12 +209,15 @@ static pid_t child_in_vfork(void)
 		close(gate[1]);
 		pthread_create(&thread, NULL, count, NULL);
 		if (vfork() == 0) {
+			shared->in_vfork = true;
 			(void)!read(gate[0], &byte, 1);
 			_exit(0);
 		}
 		stay();
 	}
 	close(gate[0]);
+	while (!shared->in_vfork)
+		sched_yield();
 	wait_for_work();
 	return child;
 }
