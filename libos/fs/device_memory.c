@@ -61,10 +61,10 @@ static long write_full(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 	return -ENOSPC;
 }
 
-/* Any position is as good as any other. */
+/* Any position is as good as any other, but it must be one. */
 static long seek_nowhere(struct file *f, int64_t offset, int whence)
 {
-	return 0;
+	return whence >= SEEK_SET && whence <= SEEK_HOLE ? 0 : -EINVAL;
 }
 
 static const struct file_ops null_ops = {

@@ -132,6 +132,11 @@ long file_read_kernel(struct file *f, void *buf, size_t n, uint64_t offset);
 long file_read_user(struct file *f, uint64_t to, size_t n, uint64_t offset);
 uint64_t file_size(struct file *f);
 uint32_t file_mode(struct file *f);
+/* Some files have no inode (eventfd): a number that only tells them apart. */
+static inline uint64_t file_nameless_number(const struct file *f)
+{
+	return (uint64_t)f->private >> 4 & 0xffffffff;
+}
 /* Path that a file was opened by, as far as it can be told (/proc/PID/exe, maps). */
 size_t file_path(struct file *f, char *buf, size_t size);
 

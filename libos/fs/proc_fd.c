@@ -52,15 +52,38 @@ static struct file *file_of(const struct inode *link, int *error)
 	return f;
 }
 
+/* Nobody opens it by its number: what it is for is behind the descriptor alone. */
+static int nameless_open(struct inode *i, struct file *f)
+{
+	return -ENXIO;
+}
+
+static const struct inode_ops nameless_ops = {
+	.open = nameless_open,
+};
+
+/* Of a file that has no inode: one to be looked at, which says what fstat says. */
+static struct inode *nameless_inode(struct file *f)
+{
+	struct inode *i = inode_create(&nameless_ops, DEVICE_NAMELESS, file_nameless_number(f), file_mode(f));
+
+	if (!i)
+		return NULL;
+	i->links = 1;
+	i->times = (struct inode_times){ 0 };
+	return i;
+}
+
 static struct inode *link_follow(struct inode *link, int *error)
 {
 	struct file *f = file_of(link, error);
-	struct inode *i = f && f->inode ? inode_get(f->inode) : NULL;
+	struct inode *i;
 
-	if (f) {
-		*error = i ? 0 : -ENXIO;
-		file_put(f);
-	}
+	if (!f)
+		return NULL;
+	i = f->inode ? inode_get(f->inode) : nameless_inode(f);
+	*error = i ? 0 : -ENOMEM;
+	file_put(f);
 	return i;
 }
 

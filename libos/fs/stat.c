@@ -40,7 +40,6 @@ static inline __attribute__((always_inline)) void attributes_of_inode(struct ino
 	a->times = i->times;
 }
 
-/* Some files have no inode (eventfd); the number only tells them apart. */
 static void attributes_of_file(struct file *f, struct attributes *a)
 {
 	if (f->inode)
@@ -48,7 +47,7 @@ static void attributes_of_file(struct file *f, struct attributes *a)
 	else
 		*a = (struct attributes){
 			.device = DEVICE_NAMELESS,
-			.number = (uint64_t)f->private >> 4 & 0xffffffff,
+			.number = file_nameless_number(f),
 			.links = 1,
 			.mode = file_mode(f),
 		};

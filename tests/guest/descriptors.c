@@ -322,6 +322,35 @@ static void an_opening_that_waits_has_its_descriptor(void)
 	CHECK_EQ(unlink(NEW "_fifo"), 0);
 }
 
+/* What has no name is looked at as what has one, and opened by nobody. */
+static void a_file_without_a_name_is_looked_at(void)
+{
+	int fd = eventfd(0, 0);
+	struct stat s, by_name;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	CHECK(fd >= 0 && fstat(fd, &s) == 0 && stat(name, &by_name) == 0);
+	CHECK(s.st_mode == 0600 && by_name.st_mode == 0600 && s.st_ino == by_name.st_ino &&
+	      s.st_dev == by_name.st_dev && by_name.st_nlink == 1);
+	CHECK(access(name, R_OK | W_OK) == 0);
+	CHECK(open(name, O_RDWR) == -1 && errno == ENXIO);
+	CHECK(truncate(name, 0) == -1 && errno == EINVAL);
+	CHECK(chdir(name) == -1 && errno == ENOTDIR);
+	close(fd);
+	CHECK(stat(name, &by_name) == -1 && errno == ENOENT);
+}
+
+static void a_position_is_asked_for_properly(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	CHECK(fd >= 0 && lseek(fd, 100, SEEK_SET) == 0 && lseek(fd, -7, SEEK_END) == 0);
+	CHECK(lseek(fd, 0, 5) == -1 && errno == EINVAL);
+	CHECK(lseek(fd, 0, -1) == -1 && errno == EINVAL);
+	close(fd);
+}
+
 int main(void)
 {
 	RUN(a_table_that_has_moved_is_found);
@@ -333,5 +362,7 @@ int main(void)
 	RUN(flags_that_make_no_sense_are_refused);
 	RUN(without_a_free_one_open_does_nothing);
 	RUN(an_opening_that_waits_has_its_descriptor);
+	RUN(a_file_without_a_name_is_looked_at);
+	RUN(a_position_is_asked_for_properly);
 	return test_result();
 }
