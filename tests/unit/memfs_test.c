@@ -49,6 +49,11 @@ void process_put(struct process *p)
 {
 }
 
+uint64_t frames_total_count(void)
+{
+	return 65536;
+}
+
 /* There is room for all pipes. */
 struct user *user_hold_own(void)
 {
