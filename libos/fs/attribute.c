@@ -63,9 +63,9 @@ static long change_mode(struct inode *i, uint32_t mode, int error)
 #define KEEP_ID UINT32_MAX
 
 /*
- * Under its lock: the bits that a file does not keep, as they are what the old owner allowed to be done in his
- * name; for root's own change as well.  Without the right to execute, the group's bit is a mark that those in
- * the group may set.
+ * Under its lock: the bits that a file does not keep, as they are what the old owner allowed to be done in
+ * his name; for root's own change as well.  Without the right to execute, the group's bit is a mark that
+ * those in the group may set.
  */
 static uint32_t bits_to_drop(const struct inode *i, const struct process *p)
 {

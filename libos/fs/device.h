@@ -11,8 +11,8 @@
 
 #include "fs/file.h"
 
-/* The node belongs to root.  What stands for a piece of the machine, or for a terminal, is for root only; what
- * every program may use, and which tells nothing of others, is for all. */
+/* The node belongs to root.  What stands for a piece of the machine, or for a terminal, is for root only;
+ * what every program may use, and which tells nothing of others, is for all. */
 #define DEVICE_FOR_ROOT 0600
 #define DEVICE_FOR_ALL 0666
 

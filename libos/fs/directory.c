@@ -39,9 +39,9 @@ void directory_set_secret(const uint64_t secret[2])
 	hash_secret[1] = secret[1] | 1;
 }
 
-/* Both halves of a product depend on the secret factor in all bits of `a`: there is no other word that is known
- * to lead to the same, nor a difference that is known to come out (as there is of the low half alone, where the
- * highest bit changes the highest bit). */
+/* Both halves of a product depend on the secret factor in all bits of `a`: there is no other word that is
+ * known to lead to the same, nor a difference that is known to come out (as there is of the low half alone,
+ * where the highest bit changes the highest bit). */
 static uint64_t mix(uint64_t a)
 {
 	unsigned __int128 product = (unsigned __int128)a * hash_secret[1];

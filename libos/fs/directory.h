@@ -9,8 +9,8 @@
  *	             ... entry -> entry (equal hashes)
  *
  * A trie over the hash.  It grows and shrinks one node at a time, so no operation ever rehashes a
- * whole directory while a spin lock is held.  The hash has a secret in it, so that nobody can choose names that
- * share it, which are looked through one by one.
+ * whole directory while a spin lock is held.  The hash has a secret in it, so that nobody can choose
+ * names that share it, which are looked through one by one.
  *
  * A second list keeps the entries in the order in which they were made, with a number each: the
  * position of getdents64, which stays valid whatever is added or removed in between.  Entries whose

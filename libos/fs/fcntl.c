@@ -54,7 +54,9 @@ static void change_flags(struct file *f, uint32_t mask, uint32_t value)
 /* Only the owner may read unseen.  What has no inode is root's. */
 static bool may_leave_no_time(const struct file *f)
 {
-	return (file_flags(f) & O_NOATIME) || (f->inode ? inode_owned(f->inode) : current_process()->euid == 0);
+	if (file_flags(f) & O_NOATIME)
+		return true;
+	return f->inode ? inode_owned(f->inode) : current_process()->euid == 0;
 }
 
 /* As on Linux O_ASYNC may be set of a file that never has news, and says nothing. */

@@ -8,7 +8,7 @@ struct inode;
 
 /* May block until the other end is opened; 0, -ENXIO, -ENOMEM, -ERESTARTSYS. */
 int fifo_open(struct inode *i, struct file *f);
-/* An end has been closed: with the last one the pipe goes, so that a fifo that nobody has open is but a name. */
+/* An end has been closed: with the last one the pipe goes, so that a fifo that nobody has open is a name. */
 void fifo_drop(struct inode *i);
 
 #endif

@@ -169,8 +169,8 @@ long pipe_set_capacity(struct file *f, uint64_t bytes)
 	return before > 0 ? (long)capacity : before;
 }
 
-/* The fifo's pipe, held for the caller, who is about to open an end: `fresh` if there is none, and then *fresh is
- * NULL. */
+/* The fifo's pipe, held for the caller, who is about to open an end: *fresh if there is none, and then that
+ * is NULL. */
 static struct pipe *fifo_hold(struct inode *i, struct pipe **fresh)
 {
 	struct pipe *p;

@@ -9,8 +9,8 @@
 #include "proc/user.h"
 
 /*
- * Under the lock: f is no end any more.  All sleepers look again.  The pipe itself goes with its inode, a fifo's
- * with its last end; what nobody can read any more goes now.
+ * Under the lock: f is no end any more.  All sleepers look again.  The pipe itself goes with its inode, a
+ * fifo's with its last end; what nobody can read any more goes now.
  */
 static void detach(struct pipe *p, struct file *f)
 {

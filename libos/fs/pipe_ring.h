@@ -122,7 +122,8 @@ struct pipe {
 	uint32_t readers, writers; /* open ends */
 	bool calm; /* there is a reader, and nobody in a queue but the last: there is nobody to wake */
 	uint32_t reader_opens, writer_opens; /* so far; for those who wait for the other end */
-	uint32_t holders; /* under the lock of a fifo's inode: its ends, and who is opening one; 0: it is no fifo's */
+	/* Under the lock of a fifo's inode: its ends, and who is opening one.  0: it is no fifo's. */
+	uint32_t holders;
 	/*
 	 * Readers and writers sleep in queues of their own, and one is woken at a time; pollers
 	 * have a third, and all of them are woken: a wake spent on a poller would be lost for a
@@ -133,8 +134,8 @@ struct pipe {
 	struct user *user; /* fixed; held: the ring's capacity counts with him (proc/user.h) */
 };
 
-/* The pages that the pipes of a user may have together, full as they may be.  Linux has 64 MiB, for others than
- * root; here it is a part of all memory. */
+/* The pages that the pipes of a user may have together, full as they may be.  Linux has 64 MiB, for others
+ * than root; here it is a part of all memory. */
 #define PIPE_USER_PART 8
 static inline uint64_t pipe_pages_of_user(void)
 {

@@ -83,7 +83,8 @@ static bool must_print(struct file *f, uint64_t position)
 }
 
 /* Under the mutex: what is to be read now, from `fresh` if that has a text. */
-static long read_piece(struct proc_text *t, const struct text *fresh, uint64_t user, size_t n, uint64_t position)
+static long read_piece(struct proc_text *t, const struct text *fresh, uint64_t user, size_t n,
+		       uint64_t position)
 {
 	const char *data = fresh->data ? fresh->data : t->data;
 	size_t used = fresh->data ? fresh->used : t->data ? t->used : 0;

@@ -37,8 +37,8 @@ struct process *proc_process_get(uint64_t identity)
 	return p;
 }
 
-/* As Linux's ptrace_may_access() for reading.  All ids that p has, so that it has no other right to go back to;
- * under the lock, as they and `dumpable` change together. */
+/* As Linux's ptrace_may_access() for reading.  All ids that p has, so that it has no other right to go back
+ * to; under the lock, as they and `dumpable` change together. */
 bool proc_process_may_look(const struct process *p)
 {
 	const struct process *me = current_process();

@@ -11,8 +11,8 @@
 #include "fs/inode.h"
 #include "proc/signal.h"
 
-/* A file's locks are walked with upcalls masked: some 20 us of that, if there are so many.  Whoever wants to be in
- * the way of others can do so by one. */
+/* A file's locks are walked with upcalls masked: some 20 us of that, if there are so many.  Whoever wants to
+ * be in the way of others can do so by one. */
 #define LOCKS_MAX 2048
 
 struct record_lock {

@@ -19,8 +19,9 @@ struct record_lock_request {
 	uint64_t first, last; /* bytes, both inclusive */
 };
 
-/* 0, -EAGAIN (held by another, and not wait), -ENOMEM, -ENOLCK (there are too many), -ERESTARTSYS.  With -EAGAIN and -ERESTARTSYS, what
- * flock's owner held before is given up; what fcntl's owners held is as it was. */
+/* 0, -EAGAIN (held by another, and not wait), -ENOMEM, -ENOLCK (there are too many), -ERESTARTSYS.  With
+ * -EAGAIN and -ERESTARTSYS, what flock's owner held before is given up; what fcntl's owners held is as it
+ * was. */
 int record_lock_set(struct inode *i, const struct record_lock_request *request, bool wait);
 /* Turns the request into the first lock that conflicts with it, or into F_UNLCK. */
 void record_lock_test(struct inode *i, struct record_lock_request *request);

@@ -346,7 +346,8 @@ void host_channel_init(void)
 	device_register("host/1", DEVICE_FOR_ROOT, MAJOR_HOST, 1, &output_ops, (void *)(uint64_t)HOST_OUTPUT);
 	device_register("host/2", DEVICE_FOR_ROOT, MAJOR_HOST, 2, &output_ops, (void *)(uint64_t)HOST_ERROR);
 	device_register("host/ctl", DEVICE_FOR_ROOT, MAJOR_HOST, 3, &control_ops, NULL);
-	device_register("host/trace", DEVICE_FOR_ROOT, MAJOR_HOST, 4, &output_ops, (void *)(uint64_t)HOST_TRACE);
+	device_register("host/trace", DEVICE_FOR_ROOT, MAJOR_HOST, 4, &output_ops,
+			(void *)(uint64_t)HOST_TRACE);
 	host_send_frame(ready, HOST_READY, 0, 0);
 	host_send_number(HOST_GRANT, INPUT_SIZE);
 }

@@ -123,8 +123,8 @@ uint64_t vm_held_pages(const struct vm *v);
 uint64_t vm_resident_peak(struct vm *v);
 uint64_t vm_fault_count(struct vm *v);
 uint64_t vm_size_bytes(struct vm *v);
-/* The line of /proc/PID/maps of the first mapping at or above *address, which moves behind that: its size, or 0
- * if there is none.  `size` has room for a path and 128 bytes more.  No lock held. */
+/* The line of /proc/PID/maps of the first mapping at or above *address, which moves behind that: its size, or
+ * 0 if there is none.  `size` has room for a path and 128 bytes more.  No lock held. */
 size_t vm_print_mapping(struct vm *v, uint64_t *address, char *buf, size_t size);
 /* For exec, before others can look at v: f is what it runs, and v has the caller's reference from then on. */
 void vm_set_program(struct vm *v, struct file *f);

@@ -377,7 +377,9 @@ static void what_stays_is_listed_once(void)
 				seen[atoi(buffer + at + 20)]++;
 		/* Every third goes, from both ends and where the listing is. */
 		for (int i = 0; i < 3; i++) {
-			snprintf(path, sizeof(path), "f%d", (i == 0 ? calls : i == 1 ? MANY - calls : 3 * calls) / 3 * 3);
+			int which = i == 0 ? calls : i == 1 ? MANY - calls : 3 * calls;
+
+			snprintf(path, sizeof(path), "f%d", which / 3 * 3);
 			unlink(path);
 		}
 		snprintf(path, sizeof(path), "new%d", calls++);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What names and open files hold of the memory: no more than they are charged, and no longer than they must. */
+/* What names and open files hold of the memory: no more than is charged, and no longer than they must. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
@@ -49,7 +49,8 @@ static void open_all_once(void)
 		fifo_name(n, name);
 		fd = open(name, O_RDWR | O_NONBLOCK);
 		CHECK(fd >= 0 && read(fd, &byte, 1) == -1 && errno == EAGAIN);
-		CHECK(fcntl(fd, F_SETPIPE_SZ, 1 << 20) == 1 << 20 && write(fd, "left", 4) == 4 && close(fd) == 0);
+		CHECK(fcntl(fd, F_SETPIPE_SZ, 1 << 20) == 1 << 20);
+		CHECK(write(fd, "left", 4) == 4 && close(fd) == 0);
 	}
 }
 
@@ -201,7 +202,7 @@ static void locks_of_a_file_are_bounded(void)
 #define READERS 200
 #define LONG_ARGUMENT 100000
 
-/* The program with a long argument: what it holds of memory when it has read one byte of each of many files. */
+/* The program with a long argument: does it hold much when it has read one byte of each of many files? */
 static int holds_much_of_proc(void)
 {
 	long before = free_memory();
@@ -275,7 +276,8 @@ static int fills_pipes(void)
 	int small, ends[2];
 	struct rlimit limit = { 2 * MANY_PIPES + 50, 2 * MANY_PIPES + 50 };
 
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || setgroups(0, NULL) < 0 || setgid(1234) < 0 || setuid(1234) < 0)
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || setgroups(0, NULL) < 0 || setgid(1234) < 0 ||
+	    setuid(1234) < 0)
 		return 1;
 	for (int round = 0; round < 3; round++) {
 		long sum = fill_pipes(fds, &small);
@@ -285,7 +287,8 @@ static int fills_pipes(void)
 		if (small > 0) {
 			CHECK(pipe(ends) == 0 && fcntl(ends[0], F_GETPIPE_SZ) == 8192);
 			CHECK(fcntl(ends[0], F_SETPIPE_SZ, 65536) == -1 && errno == EPERM);
-			CHECK(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096 && close(ends[0]) == 0 && close(ends[1]) == 0);
+			CHECK(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096);
+			CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
 		}
 		if (is_exo())
 			CHECK(small > 0 || bound > MANY_PIPES * 65536l);

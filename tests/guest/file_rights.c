@@ -265,7 +265,8 @@ static int makes_a_program_of_its_group(void)
 	struct stat s;
 	int fd;
 
-	if (setgroups(1, &group) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 || setresuid(OTHER, OTHER, OTHER) < 0)
+	if (setgroups(1, &group) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 ||
+	    setresuid(OTHER, OTHER, OTHER) < 0)
 		return 1;
 	fd = open(HIDDEN "/own", O_RDWR | O_CREAT | O_EXCL, 02770);
 	return fd < 0 || fstat(fd, &s) < 0 || s.st_gid != GROUP || (s.st_mode & 07777) != 02770;
@@ -295,7 +296,8 @@ static int reads_seen_only(void)
 		return 1;
 	if (fd < 0 || fcntl(fd, F_SETFL, O_NOATIME) == 0 || errno != EPERM)
 		return 2;
-	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || (fcntl(fd, F_GETFL) & (O_NOATIME | O_NONBLOCK)) != O_NONBLOCK)
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+	    (fcntl(fd, F_GETFL) & (O_NOATIME | O_NONBLOCK)) != O_NONBLOCK)
 		return 3;
 	fd = open(PATH ".own", O_RDWR | O_NOATIME);
 	return fd < 0 || fcntl(fd, F_SETFL, 0) < 0 || fcntl(fd, F_SETFL, O_NOATIME) < 0 ? 4 : 0;
@@ -330,7 +332,8 @@ static int opens_what_is_for_all(void)
 	for (unsigned i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 		snprintf(path, sizeof(path), "/dev/%s", roots[i]);
 		for (int way = O_RDONLY; way <= O_RDWR; way++)
-			if (open(path, way | O_NONBLOCK | O_NOCTTY) >= 0 || (errno != EACCES && errno != ENOENT))
+			if (open(path, way | O_NONBLOCK | O_NOCTTY) >= 0 ||
+			    (errno != EACCES && errno != ENOENT))
 				return (int)i + 100;
 	}
 	return 0;

@@ -490,7 +490,8 @@ static void maps_are_as_long_as_they_are(void)
 	CHECK(read(fd, again, 50) == 50 && memcmp(again, beginning[0], 50) == 0);
 	CHECK(read(fd, nowhere, 50) == -1 && errno == EFAULT);
 	CHECK(read(fd, again, 70) == 70 && memcmp(again, beginning[0] + 50, 70) == 0);
-	CHECK(lseek(fd, 0, SEEK_SET) == 0 && read(fd, again, 90) == 90 && memcmp(again, beginning[0], 90) == 0);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && read(fd, again, 90) == 90);
+	CHECK(memcmp(again, beginning[0], 90) == 0);
 	close(fd);
 	munmap(m, MANY * 4096ul);
 }

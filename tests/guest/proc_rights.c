@@ -30,7 +30,8 @@ static const char *path_of(const char *what)
 
 static void become_other(void)
 {
-	if (setgroups(0, NULL) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 || setresuid(OTHER, OTHER, OTHER) < 0)
+	if (setgroups(0, NULL) < 0 || setresgid(OTHER, OTHER, OTHER) < 0 ||
+	    setresuid(OTHER, OTHER, OTHER) < 0)
 		_exit(99);
 }
 
