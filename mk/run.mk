@@ -9,8 +9,9 @@ MENU ?= 0
 PREFIX ?= /usr/local
 export ACCEL UEFI DISPLAY_MODE APP
 
-$(BUILD)/bin/exo-run: scripts/exo-run
-	@mkdir -p $(@D)
+$(BUILD)/bin/exo-run: scripts/exo-run $(wildcard scripts/running/*.py)
+	@mkdir -p $(@D) $(BUILD)/lib/exo/running
+	$(Q)cp scripts/running/*.py $(BUILD)/lib/exo/running/
 	$(Q)cp $< $@
 
 RUNNABLE := $(BUILD)/exo.iso $(BUILD)/bin/exo-run
@@ -71,8 +72,10 @@ install: $(RUNNABLE) $(SYSROOT_READY)
 	$(Q)install -m 755 scripts/exo-cc scripts/exo-run scripts/exo-sched $(DESTDIR)$(PREFIX)/bin/
 	$(Q)install -m 755 scripts/new-scheduler $(DESTDIR)$(PREFIX)/bin/exo-new-scheduler
 	$(Q)install -m 755 scripts/trace $(DESTDIR)$(PREFIX)/lib/exo/
-	$(Q)install -d $(DESTDIR)$(PREFIX)/lib/exo/tracing
-	$(Q)install -m 644 scripts/tracing/*.py $(DESTDIR)$(PREFIX)/lib/exo/tracing/
+	$(Q)for part in running tracing; do \
+		install -d $(DESTDIR)$(PREFIX)/lib/exo/$$part; \
+		install -m 644 scripts/$$part/*.py $(DESTDIR)$(PREFIX)/lib/exo/$$part/; \
+	done
 	$(Q)ln -sf ../lib/exo/trace $(DESTDIR)$(PREFIX)/bin/exo-trace
 	$(Q)install -m 644 $(BUILD)/exo.iso $(DESTDIR)$(PREFIX)/lib/exo/
 	$(Q)cp -r $(SYSROOT) $(DESTDIR)$(PREFIX)/lib/exo/

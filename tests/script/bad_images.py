@@ -14,6 +14,9 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import run_disk  # noqa: E402
 from cases import BUILD, TOP, run_cases  # noqa: E402
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(TOP, "scripts"))
+from running.files import MachineFile, newc_archive  # noqa: E402
 
 LIMIT_S = 30
 EXIT_MACHINE_DIED = 126
@@ -53,12 +56,11 @@ ROOT = ("/boot/root.cpio", "archive root", None)
 
 
 def archive(files):
-    return ("run.cpio", "archive run", run_disk.load_exo_run().newc_archive(files))
+    return ("run.cpio", "archive run", newc_archive(files))
 
 
 def small_archive():
-    file = run_disk.load_exo_run().MachineFile
-    return bytearray(archive({"/a": file(0o100644, b"x" * 100), "/b": file(0o100644, b"y" * 100)})[2])
+    return bytearray(archive({"/a": MachineFile(0o100644, b"x" * 100), "/b": MachineFile(0o100644, b"y" * 100)})[2])
 
 
 def bad_libos(data, *words):
