@@ -15,6 +15,8 @@
  * whoever has waited age_ms is next, and starts at the top: so nothing starves.  (Lifting everybody at
  * once, as the textbook does, would be a long callback, and put what computes among what answers.)
  *
+ * Who wakes another leaves him the rest of his slice only if nobody waits who comes before that one.
+ *
  * Good at: response without knowing anything about the tasks.  Bad at: promises.  Nice values and
  * policies are not looked at.
  */
@@ -41,6 +43,7 @@ struct history {
 	int level;
 	uint64_t used_ns; /* on this level */
 	uint64_t left_ns; /* when it last left the top */
+	bool queued;
 };
 
 static void mlfq_enqueue(int cpu, struct task *t, enum sched_why why)
@@ -50,6 +53,7 @@ static void mlfq_enqueue(int cpu, struct task *t, enum sched_why why)
 
 	if (why == SCHED_WOKEN && h->level && sched_now_ns() - h->left_ns > AGE_NS)
 		*h = (struct history){ 0 };
+	h->queued = true;
 	if (why == SCHED_DONATED)
 		sched_fifo_push_front(&c->level[h->level], t);
 	else
@@ -66,13 +70,31 @@ static void mlfq_dequeue(int cpu, struct task *t)
 	struct history *h = sched_private(t);
 
 	sched_fifo_remove(&c->level[h->level], t);
+	h->queued = false;
 }
 
-/* Who is on a higher level does not wait until the giver stops. */
+/* Somebody waits who would come before t: on a higher level, or on the same for longer. */
+static bool others_are_first(const struct cpu *c, const struct task *t, int level)
+{
+	const struct task *first;
+
+	for (int above = 0; above < level; above++)
+		if (c->level[above].count)
+			return true;
+	first = sched_fifo_first(&c->level[level]);
+	return first && sched_ready_since_ns(first) < sched_ready_since_ns(t);
+}
+
+/* Who is on a higher level does not wait until the giver stops.  But who wakes on a lower one does not pass
+ * others by a slice: a helper that sleeps most of the time, and so is always on top, would take him along.  It
+ * is another thing if he is queued: then the giver waits for what he has, or has named him. */
 static int mlfq_donate(struct task *from, struct task *to)
 {
 	const struct history *giver = sched_private(from), *heir = sched_private(to);
 
+	if (heir->level > giver->level && !heir->queued &&
+	    others_are_first(sched_cpu_private(sched_this_cpu()), to, heir->level))
+		return -1;
 	return heir->level < giver->level ? SCHED_DONATE_NOW : 0;
 }
 

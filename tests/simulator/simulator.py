@@ -151,6 +151,12 @@ def feedback_is_for_who_answers_now():
     assert ran["answers"] > 500, ran
 
 
+def a_helper_takes_nobody_past_others():
+    """Woken by one that is always on top, it has half of the CPU, not what the other has left."""
+    ran = tasks_of(simulate("mlfq", "helper"))
+    assert abs(ran["pieces"] - ran["computes"]) < 500, ran
+
+
 def a_central_queue_does_not_grow_with_the_machine():
     """Sixteen times the CPUs, and the same work: sixteen times as fast, or not."""
     def ends_at(library, cpus):
@@ -412,6 +418,7 @@ def main():
         case(greed_costs_nobody_else_a_deadline),
         *(case(priorities_hold_everywhere, work) for work in ("realtime", "priorities")),
         case(feedback_is_for_who_answers_now),
+        case(a_helper_takes_nobody_past_others),
         case(a_central_queue_does_not_grow_with_the_machine),
         *(case(the_same_work_gives_the_same_run, library) for library in LIBRARIES),
         *(case(chatter_starves_nobody, library) for library in LIBRARIES),
