@@ -157,8 +157,11 @@ int service_reply_receive(struct service *s, struct server_message *m)
 	if (!allowed || (allowed & (allowed - 1)))
 		return -EINVAL;
 	cpu = (unsigned)__builtin_ctzl(allowed);
-	if (m->request)
+	if (m->request) {
 		answer(s, m);
+		/* Whoever has given us time may have waited for that: we begin nothing else on it. */
+		(void)give_time_back();
+	}
 	m->request = 0;
 	r = await_cpu(s, allowed);
 	if (r)
