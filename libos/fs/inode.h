@@ -105,6 +105,8 @@ extern struct inode *root_inode;  /* fixed after fs_init() */
 /* st_dev of what has no name in any tree: pipes and the like. */
 #define DEVICE_NAMELESS 3
 #define DEVICE_SOCKETS 4
+/* Of what is in /dev/pts: no link leads there from elsewhere, or out. */
+#define DEVICE_TERMINALS 5
 
 /* One reference, no link; NULL when out of memory. */
 struct inode *inode_create(const struct inode_ops *ops, uint32_t device, uint64_t number,

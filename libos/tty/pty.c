@@ -100,15 +100,20 @@ static int add_name(struct pty *p)
 	char name[NAME_SIZE];
 	size_t length = format(name, sizeof(name), "%u", p->number);
 	int error;
+	struct inode *node = memfs_create(S_IFCHR | SLAVE_PERMISSIONS,
+					  device_number(MAJOR_SLAVES, p->number), &error);
 
-	p->node = memfs_create(S_IFCHR | SLAVE_PERMISSIONS, device_number(MAJOR_SLAVES, p->number),
-			       &error);
-	if (p->node == NULL)
+	if (node == NULL)
 		return error;
-	inode_set_owner(p->node, NULL);
-	p->node->gid = SLAVE_GROUP; /* nobody else knows it yet */
+	/* Nobody else knows it yet. */
+	inode_set_owner(node, NULL);
+	node->gid = SLAVE_GROUP;
+	node->device = DEVICE_TERMINALS; /* so no link leads out of the directory */
+	lock_acquire(&table_lock);
+	p->node = node;
+	lock_release(&table_lock);
 	mutex_lock(&tree_mutex);
-	error = memfs_link(pts_directory, name, length, p->node);
+	error = memfs_link(pts_directory, name, length, node);
 	mutex_unlock(&tree_mutex);
 	return error;
 }
@@ -176,12 +181,17 @@ void pty_release_master(struct file *f)
 
 /* ---------------------------------------------------------------- the slave is opened */
 
-static struct pty *find(unsigned number)
+/* Not by the number alone: an inode of an earlier terminal that had it, which somebody has kept, lets in
+ * whom that one's owner let in. */
+static struct pty *find(const struct inode *node)
 {
+	unsigned number = device_minor(node->rdev);
 	struct pty *p;
 
 	lock_acquire(&table_lock);
 	p = number < PTYS ? table[number] : NULL;
+	if (p != NULL && p->node != node)
+		p = NULL;
 	if (p != NULL)
 		tty_hold(&p->tty);
 	lock_release(&table_lock);
@@ -190,7 +200,7 @@ static struct pty *find(unsigned number)
 
 static int slave_open(struct file *f)
 {
-	struct pty *p = find(device_minor(f->inode->rdev));
+	struct pty *p = find(f->inode);
 	int r = -EIO;
 	bool locked;
 
@@ -217,8 +227,10 @@ void pty_init(void)
 	int r;
 
 	pts_directory = tree_directory("/dev/pts", 0755, &r);
-	if (pts_directory != NULL)
+	if (pts_directory != NULL) {
+		pts_directory->device = DEVICE_TERMINALS; /* before anybody sees it */
 		r = device_register_range(MAJOR_SLAVES, 0, PTYS, &slave_ops);
+	}
 	if (r == 0)
 		r = device_register("ptmx", DEVICE_FOR_ALL, MAJOR_OWN, MINOR_PTMX, &pty_master_ops, NULL);
 	if (r != 0)

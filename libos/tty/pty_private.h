@@ -10,7 +10,7 @@ struct pty {
 	/* The slave. */
 	struct tty tty;
 
-	/* Fixed once the master has been opened. */
+	/* Fixed once the master has been opened; `node` becomes what it is under the table's lock. */
 	unsigned number;
 	struct inode *node; /* counted; in /dev/pts */
 
