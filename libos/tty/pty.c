@@ -20,12 +20,14 @@
 #include "fs/memfs.h"
 #include "fs/poll.h"
 #include "fs/tree_build.h"
+#include "proc/process.h"
 #include "tty/pty_private.h"
 
 #define MAJOR_OWN 5
 #define MINOR_PTMX 2
 #define MAJOR_SLAVES 136 /* Linux's, with as many minor numbers as there are in one byte */
 #define PTYS 256
+#define PTYS_FOR_ROOT 16 /* that others leave */
 #define SLAVE_PERMISSIONS 0620
 #define SLAVE_GROUP 5 /* tty */
 #define NAME_SIZE 4
@@ -72,12 +74,14 @@ static const struct tty_driver driver = {
 
 /* ---------------------------------------------------------------- numbers and names */
 
+/* The lowest that is free. */
 static int take_number(struct pty *p)
 {
+	unsigned end = current_process()->euid == 0 ? PTYS : PTYS - PTYS_FOR_ROOT;
 	int r = -ENOSPC;
 
 	lock_acquire(&table_lock);
-	for (unsigned n = 0; n < PTYS && r != 0; n++) {
+	for (unsigned n = 0; n < end && r != 0; n++) {
 		if (table[n] == NULL) {
 			table[n] = p;
 			p->number = n;
