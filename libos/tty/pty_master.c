@@ -186,9 +186,9 @@ static long master_ioctl(struct file *f, unsigned command, uint64_t argument)
 		/* What goes in here comes out there, and what has been sent is not taken back. */
 		if (argument == TCOFLUSH)
 			return 0;
-		return tty_ioctl(t, command, argument <= TCIOFLUSH ? TCOFLUSH : argument);
+		return tty_ioctl(t, f, command, argument <= TCIOFLUSH ? TCOFLUSH : argument);
 	default:
-		return tty_ioctl(t, command, argument);
+		return tty_ioctl(t, f, command, argument);
 	}
 }
 

@@ -113,16 +113,17 @@ int tty_open(struct file *f); /* that of tty_file_ops */
 extern const struct file_ops tty_console_ops;
 extern const struct file_ops tty_own_ops;
 
-/* tty_ioctl.c */
-long tty_ioctl(struct tty *t, unsigned command, uint64_t argument);
+/* tty_ioctl.c; f has been opened on it, or is its master. */
+long tty_ioctl(struct tty *t, const struct file *f, unsigned command, uint64_t argument);
 
 /* tty_job.c: job control (POSIX.1-2017 chapter 11.1). */
 /* May the caller read (SIGTTIN) or write and change (SIGTTOU)?  0, -EIO or -ERESTARTSYS after
  * the signal has been sent. */
 int tty_check_foreground(struct tty *t, int signal);
-/* A session leader without a terminal gets this one, if no other session has it. */
-void tty_acquire_by_open(struct tty *t);
-int tty_acquire(struct tty *t, bool steal);
+/* A session leader without a terminal gets this one, if no other session has it, and f may be read: who may
+ * only write to a terminal would get to read it, by /dev/tty. */
+void tty_acquire_by_open(struct tty *t, const struct file *f);
+int tty_acquire(struct tty *t, const struct file *f, bool steal);
 int tty_give_up(struct tty *t);
 int tty_get_foreground(struct tty *t, uint32_t *group);
 int tty_set_foreground(struct tty *t, uint32_t group);

@@ -295,7 +295,7 @@ static long tty_file_ioctl(struct file *f, unsigned command, uint64_t argument)
 {
 	struct tty_open *o = f->private;
 
-	return tty_open_is_dead(o) ? -EIO : tty_ioctl(o->tty, command, argument);
+	return tty_open_is_dead(o) ? -EIO : tty_ioctl(o->tty, f, command, argument);
 }
 
 const struct file_ops tty_file_ops = {

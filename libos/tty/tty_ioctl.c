@@ -179,14 +179,14 @@ static long count(struct tty *t, unsigned command, uint64_t user)
 }
 
 /* Job control. */
-static long control(struct tty *t, unsigned command, uint64_t argument)
+static long control(struct tty *t, const struct file *f, unsigned command, uint64_t argument)
 {
 	uint32_t number;
 	long r;
 
 	switch (command) {
 	case TIOCSCTTY:
-		return tty_acquire(t, argument == 1);
+		return tty_acquire(t, f, argument == 1);
 	case TIOCNOTTY:
 		return tty_give_up(t);
 	case TIOCGPGRP:
@@ -205,7 +205,7 @@ static long control(struct tty *t, unsigned command, uint64_t argument)
 	}
 }
 
-long tty_ioctl(struct tty *t, unsigned command, uint64_t argument)
+long tty_ioctl(struct tty *t, const struct file *f, unsigned command, uint64_t argument)
 {
 	switch (command) {
 	case TCGETS:
@@ -239,7 +239,7 @@ long tty_ioctl(struct tty *t, unsigned command, uint64_t argument)
 	case TIOCGPGRP:
 	case TIOCSPGRP:
 	case TIOCGSID:
-		return control(t, command, argument);
+		return control(t, f, command, argument);
 	default:
 		return -ENOTTY;
 	}

@@ -13,6 +13,8 @@
 #include <asm/signal.h>
 #include <stddef.h>
 #include "abi/errno.h"
+#include "fs/file.h"
+#include "fs/linux.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "proc/signal_private.h"
@@ -96,17 +98,26 @@ static void attach(struct tty *t, struct process *p)
 	p->controlling_tty = t;
 }
 
-void tty_acquire_by_open(struct tty *t)
+static bool may_be_read(const struct file *f)
+{
+	unsigned mode = f->flags & O_ACCMODE;
+
+	return mode == O_RDONLY || mode == O_RDWR;
+}
+
+void tty_acquire_by_open(struct tty *t, const struct file *f)
 {
 	struct process *p = current_process();
 
+	if (!may_be_read(f))
+		return;
 	lock_acquire(&process_tree_lock);
 	if (is_leader(p) && p->controlling_tty == NULL && t->session == 0 && !t->gone)
 		attach(t, p);
 	lock_release(&process_tree_lock);
 }
 
-int tty_acquire(struct tty *t, bool steal)
+int tty_acquire(struct tty *t, const struct file *f, bool steal)
 {
 	struct process *p = current_process();
 	int r = 0;
@@ -116,6 +127,8 @@ int tty_acquire(struct tty *t, bool steal)
 		goto out;
 	r = -EPERM;
 	if (!is_leader(p) || p->controlling_tty != NULL || t->gone)
+		goto out;
+	if (!may_be_read(f) && p->euid != 0)
 		goto out;
 	if (t->session != 0) {
 		if (!steal || p->euid != 0)

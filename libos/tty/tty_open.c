@@ -58,7 +58,7 @@ int tty_open(struct file *f)
 	if (o == NULL)
 		return -ENOMEM;
 	if ((f->flags & O_NOCTTY) == 0)
-		tty_acquire_by_open(o->tty);
+		tty_acquire_by_open(o->tty, f);
 	return finish(f, enter(o, true));
 }
 

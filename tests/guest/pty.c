@@ -13,34 +13,11 @@
 #include <termios.h>
 #include <unistd.h>
 #include "fails.h"
+#include "pty_pair.h"
 #include "test.h"
 
 #define SET_LOCK _IOW('T', 0x31, int)
 #define MUCH 100000
-
-static int master, slave;
-static char name[32];
-
-static int make_master(void)
-{
-	int fd = posix_openpt(O_RDWR | O_NOCTTY);
-
-	CHECK(fd >= 0);
-	CHECK(grantpt(fd) == 0 && unlockpt(fd) == 0 && ptsname_r(fd, name, sizeof(name)) == 0);
-	return fd;
-}
-
-static void make_both(void)
-{
-	master = make_master();
-	slave = open(name, O_RDWR | O_NOCTTY);
-	CHECK(slave >= 0);
-}
-
-static void close_both(void)
-{
-	CHECK(close(slave) == 0 && close(master) == 0);
-}
 
 static short ready(int fd)
 {
@@ -71,15 +48,6 @@ static void says(int from, const char *text, int to, const char *expected)
 		n += (size_t)more;
 	}
 	CHECK(strcmp(buffer, expected) == 0);
-}
-
-static void make_raw(int fd)
-{
-	struct termios t;
-
-	CHECK_EQ(tcgetattr(fd, &t), 0);
-	cfmakeraw(&t);
-	CHECK_EQ(tcsetattr(fd, TCSADRAIN, &t), 0);
 }
 
 static void it_has_a_name_while_it_is_there(void)
