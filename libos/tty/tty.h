@@ -74,6 +74,8 @@ struct tty {
 	/* Under process_tree_lock. */
 	uint32_t session, foreground;       /* 0: none */
 	struct named foreground_named;      /* keeps its number, while there is one (tty_job.c) */
+	uint32_t lost_by;                   /* once it has gone: who led its session, and lives; or 0 */
+	struct list lost_link;              /* of those, which are held; tty_job.c */
 };
 
 void tty_init(struct tty *t, const struct tty_driver *driver, void *device);

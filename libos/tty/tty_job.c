@@ -8,6 +8,10 @@
  *
  * A terminal's foreground group may have ended, and is still what the session has said.  So that no other
  * group is taken for it, perhaps of another session, no process is given its number as long as it is that.
+ *
+ * A terminal that goes tells the session's leader alone; the foreground group hears of it when that one
+ * ends, as on Linux.  Until then the terminal is kept in `lost`, for the sake of the group's number: a leader
+ * has one there at most, since another terminal that becomes his takes its place.
  */
 #include <asm/poll.h>
 #include <asm/signal.h>
@@ -19,6 +23,9 @@
 #include "proc/signal.h"
 #include "proc/signal_private.h"
 #include "tty/tty.h"
+
+/* struct tty.lost_link; under process_tree_lock. */
+static struct list lost = LIST_INIT(lost);
 
 struct tty *tty_of_caller(uint32_t *hangups)
 {
@@ -88,14 +95,39 @@ static void detach_session(struct tty *t)
 			p->controlling_tty = NULL;
 	}
 	t->session = 0;
-	set_foreground(t, 0);
 }
 
-static void attach(struct tty *t, struct process *p)
+/* With process_tree_lock held: the terminal that this leader has lost, which is to be let go without; or
+ * NULL. */
+static struct tty *take_lost(const struct process *leader)
 {
+	list_for_each(node, &lost) {
+		struct tty *t = list_entry(node, struct tty, lost_link);
+
+		if (t->lost_by == leader->pid) {
+			list_remove(&t->lost_link);
+			t->lost_by = 0;
+			return t;
+		}
+	}
+	return NULL;
+}
+
+/* With process_tree_lock held: *before is to be let go without, unless it is NULL. */
+static void attach(struct tty *t, struct process *p, struct tty **before)
+{
+	*before = take_lost(p);
+	if (*before != NULL)
+		set_foreground(*before, 0);
 	t->session = p->session;
 	set_foreground(t, p->process_group);
 	p->controlling_tty = t;
+}
+
+static void let_go_of_lost(struct tty *t)
+{
+	if (t != NULL)
+		tty_let_go(t);
 }
 
 static bool may_be_read(const struct file *f)
@@ -108,18 +140,21 @@ static bool may_be_read(const struct file *f)
 void tty_acquire_by_open(struct tty *t, const struct file *f)
 {
 	struct process *p = current_process();
+	struct tty *before = NULL;
 
 	if (!may_be_read(f))
 		return;
 	lock_acquire(&process_tree_lock);
 	if (is_leader(p) && p->controlling_tty == NULL && t->session == 0 && !t->gone)
-		attach(t, p);
+		attach(t, p, &before);
 	lock_release(&process_tree_lock);
+	let_go_of_lost(before);
 }
 
 int tty_acquire(struct tty *t, const struct file *f, bool steal)
 {
 	struct process *p = current_process();
+	struct tty *before = NULL;
 	int r = 0;
 
 	lock_acquire(&process_tree_lock);
@@ -133,13 +168,24 @@ int tty_acquire(struct tty *t, const struct file *f, bool steal)
 	if (t->session != 0) {
 		if (!steal || p->euid != 0)
 			goto out;
-		detach_session(t);
+		detach_session(t); /* and attach() sets the foreground group */
 	}
-	attach(t, p);
+	attach(t, p, &before);
 	r = 0;
 out:
 	lock_release(&process_tree_lock);
+	let_go_of_lost(before);
 	return r;
+}
+
+/* With process_tree_lock held: the foreground group, if there is one, hears that the terminal is not its. */
+static void tell_foreground(const struct tty *t, bool continues)
+{
+	if (t->foreground == 0)
+		return;
+	signal_send_group_locked(t->foreground, SIGHUP, NULL);
+	if (continues)
+		signal_send_group_locked(t->foreground, SIGCONT, NULL);
 }
 
 /*
@@ -149,12 +195,9 @@ out:
  */
 static void hang_up_session(struct tty *t, bool leader_ends)
 {
-	if (t->foreground != 0) {
-		signal_send_group_locked(t->foreground, SIGHUP, NULL);
-		if (!leader_ends)
-			signal_send_group_locked(t->foreground, SIGCONT, NULL);
-	}
+	tell_foreground(t, !leader_ends);
 	detach_session(t);
+	set_foreground(t, 0);
 }
 
 int tty_give_up(struct tty *t)
@@ -195,9 +238,14 @@ static void hang_up_files(struct tty *t)
 
 void tty_session_leader_exit(struct process *p)
 {
-	struct tty *t;
+	struct tty *t, *before;
 
 	lock_acquire(&process_tree_lock);
+	before = take_lost(p);
+	if (before != NULL) {
+		tell_foreground(before, true);
+		set_foreground(before, 0);
+	}
 	t = p->controlling_tty;
 	if (t != NULL && is_leader(p)) {
 		tty_hold(t);
@@ -208,6 +256,7 @@ void tty_session_leader_exit(struct process *p)
 		t = NULL;
 	}
 	lock_release(&process_tree_lock);
+	let_go_of_lost(before);
 	if (t == NULL)
 		return;
 	tty_output_ready(t); /* it is not stopped any more */
@@ -215,16 +264,22 @@ void tty_session_leader_exit(struct process *p)
 	tty_let_go(t);
 }
 
-/* With process_tree_lock held: who leads the session, if the foreground group is another one, which is
- * told. */
+/* With process_tree_lock held: who leads the session, if there is one, hears that it has lost the terminal,
+ * and the foreground group stays for his end.  That is to come, or the session would have lost the terminal
+ * in it. */
 static void tell_leader(struct tty *t)
 {
 	struct process *leader = t->session != 0 ? process_find(t->session) : NULL;
 
-	if (leader == NULL || leader->process_group == t->foreground)
+	if (leader == NULL) {
+		set_foreground(t, 0);
 		return;
+	}
 	signal_send_process_locked(leader, SIGHUP, NULL);
 	signal_send_process_locked(leader, SIGCONT, NULL);
+	tty_hold(t);
+	t->lost_by = leader->pid;
+	list_push_back(&lost, &t->lost_link);
 }
 
 /*
@@ -239,7 +294,7 @@ void tty_device_goes(struct tty *t)
 	t->gone = true;
 	lock_release(&t->lock);
 	tell_leader(t);
-	hang_up_session(t, false);
+	detach_session(t);
 	hang_up_files(t);
 	lock_release(&process_tree_lock);
 }
