@@ -23,6 +23,7 @@ static const struct domain_boot *boot;
 static struct domain_console *console;
 
 static struct tty terminal;
+static uint8_t terminal_output[TTY_OUTPUT_SIZE]; /* of it */
 static bool listening; /* fixed before the first input */
 
 static struct byte_ring input;     /* of whoever has raised `asked` from 0 */
@@ -198,7 +199,7 @@ struct tty *parent_console_init(void)
 		return NULL;
 	byte_ring_init(&input, &console->input, console->input_bytes, DOMAIN_INPUT_SIZE);
 	byte_ring_init(&output, &console->output, console->output_bytes, DOMAIN_OUTPUT_SIZE);
-	tty_init(&terminal, &driver, NULL);
+	tty_init(&terminal, &driver, NULL, terminal_output, sizeof(terminal_output));
 	set_plain(&terminal);
 	listening = true;
 	receive(&terminal);

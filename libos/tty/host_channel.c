@@ -86,7 +86,7 @@ static void send_signals(uint64_t signals, uint32_t group)
 		signal_send_group(group, __builtin_ctzl(signals) + 1, NULL);
 }
 
-static void receive(enum uart_interrupt why)
+static bool receive(enum uart_interrupt why)
 {
 	uint8_t bytes[UART_FIFO_SIZE];
 	uint64_t signals = 0;
@@ -103,6 +103,7 @@ static void receive(enum uart_interrupt why)
 	}
 	lock_release(&channel.lock);
 	send_signals(signals, group);
+	return true;
 }
 
 static void can_send(void)

@@ -7,7 +7,7 @@
 
 #define EOF_BYTE 0
 
-void line_init(struct line_discipline *l, void (*echo)(void *, const uint8_t *, size_t),
+void line_init(struct line_discipline *l, bool (*echo)(void *, const uint8_t *, size_t),
 	       void *context)
 {
 	*l = (struct line_discipline){ .echo = echo, .context = context };

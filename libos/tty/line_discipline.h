@@ -40,8 +40,8 @@ enum line_event {
 struct line_discipline {
 	struct termios settings;
 
-	/* Where echo goes; may drop bytes when it has no room.  Fixed after line_init(). */
-	void (*echo)(void *context, const uint8_t *bytes, size_t n);
+	/* Where echo goes; false: it has no room, and drops them.  Fixed after line_init(). */
+	bool (*echo)(void *context, const uint8_t *bytes, size_t n);
 	void *context;
 
 	uint8_t input[LINE_INPUT_SIZE];
@@ -52,15 +52,17 @@ struct line_discipline {
 	bool literal;        /* the next byte is data whatever it is (VLNEXT) */
 	bool stopped;        /* output is held back */
 	bool held;           /* by a program (TCOOFF): nothing that is typed lets it go on */
+	uint32_t steps;      /* free-running: bytes echoed, and looked at to find a column */
 	unsigned column;     /* of the cursor, as far as output shows it */
 	unsigned line_start; /* column at which the line being edited begins */
 };
 
 /* Sane settings: canonical, echo, signals, 38400 baud 8 bits, IUTF8. */
-void line_init(struct line_discipline *l, void (*echo)(void *, const uint8_t *, size_t),
+void line_init(struct line_discipline *l, bool (*echo)(void *, const uint8_t *, size_t),
 	       void *context);
 
-/* One byte from the terminal; enum line_event bits. */
+/* One byte from the terminal; enum line_event bits.  Most cost a step or two; one that goes over the whole
+ * line some per byte of that, which `steps` tells. */
 unsigned line_input(struct line_discipline *l, uint8_t byte);
 /* False while some of n more bytes might be lost, until a program reads. */
 bool line_has_room(const struct line_discipline *l, size_t n);

@@ -10,10 +10,10 @@ static inline bool line_is_control_byte(uint8_t byte)
 	return byte < 0x20 || byte == 0x7f;
 }
 
-/* As a program's output would show it. */
-void line_echo_raw(struct line_discipline *l, uint8_t byte);
-/* As typed input: control characters as ^X with ECHOCTL. */
-void line_echo_byte(struct line_discipline *l, uint8_t byte);
+/* As a program's output would show it.  False: there was no room. */
+bool line_echo_raw(struct line_discipline *l, uint8_t byte);
+/* As typed input: control characters as ^X with ECHOCTL.  False likewise. */
+bool line_echo_byte(struct line_discipline *l, uint8_t byte);
 /* A caret that the next character will overwrite. */
 void line_echo_caret(struct line_discipline *l);
 /* Blank the last `columns` columns. */

@@ -17,6 +17,7 @@ static unsigned columns_before(struct line_discipline *l, uint32_t index, bool *
 	while (index != l->committed) {
 		uint8_t byte = *byte_at(l, --index);
 
+		l->steps++;
 		if (byte == '\t') {
 			*after_tab = true;
 			break;
@@ -92,12 +93,13 @@ static void erase_line(struct line_discipline *l)
 	}
 }
 
+/* Until there is no room for more. */
 static void reprint(struct line_discipline *l)
 {
-	line_echo_byte(l, l->settings.c_cc[VREPRINT]);
-	line_echo_raw(l, '\n');
-	for (uint32_t i = l->committed; i != l->write_at; i++)
-		line_echo_byte(l, *byte_at(l, i));
+	bool fits = line_echo_byte(l, l->settings.c_cc[VREPRINT]) && line_echo_raw(l, '\n');
+
+	for (uint32_t i = l->committed; fits && i != l->write_at; i++)
+		fits = line_echo_byte(l, *byte_at(l, i));
 }
 
 bool line_edit(struct line_discipline *l, uint8_t byte)

@@ -67,25 +67,27 @@ size_t line_output(struct line_discipline *l, const uint8_t *from, size_t n, uin
 	return made;
 }
 
-static void put(struct line_discipline *l, const uint8_t *bytes, size_t n)
+static bool put(struct line_discipline *l, const uint8_t *bytes, size_t n)
 {
-	l->echo(l->context, bytes, n);
+	l->steps += (uint32_t)n;
+	return l->echo(l->context, bytes, n);
 }
 
-void line_echo_raw(struct line_discipline *l, uint8_t byte)
+bool line_echo_raw(struct line_discipline *l, uint8_t byte)
 {
 	uint8_t out[EXPANSION_MAX];
 
-	put(l, out, expand(l, byte, out));
+	return put(l, out, expand(l, byte, out));
 }
 
-void line_echo_byte(struct line_discipline *l, uint8_t byte)
+bool line_echo_byte(struct line_discipline *l, uint8_t byte)
 {
 	if ((l->settings.c_lflag & ECHOCTL) != 0 && line_is_control_byte(byte) && byte != '\t') {
-		line_echo_raw(l, '^');
+		if (!line_echo_raw(l, '^'))
+			return false;
 		byte ^= 0x40;
 	}
-	line_echo_raw(l, byte);
+	return line_echo_raw(l, byte);
 }
 
 void line_echo_caret(struct line_discipline *l)

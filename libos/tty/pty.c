@@ -145,11 +145,13 @@ static struct pty *create(void)
 
 	if (p == NULL)
 		return NULL;
-	tty_init(&p->tty, &driver, p);
+	tty_init(&p->tty, &driver, p, p->output, sizeof(p->output));
 	p->tty.window = (struct winsize){ 0 };
 	p->locked = true;
 	wait_queue_init(&p->readers);
 	wait_queue_init(&p->writers);
+	tty_turn_init(&p->reading);
+	tty_turn_init(&p->writing);
 	return p;
 }
 

@@ -8,7 +8,7 @@
 #include "proc/signal.h"
 #include "tty/pty_private.h"
 
-#define PIECE 256 /* bytes moved with the lock held, so that masked time stays short */
+#define PIECE TTY_PIECE
 
 /* With the lock held: nobody has the slave any more. */
 static bool is_left(const struct pty *p)
@@ -37,29 +37,45 @@ static int wait_for_output(struct pty *p, const struct file *f)
 	return 0;
 }
 
-static long master_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+/* With the lock held, which it drops: what there is, piece by piece. */
+static long take_pieces(struct pty *p, uint64_t user, size_t n)
 {
-	struct pty *p = f->private;
 	uint8_t piece[PIECE];
 	size_t done = 0, count;
-	int r = 0;
 
-	while (done < n) {
-		lock_acquire(&p->tty.lock);
-		if (done == 0)
-			r = wait_for_output(p, f);
-		count = r == 0 && has_output(p)
-				? tty_take_output(&p->tty, piece,
-						  n - done < PIECE ? n - done : PIECE)
-				: 0;
+	for (;;) {
+		count = has_output(p) ? tty_take_output(&p->tty, piece,
+							n - done < PIECE ? n - done : PIECE)
+				      : 0;
 		lock_release(&p->tty.lock);
-		if (count == 0)
-			break;
 		if (copy_to_user(user + done, piece, count) != 0)
 			return done != 0 ? (long)done : -EFAULT;
 		done += count;
+		if (count == 0 || done == n)
+			return (long)done;
+		lock_acquire(&p->tty.lock);
 	}
-	return done != 0 ? (long)done : r;
+}
+
+static long master_read(struct file *f, uint64_t user, size_t n, uint64_t *pos)
+{
+	struct pty *p = f->private;
+	long r;
+
+	if (n == 0)
+		return 0;
+	lock_acquire(&p->tty.lock);
+	r = tty_turn_take(&p->reading, &p->tty.lock, f);
+	if (r == 0) {
+		r = wait_for_output(p, f);
+		if (r == 0) {
+			r = take_pieces(p, user, n);
+			lock_acquire(&p->tty.lock);
+		}
+		tty_turn_end(&p->reading);
+	}
+	lock_release(&p->tty.lock);
+	return r;
 }
 
 /* With the lock held, which it drops while it sleeps: 0 or an error.  Why no room is missed: who reads
@@ -76,38 +92,50 @@ static int wait_for_room(struct pty *p, const struct file *f)
 	return 0;
 }
 
-/* As many of the bytes as there is room for, one at least; or an error. */
-static long put(struct pty *p, const struct file *f, const uint8_t *bytes, size_t n)
+/* With the lock held: as many of the bytes as there is room for, one at least; how many. */
+static size_t put(struct pty *p, const uint8_t *bytes, size_t n, unsigned *events)
 {
-	unsigned events = 0;
-	int r;
-
-	lock_acquire(&p->tty.lock);
-	r = wait_for_room(p, f);
 	while (n > 1 && !line_has_room(&p->tty.line, n))
 		n /= 2;
-	if (r == 0)
-		events = tty_input_locked(&p->tty, bytes, n);
-	lock_release(&p->tty.lock);
-	tty_tell(&p->tty, events);
-	return r != 0 ? r : (long)n;
+	return tty_input_locked(&p->tty, bytes, n, events);
 }
 
+/* With the lock held.  Who did not wait for the turn hears that there is room. */
+static void end_writing(struct pty *p)
+{
+	tty_turn_end(&p->writing);
+	if (line_has_room(&p->tty.line, 1))
+		wake_all(&p->writers, POLLOUT | POLLWRNORM);
+}
+
+/* The lock is dropped between two pieces, the turn is kept: so what one call writes stays together. */
 static long master_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
 {
+	struct pty *p = f->private;
 	uint8_t piece[PIECE];
 	size_t done = 0;
-	long r = 0;
+	bool has_turn = false, ends = n == 0;
+	int r = 0;
 
-	while (done < n) {
+	while (!ends) {
 		size_t count = n - done < PIECE ? n - done : PIECE;
+		unsigned events = 0;
 
-		r = copy_from_user(piece, user + done, count) != 0
-			    ? -EFAULT
-			    : put(f->private, f, piece, count);
-		if (r < 0)
-			break;
-		done += (size_t)r;
+		r = copy_from_user(piece, user + done, count) != 0 ? -EFAULT : 0;
+		lock_acquire(&p->tty.lock);
+		if (r == 0 && !has_turn) {
+			r = tty_turn_take(&p->writing, &p->tty.lock, f);
+			has_turn = r == 0;
+		}
+		if (r == 0)
+			r = wait_for_room(p, f);
+		if (r == 0)
+			done += put(p, piece, count, &events);
+		ends = r != 0 || done == n;
+		if (ends && has_turn)
+			end_writing(p);
+		lock_release(&p->tty.lock);
+		tty_tell(&p->tty, events);
 	}
 	return done != 0 ? (long)done : r;
 }

@@ -6,9 +6,13 @@
 
 #include "tty/tty.h"
 
+/* Who reads the master may be who writes to the slave, and come to read later: about as much as on Linux. */
+#define PTY_OUTPUT_SIZE 16384u
+
 struct pty {
-	/* The slave. */
+	/* The slave, and its output. */
 	struct tty tty;
+	uint8_t output[PTY_OUTPUT_SIZE];
 
 	/* Fixed once the master has been opened; `node` becomes what it is under the table's lock. */
 	unsigned number;
@@ -17,6 +21,7 @@ struct pty {
 	/* Under tty.lock. */
 	bool locked; /* the slave is not opened before the master says so (TIOCSPTLCK) */
 	struct wait_queue readers, writers; /* those who use the master */
+	struct tty_turn reading, writing;   /* likewise */
 };
 
 /* pty_master.c: the operations of a file opened on /dev/ptmx, private = struct pty. */

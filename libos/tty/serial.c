@@ -10,6 +10,7 @@
 
 static struct uart uart;
 static struct tty terminal;
+static uint8_t output[TTY_OUTPUT_SIZE]; /* of it */
 
 static size_t send(struct tty *t, const uint8_t *bytes, size_t n)
 {
@@ -36,15 +37,15 @@ static void hold_input(void)
 		uart_listen(&uart, true);
 }
 
-static void receive(enum uart_interrupt why)
+static bool receive(enum uart_interrupt why)
 {
 	uint8_t bytes[UART_FIFO_SIZE];
 
 	if (!tty_wants_input(&terminal, UART_FIFO_SIZE)) {
 		hold_input();
-		return;
+		return true;
 	}
-	tty_input(&terminal, bytes, uart_receive(&uart, why, bytes));
+	return tty_input(&terminal, bytes, uart_receive(&uart, why, bytes));
 }
 
 static void can_send(void)
@@ -61,6 +62,6 @@ struct tty *serial_init(void)
 {
 	if (uart_init(&uart, COM1_PORT) != 0)
 		return NULL;
-	tty_init(&terminal, &driver, &uart);
+	tty_init(&terminal, &driver, &uart, output, sizeof(output));
 	return irq_register(COM1_IRQ, interrupt, NULL) == 0 ? &terminal : NULL;
 }

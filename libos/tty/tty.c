@@ -8,33 +8,36 @@
 
 #define DEFAULT_ROWS 24
 #define DEFAULT_COLUMNS 80
-
-static uint32_t output_room(const struct tty *t)
-{
-	return TTY_OUTPUT_SIZE - tty_output_used(t);
-}
+/* Of the line discipline with the lock held, and those of one byte more: a piece of what is typed usually has
+ * two for each byte. */
+#define STEPS_MAX (4 * TTY_PIECE)
 
 /* With the lock held.  Echo that finds the ring full is dropped, as on Linux: the input stays. */
-static void echo(void *context, const uint8_t *bytes, size_t n)
+static bool echo(void *context, const uint8_t *bytes, size_t n)
 {
 	struct tty *t = context;
 
-	if (n > output_room(t))
-		return;
+	if (n > tty_output_room(t))
+		return false;
 	for (size_t i = 0; i < n; i++)
-		t->output[t->output_write++ % TTY_OUTPUT_SIZE] = bytes[i];
+		*tty_output_at(t, t->output_write++) = bytes[i];
+	return true;
 }
 
-void tty_init(struct tty *t, const struct tty_driver *driver, void *device)
+void tty_init(struct tty *t, const struct tty_driver *driver, void *device, uint8_t *output,
+	      uint32_t output_size)
 {
 	t->driver = driver;
 	t->device = device;
+	t->output = output;
+	t->output_size = output_size;
 	t->references = 1;
 	lock_init(&t->lock, "tty", RANK_TTY);
 	line_init(&t->line, echo, t);
 	wait_queue_init(&t->readers);
 	wait_queue_init(&t->writers);
 	wait_queue_init(&t->turn);
+	tty_turn_init(&t->writing);
 	t->window.ws_row = DEFAULT_ROWS;
 	t->window.ws_col = DEFAULT_COLUMNS;
 }
@@ -48,7 +51,7 @@ void tty_let_go(struct tty *t)
 
 static void wake_writers(struct tty *t)
 {
-	if (output_room(t) >= TTY_OUTPUT_SIZE / 2)
+	if (tty_has_output_room(t))
 		wake_all(&t->writers, POLLOUT | POLLWRNORM);
 }
 
@@ -57,7 +60,7 @@ size_t tty_take_output(struct tty *t, uint8_t *to, size_t n)
 	size_t taken = 0;
 
 	while (taken < n && tty_output_used(t) != 0)
-		to[taken++] = t->output[t->output_read++ % TTY_OUTPUT_SIZE];
+		to[taken++] = *tty_output_at(t, t->output_read++);
 	wake_writers(t);
 	return taken;
 }
@@ -65,12 +68,12 @@ size_t tty_take_output(struct tty *t, uint8_t *to, size_t n)
 void tty_push(struct tty *t)
 {
 	while (tty_output_used(t) != 0 && !t->line.stopped) {
-		uint32_t at = t->output_read % TTY_OUTPUT_SIZE;
+		uint32_t at = t->output_read & (t->output_size - 1);
 		uint32_t n = tty_output_used(t);
 		size_t taken;
 
-		if (n > TTY_OUTPUT_SIZE - at)
-			n = TTY_OUTPUT_SIZE - at;
+		if (n > t->output_size - at)
+			n = t->output_size - at;
 		taken = t->driver->send(t, t->output + at, n);
 		t->output_read += (uint32_t)taken;
 		if (taken < n)
@@ -120,12 +123,14 @@ void tty_tell(struct tty *t, unsigned events)
 	lock_release(&process_tree_lock);
 }
 
-unsigned tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n)
+size_t tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n, unsigned *events)
 {
-	unsigned events = 0;
+	uint32_t first_step = t->line.steps;
+	size_t done = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned event = line_input(&t->line, bytes[i]);
+	*events = 0;
+	while (done < n && t->line.steps - first_step < STEPS_MAX) {
+		unsigned event = line_input(&t->line, bytes[done++]);
 
 		if ((event & LINE_FLUSHED) != 0) {
 			/* What the program wrote before goes; the echo of this byte came after it. */
@@ -133,20 +138,25 @@ unsigned tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n)
 
 			t->output_read = t->output_write - echoed;
 		}
-		events |= event;
+		*events |= event;
 	}
-	if ((events & LINE_READABLE) != 0)
+	if ((*events & LINE_READABLE) != 0)
 		wake_all(&t->readers, POLLIN | POLLRDNORM);
 	tty_push(t);
-	return events;
+	return done;
 }
 
-void tty_input(struct tty *t, const uint8_t *bytes, size_t n)
+bool tty_input(struct tty *t, const uint8_t *bytes, size_t n)
 {
+	size_t done = 0, count;
 	unsigned events;
 
-	lock_acquire(&t->lock);
-	events = tty_input_locked(t, bytes, n);
-	lock_release(&t->lock);
-	tty_tell(t, events);
+	do {
+		lock_acquire(&t->lock);
+		count = tty_input_locked(t, bytes + done, n - done, &events);
+		lock_release(&t->lock);
+		tty_tell(t, events);
+		done += count;
+	} while (done < n);
+	return count == n;
 }

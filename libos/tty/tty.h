@@ -21,13 +21,17 @@
 #include "core/name_tree.h"
 #include "core/wait.h"
 #include "tty/line_discipline.h"
+#include "tty/tty_turn.h"
 
 struct file;
 struct file_ops;
 struct process;
 struct tty;
 
-#define TTY_OUTPUT_SIZE 4096u /* a power of two */
+#define TTY_PIECE 256u /* bytes moved with the lock held, so that masked time stays short */
+#define TTY_OUTPUT_SIZE 4096u /* of a device that takes what comes; a power of two, as others */
+/* Who writes finds room for a piece, each byte of which may be a tab. */
+#define TTY_OUTPUT_ROOM (TTY_PIECE * 8)
 
 struct tty_driver {
 	/* With t->lock held, any context: takes up to n bytes.  If it takes fewer it calls
@@ -48,7 +52,9 @@ struct tty_driver {
 struct tty {
 	/* Fixed after tty_init(). */
 	const struct tty_driver *driver;
-	void *device; /* of the driver */
+	void *device;    /* of the driver */
+	uint8_t *output; /* a ring, under lock */
+	uint32_t output_size;
 
 	/* Any CPU: the device's, those of open files, and of who uses it otherwise (tty_hold). */
 	_Atomic uint32_t references;
@@ -57,11 +63,11 @@ struct tty {
 
 	/* Under lock. */
 	struct line_discipline line;
-	uint8_t output[TTY_OUTPUT_SIZE];
 	uint32_t output_read, output_write; /* free-running */
 	struct wait_queue readers, writers;
 	bool reading;           /* a read takes its bytes piece by piece; others wait */
 	struct wait_queue turn; /* of those for the end of that */
+	struct tty_turn writing;
 	struct winsize window;
 	bool input_refused;                 /* the driver holds input back for want of room */
 	/* Files opened before the last one are dead.  Changed under process_tree_lock as well, so either is
@@ -78,7 +84,9 @@ struct tty {
 	struct list lost_link;              /* of those, which are held; tty_job.c */
 };
 
-void tty_init(struct tty *t, const struct tty_driver *driver, void *device);
+/* The rest is cleared. */
+void tty_init(struct tty *t, const struct tty_driver *driver, void *device, uint8_t *output,
+	      uint32_t output_size);
 
 static inline void tty_hold(struct tty *t)
 {
@@ -87,11 +95,13 @@ static inline void tty_hold(struct tty *t)
 }
 void tty_let_go(struct tty *t); /* task context, no lock held */
 
-/* With t->lock held: n bytes, for which there is room; what tty_tell() is to do when it has been dropped. */
-unsigned tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n);
+/* With t->lock held: up to n bytes, for which there is room, one at least; how many.  Fewer when they were
+ * much work, as a long line is to print again: the lock is to be dropped before the rest.  And in *events
+ * what tty_tell() is to do then. */
+size_t tty_input_locked(struct tty *t, const uint8_t *bytes, size_t n, unsigned *events);
 void tty_tell(struct tty *t, unsigned events);
-/* Any context, no lock of rank >= RANK_PROCESS held. */
-void tty_input(struct tty *t, const uint8_t *bytes, size_t n);
+/* Any context, no lock of rank >= RANK_PROCESS held.  False: they were much work. */
+bool tty_input(struct tty *t, const uint8_t *bytes, size_t n);
 /* Is there room for n more bytes?  If not the driver holds them back until resume_input(). */
 bool tty_wants_input(struct tty *t, size_t n);
 /* Input has been read or thrown away: what the driver holds back for want of room may come.  No lock held. */
@@ -106,6 +116,21 @@ size_t tty_take_output(struct tty *t, uint8_t *to, size_t n);
 static inline uint32_t tty_output_used(const struct tty *t)
 {
 	return t->output_write - t->output_read;
+}
+
+static inline uint32_t tty_output_room(const struct tty *t)
+{
+	return t->output_size - tty_output_used(t);
+}
+
+static inline bool tty_has_output_room(const struct tty *t)
+{
+	return tty_output_room(t) >= TTY_OUTPUT_ROOM;
+}
+
+static inline uint8_t *tty_output_at(const struct tty *t, uint32_t index)
+{
+	return &t->output[index & (t->output_size - 1)];
 }
 
 /* The operations of a file opened on a terminal (private = the struct tty, replaced by open), of

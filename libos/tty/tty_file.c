@@ -13,7 +13,7 @@
 #include "tty/tty.h"
 #include "tty/tty_open.h"
 
-#define PIECE 256 /* bytes moved with the lock held, so that masked time stays short */
+#define PIECE TTY_PIECE
 #define RESUME_ROOM 1024 /* held-back input goes on when there is so much room */
 #define VTIME_UNIT_NS 100000000ul
 
@@ -196,7 +196,7 @@ static int wait_writable(struct tty_open *o, const struct file *f)
 {
 	struct tty *t = o->tty;
 
-	while (tty_output_used(t) > TTY_OUTPUT_SIZE / 2) {
+	while (!tty_has_output_room(t)) {
 		if (tty_open_is_dead(o))
 			return -EIO;
 		if ((f->flags & O_NONBLOCK) != 0)
@@ -216,41 +216,64 @@ static size_t put(struct tty *t, const uint8_t *bytes, size_t n)
 	while (done < n) {
 		size_t used, made = line_output(&t->line, bytes + done, n - done, out, PIECE, &used);
 
-		if (made > TTY_OUTPUT_SIZE - tty_output_used(t))
+		if (made > tty_output_room(t))
 			break;
 		for (size_t i = 0; i < made; i++)
-			t->output[t->output_write++ % TTY_OUTPUT_SIZE] = out[i];
+			*tty_output_at(t, t->output_write++) = out[i];
 		done += used;
 	}
 	tty_push(t);
 	return done;
 }
 
-static long write_from(struct file *f, const struct source *s, size_t n)
+/* With the lock held.  Who did not wait for the turn hears that there is room. */
+static void end_turn(struct tty *t)
 {
-	struct tty_open *o = f->private;
+	tty_turn_end(&t->writing);
+	if (tty_has_output_room(t))
+		wake_all(&t->writers, POLLOUT | POLLWRNORM);
+}
+
+/* The lock is dropped between two pieces, the turn is kept: so what one call writes stays together. */
+static long write_pieces(struct tty_open *o, const struct file *f, const struct source *s, size_t n)
+{
+	struct tty *t = o->tty;
 	uint8_t piece[PIECE];
 	size_t done = 0;
-	int r = 0;
+	bool has_turn = false;
+	int r;
 
-	if ((o->tty->line.settings.c_lflag & TOSTOP) != 0) {
-		r = tty_check_foreground(o->tty, SIGTTOU);
-		if (r != 0)
-			return r;
-	}
-	while (done < n && r == 0) {
+	for (;;) {
 		size_t count = n - done < PIECE ? n - done : PIECE;
 
 		r = source_copy(s, done, piece, count);
-		if (r != 0)
-			break;
-		lock_acquire(&o->tty->lock);
-		r = wait_writable(o, f);
+		lock_acquire(&t->lock);
+		if (r == 0 && !has_turn) {
+			r = tty_open_is_dead(o) ? -EIO : tty_turn_take(&t->writing, &t->lock, f);
+			has_turn = r == 0;
+		}
 		if (r == 0)
-			done += put(o->tty, piece, count);
-		lock_release(&o->tty->lock);
+			r = wait_writable(o, f);
+		if (r == 0)
+			done += put(t, piece, count);
+		if (r != 0 || done == n)
+			break;
+		lock_release(&t->lock);
 	}
+	if (has_turn)
+		end_turn(t);
+	lock_release(&t->lock);
 	return done != 0 ? (long)done : r;
+}
+
+static long write_from(struct file *f, const struct source *s, size_t n)
+{
+	struct tty_open *o = f->private;
+	int r = 0;
+
+	if ((o->tty->line.settings.c_lflag & TOSTOP) != 0)
+		r = tty_check_foreground(o->tty, SIGTTOU);
+	return r == 0 && n != 0 ? write_pieces(o, f, s, n) : r;
 }
 
 static long tty_write(struct file *f, uint64_t user, size_t n, uint64_t *pos)
@@ -283,7 +306,7 @@ static uint32_t tty_poll(struct file *f, struct poll_waiter *w)
 	}
 	if (line_is_readable(&t->line, s->c_cc[VTIME] == 0 ? s->c_cc[VMIN] : 1))
 		events |= POLLIN | POLLRDNORM;
-	if (tty_output_used(t) <= TTY_OUTPUT_SIZE / 2)
+	if (tty_has_output_room(t))
 		events |= POLLOUT | POLLWRNORM;
 	if (tty_open_is_dead(o))
 		events |= POLLIN | POLLHUP | POLLERR;

@@ -172,15 +172,17 @@ static void interrupt_again(struct uart *u)
 	lock_release(&u->lock);
 }
 
-void uart_serve(struct uart *u, void (*receive)(enum uart_interrupt why), void (*can_send)(void))
+void uart_serve(struct uart *u, bool (*receive)(enum uart_interrupt why), void (*can_send)(void))
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
+	bool quick = true;
+
+	for (int round = 0; round < ROUNDS_MAX && quick; round++) {
 		enum uart_interrupt why = ask(u);
 
 		switch (why) {
 		case UART_RECEIVED:
 		case UART_RECEIVED_BURST:
-			receive(why);
+			quick = receive(why);
 			break;
 		case UART_CAN_SEND:
 			can_send();

@@ -40,7 +40,8 @@ size_t uart_receive(struct uart *u, enum uart_interrupt why, uint8_t bytes[UART_
 void uart_listen(struct uart *u, bool on);
 /* Everything that was sent has left the port. */
 bool uart_is_idle(struct uart *u);
-/* The interrupt handler: asks the port until it is quiet.  If that takes long, another interrupt goes on. */
-void uart_serve(struct uart *u, void (*receive)(enum uart_interrupt why), void (*can_send)(void));
+/* The interrupt handler: asks the port until it is quiet.  If that takes long, or receive() says that it has
+ * had much work (false), another interrupt goes on. */
+void uart_serve(struct uart *u, bool (*receive)(enum uart_interrupt why), void (*can_send)(void));
 
 #endif

@@ -26,6 +26,7 @@
 #define OFF_SCREEN (TERMINAL_ROWS * TERMINAL_COLUMNS)
 
 static struct tty terminal_tty;
+static uint8_t output[TTY_OUTPUT_SIZE]; /* of it */
 static struct terminal terminal;
 static volatile uint16_t *screen; /* fixed after vga_init() */
 static unsigned cursor_shown;     /* where the hardware cursor is */
@@ -120,7 +121,7 @@ struct tty *vga_init(void)
 	}
 	terminal_init(&terminal);
 	cursor_shown = ~0u;
-	tty_init(&terminal_tty, &driver, NULL);
+	tty_init(&terminal_tty, &driver, NULL, output, sizeof(output));
 	terminal_tty.window.ws_row = TERMINAL_ROWS;
 	show();
 	if (keyboard_init(&terminal_tty) != 0)

@@ -248,9 +248,10 @@ static void check_line(struct model *m)
 	FUZZ_CHECK(line_is_readable(l, 1) == (flag(m, ICANON) ? ends > 0 : m->ready_count > 0));
 }
 
-static void no_echo(void *context, const uint8_t *bytes, size_t n)
+static bool no_echo(void *context, const uint8_t *bytes, size_t n)
 {
 	*(size_t *)context += n;
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,18 +8,24 @@
 static struct line_discipline l;
 static char screen[65536];
 static size_t shown;
+static size_t room;      /* on the screen */
+static unsigned refused; /* for want of it */
 
-static void show(void *context, const uint8_t *bytes, size_t n)
+static bool show(void *context, const uint8_t *bytes, size_t n)
 {
-	if (shown + n > sizeof(screen))
-		n = sizeof(screen) - shown;
+	if (shown + n > room) {
+		refused++;
+		return false;
+	}
 	memcpy(screen + shown, bytes, n);
 	shown += n;
+	return true;
 }
 
 static void start(void)
 {
 	shown = 0;
+	room = sizeof(screen);
 	line_init(&l, show, NULL);
 }
 
@@ -413,6 +419,48 @@ static void an_end_of_file_that_is_read_raw_is_a_nul(void)
 	CHECK(!line_is_readable(&l, 1));
 }
 
+static void a_line_is_printed_again_as_far_as_there_is_room(void)
+{
+	start();
+	type("abc\x16\x01 d");
+	shown = 0;
+	type("\x12");
+	CHECK(shows("^R\r\nabc^A d"));
+	room = 8;
+	refused = 0;
+	type("\x12");
+	CHECK(shows("^R\r\nabc^"));
+	CHECK_EQ(refused, 1);
+	room = 0;
+	type("\x12");
+	CHECK_EQ(refused, 2);
+	type("\n");
+	CHECK(reads("abc\x01 d\n"));
+}
+
+static uint32_t steps_of(const char *keys)
+{
+	uint32_t before = l.steps;
+
+	type(keys);
+	return l.steps - before;
+}
+
+static void what_goes_over_the_line_takes_as_many_steps(void)
+{
+	start();
+	CHECK_EQ(steps_of("a"), 1);
+	CHECK_EQ(steps_of("\x16\x01"), 4);
+	for (int i = 0; i < 1000; i++)
+		type("x");
+	CHECK(steps_of("\t\x7f") >= 1000);
+	CHECK(steps_of("\x12") >= 1000);
+	CHECK(steps_of("\x15") >= 3000);
+	CHECK(steps_of("\x12") < 10);
+	set_local(ECHO, 0);
+	CHECK_EQ(steps_of("unseen\x15\n"), 0);
+}
+
 int main(void)
 {
 	RUN(a_line_is_readable_when_it_is_complete);
@@ -438,5 +486,7 @@ int main(void)
 	RUN(what_is_erased_without_echoe_or_not_there);
 	RUN(an_end_of_file_is_no_data);
 	RUN(an_end_of_file_that_is_read_raw_is_a_nul);
+	RUN(a_line_is_printed_again_as_far_as_there_is_room);
+	RUN(what_goes_over_the_line_takes_as_many_steps);
 	return check_result();
 }
