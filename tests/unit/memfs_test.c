@@ -2,9 +2,8 @@
 /*
  * The tree and its files, against the host's own file system: the same calls are made on both,
  * and every result and errno must agree.
- * libos/fs/page_tree.c libos/fs/file_data.c libos/fs/file_range.c libos/fs/space.c
- * libos/fs/directory.c libos/fs/directory_order.c
- * libos/fs/memfs.c libos/fs/memfs_tree.c libos/fs/memfs_file.c
+ * libos/fs/page_tree.c libos/fs/file_data.c libos/fs/file_range.c libos/fs/space.c libos/fs/directory.c
+ * libos/fs/directory_order.c libos/fs/memfs.c libos/fs/memfs_tree.c libos/fs/memfs_file.c
  * libos/fs/inode.c libos/fs/path.c libos/fs/path_cache.c libos/fs/path_name.c libos/fs/name.c
  * libos/fs/rename.c libos/fs/open.c libos/fs/stat.c libos/fs/attribute.c libos/fs/read_write.c
  * libos/fs/context.c libos/fs/descriptor.c libos/fs/file.c libos/fs/file_life.c libos/fs/record_lock.c
