@@ -18,6 +18,11 @@
 #define SLICE_MIN_NS SCHED_US(100) /* of a slice that is asked for */
 #define SLICE_MAX_NS SCHED_MS(100)
 #define RUNTIME_MIN_NS 1024u
+/* Linux's sched_deadline_period_min_us and sched_deadline_period_max_us, as they are there by default.  A
+ * library may have those wait for a period who have used up their runtime, and for most of one who have no
+ * deadline: that is well below what it may let a task wait (sched/stall.c). */
+#define PERIOD_MIN_NS SCHED_US(100)
+#define PERIOD_MAX_NS SCHED_US(1u << 22)
 #define ATTR_SIZE_MAX 4096u
 #define FLAGS_SUPPORTED (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_ALL)
 
@@ -38,9 +43,10 @@ static bool is_ordinary(int policy)
 static int check_deadline(const struct sched_parameters *p)
 {
 	bool in_order = p->runtime_ns >= RUNTIME_MIN_NS && p->runtime_ns <= p->deadline_ns &&
-			p->deadline_ns <= p->period_ns && p->period_ns <= INT64_MAX;
+			p->deadline_ns <= p->period_ns;
+	bool in_range = p->period_ns >= PERIOD_MIN_NS && p->period_ns <= PERIOD_MAX_NS;
 
-	return in_order && p->priority == 0 ? 0 : -EINVAL;
+	return in_order && in_range && p->priority == 0 ? 0 : -EINVAL;
 }
 
 static int check(const struct sched_parameters *p)
@@ -56,9 +62,6 @@ static uint64_t bandwidth(int policy, uint64_t runtime_ns, uint64_t period_ns)
 {
 	if (policy != SCHED_DEADLINE || period_ns == 0)
 		return 0;
-	/* A runtime of hours would not fit otherwise. */
-	for (; period_ns > INT64_MAX / BANDWIDTH_ONE; period_ns >>= 1)
-		runtime_ns >>= 1;
 	return runtime_ns * BANDWIDTH_ONE / period_ns;
 }
 

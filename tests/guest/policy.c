@@ -45,6 +45,10 @@ static int get_attr(pid_t pid, struct sched_attr *a)
 	return (int)syscall(SYS_sched_getattr, pid, a, sizeof(*a), 0);
 }
 
+/* Linux's sched_deadline_period_max_us and _min_us. */
+#define PERIOD_MAX ((1ull << 22) * 1000)
+#define PERIOD_MIN (100ull * 1000)
+
 static struct sched_attr deadline_attr(unsigned long long runtime, unsigned long long deadline,
 				       unsigned long long period)
 {
@@ -169,9 +173,20 @@ static void deadlines_are_checked_and_admitted(void)
 		_exit(get_scheduler(0) != SCHED_OTHER);
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
-	/* All of a CPU for more than a century: one alone has not so much to promise. */
-	a = deadline_attr(1ull << 62, 1ull << 62, 1ull << 62);
+	/* All of a CPU for as long as may be: one alone has not so much to promise. */
+	a = deadline_attr(PERIOD_MAX, PERIOD_MAX, PERIOD_MAX);
 	CHECK_EQ(set_attr(0, &a) == 0, sysconf(_SC_NPROCESSORS_ONLN) > 1);
+	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
+	a = deadline_attr(1 * MS, 1 * MS, PERIOD_MAX + 1);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+	a = deadline_attr(1 * MS, PERIOD_MAX + 1, 0);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+	a = deadline_attr(1ull << 62, 1ull << 62, 1ull << 62);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+	a = deadline_attr(10000, PERIOD_MIN - 1, PERIOD_MIN - 1);
+	CHECK(set_attr(0, &a) == -1 && errno == EINVAL);
+	a = deadline_attr(10000, PERIOD_MIN, PERIOD_MIN);
+	CHECK_EQ(set_attr(0, &a), 0);
 	CHECK_EQ(set_scheduler(0, SCHED_OTHER, 0), 0);
 
 	a = deadline_attr(11 * MS, 10 * MS, 10 * MS);
