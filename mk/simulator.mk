@@ -6,7 +6,7 @@
 SIMULATOR_CFLAGS := -std=gnu11 -g -O1 $(WARNINGS) -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -DEXO_DEBUG=1 -Iinclude -iquote libos -iquote tests/simulator
 SIMULATOR_OBJECTS := $(patsubst %.c,$(BUILD)/simulator/objects/%.o,\
-	$(notdir $(wildcard tests/simulator/*.c)) queues.c ordered.c weight.c)
+	$(notdir $(wildcard tests/simulator/*.c)) queues.c ordered.c patience.c weight.c)
 SIMULATED := $(patsubst %.c,%,$(notdir $(wildcard libos/schedulers/*.c)))
 BROKEN := $(patsubst tests/simulator/%.c,%,$(wildcard tests/simulator/broken/*.c))
 

@@ -48,9 +48,10 @@
  * The core checks what it is told.  A library is ejected when a callback faults or overruns; when
  * pick() returns a task that is not queued on that CPU, or that it leaves in its own queue, or none
  * though tasks are queued there; when it queues what it was not given; or when a task has stayed
- * queued for longer than timeout_ms of the time that its CPU was given, and 50 ms (less if timeout_ms
- * is short) for each task that is queued there: for a task that weighs less than nice 0, so many times
- * more.  The built-in FIFO takes over from the core's own list of tasks, a report names the culprit,
+ * queued for longer than timeout_ms of the time that its CPU was given, and as long as the others that
+ * are queued may take for a turn each, which is some of the longest slices that pick() has answered with:
+ * or for a task that weighs less than they, so many times more (docs/scheduler.md).  Its wait goes on
+ * when it is moved, or has a parameter changed.  The built-in FIFO takes over from the core's own list of tasks, a report names the culprit,
  * and no task notices.  A library that has been ejected gets exit() and is not called again.
  *
  * ---- A whole scheduler
@@ -222,7 +223,9 @@ struct sched_ops {
 	 * library came into force.  Runs on the CPU that creates or wakes it, or is about to
 	 * enqueue it, while it is in no queue: so it writes no per-CPU state.  Its private
 	 * state is zeroed; nice, policy and affinity can be read.  An error means that the task
-	 * is left to the core's FIFO, which runs it whenever pick() has nothing.
+	 * is left to the core's FIFO, and no other callback is about it.  That runs it whenever
+	 * pick() has nothing; and if pick() always has something, one such task of each queue for
+	 * SCHED_SLICE_DEFAULT_NS in each 100 ms of the CPU's time, without asking.
 	 */
 	int (*attach)(struct task *t);
 
@@ -254,7 +257,8 @@ struct sched_ops {
 
 	/*
 	 * Take the task to be run next out of cpu's queue.  `prev` is the task that ran last, if it
-	 * is still runnable (then it has been enqueued again), else NULL.
+	 * is still runnable (then it has been enqueued again), else NULL; so it is NULL after one
+	 * that attach() has refused.
 	 */
 	struct sched_run (*pick)(int cpu, struct task *prev);
 
@@ -278,7 +282,9 @@ struct sched_ops {
 
 	/*
 	 * May `from`, which runs on this CPU or has just stopped there, give the rest of its slice
-	 * to `to`?  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or as SCHED_NEW if
+	 * to `to`, which is queued on this CPU or on its way to a queue?  Or `to` is queued on this CPU,
+	 * and `from`, of another one, sleeps until this has been answered, or is about to: what charge()
+	 * writes is a hint then.  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or as SCHED_NEW if
 	 * `from` has just made it, or stays queued.  (With select_cpu() nobody is asked about new tasks.)
 	 * 0: if `to` is to run on this CPU, it runs next, when `from` stops, without enqueue() and
 	 * pick(), after dequeue() if it was queued.  SCHED_DONATE_NOW: likewise, and `from` stops at

@@ -24,6 +24,7 @@
 #include "list.h"
 #include "lock.h"
 #include "fs/own_descriptors.h"
+#include "sched/patience.h"
 
 #define TASK_SLOT_SIZE 0x8000ul
 /* Stack, task and vector area.  The deepest stack that the tests have made is 6.7K of the 12.2K. */
@@ -181,8 +182,14 @@ struct task {
 
 	char name[16];
 
-	/* The scheduler library's, as the rest of what home owns: the last, as it is cleared by itself. */
+	/* The scheduler library's, as the rest of what home owns: behind all that a new task has cleared, as it
+	 * is cleared by itself. */
 	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
+
+	/* Owned by home: for sched/stall.c.  What was here before does not count: `late` says of which wait it
+	 * is, and `was_due` is looked at only if `waited` is not 0. */
+	struct lateness late;     /* written when it is late */
+	uint64_t waited, was_due; /* on its way from one queue to the next; else 0 */
 };
 
 #define TASK_OFFSET (TASK_SLOT_SIZE - TASK_VECTOR_MAX - ((sizeof(struct task) + 63) & ~63ul))

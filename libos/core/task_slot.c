@@ -233,6 +233,7 @@ struct task *task_slot_alloc(void)
 	if (!t)
 		return NULL;
 	memset(t, 0, offsetof(struct task, sched_private)); /* which is cleared for who uses it */
+	t->waited = 0;
 	t->frame = (struct exo_regs *)t - 1;
 	vector = (void *)((char *)t - TASK_OFFSET + TASK_SLOT_SIZE - TASK_VECTOR_MAX);
 	t->vector_area = vector;

@@ -129,6 +129,11 @@ int wait_sleep(unsigned flags, uint64_t deadline_ns)
 	return r;
 }
 
+int wait_sleep_masked(unsigned flags)
+{
+	return sleep_masked(flags, 0);
+}
+
 void wait_until(uint64_t deadline_ns)
 {
 	wait_begin();

@@ -70,6 +70,7 @@ int wait_on(struct wait_queue *q, struct lock *lock, unsigned flags, uint64_t de
  *   waiter_add(q, w)       under q's lock
  *   wait_begin()           after all are registered or before; turns the task BLOCKING
  *   wait_sleep(...)        no lock held; returns as wait_on
+ *   wait_sleep_masked(...) the same, masked once, without a deadline
  *   wait_sleep_unlock(...) the same with one lock held, which is dropped first
  *   waiter_remove(w)       under q's lock; harmless if already removed by a wake
  * Order: wait_begin(); register everywhere, checking conditions; if one is true wait_cancel(),
@@ -82,6 +83,7 @@ void waiter_remove(struct waiter *w);
 void wait_begin(void);
 void wait_cancel(void);
 int wait_sleep(unsigned flags, uint64_t deadline_ns);
+int wait_sleep_masked(unsigned flags);
 int wait_sleep_unlock(struct lock *lock, unsigned flags, uint64_t deadline_ns);
 /* Task context, no lock held: sleeps until then, whatever comes; for who looks again from time to time. */
 void wait_until(uint64_t deadline_ns);

@@ -16,8 +16,8 @@
  * is what computes, as it has used up its last slice: who sleeps most of the time finds an idle CPU, if
  * there is one, at each wake, and who yields all the time has no slice that ends.
  *
- * Why a library that lets a task starve is found out all the same (stall.c): such a task does not run, and
- * so is not moved a second time, with which its wait would begin anew.
+ * Why a library that lets a task starve is found out all the same: the wait of a task goes on where it is
+ * moved to (stall.c).
  *
  * Why several CPUs do not all send to the same one: nothing goes where something is on its way that has
  * not been taken, however long that CPU has no time for it.
@@ -46,6 +46,7 @@
 #include "sched/library.h"
 #include "sched/messages.h"
 #include "sched/place.h"
+#include "sched/stall.h"
 #include "time/time.h"
 
 #define PERIOD_NS SCHED_MS(100)
@@ -148,6 +149,7 @@ void balance(struct vcore *v)
 	if (!t)
 		return;
 	v->queue.uneven_since_tsc = 0;
+	stall_pause(v, t);
 	task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
 	t->message = MESSAGE_MIGRATE;
 	t->moved_tsc = now;

@@ -73,22 +73,36 @@ static __attribute__((noinline)) int64_t refuse(struct vcore *v, enum donation_k
 	return why == DONATION_REFUSED ? -EAGAIN : 0;
 }
 
-static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind kind, uint64_t now_tsc,
-			    bool *now)
+/* As far as the core is concerned. */
+static inline int64_t left_to_give(struct vcore *v, enum donation_kind kind, uint64_t now_tsc)
 {
-	struct task *from = v->current;
 	int64_t left = (int64_t)slice_left_ns(v, now_tsc);
-	int answer;
 
-	if (from->donation_depth >= SCHED_DONATE_CHAIN_MAX)
+	if (v->current->donation_depth >= SCHED_DONATE_CHAIN_MAX)
 		return refuse(v, kind, DONATION_CAPPED);
 	if (left < (int64_t)SCHED_SLICE_MIN_NS) /* not worth a switch */
 		return refuse(v, kind, DONATION_SPENT);
-	answer = run_queue_may_donate(v, from, to);
+	return left;
+}
+
+static inline int64_t offer(struct vcore *v, struct task *to, enum donation_kind kind, uint64_t now_tsc,
+			    bool *now)
+{
+	int64_t left = left_to_give(v, kind, now_tsc);
+	int answer;
+
+	if (left <= 0)
+		return left;
+	answer = run_queue_may_donate(v, v->current, to);
 	if (answer < 0)
 		return refuse(v, kind, DONATION_REFUSED);
 	*now = answer > 0;
 	return left;
+}
+
+int64_t donation_left(struct vcore *v, enum donation_kind kind)
+{
+	return left_to_give(v, kind, rdtsc());
 }
 
 int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now)
@@ -327,48 +341,6 @@ static __attribute__((noinline)) void leave_to_successor(struct vcore *v, struct
 	donation_inherit(v, to, t->slice_ns);
 }
 
-void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns, uint32_t waker)
-{
-	unsigned cpu = (unsigned)atomic_load_explicit(&giver->home, memory_order_relaxed);
-
-	trace_waker(v, giver, waker);
-	atomic_store(&giver->wake_pending, true);
-	if (!task_claim(giver))
-		return; /* its stack has not been left yet, and who leaves it looks */
-	giver->woken_tsc = rdtsc();
-	v->stats.wakes++;
-	giver->message = slice_ns ? MESSAGE_DONATE : MESSAGE_WAKE;
-	giver->donated_ns = slice_ns;
-	if (!sched_allowed(giver, (int)cpu))
-		cpu = place_choose(v, giver, SCHED_WOKEN);
-	if (slice_ns && (int)cpu == v->cpu && !v->current && !v->heir && !v->must_pick) {
-		trace(v, TRACE_WAKE, giver->self.id, MESSAGE_DONATE, cpu, waker);
-		donation_count(&v->stats, DONATION_RETURN, DONATION_SAME_CPU);
-		donation_inherit(v, giver, slice_ns);
-	} else {
-		task_send(v, giver, cpu);
-	}
-}
-
-/* Who waits for the end of t's run goes on; with what is left, if t sleeps, or was to stop when it had done
- * something, and nobody else has it. */
-static __attribute__((noinline)) void wake_donor(struct vcore *v, struct task *t, bool sleeps)
-{
-	struct task *donor = task_get(t->donor);
-	uint64_t rest = sleeps || t->lent ? t->slice_ns : 0;
-
-	/* It was lent: a library that puts t back for what it has left would spend it a second time. */
-	if (t->lent)
-		t->slice_ns = 0;
-	t->lent = false;
-	t->donor = (struct task_ref){ 0 };
-	if (!donor)
-		return;
-	atomic_store_explicit(&donor->gift_over, true, memory_order_release);
-	donation_wake_giver(v, donor, v->heir ? 0 : rest, t->self.id);
-	task_put(donor);
-}
-
 void donation_leave(struct vcore *v, struct task *t)
 {
 	bool sleeps = task_state(t) != TASK_RUNNING;
@@ -376,7 +348,7 @@ void donation_leave(struct vcore *v, struct task *t)
 	if (is_promised(v->heir))
 		keep_promise(v, t);
 	if (t->donor.id)
-		wake_donor(v, t, sleeps);
+		donation_end_wait(v, t, sleeps);
 	if (!sleeps)
 		return;
 	if (v->heir)

@@ -29,6 +29,9 @@ void donation_deliver(struct vcore *v, struct task *t);
  * -EAGAIN: the library refuses.  Either has been counted.  *now: the library wants it to run at once. */
 int64_t donation_offer(struct vcore *v, struct task *to, enum donation_kind kind, bool *now);
 
+/* The same, of a gift about which the library is asked later, on another CPU. */
+int64_t donation_left(struct vcore *v, enum donation_kind kind);
+
 /* `to` is in flight and stays on this CPU: it runs next, for slice_ns at most.  There is no heir. */
 void donation_inherit(struct vcore *v, struct task *to, uint64_t slice_ns);
 
@@ -43,9 +46,8 @@ struct sched_run donation_heir(struct vcore *v);
  * that goes on; and if it sleeps or has ended, what it left goes to its successor. */
 void donation_leave(struct vcore *v, struct task *t);
 
-/* A sleeping giver goes on, with slice_ns of what it gave.  It holds a reference.  `waker` is for the
- * trace: id of the task that is the cause, or 0. */
-void donation_wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns, uint32_t waker);
+/* t, for the end of whose run somebody waits, has just stopped: that one goes on. */
+void donation_end_wait(struct vcore *v, struct task *t, bool sleeps);
 
 /* Is `to` queued here, and could have the running slice, as far as the core is concerned? */
 bool donation_may_lend(const struct vcore *v, const struct task *to);

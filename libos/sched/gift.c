@@ -8,9 +8,11 @@
 #include "core/task_state.h"
 #include "core/vcore.h"
 #include "core/wait.h"
+#include "core/wake.h"
 #include "sched/donation.h"
 #include "sched/messages.h"
 #include "sched/place.h"
+#include "sched/stall.h"
 #include "trace/trace.h"
 
 /*
@@ -27,10 +29,77 @@ struct gift {
 	_Atomic bool answered; /* release: the other CPU does not touch the gift any more */
 };
 
+/* May `from` give back what it has left?  The giver is in our hands. */
+static bool may_return(struct vcore *v, struct task *from, struct task *giver)
+{
+	run_queue_admit(v, giver);
+	if (run_queue_may_donate(v, from, giver) >= 0)
+		return true;
+	donation_count(&v->stats, DONATION_RETURN, DONATION_REFUSED);
+	return false;
+}
+
+/* A sleeping giver goes on, with slice_ns of what it gave, if the library lets `from`, which has just stopped
+ * here, give it back; NULL: it was never given.  We have a reference to the giver. */
+static void wake_giver(struct vcore *v, struct task *giver, uint64_t slice_ns, struct task *from)
+{
+	unsigned cpu = (unsigned)atomic_load_explicit(&giver->home, memory_order_relaxed);
+	uint32_t waker = from ? from->self.id : 0;
+
+	trace_waker(v, giver, waker);
+	atomic_store(&giver->wake_pending, true);
+	if (!task_claim(giver))
+		return; /* its stack has not been left yet, and who leaves it looks */
+	giver->woken_tsc = rdtsc();
+	v->stats.wakes++;
+	if (slice_ns && from && !may_return(v, from, giver))
+		slice_ns = 0;
+	giver->message = slice_ns ? MESSAGE_DONATE : MESSAGE_WAKE;
+	giver->donated_ns = slice_ns;
+	if (!sched_allowed(giver, (int)cpu))
+		cpu = place_choose(v, giver, SCHED_WOKEN);
+	if (slice_ns && (int)cpu == v->cpu && !v->current && !v->heir && !v->must_pick) {
+		trace(v, TRACE_WAKE, giver->self.id, MESSAGE_DONATE, cpu, waker);
+		donation_count(&v->stats, DONATION_RETURN, DONATION_SAME_CPU);
+		donation_inherit(v, giver, slice_ns);
+	} else {
+		task_send(v, giver, cpu);
+	}
+}
+
+/* With what is left, if t sleeps, or was to stop when it had done something, and nobody else has it. */
+void donation_end_wait(struct vcore *v, struct task *t, bool sleeps)
+{
+	struct task *donor = task_get(t->donor);
+	uint64_t rest = sleeps || t->lent ? t->slice_ns : 0;
+
+	/* It was lent: a library that puts t back for what it has left would spend it a second time. */
+	if (t->lent)
+		t->slice_ns = 0;
+	t->lent = false;
+	t->donor = (struct task_ref){ 0 };
+	if (!donor)
+		return;
+	atomic_store_explicit(&donor->gift_over, true, memory_order_release);
+	wake_giver(v, donor, v->heir ? 0 : rest, t);
+	task_put(donor);
+}
+
+/* Does anybody wait for the end of its run?  Who was killed meanwhile, and is gone, is not forgotten before
+ * that. */
+static bool has_donor(const struct task *t)
+{
+	struct task *donor = t->donor.id ? task_get(t->donor) : NULL;
+
+	if (donor)
+		task_put(donor);
+	return donor;
+}
+
 /* On the CPU of `to`.  One giver at a time may wait for a task's run: it has room for one name. */
 static bool acceptable(const struct vcore *v, const struct gift *g)
 {
-	return run_queue_holds(v, g->to) && !(g->wait && g->to->donor.id);
+	return run_queue_holds(v, g->to) && !(g->wait && has_donor(g->to));
 }
 
 /* `to` is queued on this CPU, and leaves the queue with the slice. */
@@ -58,35 +127,40 @@ static void gift_arrives(struct mailbox_call *call)
 	uint64_t back_ns = 0;
 	bool over;
 
-	g->refused = !acceptable(v, g);
+	/* The library may be replaced as it is asked, but nobody else takes from this queue. */
+	g->refused = !acceptable(v, g) || run_queue_may_donate(v, from, g->to) < 0;
 	if (g->refused) {
 		back_ns = g->slice_ns;
 	} else {
 		take_with_gift(v, g);
+		stall_pause(v, g->to);
 		run_queue_add(v, g->to, SCHED_DONATED);
 	}
 	over = g->refused || !g->wait;
-	atomic_store_explicit(&g->answered, true, memory_order_release);
-	/* The gift may be gone from here on. */
-	if (over)
-		donation_wake_giver(v, from, back_ns, 0);
+	atomic_store(&g->answered, true);
+	/* The gift may be gone from here on.  Who has been killed waits for no more than the answer: he does not
+	 * miss it, as he was told to end before he looked for it, and we look for that after it is there. */
+	if (over || (atomic_load(&from->work) & WORK_EXIT))
+		wake_giver(v, from, back_ns, NULL);
 	task_put(from);
 }
 
-/* Sleeps until *done.  Masked once.  Why nothing is slept over: it is set before the wake, and we
- * turn BLOCKING before we look.  A wake alone does not say so: one that was meant for an earlier
+/* Sleeps until *done, or as `flags` say.  Masked once.  Why nothing is slept over: it is set before the wake,
+ * and we turn BLOCKING before we look.  A wake alone does not say so: one that was meant for an earlier
  * sleep may come late. */
-static void sleep_until(const _Atomic bool *done)
+static void sleep_until(const _Atomic bool *done, unsigned flags)
 {
 	for (;;) {
 		wait_begin();
 		if (atomic_load_explicit(done, memory_order_acquire))
 			break;
-		switch_away(SCHED_YIELDED);
+		if (wait_sleep_masked(flags) < 0)
+			return;
 	}
 	wait_cancel();
 }
 
+/* Who lends for a mutex waits on for that, whatever comes. */
 static void give_here(struct vcore *v, struct gift *g, enum donation_kind kind)
 {
 	struct task *me = v->current;
@@ -98,10 +172,16 @@ static void give_here(struct vcore *v, struct gift *g, enum donation_kind kind)
 	donation_inherit(v, g->to, g->slice_ns);
 	donation_count(&v->stats, kind, DONATION_SAME_CPU);
 	if (g->wait)
-		sleep_until(&me->gift_over);
+		sleep_until(&me->gift_over, kind == DONATION_MUTEX ? 0 : WAIT_KILLABLE);
 	else
 		switch_away(SCHED_YIELDED);
 }
+
+/*
+ * Whom `to` keeps waiting may be killed, since `to` need not come to run soon.  Nothing is taken back then:
+ * `to` has the slice, and knows the giver by name.  When it has run, that one is gone, or, on its way out, is
+ * woken from whatever it sleeps in, as by any wake that comes late.
+ */
 
 static void give_across(struct vcore *v, struct gift *g, unsigned cpu)
 {
@@ -110,10 +190,10 @@ static void give_across(struct vcore *v, struct gift *g, unsigned cpu)
 	me->gift_over = false;
 	wait_begin();
 	message_call(v, cpu, &g->call);
-	switch_away(SCHED_YIELDED);
-	sleep_until(&g->answered);
+	(void)wait_sleep_masked(WAIT_KILLABLE); /* to the end of it all, most often */
+	sleep_until(&g->answered, 0);
 	if (g->wait && !g->refused)
-		sleep_until(&me->gift_over);
+		sleep_until(&me->gift_over, WAIT_KILLABLE);
 	donation_count(&this_vcore()->stats, DONATION_EXPLICIT,
 		       g->refused ? DONATION_REFUSED : DONATION_CROSS_CPU);
 }
@@ -131,7 +211,9 @@ static int give(struct vcore *v, struct task *to, unsigned flags)
 	if (to == me || task_place(to) != PLACE_QUEUED || !cpu_is_online((unsigned)cpu) ||
 	    (cpu == v->cpu && !acceptable(v, &g)))
 		return -EAGAIN;
-	left = donation_offer(v, to, DONATION_EXPLICIT, &now);
+	/* In another CPU's queue `to` may run and end at any time: that CPU asks the library, if it has it. */
+	left = cpu == v->cpu ? donation_offer(v, to, DONATION_EXPLICIT, &now) :
+			       donation_left(v, DONATION_EXPLICIT);
 	if (left < 0)
 		return (int)left;
 	g.slice_ns = (uint64_t)left;

@@ -23,6 +23,7 @@
 #include "core/wake.h"
 #include "sched/library.h"
 #include "sched/place.h"
+#include "sched/stall.h"
 #include "trace/trace.h"
 
 /* A CPU that is about to run the one task that it has keeps it: elsewhere it would only wait longer. */
@@ -40,6 +41,7 @@ static void answer_thief(struct vcore *v, unsigned thief)
 
 	trace(v, TRACE_STEAL, t ? t->self.id : 0, 0, thief, 0);
 	if (t) {
+		stall_pause(v, t);
 		task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
 		t->message = MESSAGE_STOLEN;
 		v->stats.migrations_out++;
@@ -54,6 +56,7 @@ static void answer_thief(struct vcore *v, unsigned thief)
 static void requeue_changed(struct vcore *v, struct task *t)
 {
 	run_queue_remove(v, t);
+	stall_pause(v, t);
 	if (sched_allowed(t, v->cpu)) {
 		run_queue_add(v, t, SCHED_CHANGED);
 		place_offer(v, t);
@@ -65,7 +68,8 @@ static void requeue_changed(struct vcore *v, struct task *t)
 	}
 }
 
-/* Those that stay go to the end of `ready`, so it is enough to look at as many as there were. */
+/* Those that stay go to the end of `ready`, or to its head, so it is enough to look at as many as there
+ * were. */
 static void tell_changes(struct vcore *v)
 {
 	uint32_t count = atomic_load_explicit(&v->queue.count, memory_order_relaxed);

@@ -3,18 +3,19 @@
 #include "sched/run_queue.h"
 #include "core/cpu.h"
 #include "core/log.h"
-#include "core/string.h"
 #include "core/task_slot.h"
 #include "core/task_state.h"
 #include "core/vcore.h"
+#include "sched/attach.h"
 #include "sched/culprit.h"
 #include "sched/library.h"
 #include "sched/stall.h"
+#include "time/time.h"
 
-/* A callback's name and address; the kind of its result; the task that it is about, or NULL. */
-#define CALL(v, callback, kind, t, a, b, c) \
-	guard_call(v, #callback, (void *)(v)->queue.ops->callback, kind, t, \
-		   (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
+#define REFUSED_PERIOD_NS SCHED_MS(100)
+
+/* Each CPU's own: when one had its turn whom the library has refused, last, on the clock of `granted`. */
+static uint64_t refused_ran[EXO_CPUS_MAX];
 
 /* After a callback: was it abandoned?  Then another library is in force on return. */
 static bool failed(struct vcore *v)
@@ -60,54 +61,10 @@ struct task *run_queue_oldest(const struct vcore *v)
 	return list_entry(v->queue.ready.next, struct task, ready_link);
 }
 
-/* ---- attaching */
-
-static __attribute__((noinline)) void attach_now(struct vcore *v, struct task *t)
-{
-	memset(t->sched_private, 0, ops_of(v)->task_size);
-	t->sched_generation = v->queue.generation;
-	t->sched_core_only = false;
-	t->run_queue = NULL;
-	if (ops_of(v)->attach)
-		t->sched_core_only = (int)(uint64_t)CALL(v, attach, RESULT_NUMBER, t, t, 0, 0).task != 0;
-}
-
 static inline void attach(struct vcore *v, struct task *t)
 {
 	if (t->sched_generation != v->queue.generation)
 		attach_now(v, t);
-}
-
-static long param_value(const struct task *t, enum sched_parameter key)
-{
-	switch (key) {
-	case SCHED_PARAM_NICE:
-		return t->nice;
-	case SCHED_PARAM_POLICY:
-		return t->policy;
-	case SCHED_PARAM_PRIORITY:
-		return t->rt_priority;
-	case SCHED_PARAM_RUNTIME:
-		return (long)t->runtime_ns;
-	case SCHED_PARAM_DEADLINE:
-		return (long)t->deadline_ns;
-	case SCHED_PARAM_PERIOD:
-		return (long)t->period_ns;
-	default:
-		return (long)t->affinity;
-	}
-}
-
-static __attribute__((noinline)) void tell_params(struct vcore *v, struct task *t)
-{
-	uint32_t changed = atomic_exchange(&t->sched_changed, 0);
-
-	if (!ops_of(v)->setparam || t->sched_core_only)
-		return;
-	for (int key = SCHED_PARAM_NICE; key < SCHED_PARAMS && !v->queue.guard.failed; key++)
-		if (changed & (1u << key))
-			CALL(v, setparam, RESULT_NONE, t, t, key,
-			     param_value(t, (enum sched_parameter)key));
 }
 
 /* ---- the queue */
@@ -120,12 +77,16 @@ static void enqueue(struct vcore *v, struct task *t, enum sched_why why)
 		return;
 	/* Sequentially consistent: has_changed() in proc/sched_parameters.c argues why. */
 	if (atomic_load(&t->sched_changed))
-		tell_params(v, t);
+		attach_tell_params(v, t);
 	if (v->queue.guard.failed)
 		return;
 	if (ops_of(v)->enqueue && !t->sched_core_only) {
 		CALL(v, enqueue, RESULT_NONE, t, v->cpu, t, why);
-	} else if (why == SCHED_DONATED) {
+		return;
+	}
+	if (t->sched_core_only)
+		v->queue.has_refused = true;
+	if (why == SCHED_DONATED) {
 		list_remove(&t->ready_link);
 		list_push_front(&v->queue.ready, &t->ready_link);
 	}
@@ -147,6 +108,8 @@ void run_queue_add(struct vcore *v, struct task *t, enum sched_why why)
 	stall_clock_advance(q);
 	t->queued_at = q->granted;
 	list_push_back(&q->ready, &t->ready_link);
+	if (t->waited)
+		stall_go_on(v, t);
 	/* Sequentially consistent: idle() argues why. */
 	atomic_fetch_add(&q->count, 1);
 	enqueue(v, t, why);
@@ -182,6 +145,9 @@ static struct sched_run ask(struct vcore *v, struct task *prev)
 {
 	struct sched_run run = { 0 };
 
+	/* What it has refused is nothing to it. */
+	if (prev && (!run_queue_holds(v, prev) || prev->sched_core_only))
+		prev = NULL;
 	if (ops_of(v)->pick)
 		run = CALL(v, pick, RESULT_TASK, prev, v->cpu, prev, 0);
 	if (failed(v))
@@ -209,18 +175,32 @@ static struct task *first_of_fifo(struct vcore *v)
 	return NULL;
 }
 
+/* However busy the library is, those that it has refused have a slice of a CPU's time now and then. */
+static struct task *refused_in_turn(struct vcore *v)
+{
+	struct run_queue *q = &v->queue;
+	struct task *t;
+
+	if (q->granted - refused_ran[v->cpu] < ns_to_tsc(REFUSED_PERIOD_NS))
+		return NULL;
+	refused_ran[v->cpu] = q->granted;
+	t = first_of_fifo(v);
+	q->has_refused = t != NULL;
+	return t;
+}
+
 struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
 {
 	struct run_queue *q = &v->queue;
-	struct sched_run run;
+	struct sched_run run = { 0 };
 
 	sched_follow(v);
 	if (list_empty(&q->ready))
-		return (struct sched_run){ 0 };
+		return run;
 	stall_check(v);
-	if (prev && !run_queue_holds(v, prev))
-		prev = NULL;
-	for (;;) {
+	if (q->has_refused)
+		run.task = refused_in_turn(v);
+	while (!run.task) {
 		uint32_t asked = q->generation;
 
 		run = ask(v, prev);
@@ -239,6 +219,8 @@ struct sched_run run_queue_pick(struct vcore *v, struct task *prev)
 		run.slice_ns = SCHED_SLICE_DEFAULT_NS;
 	else if (run.slice_ns < SCHED_SLICE_MIN_NS)
 		run.slice_ns = SCHED_SLICE_MIN_NS;
+	if (run.slice_ns > q->longest_slice_ns)
+		stall_learn_slice(v, run.slice_ns);
 	take_out(v, run.task);
 	return run;
 }
@@ -304,7 +286,7 @@ static __attribute__((noinline)) void admit_now(struct vcore *v, struct task *t)
 	sched_follow(v);
 	attach(v, t);
 	if (!v->queue.guard.failed && atomic_load_explicit(&t->sched_changed, memory_order_relaxed))
-		tell_params(v, t);
+		attach_tell_params(v, t);
 	failed(v);
 }
 
@@ -390,6 +372,8 @@ void run_queue_hand_over(struct vcore *v, struct sched_instance *to)
 	q->instance = to;
 	run_queue_set_ops(q, to->ops);
 	q->generation = atomic_load_explicit(&to->generation, memory_order_relaxed);
+	q->has_refused = false;
+	stall_begin(v);
 	stall_clock_advance(q);
 	list_for_each(at, &q->ready) {
 		struct task *t = list_entry(at, struct task, ready_link);

@@ -29,6 +29,7 @@ struct run_queue {
 	const struct sched_ops *ops;
 	bool asked_about_gifts; /* it has donate() or select_cpu() */
 	bool charged;           /* it has charge() */
+	bool has_refused;       /* there may be tasks in `ready` that it has refused */
 	uint32_t generation;    /* of the instance, when this CPU came to it; 0: it takes no part */
 	struct sched_instance *visited; /* whose init() or exit() runs on this CPU now, or NULL */
 	struct list ready;      /* struct task.ready_link */
@@ -36,6 +37,7 @@ struct run_queue {
 	uint64_t random;        /* state of sched_random() */
 	uint64_t granted;       /* ticks that this CPU has been given: stall.c */
 	uint64_t looked_tsc;    /* when that was last brought up to date */
+	uint64_t longest_slice_ns; /* that pick() has answered with, of the instance, on this CPU */
 	uint64_t uneven_since_tsc; /* since when fewer wait elsewhere (balance.c), 0: they do not */
 
 	/* This CPU; others read it as a hint. */

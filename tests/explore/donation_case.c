@@ -58,6 +58,8 @@ static _Atomic bool is_over;        /* and all givers have gone on */
 static unsigned handed_over;        /* how often the short way was taken; CPU 0's */
 static unsigned refusals; /* how often the kernel takes CPU 0 away from who switches to a space */
 static bool wants_to_be_asked; /* the library, whenever somebody is queued */
+static bool refuses_all, refuses_returns; /* gifts */
+static bool was_asked_about_return;
 
 static struct task *task_of(unsigned cpu)
 {
@@ -99,9 +101,12 @@ void run_queue_admit(struct vcore *v, struct task *t)
 {
 }
 
+/* Asked about a task that cannot end meanwhile. */
 int run_queue_may_donate(struct vcore *v, struct task *from, struct task *to)
 {
-	return 0;
+	EXPLORE_CHECK(run_queue_holds(v, to) || task_place(to) == PLACE_MAILBOX);
+	was_asked_about_return |= from == &heir;
+	return refuses_all || (refuses_returns && from == &heir) ? -EAGAIN : 0;
 }
 
 bool run_queue_charge(struct vcore *v, struct task *t, uint64_t ns)
@@ -140,6 +145,21 @@ void wait_begin(void)
 void wait_cancel(void)
 {
 	task_set_state(this_vcore()->current, TASK_RUNNING);
+}
+
+/* As sleep_masked() in core/wait.c. */
+int wait_sleep_masked(unsigned flags)
+{
+	struct task *t = this_vcore()->current;
+	bool killable = flags & WAIT_KILLABLE;
+
+	atomic_store(&t->wait_flags, flags);
+	if ((killable && atomic_load(&t->work)) || atomic_load(&t->wake_pending))
+		wait_cancel();
+	else
+		switch_away(SCHED_YIELDED);
+	atomic_store(&t->wait_flags, 0);
+	return killable && atomic_load(&t->work) ? -EINTR : 0;
 }
 
 /* ---------------------------------------------------------------- the smallest scheduler */
@@ -291,7 +311,7 @@ static void setup(unsigned cpus)
 	raised = 0;
 	givers = 1;
 	handed_over = refusals = 0;
-	wants_to_be_asked = false;
+	wants_to_be_asked = refuses_all = refuses_returns = was_asked_about_return = false;
 	heir_tells = true;
 	is_running = has_ended = is_over = false;
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
@@ -380,6 +400,25 @@ static void setup_queued_here(void)
 static void setup_queued(void)
 {
 	setup_queued_of(2, 1);
+}
+
+static void setup_refused(void)
+{
+	setup_queued();
+	refuses_all = true;
+}
+
+/* CPU 1 has nothing else, so that nobody steals it. */
+static void setup_alone(void)
+{
+	setup_queued_of(3, 1);
+	vcore_of(1)->current = NULL;
+}
+
+static void setup_refused_return(void)
+{
+	setup_queued_here();
+	refuses_returns = true;
 }
 
 static void setup_two_givers(void)
@@ -557,7 +596,7 @@ static void give_across_cpus(unsigned cpu)
 		return;
 	}
 	r = sched_donate(heir.self, SCHED_DONATE_WAIT);
-	EXPLORE_CHECK(r == 0 ? atomic_load(&has_ended) : r == -EAGAIN);
+	EXPLORE_CHECK(r == 0 ? atomic_load(&has_ended) && !refuses_all : r == -EAGAIN);
 	explore_wait(heir_has_ended, NULL, "waits for the heir's end");
 	if (atomic_fetch_sub(&givers, 1) == 1)
 		atomic_store(&is_over, true);
@@ -585,8 +624,37 @@ static void lend(unsigned cpu)
 	upcalls_mask();
 	lent = donation_may_lend(v, &heir) && donation_lend(v, &heir);
 	upcalls_unmask();
-	EXPLORE_CHECK(lent && atomic_load(&has_ended));
-	EXPLORE_CHECK(heir.slice_ns == 0 && slice_left_ns(v, rdtsc()) == LEFT_NS);
+	EXPLORE_CHECK(lent && atomic_load(&has_ended) && was_asked_about_return);
+	EXPLORE_CHECK(heir.slice_ns == 0);
+	EXPLORE_CHECK(slice_left_ns(v, rdtsc()) == (refuses_returns ? SCHED_SLICE_DEFAULT_NS : LEFT_NS));
+}
+
+static bool no_giver_waits(void *unused)
+{
+	return !givers;
+}
+
+/* CPU 0 gives to the task and waits, while CPU 2 kills the giver.  CPU 1 lets the task run only when that has
+ * gone on. */
+static void give_and_be_killed(unsigned cpu)
+{
+	if (cpu == 0) {
+		EXPLORE_CHECK(sched_donate(heir.self, SCHED_DONATE_WAIT) == 0 && !has_ended);
+		atomic_store(&givers, 0);
+	} else if (cpu == 1) {
+		upcalls_mask();
+		explore_wait(may_go_on, (void *)(uintptr_t)cpu, "is given something");
+		take_events(vcore_of(cpu));
+		upcalls_unmask();
+		explore_wait(no_giver_waits, NULL, "waits for the giver to go on");
+		be_idle(cpu);
+	} else {
+		atomic_store(&task_of(0)->work, WORK_EXIT);
+		upcalls_mask();
+		if (atomic_load(&task_of(0)->wait_flags))
+			wake_later(task_of(0), DONATION_NONE);
+		upcalls_unmask();
+	}
 }
 
 static void all_went_on(void)
@@ -628,6 +696,12 @@ int main(void)
 		  all_went_on, NULL },
 		{ "what_is_lent_comes_back_once", 1, 0, 0, setup_queued_here, lend, all_went_on,
 		  NULL },
+		{ "what_may_not_come_back_is_a_wake", 1, 0, 0, setup_refused_return, lend, all_went_on,
+		  NULL },
+		{ "a_gift_across_may_be_refused_there", 2, 1, 1, setup_refused, give_across_cpus,
+		  all_went_on, NULL },
+		{ "a_giver_that_waits_can_be_killed", 3, 1, 1, setup_alone, give_and_be_killed,
+		  all_went_on, NULL },
 		{ "a_giver_may_be_woken_for_another_reason", 3, 1, 0, setup_stolen,
 		  give_and_be_woken, all_went_on, NULL },
 		{ "each_of_two_gifts_arrives_or_comes_back", 3, 1, 0, setup_two_givers,

@@ -81,6 +81,11 @@ void task_put(struct task *t)
 {
 }
 
+/* Nobody's patience ends here. */
+void stall_pause(struct vcore *v, struct task *t)
+{
+}
+
 /* ---------------------------------------------------------------- for the case */
 
 /* What the case's run_queue_add() does at least. */

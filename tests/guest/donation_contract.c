@@ -5,6 +5,9 @@
  * still in force after a load has seen nothing wrong.
  */
 #define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include "asleep.h"
 #include "donation_load.h"
 #include "scheduler_files.h"
 #include "test.h"
@@ -108,10 +111,85 @@ static void a_library_that_wants_to_be_asked_is_asked(void)
 	CHECK(direct <= returned + same / 10);
 }
 
+/* On another CPU, as urgent as nobody else. */
+static pid_t spin_urgently(void)
+{
+	struct sched_param urgent = { .sched_priority = 50 };
+	int here[2];
+	char byte;
+
+	CHECK_EQ(pipe(here), 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		run_on(1);
+		if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &urgent) != 0 ||
+		    write(here[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			;
+	}
+	close(here[1]);
+	CHECK_EQ(read(here[0], &byte, 1), 1);
+	close(here[0]);
+	CHECK(child > 0);
+	return child;
+}
+
+static long long used_ns(pid_t pid)
+{
+	struct timespec t = { 0 };
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+		return -1;
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+#define PATIENCE_NS 5000000000ll
+
+/* Who is given the slice is queued on another CPU, where somebody more urgent computes. */
+static void a_giver_whose_receiver_does_not_run_can_be_killed(void)
+{
+	struct spinner receiver;
+	int status;
+
+	if (cpus() < 2)
+		return;
+	current_scheduler(before);
+	CHECK_EQ(tell("sched", "prio"), 0);
+	run_on(0);
+	CHECK_EQ(start_spinner(&receiver, 1), 0);
+	pid_t urgent = spin_urgently(), giver = fork(), ended = 0;
+
+	if (giver == 0) {
+		/* Refused as long as that runs, and nothing as long as we have nothing to give. */
+		for (;;)
+			sched_donate(receiver.ref, SCHED_DONATE_WAIT);
+	}
+	wait_asleep(giver, giver);
+	kill(giver, SIGKILL);
+	long long end_ns = used_ns(urgent) + PATIENCE_NS;
+
+	while (!ended && used_ns(urgent) < end_ns) {
+		ended = waitpid(giver, &status, WNOHANG);
+		usleep(1000);
+	}
+	kill(urgent, SIGKILL);
+	waitpid(urgent, NULL, 0);
+	if (!ended)
+		waitpid(giver, NULL, 0);
+	stop_spinner(&receiver);
+	run_anywhere();
+	CHECK_EQ(tell("sched", before), 0);
+	CHECK(ended == giver && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 int main(void)
 {
 	RUN(a_library_is_told_of_gifts_as_the_contract_says);
 	RUN(a_refused_gift_is_an_ordinary_wake);
 	RUN(a_library_that_wants_to_be_asked_is_asked);
+	RUN(a_giver_whose_receiver_does_not_run_can_be_killed);
 	return test_result();
 }

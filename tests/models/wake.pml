@@ -50,8 +50,8 @@
  * watch libos/core/wake.h: call task_claim task_move
  * watch libos/core/wake.c: call task_claim task_move run_queue_add place_offer vcore_ring_if
  * watch libos/core/wake.c: call task_send task_accept place_choose
- * watch libos/sched/donate.c: atomic wake_pending
- * watch libos/sched/donate.c: call task_claim
+ * watch libos/sched/gift.c: atomic wake_pending
+ * watch libos/sched/gift.c: call task_claim
  * watch libos/core/task_state.h: atomic where
  * watch libos/core/mailbox.c: atomic tasks
  * watch libos/core/mailbox.h: atomic tasks thieves refused flags watched
@@ -222,10 +222,10 @@ inline task_send(u)
 inline wake_later(u)
 {
 	/* code: libos/core/wake.c wake_later: "atomic_store(&t->wake_pending, true)" */
-	/* code: libos/sched/donate.c donation_wake_giver: "atomic_store(&giver->wake_pending, true)" */
+	/* code: libos/sched/gift.c wake_giver: "atomic_store(&giver->wake_pending, true)" */
 	wake_pending[u] = true;
 	/* code: libos/core/wake.c wake_later: "if (!task_claim(t)) return" */
-	/* code: libos/sched/donate.c donation_wake_giver: "if (!task_claim(giver)) return" */
+	/* code: libos/sched/gift.c wake_giver: "if (!task_claim(giver)) return" */
 	/* code: libos/core/task_state.h task_claim: "atomic_compare_exchange_strong(&t->where, &expect, PLACE_MAILBOX)" */
 #ifdef CLAIM_IN_TWO_STEPS
 	if

@@ -141,12 +141,14 @@ static void strict_setparam(struct task *t, int key, long value)
 	must_be_out(t);
 }
 
-/* `from` runs, or has just stopped; `to` may be another CPU's, and then tells nothing. */
+/* `from` runs here, or has just stopped, or sleeps elsewhere till `to`, which is queued here, is asked about. */
 static void must_be_a_gift(struct task *from, struct task *to)
 {
+	int queue = known(to)->queued - 1, cpu = sched_this_cpu();
+
 	must_be_out(from);
-	must(from != to && sched_task_cpu(from) == sched_this_cpu());
-	known(to);
+	must(from != to && (queue < 0 || queue == cpu));
+	must(sched_task_cpu(from) == cpu || queue == cpu);
 }
 
 #define STRICT_OPS                                                                                 \

@@ -28,14 +28,9 @@ static void start(int cpus, const char *text, uint64_t seed)
 	work_add_all();
 }
 
-static uint64_t patience_ns(void)
-{
-	return SCHED_MS(ops->timeout_ms ? ops->timeout_ms : SCHED_TIMEOUT_DEFAULT_MS);
-}
-
 static void finish(uint64_t until_ns)
 {
-	machine.patience_ns = patience_ns();
+	machine.patience = true;
 	machine_run(until_ns);
 	for (struct sim_task *t = sim_first(); t; t = sim_next(t))
 		library_is_wrong("task %s has not ended after %.0f ms: it is lost", t->t.name,

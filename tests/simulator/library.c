@@ -8,6 +8,8 @@
 #include "machine.h"
 
 #define NAME_LENGTH_MAX 15
+/* As in libos/sched/run_queue.c. */
+#define REFUSED_PERIOD_NS SCHED_MS(100)
 /* See library.h. */
 volatile struct callback callback;
 
@@ -279,12 +281,22 @@ void library_dequeue(int cpu, struct sim_task *t)
 	end();
 }
 
+/* Those that it has refused have a slice now and then, however busy it is. */
+static bool is_turn_of_refused(struct sim_cpu *c)
+{
+	if (!machine.ops->pick || !c->fifo.count ||
+	    machine.now_ns - c->refused_ran_ns < REFUSED_PERIOD_NS)
+		return false;
+	c->refused_ran_ns = machine.now_ns;
+	return true;
+}
+
 struct sched_run library_pick(int cpu, struct sim_task *prev)
 {
 	struct sim_cpu *c = &machine.cpu[cpu];
 	struct sched_run run = { 0 };
 
-	if (machine.ops->pick) {
+	if (machine.ops->pick && !is_turn_of_refused(c)) {
 		begin("pick", cpu, NULL);
 		run = machine.ops->pick(cpu, prev ? &prev->t : NULL);
 		if (run.task && !queued_here(run.task, cpu))

@@ -16,6 +16,10 @@
 /* As in libos/sched/balance.c. */
 #define PERIOD_NS SCHED_MS(100)
 #define LOOKED_AT_MAX 8
+/* As in libos/sched/stall.c. */
+#define LOOKS 8
+#define LOOK_NS_MIN 1000000ul
+#define LOOK_NS_MAX 50000000ul
 
 enum event_kind { TIMER, TASK_DUE, ARRIVAL, STEAL, REFUSED, PULL, RESCHED };
 
@@ -180,8 +184,10 @@ static void ready_push(struct sim_cpu *c, struct sim_task *t)
 	c->count++;
 }
 
+/* Its wait goes on if it leaves but to run. */
 static void ready_remove(struct sim_cpu *c, struct sim_task *t)
 {
+	t->t.was_due = patience_due(&c->patience, &t->t.late, t->ready_since_ns);
 	if (t->ready_previous)
 		t->ready_previous->ready_next = t->ready_next;
 	else
@@ -230,6 +236,9 @@ static void queue_here(int cpu, struct sim_task *t, enum sched_why why)
 	t->cpu = cpu;
 	t->state = SIM_QUEUED;
 	ready_push(&machine.cpu[cpu], t);
+	if (t->t.was_due)
+		patience_go_on(&machine.cpu[cpu].patience, &t->t.late, t->ready_since_ns, t->t.was_due);
+	t->t.was_due = 0;
 	library_enqueue(cpu, t, why);
 	offer(cpu, t);
 }
@@ -532,13 +541,66 @@ static void ask_for_task(int cpu)
 	post_event(STEAL, victim, arrival_ns());
 }
 
-static void check_patience(const struct sim_cpu *c)
-{
-	const struct sim_task *t = c->ready_first;
+/* ---- who waits for too long: libos/sched/stall.c, with less to save */
 
-	if (machine.patience_ns && t && machine.now_ns - t->ready_since_ns > machine.patience_ns)
-		library_is_wrong("task %s has waited for %.0f ms on CPU %d: it is starved", t->t.name,
-				 (double)(machine.now_ns - t->ready_since_ns) / 1e6, t->cpu);
+static void begin_patience(struct sim_cpu *c)
+{
+	uint64_t timeout_ns = SCHED_MS(machine.ops->timeout_ms ? machine.ops->timeout_ms :
+								 SCHED_TIMEOUT_DEFAULT_MS);
+	uint64_t look_ns = timeout_ns / LOOKS;
+
+	if (look_ns < LOOK_NS_MIN)
+		look_ns = LOOK_NS_MIN;
+	patience_begin(&c->patience, timeout_ns, look_ns < LOOK_NS_MAX ? look_ns : LOOK_NS_MAX);
+	c->patience.looked = machine.now_ns;
+	c->longest_slice_ns = 0;
+}
+
+static unsigned weight_of(const struct sim_task *t)
+{
+	return sched_weight(t->t.policy, t->t.nice);
+}
+
+/* At the latest when the next one runs, where all that could run are queued. */
+static void look_closer(struct sim_cpu *c)
+{
+	uint64_t passed = machine.now_ns - c->patience.looked, weight = 0;
+
+	if (passed < c->patience.look)
+		return;
+	for (struct sim_task *t = c->ready_first; t; t = t->ready_next)
+		weight += weight_of(t);
+	c->patience.looked = machine.now_ns;
+	patience_pass(&c->patience, passed, weight);
+	for (struct sim_task *t = c->ready_first; t; t = t->ready_next) {
+		uint64_t waited = machine.now_ns - t->ready_since_ns;
+		uint64_t slice_ns = t->t.policy == SCHED_POLICY_DEADLINE ? 0 : t->t.runtime_ns;
+
+		if (!t->refused && patience_is_late(&c->patience, waited) &&
+		    patience_is_over(&c->patience, &t->t.late, t->ready_since_ns, waited, c->count,
+				     weight_of(t), slice_ns))
+			library_is_wrong("task %s has waited for %.0f ms on CPU %d: it is starved",
+					 t->t.name, (double)waited / 1e6, t->cpu);
+	}
+}
+
+static void check_patience(struct sim_cpu *c)
+{
+	if (machine.patience && c->ready_first)
+		look_closer(c);
+}
+
+static struct sched_run pick(int cpu, struct sim_task *prev)
+{
+	struct sim_cpu *c = &machine.cpu[cpu];
+	bool may_be_prev = prev && prev->state == SIM_QUEUED && prev->cpu == cpu && !prev->refused;
+	struct sched_run run = library_pick(cpu, may_be_prev ? prev : NULL);
+
+	if (run.slice_ns > c->longest_slice_ns) {
+		c->longest_slice_ns = run.slice_ns;
+		patience_learn(&c->patience, run.slice_ns);
+	}
+	return run;
 }
 
 static void schedule(int cpu, struct sim_task *prev)
@@ -559,7 +621,7 @@ static void schedule(int cpu, struct sim_task *prev)
 			  SCHED_DONATED);
 	check_patience(c);
 	if (c->count) {
-		run = library_pick(cpu, prev && prev->state == SIM_QUEUED && prev->cpu == cpu ? prev : NULL);
+		run = pick(cpu, prev);
 		ready_remove(c, sim_known(run.task));
 		start(cpu, sim_known(run.task), sim_known(run.task)->gift_ns ?
 						 sim_known(run.task)->gift_ns : run.slice_ns);
@@ -846,6 +908,7 @@ void machine_start(int cpus, const struct sched_ops *ops, uint64_t seed)
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		struct sim_cpu *c = &machine.cpu[cpu];
 
+		begin_patience(c);
 		c->idle = true;
 		c->idle_since_ns = 0;
 		c->uneven_since_ns = SIM_NEVER;
@@ -897,6 +960,7 @@ void machine_swap(void)
 
 		machine.this_cpu = cpu;
 		c->fifo = (struct sched_fifo){ 0 };
+		begin_patience(c);
 		for (struct sim_task *t = c->ready_first; t; t = t->ready_next)
 			library_enqueue(cpu, t, SCHED_TAKEN_OVER);
 	}

@@ -80,6 +80,9 @@ struct sim_cpu {
 	struct event *timer;
 	uint64_t idle_since_ns, idle_ns;
 	uint64_t uneven_since_ns;  /* fewer wait elsewhere; SIM_NEVER: they do not */
+	struct patience patience; /* with whom waits here, in ns: libos/sched/patience.h */
+	uint64_t longest_slice_ns; /* that the library has given since it came into force */
+	uint64_t refused_ran_ns; /* when it last was the turn of one of `fifo` */
 	unsigned switches, steals, messages;
 };
 
@@ -94,7 +97,7 @@ struct machine {
 	unsigned live, created;  /* tasks */
 	bool in_force;           /* init() has been called, exit() has not */
 	bool notes;              /* what it says by sched_trace() is printed */
-	uint64_t patience_ns;    /* a task that is queued for longer was starved */
+	bool patience;           /* a task that waits for longer than the core allows was starved */
 	void (*hook)(void);      /* called at each event, for conform.c */
 };
 

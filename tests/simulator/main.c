@@ -104,6 +104,7 @@ static void simulate(const char *file, int cpus)
 	machine.message_ns = work.message_ns;
 	machine.switch_ns = work.switch_ns;
 	machine.interrupt_ns = work.interrupt_ns;
+	machine.patience = work.expect_patience;
 	if (work.expect_priorities)
 		machine.hook = check_priorities;
 	work_add_all();

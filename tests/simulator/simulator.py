@@ -182,6 +182,18 @@ def a_crowd_starves_nobody(library):
     assert len(ran) > 30 and max(map(float, ran)) < 100, ran
 
 
+# Where somebody rightly waits for longer than the ten seconds that libraries have for one task alone.
+LONG_WAITS = [(library, work) for library in ("fair", "stride", "lottery") for work in ("nices", "idler", "turns")] + [
+    ("rr", "turns")]
+
+
+def who_waits_for_his_share_is_not_starved(library, work):
+    options = ("--param", "slice_us=100000") if work == "turns" else ()
+    longest = max(map(float, re.findall(r"^\S \S+ +[\d.]+ +[\d.]+ +([\d.]+) ", simulate(library, work, *options),
+                                        re.MULTILINE)))
+    assert longest > 10000 or (library, work) in (("stride", "idler"), ("lottery", "idler")), longest
+
+
 def wrong_work_is_named():
     for text, message in (("cpus two\n", ":1: two: not a number"),
                           ("task a: run 5\n", ":1: 5: a time needs a unit"),
@@ -384,6 +396,44 @@ def what_a_library_says_is_printed_if_asked_for():
         assert len(lines) > 10 and "".join(lines) + plain == noted, noted[:400]
 
 
+def check_with(folder, library, text):
+    work = os.path.join(folder, "some.work")
+    with open(work, "w", encoding="ascii") as stream:
+        stream.write(text)
+    return subprocess.run(["make", "-s", f"BUILD={os.path.relpath(BUILD, TOP)}", "check-scheduler",
+                           f"FILE=tests/schedulers/{library}.c", f"WORK={work}"], cwd=TOP, check=False,
+                          capture_output=True, text=True, timeout=LIMIT_S)
+
+
+PASSED_ON = """cpus 2
+until 5s
+column 100ms
+expect patience
+task computes*2: run 10s
+task moves nice=5: run 10s
+"""
+REFUSED = """until 5s
+column 100ms
+expect patience
+task computes*3: run 10s
+task nice nice=5: run 10s
+"""
+
+
+def who_is_starved_on_two_cpus_in_turn_is_found():
+    with tempfile.TemporaryDirectory() as folder:
+        run = check_with(folder, "passes_on", PASSED_ON)
+        assert run.returncode != 0 and "task moves has waited for" in run.stdout, run
+        run = check_with(folder, "passes_on", PASSED_ON.replace(" nice=5", ""))
+        assert run.returncode == 0, run
+
+
+def who_is_refused_runs_now_and_then():
+    with tempfile.TemporaryDirectory() as folder:
+        run = check_with(folder, "choosy", REFUSED)
+        assert run.returncode == 0 and 150 < tasks_of(run.stdout)["nice"] < 250, run
+
+
 def who_places_tasks_may_have_them_evened_out():
     """Of three that compute on two CPUs; without the flag one has a CPU for itself."""
     with open(SOONEST, encoding="ascii") as stream:
@@ -423,6 +473,7 @@ def main():
         *(case(the_same_work_gives_the_same_run, library) for library in LIBRARIES),
         *(case(chatter_starves_nobody, library) for library in LIBRARIES),
         *(case(a_crowd_starves_nobody, library) for library in LIBRARIES),
+        *(case(who_waits_for_his_share_is_not_starved, library, work) for library, work in LONG_WAITS),
         case(wrong_work_is_named),
         *(case(shipped_library_conforms, library) for library in LIBRARIES),
         *(case(broken_library_is_found_out, name) for name in BROKEN),
@@ -434,6 +485,8 @@ def main():
         case(a_librarys_numbers_can_be_set),
         case(the_books_deadlines_over_all_cpus_are_kept),
         case(what_a_library_says_is_printed_if_asked_for),
+        case(who_is_starved_on_two_cpus_in_turn_is_found),
+        case(who_is_refused_runs_now_and_then),
         case(who_places_tasks_may_have_them_evened_out),
     ])
 

@@ -288,9 +288,12 @@ static void read_more(char *steps)
 
 static void read_expectation(const char *word)
 {
-	if (strcmp(word, "priorities") != 0)
-		wrong("%s: not known; there is: priorities", word);
-	work.expect_priorities = true;
+	if (strcmp(word, "priorities") == 0)
+		work.expect_priorities = true;
+	else if (strcmp(word, "patience") == 0)
+		work.expect_patience = true;
+	else
+		wrong("%s: not known; there are: patience priorities", word);
 }
 
 static void read_line(char *text)

@@ -39,6 +39,7 @@ struct work {
 	uint64_t until_ns, column_ns, seed;
 	uint64_t message_ns, switch_ns, interrupt_ns;
 	bool expect_priorities; /* nobody runs on a CPU where somebody more urgent waits */
+	bool expect_patience;   /* nobody waits for longer than the core allows */
 	unsigned programs, semaphores;
 	struct program program[PROGRAMS_MAX];
 	char semaphore[SEMAPHORES_MAX][16];

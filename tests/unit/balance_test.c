@@ -44,6 +44,7 @@ static struct sched_ops ops;
 static struct task *sent;
 static int sent_to;
 static unsigned sent_count;
+static struct task *paused; /* whose wait has been said to go on elsewhere, last */
 
 /* ---------------------------------------------------------------- what balance.c calls */
 
@@ -66,6 +67,11 @@ void run_queue_remove(struct vcore *cpu, struct task *t)
 	cpu->queue.count--;
 }
 
+void stall_pause(struct vcore *cpu, struct task *t)
+{
+	paused = t;
+}
+
 static bool refuses;
 
 struct task *run_queue_steal(struct vcore *cpu, unsigned thief)
@@ -80,7 +86,7 @@ struct task *run_queue_steal(struct vcore *cpu, unsigned thief)
 
 void task_send(struct vcore *from, struct task *t, unsigned cpu)
 {
-	CHECK(t->message == MESSAGE_MIGRATE && t->where == PLACE_MAILBOX);
+	CHECK(t->message == MESSAGE_MIGRATE && t->where == PLACE_MAILBOX && paused == t);
 	sent = t;
 	sent_to = (int)cpu;
 	sent_count++;
