@@ -89,8 +89,8 @@ static void switch_space(struct process *p, struct vm *v, const char *path, stru
 	command_line_put(old_line);
 }
 
-/* What was saved to come back to is not for another program: that begins with its effective ids saved, as POSIX
- * has it.  One that has not its real user's rights is as one whose rights have changed (ids.c). */
+/* What was saved to come back to is not for another program: that begins with its effective ids saved,
+ * as POSIX has it.  One that has not its real user's rights is as one whose rights have changed (ids.c). */
 static void settle_identity_locked(struct process *p)
 {
 	p->suid = p->euid;

@@ -255,7 +255,8 @@ static bool are_the_same(struct capability_words a, struct capability_words b, u
 	       ((a.inheritable ^ b.inheritable) & known) == 0;
 }
 
-/* They follow from the user and cannot be changed: who was told that he has dropped some would trust in it. */
+/* They follow from the user and cannot be changed: who was told that he has dropped some would trust in
+ * it. */
 long sys_capset(uint64_t header, uint64_t data)
 {
 	struct capability_sets own = own_capabilities(), wanted;

@@ -62,8 +62,8 @@ struct usage usage_of_process_locked(const struct process *p);
 /* SIGCHLD, or what p sends instead, and a wake for p's parent; code: CLD_..., status: the exit
  * code or a signal's number. */
 void process_tell_parent_locked(struct process *p, int code, int status);
-/* What the parent of p, which has one, is sent when p ends.  What another program chose may mean anything to the
- * one that the parent has begun since: that gets SIGCHLD. */
+/* What the parent of p, which has one, is sent when p ends.  What another program chose may mean
+ * anything to the one that the parent has begun since: that gets SIGCHLD. */
 static inline int process_exit_signal_locked(const struct process *p)
 {
 	return p->parent->execs == p->parent_execs ? p->exit_signal : SIGCHLD;

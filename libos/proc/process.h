@@ -165,8 +165,8 @@ struct task *thread_find(uint32_t tid);
 /* Likewise, but only who has this very id as his own; and also who has said that he ends, until he has left
  * his process, which he does when he has released his locks. */
 struct task *thread_find_holder(uint32_t tid);
-/* Whose t is, which the caller holds, or was, if it is the leader: that stays until the process has been reaped.
- * NULL: it has ended, or is none of a program's.  Under process_tree_lock. */
+/* Whose t is, which the caller holds, or was, if it is the leader: that stays until the process has been
+ * reaped.  NULL: it has ended, or is none of a program's.  Under process_tree_lock. */
 struct process *process_of_thread_locked(const struct task *t);
 /* Does t, which the caller holds, belong to a process with another address space than the caller's?  No lock
  * held; it may be so no more, or have begun, by the time of the answer. */

@@ -155,12 +155,12 @@ static const struct task *who_accepts(const struct process *p, const struct task
 }
 
 /*
- * A signal without a handler that ends the process, which somebody accepts, ends it as it is sent.  Who is told
- * might look only much later, as he waits in vfork, and the others would run on.
+ * A signal without a handler that ends the process, which somebody accepts, ends it as it is sent.  Who is
+ * told might look only much later, as he waits in vfork, and the others would run on.
  *
- * Not one that is pending already: then nobody accepted it, or who does now looks for himself, as he has opened
- * his mask since.  Nor one that somebody waits for who had shut it out before: he takes it.  Who is stopped
- * hears of it when he goes on.
+ * Not one that is pending already: then nobody accepted it, or who does now looks for himself, as he has
+ * opened his mask since.  Nor one that somebody waits for who had shut it out before: he takes it.  Who is
+ * stopped hears of it when he goes on.
  */
 static bool ends_at_once(const struct process *p, const struct task *t, int number)
 {

@@ -3,16 +3,19 @@
  * Job control: stopping and continuing processes, POSIX.1-2017 2.4.3.
  *
  * `stopped` says that all tasks are to stop; each does when it next passes task_work().  A task that sleeps
- * interruptibly is woken for that, so its system call ends as if by a signal without a handler, and is started
- * again afterwards.  One that cannot be woken stops when its sleep is over, before it runs program code.
+ * interruptibly is woken for that, so its system call ends as if by a signal without a handler, and is
+ * started again afterwards.  One that cannot be woken stops when its sleep is over, before it runs program
+ * code.
  *
- * The parent may look at memory that it shares with the process, or take its terminal away, as soon as it knows
- * of the stop.  So it is told by the last task that stops, or ends: `tasks_to_stop` counts those that have done
- * neither.  Stops are numbered, and a task keeps the number of the last one that it has stopped for.
+ * The parent may look at memory that it shares with the process, or take its terminal away, as soon as it
+ * knows of the stop.  So it is told by the last task that stops, or ends: `tasks_to_stop` counts those that
+ * have done neither.  Stops are numbered, and a task keeps the number of the last one that it has stopped
+ * for.
  *
- * Why none is counted twice, nor left out: all changes are made under process_tree_lock.  A stop begins with all
- * tasks to count, whatever they were doing; also one that is still on its way out of the stop before, and finds
- * another number when it looks whether it may go.  One that joins is made by one that has not stopped yet.
+ * Why none is counted twice, nor left out: all changes are made under process_tree_lock.  A stop begins
+ * with all tasks to count, whatever they were doing; also one that is still on its way out of the stop
+ * before, and finds another number when it looks whether it may go.  One that joins is made by one that has
+ * not stopped yet.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -60,7 +63,7 @@ void process_stop_excludes_locked(struct process *p, const struct task *t)
 		one_less_to_stop_locked(p);
 }
 
-/* As on Linux one that was still stopping counts as stopped, and continued: but its parent hears of this only. */
+/* As on Linux one that was still stopping counts as continued; its parent hears of no stop. */
 void process_continue_locked(struct process *p)
 {
 	if (!p->stopped)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* libos/core/wait.c, libos/core/wake.c, libos/core/mailbox.c, libos/core/task_state.c; stop.c of proc/ included
- * below: a parent is told of a stop when no task runs program code any more, and of each stop that is completed
+/* libos/core/wait.c, libos/core/wake.c, libos/core/mailbox.c, libos/core/task_state.c; stop.c of
+ * proc/ included below: a parent is told of a stop when no task runs program code any more, and of each
+ * stop that is completed
  *
- * CPU 0 and 1 run the tasks of a process, which run program code, stop, make a thread, or end; CPU 2 stops the
- * process and continues it.
+ * CPU 0 and 1 run the tasks of a process, which run program code, stop, make a thread, or end; CPU 2 stops
+ * the process and continues it.
  */
 #include "libos_cpus.h"
 #include "../../libos/proc/stop.c"
@@ -80,8 +81,8 @@ static void setup_both(void)
 	started = true;
 }
 
-/* As a task goes back to its program: task_work(), until nothing is left to do.  What comes then it sees when the
- * program is left again, and has not stopped before. */
+/* As a task goes back to its program: task_work(), until nothing is left to do.  What comes then it sees
+ * when the program is left again, and has not stopped before. */
 static bool run_program(unsigned i)
 {
 	uint32_t work;

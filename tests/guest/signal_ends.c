@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals that end a process: as they are sent, whatever the thread does that might have taken them; and which
- * ones do not. */
+/* Signals that end a process: as they are sent, whatever the thread does that might have taken them; and
+ * which ones do not. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
