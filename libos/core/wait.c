@@ -107,7 +107,7 @@ static __attribute__((noinline)) int sleep_until(unsigned flags, uint64_t deadli
 }
 
 /* BLOCKING, masked once, no lock held. */
-static int sleep_masked(unsigned flags, uint64_t deadline_ns)
+static inline __attribute__((always_inline)) int sleep_masked(unsigned flags, uint64_t deadline_ns)
 {
 	if (deadline_ns)
 		return sleep_until(flags, deadline_ns);
