@@ -49,6 +49,7 @@
 #include "sched/library.h"
 #include "sched/messages.h"
 #include "sched/place.h"
+#include "sched/stall.h"
 #include "time/time.h"
 #include "trace/trace.h"
 
@@ -187,6 +188,7 @@ static void pass_on(struct vcore *v)
 
 		say_if_pinned(v, t);
 		run_queue_remove(v, t);
+		stall_pause(v, t); /* it waits on elsewhere */
 		task_move(t, PLACE_QUEUED, PLACE_MAILBOX);
 		t->message = MESSAGE_MIGRATE;
 		v->stats.migrations_out++;

@@ -73,24 +73,7 @@ void user_remove_pipe_pages(struct user *u, uint64_t n)
 {
 }
 
-/* Nothing is watched here. */
-void epoll_forget(struct file *f)
-{
-}
-
-static uint64_t random_state = 1;
-static bool have_host; /* may chroot: only then can the two be compared */
-
 /* Nobody waits for many files here. */
-struct user *user_hold_own(void)
-{
-	return NULL;
-}
-
-void user_let_go(struct user *u)
-{
-}
-
 bool user_add_polled(struct user *u, uint64_t n, uint64_t most)
 {
 	return true;
@@ -99,6 +82,14 @@ bool user_add_polled(struct user *u, uint64_t n, uint64_t most)
 void user_remove_polled(struct user *u, uint64_t n)
 {
 }
+
+/* Nothing is watched here. */
+void epoll_forget(struct file *f)
+{
+}
+
+static uint64_t random_state = 1;
+static bool have_host; /* may chroot: only then can the two be compared */
 
 static unsigned below(unsigned n)
 {
