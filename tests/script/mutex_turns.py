@@ -11,8 +11,10 @@ from cases import run_cases, shell  # noqa: E402
 
 COUNTED = {"ACCEL": "icount"}
 # Not those under which equals lend each other no slices, or chance decides who has how many turns; nor mlfq, under
-# which they need not be equals: one that is on a lower level than the others has fewer.
-LIBRARIES = ("rr", "fair", "stride", "forkjoin")
+# which they need not be equals: one that is on a lower level than the others has fewer; nor stride, under which a
+# thread that has just been made waits for a slice's worth, unless its maker has given it one: whose threads come to
+# wait has a quarter of the turns of the others, or less.
+LIBRARIES = ("rr", "fair", "forkjoin")
 
 
 def turns_are_had(cpus, library):
