@@ -152,7 +152,8 @@ static const char *what_is_missing(const char *word)
 	if (!find_program(word, path, sizeof(path)))
 		return " in the machine (--file HOST[:GUEST] puts one there)";
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, begin, sizeof(begin)) == sizeof(begin) && memcmp(begin, "#!", sizeof(begin)) == 0)
+	if (fd >= 0 && read(fd, begin, sizeof(begin)) == sizeof(begin) &&
+	    memcmp(begin, "#!", sizeof(begin)) == 0)
 		return ": the interpreter that its first line names is not in the machine";
 	return ": its dynamic linker is not in the machine (--libraries puts it there; exo-cc needs none)";
 }

@@ -51,8 +51,9 @@
  * queued for longer than timeout_ms of the time that its CPU was given, and as long as the others that
  * are queued may take for a turn each, which is some of the longest slices that pick() has answered with:
  * or for a task that weighs less than they, so many times more (docs/scheduler.md).  Its wait goes on
- * when it is moved, or has a parameter changed.  The built-in FIFO takes over from the core's own list of tasks, a report names the culprit,
- * and no task notices.  A library that has been ejected gets exit() and is not called again.
+ * when it is moved, or has a parameter changed.  The built-in FIFO takes over from the core's own list of
+ * tasks, a report names the culprit, and no task notices.  A library that has been ejected gets exit() and
+ * is not called again.
  *
  * ---- A whole scheduler
  *
@@ -284,8 +285,9 @@ struct sched_ops {
 	 * May `from`, which runs on this CPU or has just stopped there, give the rest of its slice
 	 * to `to`, which is queued on this CPU or on its way to a queue?  Or `to` is queued on this CPU,
 	 * and `from`, of another one, sleeps until this has been answered, or is about to: what charge()
-	 * writes is a hint then.  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or as SCHED_NEW if
-	 * `from` has just made it, or stays queued.  (With select_cpu() nobody is asked about new tasks.)
+	 * writes is a hint then.  An error (below 0) refuses: then `to` is enqueued as SCHED_WOKEN, or as
+	 * SCHED_NEW if `from` has just made it, or stays queued.  (With select_cpu() nobody is asked about
+	 * new tasks.)
 	 * 0: if `to` is to run on this CPU, it runs next, when `from` stops, without enqueue() and
 	 * pick(), after dequeue() if it was queued.  SCHED_DONATE_NOW: likewise, and `from` stops at
 	 * once.  charge() and enqueue() follow as for every task that runs.  If `to` is to run on another

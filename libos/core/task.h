@@ -182,12 +182,12 @@ struct task {
 
 	char name[16];
 
-	/* The scheduler library's, as the rest of what home owns: behind all that a new task has cleared, as it
-	 * is cleared by itself. */
+	/* The scheduler library's, as the rest of what home owns: behind all that a new task has cleared, as
+	 * it is cleared by itself. */
 	uint64_t sched_private[SCHED_TASK_SIZE_MAX / 8];
 
-	/* Owned by home: for sched/stall.c.  What was here before does not count: `late` says of which wait it
-	 * is, and `was_due` is looked at only if `waited` is not 0. */
+	/* Owned by home: for sched/stall.c.  What was here before does not count: `late` says of which wait
+	 * it is, and `was_due` is looked at only if `waited` is not 0. */
 	struct lateness late;     /* written when it is late */
 	uint64_t waited, was_due; /* on its way from one queue to the next; else 0 */
 };

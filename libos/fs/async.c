@@ -3,8 +3,8 @@
  * Files whose news is told by SIGIO; see async.h.
  *
  * Why no news is lost: the flag is set when the notice is in the file's queues, so who has news from
- * then on calls it, and it comes into the list of those that have some, if it is not there.  While anything is
- * in the list the timer is armed, or fire() is at work, and arms it when it is done.  A notice leaves the
+ * then on calls it, and it comes into the list of those that have some, if it is not there.  While anything
+ * is in the list the timer is armed, or fire() is at work, and arms it when it is done.  A notice leaves the
  * list before its owner is told; so if there is news meanwhile, it comes into the list once more.
  *
  * Until when a notice is there: who closes the file takes it out of the queues, under the lock of each,

@@ -113,12 +113,10 @@ static int growth(struct inode *i, const struct record_lock_request *r)
 
 		if (l->kind != r->kind || l->owner != r->owner)
 			continue;
-		if (l->type == r->type && touches(l, r))
+		if ((l->type == r->type && touches(l, r)) || (l->first >= r->first && l->last <= r->last))
 			more--;
 		else if (l->first < r->first && l->last > r->last)
 			more++;
-		else if (l->first >= r->first && l->last <= r->last)
-			more--;
 	}
 	return more;
 }

@@ -138,8 +138,8 @@ static void gift_arrives(struct mailbox_call *call)
 	}
 	over = g->refused || !g->wait;
 	atomic_store(&g->answered, true);
-	/* The gift may be gone from here on.  Who has been killed waits for no more than the answer: he does not
-	 * miss it, as he was told to end before he looked for it, and we look for that after it is there. */
+	/* The gift may be gone from here on.  Who has been killed waits for no more than the answer: he does
+	 * not miss it, as he was told to end before he looked for it, and we look for that after it is there. */
 	if (over || (atomic_load(&from->work) & WORK_EXIT))
 		wake_giver(v, from, back_ns, NULL);
 	task_put(from);
@@ -211,7 +211,7 @@ static int give(struct vcore *v, struct task *to, unsigned flags)
 	if (to == me || task_place(to) != PLACE_QUEUED || !cpu_is_online((unsigned)cpu) ||
 	    (cpu == v->cpu && !acceptable(v, &g)))
 		return -EAGAIN;
-	/* In another CPU's queue `to` may run and end at any time: that CPU asks the library, if it has it. */
+	/* In another CPU's queue `to` may run and end at any time: that CPU asks, if it still has it. */
 	left = cpu == v->cpu ? donation_offer(v, to, DONATION_EXPLICIT, &now) :
 			       donation_left(v, DONATION_EXPLICIT);
 	if (left < 0)

@@ -86,8 +86,8 @@ static bool others_are_first(const struct cpu *c, const struct task *t, int leve
 }
 
 /* Who is on a higher level does not wait until the giver stops.  But who wakes on a lower one does not pass
- * others by a slice: a helper that sleeps most of the time, and so is always on top, would take him along.  It
- * is another thing if he is queued: then the giver waits for what he has, or has named him. */
+ * others by a slice: a helper that sleeps most of the time, and so is always on top, would take him along.
+ * It is another thing if he is queued: then the giver waits for what he has, or has named him. */
 static int mlfq_donate(struct task *from, struct task *to)
 {
 	const struct history *giver = sched_private(from), *heir = sched_private(to);

@@ -291,7 +291,7 @@ static void armed_for_the_new(void)
 	file.ops->release(&file);
 }
 
-/* It is closed as it goes off, when it has just been put off.  As fire() finds it not due, it would arm it. */
+/* It is closed as it goes off, when it has just been put off.  fire() finds it not due, and would arm it. */
 static void go_off_if_armed(void)
 {
 	lock_take(&heap_lock);

@@ -367,8 +367,8 @@ static void what_came_in_time_is_told(void)
 
 /* ---- limits */
 
-/* What one user may wait for at once is limited here, but not on Linux, as who wakes a file's pollers looks at
- * all their entries: so many threads of one user, each of which names as many files as it may, but one. */
+/* What one user may wait for at once is limited here, but not on Linux, as who wakes a file's pollers looks
+ * at all their entries: so many threads of one user, each of which names as many files as it may, but one. */
 #define NAMED 4096
 #define WAITING 64
 

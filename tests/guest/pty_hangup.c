@@ -3,7 +3,7 @@
  * The master of a session's terminal is closed: the session's leader hears of that, and the foreground when
  * he ends.
  *
- *	main --makes--> leader, who has the terminal --makes--> foreground, a process of his group or its own
+ *	main --makes--> leader, who has the terminal --makes--> foreground, of his group or its own
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

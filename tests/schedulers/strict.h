@@ -141,7 +141,7 @@ static void strict_setparam(struct task *t, int key, long value)
 	must_be_out(t);
 }
 
-/* `from` runs here, or has just stopped, or sleeps elsewhere till `to`, which is queued here, is asked about. */
+/* `from` runs here, or has just stopped, or sleeps elsewhere till we are asked about `to`, queued here. */
 static void must_be_a_gift(struct task *from, struct task *to)
 {
 	int queue = known(to)->queued - 1, cpu = sched_this_cpu();
