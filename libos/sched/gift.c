@@ -138,8 +138,9 @@ static void gift_arrives(struct mailbox_call *call)
 	}
 	over = g->refused || !g->wait;
 	atomic_store(&g->answered, true);
-	/* The gift may be gone from here on.  Who has been killed waits for no more than the answer: he does
-	 * not miss it, as he was told to end before he looked for it, and we look for that when it is there. */
+	/* The gift may be gone from here on.  Who has been killed waits for no more than the answer: he
+	 * does not miss it, as he was told to end before he looked for it, and we look for that when it is
+	 * there. */
 	if (over || (atomic_load(&from->work) & WORK_EXIT))
 		wake_giver(v, from, back_ns, NULL);
 	task_put(from);
