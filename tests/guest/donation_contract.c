@@ -9,30 +9,10 @@
 #include <time.h>
 #include "asleep.h"
 #include "donation_load.h"
-#include "scheduler_files.h"
 #include "test.h"
+#include "test_library.h"
 
 #define ROUNDS 100
-
-static char before[NAME_ROOM];
-
-static int use(const char *name)
-{
-	char path[64];
-
-	current_scheduler(before);
-	snprintf(path, sizeof(path), "/tests/%s.so", name);
-	return tell("sched-load", path) || tell("sched", name);
-}
-
-/* 0: it was in force until now, and is no more. */
-static int stop_using(const char *name)
-{
-	char now[NAME_ROOM];
-	int was = strcmp(current_scheduler(now), name) == 0;
-
-	return tell("sched", before) || tell("sched-unload", name) || !was;
-}
 
 /* Gifts of every kind but signals, on one CPU and across two; 0: all came to an end. */
 static int give_in_every_way(void)

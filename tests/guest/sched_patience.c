@@ -15,8 +15,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
-#include "scheduler_files.h"
 #include "test.h"
+#include "test_library.h"
 
 #define CHILDREN_MAX 4
 #define ENOUGH_NS 8000000000ll /* that one computes, which is far more than half a second and some turns */
@@ -28,30 +28,7 @@ static struct shared {
 	atomic_long rounds[CHILDREN_MAX];
 } *shared;
 
-static char before[NAME_ROOM];
 static pid_t children[CHILDREN_MAX];
-
-static int use(const char *name)
-{
-	char path[64];
-
-	current_scheduler(before);
-	snprintf(path, sizeof(path), "/tests/%s.so", name);
-	return tell("sched-load", path) || tell("sched", name);
-}
-
-static int is_in_force(const char *name)
-{
-	char now[NAME_ROOM];
-
-	return strcmp(current_scheduler(now), name) == 0;
-}
-
-static void stop_using(const char *name)
-{
-	CHECK_EQ(tell("sched", before), 0);
-	CHECK_EQ(tell("sched-unload", name), 0);
-}
 
 /* Computes with this nice value on these CPUs. */
 static void start(int i, int nice, unsigned cpus)
@@ -115,7 +92,7 @@ static void a_task_that_is_passed_on_for_ever_is_starved(void)
 		usleep(10000);
 	int is_ejected = is_in_force("fifo");
 
-	stop_using("passes_on");
+	CHECK_EQ(stop_using("passes_on"), 1); /* it was not in force any more */
 	stop_all(3);
 	CHECK(is_ejected);
 }
@@ -136,7 +113,7 @@ static void a_task_that_is_changed_again_and_again_is_starved(void)
 	}
 	int is_ejected = is_in_force("fifo");
 
-	stop_using("passes_on");
+	CHECK_EQ(stop_using("passes_on"), 1);
 	stop_all(2);
 	CHECK(is_ejected);
 }
@@ -158,7 +135,7 @@ static void who_is_refused_runs_all_the_same(void)
 	long ran = shared->rounds[1] - then;
 	int is_blameless = is_in_force("choosy");
 
-	stop_using("choosy");
+	CHECK_EQ(stop_using("choosy"), 0);
 	stop_all(2);
 	CHECK(is_blameless);
 	CHECK(ran >= ROUNDS);

@@ -141,12 +141,15 @@ def state(process):
         return ""
 
 
-def machine_does_not_outlive_exo_run():
-    run = start("sh", "-c", "echo $PPID; sleep 50", stdin=subprocess.DEVNULL)
-    machine = int(run.stdout.readline())
+def dies_with(run, machine):
     run.kill()
     run.wait()
     until(lambda: state(machine) in ("", "Z"))
+
+
+def machine_does_not_outlive_exo_run():
+    run = start("sh", "-c", "echo $PPID; sleep 50", stdin=subprocess.DEVNULL)
+    dies_with(run, int(run.stdout.readline()))
 
 
 def nor_does_one_at_a_terminal():
@@ -157,10 +160,7 @@ def nor_does_one_at_a_terminal():
         os.chmod(machine, 0o755)
         run = start("--interactive", environment={"QEMU": machine}, stdin=subprocess.DEVNULL)
         assert b"Ctrl-A X" in run.stdout.readline()
-        machine = int(run.stdout.readline())
-        run.kill()
-        run.wait()
-        until(lambda: state(machine) in ("", "Z"))
+        dies_with(run, int(run.stdout.readline()))
 
 
 def a_stop_stops_the_machine_too():
@@ -250,5 +250,5 @@ def a_trace_comes_also_when_the_time_is_up():
             assert stream.read() == b"records" and run.returncode == 6, run
 
 
-NOT_CASES = ("run_cases", "exo_run", "start", "load_exo_run", "until", "state")
+NOT_CASES = ("run_cases", "exo_run", "start", "load_exo_run", "until", "state", "dies_with")
 run_cases([(name, case) for name, case in list(globals().items()) if callable(case) and name not in NOT_CASES])

@@ -7,23 +7,7 @@
 #include <string.h>
 #include "check.h"
 #include "panic.h"
-
-#define LIBOS_CPU_SELECTOR_H
-#include <exo/abi.h>
-static inline uint64_t cpu_selector(void)
-{
-	return EXO_CPU_SELECTOR;
-}
-
-#define LIBOS_CPU_H
-#include <stdint.h>
-static uint64_t tsc;
-
-static uint64_t rdtsc(void)
-{
-	return tsc;
-}
-
+#include "own_clock.h"
 #include "core/vcore.h"
 #include "core/task.h"
 #include "../../libos/sched/stall.c"
