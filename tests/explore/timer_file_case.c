@@ -330,7 +330,7 @@ int main(void)
 		{ "it_is_armed_again", 2, 3, 2, setup_poller, one_reads, ready_or_armed, NULL },
 		{ "it_is_armed_as_it_was_set_last", 2, 3, 2, setup_poller, one_puts_it_off,
 		  armed_for_the_new, NULL },
-		{ "one_that_is_closed_is_not_armed", 2, 3, 2, setup_poller, one_closes, it_is_not_armed,
+		{ "one_that_is_closed_is_not_armed", 2, 2, 1, setup_poller, one_closes, it_is_not_armed,
 		  NULL },
 	};
 
