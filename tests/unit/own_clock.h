@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The CPU is the test's, and so is its TSC: a tick is a nanosecond.  Before what knows of CPUs is included. */
+/* The CPU is the test's, and so is its TSC: a tick is a nanosecond.  To be included before what knows of
+ * CPUs. */
 #ifndef TESTS_UNIT_OWN_CLOCK_H
 #define TESTS_UNIT_OWN_CLOCK_H
 
