@@ -75,6 +75,25 @@ static void stop_all(int count)
 		CHECK(waitpid(children[i], &status, 0) == children[i] && status == 0);
 }
 
+/* Of `count` that compute one has to wait for ever: the library is ejected; also if that one, which is child 1
+ * then, has its nice value changed meanwhile. */
+static void is_found_out(int count, bool changed)
+{
+	long long until_ns = used_ns(0) + ENOUGH_NS;
+
+	CHECK_EQ(use("passes_on"), 0);
+	for (int n = 0; is_in_force("passes_on") && used_ns(0) < until_ns; n++) {
+		if (changed)
+			CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)children[1], 5 + n % 2), 0);
+		usleep(10000);
+	}
+	int is_ejected = is_in_force("fifo");
+
+	CHECK_EQ(stop_using("passes_on"), 1); /* it was not in force any more */
+	stop_all(count);
+	CHECK(is_ejected);
+}
+
 /* Two CPUs with one task each that computes, and a third task, which goes where none waits. */
 static void a_task_that_is_passed_on_for_ever_is_starved(void)
 {
@@ -85,16 +104,7 @@ static void a_task_that_is_passed_on_for_ever_is_starved(void)
 	start(1, 0, 2);
 	start(2, 5, 3);
 	wait_until_ready(3);
-	long long until_ns = used_ns(0) + ENOUGH_NS;
-
-	CHECK_EQ(use("passes_on"), 0);
-	while (is_in_force("passes_on") && used_ns(0) < until_ns)
-		usleep(10000);
-	int is_ejected = is_in_force("fifo");
-
-	CHECK_EQ(stop_using("passes_on"), 1); /* it was not in force any more */
-	stop_all(3);
-	CHECK(is_ejected);
+	is_found_out(3, false);
 }
 
 /* However often somebody changes what it is. */
@@ -104,18 +114,7 @@ static void a_task_that_is_changed_again_and_again_is_starved(void)
 	start(0, 0, 1);
 	start(1, 5, 1);
 	wait_until_ready(2);
-	long long until_ns = used_ns(0) + ENOUGH_NS;
-
-	CHECK_EQ(use("passes_on"), 0);
-	for (int n = 0; is_in_force("passes_on") && used_ns(0) < until_ns; n++) {
-		CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)children[1], 5 + n % 2), 0);
-		usleep(10000);
-	}
-	int is_ejected = is_in_force("fifo");
-
-	CHECK_EQ(stop_using("passes_on"), 1);
-	stop_all(2);
-	CHECK(is_ejected);
+	is_found_out(2, true);
 }
 
 /* Beside one that it runs all the time. */

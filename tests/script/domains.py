@@ -119,9 +119,9 @@ def who_gets_none_is_told_why(_):
         make="domainctl create --mem 10M --budget 10/100ms"
         none() { until [ $(domainctl list | wc -l) = 1 ]; do :; done; }
         $make --sched nosuch -- true; echo $?
-        $make --detach -- sleep 1000 > /dev/full; echo $?; none
+        $make --detach -- cat > /dev/full; echo $?; none
         $make -- yes > /dev/full; echo $?; none
-        for i in 1 2 3 4 5 6 7 8 9; do $make --detach -- sleep 1000; done | wc -l
+        for i in 1 2 3 4 5 6 7 8 9; do $make --detach -- cat; done | wc -l
         for id in $(domainctl list | grep -o '^[0-9]*'); do domainctl kill $id; domainctl wait $id; done 2> /dev/null
         none
         """)
@@ -136,12 +136,12 @@ def the_demonstration_leaves_none(cpus):
         exec 2>&1
         domains-demo /tmp/records | grep -c nice; [ -s /tmp/records ] && domainctl list | wc -l
         domains-demo /nodir/records; echo $?; domainctl list | wc -l
-        id=$(domainctl create --cpus 1 --mem 10M --budget 50/100ms --detach -- sleep 1000)
+        id=$(domainctl create --cpus 1 --mem 10M --budget 50/100ms --detach -- cat)
         domains-demo; echo $?; domainctl list | awk 'NR > 1 { print $1, $8 }'
         domainctl kill $id
         """)
     assert re.fullmatch(r"6\n1\ndomains-demo: /nodir/records: No such file or directory\n1\n1\n"
-                        r"domainctl: create: Resource busy: .*\n1\n\d+ sleep\n", out), out
+                        r"domainctl: create: Resource busy: .*\n1\n\d+ cat\n", out), out
 
 
 COUNTS = """

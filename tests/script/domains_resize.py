@@ -137,9 +137,9 @@ def a_child_that_has_no_other_cpu_ends():
         for cpu in 1 0; do
             id=$(domainctl create --detach --cpus 0-1 --mem 96M --budget 60/100ms --channel up -- sh -c '
                 taskset 1 /resize spin & taskset 2 /resize spin &
-                id=$(domainctl create --detach --cpus 0 --mem 16M --budget 10/100ms -- sleep 1000)
+                id=$(domainctl create --detach --cpus 0 --mem 16M --budget 10/100ms -- cat)
                 domainctl resize $id --cpus 1; echo > /dev/channel/up
-                domainctl wait $id 2> /dev/null; echo $? > /dev/channel/up; sleep 1000')
+                domainctl wait $id 2> /dev/null; echo $? > /dev/channel/up; wait')
             read up < /dev/channel/up
             domainctl resize $id --cpus $((1 - cpu)) || echo $?
             head -n 1 /dev/channel/up
@@ -158,8 +158,8 @@ def a_child_that_does_not_leave_loses_the_cpu():
             for i in 1 2 3; do
                 domainctl create --detach --cpus 0-1 --mem 8M --budget 10/100ms --image /hostile -- masked
             done
-            echo > /dev/channel/up; sleep 1000')
-        read up < /dev/channel/up
+            exec 3<>/dev/channel/up; echo up >&3; read end <&3')
+        exec 3<>/dev/channel/up; read up <&3
         domainctl resize $id --cpus 0 --patience 4000 || echo $?
         domainctl list | awk 'END { print $2, $3 }'
         """, "--mem", "384M", "--file", f"{HOSTILE}:/hostile")
